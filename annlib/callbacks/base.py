@@ -1,0 +1,124 @@
+"""What a callback is: hooks that the training loop calls, with Keras' names and arguments."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from annlib.core.config import Configurable
+from annlib.core.errors import ConfigurationError
+from annlib.core.registry import Registry
+
+Logs = dict[str, float]
+
+
+class Callback(Configurable):
+    """Base class: override any of the hooks. State is made in ``on_train_begin``, so that one
+    object can be used in two fits.
+
+    Attributes
+    ----------
+    model : Sequential
+        The model that is trained (held weakly, so that a callback keeps no model alive).
+    params : dict
+        ``verbose``, ``epochs``, ``steps``.
+
+    Examples
+    --------
+    >>> class Shout(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, logs)
+    """
+
+    #: Whether ``on_train_batch_end`` reads its ``logs``; if not, none are computed for it.
+    reads_batch_logs: ClassVar[bool] = True
+
+    _model: Any = None
+    params: dict[str, Any] = {}  # noqa: RUF012  # never changed, only replaced by set_params
+
+    @property
+    def model(self) -> Any:
+        """The model, or None if it is gone."""
+        return self._model() if self._model is not None else None
+
+    def set_model(self, model: Any) -> None:
+        """Called by the loop before ``on_train_begin``."""
+        self._model = weakref.ref(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Called by the loop before ``on_train_begin``."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None: ...
+    def on_train_end(self, logs: Logs | None = None) -> None: ...
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_begin(self, logs: Logs | None = None) -> None: ...
+    def on_test_end(self, logs: Logs | None = None) -> None: ...
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
+    def on_predict_end(self, logs: Logs | None = None) -> None: ...
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_exception(self, error: BaseException) -> None:
+        """Training ends by an error: close what is open (not in Keras)."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_model": None}
+
+    # A callback is itself: it has state.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+#: Keras' short names: a callback that overrides one is called where the other is due.
+ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
+
+
+class CallbackList:
+    """The callbacks of one run; calls of each hook only those that override it.
+
+    Raises
+    ------
+    ConfigurationError
+        If something in the list is no callback.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[Callback], model: Any, where: str, **params: Any
+    ) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise ConfigurationError(
+                    f"{where}: expected callbacks as a list of Callback objects, got "
+                    f"{callback!r}. Derive the class from annlib.callbacks.Callback."
+                )
+        self._hooks: dict[str, list[Any]] = {hook: [] for hook in HOOKS}
+        for callback in self.callbacks:
+            callback.set_params(params)
+            callback.set_model(model)
+            for hook in HOOKS:
+                if getattr(type(callback), hook) is not getattr(Callback, hook):
+                    self._hooks[ALIASES.get(hook, hook)].append(getattr(callback, hook))
+        self.read_batch_logs = any(
+            method.__self__.reads_batch_logs for method in self._hooks["on_train_batch_end"]
+        )
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call this hook of every callback that has one, in their order."""
+        for method in self._hooks[hook]:
+            method(*arguments)
+
+
+registry: Registry[Callback] = Registry("callback", Callback)
+register = registry.register
+get = registry.get

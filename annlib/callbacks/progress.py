@@ -1,0 +1,178 @@
+"""The progress bar: a tqdm bar an epoch, or a plain line an epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from annlib.callbacks.base import Callback, Logs, register
+
+# Ten redraws a second look live and cost nothing that can be measured.
+_INTERVAL = 0.1
+
+
+class Line:
+    """One line of progress: a live bar where stdout can show one, else a plain line at the end.
+
+    Parameters
+    ----------
+    label : str
+    steps : int or None
+    live : bool
+        Whether a bar is wanted at all.
+    """
+
+    def __init__(self, label: str, steps: int | None, live: bool) -> None:
+        self.label = label
+        self.started = self.drawn = time.perf_counter()
+        self.bar = _new_bar(label, steps) if live else None
+
+    def update(self, done: int, logs: Callable[[], Logs]) -> None:
+        """Redraw if the last time is long enough ago."""
+        if self.bar is not None:
+            now = time.perf_counter()
+            if now - self.drawn >= _INTERVAL:
+                self.drawn = now
+                self._draw(done, logs())
+
+    def finish(self, done: int, logs: Logs) -> None:
+        """Show the final values and go to the next line."""
+        if self.bar is not None:
+            self._draw(done, logs)
+            self.close()
+        else:
+            seconds = f"{time.perf_counter() - self.started:.1f}s"
+            values = (f"{key}: {format_value(value)}" for key, value in logs.items())
+            print(" - ".join((self.label, seconds, *values)), flush=True)
+
+    def _draw(self, done: int, logs: Logs) -> None:
+        assert self.bar is not None, "only a bar is drawn"
+        values = {key: format_value(value) for key, value in logs.items()}
+        self.bar.set_postfix(values, refresh=False)
+        self.bar.n = done
+        self.bar.refresh()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+
+class _Progress(Callback):
+    reads_batch_logs: ClassVar[bool] = False
+
+    def __init__(self, verbose: int = 1) -> None:
+        self.verbose = verbose
+        self._line: Line | None = None
+
+    def _begin(self, label: str) -> None:
+        self._done = 0
+        self._line = Line(label, self.params["steps"], live=self.verbose == 1)
+
+    def _advance(self, batch: int) -> None:
+        self._done = batch + 1
+        if self._line is not None:
+            self._line.update(self._done, self.model.get_metrics_result)
+
+    def _finish(self, logs: Logs | None) -> None:
+        if self._line is not None:
+            self._line.finish(self._done, logs or {})
+            self._line = None
+
+    def on_exception(self, error: BaseException) -> None:
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_line": None}
+
+
+@register("progress_bar")
+class ProgressBar(_Progress):
+    """Live loss and metrics of ``fit`` on stdout, redrawn at most ten times a second.
+
+    Parameters
+    ----------
+    verbose : {1, 2}
+        1 is a bar an epoch where stdout is a terminal or a notebook, and a plain line elsewhere;
+        2 is one plain line an epoch.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._begin(f"Epoch {epoch + 1}/{self.params['epochs']}")
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._advance(batch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._finish(logs)
+
+
+@register("evaluation_bar")
+class EvaluationBar(_Progress):
+    """The same for one ``evaluate`` or ``predict``."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._begin("Evaluate")
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._advance(batch)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._finish(logs)
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._begin("Predict")
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._advance(batch)
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._finish(None)
+
+
+def format_value(value: float) -> str:
+    """Four decimals, or scientific below a thousandth, as Keras prints.
+
+    >>> format_value(0.98765), format_value(0.00012345)
+    ('0.9877', '1.2345e-04')
+    """
+    return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
+
+
+def _new_bar(label: str, steps: int | None) -> Any:
+    """A tqdm bar of the kind that fits, or None where only plain lines do."""
+    if _in_notebook():
+        if _has_widgets():
+            from tqdm.notebook import tqdm as notebook_bar
+
+            return notebook_bar(total=steps, desc=label, unit="batch", leave=True)
+    elif not sys.stdout.isatty():
+        return None
+    from tqdm import tqdm
+
+    # The interval is ours: tqdm's own would redraw on its clock as well.
+    return tqdm(
+        total=steps,
+        desc=label,
+        unit="batch",
+        file=sys.stdout,
+        mininterval=float("inf"),
+        dynamic_ncols=True,
+        leave=True,
+    )
+
+
+def _in_notebook() -> bool:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _has_widgets() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("ipywidgets") is not None

@@ -1,0 +1,20 @@
+"""The types that every module speaks of: an array, a shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+#: A shape with the batch dimension, which is None until a batch comes.
+BatchShape = tuple[int | None, ...]
+
+DTYPES = ("float32", "float64")
+
+
+def as_array(x: Any) -> Array:
+    """``x`` as an array, without a copy where it already is one (frames, lists, memory maps)."""
+    return x if type(x) is np.ndarray else np.asarray(x)

@@ -1,0 +1,150 @@
+"""Configuration is the constructor: one small base class for every plug-in.
+
+A class stores each constructor argument under its name; everything else follows from the
+signature: ``get_config``, ``from_config``, ``repr``, ``clone`` and equality. No class writes them
+by hand, so none can forget an argument.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from annlib.core.errors import ConfigurationError
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """The end of an error message about an unknown name: the nearest known one, and all of them.
+
+    >>> near("rleu", ["relu", "tanh"])
+    'Did you mean "relu"? Known: relu, tanh.'
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f'Did you mean "{close[0]}"? ' if close else ""
+    return f"{hint}Known: {', '.join(names)}."
+
+
+def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
+    """The constructor's arguments by name; ``**keywords`` stand for those of the next base."""
+    if cls in _ARGUMENTS:
+        return _ARGUMENTS[cls]
+    arguments: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if "__init__" not in vars(base) or base is object:
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        for parameter in parameters:
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+                arguments.setdefault(parameter.name, parameter)
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    _ARGUMENTS[cls] = arguments
+    return arguments
+
+
+# Read once a class: inspect is slow.
+_ARGUMENTS: dict[type, Mapping[str, inspect.Parameter]] = {}
+
+
+def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
+    """Raise for keyword arguments that the constructor of ``cls`` does not have."""
+    known = constructor_arguments(cls)
+    for name in unknown:
+        raise ConfigurationError(
+            f'{where}: expected known arguments, got "{name}". {near(name, known)}'
+        )
+
+
+class Configurable:
+    """A thing that its constructor arguments describe completely.
+
+    Two are equal when class and arguments are; run state (what training changes) is not part of
+    it. Subclasses whose identity matters (layers, optimizers) say so and compare by identity.
+    """
+
+    #: The names under which the class is registered; the first is how ``repr`` writes a default.
+    names: ClassVar[tuple[str, ...]] = ()
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as they would be passed again."""
+        return {name: getattr(self, name) for name in constructor_arguments(type(self))}
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments as values that JSON can hold; nested objects as class name and config."""
+        where = type(self).__name__
+        return {
+            name: serialize(value, f"{where}.{name}") for name, value in self.arguments().items()
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new object from what ``get_config`` gave."""
+        unknown = config.keys() - constructor_arguments(cls).keys()
+        refuse_unknown(f"{cls.__name__}.from_config", sorted(unknown), cls)
+        return cls(**config)
+
+    def clone(self) -> Self:
+        """A new object of the same configuration, without any run state."""
+        return type(self).from_config(self.get_config())
+
+    def is_default(self) -> bool:
+        """Whether every argument has its default, so that the name alone says all."""
+        arguments = constructor_arguments(type(self))
+        return all(_equals(v, arguments[name].default) for name, v in self.arguments().items())
+
+    def __repr__(self) -> str:
+        parts = []
+        for name, parameter in constructor_arguments(type(self)).items():
+            value = self.arguments()[name]
+            if parameter.default is parameter.empty:
+                parts.append(_short(value))
+            elif not _equals(value, parameter.default):
+                parts.append(f"{name}={_short(value)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        theirs = other.arguments()
+        return all(_equals(value, theirs[name]) for name, value in self.arguments().items())
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def serialize(value: Any, where: str) -> Any:
+    """``value`` in JSON's terms; raises ``ConfigurationError`` for what has none (a function)."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, Configurable):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, list | tuple):
+        return [serialize(item, where) for item in value]
+    if isinstance(value, dict):
+        return {str(key): serialize(item, where) for key, item in value.items()}
+    raise ConfigurationError(
+        f"{where}: expected a value that a configuration can hold, got {value!r}. "
+        "Make it a class with its arguments in the constructor, and register it."
+    )
+
+
+def _equals(value: Any, other: Any) -> bool:
+    """Equality that looks into arrays and takes a registered name for its default object."""
+    if isinstance(value, Configurable) and isinstance(other, str):
+        return other in value.names and value.is_default()
+    if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(value, other)
+    return bool(value == other)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Configurable) and value.names and value.is_default():
+        return repr(value.names[0])
+    return repr(value)

@@ -1,0 +1,48 @@
+"""The errors that annlib raises: one base class, and below it what went wrong.
+
+Each also inherits the built-in that users expect, so ``except ValueError`` keeps working. A
+message has one grammar: ``<where>: expected <what>, got <what>. <likely cause, what to try>``.
+"""
+
+
+class AnnlibError(Exception):
+    """Base class of every error that annlib raises on purpose."""
+
+
+class ConfigurationError(AnnlibError, ValueError):
+    """A constructor or compile argument that cannot be meant."""
+
+
+class UnknownNameError(ConfigurationError):
+    """A name that no registered class has; the message lists the near ones."""
+
+
+class ShapeError(AnnlibError, ValueError):
+    """Arrays whose shapes do not fit together."""
+
+
+class DataError(AnnlibError, ValueError):
+    """Data that cannot be trained on: empty, not finite, labels out of range."""
+
+
+class NotBuiltError(AnnlibError, RuntimeError):
+    """A model whose weights do not exist yet."""
+
+
+class NotCompiledError(AnnlibError, RuntimeError):
+    """``fit`` or ``evaluate`` before ``compile``."""
+
+
+class OwnershipError(AnnlibError, RuntimeError):
+    """A layer that belongs to another model's parameter vector, or stands twice in one model."""
+
+
+class DivergenceError(AnnlibError, FloatingPointError):
+    """The loss or a gradient became NaN or infinite while training.
+
+    The weights and statistics are those after the last good step.
+    """
+
+
+class ModelFormatError(AnnlibError, ValueError):
+    """A file that is no whole, undamaged annlib file of a version that this one reads."""

@@ -1,0 +1,136 @@
+"""All parameters of a model in one contiguous vector, and their gradients in a second.
+
+    [ trainable, in layer order | not trainable ]
+
+A layer declares its parameters and allocates nothing; the vector lays them out and hands each
+layer named views. So an optimizer is a few whole-vector calls whatever the depth, the global
+gradient norm is one dot product, and saving or restoring all weights is one copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from annlib.core.arrays import Array, Shape
+
+
+class Parameter(NamedTuple):
+    """What a layer says of one of its parameters."""
+
+    name: str
+    shape: Shape
+    initializer: Callable[..., Array]
+    regularizer: Any = None
+    constraint: Any = None
+    trainable: bool = True
+
+
+class ParameterOwner(Protocol):
+    """What the vector needs of a layer."""
+
+    parameters: list[Parameter]
+    trainable: bool
+
+    @property
+    def name(self) -> str | None: ...
+
+    def values(self) -> dict[str, Array]: ...
+
+    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
+
+
+class Entry(NamedTuple):
+    """Where a parameter lies in the vector."""
+
+    layer: ParameterOwner
+    parameter: Parameter
+    where: slice
+    trainable: bool
+
+    @property
+    def path(self) -> str:
+        """Layer and parameter as messages, files and ``exclude_from_weight_decay`` name them."""
+        return f"{self.layer.name}/{self.parameter.name}"
+
+
+class ParameterVector:
+    """The parameters of some layers in one vector; the layers' attributes are views into it.
+
+    Making one moves the layers' present values, if they have any, into the new memory.
+
+    Parameters
+    ----------
+    layers : sequence of layers
+        Built layers; none may be bound to another vector that is still in use.
+    dtype : dtype
+        float32 or float64.
+    """
+
+    def __init__(self, layers: Sequence[ParameterOwner], dtype: npt.DTypeLike) -> None:
+        self.layers = list(layers)
+        self.trainable_flags = [layer.trainable for layer in layers]
+        declared = [
+            (layer, parameter, layer.trainable and parameter.trainable)
+            for layer in layers
+            for parameter in layer.parameters
+        ]
+        # A stable sort: within each half the layers keep their order.
+        declared.sort(key=lambda item: not item[2])
+        self.entries: list[Entry] = []
+        start = 0
+        for layer, parameter, trainable in declared:
+            stop = start + math.prod(parameter.shape)
+            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable))
+            start = stop
+        self.size = start
+        self.n_trainable = sum(
+            entry.where.stop - entry.where.start for entry in self.entries if entry.trainable
+        )
+        self.values = np.zeros(self.size, dtype)
+        self.gradients = np.zeros(0, dtype)
+        for entry in self.entries:
+            old = entry.layer.values().get(entry.parameter.name)
+            if old is not None:
+                self.values[entry.where] = old.ravel()
+        self._bind()
+
+    def allocate_gradients(self) -> None:
+        """Make the gradient vector; a model that only predicts has none."""
+        if self.gradients.size != self.size:
+            self.gradients = np.zeros_like(self.values)
+            self._bind()
+
+    def initialize(self, rng_of: Callable[[Entry], Any], fresh: Sequence[ParameterOwner]) -> None:
+        """Draw the initial values of the layers in ``fresh`` (paper 5.1)."""
+        for entry in self.entries:
+            if any(entry.layer is layer for layer in fresh):
+                parameter = entry.parameter
+                value = parameter.initializer(parameter.shape, self.values.dtype, rng_of(entry))
+                self.values[entry.where] = np.asarray(value).ravel()
+
+    def outdated(self) -> bool:
+        """Whether a layer was frozen or unfrozen since the layout was made."""
+        return self.trainable_flags != [layer.trainable for layer in self.layers]
+
+    def penalized(self) -> Iterator[Entry]:
+        """The entries that have a regularizer."""
+        return (entry for entry in self.entries if entry.parameter.regularizer is not None)
+
+    def _bind(self) -> None:
+        for layer in self.layers:
+            mine = [entry for entry in self.entries if entry.layer is layer]
+            layer.bind(self._views(mine, self.values), self._views(mine, self.gradients))
+
+    @staticmethod
+    def _views(entries: list[Entry], vector: Array) -> dict[str, Array]:
+        if not vector.size:
+            return {}
+        return {
+            entry.parameter.name: vector[entry.where].reshape(entry.parameter.shape)
+            for entry in entries
+        }

@@ -1,0 +1,120 @@
+"""One registry a plug-in family: from a name, a configuration or an object to an object.
+
+A class is registered by one line above it. Names match without regard to case and underscores,
+so Keras' ``"GlorotUniform"`` and ``"glorot_uniform"`` are one. The registry is closed: a file that
+names a class gets it from here or an error, and nothing is ever imported because a file says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+from annlib.core.config import Configurable, near
+from annlib.core.errors import ConfigurationError, UnknownNameError
+
+#: Every family by its name: for a class that holds an object of a family which it may not import.
+FAMILIES: dict[str, Registry[Any]] = {}
+
+T = TypeVar("T", bound=Configurable)
+C = TypeVar("C", bound=type[Configurable])
+
+
+def snake_case(name: str) -> str:
+    """``GlorotUniform`` as ``glorot_uniform``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+def _key(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+class Registry(Generic[T]):
+    """The classes of one family, by name.
+
+    >>> from annlib import initializers
+    >>> initializers.get("he_normal")
+    HeNormal()
+    >>> initializers.get("he_norml")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.UnknownNameError: initializers.get: expected a known initializer, got \
+"he_norml". Did you mean "he_normal"? Known: ...
+    """
+
+    def __init__(self, family: str, base: type[T]) -> None:
+        self.family = family
+        self.base = base
+        self._classes: dict[str, type[T]] = {}
+        FAMILIES[family] = self
+
+    def register(self, *names: str) -> Callable[[C], C]:
+        """A class decorator; without names the class' own, in snake case.
+
+        Raises
+        ------
+        ConfigurationError
+            If a name is taken by another class.
+        """
+
+        def decorate(cls: C) -> C:
+            cls.names = names or (snake_case(cls.__name__),)
+            for name in (*cls.names, cls.__name__):
+                taken = self._classes.get(_key(name))
+                if taken is not None and taken is not cls:
+                    raise ConfigurationError(
+                        f'{self.family}s.register: expected a free name, got "{name}", which is '
+                        f"{taken.__name__}'s. Choose another."
+                    )
+            for name in (*cls.names, cls.__name__):
+                self._classes[_key(name)] = cls  # type: ignore[assignment]  # C is a subclass of T
+            return cls
+
+        return decorate
+
+    def __iter__(self) -> Iterator[type[T]]:
+        return iter(dict.fromkeys(self._classes.values()))
+
+    def find(self, name: str) -> type[T]:
+        """The class of that name; ``UnknownNameError`` lists the near ones."""
+        cls = self._classes.get(_key(name))
+        if cls is None:
+            known = sorted(cls.names[0] for cls in self)
+            raise UnknownNameError(
+                f'{self.family}s.get: expected a known {self.family}, got "{name}". '
+                f"{near(name, known)}"
+            )
+        return cls
+
+    def get(self, identifier: Any) -> T:
+        """The object that ``identifier`` means: an object, a name, a class or a configuration.
+
+        Raises
+        ------
+        UnknownNameError
+            For a name that is not registered.
+        ConfigurationError
+            For anything else that cannot be meant.
+        """
+        if isinstance(identifier, self.base):
+            return identifier
+        if isinstance(identifier, str):
+            return self._default(self.find(identifier))
+        if isinstance(identifier, type) and issubclass(identifier, self.base):
+            return self._default(identifier)
+        if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
+            return self.find(identifier["class_name"]).from_config(identifier["config"])
+        raise ConfigurationError(
+            f"{self.family}s.get: expected a name, a {self.base.__name__} or a configuration "
+            f'{{"class_name": ..., "config": ...}}, got {identifier!r}.'
+        )
+
+    def _default(self, cls: type[T]) -> T:
+        try:
+            return cls()
+        except TypeError as error:
+            raise ConfigurationError(
+                f"{self.family}s.get: expected arguments for {cls.__name__}, got its name alone "
+                f"({error}). Pass an object: {cls.__name__}(...)."
+            ) from None

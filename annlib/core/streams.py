@@ -1,0 +1,67 @@
+"""Random streams: one integer seeds a model, and each use draws from a stream of its own.
+
+The initial values of the second Dense's kernel, the shuffle and the first Dropout are streams by
+name; inserting a layer of another kind changes none of them. Nothing here touches NumPy's global
+generator.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annlib.core.errors import ConfigurationError
+
+if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
+    from numpy.random import Generator
+
+
+class Streams:
+    """The random generators of one model.
+
+    Parameters
+    ----------
+    seed : int or None
+        Without one, a seed is drawn from the system and kept, so that every run can be repeated.
+
+    Examples
+    --------
+    >>> Streams(7).fresh("dense/0/kernel").integers(100) == Streams(7).fresh(
+    ...     "dense/0/kernel").integers(100)
+    np.True_
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
+        elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigurationError(
+                f"seed: expected an integer of at least 0 or None, got {seed!r}."
+            )
+        self.seed = int(seed)
+        self._kept: dict[str, Generator] = {}
+
+    def fresh(self, name: str, seed: int | None = None) -> Generator:
+        """A generator at the start of the stream ``name``; the same name gives the same numbers."""
+        # The name's bytes are the key: no two names share a stream, and no hash is needed.
+        sequence = np.random.SeedSequence(
+            self.seed if seed is None else seed, spawn_key=tuple(name.encode())
+        )
+        return np.random.Generator(np.random.PCG64(sequence))
+
+    def kept(self, name: str, seed: int | None = None) -> Generator:
+        """The generator of the stream ``name``, which goes on where its last use left it."""
+        if name not in self._kept:
+            self._kept[name] = self.fresh(name, seed)
+        return self._kept[name]
+
+    def state(self) -> dict[str, Any]:
+        """Where each kept stream stands, as values that JSON can hold."""
+        return {name: rng.bit_generator.state for name, rng in sorted(self._kept.items())}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put the kept streams where ``state`` says they stood."""
+        self._kept.clear()
+        for name, position in state.items():
+            self.kept(name).bit_generator.state = position

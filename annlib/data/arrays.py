@@ -1,0 +1,131 @@
+"""Batches of rows from data that lie in memory: arrays, lists, memory maps, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from annlib.core.arrays import Array, as_array
+from annlib.core.checks import check_finite, check_numeric
+from annlib.core.errors import DataError
+from annlib.data.gather import Gatherer
+from annlib.data.table import Table, TableGatherer
+
+
+class Batch(NamedTuple):
+    """Rows of x with their targets and weights, borrowed until the next batch."""
+
+    x: Array
+    y: Array | None
+    weights: Array | None
+
+
+def as_source(x: Any, where: str, name: str) -> Array | Table:
+    """``x`` as something that batches can be read from, checked and not copied.
+
+    Raises
+    ------
+    DataError
+        If it is empty, holds no numbers, or a NaN or infinity.
+    """
+    source = _frame(x) if hasattr(x, "columns") and hasattr(x, "dtypes") else _array(x, where, name)
+    columns = source.columns if isinstance(source, Table) else [source]
+    names = source.names if isinstance(source, Table) else None
+    if not len(source) or 0 in source.shape:
+        raise DataError(
+            f"{where}: expected {name} with at least one row and one column, got shape "
+            f"{source.shape}."
+        )
+    for j, column in enumerate(columns):
+        label = name if names is None else f'{name}["{names[j]}"]'
+        check_numeric(column, where, label)
+        # A memory map is checked batch by batch: a scan would read the whole file.
+        if not isinstance(column, np.memmap):
+            check_finite(column, where, label)
+    return source
+
+
+def _array(x: Any, where: str, name: str) -> Array:
+    try:
+        array = as_array(x)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(
+            f"{where}: expected {name} as an array of numbers, got a {type(x).__name__} that is "
+            f"none ({error}). Make all rows of one length."
+        ) from None
+    if array.ndim == 0:
+        raise DataError(f"{where}: expected {name} with rows, got the single value {x!r}.")
+    return array
+
+
+def _frame(frame: Any) -> Array | Table:
+    """A frame of one type as the array that it is a view of, any other as its columns."""
+    kinds = {str(kind) for kind in frame.dtypes}
+    if len(kinds) == 1 and isinstance(frame.dtypes.iloc[0], np.dtype):
+        return np.asarray(frame.to_numpy())
+    names = list(frame.columns)
+    return Table([np.asarray(frame.iloc[:, j]) for j in range(len(names))], names)
+
+
+def gatherer(source: Array | Table, dtype: npt.DTypeLike) -> Gatherer | TableGatherer:
+    """What reads batches from ``source`` as arrays of this type."""
+    return TableGatherer(source, dtype) if isinstance(source, Table) else Gatherer(source, dtype)
+
+
+class Batches:
+    """Mini-batches of a data set (paper 5.2): the rows in turn or in a given order.
+
+    Parameters
+    ----------
+    x : array or Table, (n, ...)
+    y : array, (n, ...), optional
+    weights : array, (n,), optional
+    batch_size : int
+        1 is stochastic, n is batch gradient descent (paper 5.3); the last batch may be shorter.
+    dtype, target_dtype : dtype
+        The types of the batches' x and weights, and of y.
+    """
+
+    def __init__(
+        self,
+        x: Array | Table,
+        y: Array | None = None,
+        weights: Array | None = None,
+        *,
+        batch_size: int,
+        dtype: npt.DTypeLike,
+        target_dtype: npt.DTypeLike,
+    ) -> None:
+        self.rows = len(x)
+        self.batch_size = batch_size
+        self._x = gatherer(x, dtype)
+        self._y = None if y is None else Gatherer(y, target_dtype)
+        self._weights = None if weights is None else Gatherer(weights, dtype)
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.batch_size)
+
+    def in_turn(self) -> Iterator[Batch]:
+        """The rows as they stand."""
+        x, y, w = self._x, self._y, self._weights
+        for start in range(0, self.rows, self.batch_size):
+            stop = start + self.batch_size
+            yield Batch(
+                x.slice(start, stop),
+                None if y is None else y.slice(start, stop),
+                None if w is None else w.slice(start, stop),
+            )
+
+    def in_order(self, order: Array) -> Iterator[Batch]:
+        """The rows in the order of these indices."""
+        x, y, w = self._x, self._y, self._weights
+        for start in range(0, self.rows, self.batch_size):
+            index = order[start : start + self.batch_size]
+            yield Batch(
+                x.rows(index),
+                None if y is None else y.rows(index),
+                None if w is None else w.rows(index),
+            )

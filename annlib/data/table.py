@@ -1,0 +1,64 @@
+"""Frames: columns of their own types, read as rows of one type without joining them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.workspace import Workspace
+from annlib.data.gather import Gatherer
+
+
+class Table:
+    """The columns of a frame as arrays.
+
+    Parameters
+    ----------
+    columns : sequence of arrays, each (n,)
+    names : sequence
+        What error messages call the columns.
+    """
+
+    def __init__(self, columns: Sequence[Array], names: Sequence[Any]) -> None:
+        self.columns = list(columns)
+        self.names = list(names)
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    @property
+    def shape(self) -> Shape:
+        return (len(self), len(self.columns))
+
+    def __getitem__(self, rows: slice) -> Table:
+        return Table([column[rows] for column in self.columns], self.names)
+
+
+class TableGatherer:
+    """Reads batches of rows of a table as contiguous arrays of one type."""
+
+    def __init__(self, source: Table, dtype: npt.DTypeLike) -> None:
+        self.source = source
+        self._columns = [Gatherer(column, dtype) for column in source.columns]
+        self._work = Workspace(dtype)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def rows(self, index: Array) -> Array:
+        """The rows ``index`` (integers), in a buffer that the next call overwrites."""
+        batch = self._work.array("batch", len(index), len(self._columns))
+        for j, column in enumerate(self._columns):
+            batch[:, j] = column.rows(index)
+        return batch
+
+    def slice(self, start: int, stop: int) -> Array:
+        """The rows start..stop-1, in a buffer that the next call overwrites."""
+        stop = min(stop, len(self.source))
+        batch = self._work.array("batch", stop - start, len(self._columns))
+        for j, column in enumerate(self._columns):
+            batch[:, j] = column.slice(start, stop)
+        return batch

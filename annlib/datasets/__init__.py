@@ -1,0 +1,11 @@
+"""Data sets to learn with, in the shapes and under the names that Keras gives them.
+
+Each module has ``load_data()`` and ``is_available()``. Nothing is shipped with annlib: a file is
+taken from the folder in ``ANNLIB_DATA_HOME``, else from the cache, else fetched through
+scikit-learn once.
+"""
+
+from annlib.datasets import california_housing, fashion_mnist, mnist
+from annlib.datasets.store import DatasetNotFoundError
+
+__all__ = ["DatasetNotFoundError", "california_housing", "fashion_mnist", "mnist"]

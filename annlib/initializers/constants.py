@@ -1,0 +1,63 @@
+"""Initial values that are not random."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.errors import ShapeError
+from annlib.initializers.base import Initializer, register
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+
+@register("zeros", "zero")
+class Zeros(Initializer):
+    """All 0: the usual start of a bias."""
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        return np.zeros(shape)
+
+
+@register("ones", "one")
+class Ones(Initializer):
+    """All 1: the usual start of a scale."""
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        return np.ones(shape)
+
+
+@register("constant")
+class Constant(Initializer):
+    """A number, or an array of the parameter's own shape.
+
+    Parameters
+    ----------
+    value : float or array_like
+
+    Raises
+    ------
+    ShapeError
+        If an array has another shape than the parameter: nothing is broadcast but a number.
+
+    Examples
+    --------
+    >>> Constant([[0.15, 0.25], [0.20, 0.30]])((2, 2), "float64")
+    array([[0.15, 0.25],
+           [0.2 , 0.3 ]])
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = value
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        value = np.asarray(self.value, np.float64)
+        if value.ndim and value.shape != shape:
+            raise ShapeError(
+                f"Constant: expected values of the parameter's shape {shape}, got {value.shape}. "
+                "Pass one number, or an array of that shape."
+            )
+        return np.broadcast_to(value, shape)

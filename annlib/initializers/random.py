@@ -1,0 +1,186 @@
+"""Random initial values, with Keras' scales."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.errors import ConfigurationError
+from annlib.initializers.base import Initializer, check_seed, register
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+
+# The standard deviation of a standard normal cut off at two: Keras divides by it.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+Mode = Literal["fan_in", "fan_out", "fan_avg"]
+Distribution = Literal["uniform", "truncated_normal", "untruncated_normal"]
+
+
+def fans(shape: Shape) -> tuple[float, float]:
+    """Inputs and outputs of one unit: (M, N) of a from-to kernel [W] of M rows and N columns."""
+    if len(shape) < 2:
+        size = float(math.prod(shape))
+        return size, size
+    receptive = math.prod(shape[:-2])
+    return float(shape[-2] * receptive), float(shape[-1] * receptive)
+
+
+def truncated_normal(shape: Shape, rng: Generator) -> Array:
+    """Standard normal values between -2 and 2: those outside are drawn again."""
+    values = rng.standard_normal(shape)
+    outside = np.abs(values) > 2
+    while outside.any():
+        values[outside] = rng.standard_normal(int(outside.sum()))
+        outside = np.abs(values) > 2
+    return values
+
+
+@register("random_uniform", "uniform")
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval); ``RandomUniform(-1, 1)`` is the paper's (5.1)."""
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        if not minval <= maxval:
+            raise ConfigurationError(
+                f"RandomUniform: expected minval <= maxval, got {minval!r} and {maxval!r}."
+            )
+        self.minval = minval
+        self.maxval = maxval
+        self.seed = check_seed(seed, "RandomUniform")
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+@register("random_normal", "normal")
+class RandomNormal(Initializer):
+    """Normal with this mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean = mean
+        self.stddev = _check_stddev(stddev, type(self).__name__)
+        self.seed = check_seed(seed, type(self).__name__)
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+@register("truncated_normal")
+class TruncatedNormal(RandomNormal):
+    """Normal, with values beyond two standard deviations drawn again."""
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        return self.mean + self.stddev * truncated_normal(shape, rng)
+
+
+@register("variance_scaling")
+class VarianceScaling(Initializer):
+    """Random values of variance scale / n, n the fan-in, the fan-out or their average.
+
+    Parameters
+    ----------
+    scale : float, positive
+    mode : {"fan_in", "fan_out", "fan_avg"}
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+        Uniform is in +-sqrt(3 scale / n); truncated normal is cut at two standard deviations and
+        scaled up again to the variance asked for.
+    seed : int, optional
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: Mode = "fan_in",
+        distribution: Distribution = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        if not scale > 0:
+            raise ConfigurationError(f"VarianceScaling: expected scale > 0, got {scale!r}.")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise ConfigurationError(
+                f"VarianceScaling: expected mode fan_in, fan_out or fan_avg, got {mode!r}."
+            )
+        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
+            raise ConfigurationError(
+                "VarianceScaling: expected distribution uniform, truncated_normal or "
+                f"untruncated_normal, got {distribution!r}."
+            )
+        self.scale = scale
+        self.mode: Mode = mode
+        self.distribution: Distribution = distribution
+        self.seed = check_seed(seed, "VarianceScaling")
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, n)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0, math.sqrt(variance), shape)
+        return math.sqrt(variance) / _TRUNCATED_STDDEV * truncated_normal(shape, rng)
+
+
+class _Named(VarianceScaling):
+    """A VarianceScaling that goes by its authors' name and takes only a seed."""
+
+    SCALING: tuple[float, Mode, Distribution]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self.SCALING, seed=seed)
+
+
+@register("glorot_uniform")
+class GlorotUniform(_Named):
+    """Uniform in +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+
+    SCALING = (1.0, "fan_avg", "uniform")
+
+
+@register("glorot_normal")
+class GlorotNormal(_Named):
+    """Truncated normal of variance 2 / (fan_in + fan_out) (Glorot & Bengio, 2010)."""
+
+    SCALING = (1.0, "fan_avg", "truncated_normal")
+
+
+@register("he_uniform")
+class HeUniform(_Named):
+    """Uniform in +-sqrt(6 / fan_in) (He et al., 2015)."""
+
+    SCALING = (2.0, "fan_in", "uniform")
+
+
+@register("he_normal")
+class HeNormal(_Named):
+    """Truncated normal of variance 2 / fan_in (He et al., 2015)."""
+
+    SCALING = (2.0, "fan_in", "truncated_normal")
+
+
+@register("lecun_uniform")
+class LecunUniform(_Named):
+    """Uniform in +-sqrt(3 / fan_in) (LeCun et al., 1998)."""
+
+    SCALING = (1.0, "fan_in", "uniform")
+
+
+@register("lecun_normal")
+class LecunNormal(_Named):
+    """Truncated normal of variance 1 / fan_in (LeCun et al., 1998)."""
+
+    SCALING = (1.0, "fan_in", "truncated_normal")
+
+
+def _check_stddev(stddev: float, where: str) -> float:
+    if not stddev >= 0:
+        raise ConfigurationError(f"{where}: expected stddev >= 0, got {stddev!r}.")
+    return stddev

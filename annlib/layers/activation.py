@@ -1,0 +1,42 @@
+"""Activation: the paper's activation layer (6.2, 7.2), apart from the fully connected one."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from annlib import activations
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, LayerArguments, register
+
+
+@register("activation")
+class Activation(Layer):
+    """A = f(Z), with the same f as in ``Dense(..., activation=f)``.
+
+    Parameters
+    ----------
+    activation : str or annlib.activations.Activation
+
+    Examples
+    --------
+    >>> Activation("tanh")
+    Activation('tanh')
+    """
+
+    def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
+        super().__init__(**keywords)
+        self.activation = activations.get(activation)
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        A = work.array("A", *x.shape)
+        self.activation.forward(x, A, work)
+        work["Z"], work["A"] = x, A
+        return A
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        self.activation.backward(dy, work["Z"], work["A"], work)
+        return dy
+
+    def split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
+        return None, self.activation

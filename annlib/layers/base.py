@@ -1,0 +1,252 @@
+"""What a layer is: the unit of the paper (1.2), a forward and a backward pass over a mini-batch.
+
+A layer holds its configuration and views of its parameters, nothing else. What a pass has to
+remember lives in the ``work`` that belongs to the pass (``annlib.core.workspace``). Four rules:
+
+1. ``forward`` never writes to its input.
+2. ``backward`` owns ``dy``: it may overwrite it and may return it.
+3. What a pass returns is borrowed until the next call of that pass.
+4. ``backward`` overwrites the gradients, never adds to them: there is no zero_grad.
+
+To add a layer: a class in a file of its own, ``@register()`` above it, a row in the tests' table.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Self, TypedDict
+
+import numpy as np
+
+from annlib import constraints, initializers, regularizers
+from annlib.activations import Activation
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.parameters import Parameter
+from annlib.core.registry import Registry
+from annlib.core.workspace import Workspace
+
+
+class LayerArguments(TypedDict, total=False):
+    """The keyword arguments that every layer takes."""
+
+    name: str | None
+    trainable: bool
+    activity_regularizer: Any
+    input_shape: Shape | None
+    input_dim: int | None
+
+
+class Layer(Configurable):
+    """Base class: one step of a ``Sequential`` model.
+
+    A subclass writes ``forward`` and ``backward``, and where it has parameters ``build``.
+
+    Parameters
+    ----------
+    name : str, optional
+        Without one, the model names the layer by its class: ``dense``, ``dense_1``, ...
+    trainable : bool
+        False freezes the parameters; takes effect at the next ``compile``.
+    activity_regularizer : Regularizer, optional
+        A penalty on the layer's output, divided by the batch size.
+    input_shape : tuple of int, optional
+        The shape of one row, for the first layer of a model; ``input_dim=n`` is ``(n,)``. An
+        ``Input`` before the layer says the same.
+
+    Examples
+    --------
+    A layer written with nothing but this interface:
+
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.add_weight("factor", (input_shape[-1],), initializer="ones")
+    ...     def forward(self, x, work, *, training=False):
+    ...         work["x"] = x
+    ...         return np.multiply(x, self.factor, out=work.array("y", *x.shape))
+    ...     def backward(self, dy, work, *, input_gradient=True):
+    ...         np.sum(dy * work["x"], axis=0, out=self.gradients["factor"])
+    ...         return np.multiply(dy, self.factor, out=dy)
+    """
+
+    #: The kind of numbers that the layer takes: "float", or "integer" for codes.
+    input_kind: ClassVar[str] = "float"
+    #: Whether training passes draw random numbers, from a stream of the layer's own.
+    random: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        activity_regularizer: Any = None,
+        input_shape: Shape | None = None,
+        input_dim: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown(type(self).__name__, unknown, type(self))
+        if name is not None and (not isinstance(name, str) or not name.isprintable() or not name):
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected name as printable text, got {name!r}."
+            )
+        if "/" in (name or ""):
+            raise ConfigurationError(
+                f'{type(self).__name__}: expected name without "/", got {name!r}: it separates '
+                "layer and parameter in paths."
+            )
+        self._name = name
+        self.automatic_name: str | None = None
+        self.trainable = trainable
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self.input_dim = input_dim
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as before ``build``."""
+        self.built_shape: BatchShape | None = None
+        self.parameters: list[Parameter] = []
+        self.gradients: dict[str, Array] = {}
+        self._bound: tuple[str, ...] = ()
+        #: A weak reference to the model whose parameter vector holds this layer's.
+        self.owner: Any = None
+
+    # -- what a subclass writes ------------------------------------------------------------------
+
+    def build(self, input_shape: BatchShape) -> None:
+        """Declare the parameters with ``add_weight``; allocates nothing."""
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        """The shape of the output, with the batch dimension; the input's unless overridden."""
+        return input_shape
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        """The layer's output for a batch, (n, in) -> (n, out)."""
+        raise NotImplementedError
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        """dE/dx from dE/dy, (n, out) -> (n, in); writes each parameter's ``gradients[name]``.
+
+        With ``input_gradient=False`` nobody needs dE/dx and the result is not used.
+        """
+        raise NotImplementedError
+
+    def commit(self, work: Workspace) -> None:
+        """Take over what a training pass has learned on the way; called after its update."""
+
+    def split_activation(self) -> tuple[Layer | None, Activation | None]:
+        """The layer without its activation, and the activation, so that a loss can fuse with it."""
+        return self, None
+
+    # -- what it inherits ------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        name: str,
+        shape: Shape,
+        initializer: Any = "glorot_uniform",
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool = True,
+    ) -> None:
+        """Declare a parameter; after binding it is ``self.<name>``, its gradient
+        ``self.gradients[name]``, both views into the model's vectors.
+        """
+        self.parameters.append(
+            Parameter(
+                name,
+                tuple(int(size) for size in shape),
+                initializers.get(initializer),
+                regularizers.get(regularizer),
+                constraints.get(constraint),
+                trainable,
+            )
+        )
+
+    def declare(self, input_shape: BatchShape) -> BatchShape:
+        """Build once, check later calls against it; return the output shape."""
+        if self.built_shape is None:
+            self.build(input_shape)
+            self.built_shape = input_shape
+        return self.compute_output_shape(input_shape)
+
+    @property
+    def name(self) -> str | None:
+        """The name given, or the one that the model gave."""
+        return self._name or self.automatic_name
+
+    @property
+    def built(self) -> bool:
+        """Whether the parameters are declared and have values."""
+        return self.built_shape is not None and len(self._bound) == len(self.parameters)
+
+    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
+        """Take views of the model's vectors as this layer's parameters and gradients."""
+        for name, view in values.items():
+            setattr(self, name, view)
+        self._bound = tuple(values)
+        self.gradients = gradients
+
+    def release(self) -> None:
+        """Leave the model's vector: keep the values in arrays of the layer's own."""
+        self.bind({name: value.copy() for name, value in self.values().items()}, {})
+        self.owner = None
+
+    def values(self) -> dict[str, Array]:
+        """The parameters by name, in the order of their declaration; empty before they exist."""
+        return {p.name: getattr(self, p.name) for p in self.parameters if p.name in self._bound}
+
+    def get_weights(self) -> list[Array]:
+        """Copies of the parameters, in the order of their declaration."""
+        if not self.built:
+            raise NotBuiltError(
+                f'get_weights: expected a built layer, got "{self.name}" without weights. '
+                "Build its model: model.build((None, n_features)), or fit."
+            )
+        return [value.copy() for value in self.values().values()]
+
+    def set_weights(self, weights: list[Array]) -> None:
+        """Replace the parameters; checks all shapes before it touches any."""
+        own = self.values()
+        expected = [value.shape for value in own.values()]
+        arrays = [np.asarray(weight) for weight in weights]
+        if not self.built or [array.shape for array in arrays] != expected:
+            raise ShapeError(
+                f'set_weights: expected arrays of shapes {expected} for layer "{self.name}", '
+                f"got {[array.shape for array in arrays]}."
+            )
+        for value, array in zip(own.values(), arrays, strict=True):
+            value[...] = array
+
+    def count_params(self) -> int:
+        """How many numbers the parameters hold."""
+        return sum(math.prod(parameter.shape) for parameter in self.parameters)
+
+    def twin(self) -> Self:
+        """A layer that shares this one's parameters and gradients, to be configured otherwise."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def arguments(self) -> dict[str, Any]:
+        return {**super().arguments(), "name": self._name}
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Views would come apart from their vector in a copy, silently: a copy carries arrays of
+        # its own, and the copied model lays them out in a vector of its own.
+        state = self.__dict__.copy()
+        for name, value in self.values().items():
+            state[name] = value.copy()
+        state["gradients"] = {}
+        state["owner"] = None
+        return state
+
+    # A layer is itself: two of the same configuration are two layers.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+registry: Registry[Layer] = Registry("layer", Layer)
+register = registry.register
+get = registry.get

@@ -1,0 +1,139 @@
+"""Dense: the paper's fully connected layer (5.1, 6.1, 7.3), on a whole mini-batch."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib import activations, constraints, initializers, regularizers
+from annlib.activations import Activation, Linear
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, LayerArguments, register
+
+
+@register("dense")
+class Dense(Layer):
+    """A = f(X W + b): X is (n, in), W (in, units) in the paper's from-to order, b (units,).
+
+    Backward: dZ = f'(Z) dA, dW = X^T dZ, db = column sums of dZ, dX = dZ W^T. For one row this is
+    the paper's {Z} = [W^T]{X} + {B} and 7.3; the products sum over the rows of the batch what the
+    paper accumulates row by row (5.2).
+
+    Parameters
+    ----------
+    units : int
+        The size of the output, N in the paper.
+    activation : str or Activation, optional
+        None is the identity.
+    use_bias : bool
+    kernel_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+    kernel_constraint, bias_constraint : str or Constraint, optional
+    **keywords
+        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``units`` is not a positive integer or a name is unknown.
+
+    Notes
+    -----
+    Input of more than two dimensions is acted on along its last axis, as in Keras.
+
+    Examples
+    --------
+    >>> Dense(10, activation="softmax")
+    Dense(10, activation='softmax')
+    """
+
+    kernel: Array
+    bias: Array
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
+            raise ConfigurationError(f"Dense: expected units as an integer >= 1, got {units!r}.")
+        self.units = int(units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def build(self, input_shape: BatchShape) -> None:
+        features = self._features(input_shape)
+        self.add_weight(
+            "kernel",
+            (features, self.units),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
+        )
+        if self.use_bias:
+            self.add_weight(
+                "bias",
+                (self.units,),
+                self.bias_initializer,
+                self.bias_regularizer,
+                self.bias_constraint,
+            )
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        self._features(input_shape)
+        return (*input_shape[:-1], self.units)
+
+    @staticmethod
+    def _features(input_shape: BatchShape) -> int:
+        features = input_shape[-1] if len(input_shape) > 1 else None
+        if features is None:
+            raise ShapeError(
+                f"Dense: expected rows with a known number of features, (n, features), got shape "
+                f"{input_shape}. For one feature use x.reshape(-1, 1)."
+            )
+        return features
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+        if self.use_bias:
+            np.add(Z, self.bias, out=Z)
+        A = work.array("A", *Z.shape) if self.activation.needs_input else Z
+        self.activation.forward(Z, A, work)
+        work["X"], work["Z"], work["A"] = X, Z, A
+        return A if x.ndim == 2 else A.reshape(*x.shape[:-1], self.units)
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        X, Z, A = work["X"], work["Z"], work["A"]
+        dZ = dy if dy.ndim == 2 else dy.reshape(-1, self.units)
+        self.activation.backward(dZ, Z, A, work)
+        np.dot(X.T, dZ, out=self.gradients["kernel"])
+        if self.use_bias:
+            np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
+        if not input_gradient:
+            return None
+        dX = np.dot(dZ, self.kernel.T, out=work.array("dX", *X.shape))
+        return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
+
+    def split_activation(self) -> tuple[Layer | None, Activation | None]:
+        affine = self.twin()
+        affine.activation = Linear()
+        return affine, self.activation

@@ -1,0 +1,24 @@
+"""Flatten: rows of any shape as rows of numbers."""
+
+from __future__ import annotations
+
+import math
+
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, register
+
+
+@register("flatten")
+class Flatten(Layer):
+    """(n, 28, 28) -> (n, 784), without a copy; (n,) -> (n, 1)."""
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        return (input_shape[0], math.prod(size or 0 for size in input_shape[1:]))
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        work["shape"] = x.shape
+        return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        return dy.reshape(work["shape"])

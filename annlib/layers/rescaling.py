@@ -1,0 +1,36 @@
+"""Rescaling: numbers of one range as numbers of another, inside the model."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, LayerArguments, register
+
+
+@register("rescaling")
+class Rescaling(Layer):
+    """y = scale x + offset; ``Rescaling(1 / 255)`` takes the bytes of an image to [0, 1].
+
+    Parameters
+    ----------
+    scale : float
+    offset : float
+    """
+
+    def __init__(
+        self, scale: float, offset: float = 0.0, **keywords: Unpack[LayerArguments]
+    ) -> None:
+        super().__init__(**keywords)
+        self.scale = scale
+        self.offset = offset
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        y = np.multiply(x, self.scale, out=work.array("y", *x.shape))
+        return np.add(y, self.offset, out=y) if self.offset else y
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        return np.multiply(dy, self.scale, out=dy) if input_gradient else None

@@ -1,0 +1,249 @@
+"""Cross-entropies: the paper's log loss (9.2) for one class of many, and the binary one (errata 4).
+
+From probabilities they clip as Keras does; from logits they need not: gradient a - y, no plateau,
+no overflow. A model with a softmax or sigmoid output uses the logits by itself (``models.head``).
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import numpy as np
+
+from annlib.core import numerics
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.numerics import EPSILON
+from annlib.core.workspace import Workspace
+from annlib.losses.base import Loss, LossArguments, matching_labels, register
+
+
+def _check_smoothing(value: float, where: str) -> float:
+    if not 0 <= value <= 1:
+        raise ConfigurationError(
+            f"{where}: expected label_smoothing between 0 and 1, got {value!r}."
+        )
+    return value
+
+
+@register("binary_crossentropy", "bce")
+class BinaryCrossentropy(Loss):
+    """E_r = -1/N sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)) over N sigmoid outputs.
+
+    dE_r/da = (a - y) / (a (1 - a)) / N; from logits z, dE_r/dz = (sigmoid(z) - y) / N. The paper
+    gives only the first term (9.2), which leaves rows with y = 0 without a gradient (errata 4).
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are z and not probabilities.
+    label_smoothing : float, in [0, 1]
+        Targets become y (1 - s) + s / 2.
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        **keywords: Unpack[LossArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        self.from_logits = from_logits
+        self.label_smoothing = _check_smoothing(label_smoothing, "BinaryCrossentropy")
+
+    def _targets(self, Y: Array, work: Workspace) -> Array:
+        if not self.label_smoothing:
+            return Y
+        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
+        return np.add(smooth, self.label_smoothing / 2, out=smooth)
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        Y, terms = self._targets(Y, work), work.array("terms", *A.shape)
+        scratch = work.array("scratch", *A.shape)
+        if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
+            numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
+            numerics.log1p_exp_neg_abs(A, terms)
+            np.add(terms, np.maximum(A, 0, out=scratch), out=terms)
+            np.subtract(terms, np.multiply(A, Y, out=scratch), out=terms)
+        else:
+            P = np.clip(A, EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
+            np.log1p(
+                np.negative(P, out=scratch), out=scratch
+            )  # log(1 - p) + y (log p - log(1 - p))
+            np.subtract(np.log(P, out=terms), scratch, out=terms)
+            np.add(np.multiply(terms, Y, out=terms), scratch, out=terms)
+            np.negative(terms, out=terms)
+        rows = terms.reshape(len(A), -1)
+        np.dot(rows, work.ones(rows.shape[1]), out=E)
+        np.divide(E, rows.shape[1], out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        Y = self._targets(Y, work)
+        if self.from_logits:
+            np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
+        else:
+            P, scratch = work.array("clipped", *A.shape), work.array("scratch", *A.shape)
+            np.multiply(P, np.subtract(1, P, out=scratch), out=scratch)
+            np.divide(np.subtract(P, Y, out=dA), scratch, out=dA)
+            # Where the probability was clipped, the loss does not depend on it.
+            np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
+        np.multiply(dA, len(A) / A.size, out=dA)
+
+
+class _Categorical(Loss):
+    """What the two categorical cross-entropies share: the way from predictions to log a."""
+
+    from_logits: bool
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        if len(output_shape) != 2:
+            raise ShapeError(
+                f"{where}: expected an output of shape (n, classes), got {output_shape}. "
+                "Put a Flatten layer before the output layer."
+            )
+        return super().check_targets(y, output_shape, where)
+
+    def _log_probabilities(self, A: Array, work: Workspace) -> Array:
+        """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
+        P, L = work.array(self.PROBABILITIES, *A.shape), work.array("log", *A.shape)
+        if self.from_logits:
+            m, s = numerics.softmax(A, P, work)
+            np.subtract(A, m, out=L)
+            np.subtract(L, np.log(s, out=s), out=L)
+            return L
+        sums = np.dot(A, work.ones(A.shape[1]), out=work.array("sums", len(A)))
+        np.maximum(sums, np.finfo(sums.dtype).tiny, out=sums)  # a row of zeros stays finite
+        np.divide(A, sums.reshape(-1, 1), out=P)
+        np.clip(P, EPSILON, 1 - EPSILON, out=L)
+        inside = np.equal(L, P, out=work.array("inside", *A.shape, dtype=bool))
+        np.copyto(work.array("unclipped", *A.shape), inside)
+        np.log(L, out=L)
+        return L
+
+    def _through_normalization(self, dP: Array, work: Workspace) -> None:
+        """dE/dA from dE/dP for P = A / sum(A) clipped: in place (the gradient's projection)."""
+        np.multiply(dP, work.array("unclipped", *dP.shape), out=dP)
+        P = work.array(self.PROBABILITIES, *dP.shape)
+        products = np.multiply(dP, P, out=work.array("products", *dP.shape))
+        sums = np.dot(products, work.ones(dP.shape[1]), out=work.array("product_sums", len(dP)))
+        np.subtract(dP, sums.reshape(-1, 1), out=dP)
+        np.divide(dP, work.array("sums", len(dP)).reshape(-1, 1), out=dP)
+
+
+@register("categorical_crossentropy")
+class CategoricalCrossentropy(_Categorical):
+    """E_r = -sum_i y_i log a_i for targets that are rows of probabilities (paper 9.2).
+
+    dE_r/da_i = -y_i / a_i, where the sign belongs to E (errata 3); from logits with a = softmax(z)
+    and targets that sum to 1, dE_r/dz = a - y. Probabilities are divided by their sum first.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are z and not probabilities.
+    label_smoothing : float, in [0, 1]
+        Targets become y (1 - s) + s / N.
+
+    Examples
+    --------
+    >>> loss = CategoricalCrossentropy()
+    >>> round(loss([[0, 1]], [[0.5, 0.5]]), 6)
+    0.693147
+    """
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        **keywords: Unpack[LossArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        self.from_logits = from_logits
+        self.label_smoothing = _check_smoothing(label_smoothing, "CategoricalCrossentropy")
+
+    def _targets(self, Y: Array, work: Workspace) -> Array:
+        if not self.label_smoothing:
+            return Y
+        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
+        return np.add(smooth, self.label_smoothing / Y.shape[1], out=smooth)
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        np.einsum("ij,ij->i", self._targets(Y, work), self._log_probabilities(A, work), out=E)
+        np.negative(E, out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        Y, P = self._targets(Y, work), work.array(self.PROBABILITIES, *A.shape)
+        if self.from_logits:
+            sums = np.dot(Y, work.ones(A.shape[1]), out=work.array("sums", len(A)))
+            np.multiply(P, sums.reshape(-1, 1), out=dA)
+            np.subtract(dA, Y, out=dA)
+        else:
+            clipped = np.maximum(P, EPSILON, out=work.array("products", *A.shape))
+            np.negative(np.divide(Y, clipped, out=dA), out=dA)
+            self._through_normalization(dA, work)
+
+    def _layout_hint(self, y: Array, output_shape: BatchShape) -> str:
+        return (
+            'For integer class labels use loss="sparse_categorical_crossentropy"; for one-hot '
+            f"rows pass y of shape (n, {output_shape[-1]})."
+        )
+
+
+@register("sparse_categorical_crossentropy")
+class SparseCategoricalCrossentropy(_Categorical):
+    """E_r = -log a_y for an integer label y, 0..N-1: the same without the row of zeros and a one.
+
+    From logits, dE_r/dz = a, less 1 at the label.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are z and not probabilities.
+
+    Examples
+    --------
+    >>> round(SparseCategoricalCrossentropy(from_logits=True)([1], [[0.0, 0.0]]), 6)
+    0.693147
+    """
+
+    target_kind = "labels"
+
+    def __init__(self, from_logits: bool = False, **keywords: Unpack[LossArguments]) -> None:
+        super().__init__(**keywords)
+        self.from_logits = from_logits
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        if len(output_shape) == 2:
+            return matching_labels(y, output_shape[-1] or 0, where)
+        return super().check_targets(y, output_shape, where)
+
+    @staticmethod
+    def _positions(Y: Array, A: Array, work: Workspace) -> Array:
+        """Where the labels' entries lie in A, counted row after row."""
+        n, k = A.shape
+        starts = work.array("starts", n, dtype=np.intp)
+        if work.get("positions of") != (n, k):
+            work["positions of"] = (n, k)
+            starts[:] = np.arange(0, n * k, k)
+        return np.add(starts, Y, out=work.array("positions", n, dtype=np.intp))
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        L = self._log_probabilities(A, work)
+        np.take(L.reshape(-1), self._positions(Y, A, work), out=E, mode="clip")
+        np.negative(E, out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        P, positions = work.array(self.PROBABILITIES, *A.shape), self._positions(Y, A, work)
+        at_label = np.take(
+            P.reshape(-1), positions, out=work.array("at_label", len(A)), mode="clip"
+        )
+        if self.from_logits:
+            np.copyto(dA, P)
+            np.subtract(at_label, 1, out=at_label)
+        else:
+            dA.fill(0)
+            np.maximum(at_label, EPSILON, out=at_label)
+            np.negative(np.reciprocal(at_label, out=at_label), out=at_label)
+        np.put(dA.reshape(-1), positions, at_label, mode="clip")
+        if not self.from_logits:
+            self._through_normalization(dA, work)

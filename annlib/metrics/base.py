@@ -1,0 +1,143 @@
+"""What a metric is: a number about predictions that streams over batches and is exact.
+
+To add one: a class with ``rows`` (or ``update_state`` and ``result``), ``@register()`` above it,
+and a row in the tests' table of cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.config import Configurable
+from annlib.core.errors import ShapeError
+from annlib.core.registry import Registry
+from annlib.core.workspace import Workspace
+
+Direction = Literal["up", "down"]
+
+
+class Metric(Configurable):
+    """``reset_state``, ``update_state`` for each batch, ``result``.
+
+    Parameters
+    ----------
+    name : str, optional
+        How logs and History call it; the registered name without one.
+    """
+
+    #: Which way is better; callbacks with ``mode="auto"`` read it.
+    direction: ClassVar[Direction | None] = None
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
+        self.work = Workspace("float64")
+        self.reset_state()
+
+    @property
+    def name(self) -> str:
+        """The name given, or the registered one."""
+        return self._name or self.names[0]
+
+    def rename(self, name: str) -> None:
+        """Report under this name."""
+        self._name = name
+
+    def arguments(self) -> dict[str, Any]:
+        return {**super().arguments(), "name": self._name}
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch of targets and predictions, each row with its weight (1 without)."""
+        raise NotImplementedError
+
+    def result(self) -> float:
+        """The metric over everything since the last ``reset_state``."""
+        raise NotImplementedError
+
+    def reset_state(self) -> None:
+        """Forget everything."""
+        raise NotImplementedError
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    # A metric is itself: it has state.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+class MeanOverRows(Metric):
+    """A metric that is the (weighted) mean of one number a row.
+
+    A subclass writes ``rows(Y, A, work)``, which returns these numbers, (n,). 0 over no rows.
+    """
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        raise NotImplementedError
+
+    def reset_state(self) -> None:
+        # Python floats: sums of whole numbers stay exact, others are good to 1e-16.
+        self.total = 0.0
+        self.count = 0.0
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        A = np.asarray(y_pred)
+        A = A.reshape(-1, 1) if A.ndim == 1 else A
+        values = self.rows(np.asarray(y_true), A, self.work)
+        if sample_weight is None:
+            self.total += float(np.add.reduce(values, dtype=np.float64))
+            self.count += len(values)
+        else:
+            weights = self.work.array("weights", len(values))
+            np.copyto(weights, np.asarray(sample_weight).reshape(-1))
+            self.count += float(np.add.reduce(weights))
+            self.total += float(np.add.reduce(np.multiply(values, weights, out=weights)))
+
+    def result(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+
+class MeanMetricWrapper(MeanOverRows):
+    """The mean over rows of a plain function ``fn(y_true, y_pred)``, one number a row.
+
+    Parameters
+    ----------
+    fn : callable
+        Of two arrays, returning an array of one number a row (or one number for the batch).
+    name : str, optional
+        The function's own name without one.
+    """
+
+    def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
+        self.fn = fn
+        super().__init__(name or getattr(fn, "__name__", "metric"))
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        values = np.asarray(self.fn(Y, A), np.float64)
+        return np.full(len(A), values) if values.ndim == 0 else values.reshape(len(A), -1).mean(1)
+
+
+def same_shape(Y: Array, A: Array, where: str) -> Array:
+    """Targets in the shape of predictions (n, k): (n,) becomes (n, 1), nothing broadcasts."""
+    if Y.ndim == 1 and A.shape[1:] == (1,):
+        Y = Y.reshape(-1, 1)
+    if Y.shape != A.shape:
+        raise ShapeError(
+            f"{where}: expected targets of the predictions' shape {A.shape}, got {Y.shape}."
+        )
+    return Y
+
+
+registry: Registry[Metric] = Registry("metric", Metric)
+register = registry.register
+
+
+def get(identifier: Any) -> Metric:
+    """The metric of that name, or the object itself; a plain function is averaged over rows."""
+    if callable(identifier) and not isinstance(identifier, type | Metric):
+        return MeanMetricWrapper(identifier)
+    return registry.get(identifier)

@@ -1,0 +1,78 @@
+"""What ``compile`` adds to a model: an optimizer, a loss and metrics, resolved and checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annlib import losses, metrics, optimizers
+from annlib.core.arrays import BatchShape
+from annlib.core.errors import ConfigurationError
+from annlib.losses import Loss
+from annlib.metrics import Metric, resolve_accuracy
+from annlib.optimizers import Optimizer
+
+ACCURACY = ("accuracy", "acc")
+
+
+class Compiled:
+    """The arguments of ``compile``, as objects.
+
+    A metric given as a string is reported under that string; a name that comes twice gets _1, _2.
+    """
+
+    def __init__(self, optimizer: Any, loss: Any, metric_arguments: Any) -> None:
+        self.optimizer: Optimizer = optimizers.get(optimizer)
+        self.loss: Loss | None = None if loss is None else losses.get(loss)
+        if self.loss is not None and self.loss.reduction == "none":
+            raise ConfigurationError(
+                'Sequential.compile: expected a loss that is one number, got reduction="none". '
+                'Use "sum_over_batch_size" or "sum".'
+            )
+        if not isinstance(metric_arguments, list | tuple | None):
+            raise ConfigurationError(
+                f"Sequential.compile: expected metrics as a list, got {metric_arguments!r}. "
+                f"Write metrics=[{metric_arguments!r}]."
+            )
+        self._specified: list[Any] = []
+        names: list[str] = []
+        for argument in metric_arguments or ():
+            late = isinstance(argument, str) and argument in ACCURACY
+            metric = argument if late else metrics.get(argument)
+            name = argument if isinstance(argument, str) else metric.name
+            unique, count = name, 0
+            while unique in names:
+                count += 1
+                unique = f"{name}_{count}"
+            names.append(unique)
+            if isinstance(argument, str) and not late:
+                metric.rename(unique)
+            self._specified.append(metric)
+        self.names = names
+        self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
+        self._resolved = len(self.metrics) == len(self._specified)
+
+    def resolve_metrics(self, target_shape: BatchShape, output_shape: BatchShape) -> None:
+        """Settle what "accuracy" means, now that the shapes are known."""
+        if not self._resolved:
+            self.metrics = [
+                resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
+                for m, name in zip(self._specified, self.names, strict=True)
+            ]
+            self._resolved = True
+
+
+class RunningLoss:
+    """The mean of the batches' losses, weighted by their rows: what an epoch reports as loss."""
+
+    def __init__(self) -> None:
+        self.reset_state()
+
+    def reset_state(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def update_state(self, value: float, rows: int) -> None:
+        self.total += value * rows
+        self.count += rows
+
+    def result(self) -> float:
+        return self.total / self.count if self.count else 0.0

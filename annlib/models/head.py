@@ -1,0 +1,77 @@
+"""The head of a model while it trains: its loss, fused with the output activation where it can be.
+
+Softmax or sigmoid followed by its cross-entropy has the gradient a - y, computed from the logits:
+no clipping, no plateau and no NaN however wrong the prediction is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy.typing as npt
+
+from annlib.activations import Activation, Sigmoid, Softmax
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers import Layer
+from annlib.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    Loss,
+    SparseCategoricalCrossentropy,
+)
+
+#: The pairs that fuse: these losses computed from logits give this activation's output on the way.
+FUSIBLE: set[tuple[type[Activation], type[Loss]]] = {
+    (Softmax, CategoricalCrossentropy),
+    (Softmax, SparseCategoricalCrossentropy),
+    (Sigmoid, BinaryCrossentropy),
+}
+
+
+def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
+    """The layers to run before the loss, and whether the loss takes the last activation over."""
+    body = list(layers)
+    last, activation = body[-1].split_activation()
+    fuses = (
+        (type(activation), type(loss)) in FUSIBLE
+        and not getattr(loss, "from_logits", False)
+        and body[-1].activity_regularizer is None
+    )
+    if fuses:
+        body[-1:] = [] if last is None else [last]
+    return body, fuses
+
+
+class Head:
+    """The loss of a batch and its gradient with respect to what the body gives.
+
+    Parameters
+    ----------
+    loss : Loss
+    fused : bool
+        Whether the body ends in logits and the loss makes the activation as well.
+    dtype : dtype
+    """
+
+    def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
+        self.fused = fused
+        self.loss = (
+            type(loss).from_config({**loss.get_config(), "from_logits": True}) if fused else loss
+        )
+        self.work = Workspace(dtype)
+
+    def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
+        """The loss of the batch, from the body's output and the targets."""
+        self._batch = Z, Y, weights
+        return self.loss.value(Y, Z, weights, self.work)
+
+    def gradient(self) -> Array:
+        """dE/dZ of the last value."""
+        Z, Y, weights = self._batch
+        return self.loss.gradient(Y, Z, weights, self.work)
+
+    def prediction(self) -> Array:
+        """The model's output for the batch of the last value."""
+        Z = self._batch[0]
+        return self.work.array(self.loss.PROBABILITIES, *Z.shape) if self.fused else Z

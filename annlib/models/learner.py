@@ -1,0 +1,213 @@
+"""A model that learns: what ``compile`` chose, and the training step on a batch."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.callbacks import History
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, NotCompiledError, OwnershipError
+from annlib.layers import Layer
+from annlib.losses import Loss
+from annlib.metrics import Metric
+from annlib.models.compilation import Compiled
+from annlib.models.passes import Pass
+from annlib.models.preparation import Prepared, prepare, prepare_inputs
+from annlib.models.step import Step
+from annlib.models.weighted import Weighted
+from annlib.optimizers import Optimizer
+
+
+class Learner(Weighted):
+    """A stack with a loss and an optimizer; see ``Sequential``."""
+
+    def __init__(
+        self,
+        layers: Sequence[Any] | None = None,
+        seed: int | None = None,
+        dtype: str = "float32",
+        name: str | None = None,
+    ) -> None:
+        self._compiled: Compiled | None = None
+        self._step: Step | None = None
+        self.history: History | None = None
+        self.stop_training = False
+        super().__init__(layers, seed, dtype, name)
+
+    # -- compile ---------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+    ) -> None:
+        """Choose how the model learns; weights stay, the optimizer starts anew.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str or Loss
+        metrics : list of str, Metric or function of (y_true, y_pred)
+            ``"accuracy"`` means what the shapes of target and output say.
+
+        Raises
+        ------
+        ConfigurationError
+            For unknown names and arguments that cannot be meant; nothing is changed then.
+        OwnershipError
+            If a layer belongs to another model.
+        """
+        compiled = Compiled(optimizer, loss, metrics)
+        self._check_ownership("compile")
+        for layer in self._layers:
+            if type(layer).backward is Layer.backward:
+                raise ConfigurationError(
+                    f"Sequential.compile: expected layers that can learn, got "
+                    f'"{layer.name}" ({type(layer).__name__}) without a backward method. Write '
+                    "backward(self, dy, work, *, input_gradient=True)."
+                )
+        owner = compiled.optimizer.owner
+        if owner is not None and owner() not in (None, self):
+            raise OwnershipError(
+                f"Sequential.compile: expected an optimizer of this model's own, got one that "
+                f'trains "{owner().name}". Pass optimizer.clone().'
+            )
+        compiled.optimizer.owner = weakref.ref(self)
+        self._compiled = compiled
+        self._step = None
+        self.lay_out_again()
+
+    def _check_ownership(self, where: str) -> None:
+        for layer in self._layers:
+            owner = layer.owner() if layer.owner is not None else None
+            if owner is not None and owner is not self:
+                raise OwnershipError(
+                    f'Sequential.{where}: expected layers of this model\'s own, got "{layer.name}" '
+                    f'of "{owner.name}", whose weights they are. For a model of its own: '
+                    "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
+                )
+
+    def compiled_state(self) -> Compiled:
+        """What ``compile`` left; raises if there was none."""
+        if self._compiled is None:
+            raise NotCompiledError(
+                "Sequential: expected a compiled model, got one without loss and optimizer. Call "
+                'compile(optimizer="adam", loss="mse") first.'
+            )
+        return self._compiled
+
+    def compiled_loss(self) -> Loss:
+        """The loss; raises if there is none."""
+        loss = self.compiled_state().loss
+        if loss is None:
+            raise NotCompiledError(
+                'Sequential: expected a loss, got none. Call compile(..., loss="mse") or another.'
+            )
+        return loss
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._compiled is not None
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer, or None before ``compile``."""
+        return self._compiled.optimizer if self._compiled else None
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss, or None."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, without the loss."""
+        return list(self._compiled.metrics) if self._compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What ``evaluate`` returns, by name: the loss first."""
+        return ["loss", *(self._compiled.names if self._compiled else [])]
+
+    @property
+    def step(self) -> Step:
+        """The training step on a batch, with its memory."""
+        if self._step is None:
+            self._check_ownership("fit")
+            self._step = Step(self)
+        return self._step
+
+    def get_metrics_result(self) -> dict[str, float]:
+        """Loss and metrics since they were last reset, as the progress bar shows them."""
+        return dict(sorted(self.step.results().items()))
+
+    # -- on one batch ----------------------------------------------------------------------------
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
+        data = prepare(self, x, y, sample_weight, class_weight, "Sequential.train_on_batch")
+        return self._on_batch(data, self.step.train, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics on these rows, without an update."""
+        data = prepare(self, x, y, sample_weight, None, "Sequential.test_on_batch")
+        return self._on_batch(data, self.step.test, return_dict)
+
+    def _on_batch(self, data: Prepared, act: Callable[..., None], return_dict: bool) -> Any:
+        self.step.reset()
+        for batch in data.batches(self, len(data.x)).in_turn():
+            act(batch)
+        return self._returned(self.step.results(), return_dict)
+
+    def predict_on_batch(self, x: Any) -> Array:
+        """The output for these rows in one pass."""
+        return self(prepare_inputs(self, x, "Sequential.predict_on_batch"))
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """The output for one batch; with ``training=True`` as a training pass computes it.
+
+        The pass is thrown away: no weight and no statistic changes.
+        """
+        source = prepare_inputs(self, x, "Sequential.__call__")
+        batches = Prepared(source, None, None).batches(self, len(source))
+        rng_of = self.rng_of if training else (lambda layer: None)
+        with np.errstate(all="ignore"):
+            one = Pass(self._layers, self.dtype, rng_of)
+            return np.array(one.forward(next(batches.in_turn()).x, training=training))
+
+    def _returned(self, results: dict[str, float], return_dict: bool) -> Any:
+        if return_dict:
+            return dict(sorted(results.items()))
+        values = list(results.values())
+        return values if len(values) > 1 else values[0]
+
+    def _changed(self) -> None:
+        self._step = None
+        super()._changed()
+
+    def _lay_out(self) -> None:
+        self._step = None
+        super()._lay_out()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_step": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._compiled is not None:
+            self._compiled.optimizer.owner = weakref.ref(self)

@@ -1,0 +1,104 @@
+"""A pass: layers in a row with the memory that one run of data through them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers import Layer
+from annlib.regularizers import Regularizer
+
+
+class ActivityPenalty(Layer):
+    """The step behind a layer with an ``activity_regularizer``: y = x, at a price of R(x) / n."""
+
+    def __init__(self, regularizer: Regularizer) -> None:
+        super().__init__()
+        self.regularizer = regularizer
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        work["x"] = x
+        work["penalty"] = self.regularizer(x) / len(x)
+        return x
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        self.regularizer.add_gradient(work["x"], dy, work, 1 / len(dy))
+        return dy
+
+
+class Pass:
+    """Runs batches forward and backward through layers; owns one workspace a layer.
+
+    Any number of passes may share the same layers, in threads too; one pass serves one thread.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Bound layers.
+    dtype : dtype
+    rng_of : callable, optional
+        The random stream of a layer, in a pass that trains.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        dtype: npt.DTypeLike,
+        rng_of: Callable[[Layer], Any] = lambda layer: None,
+    ) -> None:
+        steps: list[Layer] = []
+        for layer in layers:
+            steps.append(layer)
+            if layer.activity_regularizer is not None:
+                steps.append(ActivityPenalty(layer.activity_regularizer))
+        self.steps = [(layer, Workspace(dtype, rng_of(layer))) for layer in steps]
+        self._forward = [(layer.forward, work) for layer, work in self.steps]
+        # Nothing below the first layer that learns needs a gradient, its own input neither.
+        learning = [
+            layer.trainable and any(p.trainable for p in layer.parameters) for layer in steps
+        ]
+        first = learning.index(True) if any(learning) else len(steps)
+        self._backward: list[tuple[Any, Workspace, bool]] = [
+            (layer.backward, work, index > first)
+            for index, (layer, work) in reversed(list(enumerate(self.steps)))
+            if index >= first
+        ]
+        self._commits = [
+            (layer.commit, work)
+            for layer, work in self.steps
+            if type(layer).commit is not Layer.commit
+        ]
+        self._priced = [work for layer, work in self.steps if isinstance(layer, ActivityPenalty)]
+
+    def forward(self, x: Array, *, training: bool = False) -> Array:
+        """The output for a batch, borrowed until the next call."""
+        for forward, work in self._forward:
+            x = forward(x, work, training=training)
+        return x
+
+    def backward(self, dy: Array | None) -> None:
+        """Write every gradient, from dE/dy of the last forward pass."""
+        for backward, work, input_gradient in self._backward:
+            dy = backward(dy, work, input_gradient=input_gradient)
+
+    def commit(self) -> None:
+        """Let the layers take over what the last forward pass has learned on the way."""
+        for commit, work in self._commits:
+            commit(work)
+
+    def penalty(self) -> float:
+        """The price of the activities of the last forward pass."""
+        return float(sum(work["penalty"] for work in self._priced))
+
+    def first_not_finite(self, x: Array) -> str | None:
+        """The name of the first layer whose output for x has a NaN or infinity."""
+        for layer, work in self.steps:
+            x = layer.forward(x, work, training=True)
+            if not np.isfinite(x).all():
+                return layer.name
+        return None

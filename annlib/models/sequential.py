@@ -1,0 +1,297 @@
+"""Sequential: a network as a list of layers, and everything that a user does with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.models import training
+from annlib.models.learner import Learner
+from annlib.models.preparation import Prepared, prepare, prepare_inputs
+
+#: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
+#: small enough to stay in its cache. (Keras takes 32 here too.)
+_INFERENCE_BATCH = 512
+
+
+class Sequential(Learner):
+    """A feed-forward network: layers one after the other, on whole mini-batches.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, optional
+        May begin with an ``Input``; without one the weights are made when the first data come.
+        A ``Sequential`` among them stands for its layers.
+    seed : int, optional
+        Everything random in the model follows from it: initial weights, shuffling, dropout.
+        Without one a seed is drawn and kept in ``seed``.
+    dtype : {"float32", "float64"}
+        The arithmetic.
+    name : str, optional
+
+    Attributes
+    ----------
+    optimizer, loss, metrics
+        What ``compile`` made of its arguments.
+    history : History
+        Of the last ``fit``.
+    stop_training : bool
+        Set by a callback to end ``fit`` after the batch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> y = np.array([0, 1, 1, 0])
+    >>> model = Sequential([layers.Dense(8, activation="tanh"),
+    ...                     layers.Dense(2, activation="softmax")], seed=0)
+    >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    >>> history = model.fit(x, y, epochs=500, verbose=0)
+    >>> model.predict(x).argmax(axis=1)
+    array([0, 1, 1, 0])
+    """
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | None = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+    ) -> History:
+        """Train; a second call goes on from weights and optimizer as they are.
+
+        Parameters
+        ----------
+        x : array_like or frame, (n, features)
+            Read batch by batch, never copied or cast whole and never written to.
+        y : array_like
+            Targets of the output's shape, or labels (n,) for a sparse loss.
+        batch_size : int, optional
+            32 without one. 1 is stochastic, n is batch gradient descent (paper 5.3).
+        epochs : int
+            The number of the last epoch; training starts after ``initial_epoch``.
+        verbose : {"auto", 0, 1, 2}
+            0 is silent, 1 (and auto) a bar an epoch, 2 a line an epoch.
+        callbacks : list of Callback, optional
+        validation_split : float, in [0, 1)
+            The share of the rows, the last ones before any shuffling, to validate on.
+        validation_data : tuple (x, y) or (x, y, sample_weight), optional
+        shuffle : bool
+            Whether rows are drawn in a new order every epoch.
+        class_weight : dict of int to float, optional
+            Multiplied with the sample weights; classes not named have 1.
+        sample_weight : array_like, (n,), optional
+        steps_per_epoch, validation_steps : int, optional
+            At most so many batches.
+        validation_batch_size : int, optional
+        validation_freq : int or collection of int
+            Validate after every so many epochs, or after these (counted from 1).
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError, NotCompiledError
+            Before anything is changed.
+        DivergenceError
+            If loss or gradient become NaN or infinite; the weights are the last good ones.
+        """
+        where = "Sequential.fit"
+        first = check_count(initial_epoch, where, "initial_epoch", 0)
+        last = check_count(epochs, where, "epochs", 0)
+        steps = _optional_count(steps_per_epoch, where, "steps_per_epoch")
+        size = _optional_count(batch_size, where, "batch_size")
+        test_size = _optional_count(validation_batch_size, where, "validation_batch_size")
+        _optional_count(validation_steps, where, "validation_steps")
+        if isinstance(validation_freq, int):
+            check_count(validation_freq, where, "validation_freq")
+        if not isinstance(shuffle, bool | np.bool_):
+            raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
+        level = _verbosity(verbose, where)
+        data = prepare(self, x, y, sample_weight, class_weight, where)
+        held_out: Prepared | None = None
+        if validation_data is not None:
+            held_out = self._validation_data(validation_data)
+        elif validation_split:
+            data, held_out = _split(data, validation_split)
+        size = size or (-(-len(data.x) // steps) if steps else 32)
+        batches = data.batches(self, size)
+        validation = held_out and training.Validation(
+            held_out.batches(self, test_size or size), validation_steps, validation_freq
+        )
+        history = History()
+        hooks = CallbackList(
+            [*(callbacks or ()), history, *([ProgressBar(level)] if level else [])],
+            self,
+            where,
+            verbose=level,
+            epochs=last,
+            steps=min(len(batches), steps or len(batches)),
+        )
+        self.history = history
+        training.fit(
+            self,
+            batches,
+            validation,
+            hooks,
+            epochs=range(first, last),
+            shuffle=bool(shuffle),
+            steps=steps,
+        )
+        return history
+
+    def _validation_data(self, data: Any) -> Prepared:
+        where = "Sequential.fit: validation_data"
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            raise ConfigurationError(
+                f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
+                f"{type(data).__name__}."
+            )
+        return prepare(self, data[0], data[1], data[2] if len(data) == 3 else None, None, where)
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics on data, with dropout and batch statistics at rest.
+
+        Returns
+        -------
+        float, or list of float, or dict
+            The loss alone without metrics, [loss, *metrics] with them, by name on request.
+        """
+        where = "Sequential.evaluate"
+        size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
+        steps = _optional_count(steps, where, "steps")
+        batches = prepare(self, x, y, sample_weight, None, where).batches(self, size)
+        hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
+        return self._returned(training.evaluate(self, batches, hooks, steps), return_dict)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> Array:
+        """The output for every row, (n, units), in an array of its own.
+
+        Any number of threads may predict with one model at a time.
+        """
+        where = "Sequential.predict"
+        size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
+        steps = _optional_count(steps, where, "steps")
+        batches = Prepared(prepare_inputs(self, x, where), None, None).batches(self, size)
+        hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
+        return training.predict(self, batches, hooks, steps)
+
+    def _inference_hooks(
+        self, callbacks: Any, verbose: Any, where: str, batches: Any, steps: int | None
+    ) -> CallbackList:
+        level = _verbosity(verbose, where)
+        bar = [EvaluationBar(level)] if level else []
+        count = min(len(batches), steps or len(batches))
+        return CallbackList([*(callbacks or ()), *bar], self, where, verbose=level, steps=count)
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], None] | None = None,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print a table of the layers, their output shapes and parameters."""
+        from annlib.models.summary import summary
+
+        (print_fn or print)(summary(self, line_length, show_trainable))
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a safetensors file, whole or not at all.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is false.
+        """
+        from annlib.models.weights_file import save_weights
+
+        save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+        """Read the weights from a file that ``save_weights`` wrote; all of them or none.
+
+        Parameters
+        ----------
+        filepath : path
+        skip_mismatch : bool
+            Leave layers whose weights have other shapes as they are, with a warning.
+
+        Raises
+        ------
+        ModelFormatError
+            If the file is damaged, or is of another network.
+        """
+        from annlib.models.weights_file import load_weights
+
+        load_weights(self, filepath, skip_mismatch)
+
+
+def clone_model(model: Sequential) -> Sequential:
+    """A model of the same configuration with new weights (of the same seed), not compiled."""
+    clone: Sequential = model.clone()
+    return clone
+
+
+def _optional_count(value: Any, where: str, name: str) -> int | None:
+    return None if value is None else check_count(value, where, name)
+
+
+def _verbosity(verbose: Any, where: str) -> int:
+    if verbose not in ("auto", 0, 1, 2):
+        raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
+    return 1 if verbose == "auto" else int(verbose)
+
+
+def _split(data: Prepared, share: Any) -> tuple[Prepared, Prepared]:
+    """The first rows to train on and the last to validate on."""
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise ConfigurationError(
+            f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
+        )
+    n = len(data.x)
+    cut = int(n * (1 - share))
+    if not 0 < cut < n:
+        raise ShapeError(
+            f"Sequential.fit: expected rows on both sides of validation_split={share}, got {n} "
+            "rows in all. Pass more rows, another share or validation_data."
+        )
+    return data.part(slice(0, cut)), data.part(slice(cut, n))

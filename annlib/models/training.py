@@ -1,0 +1,139 @@
+"""The loops: an epoch is, for each batch, forward, loss, backward, update, tell the callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from annlib.callbacks import CallbackList
+from annlib.core.arrays import Array
+from annlib.core.errors import DivergenceError
+from annlib.data import Batches
+from annlib.models.passes import Pass
+
+if TYPE_CHECKING:
+    from annlib.models.learner import Learner
+
+Logs = dict[str, float]
+
+
+class Validation(NamedTuple):
+    """What ``fit`` evaluates the model on, and after which epochs (counted from 1)."""
+
+    batches: Batches
+    steps: int | None
+    frequency: int | Collection[int]
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether it follows this epoch, counted from 0."""
+        if isinstance(self.frequency, int):
+            return (epoch + 1) % self.frequency == 0
+        return epoch + 1 in self.frequency
+
+
+def fit(
+    model: Learner,
+    batches: Batches,
+    validation: Validation | None,
+    callbacks: CallbackList,
+    *,
+    epochs: range,
+    shuffle: bool,
+    steps: int | None,
+) -> None:
+    """Train for these epochs (paper 5.2)."""
+    logs: Logs = {}
+    model.stop_training = False
+    try:
+        callbacks.call("on_train_begin", None)
+        for epoch in epochs:
+            callbacks.call("on_epoch_begin", epoch, None)
+            logs = _epoch(model, batches, callbacks, epoch, shuffle, steps)
+            if validation is not None and validation.is_due(epoch):
+                results = evaluate(model, validation.batches, callbacks, validation.steps)
+                logs |= {f"val_{name}": value for name, value in results.items()}
+            # Keras reports by the alphabet, and people read History in that order.
+            logs = dict(sorted(logs.items()))
+            callbacks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+        callbacks.call("on_train_end", logs)
+    except BaseException as error:
+        callbacks.call("on_exception", error)
+        raise
+
+
+def _epoch(
+    model: Learner,
+    batches: Batches,
+    callbacks: CallbackList,
+    epoch: int,
+    shuffle: bool,
+    steps: int | None,
+) -> Logs:
+    """One run through the data; returns the epoch's loss and metrics."""
+    step = model.step
+    step.reset()
+    if shuffle:
+        order = model.streams.kept("shuffle").permutation(batches.rows)
+        stream = batches.in_order(order)
+    else:
+        stream = batches.in_turn()
+    for index, batch in enumerate(islice(stream, steps)):
+        callbacks.call("on_train_batch_begin", index, None)
+        try:
+            step.train(batch)
+        except DivergenceError as error:
+            raise DivergenceError(
+                f"Sequential.fit, epoch {epoch + 1}, batch {index + 1}: {error}"
+            ) from None
+        logs = step.results() if callbacks.read_batch_logs else None
+        callbacks.call("on_train_batch_end", index, logs)
+        if model.stop_training:
+            break
+    return step.results()
+
+
+def evaluate(
+    model: Learner, batches: Batches, callbacks: CallbackList, steps: int | None = None
+) -> Logs:
+    """Loss and metrics of the model at rest, over all batches."""
+    step = model.step
+    step.reset()
+    callbacks.call("on_test_begin", None)
+    for index, batch in enumerate(islice(batches.in_turn(), steps)):
+        callbacks.call("on_test_batch_begin", index, None)
+        step.test(batch)
+        callbacks.call("on_test_batch_end", index, None)
+    results = step.results()
+    callbacks.call("on_test_end", results)
+    return results
+
+
+def predict(
+    model: Learner, batches: Batches, callbacks: CallbackList, steps: int | None = None
+) -> Array:
+    """The model's output for every row, in an array of its own.
+
+    The pass belongs to the call, so that any number of threads can predict with one model.
+    """
+    forward = Pass(model.layers, model.dtype)
+    rows = batches.rows if steps is None else min(batches.rows, steps * batches.batch_size)
+    out: Array | None = None
+    start = 0
+    callbacks.call("on_predict_begin", None)
+    for index, batch in enumerate(islice(batches.in_turn(), steps)):
+        callbacks.call("on_predict_batch_begin", index, None)
+        with np.errstate(all="ignore"):
+            y = forward.forward(batch.x)
+        if out is None:
+            out = np.empty((rows, *y.shape[1:]), y.dtype)
+        out[start : start + len(y)] = y
+        start += len(y)
+        callbacks.call("on_predict_batch_end", index, None)
+    callbacks.call("on_predict_end", None)
+    assert out is not None, "the doors see to at least one row"
+    return out

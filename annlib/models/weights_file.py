@@ -1,0 +1,89 @@
+"""Weights on disk: the container's kind "weights"; all of a file is checked before any is used."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ModelFormatError
+from annlib.models import container
+
+if TYPE_CHECKING:
+    from annlib.layers import Layer
+    from annlib.models.learner import Learner
+
+_HINT = "Load it into a model of the layers that it was saved from, or pass skip_mismatch=True."
+
+
+def save_weights(model: Learner, path: str | os.PathLike[str], overwrite: bool) -> None:
+    """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
+    model.weights_exist("save_weights")
+    if not overwrite and Path(path).exists():
+        raise FileExistsError(
+            f"Sequential.save_weights: expected a path where no file is, got {os.fspath(path)}. "
+            "Pass overwrite=True, or another path."
+        )
+    layers = [{"class": type(layer).__name__, "name": layer.name} for layer in model.layers]
+    tensors = {key: value for _, key, value in _named(model)}
+    container.write(path, "weights", {"config": {"layers": layers, "dtype": model.dtype}}, tensors)
+
+
+def load_weights(model: Learner, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
+    """Read the parameters of every layer; see ``Sequential.load_weights``."""
+    model.weights_exist("load_weights")
+    header, tensors = container.read(path, "weights")
+    theirs = _layer_count(header, path)
+    if theirs != len(model.layers) and not skip_mismatch:
+        raise ModelFormatError(
+            f"Sequential.load_weights: expected {len(model.layers)} layers, got {theirs} in "
+            f"{os.fspath(path)}. {_HINT}"
+        )
+    own = list(_named(model))
+    misfits = dict.fromkeys(
+        layer.name
+        for layer, key, value in own
+        if key not in tensors or tensors[key].shape != value.shape
+    )
+    if not skip_mismatch:
+        for layer, key, value in own:
+            if layer.name in misfits:
+                got = tensors[key].shape if key in tensors else "none"
+                raise ModelFormatError(
+                    f'Sequential.load_weights: expected shape {value.shape} for "{layer.name}/'
+                    f'{key.rsplit("/", 1)[1]}", got {got} in {os.fspath(path)}. {_HINT}'
+                )
+        unknown = sorted(tensors.keys() - {key for _, key, _ in own})
+        if unknown:
+            raise ModelFormatError(
+                f"Sequential.load_weights: expected the model's parameters, got {unknown[0]} as "
+                f"well in {os.fspath(path)}. {_HINT}"
+            )
+    elif misfits:
+        warnings.warn(
+            f"Sequential.load_weights: left as they are, since {os.fspath(path)} has other "
+            f"shapes for them: {', '.join(map(str, misfits))}.",
+            stacklevel=3,
+        )
+    for layer, key, value in own:
+        if layer.name not in misfits:
+            value[...] = tensors[key]
+
+
+def _named(model: Learner) -> Iterator[tuple[Layer, str, Array]]:
+    for index, layer in enumerate(model.layers):
+        for name, value in layer.values().items():
+            yield layer, f"layers/{index}/{name}", value
+
+
+def _layer_count(header: dict[str, Any], path: str | os.PathLike[str]) -> int:
+    config = header.get("config")
+    layers = config.get("layers") if isinstance(config, dict) else None
+    if not isinstance(layers, list):
+        raise ModelFormatError(
+            f"Sequential.load_weights: expected the list of layers in {os.fspath(path)}, got none."
+        )
+    return len(layers)

@@ -1,0 +1,66 @@
+"""Penalties on the size of the weights, with Keras' factors: no half in L2, no division by n."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+from annlib.core.workspace import Workspace
+from annlib.regularizers.base import Regularizer, register
+
+
+@register("l1_l2")
+class L1L2(Regularizer):
+    """R = l1 sum |w| + l2 sum w^2;  dR/dw = l1 sign(w) + 2 l2 w.
+
+    Parameters
+    ----------
+    l1, l2 : float, at least 0
+
+    Examples
+    --------
+    >>> L1L2(l1=0.1, l2=0.01)(np.array([3.0, -4.0]))
+    0.95
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1 = _check_factor(l1, "l1", type(self).__name__)
+        self.l2 = _check_factor(l2, "l2", type(self).__name__)
+
+    def __call__(self, W: Array) -> float:
+        w = W.ravel()
+        penalty = self.l2 * float(np.dot(w, w)) if self.l2 else 0.0
+        return penalty + (self.l1 * float(np.linalg.norm(w, 1)) if self.l1 else 0.0)
+
+    def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
+        term = work.array("penalty", *W.shape)
+        if self.l1:
+            np.sign(W, out=term)
+            np.multiply(term, scale * self.l1, out=term)
+            np.add(dW, term, out=dW)
+        if self.l2:
+            np.multiply(W, 2 * scale * self.l2, out=term)
+            np.add(dW, term, out=dW)
+
+
+@register("l1")
+class L1(L1L2):
+    """R = l1 sum |w|."""
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(l1=l1)
+
+
+@register("l2")
+class L2(L1L2):
+    """R = l2 sum w^2, without the half (as Keras)."""
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(l2=l2)
+
+
+def _check_factor(value: float, name: str, where: str) -> float:
+    if not 0 <= value < np.inf:
+        raise ConfigurationError(f"{where}: expected {name} as a number >= 0, got {value!r}.")
+    return float(value)

@@ -1,0 +1,443 @@
+"""A save is old or new and whole: under kill -9, failing system calls, readers and other writers.
+
+Run as a script, this file is a process that forks writers and kills them; it loads no threads, so
+it may fork, and it pays for importing NumPy once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import random
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import annlib
+from annlib.core.errors import ModelFormatError
+from annlib.models import container
+from annlib.models.atomic import atomic_write
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill, umask and modes are POSIX")
+
+OLD, NEW = b"old" * 500, b"new" * 700  # smaller than any buffer, so that a flush is missed
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(OLD)
+    return path
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], int]]:
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+# Order and failure of the steps
+
+
+def test_the_steps_and_their_order(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            steps.append(("fsync directory", os.path.samestat(status, os.stat(path.parent))))
+        else:  # all is written, and the old file is still in place
+            steps.append(("fsync file", status.st_size == len(NEW) and path.read_bytes() == OLD))
+        fsync(descriptor)
+
+    def watched_replace(source: str, target: str) -> None:
+        same_folder = Path(source).parent == Path(target).parent == path.parent
+        steps.append(("replace", same_folder and Path(source).read_bytes() == NEW))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    atomic_write(path, NEW)
+    assert steps == [("fsync file", True), ("replace", True), ("fsync directory", True)]
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600])
+@pytest.mark.parametrize(
+    ("call", "which", "survivor"),
+    [
+        ("open", 1, OLD),
+        ("fdopen", 1, OLD),
+        ("chmod", 1, OLD),
+        ("fsync", 1, OLD),
+        ("replace", 1, OLD),
+        ("open", 2, NEW),  # the directory, after the rename: there is no way back, and no need
+        ("fsync", 2, NEW),
+    ],
+)
+def test_a_step_that_fails_leaves_one_whole_file(
+    call: str, which: int, survivor: bytes, mode: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.chmod(mode)
+    original, count = getattr(os, call), 0
+
+    def failing(*arguments: Any, **named: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == which:
+            raise OSError(errno.EIO, "injected")
+        return original(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, failing)
+        with pytest.raises(OSError, match="injected"):
+            atomic_write(path, NEW)
+    assert count == which
+    assert path.read_bytes() == survivor
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert names(path.parent) == [path.name]
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file(path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(NEW) - 1, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            atomic_write(path, NEW)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == OLD
+    assert names(path.parent) == [path.name]
+
+
+def test_ctrl_c_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(path, NEW)
+    assert path.read_bytes() == OLD
+    assert names(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP])
+def test_a_file_system_that_syncs_no_directories_is_no_error(
+    number: int, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+
+    def without_directories(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", without_directories)
+    atomic_write(path, NEW)
+    assert path.read_bytes() == NEW
+
+
+def test_no_descriptor_is_left_open(path: Path) -> None:
+    before = os.listdir("/proc/self/fd") if Path("/proc/self/fd").exists() else []
+    for _ in range(5):
+        atomic_write(path, NEW)
+    assert len(os.listdir("/proc/self/fd")) == len(before) if before else True
+
+
+def test_the_error_names_what_the_user_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        atomic_write(tmp_path / "missing" / "w", NEW)
+    assert caught.value.filename == os.path.realpath(tmp_path / "missing" / "w")
+
+
+def test_directories_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        atomic_write(tmp_path, NEW)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="expected a regular file"):
+        atomic_write(pipe, NEW)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert names(tmp_path) == ["pipe"]
+
+
+# Modes and links
+
+
+@pytest.mark.parametrize(
+    ("mask", "existing", "expected"),
+    [
+        (0o022, None, 0o644),
+        (0o077, None, 0o600),
+        (0o002, None, 0o664),
+        (0o022, 0o640, 0o640),
+        (0o077, 0o666, 0o666),
+        (0o022, 0o600, 0o600),
+        (0o022, 0o444, 0o444),
+    ],
+)
+def test_permissions(
+    mask: int, existing: int | None, expected: int, path: Path, umask: Callable[[int], int]
+) -> None:
+    if existing is None:
+        path.unlink()
+    else:
+        path.chmod(existing)
+    umask(mask)
+    atomic_write(path, NEW)
+    assert stat.S_IMODE(path.stat().st_mode) == expected
+    assert umask(mask) == mask  # never changed, not even for a moment that another thread could see
+
+
+def test_a_private_file_is_private_from_the_first_moment(
+    path: Path, monkeypatch: pytest.MonkeyPatch, umask: Callable[[int], int]
+) -> None:
+    umask(0)
+    path.chmod(0o600)
+    modes = []
+    fdopen = os.fdopen
+
+    def watched(descriptor: int, mode: str) -> Any:
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return fdopen(descriptor, mode)
+
+    monkeypatch.setattr(os, "fdopen", watched)
+    atomic_write(path, NEW)
+    assert modes == [0o600]
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_a_link_stays_and_its_target_is_replaced(dangling: bool, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "files").mkdir()
+    target, link = tmp_path / "files" / "real", tmp_path / "links" / "link"
+    if not dangling:
+        target.write_bytes(OLD)
+    link.symlink_to(Path("..") / "files" / "real")
+    atomic_write(link, NEW)
+    assert link.is_symlink()
+    assert target.read_bytes() == NEW
+    assert names(tmp_path / "files") == ["real"]
+    assert names(tmp_path / "links") == ["link"]
+
+
+def test_a_path_relative_to_the_current_directory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(path.parent)
+    atomic_write(path.name, NEW)
+    assert path.read_bytes() == NEW
+
+
+# What killed writers leave behind
+
+
+def finished_process() -> int:
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_the_sweep_takes_what_dead_writers_of_this_target_left(path: Path) -> None:
+    dead, live = finished_process(), os.getppid()
+    stale = [
+        f".{path.name}.{dead}.0123abcd.0.annlib-tmp",
+        f".{path.name}.{dead}.0123abcd.17.annlib-tmp",
+        f".{path.name}.{10**30}.0123abcd.0.annlib-tmp",  # no process has such an id
+        f".{path.name}.{os.getpid()}.0123abcd.0.annlib-tmp",  # our id in a former life
+    ]
+    kept = [
+        f".{path.name}.{live}.0123abcd.0.annlib-tmp",
+        f".{path.name}.1.0123abcd.0.annlib-tmp",
+        f".other.{dead}.0123abcd.0.annlib-tmp",
+        f".wxsafetensors.{dead}.0123abcd.0.annlib-tmp",
+        f".{path.name}.{dead}.annlib-tmp",
+        f"{path.name}.{dead}.0123abcd.0.annlib-tmp",
+        f".{path.name}.{dead}.0123abcd.0.annlib-tmp.bak",
+    ]
+    for name in stale + kept:
+        (path.parent / name).write_bytes(b"")
+    atomic_write(path, NEW)
+    assert names(path.parent) == sorted([*kept, path.name])
+
+
+def test_the_sweep_spares_another_save_of_this_process(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsync = os.fsync
+    inner: list[list[str]] = []
+
+    def saving_again(descriptor: int) -> None:
+        fsync(descriptor)
+        if not inner:
+            inner.append(names(path.parent))
+            atomic_write(path, OLD + NEW)
+
+    monkeypatch.setattr(os, "fsync", saving_again)
+    atomic_write(path, NEW)
+    assert len(inner[0]) == 2  # the outer save was under way
+    assert path.read_bytes() == NEW  # it ended last
+    assert names(path.parent) == [path.name]
+
+
+def test_litter_that_cannot_be_removed_stops_no_save(path: Path) -> None:
+    dead = finished_process()
+    for count in range(8):
+        litter = path.parent / f".{path.name}.{dead}.0123abcd.{count}.annlib-tmp"
+        if count % 2:
+            litter.mkdir()
+        else:
+            litter.write_bytes(b"")
+    atomic_write(path, NEW)
+    assert path.read_bytes() == NEW
+    assert not [entry for entry in path.parent.glob(".*.annlib-tmp") if entry.is_file()]
+
+
+# Death, readers, other writers: in processes of their own
+
+
+def in_a_process(*arguments: str) -> dict[str, Any]:
+    root = str(Path(annlib.__file__).parents[1])
+    ran = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        env={**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found
+
+
+def test_kill_9_leaves_a_file_that_loads(tmp_path: Path) -> None:
+    report = in_a_process("kill", str(tmp_path / "w"), "30")
+    assert report["loaded"] == 30
+    assert len(set(report["versions"])) > 3  # the writers did come to save
+    assert report["litter seen"] > 0  # some were killed in the middle
+    assert names(tmp_path) == ["w"]  # and the next save cleans up
+
+
+def test_kill_9_destroys_the_file_of_a_naive_writer(tmp_path: Path) -> None:
+    """The control: a harness that cannot see this one fail would prove nothing."""
+    report = in_a_process("kill naive", str(tmp_path / "w"), "20")
+    assert report["loaded"] <= 8
+
+
+def test_readers_and_two_writers_meet(tmp_path: Path) -> None:
+    report = in_a_process("meet", str(tmp_path / "w"), "300")
+    assert report["failed"] == []
+    assert report["saves"] == [0, 0]
+    assert report["versions"] > 3
+    assert names(tmp_path) == ["w"]
+
+
+def content(version: int) -> bytes:
+    tensors = {"w": np.full(65_536, float(version)), "step": np.array(version)}
+    return container.to_bytes("weights", {"version": version}, tensors)
+
+
+def naive_write(path: str, data: bytes) -> None:
+    with open(path, "wb", buffering=0) as file:
+        for start in range(0, len(data), 1024):
+            file.write(data[start : start + 1024])
+
+
+def load(path: str) -> int:
+    """The version of a file that is one version throughout."""
+    header, tensors = container.read(path, "weights")
+    version: int = header["version"]
+    assert tensors["step"] == version
+    assert (tensors["w"] == version).all()
+    return version
+
+
+def fork(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def kill(path: str, count: int, write: Callable[[str, bytes], None]) -> dict[str, Any]:
+    rng = random.Random(0)
+    contents = [content(version) for version in range(10)]
+    report: dict[str, Any] = {"loaded": 0, "versions": [], "litter seen": 0}
+
+    def forever() -> None:
+        for data in itertools.cycle(contents):
+            write(path, data)
+
+    atomic_write(path, contents[0])
+    for _ in range(count):
+        child = fork(forever)
+        time.sleep(rng.uniform(0.01, 0.06))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        report["litter seen"] += len(os.listdir(os.path.dirname(path))) > 1
+        with contextlib.suppress(ModelFormatError, AssertionError):
+            report["versions"].append(load(path))
+            report["loaded"] += 1
+    atomic_write(path, contents[0])
+    return report
+
+
+def meet(path: str, reads: int) -> dict[str, Any]:
+    report: dict[str, Any] = {"failed": [], "saves": [], "versions": 0}
+    contents = [content(version) for version in range(20)]
+    atomic_write(path, contents[0])
+    stop = os.path.join(os.path.dirname(path), "stop")
+
+    def until_stopped() -> None:
+        for data in itertools.cycle(contents):
+            if os.path.exists(stop):
+                return
+            atomic_write(path, data)
+
+    writers = [fork(until_stopped), fork(until_stopped)]
+    versions = set()
+    for _ in range(reads):
+        try:
+            versions.add(load(path))
+        except Exception as error:
+            report["failed"].append(repr(error))
+    with open(stop, "w"):
+        pass
+    report["saves"] = [os.waitpid(writer, 0)[1] for writer in writers]
+    os.unlink(stop)
+    report["versions"] = len(versions)
+    return report
+
+
+if __name__ == "__main__":
+    what, where, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    if what == "meet":
+        sys.stdout.write(json.dumps(meet(where, times)))
+    else:
+        sys.stdout.write(
+            json.dumps(kill(where, times, naive_write if what == "kill naive" else atomic_write))
+        )
