@@ -6,6 +6,7 @@ The first example: everything below the command line is what a user of annlib wo
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import Any
 
@@ -87,8 +88,10 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="the data set; mnist and fashion_mnist are downloaded where they are missing",
     )
-    parser.add_argument("--seed", type=int, default=None, help="for a run that can be repeated")
-    parser.add_argument("--save", default="digits.safetensors", help="where the weights go")
+    parser.add_argument("--seed", type=_seed, default=None, help="for a run that can be repeated")
+    parser.add_argument(
+        "--save", type=_path, default="digits.safetensors", help="where the weights go"
+    )
     return parser
 
 
@@ -97,6 +100,20 @@ def _count(text: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, got {count}")
     return count
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if seed < 0:
+        raise argparse.ArgumentTypeError(f"expected at least 0, got {seed}")
+    return seed
+
+
+def _path(text: str) -> str:
+    folder = os.path.dirname(text) or "."
+    if not os.path.isdir(folder) or os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"expected a file in a folder that exists, got {text}")
+    return text
 
 
 def _sizes(text: str) -> list[int]:

@@ -41,6 +41,8 @@ class Activation(Configurable):
     def __call__(self, x: Any) -> Array:
         x = np.asarray(x)
         dtype = x.dtype if x.dtype.char in "fd" else np.dtype(np.float64)
+        if not x.size:
+            return np.zeros(x.shape, dtype)
         rows = np.array(x, dtype, ndmin=2).reshape(-1, x.shape[-1] if x.ndim else 1)
         A = np.empty_like(rows)
         self.forward(rows, A, Workspace(dtype))

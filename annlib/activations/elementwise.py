@@ -52,7 +52,7 @@ class ReLU(Activation):
         self.needs_input = slope_at_zero != 0
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
-        np.maximum(Z, 0, out=A)
+        np.maximum(Z, numerics.ZERO[A.dtype.char], out=A)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         mask = work.array("relu.mask", *A.shape, dtype=bool)
@@ -62,7 +62,8 @@ class ReLU(Activation):
             np.add(slope, np.greater(Z, 0, out=mask), out=slope)
             np.multiply(dA, slope, out=dA)
         else:
-            np.multiply(dA, np.greater(A, 0, out=mask), out=dA)
+            np.greater(A, numerics.ZERO[A.dtype.char], out=mask)
+            np.multiply(dA, mask, out=dA)
 
 
 @register("sigmoid")

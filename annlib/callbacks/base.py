@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
 
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
@@ -31,7 +31,8 @@ class Callback(Configurable):
     ...         print(epoch, logs)
     """
 
-    #: Whether ``on_train_batch_end`` reads its ``logs``; if not, none are computed for it.
+    #: Whether ``on_train_batch_end`` and ``on_test_batch_end`` read their ``logs``; if not, none
+    #: are computed for them.
     reads_batch_logs: ClassVar[bool] = True
 
     _model: Any = None
@@ -68,7 +69,7 @@ class Callback(Configurable):
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
 
     def on_exception(self, error: BaseException) -> None:
-        """Training ends by an error: close what is open (not in Keras)."""
+        """The run ends by an error: close what is open (not in Keras)."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}
@@ -86,16 +87,16 @@ ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_b
 class CallbackList:
     """The callbacks of one run; calls of each hook only those that override it.
 
+    As a context it tells them of an error that ends the run.
+
     Raises
     ------
     ConfigurationError
         If something in the list is no callback.
     """
 
-    def __init__(
-        self, callbacks: Sequence[Callback], model: Any, where: str, **params: Any
-    ) -> None:
-        self.callbacks = list(callbacks)
+    def __init__(self, callbacks: Any, model: Any, where: str, **params: Any) -> None:
+        self.callbacks = list(_flat(callbacks))
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ConfigurationError(
@@ -107,16 +108,45 @@ class CallbackList:
             callback.set_params(params)
             callback.set_model(model)
             for hook in HOOKS:
-                if getattr(type(callback), hook) is not getattr(Callback, hook):
-                    self._hooks[ALIASES.get(hook, hook)].append(getattr(callback, hook))
-        self.read_batch_logs = any(
-            method.__self__.reads_batch_logs for method in self._hooks["on_train_batch_end"]
+                long = ALIASES.get(hook, hook)
+                if _overrides(callback, hook) and (hook == long or not _overrides(callback, long)):
+                    self._hooks[long].append(getattr(callback, hook))
+        self.read_batch_logs = self._reads_logs("on_train_batch_end")
+        self.read_test_logs = self._reads_logs("on_test_batch_end")
+
+    def _reads_logs(self, hook: str) -> bool:
+        return any(
+            callback.reads_batch_logs
+            for callback in self.callbacks
+            if any(_overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if error is not None:
+            self.call("on_exception", error)
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call this hook of every callback that has one, in their order."""
         for method in self._hooks[hook]:
             method(*arguments)
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    """Whether its class, or the object itself, has a hook of its own."""
+    method = getattr(callback, hook)
+    return getattr(method, "__func__", method) is not getattr(Callback, hook)
+
+
+def _flat(callbacks: Any) -> Iterator[Any]:
+    """Callbacks from one, or from lists of them, in which None stands for none."""
+    if isinstance(callbacks, list | tuple):
+        for item in callbacks:
+            yield from _flat(item)
+    elif callbacks is not None:
+        yield callbacks
 
 
 registry: Registry[Callback] = Registry("callback", Callback)

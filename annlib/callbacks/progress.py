@@ -11,10 +11,11 @@ from annlib.callbacks.base import Callback, Logs, register
 
 # Ten redraws a second look live and cost nothing that can be measured.
 _INTERVAL = 0.1
+_FORMAT = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
 
 
 class Line:
-    """One line of progress: a live bar where stdout can show one, else a plain line at the end.
+    """One line of progress: a live bar where stdout can show one, and a plain line at the end.
 
     Parameters
     ----------
@@ -37,20 +38,15 @@ class Line:
                 self.drawn = now
                 self._draw(done, logs())
 
-    def finish(self, done: int, logs: Logs) -> None:
-        """Show the final values and go to the next line."""
-        if self.bar is not None:
-            self._draw(done, logs)
-            self.close()
-        else:
-            seconds = f"{time.perf_counter() - self.started:.1f}s"
-            values = (f"{key}: {format_value(value)}" for key, value in logs.items())
-            print(" - ".join((self.label, seconds, *values)), flush=True)
+    def finish(self, logs: Logs) -> None:
+        """Put a plain line in the place of the bar, which no narrow terminal can cut off."""
+        self.close()
+        seconds = f"{time.perf_counter() - self.started:.1f}s"
+        print(" - ".join((self.label, seconds, *_values(logs))), flush=True)
 
     def _draw(self, done: int, logs: Logs) -> None:
         assert self.bar is not None, "only a bar is drawn"
-        values = {key: format_value(value) for key, value in logs.items()}
-        self.bar.set_postfix(values, refresh=False)
+        self.bar.set_postfix_str(" - ".join(_values(logs)), refresh=False)
         self.bar.n = done
         self.bar.refresh()
 
@@ -78,7 +74,7 @@ class _Progress(Callback):
 
     def _finish(self, logs: Logs | None) -> None:
         if self._line is not None:
-            self._line.finish(self._done, logs or {})
+            self._line.finish(logs or {})
             self._line = None
 
     def on_exception(self, error: BaseException) -> None:
@@ -134,6 +130,10 @@ class EvaluationBar(_Progress):
         self._finish(None)
 
 
+def _values(logs: Logs) -> list[str]:
+    return [f"{key}: {format_value(value)}" for key, value in logs.items()]
+
+
 def format_value(value: float) -> str:
     """Four decimals, or scientific below a thousandth, as Keras prints.
 
@@ -149,7 +149,7 @@ def _new_bar(label: str, steps: int | None) -> Any:
         if _has_widgets():
             from tqdm.notebook import tqdm as notebook_bar
 
-            return notebook_bar(total=steps, desc=label, unit="batch", leave=True)
+            return notebook_bar(total=steps, desc=label, leave=False, bar_format=_FORMAT)
     elif not sys.stdout.isatty():
         return None
     from tqdm import tqdm
@@ -158,11 +158,11 @@ def _new_bar(label: str, steps: int | None) -> Any:
     return tqdm(
         total=steps,
         desc=label,
-        unit="batch",
+        bar_format=_FORMAT,
         file=sys.stdout,
         mininterval=float("inf"),
         dynamic_ncols=True,
-        leave=True,
+        leave=False,
     )
 
 

@@ -36,5 +36,6 @@ class MaxNorm(Constraint):
         self.axis = axis
 
     def __call__(self, W: Array) -> None:
-        norms = np.sqrt(np.sum(np.square(W), axis=self.axis, keepdims=True))
-        W *= np.clip(norms, 0, self.max_value) / (norms + EPSILON)
+        units = np.moveaxis(W, self.axis, 0)  # a view
+        norms = np.sqrt(np.einsum("i...,i...->...", units, units))
+        units *= np.clip(norms, 0, self.max_value) / (norms + EPSILON)

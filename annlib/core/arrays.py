@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+#: numpy.typing.NDArray[Any], without the time that importing numpy.typing takes.
+Array = np.ndarray[Any, np.dtype[Any]]
 Shape = tuple[int, ...]
 #: A shape with the batch dimension, which is None until a batch comes.
 BatchShape = tuple[int | None, ...]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.errors import ConfigurationError, DataError
 
 
@@ -21,16 +23,49 @@ def check_count(value: Any, where: str, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is one real number: no text, no truth value, no array."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def check_shape(value: Any, where: str, name: str) -> Shape:
+    """The shape of one row as a tuple of ints; raises ``ConfigurationError``."""
+    sizes = value if isinstance(value, tuple | list) else [None]
+    whole = (isinstance(s, int | np.integer) and not isinstance(s, bool) for s in sizes)
+    if not all(whole) or min(sizes, default=1) < 1:
+        raise ConfigurationError(
+            f"{where}: expected {name} as a tuple of integers >= 1, got {value!r}. "
+            "For rows of n features: (n,)."
+        )
+    return tuple(map(int, value))
+
+
+_ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."
+#: By the kind of a type: what it holds, and what to do about it.
+_NO_NUMBERS = {
+    "O": ("Python objects", f"{_ENCODE} If all are numbers: .astype(float)."),
+    "U": ("no numbers but text", _ENCODE),
+    "S": ("no numbers but bytes", _ENCODE),
+    "c": ("complex numbers", "Pass real and imaginary parts as columns of their own."),
+    "M": (
+        "no numbers but dates",
+        "Pass what matters of them as numbers: days since the first, month, hour.",
+    ),
+    "m": ("no numbers but durations", "Divide them by a unit: x / np.timedelta64(1, 's')."),
+}
+
+
 def check_numeric(array: Array, where: str, name: str) -> None:
     """Raise ``DataError`` unless the array holds real numbers or truth values."""
     if array.dtype.kind in "fiub":
         return
-    what = {"O": "Python objects", "c": "complex numbers"}.get(array.dtype.kind, "no numbers")
-    example = array.reshape(-1)[:1].tolist() if array.size else []
+    what, hint = _NO_NUMBERS.get(array.dtype.kind, ("no numbers", "Convert it to numbers first."))
+    example = [show(value) for value in array.reshape(-1)[:1].tolist()]
+    if array.dtype.kind == "O":  # the first that is no number tells most
+        example = [show(v) for v in islice((v for v in array.flat if not is_number(v)), 1)]
     raise DataError(
         f"{where}: expected {name} to hold numbers, got {what} ({array.dtype}"
-        f"{', such as ' + repr(example[0]) if example else ''}). "
-        "Encode text and categories as numbers first, and make rows of one length."
+        f"{', such as ' + example[0] if example else ''}). " + hint
     )
 
 

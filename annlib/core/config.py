@@ -7,7 +7,6 @@ by hand, so none can forget an argument.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
@@ -23,10 +22,12 @@ def near(name: str, known: Iterable[str]) -> str:
     >>> near("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
+    import difflib
+
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
-    return f"{hint}Known: {', '.join(names)}."
+    return f"{hint}Known: {', '.join(names) or 'none'}."
 
 
 def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:

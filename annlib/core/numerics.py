@@ -14,6 +14,9 @@ from annlib.core.workspace import Workspace
 #: Keras' epsilon: probabilities are clipped to [1e-7, 1 - 1e-7] before a logarithm.
 EPSILON = 1e-7
 
+#: 0 as an array of each type: a comparison with it takes two thirds of the time of one with 0.
+ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.float64)}
+
 # Up to this width a transposed copy and a reduction over its first axis beat NumPy's reduction
 # over short rows (measured, 10 columns: 1.8 us against 6.4 for 128 rows, 8 against 87 for 2,000).
 _NARROW = 32

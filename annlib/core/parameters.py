@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array, Shape
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class Parameter(NamedTuple):
@@ -35,6 +37,7 @@ class ParameterOwner(Protocol):
 
     parameters: list[Parameter]
     trainable: bool
+    learns: bool
 
     @property
     def name(self) -> str | None: ...
@@ -69,13 +72,19 @@ class ParameterVector:
         Built layers; none may be bound to another vector that is still in use.
     dtype : dtype
         float32 or float64.
+    refreeze : bool
+        Whether what is frozen now counts, or what was at the last layout (of a copied model).
     """
 
-    def __init__(self, layers: Sequence[ParameterOwner], dtype: npt.DTypeLike) -> None:
+    def __init__(
+        self, layers: Sequence[ParameterOwner], dtype: npt.DTypeLike, refreeze: bool = True
+    ) -> None:
         self.layers = list(layers)
-        self.trainable_flags = [layer.trainable for layer in layers]
+        if refreeze:
+            for layer in layers:
+                layer.learns = layer.trainable
         declared = [
-            (layer, parameter, layer.trainable and parameter.trainable)
+            (layer, parameter, layer.learns and parameter.trainable)
             for layer in layers
             for parameter in layer.parameters
         ]
@@ -115,7 +124,7 @@ class ParameterVector:
 
     def outdated(self) -> bool:
         """Whether a layer was frozen or unfrozen since the layout was made."""
-        return self.trainable_flags != [layer.trainable for layer in self.layers]
+        return any(layer.learns != layer.trainable for layer in self.layers)
 
     def penalized(self) -> Iterator[Entry]:
         """The entries that have a regularizer."""

@@ -45,6 +45,7 @@ class Registry(Generic[T]):
 
     def __init__(self, family: str, base: type[T]) -> None:
         self.family = family
+        self.plural = "losses" if family == "loss" else f"{family}s"
         self.base = base
         self._classes: dict[str, type[T]] = {}
         FAMILIES[family] = self
@@ -64,7 +65,7 @@ class Registry(Generic[T]):
                 taken = self._classes.get(_key(name))
                 if taken is not None and taken is not cls:
                     raise ConfigurationError(
-                        f'{self.family}s.register: expected a free name, got "{name}", which is '
+                        f'{self.plural}.register: expected a free name, got "{name}", which is '
                         f"{taken.__name__}'s. Choose another."
                     )
             for name in (*cls.names, cls.__name__):
@@ -78,12 +79,12 @@ class Registry(Generic[T]):
 
     def find(self, name: str) -> type[T]:
         """The class of that name; ``UnknownNameError`` lists the near ones."""
-        cls = self._classes.get(_key(name))
+        cls = self._classes.get(_key(name)) if isinstance(name, str) else None
         if cls is None:
-            known = sorted(cls.names[0] for cls in self)
+            known = sorted(alias for cls in self for alias in cls.names)
             raise UnknownNameError(
-                f'{self.family}s.get: expected a known {self.family}, got "{name}". '
-                f"{near(name, known)}"
+                f'{self.plural}.get: expected a known {self.family}, got "{name}". '
+                f"{near(str(name), known)}"
             )
         return cls
 
@@ -106,8 +107,9 @@ class Registry(Generic[T]):
         if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
             return self.find(identifier["class_name"]).from_config(identifier["config"])
         raise ConfigurationError(
-            f"{self.family}s.get: expected a name, a {self.base.__name__} or a configuration "
-            f'{{"class_name": ..., "config": ...}}, got {identifier!r}.'
+            f"{self.plural}.get: expected a name, an object or a configuration "
+            f'{{"class_name": ..., "config": ...}}, got {identifier!r}. One of your own is a class '
+            f"derived from annlib.{self.plural}.{self.base.__name__}."
         )
 
     def _default(self, cls: type[T]) -> T:
@@ -115,6 +117,6 @@ class Registry(Generic[T]):
             return cls()
         except TypeError as error:
             raise ConfigurationError(
-                f"{self.family}s.get: expected arguments for {cls.__name__}, got its name alone "
+                f"{self.plural}.get: expected arguments for {cls.__name__}, got its name alone "
                 f"({error}). Pass an object: {cls.__name__}(...)."
             ) from None

@@ -62,6 +62,8 @@ class Streams:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Put the kept streams where ``state`` says they stood."""
-        self._kept.clear()
+        for name in self._kept.keys() - state.keys():
+            del self._kept[name]
+        # Set in place: the passes that hold these generators go on from there, too.
         for name, position in state.items():
             self.kept(name).bit_generator.state = position

@@ -10,11 +10,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array, Shape
 
-if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
     from numpy.random import Generator
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from reprlib import repr as show
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array, as_array
 from annlib.core.checks import check_finite, check_numeric
 from annlib.core.errors import DataError
 from annlib.data.gather import Gatherer
 from annlib.data.table import Table, TableGatherer
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class Batch(NamedTuple):
@@ -31,24 +34,37 @@ def as_source(x: Any, where: str, name: str) -> Array | Table:
     DataError
         If it is empty, holds no numbers, or a NaN or infinity.
     """
-    source = _frame(x) if hasattr(x, "columns") and hasattr(x, "dtypes") else _array(x, where, name)
-    columns = source.columns if isinstance(source, Table) else [source]
-    names = source.names if isinstance(source, Table) else None
+    frame = hasattr(x, "columns") and hasattr(x, "dtypes")
+    source = _frame(x) if frame else _array(x, where, name)
+    names = list(x.columns) if frame else None
     if not len(source) or 0 in source.shape:
         raise DataError(
             f"{where}: expected {name} with at least one row and one column, got shape "
             f"{source.shape}."
         )
-    for j, column in enumerate(columns):
-        label = name if names is None else f'{name}["{names[j]}"]'
-        check_numeric(column, where, label)
+    if isinstance(source, Table):
+        for column, title in zip(source.columns, source.names, strict=True):
+            check_numeric(column, where, f'{name}["{title}"]')
+            check_finite(column, where, f'{name}["{title}"]')
+    else:
+        check_numeric(source, where, name)
         # A memory map is checked batch by batch: a scan would read the whole file.
-        if not isinstance(column, np.memmap):
-            check_finite(column, where, label)
+        if not isinstance(x, np.memmap):
+            check_finite(source, where, name, names)
     return source
 
 
 def _array(x: Any, where: str, name: str) -> Array:
+    if hasattr(x, "toarray"):
+        raise DataError(
+            f"{where}: expected {name} as an array, got a sparse {type(x).__name__}. "
+            f"Pass {name}.toarray(), or as many of its rows as fit into memory."
+        )
+    if hasattr(x, "filled") and np.any(x.mask):
+        raise DataError(
+            f"{where}: expected {name} as an array, got one with a mask, which would be lost. "
+            f"Pass {name}.filled(...), or leave the masked rows out."
+        )
     try:
         array = as_array(x)
     except ValueError as error:  # rows of different lengths
@@ -57,7 +73,10 @@ def _array(x: Any, where: str, name: str) -> Array:
             f"none ({error}). Make all rows of one length."
         ) from None
     if array.ndim == 0:
-        raise DataError(f"{where}: expected {name} with rows, got the single value {x!r}.")
+        raise DataError(
+            f"{where}: expected {name} with rows, got {show(x)}. Pass an array, a list of rows or "
+            "a frame."
+        )
     return array
 
 

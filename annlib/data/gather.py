@@ -6,11 +6,16 @@ first, so they are read through a view of their memory that is contiguous.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class Gatherer:
@@ -28,36 +33,40 @@ class Gatherer:
         self.source = source
         self.dtype = np.dtype(dtype)
         self._work = Workspace(self.dtype)
-        self._same_type = source.dtype == self.dtype and source.dtype.isnative
+        self._same_type = source.dtype == self.dtype
         self._flat: Array | None = None
         self._steps: tuple[int, ...] = ()
-        if source.flags.c_contiguous:
-            self._take = self._take_rows
+        # Functions, not bound methods: those make a cycle that keeps the data alive.
+        self._take: Callable[[Gatherer, Array], Array]
+        if not source.flags.aligned:  # of which ``take`` makes a copy, too
+            self._take = Gatherer._index
+        elif source.flags.c_contiguous:
+            self._take = Gatherer._take_rows
         elif source.size and all(step % source.itemsize == 0 for step in source.strides):
             self._flat, self._origin, self._steps = _memory(source)
-            self._take = self._take_elements
+            self._take = Gatherer._take_elements
         else:
-            self._take = self._index
+            self._take = Gatherer._index
 
     def __len__(self) -> int:
         return len(self.source)
 
     def rows(self, index: Array) -> Array:
         """The rows ``index`` (integers), in a buffer that the next call overwrites."""
-        taken = self._take(index)
-        if self._same_type:
-            return taken
-        batch = self._work.array("batch", *taken.shape)
-        np.copyto(batch, taken, casting="unsafe")
-        return batch
+        taken = self._take(self, index)
+        return taken if self._same_type else self._cast(taken)
 
     def slice(self, start: int, stop: int) -> Array:
         """The rows start..stop-1: a view where type and layout allow it, else the buffer."""
         rows = self.source[start:stop]
         if self._same_type and rows.flags.c_contiguous:
             return rows
+        return self._cast(rows)
+
+    def _cast(self, rows: Array) -> Array:
         batch = self._work.array("batch", *rows.shape)
-        np.copyto(batch, rows, casting="unsafe")
+        with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
+            np.copyto(batch, rows, casting="unsafe")
         return batch
 
     def _take_rows(self, index: Array) -> Array:

@@ -1,14 +1,16 @@
 """California housing: the price of homes from eight numbers about the block, a regression."""
 
+from __future__ import annotations
+
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.datasets.store import Arrays, Dataset, Layout, sklearn_datasets
 
-Split: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
+Split: TypeAlias = tuple[Array, Array]
 
 #: The columns of x, in order.
 FEATURE_NAMES = (

@@ -6,27 +6,27 @@ damaged is an error and not a reason to look further: silently training on other
 user pointed at would be worse.
 """
 
-import importlib
-import importlib.util
+from __future__ import annotations
+
 import os
 import sys
-import tempfile
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from annlib.core.arrays import Array
 from annlib.core.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DATA_HOME = "ANNLIB_DATA_HOME"
 
-Arrays: TypeAlias = dict[str, NDArray[Any]]
-Images: TypeAlias = NDArray[np.uint8]
+Arrays: TypeAlias = dict[str, Array]
+Images: TypeAlias = "NDArray[np.uint8]"
 ImageSplits: TypeAlias = tuple[tuple[Images, Images], tuple[Images, Images]]
 
 
@@ -34,8 +34,7 @@ class DatasetNotFoundError(DataError, FileNotFoundError):
     """A data set that lies in neither folder and could not be downloaded."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """What one array of a data set must look like.
 
     Parameters
@@ -55,7 +54,7 @@ class Layout:
     def __str__(self) -> str:
         return f"{self.dtype.__name__} {self.shape}"
 
-    def fault(self, array: NDArray[Any]) -> str | None:
+    def fault(self, array: Array) -> str | None:
         """Say in a few words what is wrong with an array, or None."""
         if not np.issubdtype(array.dtype, self.dtype) or array.shape != self.shape:
             return f"{array.dtype} {array.shape} instead of {self}"
@@ -66,8 +65,7 @@ class Layout:
         return None
 
 
-@dataclass(frozen=True)
-class Dataset:
+class Dataset(NamedTuple):
     """One data set: its file, what the file holds, and how to get it.
 
     Parameters
@@ -126,7 +124,8 @@ class Dataset:
         return arrays
 
     def _read(self, path: Path) -> Arrays:
-        fault: str | None
+        import zipfile
+
         try:
             # NumPy takes whatever is no zip archive for a pickle, and says so; it rarely is one.
             if not zipfile.is_zipfile(path):
@@ -204,8 +203,10 @@ def image_dataset(
     """
 
     def fetch() -> Arrays:
+        from importlib.util import find_spec
+
         # The parser of pandas is many times quicker; the other one needs no pandas.
-        parser = "pandas" if importlib.util.find_spec("pandas") else "liac-arff"
+        parser = "pandas" if find_spec("pandas") else "liac-arff"
         table = sklearn_datasets().fetch_openml(
             openml_name, version=1, as_frame=False, parser=parser
         )
@@ -234,7 +235,9 @@ def image_splits(arrays: Arrays) -> ImageSplits:
 
 def sklearn_datasets() -> Any:
     """Import ``sklearn.datasets``, which only a download needs."""
-    return importlib.import_module("sklearn.datasets")
+    import sklearn.datasets
+
+    return sklearn.datasets
 
 
 def data_home() -> Path | None:
@@ -257,6 +260,8 @@ def cache_folder() -> Path:
 
 def write(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write an .npz file so that other processes see either all of it or nothing."""
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
         part = Path(folder, path.name)

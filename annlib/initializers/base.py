@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import Registry
 
-if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
     from numpy.random import Generator
 
 

@@ -51,7 +51,8 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = value
+        # Numbers of its own: a configuration holds lists, and an array might change later.
+        self.value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         value = np.asarray(self.value, np.float64)

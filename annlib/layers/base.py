@@ -21,6 +21,7 @@ import numpy as np
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_count, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
 from annlib.core.parameters import Parameter
@@ -70,8 +71,6 @@ class Layer(Configurable):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
-    #: The kind of numbers that the layer takes: "float", or "integer" for codes.
-    input_kind: ClassVar[str] = "float"
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
 
@@ -99,8 +98,11 @@ class Layer(Configurable):
         self.automatic_name: str | None = None
         self.trainable = trainable
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.input_shape = None if input_shape is None else tuple(input_shape)
-        self.input_dim = input_dim
+        where = type(self).__name__
+        self.input_shape = (
+            None if input_shape is None else check_shape(input_shape, where, "input_shape")
+        )
+        self.input_dim = None if input_dim is None else check_count(input_dim, where, "input_dim")
         self.forget()
 
     def forget(self) -> None:
@@ -109,6 +111,8 @@ class Layer(Configurable):
         self.parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
         self._bound: tuple[str, ...] = ()
+        #: ``trainable`` as it was when the vector was laid out: a change waits for ``compile``.
+        self.learns = self.trainable
         #: A weak reference to the model whose parameter vector holds this layer's.
         self.owner: Any = None
 
@@ -210,12 +214,14 @@ class Layer(Configurable):
         """Replace the parameters; checks all shapes before it touches any."""
         own = self.values()
         expected = [value.shape for value in own.values()]
-        arrays = [np.asarray(weight) for weight in weights]
+        arrays = as_arrays(weights, "set_weights")
         if not self.built or [array.shape for array in arrays] != expected:
             raise ShapeError(
                 f'set_weights: expected arrays of shapes {expected} for layer "{self.name}", '
                 f"got {[array.shape for array in arrays]}."
             )
+        for name, array in zip(own, arrays, strict=True):
+            check_numeric(array, "set_weights", f"{self.name}/{name}")
         for value, array in zip(own.values(), arrays, strict=True):
             value[...] = array
 
@@ -245,6 +251,16 @@ class Layer(Configurable):
     # A layer is itself: two of the same configuration are two layers.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+def as_arrays(weights: Any, where: str) -> list[Array]:
+    """What ``set_weights`` was given, as arrays."""
+    if not isinstance(weights, list | tuple):
+        raise ShapeError(
+            f"{where}: expected a list of arrays, got {type(weights).__name__}. "
+            "Pass what get_weights gives."
+        )
+    return [np.asarray(weight) for weight in weights]
 
 
 registry: Registry[Layer] = Registry("layer", Layer)

@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import is_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -62,7 +63,8 @@ class BatchNormalization(Layer):
         super().__init__(**keywords)
         if axis != -1:
             raise ConfigurationError(f"BatchNormalization: expected axis=-1, got {axis!r}.")
-        if not 0 <= momentum < 1 or not epsilon > 0:
+        numbers = is_number(momentum) and is_number(epsilon)
+        if not numbers or not 0 <= momentum < 1 or not epsilon > 0:
             raise ConfigurationError(
                 "BatchNormalization: expected momentum in [0, 1) and epsilon > 0, "
                 f"got {momentum!r} and {epsilon!r}."
@@ -103,7 +105,7 @@ class BatchNormalization(Layer):
         n, features = X.shape
         H, Y = work.array("H", n, features), work.array("Y", n, features)
         deviation = work.array("deviation", features)
-        work["of_batch"] = of_batch = training and self.trainable
+        work["of_batch"] = of_batch = training and self.learns
         if of_batch:
             mean, variance = work.array("mean", features), work.array("variance", features)
             np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)

@@ -7,6 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import is_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -32,7 +33,7 @@ class Dropout(Layer):
         self, rate: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
     ) -> None:
         super().__init__(**keywords)
-        if isinstance(rate, bool) or not 0 <= rate <= 1:
+        if not is_number(rate) or not 0 <= rate <= 1:
             raise ConfigurationError(f"Dropout: expected rate between 0 and 1, got {rate!r}.")
         self.rate = rate
         self.seed = seed

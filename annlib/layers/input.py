@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_shape
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
 
@@ -23,15 +23,7 @@ class Input(Layer):
 
     def __init__(self, shape: Shape, *, name: str | None = None) -> None:
         super().__init__(name=name)
-        try:
-            self.shape = tuple(int(size) for size in shape)
-        except TypeError:
-            raise ConfigurationError(
-                f"Input: expected shape as a tuple of integers, got {shape!r}. "
-                "For rows of n features: Input((n,))."
-            ) from None
-        if any(size < 1 for size in self.shape):
-            raise ConfigurationError(f"Input: expected sizes of at least 1, got {self.shape}.")
+        self.shape = check_shape(shape, "Input", "shape")
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x

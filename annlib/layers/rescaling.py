@@ -7,6 +7,8 @@ from typing import Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import is_number
+from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -25,6 +27,10 @@ class Rescaling(Layer):
         self, scale: float, offset: float = 0.0, **keywords: Unpack[LayerArguments]
     ) -> None:
         super().__init__(**keywords)
+        if not (is_number(scale) and is_number(offset)):
+            raise ConfigurationError(
+                f"Rescaling: expected scale and offset as numbers, got {scale!r} and {offset!r}."
+            )
         self.scale = scale
         self.offset = offset
 

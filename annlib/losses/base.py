@@ -138,6 +138,11 @@ class Loss(Configurable):
         A = np.asarray(y_pred)
         A = np.asarray(A, A.dtype if A.dtype.char in "fd" else np.float32)
         Y = self.check_targets(np.asarray(y_true), A.shape, type(self).__name__)
+        if len(Y) != len(A):
+            raise ShapeError(
+                f"{type(self).__name__}: expected targets and predictions of one length, got "
+                f"{len(Y)} and {len(A)} rows."
+            )
         Y = Y.astype(np.intp if self.target_kind == "labels" else A.dtype)
         weights = None
         if sample_weight is not None:
@@ -165,9 +170,10 @@ class Loss(Configurable):
         return matching_targets(y, output_shape, where, self._layout_hint(y, output_shape))
 
     def _layout_hint(self, y: Array, output_shape: BatchShape) -> str:
+        units = y.shape[-1] if y.ndim > 1 else 1
         return (
-            f"Give the output layer {y.shape[-1] if y.ndim > 1 else 1} unit(s), or pass targets of "
-            "the prediction's shape."
+            f"Give the output layer {units} unit{'s' * (units > 1)}, or pass targets of the "
+            "output's shape."
         )
 
 
@@ -180,9 +186,10 @@ def matching_targets(y: Array, output_shape: BatchShape, where: str, hint: str) 
         return y.reshape(-1, 1)
     if row == () and y.shape[1:] == (1,):
         return y.reshape(-1)
+    expected = f"(n, {', '.join(map(str, row))})" if row else "(n,)"
     raise ShapeError(
-        f"{where}: expected targets y of shape {('n', *row)} for an output of shape "
-        f"{('n', *row)}, got {y.shape}. {hint}".replace("'", "")
+        f"{where}: expected targets y of shape {expected}, which the output has, got {y.shape}. "
+        f"{hint}"
     )
 
 
@@ -213,8 +220,9 @@ def matching_labels(y: Array, units: int, where: str) -> Array:
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         raise DataError(
             f"{where}: expected labels in 0..{units - 1} for an output of {units} units, "
-            f"got [{shown}]. Give the output layer {max(int(y.max()) + 1, 2)} units, or re-code y "
-            "from 0."
+            f"got [{shown}]. "
+            + ("Re" if y.min() < 0 else f"Give the output layer {int(y.max()) + 1} units, or re")
+            + "-code y from 0."
         )
     return y
 

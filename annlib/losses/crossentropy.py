@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, matching_labels, register
@@ -24,6 +24,15 @@ def _check_smoothing(value: float, where: str) -> float:
             f"{where}: expected label_smoothing between 0 and 1, got {value!r}."
         )
     return value
+
+
+def _check_probabilities(Y: Array, where: str) -> Array:
+    if not (Y.min() >= 0 and Y.max() <= 1):
+        raise DataError(
+            f"{where}: expected targets y between 0 and 1, got values from {Y.min()} to {Y.max()}. "
+            "Re-code classes as 0 and 1."
+        )
+    return Y
 
 
 @register("binary_crossentropy", "bce")
@@ -51,6 +60,9 @@ class BinaryCrossentropy(Loss):
         self.from_logits = from_logits
         self.label_smoothing = _check_smoothing(label_smoothing, "BinaryCrossentropy")
 
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        return _check_probabilities(super().check_targets(y, output_shape, where), where)
+
     def _targets(self, Y: Array, work: Workspace) -> Array:
         if not self.label_smoothing:
             return Y
@@ -62,9 +74,9 @@ class BinaryCrossentropy(Loss):
         scratch = work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
             numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
-            numerics.log1p_exp_neg_abs(A, terms)
-            np.add(terms, np.maximum(A, 0, out=scratch), out=terms)
-            np.subtract(terms, np.multiply(A, Y, out=scratch), out=terms)
+            # The large terms first, which cancel exactly where the prediction is right and certain.
+            np.subtract(np.maximum(A, 0, out=terms), np.multiply(A, Y, out=scratch), out=terms)
+            np.add(terms, numerics.log1p_exp_neg_abs(A, scratch), out=terms)
         else:
             P = np.clip(A, EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
             np.log1p(
@@ -161,11 +173,15 @@ class CategoricalCrossentropy(_Categorical):
         self.from_logits = from_logits
         self.label_smoothing = _check_smoothing(label_smoothing, "CategoricalCrossentropy")
 
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        return _check_probabilities(super().check_targets(y, output_shape, where), where)
+
     def _targets(self, Y: Array, work: Workspace) -> Array:
         if not self.label_smoothing:
             return Y
         smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
-        return np.add(smooth, self.label_smoothing / Y.shape[1], out=smooth)
+        np.add(smooth, self.label_smoothing / Y.shape[1], out=smooth)
+        return smooth
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         np.einsum("ij,ij->i", self._targets(Y, work), self._log_probabilities(A, work), out=E)
@@ -221,11 +237,13 @@ class SparseCategoricalCrossentropy(_Categorical):
     def _positions(Y: Array, A: Array, work: Workspace) -> Array:
         """Where the labels' entries lie in A, counted row after row."""
         n, k = A.shape
-        starts = work.array("starts", n, dtype=np.intp)
-        if work.get("positions of") != (n, k):
-            work["positions of"] = (n, k)
-            starts[:] = np.arange(0, n * k, k)
-        return np.add(starts, Y, out=work.array("positions", n, dtype=np.intp))
+        starts, width = work.get("starts", (np.arange(0), k))
+        if len(starts) < n or width != k:
+            starts = np.arange(0, n * k, k)
+            work["starts"] = starts, k
+        positions = work.array("positions", n, dtype=np.intp)
+        np.add(starts[:n], Y, out=positions)
+        return positions
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         L = self._log_probabilities(A, work)

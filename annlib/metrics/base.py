@@ -92,8 +92,14 @@ class MeanOverRows(Metric):
             self.total += float(np.add.reduce(values, dtype=np.float64))
             self.count += len(values)
         else:
+            given = np.asarray(sample_weight).reshape(-1)
+            if given.shape != values.shape:
+                raise ShapeError(
+                    f"{type(self).__name__}: expected one sample weight a row, {values.shape}, "
+                    f"got shape {np.shape(sample_weight)}."
+                )
             weights = self.work.array("weights", len(values))
-            np.copyto(weights, np.asarray(sample_weight).reshape(-1))
+            np.copyto(weights, given)
             self.count += float(np.add.reduce(weights))
             self.total += float(np.add.reduce(np.multiply(values, weights, out=weights)))
 

@@ -17,7 +17,8 @@ class _Error(MeanOverRows):
     @staticmethod
     def differences(Y: Array, A: Array, work: Workspace) -> Array:
         """A - Y in double precision, as (n, k)."""
-        D = np.subtract(A, same_shape(Y, A, "metric"), out=work.array("D", *A.shape))
+        Y = same_shape(Y, A, "metric")
+        D = np.subtract(A, Y, out=work.array("D", *A.shape), dtype=np.float64)
         return D.reshape(len(A), -1)
 
     @staticmethod

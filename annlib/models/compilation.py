@@ -6,7 +6,8 @@ from typing import Any
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import BatchShape
-from annlib.core.errors import ConfigurationError
+from annlib.core.config import near
+from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.losses import Loss
 from annlib.metrics import Metric, resolve_accuracy
 from annlib.optimizers import Optimizer
@@ -31,13 +32,13 @@ class Compiled:
         if not isinstance(metric_arguments, list | tuple | None):
             raise ConfigurationError(
                 f"Sequential.compile: expected metrics as a list, got {metric_arguments!r}. "
-                f"Write metrics=[{metric_arguments!r}]."
+                'Write metrics=["accuracy"], or whichever it is.'
             )
         self._specified: list[Any] = []
         names: list[str] = []
         for argument in metric_arguments or ():
             late = isinstance(argument, str) and argument in ACCURACY
-            metric = argument if late else metrics.get(argument)
+            metric = argument if late else _metric(argument)
             name = argument if isinstance(argument, str) else metric.name
             unique, count = name, 0
             while unique in names:
@@ -49,16 +50,29 @@ class Compiled:
             self._specified.append(metric)
         self.names = names
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
-        self._resolved = len(self.metrics) == len(self._specified)
+        self._late = len(self.metrics) < len(self._specified)
+        self._settled_for: tuple[BatchShape, BatchShape] | None = None
 
     def resolve_metrics(self, target_shape: BatchShape, output_shape: BatchShape) -> None:
         """Settle what "accuracy" means, now that the shapes are known."""
-        if not self._resolved:
+        shapes = target_shape[1:], output_shape[1:]
+        if self._late and shapes != self._settled_for:
             self.metrics = [
                 resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
                 for m, name in zip(self._specified, self.names, strict=True)
             ]
-            self._resolved = True
+            self._settled_for = shapes
+
+
+def _metric(argument: Any) -> Metric:
+    try:
+        return metrics.get(argument)
+    except UnknownNameError:  # the near names are those of compile, accuracy among them
+        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls.names)]
+        raise UnknownNameError(
+            f'Sequential.compile: expected a known metric, got "{argument}". '
+            f"{near(str(argument), known)}"
+        ) from None
 
 
 class RunningLoss:

@@ -7,8 +7,7 @@ no clipping, no plateau and no NaN however wrong the prediction is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING
 
 from annlib.activations import Activation, Sigmoid, Softmax
 from annlib.core.arrays import Array
@@ -20,6 +19,9 @@ from annlib.losses import (
     Loss,
     SparseCategoricalCrossentropy,
 )
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 #: The pairs that fuse: these losses computed from logits give this activation's output on the way.
 FUSIBLE: set[tuple[type[Activation], type[Loss]]] = {
@@ -70,6 +72,10 @@ class Head:
         """dE/dZ of the last value."""
         Z, Y, weights = self._batch
         return self.loss.gradient(Y, Z, weights, self.work)
+
+    def forget(self) -> None:
+        """Let go of the last batch."""
+        self.__dict__.pop("_batch", None)
 
     def prediction(self) -> Array:
         """The model's output for the batch of the last value."""

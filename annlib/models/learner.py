@@ -10,7 +10,12 @@ import numpy as np
 
 from annlib.callbacks import History
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, NotCompiledError, OwnershipError
+from annlib.core.errors import (
+    ConfigurationError,
+    DivergenceError,
+    NotCompiledError,
+    OwnershipError,
+)
 from annlib.layers import Layer
 from annlib.losses import Loss
 from annlib.metrics import Metric
@@ -46,7 +51,7 @@ class Learner(Weighted):
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
     ) -> None:
-        """Choose how the model learns; weights stay, the optimizer starts anew.
+        """Choose how the model learns; the weights stay as they are.
 
         Parameters
         ----------
@@ -63,7 +68,7 @@ class Learner(Weighted):
             If a layer belongs to another model.
         """
         compiled = Compiled(optimizer, loss, metrics)
-        self._check_ownership("compile")
+        self.check_ownership("Sequential.compile")
         for layer in self._layers:
             if type(layer).backward is Layer.backward:
                 raise ConfigurationError(
@@ -71,23 +76,24 @@ class Learner(Weighted):
                     f'"{layer.name}" ({type(layer).__name__}) without a backward method. Write '
                     "backward(self, dy, work, *, input_gradient=True)."
                 )
-        owner = compiled.optimizer.owner
-        if owner is not None and owner() not in (None, self):
+        owner = compiled.optimizer.owner and compiled.optimizer.owner()
+        if owner not in (None, self) and owner.optimizer is compiled.optimizer:
             raise OwnershipError(
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
-                f'trains "{owner().name}". Pass optimizer.clone().'
+                f'trains "{owner.name}". Pass optimizer.clone().'
             )
         compiled.optimizer.owner = weakref.ref(self)
         self._compiled = compiled
         self._step = None
         self.lay_out_again()
 
-    def _check_ownership(self, where: str) -> None:
+    def check_ownership(self, where: str) -> None:
+        """Raise ``OwnershipError`` if a layer is another model's."""
         for layer in self._layers:
             owner = layer.owner() if layer.owner is not None else None
             if owner is not None and owner is not self:
                 raise OwnershipError(
-                    f'Sequential.{where}: expected layers of this model\'s own, got "{layer.name}" '
+                    f'{where}: expected layers of this model\'s own, got "{layer.name}" '
                     f'of "{owner.name}", whose weights they are. For a model of its own: '
                     "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
                 )
@@ -139,9 +145,15 @@ class Learner(Weighted):
     def step(self) -> Step:
         """The training step on a batch, with its memory."""
         if self._step is None:
-            self._check_ownership("fit")
+            self.check_ownership("Sequential.fit")
+            self.lay_out_again(refreeze=False)
             self._step = Step(self)
         return self._step
+
+    def forget_data(self) -> None:
+        """Let go of the data that the last pass has seen."""
+        if self._step is not None:
+            self._step.forget()
 
     def get_metrics_result(self) -> dict[str, float]:
         """Loss and metrics since they were last reset, as the progress bar shows them."""
@@ -159,36 +171,46 @@ class Learner(Weighted):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         data = prepare(self, x, y, sample_weight, class_weight, "Sequential.train_on_batch")
-        return self._on_batch(data, self.step.train, return_dict)
+        data.admit(self)
+        try:
+            return self._on_batch(data, self.step.train, return_dict)
+        except DivergenceError as error:
+            raise DivergenceError(f"Sequential.train_on_batch: {error}") from None
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics on these rows, without an update."""
         data = prepare(self, x, y, sample_weight, None, "Sequential.test_on_batch")
+        data.admit(self)
         return self._on_batch(data, self.step.test, return_dict)
 
     def _on_batch(self, data: Prepared, act: Callable[..., None], return_dict: bool) -> Any:
         self.step.reset()
         for batch in data.batches(self, len(data.x)).in_turn():
             act(batch)
+        self.forget_data()
         return self._returned(self.step.results(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Array:
         """The output for these rows in one pass."""
-        return self(prepare_inputs(self, x, "Sequential.predict_on_batch"))
+        return self._in_one_pass(x, "Sequential.predict_on_batch")
 
     def __call__(self, x: Any, training: bool = False) -> Array:
         """The output for one batch; with ``training=True`` as a training pass computes it.
 
         The pass is thrown away: no weight and no statistic changes.
         """
-        source = prepare_inputs(self, x, "Sequential.__call__")
-        batches = Prepared(source, None, None).batches(self, len(source))
+        return self._in_one_pass(x, "Sequential.__call__", training)
+
+    def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
+        data = prepare_inputs(self, x, where)
+        data.admit(self)
         rng_of = self.rng_of if training else (lambda layer: None)
+        (batch,) = data.batches(self, len(data.x)).in_turn()
         with np.errstate(all="ignore"):
             one = Pass(self._layers, self.dtype, rng_of)
-            return np.array(one.forward(next(batches.in_turn()).x, training=training))
+            return np.array(one.forward(batch.x, training=training))
 
     def _returned(self, results: dict[str, float], return_dict: bool) -> Any:
         if return_dict:
@@ -196,13 +218,27 @@ class Learner(Weighted):
         values = list(results.values())
         return values if len(values) > 1 else values[0]
 
+    def add(self, layer: Any) -> None:
+        super().add(layer)
+        self._start_anew()
+
+    def pop(self) -> Layer:
+        layer = super().pop()
+        self._start_anew()
+        return layer
+
+    def _start_anew(self) -> None:
+        """What the optimizer remembers was of other layers, even where names and shapes agree."""
+        if self._compiled is not None:
+            self._compiled.optimizer.reset()
+
     def _changed(self) -> None:
         self._step = None
         super()._changed()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, refreeze: bool = True) -> None:
         self._step = None
-        super()._lay_out()
+        super()._lay_out(refreeze)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_step": None}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.regularizers import Regularizer
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class ActivityPenalty(Layer):
@@ -59,9 +61,7 @@ class Pass:
         self.steps = [(layer, Workspace(dtype, rng_of(layer))) for layer in steps]
         self._forward = [(layer.forward, work) for layer, work in self.steps]
         # Nothing below the first layer that learns needs a gradient, its own input neither.
-        learning = [
-            layer.trainable and any(p.trainable for p in layer.parameters) for layer in steps
-        ]
+        learning = [layer.learns and any(p.trainable for p in layer.parameters) for layer in steps]
         first = learning.index(True) if any(learning) else len(steps)
         self._backward: list[tuple[Any, Workspace, bool]] = [
             (layer.backward, work, index > first)
@@ -74,6 +74,7 @@ class Pass:
             if type(layer).commit is not Layer.commit
         ]
         self._priced = [work for layer, work in self.steps if isinstance(layer, ActivityPenalty)]
+        self.is_priced = bool(self._priced)
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """The output for a batch, borrowed until the next call."""
@@ -90,6 +91,11 @@ class Pass:
         """Let the layers take over what the last forward pass has learned on the way."""
         for commit, work in self._commits:
             commit(work)
+
+    def forget(self) -> None:
+        """Let go of what the last batch left, which may be views of the user's data."""
+        for _, work in self.steps:
+            work.clear()
 
     def penalty(self) -> float:
         """The price of the activities of the last forward pass."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.arrays import Array
-from annlib.core.checks import check_finite, check_numeric
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import is_number
+from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import Batches, Table, as_source
 from annlib.losses import Loss
 
@@ -23,6 +23,8 @@ class Prepared(NamedTuple):
     x: Array | Table
     y: Array | None
     weights: Array | None
+    #: Those of the rows' classes, which count in training and not in validation (as in Keras).
+    class_weights: Array | None = None
 
     def part(self, rows: slice) -> Prepared:
         """Some of the rows, as views."""
@@ -30,7 +32,16 @@ class Prepared(NamedTuple):
             self.x[rows],
             None if self.y is None else self.y[rows],
             None if self.weights is None else self.weights[rows],
+            None if self.class_weights is None else self.class_weights[rows],
         )
+
+    def admit(self, model: Learner) -> None:
+        """Build the model for these data if it was not, and settle what its metrics mean."""
+        shape = (None, *self.x.shape[1:])
+        model.build(shape)
+        if self.y is not None:
+            output_shape = model.compute_output_shape(shape)
+            model.compiled_state().resolve_metrics(self.y.shape, output_shape)
 
     def batches(self, model: Learner, batch_size: int) -> Batches:
         """The data in batches of the model's types."""
@@ -39,19 +50,18 @@ class Prepared(NamedTuple):
         return Batches(
             self.x,
             self.y,
-            self.weights,
+            _product(self.weights, self.class_weights),
             batch_size=batch_size,
             dtype=model.dtype,
             target_dtype=np.intp if labels else model.dtype,
         )
 
 
-def prepare_inputs(model: Learner, x: Any, where: str) -> Array | Table:
-    """X as a source of batches for this model, which is built for it if it was not."""
+def prepare_inputs(model: Learner, x: Any, where: str) -> Prepared:
+    """X alone as a data set for this model; nothing is changed."""
     source = as_source(x, where, "x")
-    _check_features(model, source, where)
-    model.build((None, *source.shape[1:]))
-    return source
+    _check_features(model.expected_input_shape(), model, source, where)
+    return Prepared(source, None, None)
 
 
 def prepare(
@@ -61,36 +71,39 @@ def prepare(
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     where: str,
+    like: Prepared | None = None,
 ) -> Prepared:
-    """x, y and weights as a data set for this model; builds the model when all fit.
+    """x, y and weights as a data set for this model (and of rows ``like`` another's).
 
     Raises
     ------
     DataError, ShapeError, ConfigurationError
-        Before the model is changed.
+        Nothing is changed, then or otherwise; ``Prepared.admit`` does that.
     """
+    loss = model.compiled_loss()
+    model.check_ownership(where)
     source = as_source(x, where, "x")
-    _check_features(model, source, where)
+    expected = model.expected_input_shape() if like is None else (None, *like.x.shape[1:])
+    _check_features(expected, model, source, where)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = model.compute_output_shape((None, *source.shape[1:]))
-    target = as_source(y, where, "y")
-    if isinstance(target, Table):
-        target = np.column_stack(target.columns)
+    target = _rows(y, where, "y")
     if len(target) != len(source):
         raise ShapeError(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
-    target = model.compiled_loss().check_targets(target, output_shape, where)
-    weights = _weights(sample_weight, class_weight, target, len(source), where)
-    model.build((None, *source.shape[1:]))
-    model.compiled_state().resolve_metrics(target.shape, output_shape)
-    return Prepared(source, target, weights)
+    target = loss.check_targets(target, output_shape, where)
+    weights, by_class = _weights(sample_weight, class_weight, target, len(source), where)
+    return Prepared(source, target, weights, by_class)
 
 
-def _check_features(model: Learner, source: Array | Table, where: str) -> None:
-    expected = model.expected_input_shape()
+def _check_features(
+    expected: BatchShape | None, model: Learner, source: Array | Table, where: str
+) -> None:
+    if not model.layers:
+        raise NotBuiltError(f"{where}: expected a model with layers, got none. Add some.")
     if expected is not None and source.shape[1:] != expected[1:]:
         shape = str(("n", *expected[1:])).replace("'", "")
         hint = "Use the columns that the model was built on, or a new model."
@@ -110,39 +123,65 @@ def _weights(
     target: Array,
     rows: int,
     where: str,
-) -> Array | None:
-    """One weight a row: sample and class weight multiplied; None if there are none."""
-    weights = None
+) -> tuple[Array | None, Array | None]:
+    """One weight a row of the samples and one of their classes; None for what is not given."""
+    weights = by_class = None
     if sample_weight is not None:
-        weights = np.asarray(sample_weight)
-        check_numeric(weights, where, "sample_weight")
-        check_finite(weights, where, "sample_weight")
+        weights = _rows(sample_weight, where, "sample_weight")
         if weights.shape not in ((rows,), (rows, 1)):
             raise ShapeError(
                 f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
             )
         weights = weights.reshape(-1)
-        if weights.min() < 0 or not weights.any():
+        if not weights.min() >= 0 or not weights.any():  # NaN, of a memory map, is neither
             raise DataError(
                 f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
                 f"{weights.min()} and a largest of {weights.max()}."
             )
     if class_weight is not None:
         by_class = _class_weights(class_weight, target, where)
-        weights = by_class if weights is None else weights * by_class
-    return weights
+        total = _product(weights, by_class)
+        if total is not None and not total.any():
+            raise DataError(
+                f"{where}: expected class_weight that leaves a row with a weight above 0, got "
+                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
+            )
+    return weights, by_class
+
+
+def _product(weights: Array | None, more: Array | None) -> Array | None:
+    if weights is None or more is None:
+        return more if weights is None else weights
+    return weights * more
+
+
+def _rows(values: Any, where: str, name: str) -> Array:
+    """Targets or weights as one array."""
+    source = as_source(values, where, name)
+    return np.column_stack(source.columns) if isinstance(source, Table) else source
 
 
 def _class_weights(class_weight: Mapping[int, float], target: Array, where: str) -> Array:
     if not isinstance(class_weight, Mapping):
         raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}."
+            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
+            'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
+        )
+    if target.ndim > 2:
+        raise ConfigurationError(
+            f"{where}: expected one class a row where there is a class_weight, got targets of "
+            f"shape {target.shape}. Pass sample_weight instead."
         )
     one_hot = target.ndim == 2 and target.shape[1] > 1
     labels = np.argmax(target, axis=1) if one_hot else np.asarray(target).reshape(-1)
     weights = np.ones(len(labels))
     for label, weight in class_weight.items():
-        if isinstance(weight, bool) or not np.isfinite(weight) or weight < 0:
+        if not isinstance(label, int | float | np.number) or label != np.floor(label):
+            raise ConfigurationError(
+                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
+                "Pass {0: ..., 1: ...} as y has them."
+            )
+        if not is_number(weight) or not 0 <= weight < np.inf:
             raise ConfigurationError(
                 f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
                 f"{label!r}."

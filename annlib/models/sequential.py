@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from reprlib import repr as show
 from typing import Any
 
 import numpy as np
@@ -99,7 +101,7 @@ class Sequential(Learner):
         shuffle : bool
             Whether rows are drawn in a new order every epoch.
         class_weight : dict of int to float, optional
-            Multiplied with the sample weights; classes not named have 1.
+            Multiplied with the sample weights; classes not named have 1. For training only.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
             At most so many batches.
@@ -125,17 +127,17 @@ class Sequential(Learner):
         size = _optional_count(batch_size, where, "batch_size")
         test_size = _optional_count(validation_batch_size, where, "validation_batch_size")
         _optional_count(validation_steps, where, "validation_steps")
-        if isinstance(validation_freq, int):
-            check_count(validation_freq, where, "validation_freq")
+        validation_freq = _frequency(validation_freq, where)
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
         level = _verbosity(verbose, where)
         data = prepare(self, x, y, sample_weight, class_weight, where)
         held_out: Prepared | None = None
         if validation_data is not None:
-            held_out = self._validation_data(validation_data)
+            held_out = self._validation_data(validation_data, data)
         elif validation_split:
             data, held_out = _split(data, validation_split)
+            held_out = held_out._replace(class_weights=None)
         size = size or (-(-len(data.x) // steps) if steps else 32)
         batches = data.batches(self, size)
         validation = held_out and training.Validation(
@@ -143,33 +145,45 @@ class Sequential(Learner):
         )
         history = History()
         hooks = CallbackList(
-            [*(callbacks or ()), history, *([ProgressBar(level)] if level else [])],
+            [callbacks, history, ProgressBar(level) if level else None],
             self,
             where,
             verbose=level,
             epochs=last,
             steps=min(len(batches), steps or len(batches)),
         )
+        data.admit(self)
+        self._warn_if_refrozen()
         self.history = history
-        training.fit(
-            self,
-            batches,
-            validation,
-            hooks,
-            epochs=range(first, last),
-            shuffle=bool(shuffle),
-            steps=steps,
-        )
+        with hooks:
+            training.fit(
+                self,
+                batches,
+                validation,
+                hooks,
+                epochs=range(first, last),
+                shuffle=bool(shuffle),
+                steps=steps,
+            )
         return history
 
-    def _validation_data(self, data: Any) -> Prepared:
+    def _warn_if_refrozen(self) -> None:
+        if self.vector.outdated():
+            warnings.warn(
+                "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
+                "at the next compile. Call compile again.",
+                stacklevel=3,
+            )
+
+    def _validation_data(self, data: Any, like: Prepared) -> Prepared:
         where = "Sequential.fit: validation_data"
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise ConfigurationError(
                 f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
-                f"{type(data).__name__}."
+                f"{f'{len(data)} items' if isinstance(data, tuple | list) else show(data)}."
             )
-        return prepare(self, data[0], data[1], data[2] if len(data) == 3 else None, None, where)
+        x, y, *weight = data
+        return prepare(self, x, y, weight[0] if weight else None, None, where, like)
 
     def evaluate(
         self,
@@ -192,9 +206,12 @@ class Sequential(Learner):
         where = "Sequential.evaluate"
         size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
         steps = _optional_count(steps, where, "steps")
-        batches = prepare(self, x, y, sample_weight, None, where).batches(self, size)
+        data = prepare(self, x, y, sample_weight, None, where)
+        batches = data.batches(self, size)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        return self._returned(training.evaluate(self, batches, hooks, steps), return_dict)
+        data.admit(self)
+        with hooks:
+            return self._returned(training.evaluate(self, batches, hooks, steps), return_dict)
 
     def predict(
         self,
@@ -211,17 +228,20 @@ class Sequential(Learner):
         where = "Sequential.predict"
         size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
         steps = _optional_count(steps, where, "steps")
-        batches = Prepared(prepare_inputs(self, x, where), None, None).batches(self, size)
+        data = prepare_inputs(self, x, where)
+        batches = data.batches(self, size)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        return training.predict(self, batches, hooks, steps)
+        data.admit(self)
+        with hooks:
+            return training.predict(self, batches, hooks, steps)
 
     def _inference_hooks(
         self, callbacks: Any, verbose: Any, where: str, batches: Any, steps: int | None
     ) -> CallbackList:
         level = _verbosity(verbose, where)
-        bar = [EvaluationBar(level)] if level else []
+        bar = EvaluationBar(level) if level else None
         count = min(len(batches), steps or len(batches))
-        return CallbackList([*(callbacks or ()), *bar], self, where, verbose=level, steps=count)
+        return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
     def summary(
         self,
@@ -273,6 +293,12 @@ def clone_model(model: Sequential) -> Sequential:
 
 def _optional_count(value: Any, where: str, name: str) -> int | None:
     return None if value is None else check_count(value, where, name)
+
+
+def _frequency(value: Any, where: str) -> int | set[int]:
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return {check_count(epoch, where, "each of validation_freq") for epoch in value}
+    return check_count(value, where, "validation_freq")
 
 
 def _verbosity(verbose: Any, where: str) -> int:

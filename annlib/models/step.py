@@ -38,6 +38,7 @@ class Step:
             (entry.parameter.regularizer, vector.values[entry.where], vector.gradients[entry.where])
             for entry in vector.penalized()
         ]
+        self._has_penalties = bool(self._priced) or self._training.is_priced
         self._work = Workspace(model.dtype)
         self._vector = vector
         self._compiled = model.compiled_state()
@@ -62,6 +63,7 @@ class Step:
         value += self._testing.penalty() + self._penalty()
         self._record(value, self._test_head.prediction(), batch)
 
+    @np.errstate(all="ignore")  # the check says more than NumPy's warnings
     def update(self, X: Array, Y: Array, weights: Array | None = None) -> float:
         """Forward, loss, backward, update; returns the loss, penalties included.
 
@@ -70,18 +72,23 @@ class Step:
         DivergenceError
             If loss or gradient is NaN or infinite: before anything has been changed.
         """
-        with np.errstate(all="ignore"):  # the check below says more than NumPy's warnings
-            Z = self._training.forward(X, training=True)
-            value = self._head.value(Z, Y, weights)
-            self._training.backward(self._head.gradient())
+        value = self.gradient(X, Y, weights)
+        gradient = self._gradient
+        if not (math.isfinite(value) and math.isfinite(np.dot(gradient, gradient))):
+            self._refuse(X, Y, value)
+        self._optimizer.step()
+        self._training.commit()
+        return value
+
+    def gradient(self, X: Array, Y: Array, weights: Array | None = None) -> float:
+        """Write the loss' gradient into the model's gradient vector; returns the loss."""
+        Z = self._training.forward(X, training=True)
+        value = self._head.value(Z, Y, weights)
+        self._training.backward(self._head.gradient())
+        if self._has_penalties:
             value += self._training.penalty() + self._penalty()
             for regularizer, W, dW in self._priced:
                 regularizer.add_gradient(W, dW, self._work)
-            gradient = self._gradient
-            if not (math.isfinite(value) and math.isfinite(np.dot(gradient, gradient))):
-                self._refuse(X, value)
-            self._optimizer.step()
-            self._training.commit()
         return value
 
     def _penalty(self) -> float:
@@ -105,14 +112,21 @@ class Step:
         values = [metric.result() for metric in self._compiled.metrics]
         return {"loss": self.loss.result(), **dict(zip(self._compiled.names, values, strict=True))}
 
+    def forget(self) -> None:
+        """Let go of the user's data; the buffers stay."""
+        for part in (self._training, self._testing, self._head, self._test_head):
+            part.forget()
+
     # -- when it goes wrong ----------------------------------------------------------------------
 
-    def _refuse(self, X: Array, value: float) -> None:
+    def _refuse(self, X: Array, Y: Array, value: float) -> None:
         """Say where the first number that is not finite arose."""
         if math.isfinite(value) and np.isfinite(self._gradient).all():
             return  # only the square of the norm overflows
         if not np.isfinite(X).all():
-            where = f"the batch itself, as {X.dtype}, is not finite"
+            where = f"x of the batch, as {X.dtype}, is not finite"
+        elif not np.isfinite(Y).all():
+            where = f"y of the batch, as {Y.dtype}, is not finite"
         elif (name := self._training.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:
@@ -124,7 +138,7 @@ class Step:
             where = (
                 f'the gradient of "{bad[-1]}" is the first that is not finite'
                 if bad
-                else ("the layers' outputs are finite")
+                else "the layers' outputs and gradients are finite"
             )
         raise DivergenceError(
             f"expected a finite loss and gradient, got loss {value} ({where}). The weights are "

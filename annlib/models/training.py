@@ -47,23 +47,20 @@ def fit(
     """Train for these epochs (paper 5.2)."""
     logs: Logs = {}
     model.stop_training = False
-    try:
-        callbacks.call("on_train_begin", None)
-        for epoch in epochs:
-            callbacks.call("on_epoch_begin", epoch, None)
-            logs = _epoch(model, batches, callbacks, epoch, shuffle, steps)
-            if validation is not None and validation.is_due(epoch):
-                results = evaluate(model, validation.batches, callbacks, validation.steps)
-                logs |= {f"val_{name}": value for name, value in results.items()}
-            # Keras reports by the alphabet, and people read History in that order.
-            logs = dict(sorted(logs.items()))
-            callbacks.call("on_epoch_end", epoch, logs)
-            if model.stop_training:
-                break
-        callbacks.call("on_train_end", logs)
-    except BaseException as error:
-        callbacks.call("on_exception", error)
-        raise
+    callbacks.call("on_train_begin", {})
+    for epoch in epochs:
+        callbacks.call("on_epoch_begin", epoch, {})
+        logs = _epoch(model, batches, callbacks, epoch, shuffle, steps)
+        if validation is not None and validation.is_due(epoch):
+            results = evaluate(model, validation.batches, callbacks, validation.steps)
+            logs |= {f"val_{name}": value for name, value in results.items()}
+        # Keras reports by the alphabet, and people read History in that order.
+        logs = dict(sorted(logs.items()))
+        callbacks.call("on_epoch_end", epoch, logs)
+        if model.stop_training:
+            break
+    model.forget_data()
+    callbacks.call("on_train_end", logs)
 
 
 def _epoch(
@@ -83,14 +80,14 @@ def _epoch(
     else:
         stream = batches.in_turn()
     for index, batch in enumerate(islice(stream, steps)):
-        callbacks.call("on_train_batch_begin", index, None)
+        callbacks.call("on_train_batch_begin", index, {})
         try:
             step.train(batch)
         except DivergenceError as error:
             raise DivergenceError(
                 f"Sequential.fit, epoch {epoch + 1}, batch {index + 1}: {error}"
             ) from None
-        logs = step.results() if callbacks.read_batch_logs else None
+        logs = model.get_metrics_result() if callbacks.read_batch_logs else {}
         callbacks.call("on_train_batch_end", index, logs)
         if model.stop_training:
             break
@@ -103,14 +100,15 @@ def evaluate(
     """Loss and metrics of the model at rest, over all batches."""
     step = model.step
     step.reset()
-    callbacks.call("on_test_begin", None)
+    callbacks.call("on_test_begin", {})
     for index, batch in enumerate(islice(batches.in_turn(), steps)):
-        callbacks.call("on_test_batch_begin", index, None)
+        callbacks.call("on_test_batch_begin", index, {})
         step.test(batch)
-        callbacks.call("on_test_batch_end", index, None)
-    results = step.results()
-    callbacks.call("on_test_end", results)
-    return results
+        logs = model.get_metrics_result() if callbacks.read_test_logs else {}
+        callbacks.call("on_test_batch_end", index, logs)
+    model.forget_data()
+    callbacks.call("on_test_end", model.get_metrics_result())
+    return step.results()
 
 
 def predict(
@@ -124,16 +122,16 @@ def predict(
     rows = batches.rows if steps is None else min(batches.rows, steps * batches.batch_size)
     out: Array | None = None
     start = 0
-    callbacks.call("on_predict_begin", None)
+    callbacks.call("on_predict_begin", {})
     for index, batch in enumerate(islice(batches.in_turn(), steps)):
-        callbacks.call("on_predict_batch_begin", index, None)
+        callbacks.call("on_predict_batch_begin", index, {})
         with np.errstate(all="ignore"):
             y = forward.forward(batch.x)
         if out is None:
             out = np.empty((rows, *y.shape[1:]), y.dtype)
         out[start : start + len(y)] = y
         start += len(y)
-        callbacks.call("on_predict_batch_end", index, None)
-    callbacks.call("on_predict_end", None)
+        callbacks.call("on_predict_batch_end", index, {"outputs": y})
+    callbacks.call("on_predict_end", {})
     assert out is not None, "the doors see to at least one row"
     return out

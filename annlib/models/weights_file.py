@@ -22,6 +22,7 @@ _HINT = "Load it into a model of the layers that it was saved from, or pass skip
 def save_weights(model: Learner, path: str | os.PathLike[str], overwrite: bool) -> None:
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
     model.weights_exist("save_weights")
+    path = os.fsdecode(path)
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save_weights: expected a path where no file is, got {os.fspath(path)}. "
@@ -35,6 +36,7 @@ def save_weights(model: Learner, path: str | os.PathLike[str], overwrite: bool) 
 def load_weights(model: Learner, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
     """Read the parameters of every layer; see ``Sequential.load_weights``."""
     model.weights_exist("load_weights")
+    path = os.fsdecode(path)  # and not a number, which ``open`` would take for an open file
     header, tensors = container.read(path, "weights")
     theirs = _layer_count(header, path)
     if theirs != len(model.layers) and not skip_mismatch:

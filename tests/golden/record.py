@@ -30,6 +30,12 @@ The sections of the file:
     Statistics of one large sample (its numbers themselves cannot be matched).
 ``names``
     Keys of ``History``, return types of ``evaluate``, automatic layer names.
+``regularizers``, ``constraints``, ``schedules``
+    Values (and gradients) on one kernel, one bias, or at some steps.
+``hooks``
+    Every call that a callback gets in ``fit``, ``evaluate`` and ``predict``, with its logs.
+``early_stopping``
+    What EarlyStopping makes of scripted values of what it monitors.
 """
 
 import json
@@ -40,9 +46,9 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import keras
+import numpy as np
+import torch
 
 DTYPE = "float64"
 OUTPUT = Path(__file__).with_name("numbers.json")
@@ -148,6 +154,11 @@ def optimizer_configurations():
         ("adam_weight_decay_excluded", "Adam", decay, ["bias"]),
         ("adam_global_clipnorm", "Adam", {"learning_rate": 0.01, "global_clipnorm": 0.3}, []),
         ("sgd_exponential_decay", "SGD", {"learning_rate": schedule}, []),
+        ("rmsprop", "RMSprop", {}, []),
+        ("rmsprop_options", "RMSprop", {"learning_rate": 0.01, "rho": 0.7, "epsilon": 1e-3}, []),
+        ("rmsprop_momentum", "RMSprop", {"momentum": 0.9}, []),
+        ("rmsprop_centered", "RMSprop", {"centered": True}, []),
+        ("rmsprop_centered_momentum", "RMSprop", {"centered": True, "momentum": 0.9}, []),
     ]
 
 
@@ -169,7 +180,7 @@ def record_optimizer(name, class_name, config, excluded):
         optimizer.exclude_from_weight_decay(var_names=excluded)
     variables = [
         keras.Variable(value, dtype=DTYPE, name=label)
-        for value, label in zip(start, ("kernel", "bias"))
+        for value, label in zip(start, ("kernel", "bias"), strict=True)
     ]
     steps = []
     with torch.no_grad():
@@ -201,7 +212,7 @@ def record_torch_optimizer(name, class_name, config):
     optimizer = getattr(torch.optim, class_name)(variables, **config)
     steps = []
     for pair in gradients:
-        for variable, gradient in zip(variables, pair):
+        for variable, gradient in zip(variables, pair, strict=True):
             variable.grad = torch.tensor(gradient)
         optimizer.step()
         steps.append(plain([v.detach().clone() for v in variables]))
@@ -762,6 +773,198 @@ def record_names():
     }
 
 
+# Regularizers, constraints, schedules
+
+
+def parameter_arrays():
+    """Return a kernel and a bias, with zeros and columns of small and large norms."""
+    rng = np.random.default_rng(707)
+    kernel, bias = draw(rng, 4, 3), draw(rng, 5)
+    kernel[0, 0] = kernel[2, 1] = bias[3] = 0.0
+    kernel[:, 2] *= 3.0
+    return {"kernel": np.round(kernel, 4), "bias": bias}
+
+
+def record_regularizers():
+    """Record the penalty and its gradient."""
+    cases = [
+        ("L1", {}),
+        ("L1", {"l1": 0.3}),
+        ("L2", {}),
+        ("L2", {"l2": 0.2}),
+        ("L1L2", {"l1": 0.3, "l2": 0.2}),
+    ]
+    arrays = parameter_arrays()
+    records = []
+    for class_name, config in cases:
+        for key, value in arrays.items():
+            tensor = gradient_tensor(value)
+            penalty = getattr(keras.regularizers, class_name)(**config)(tensor)
+            penalty.backward()
+            records.append(
+                {
+                    "class": class_name,
+                    "config": config,
+                    "input": key,
+                    "value": plain(penalty.detach()),
+                    "gradient": plain(tensor.grad),
+                }
+            )
+    return {"inputs": plain(arrays), "records": records}
+
+
+def record_constraints():
+    """Record what a constraint makes of a parameter."""
+    cases = [
+        ("NonNeg", {}, ("kernel", "bias")),
+        ("MaxNorm", {}, ("kernel", "bias")),
+        ("MaxNorm", {"max_value": 0.5}, ("kernel", "bias")),
+        ("MaxNorm", {"max_value": 1.5, "axis": 1}, ("kernel",)),
+    ]
+    arrays = parameter_arrays()
+    return {
+        "inputs": plain(arrays),
+        "records": [
+            {
+                "class": class_name,
+                "config": config,
+                "input": key,
+                "output": plain(
+                    getattr(keras.constraints, class_name)(**config)(
+                        gradient_tensor(arrays[key])
+                    ).detach()
+                ),
+            }
+            for class_name, config, keys in cases
+            for key in keys
+        ],
+    }
+
+
+def record_schedules():
+    """Record the rates of the schedules at some steps."""
+    common = {"initial_learning_rate": 0.1, "decay_steps": 7, "decay_rate": 0.9}
+    steps = [0, 1, 6, 7, 8, 13, 14, 100, 12345]
+    records = []
+    for config in (common, {**common, "staircase": True}):
+        schedule = keras.optimizers.schedules.ExponentialDecay(**config)
+        rates = [float(plain(schedule(step))) for step in steps]
+        records.append({"class": "ExponentialDecay", "config": config, "rates": rates})
+    return {"steps": steps, "records": records}
+
+
+# Callbacks
+
+
+HOOKS = [
+    f"on_{hook}"
+    for hook in (
+        *(f"{run}_{end}" for run in ("train", "test", "predict") for end in ("begin", "end")),
+        *("epoch_begin", "epoch_end"),
+        *(f"{run}_batch_{end}" for run in ("train", "test", "predict") for end in ("begin", "end")),
+    )
+]
+
+
+def recorder(hooks, stop_at=None):
+    """Return a callback that overrides these hooks, and the list that its calls go to.
+
+    At the call ``stop_at``, a hook and a number, it sets ``stop_training``.
+    """
+    calls = []
+
+    def hook_method(hook):
+        def method(self, *arguments, **keywords):
+            *index, logs = [*arguments, *keywords.values()]
+            calls.append({"hook": hook, "index": plain(index), "logs": plain(logs)})
+            if stop_at == (hook, *index):
+                self.model.stop_training = True
+
+        return method
+
+    methods = {hook: hook_method(hook) for hook in hooks}
+    return type("Recorder", (keras.callbacks.Callback,), methods)(), calls
+
+
+def record_hooks():
+    """Record the calls of the hooks by ``fit``, ``evaluate`` and ``predict``."""
+    data = training_data()
+    x, y = data["x"], data["y_value"]
+    fit = {"epochs": 2, "batch_size": 16, "validation_split": 0.4, "shuffle": False}
+    aliases = ["on_batch_begin", "on_batch_end"]
+    cases = {
+        "fit": (HOOKS, None),
+        "fit_aliases": (aliases, None),
+        "fit_stopped_by_batch": (HOOKS, ("on_train_batch_end", 0)),
+        "fit_stopped_by_epoch": (HOOKS, ("on_epoch_end", 0)),
+    }
+    result = {"model": "Dense(1, kernel ones, bias zeros), sgd, mse, metrics mae", "fit": fit}
+    result["calls"] = {}
+    for name, (hooks, stop_at) in cases.items():
+        callback, calls = recorder(hooks, stop_at)
+        small_regression(["mae"]).fit(x, y, verbose=0, callbacks=[callback], **fit)
+        result["calls"][name] = calls
+    callback, calls = recorder(HOOKS)
+    small_regression(["mae"]).evaluate(x, y, batch_size=16, verbose=0, callbacks=[callback])
+    result["calls"]["evaluate"] = calls
+    callback, calls = recorder(HOOKS)
+    small_regression(["mae"]).predict(x[:20], batch_size=16, verbose=0, callbacks=[callback])
+    result["calls"]["predict"] = calls
+    return result
+
+
+class ScriptedModel:
+    """All that EarlyStopping sees of a model; its weights are the number of the epoch."""
+
+    stop_training = False
+    weights = None
+    metrics = ()
+
+    def get_weights(self):
+        return self.weights
+
+    def set_weights(self, weights):
+        self.weights = weights
+
+
+def record_early_stopping():
+    """Record what 80 drawn configurations do; the values are dyadic, so that ties are exact."""
+    rng = np.random.default_rng(808)
+    records = []
+    for _ in range(80):
+        values = (rng.integers(0, 9, 8) / 8).tolist()
+        config = {
+            "monitor": "watched",
+            "mode": str(rng.choice(["min", "max"])),
+            "patience": int(rng.choice([0, 1, 2, 3, 6])),
+            "min_delta": float(rng.choice([0.0, 0.125, 0.25])),
+            "baseline": rng.choice([None, 0.25, 0.75]),
+            "restore_best_weights": bool(rng.integers(0, 2)),
+            "start_from_epoch": int(rng.choice([0, 0, 2])),
+        }
+        callback, model = keras.callbacks.EarlyStopping(**config), ScriptedModel()
+        callback.set_model(model)
+        callback.on_train_begin()
+        for epoch, value in enumerate(values):
+            model.weights = epoch
+            callback.on_epoch_end(epoch, {"watched": value})
+            if model.stop_training:
+                break
+        callback.on_train_end()
+        records.append(
+            {
+                "config": config,
+                "values": values,
+                "last_epoch": epoch,
+                "stopped_epoch": callback.stopped_epoch,
+                "best_epoch": callback.best_epoch,
+                "best": callback.best,
+                "weights_of_epoch": model.weights,
+            }
+        )
+    return records
+
+
 def main():
     """Record every section and write the file."""
     torch.set_num_threads(1)
@@ -784,6 +987,11 @@ def main():
         "training": record_training(),
         "initializers": record_initializers(),
         "names": record_names(),
+        "regularizers": record_regularizers(),
+        "constraints": record_constraints(),
+        "schedules": record_schedules(),
+        "hooks": record_hooks(),
+        "early_stopping": record_early_stopping(),
     }
     OUTPUT.write_text(encode(numbers) + "\n", encoding="utf-8")
 

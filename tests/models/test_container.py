@@ -7,6 +7,7 @@ its own.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import io
 import itertools
@@ -639,7 +640,7 @@ def change(rng: random.Random, value: Any) -> None:
         elif way == 1 and isinstance(value, dict):
             value[rng.choice(["", "x", "__metadata__", "\ud800", "a\nb", "format"])] = value[key]
         else:
-            value[key] = rng.choice(VALUES)
+            value[key] = copy.deepcopy(rng.choice(VALUES))
         return
 
 

@@ -1,0 +1,316 @@
+"""Callbacks get Keras' calls, in its order and with its arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import pickle
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from annlib import Input, Sequential, callbacks, layers
+from annlib.callbacks import Callback, CallbackList, EarlyStopping, History
+from annlib.callbacks.base import HOOKS
+from annlib.core.errors import ConfigurationError
+
+NUMBERS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())
+RECORDS = NUMBERS["hooks"]
+X, Y = (np.array(NUMBERS["training"]["data"][key]) for key in ("x", "y_value"))
+
+
+def make_model(metrics=("mae",)):
+    """The model of the records."""
+    dense = layers.Dense(1, kernel_initializer="ones")
+    model = Sequential([Input((6,)), dense], dtype="float64")
+    model.compile("sgd", "mse", list(metrics))
+    return model
+
+
+def recorder(hooks, stop_at=None, calls=None, name=None):
+    """A callback that overrides these hooks, and the list that its calls go to.
+
+    At the call ``stop_at``, a hook and a number, it sets ``stop_training``.
+    """
+    calls = [] if calls is None else calls
+
+    def hook_method(hook):
+        def method(self, *arguments):
+            calls.append((*([name] if name else []), hook, *arguments))
+            if stop_at == (hook, *arguments[:1]):
+                self.model.stop_training = True
+
+        return method
+
+    methods = {hook: hook_method(hook) for hook in hooks}
+    return type("Recorder", (Callback,), methods)(), calls
+
+
+KERAS_HOOKS = [hook for hook in HOOKS if hook not in ("on_batch_begin", "on_batch_end")]
+KERAS_HOOKS.remove("on_exception")
+
+
+def assert_same_calls(calls, expected):
+    assert [(hook, list(index)) for hook, *index, _ in calls] == [
+        (record["hook"], record["index"]) for record in expected
+    ]
+    for (hook, *_, logs), record in zip(calls, expected, strict=True):
+        assert type(logs) is dict, hook
+        assert list(logs) == list(record["logs"]), hook
+        for key, value in logs.items():
+            np.testing.assert_allclose(value, record["logs"][key], rtol=1e-10, err_msg=hook)
+
+
+@pytest.mark.parametrize(
+    ("case", "hooks", "stop_at"),
+    [
+        ("fit", KERAS_HOOKS, None),
+        ("fit_aliases", ["on_batch_begin", "on_batch_end"], None),
+        ("fit_stopped_by_batch", KERAS_HOOKS, ("on_train_batch_end", 0)),
+        ("fit_stopped_by_epoch", KERAS_HOOKS, ("on_epoch_end", 0)),
+    ],
+)
+def test_fit_calls_the_hooks_as_keras_does(case, hooks, stop_at):
+    callback, calls = recorder(hooks, stop_at)
+    make_model().fit(X, Y, verbose=0, callbacks=[callback], **RECORDS["fit"])
+    assert_same_calls(calls, RECORDS["calls"][case])
+
+
+def test_evaluate_and_predict_call_the_hooks_as_keras_does():
+    callback, calls = recorder(KERAS_HOOKS)
+    make_model().evaluate(X, Y, batch_size=16, callbacks=[callback])
+    assert_same_calls(calls, RECORDS["calls"]["evaluate"])
+    calls.clear()
+    outputs = []
+
+    class Keep(Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            outputs.append(logs["outputs"].copy())
+
+    predicted = make_model().predict(X[:20], batch_size=16, callbacks=[Keep(), callback])
+    assert [call[:-1] for call in calls] == [
+        (record["hook"], *record["index"]) for record in RECORDS["calls"]["predict"]
+    ]
+    np.testing.assert_array_equal(np.concatenate(outputs), predicted)
+    recorded = [r["logs"]["outputs"] for r in RECORDS["calls"]["predict"] if "outputs" in r["logs"]]
+    for mine, theirs in zip(outputs, recorded, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-10)
+
+
+def test_callbacks_are_called_in_their_order():
+    calls = []
+    hooks = ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end",
+             "on_epoch_end", "on_train_end"]  # fmt: skip
+    first, second = (recorder(hooks, calls=calls, name=name)[0] for name in ("a", "b"))
+    make_model().fit(X, Y, batch_size=25, verbose=0, callbacks=[first, second])
+    assert [(name, hook, *index) for name, hook, *index, _ in calls] == [
+        ("a", "on_train_begin"),
+        ("b", "on_train_begin"),
+        ("a", "on_epoch_begin", 0),
+        ("b", "on_epoch_begin", 0),
+        ("a", "on_train_batch_begin", 0),
+        ("b", "on_train_batch_begin", 0),
+        ("a", "on_train_batch_end", 0),
+        ("b", "on_train_batch_end", 0),
+        ("a", "on_train_batch_begin", 1),
+        ("b", "on_train_batch_begin", 1),
+        ("a", "on_train_batch_end", 1),
+        ("b", "on_train_batch_end", 1),
+        ("a", "on_epoch_end", 0),
+        ("b", "on_epoch_end", 0),
+        ("a", "on_train_end"),
+        ("b", "on_train_end"),
+    ]
+
+
+def test_epochs_are_numbered_from_the_initial_one():
+    callback, calls = recorder(["on_epoch_begin", "on_epoch_end"])
+    make_model().fit(X, Y, epochs=5, initial_epoch=3, verbose=0, callbacks=[callback])
+    assert [call[:2] for call in calls] == [
+        ("on_epoch_begin", 3), ("on_epoch_end", 3), ("on_epoch_begin", 4), ("on_epoch_end", 4),
+    ]  # fmt: skip
+
+
+class Model:
+    """A model of which nothing is asked."""
+
+
+def test_only_overridden_hooks_are_called():
+    class OnEpochs(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.called = epoch, logs
+
+    callback, model = OnEpochs(), Model()
+    hooks = CallbackList([callback], model, "test", epochs=3)
+    assert [hook for hook, methods in hooks._hooks.items() if methods] == ["on_epoch_end"]
+    for hook in HOOKS:
+        hooks.call(hook, 7, {})
+    assert callback.called == (7, {})
+    assert callback.params == {"epochs": 3}
+    assert callback.model is model
+
+
+def test_hooks_that_a_base_class_overrides_are_called():
+    base, calls = recorder(["on_epoch_end"])
+
+    class Derived(type(base)):
+        pass
+
+    model = Model()
+    CallbackList([Derived()], model, "test").call("on_epoch_end", 0, {})
+    assert calls == [("on_epoch_end", 0, {})]
+
+
+def test_short_names_are_called_where_the_long_ones_are_due():
+    callback, calls = recorder(["on_batch_begin", "on_batch_end"])
+    model = Model()
+    hooks = CallbackList([callback], model, "test")
+    hooks.call("on_train_batch_begin", 0, {})
+    hooks.call("on_test_batch_begin", 0, {})
+    hooks.call("on_train_batch_end", 0, {"loss": 1.0})
+    assert calls == [("on_batch_begin", 0, {}), ("on_batch_end", 0, {"loss": 1.0})]
+
+
+@pytest.mark.parametrize("bad", [object(), "early_stopping", EarlyStopping, print])
+def test_what_is_no_callback_is_refused_before_anything_changes(bad):
+    model = Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ConfigurationError, match="Callback objects"):
+        model.fit(X, Y, callbacks=[bad], verbose=0)
+    assert not model.built
+    assert model.history is None
+
+
+def test_logs_of_batches_are_made_only_for_who_reads_them():
+    class Deaf(Callback):
+        reads_batch_logs = False
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.logs = logs
+
+        on_test_batch_end = on_train_batch_end
+
+    deaf, model = Deaf(), make_model()
+    model.fit(X, Y, verbose=0, callbacks=[deaf])
+    assert deaf.logs == {}
+    model.evaluate(X, Y, callbacks=[deaf])
+    assert deaf.logs == {}
+
+
+# History, added keys, and the end of training
+
+
+def test_history_has_every_key_of_every_epoch():
+    model = make_model()
+    history = model.fit(X, Y, epochs=3, validation_data=(X, Y), verbose=0)
+    assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
+    assert all(len(values) == 3 for values in history.history.values())
+    assert all(type(value) is float for values in history.history.values() for value in values)
+    assert history.epoch == [0, 1, 2]
+    assert history.params == {"verbose": 0, "epochs": 3, "steps": 2}
+
+
+def test_keys_that_a_callback_adds_are_in_history():
+    class Rate(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["learning_rate"] = self.model.optimizer.learning_rate / (epoch + 1)
+
+    history = make_model().fit(X, Y, epochs=2, verbose=0, callbacks=[Rate()])
+    assert history.history["learning_rate"] == [0.01, 0.005]
+
+
+def test_one_object_serves_two_fits():
+    history, (callback, calls) = History(), recorder(["on_train_begin"])
+    model = make_model()
+    for epochs in (3, 2):
+        result = model.fit(X, Y, epochs=epochs, verbose=0, callbacks=[history, callback])
+        assert history.epoch == list(range(epochs))
+        assert history.history == result.history
+    assert len(calls) == 2
+    other = make_model()
+    other.fit(X, Y, verbose=0, callbacks=[callback])
+    assert callback.model is other
+
+
+def test_stopping_at_a_batch_leaves_the_rest_of_the_epoch_out():
+    callback, _ = recorder(["on_train_batch_end"], ("on_train_batch_end", 2))
+    model = make_model()
+    history = model.fit(X, Y, batch_size=5, epochs=4, verbose=0, callbacks=[callback])
+    assert model.optimizer.iterations == 3
+    assert history.epoch == [0]
+    assert model.stop_training
+    model.fit(X, Y, batch_size=25, epochs=2, verbose=0)  # the wish is forgotten at the next fit
+    assert model.optimizer.iterations == 3 + 4
+
+
+def test_an_error_in_a_callback_reaches_the_others_and_the_caller():
+    class Fails(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise RuntimeError("enough")
+
+    other, calls = recorder(["on_exception", "on_train_end", "on_epoch_end"])
+    model = make_model()
+    with pytest.raises(RuntimeError, match="enough") as caught:
+        model.fit(X, Y, batch_size=10, verbose=0, callbacks=[Fails(), other])
+    assert calls == [("on_exception", caught.value)]
+    assert len(model.fit(X, Y, epochs=2, verbose=0).epoch) == 2
+
+
+# What lives how long
+
+
+def test_a_callback_keeps_no_model_alive():
+    model, callback = Model(), Callback()
+    callback.set_model(model)
+    assert callback.model is model
+    assert pickle.loads(pickle.dumps(callback)).model is None
+    del model
+    assert callback.model is None
+
+
+@pytest.fixture
+def without_collector():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_model_dies_with_its_last_name(verbose, capsys):
+    model = make_model()
+    stopper = EarlyStopping(restore_best_weights=True, patience=5)
+    history = model.fit(X, Y, epochs=2, validation_split=0.2, verbose=verbose, callbacks=[stopper])
+    model.evaluate(X, Y, verbose=verbose)
+    model.predict(X, verbose=verbose)
+    model.train_on_batch(X, Y)
+    last = weakref.ref(model)
+    vector = weakref.ref(model.vector)
+    del model
+    assert last() is None
+    assert vector() is None
+    assert history.model is None
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_a_model_dies_after_a_failed_fit_too():
+    class Fails(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError
+
+    model, callback = make_model(), Fails()
+    with contextlib.suppress(RuntimeError):
+        model.fit(X, Y, verbose=0, callbacks=[callback])
+    last = weakref.ref(model)
+    del model
+    assert last() is None
+
+
+def test_callbacks_are_found_by_name():
+    assert callbacks.get("early_stopping") is not callbacks.get("early_stopping")
+    assert type(callbacks.get("EarlyStopping")) is EarlyStopping

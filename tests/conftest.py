@@ -1,0 +1,27 @@
+"""What every test has: the folder of ``cases`` on the path, and registries as it found them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+import annlib  # noqa: F401  # fills the registries
+from annlib.core.registry import FAMILIES
+
+# Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
+hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
+hypothesis.settings.load_profile("annlib")
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """A class that a test registers is forgotten after it."""
+    before = {name: dict(registry._classes) for name, registry in FAMILIES.items()}
+    yield
+    for name, registry in list(FAMILIES.items()):
+        if name in before:
+            registry._classes = before[name]
+        else:
+            del FAMILIES[name]

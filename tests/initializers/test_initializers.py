@@ -1,0 +1,165 @@
+"""Initial values have Keras' distributions."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from annlib import initializers
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.initializers import RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+
+RECORDS = {
+    record["class"]: record
+    for record in json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
+        "initializers"
+    ]
+}
+by_name = pytest.mark.parametrize("name", RECORDS)
+SHAPE = (200, 300)
+N = math.prod(SHAPE)
+# The standard deviation of a standard normal variable cut off at +-2, by SciPy.
+CUT = scipy.stats.truncnorm(-2, 2).std()
+
+
+def sample(initializer, shape=SHAPE, seed=1):
+    return initializer(shape, "float64", np.random.default_rng(seed))
+
+
+def closed_form(name):
+    """Distribution and standard deviation of each initializer with its defaults, by its paper."""
+    fan_in, fan_out = SHAPE
+    return {
+        "GlorotUniform": ("uniform", math.sqrt(2 / (fan_in + fan_out))),
+        "GlorotNormal": ("truncated", math.sqrt(2 / (fan_in + fan_out))),
+        "HeUniform": ("uniform", math.sqrt(2 / fan_in)),
+        "HeNormal": ("truncated", math.sqrt(2 / fan_in)),
+        "LecunUniform": ("uniform", math.sqrt(1 / fan_in)),
+        "LecunNormal": ("truncated", math.sqrt(1 / fan_in)),
+        "VarianceScaling": ("truncated", math.sqrt(1 / fan_in)),
+        "RandomUniform": ("uniform", 0.05 / math.sqrt(3)),
+        "RandomNormal": ("normal", 0.05),
+        "TruncatedNormal": ("truncated", 0.05 * CUT),
+    }[name]
+
+
+def law(kind, std):
+    """The distribution of that kind, mean 0 and standard deviation."""
+    if kind == "uniform":
+        return scipy.stats.uniform(-math.sqrt(3) * std, 2 * math.sqrt(3) * std)
+    if kind == "truncated":
+        return scipy.stats.truncnorm(-2, 2, scale=std / CUT)
+    return scipy.stats.norm(scale=std)
+
+
+@by_name
+def test_samples_follow_the_law_of_their_paper(name):
+    values = sample(getattr(initializers, name)()).ravel()
+    assert scipy.stats.kstest(values, law(*closed_form(name)).cdf).pvalue > 1e-4
+
+
+@by_name
+def test_samples_are_spread_as_those_of_keras(name):
+    record, values = RECORDS[name], sample(getattr(initializers, name)())
+    assert list(values.shape) == record["shape"]
+    # Keras' figures and ours are of two samples of N: six standard errors of the difference.
+    assert abs(values.mean() - record["mean"]) < 6 * record["std"] * math.sqrt(2 / N)
+    assert abs(values.std() / record["std"] - 1) < 6 * math.sqrt(1 / N)
+    if name != "RandomNormal":  # the others have limits, which so large a sample comes near to
+        assert values.min() == pytest.approx(record["min"], rel=1e-3)
+        assert values.max() == pytest.approx(record["max"], rel=1e-3)
+
+
+@by_name
+def test_no_value_lies_outside_the_limits(name):
+    kind, std = closed_form(name)
+    limit = {"uniform": math.sqrt(3) * std, "truncated": 2 * std / CUT, "normal": math.inf}[kind]
+    assert np.abs(sample(getattr(initializers, name)())).max() <= limit * (1 + 1e-12)
+
+
+def test_small_samples_keep_to_their_limits_too():
+    samples = [sample(TruncatedNormal(0.0, 1.0), (3,), seed) for seed in range(500)]
+    assert 1.9 < np.abs(samples).max() <= 2.0
+
+
+@by_name
+def test_defaults_are_those_of_keras(name):
+    config = getattr(initializers, name)().get_config()
+    theirs = RECORDS[name]["default_config"]
+    assert {key: config[key] for key in theirs if key in config} == {
+        key: value for key, value in theirs.items() if not key.endswith("_axes")
+    }
+
+
+@pytest.mark.parametrize("mode", ["fan_in", "fan_out", "fan_avg"])
+@pytest.mark.parametrize("distribution", ["uniform", "truncated_normal", "untruncated_normal"])
+def test_variance_scaling_has_the_variance_asked_for(mode, distribution):
+    values = sample(VarianceScaling(3.0, mode, distribution))
+    n = {"fan_in": 200, "fan_out": 300, "fan_avg": 250}[mode]
+    # The variance of a sample of N has a standard error of at most sqrt(2 / N).
+    assert values.var() == pytest.approx(3.0 / n, rel=6 * math.sqrt(2 / N))
+    assert (np.abs(values).max() > 2.3 * math.sqrt(3 / n)) == (distribution == "untruncated_normal")
+
+
+def test_a_vector_and_a_stack_of_kernels_have_keras_fans():
+    assert sample(initializers.LecunUniform(), (3000,)).max() <= math.sqrt(3 / 3000)
+    stack = sample(initializers.LecunUniform(), (5, 20, 30))
+    assert 0.99 * math.sqrt(3 / 100) < stack.max() <= math.sqrt(3 / 100)
+
+
+def test_the_arguments_move_and_scale_the_law():
+    uniform = sample(RandomUniform(2.0, 5.0))
+    assert 2.0 <= uniform.min() < 2.001
+    assert 4.999 < uniform.max() < 5.0
+    normal, truncated = sample(RandomNormal(3.0, 0.5)), sample(TruncatedNormal(3.0, 0.5))
+    assert normal.mean() == pytest.approx(3.0, abs=0.02)
+    assert normal.std() == pytest.approx(0.5, rel=0.02)
+    assert 2.0 <= truncated.min() < 2.01
+    assert 3.99 < truncated.max() <= 4.0
+
+
+@by_name
+def test_a_seed_of_its_own_repeats_and_a_stream_goes_on(name):
+    seeded, free = getattr(initializers, name)(seed=3), getattr(initializers, name)()
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(seeded((4, 5), rng=rng), seeded((4, 5)))
+    assert (free((4, 5), rng=rng) != free((4, 5), rng=rng)).all()
+    np.testing.assert_array_equal(sample(free, (4, 5)), sample(free, (4, 5)))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_type_is_the_one_asked_for(dtype):
+    for initializer in ("zeros", "ones", "glorot_uniform", "he_normal", "random_normal"):
+        assert initializers.get(initializer)((2, 3), dtype).dtype == dtype
+
+
+def test_constants_are_exact_and_only_numbers_are_broadcast():
+    np.testing.assert_array_equal(initializers.Constant(0.25)((2, 3)), np.full((2, 3), 0.25))
+    np.testing.assert_array_equal(initializers.get("zeros")((2,)), [0, 0])
+    np.testing.assert_array_equal(initializers.get("ones")((2,)), [1, 1])
+    values = [[1.0, 2.0], [3.0, 4.0]]
+    np.testing.assert_array_equal(initializers.Constant(values)((2, 2)), values)
+    with pytest.raises(ShapeError):
+        initializers.Constant([1.0, 2.0])((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("cls", "keywords"),
+    [
+        (VarianceScaling, {"scale": 0}),
+        (VarianceScaling, {"mode": "fan"}),
+        (VarianceScaling, {"distribution": "normal"}),
+        (RandomUniform, {"minval": 1.0, "maxval": 0.0}),
+        (RandomNormal, {"stddev": -1.0}),
+        (RandomNormal, {"seed": -1}),
+        (TruncatedNormal, {"seed": 0.5}),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(cls, keywords):
+    with pytest.raises(ConfigurationError, match=next(iter(keywords))):
+        cls(**keywords)

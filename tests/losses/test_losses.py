@@ -1,0 +1,443 @@
+"""Losses: derivatives, reductions, the paper's equations, memory, and the ends of the range."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+import scipy.special
+from cases import LOSSES, extremes, targets_and_predictions
+from finite_differences import assert_gradient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annlib import activations, losses
+from annlib.core.errors import DataError, ShapeError
+from annlib.core.workspace import Workspace
+
+each = pytest.mark.parametrize("row", LOSSES, ids=lambda row: f"{row!r}-{row.targets}")
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
+REDUCTIONS = ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"]
+WEIGHTS = {
+    "no weights": lambda n: None,
+    "weights": lambda n: np.random.default_rng(5).uniform(0.1, 3, n),
+    "weights with zeros": lambda n: np.arange(n) % 3 * 1.0,
+}
+
+
+def make(row, **keywords):
+    return row.cls(*row.arguments, **{**row.keywords, **keywords})
+
+
+def data(row, n=6, k=4, dtype=np.float64, seed=0):
+    return targets_and_predictions(row, n, k, np.random.default_rng(seed), dtype)
+
+
+def run(loss, Y, A, weights, work):
+    """The value and a copy of the gradient."""
+    return loss.value(Y, A, weights, work), loss.gradient(Y, A, weights, work).copy()
+
+
+@each
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("k", [1, 4, 40])
+def test_the_gradient_is_the_derivative_of_the_value(row, reduction, weights, k):
+    loss, work = make(row, reduction=reduction), Workspace("float64")
+    Y, A = data(row, k=k)
+    w = WEIGHTS[weights](len(A))
+    _, gradient = run(loss, Y, A, w, work)
+    certain = k == 1 and "Categorical" in row.cls.__name__  # one class of one
+    assert gradient.any() or certain
+    assert_gradient(lambda A: loss.value(Y, A, w, work), A, gradient)
+
+
+@pytest.mark.parametrize("row", [r for r in LOSSES if r.targets in ("real", "bits")], ids=repr)
+@pytest.mark.parametrize("shape", [(5, 2, 3), (5,)])
+def test_outputs_of_other_dimensions(row, shape):
+    loss, work = make(row), Workspace("float64")
+    flat_Y, flat_A = data(row, 5, math.prod(shape[1:]))
+    Y, A = flat_Y.reshape(shape), flat_A.reshape(shape)
+    value, gradient = run(loss, Y, A, None, work)
+    assert value == pytest.approx(loss(flat_Y, flat_A), rel=1e-14)
+    assert_gradient(lambda A: loss.value(Y, A, None, work), A, gradient)
+
+
+@each
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_reductions_are_of_the_rows_losses(row, weights):
+    Y, A = data(row)
+    n, w = len(A), WEIGHTS[weights](len(A))
+    E = np.array([make(row)(Y[r : r + 1], A[r : r + 1]) for r in range(n)])
+    used = np.ones(n) if w is None else w
+    expected = {
+        "sum_over_batch_size": (used * E).sum() / n,
+        "mean": (used * E).sum() / n,
+        "sum": (used * E).sum(),
+        "mean_with_sample_weight": (used * E).sum() / used.sum(),
+    }
+    for reduction in REDUCTIONS:
+        found = make(row, reduction=reduction)(Y, A, w)
+        assert found == pytest.approx(expected[reduction], rel=1e-13)
+    for none in ("none", None):
+        np.testing.assert_allclose(make(row, reduction=none)(Y, A, w), used * E, rtol=1e-13)
+
+
+@each
+def test_rows_without_weight_might_be_missing(row):
+    Y, A = data(row)
+    w = np.array([1.0, 0, 2, 0, 0, 1])
+    loss = make(row, reduction="sum")
+    assert loss(Y, A, w) == pytest.approx(loss(Y[w > 0], A[w > 0], w[w > 0]), rel=1e-14)
+    gradient = run(loss, Y, A, w, Workspace("float64"))[1]
+    assert not gradient[w == 0].any()
+    assert gradient[w > 0].any()
+
+
+def test_weights_that_are_all_zero_make_no_division_by_zero():
+    loss = losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    assert loss([[1.0]], [[3.0]], [0.0]) == 0.0
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@each
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_nothing_depends_on_what_a_batch_left_behind(row, weights):
+    loss, work = make(row), Workspace("float64")
+    Y, A = data(row)
+    w = WEIGHTS[weights](len(A))
+    value, gradient = run(loss, Y, A, w, work)
+    work.fill(np.nan)
+    again, same = run(loss, Y, A, w, work)
+    assert again == value
+    np.testing.assert_array_equal(same, gradient)
+    np.testing.assert_array_equal(loss.gradient(Y, A, w, work), gradient)  # twice: overwritten
+    for n in (9, 2, 1, 7, 9):
+        Y, A = data(row, n, seed=n)
+        w = WEIGHTS[weights](n)
+        value, gradient = run(loss, Y, A, w, work)
+        expected, alone = run(loss, Y, A, w, Workspace("float64"))
+        assert value == pytest.approx(expected, rel=1e-13, abs=1e-13)
+        np.testing.assert_allclose(gradient, alone, rtol=1e-12, atol=1e-14)
+
+
+@each
+def test_batches_of_other_widths_share_one_memory(row):
+    loss, work = make(row), Workspace("float64")
+    for n, k in ((6, 4), (4, 6), (6, 3), (8, 3)):
+        Y, A = data(row, n, k)
+        value, gradient = run(loss, Y, A, None, work)
+        expected, alone = run(loss, Y, A, None, Workspace("float64"))
+        assert value == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(gradient, alone, rtol=1e-12, atol=1e-14)
+
+
+@each
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_second_batch_allocates_nothing(row, weighted):
+    loss, work = make(row), Workspace("float64")
+    Y, A = data(row, 20_000)
+    w = np.ones(20_000) if weighted else None
+    run(loss, Y, A, w, work)
+    tracemalloc.start()
+    loss.value(Y, A, w, work)
+    loss.gradient(Y, A, w, work)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000 * 8  # one number a row; NumPy itself buffers 64 KB where types differ
+
+
+@each
+def test_targets_predictions_and_weights_are_only_read(row):
+    loss = make(row)
+    Y, A = data(row)
+    w = np.ones(len(A))
+    before = Y.copy(), A.copy(), w.copy()
+    for array in (Y, A, w):
+        array.flags.writeable = False
+    run(loss, Y, A, w, Workspace("float64"))
+    loss(Y, A, w)
+    for array, copy in zip((Y, A, w), before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@each
+@DTYPES
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_the_type_stays(row, dtype, weights):
+    loss, work = make(row), Workspace(dtype)
+    Y, A = data(row, dtype=dtype)
+    w = WEIGHTS[weights](len(A))
+    w = w if w is None else w.astype(dtype)
+    value, gradient = run(loss, Y, A, w, work)
+    assert isinstance(value, float)
+    assert gradient.dtype == dtype
+    assert {b.dtype for b in work._buffers.values() if b.dtype.kind == "f"} == {np.dtype(dtype)}
+    assert make(row, reduction="none")(Y, A, w).dtype == dtype
+    expected = run(loss, *data(row), WEIGHTS[weights](len(A)), Workspace("float64"))
+    assert value == pytest.approx(expected[0], rel=1e-5)
+    np.testing.assert_allclose(gradient, expected[1], rtol=1e-4, atol=1e-5)
+
+
+# -- the paper's section 9, row by row -------------------------------------------------------------
+
+
+def softmax_jacobian(a):
+    """[D_AZ] of eq. (7), transposed as in eq. (6)."""
+    a = a.reshape(-1, 1)
+    return (a @ np.ones((1, len(a))) * (np.eye(len(a)) - np.ones((len(a), 1)) @ a.T)).T
+
+
+def test_half_sum_of_squares_is_9_1_with_the_right_sign():
+    """E = 1/2 sum (y - a)^2 over N; dE/da = a - y (errata 1, 2), accumulated over the rows."""
+    Y, A = np.random.default_rng(0).normal(size=(2, 5, 3))
+    value, gradient = run(
+        losses.HalfSumSquaredError(reduction="sum"), Y, A, None, Workspace("float64")
+    )
+    E = 0.0
+    for r in range(5):
+        for i in range(3):
+            E += 0.5 * (Y[r, i] - A[r, i]) ** 2
+            assert gradient[r, i] == pytest.approx(A[r, i] - Y[r, i], rel=1e-12)
+    assert value == pytest.approx(E, rel=1e-12)
+
+
+def test_the_printed_sign_climbs_and_the_right_one_finds_the_least_squares_solution():
+    """Errata 1: W <- W - rho D (5.2) with D from y - a diverges on a convex problem."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(30, 3))
+    Y = X @ rng.normal(size=(3, 2)) + rng.normal(size=(30, 2))
+    solution = np.linalg.lstsq(X, Y, rcond=None)[0]
+    loss, work = losses.HalfSumSquaredError(reduction="sum"), Workspace("float64")
+    W, printed = np.zeros((3, 2)), np.zeros((3, 2))
+    at_start = loss.value(Y, X @ W, None, work)
+    for _ in range(300):
+        loss.value(Y, X @ W, None, work)
+        W -= 0.01 * X.T @ loss.gradient(Y, X @ W, None, work)
+        printed -= 0.01 * X.T @ (Y - X @ printed)
+    np.testing.assert_allclose(W, solution, atol=1e-8)
+    assert loss(Y, X @ printed) > 1e6 * at_start
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_log_loss_is_9_2_with_the_sign_at_the_error(sparse):
+    """E = -sum y log a; dE/da = -y/a (errata 3); with softmax before it, dE/dz = a - y."""
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 4, 6)
+    Y = np.eye(4)[labels]
+    A = rng.dirichlet(np.ones(4) * 2, size=6)
+    name = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
+    loss = losses.registry.find(name)(reduction="sum")
+    value, gradient = run(loss, labels if sparse else Y, A, None, Workspace("float64"))
+    assert value == pytest.approx(-sum(math.log(A[r, labels[r]]) for r in range(6)), rel=1e-12)
+    for r in range(6):
+        paper = -Y[r] / A[r]
+        # Probabilities are divided by their sum first: what would change the sum is projected out.
+        np.testing.assert_allclose(gradient[r], paper - paper @ A[r], rtol=1e-12, atol=1e-12)
+        to_logits = softmax_jacobian(A[r])
+        np.testing.assert_allclose(to_logits @ gradient[r], to_logits @ paper, atol=1e-12)
+        np.testing.assert_allclose(to_logits @ gradient[r], A[r] - Y[r], atol=1e-12)
+
+
+def test_binary_log_loss_has_both_terms():
+    """Errata 4: with -y log a alone, rows of y = 0 have no loss and no gradient."""
+    Y, A = np.array([[0.0], [1.0]]), np.array([[0.9], [0.9]])
+    loss = losses.BinaryCrossentropy(reduction="none")
+    np.testing.assert_allclose(loss(Y, A), [-math.log(0.1), -math.log(0.9)], rtol=1e-12)
+    gradient = run(losses.BinaryCrossentropy(reduction="sum"), Y, A, None, Workspace("f8"))[1]
+    np.testing.assert_allclose(gradient, [[1 / 0.1], [-1 / 0.9]], rtol=1e-12)
+
+
+def test_sigmoids_with_the_many_class_loss_would_be_content_with_all_ones():
+    """Errata 5: -sum y log a is 0 at a = 1 everywhere; the binary loss of each output is not."""
+    Y, A = np.eye(3), np.full((3, 3), 1 - 1e-9)
+    assert -np.sum(Y * np.log(A)) < 1e-8
+    assert losses.BinaryCrossentropy()(Y, A) > 5
+
+
+@pytest.mark.parametrize(
+    ("plain", "N"), [(losses.CategoricalCrossentropy, 4), (losses.BinaryCrossentropy, 2)]
+)
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_smoothed_labels_are_other_labels(plain, N, from_logits):
+    """y (1 - s) + s / N for one of N classes, s / 2 for yes or no."""
+    rng = np.random.default_rng(3)
+    Y = np.eye(4)[rng.integers(0, 4, 6)]
+    A = rng.normal(size=(6, 4)) if from_logits else rng.dirichlet(np.ones(4), size=6)
+    smooth = plain(from_logits=from_logits, label_smoothing=0.3)
+    by_hand = plain(from_logits=from_logits)(Y * 0.7 + 0.3 / N, A)
+    assert smooth(Y, A) == pytest.approx(by_hand, rel=1e-13)
+    assert smooth(Y, A) != pytest.approx(plain(from_logits=from_logits)(Y, A), rel=1e-3)
+
+
+@given(st.integers(1, 6), st.integers(2, 40), st.integers(0, 1000))
+def test_labels_and_their_one_hot_rows_are_the_same_targets(n, k, seed):
+    rng = np.random.default_rng(seed)
+    labels, Z = rng.integers(0, k, n), rng.normal(size=(n, k)) * 5
+    for A, from_logits in ((Z, True), (scipy.special.softmax(Z, axis=1), False)):
+        sparse = losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        dense = losses.CategoricalCrossentropy(from_logits=from_logits)
+        one = run(sparse, labels, A, None, Workspace("float64"))
+        other = run(dense, np.eye(k)[labels], A, None, Workspace("float64"))
+        assert one[0] == pytest.approx(other[0], rel=1e-12, abs=1e-15)
+        np.testing.assert_allclose(one[1], other[1], rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(1, 6), st.integers(2, 40), st.integers(0, 1000))
+def test_from_logits_is_the_activation_and_then_the_loss(n, k, seed):
+    rng = np.random.default_rng(seed)
+    Z, labels = rng.normal(size=(n, k)) * 2, rng.integers(0, k, n)
+    softmax, sigmoid = scipy.special.softmax(Z, axis=1), scipy.special.expit(Z)
+    bits = rng.integers(0, 2, (n, k))
+    for loss, Y, A in (
+        (losses.SparseCategoricalCrossentropy, labels, softmax),
+        (losses.CategoricalCrossentropy, np.eye(k)[labels], softmax),
+        (losses.BinaryCrossentropy, bits, sigmoid),
+    ):
+        assert loss(from_logits=True)(Y, Z) == pytest.approx(loss()(Y, A), rel=1e-9)
+        work = Workspace("float64")
+        loss(from_logits=True).value(np.asarray(Y), Z, None, work)
+        # What it leaves for the metrics is the activation's output.
+        np.testing.assert_allclose(work.array(loss.PROBABILITIES, n, k), A, rtol=1e-12)
+
+
+# -- the ends of the range -------------------------------------------------------------------------
+
+
+@DTYPES
+@pytest.mark.parametrize("y", [0.0, 0.3, 1.0])
+def test_binary_log_loss_from_any_logit(dtype, y):
+    z = extremes(dtype).reshape(-1, 1)
+    Y, work = np.full_like(z, y), Workspace(dtype)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        loss = losses.BinaryCrossentropy(from_logits=True, reduction="sum")
+        _, gradient = run(loss, Y, z, None, work)
+        E = losses.BinaryCrossentropy(from_logits=True, reduction="none")(Y, z)
+    wide, y_wide = z.astype(np.longdouble)[:, 0], np.longdouble(np.asarray(y, dtype))
+    with np.errstate(under="ignore"):
+        truth = y_wide * np.logaddexp(0, -wide) + (1 - y_wide) * np.logaddexp(0, wide)
+    info = np.finfo(dtype)
+    # Relative: a right and certain prediction has a small loss, not none.
+    np.testing.assert_allclose(E, truth.astype(dtype), rtol=8 * info.eps, atol=info.tiny)
+    expected = scipy.special.expit(z.astype(np.float64)) - np.float64(Y)
+    np.testing.assert_allclose(gradient, expected, rtol=8 * info.eps, atol=2 * info.eps)
+
+
+@DTYPES
+@pytest.mark.parametrize("k", [2, 5, 40])
+def test_log_loss_from_any_logits(dtype, k):
+    rng = np.random.default_rng(k)
+    Z = np.concatenate([rng.choice(extremes(dtype), size=(200, k)), rng.normal(size=(20, k))])
+    Z = Z.astype(dtype)
+    labels = rng.integers(0, k, len(Z))
+    labels[:50] = Z[:50].argmax(axis=1)  # right and certain
+    Y = np.eye(k, dtype=dtype)[labels]
+    wide = Z.astype(np.longdouble)
+    shifted = wide - wide.max(axis=1, keepdims=True)
+    with np.errstate(under="ignore"):
+        logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        P = np.exp(logs)
+    truth, info = -logs[np.arange(len(Z)), labels], np.finfo(dtype)
+    for loss, targets in (
+        (losses.SparseCategoricalCrossentropy, labels),
+        (losses.CategoricalCrossentropy, Y),
+    ):
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            E = loss(from_logits=True, reduction="none")(targets, Z)
+            gradient = run(
+                loss(from_logits=True, reduction="sum"), targets, Z, None, Workspace(dtype)
+            )[1]
+        np.testing.assert_allclose(E, truth.astype(dtype), rtol=8 * info.eps, atol=8 * info.eps)
+        np.testing.assert_allclose(gradient, np.float64(P - Y), atol=8 * info.eps)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["binary", "categorical", "sparse_categorical"])
+def test_probabilities_of_0_and_1_give_finite_loss_and_gradient(dtype, name):
+    loss = losses.get(f"{name}_crossentropy")
+    tiny = np.finfo(dtype).tiny
+    A = np.array([[0, 1], [1, 0], [0, 0], [1, 1], [tiny, 1], [0.5, 1e-30], [tiny, tiny]], dtype)
+    for label in (0, 1):
+        labels = np.full(len(A), label)
+        Y = labels if name.startswith("sparse") else np.eye(2, dtype=dtype)[labels]
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            value, gradient = run(loss, Y, A, None, Workspace(dtype))
+        assert np.isfinite(value)
+        assert np.isfinite(gradient).all()
+        # Keras' clipping: no probability counts as less than 1e-7.
+        assert (type(loss)(reduction="none")(Y, A) < 16.2).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("loss", [losses.MeanSquaredError, losses.HalfSumSquaredError])
+def test_squares_are_finite_as_long_as_they_can_be(dtype, loss):
+    largest = math.sqrt(float(np.finfo(dtype).max)) / 4
+    A = np.array([[largest, -largest], [1e-3 * largest, 0.0]], dtype)
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        value, gradient = run(loss(), np.zeros_like(A), A, None, Workspace(dtype))
+    expected = 0.5 * (np.float64(A) ** 2 / 2).sum()  # 1/2 of the sum, or 1/N for N = 2
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert np.isfinite(gradient).all()
+
+
+# -- the doors -------------------------------------------------------------------------------------
+
+
+def test_nothing_broadcasts_between_targets_and_predictions():
+    mse = losses.MeanSquaredError()
+    with pytest.raises(ShapeError, match=r"expected targets y of shape \(4, 1\)|\(n, 1\)"):
+        mse(np.ones((4, 4)), np.ones((4, 1)))
+    with pytest.raises(ShapeError):
+        mse(np.ones((1, 4)), np.ones((4,)))
+    with pytest.raises(ShapeError, match="one sample weight a row"):
+        mse(np.ones((4, 1)), np.ones((4, 1)), np.ones(3))
+    assert mse(np.zeros(4), np.ones((4, 1))) == 1.0  # (n,) is (n, 1) on purpose
+
+
+@each
+def test_targets_of_another_length_are_refused(row):
+    Y, A = data(row)
+    for rows in (1, 3):
+        with pytest.raises(ShapeError, match="one length"):
+            make(row)(Y[:rows], A)
+
+
+def test_labels_that_cannot_be_meant_are_refused():
+    loss = losses.SparseCategoricalCrossentropy()
+    A = np.full((2, 3), 1 / 3)
+    for bad in ([0, 3], [-1, 0], [0.5, 1], [np.nan, 1]):
+        with pytest.raises(DataError, match="labels"):
+            loss(bad, A)
+    with pytest.raises(ShapeError, match="categorical_crossentropy"):
+        loss(np.eye(3)[:2], A)
+    assert loss([[0], [1]], A) == loss([0.0, 1.0], A) == pytest.approx(math.log(3))
+
+
+def test_one_hot_losses_point_to_the_sparse_one():
+    with pytest.raises(ShapeError, match="sparse_categorical_crossentropy"):
+        losses.CategoricalCrossentropy()([0, 2], np.full((2, 3), 1 / 3))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: losses.MeanSquaredError(reduction="median"),
+        lambda: losses.BinaryCrossentropy(label_smoothing=1.5),
+        lambda: losses.CategoricalCrossentropy(label_smoothing=-0.1),
+    ],
+)
+def test_arguments_that_cannot_be_meant_are_refused(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
+
+
+def test_the_public_face_takes_lists_and_integers():
+    assert losses.MeanSquaredError()([1, 2], [2, 4]) == 2.5
+    assert losses.MeanSquaredError(name="mine").name == "mine"
+    assert losses.get("mse").name == "mean_squared_error"
+    probabilities = activations.softmax([[0.0, 0.0]])
+    assert losses.CategoricalCrossentropy()([[0, 1]], probabilities) == pytest.approx(math.log(2))
