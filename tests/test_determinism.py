@@ -140,14 +140,14 @@ def test_names_do_not_matter():
 def test_global_generators_are_neither_read_nor_moved():
     outcomes = []
     for seed in (1, 2):
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)
         random.seed(seed)
-        states = np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002
+        states = np.random.get_state()[1].tobytes(), random.getstate()
         model, history = train(network(dropout=[0.5]))
         model.predict(X)
         model.evaluate(X, Y)
         outcomes.append((bits(model), history))
-        assert (np.random.get_state()[1].tobytes(), random.getstate()) == states  # noqa: NPY002
+        assert (np.random.get_state()[1].tobytes(), random.getstate()) == states
     assert outcomes[0] == outcomes[1]
 
 

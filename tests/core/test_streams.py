@@ -104,11 +104,11 @@ def test_restore_reaches_the_generators_that_passes_hold():
 
 
 def test_nothing_touches_the_global_generators():
-    before = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    before = np.random.get_state(legacy=False), random.getstate()
     streams = Streams()
     draw(streams.kept("a"))
     streams.restore(streams.state())
-    after = np.random.get_state(legacy=False), random.getstate()  # noqa: NPY002
+    after = np.random.get_state(legacy=False), random.getstate()
     np.testing.assert_equal(after, before)
 
 
