@@ -16,6 +16,9 @@ import pytest
 
 from annlib import Sequential, callbacks, layers, losses, metrics, optimizers, regularizers
 
+# Losses meet linear outputs here on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
+
 LIMIT = 50_000  # bytes
 LONG = 2**16  # rows of a batch
 WIDE = 2**14  # units of a layer

@@ -70,6 +70,8 @@ class Configurable:
 
     #: The names under which the class is registered; the first is how ``repr`` writes a default.
     names: ClassVar[tuple[str, ...]] = ()
+    #: Whether an argument None means an object of this class (the identity, as an activation).
+    stands_for_none: ClassVar[bool] = False
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as they would be passed again."""
@@ -140,6 +142,8 @@ def _equals(value: Any, other: Any) -> bool:
     """Equality that looks into arrays and takes a registered name for its default object."""
     if isinstance(value, Configurable) and isinstance(other, str):
         return other in value.names and value.is_default()
+    if other is None and isinstance(value, Configurable):
+        return value.stands_for_none
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(value, other)
     return bool(value == other)

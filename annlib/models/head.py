@@ -6,10 +6,11 @@ no clipping, no plateau and no NaN however wrong the prediction is.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from annlib.activations import Activation, Sigmoid, Softmax
+from annlib.activations import Activation, Linear, Sigmoid, Softmax
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -43,6 +44,20 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     if fuses:
         body[-1:] = [] if last is None else [last]
     return body, fuses
+
+
+def warn_of_missing_activation(layers: Sequence[Layer], loss: Loss) -> None:
+    """Say so if a cross-entropy of probabilities gets what a linear layer gives."""
+    wanted = [activation for activation, kind in FUSIBLE if kind is type(loss)]
+    _, activation = layers[-1].split_activation()
+    if wanted and type(activation) is Linear and not getattr(loss, "from_logits", False):
+        name = wanted[0].names[0]
+        warnings.warn(
+            f"Sequential.compile: expected probabilities for the loss {loss.name}, got an output "
+            f'layer "{layers[-1].name}" without activation. Give it activation="{name}", or the '
+            f"loss from_logits=True: {type(loss).__name__}(from_logits=True).",
+            stacklevel=3,
+        )
 
 
 class Head:

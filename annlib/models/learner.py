@@ -20,6 +20,7 @@ from annlib.layers import Layer
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.models.compilation import Compiled
+from annlib.models.head import warn_of_missing_activation
 from annlib.models.passes import Pass
 from annlib.models.preparation import Prepared, prepare, prepare_inputs
 from annlib.models.step import Step
@@ -76,6 +77,8 @@ class Learner(Weighted):
                     f'"{layer.name}" ({type(layer).__name__}) without a backward method. Write '
                     "backward(self, dy, work, *, input_gradient=True)."
                 )
+        if compiled.loss is not None and self._layers:
+            warn_of_missing_activation(self._layers, compiled.loss)
         owner = compiled.optimizer.owner and compiled.optimizer.owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
             raise OwnershipError(

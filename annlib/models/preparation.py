@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,6 +112,8 @@ def _check_features(
             hint = "For one row: x.reshape(1, -1); for one feature: x.reshape(-1, 1)."
         elif source.shape == expected[1:]:
             hint = "For one row: x[np.newaxis]."
+        elif math.prod(source.shape[1:]) == math.prod(size or 0 for size in expected[1:]):
+            hint = "Pass x.reshape(len(x), -1), or build a model that begins with layers.Flatten()."
         raise ShapeError(
             f'{where}: expected x of shape {shape}, which layer "{model.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"

@@ -123,6 +123,12 @@ class Step:
         """Say where the first number that is not finite arose."""
         if math.isfinite(value) and np.isfinite(self._gradient).all():
             return  # only the square of the norm overflows
+        if bad := self._not_finite(self._vector.values):
+            raise DivergenceError(
+                f'expected finite weights, got "{bad[0]}" with NaN or infinity: set so, or by an '
+                f"update at a learning rate of {self._optimizer.learning_rate:g} that overflowed. "
+                "Set, load or build the weights anew, and take a smaller rate."
+            )
         if not np.isfinite(X).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not np.isfinite(Y).all():
@@ -130,11 +136,7 @@ class Step:
         elif (name := self._training.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:
-            bad = [
-                entry.path
-                for entry in self._vector.entries
-                if not np.isfinite(self._vector.gradients[entry.where]).all()
-            ]
+            bad = self._not_finite(self._vector.gradients)
             where = (
                 f'the gradient of "{bad[-1]}" is the first that is not finite'
                 if bad
@@ -146,3 +148,11 @@ class Step:
             f"{self._optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer, or inputs scaled "
             "to about [-1, 1]."
         )
+
+    def _not_finite(self, vector: Array) -> list[str]:
+        """The parameters that are not finite in a vector of the model's layout."""
+        return [
+            entry.path
+            for entry in self._vector.entries
+            if not np.isfinite(vector[entry.where]).all()
+        ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
-from annlib.data import Batches
+from annlib.data import Batch, Batches
 from annlib.models.passes import Pass
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ def fit(
     """Train for these epochs (paper 5.2)."""
     logs: Logs = {}
     model.stop_training = False
+    rounds = Rounds(model, batches, shuffle, steps)
     callbacks.call("on_train_begin", {})
     for epoch in epochs:
         callbacks.call("on_epoch_begin", epoch, {})
-        logs = _epoch(model, batches, callbacks, epoch, shuffle, steps)
+        logs = _epoch(model, rounds, callbacks, epoch)
         if validation is not None and validation.is_due(epoch):
             results = evaluate(model, validation.batches, callbacks, validation.steps)
             logs |= {f"val_{name}": value for name, value in results.items()}
@@ -63,23 +64,40 @@ def fit(
     callbacks.call("on_train_end", logs)
 
 
-def _epoch(
-    model: Learner,
-    batches: Batches,
-    callbacks: CallbackList,
-    epoch: int,
-    shuffle: bool,
-    steps: int | None,
-) -> Logs:
-    """One run through the data; returns the epoch's loss and metrics."""
+class Rounds:
+    """Rounds through the data, cut into epochs.
+
+    An epoch is a round, or with ``steps`` so many batches: then the next one goes on where it
+    ended, and a round that is through ends the epoch.
+    """
+
+    def __init__(self, model: Learner, batches: Batches, shuffle: bool, steps: int | None) -> None:
+        self._model = model
+        self._batches = batches
+        self._shuffle = shuffle
+        self._steps = steps or len(batches)
+        self._left = 0
+        self._stream: Iterator[Batch] = iter(())
+
+    def epoch(self) -> Iterator[Batch]:
+        """The batches of the next epoch."""
+        if not self._left:
+            self._left = len(self._batches)
+            if self._shuffle:
+                shuffle = self._model.streams.kept("shuffle")
+                self._stream = self._batches.in_order(shuffle.permutation(self._batches.rows))
+            else:
+                self._stream = self._batches.in_turn()
+        count = min(self._steps, self._left)
+        self._left -= count
+        return islice(self._stream, count)
+
+
+def _epoch(model: Learner, rounds: Rounds, callbacks: CallbackList, epoch: int) -> Logs:
+    """Train for an epoch; returns its loss and metrics."""
     step = model.step
     step.reset()
-    if shuffle:
-        order = model.streams.kept("shuffle").permutation(batches.rows)
-        stream = batches.in_order(order)
-    else:
-        stream = batches.in_turn()
-    for index, batch in enumerate(islice(stream, steps)):
+    for index, batch in enumerate(rounds.epoch()):
         callbacks.call("on_train_batch_begin", index, {})
         try:
             step.train(batch)

@@ -5,7 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from annlib import DivergenceError, Sequential, callbacks, layers, losses
+from annlib import DivergenceError, Sequential, callbacks, layers, losses, optimizers
+
+# Losses meet linear outputs here on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
 
 N, BATCH = 40, 8
 rng = np.random.default_rng(1)
@@ -167,13 +170,13 @@ def test_a_learning_rate_that_is_too_high_leaves_finite_weights(rate, x):
     assert re.search('"first|"last|loss inf|loss nan', str(caught.value))
 
 
-def test_the_layer_is_named_in_which_it_began():
+def test_the_weights_are_named_in_which_it_began():
     model = network()
     model.build((None, 4))
     for name in ("first", "last"):
         weights = model.get_layer(name).get_weights()
         model.get_layer(name).set_weights([np.full_like(weights[0], np.nan), weights[1]])
-        with pytest.raises(DivergenceError, match=f'output of layer "{name}" is the first'):
+        with pytest.raises(DivergenceError, match=f'got "{name}/kernel" with NaN'):
             fit(model)
         model.get_layer(name).set_weights(weights)
 
@@ -206,3 +209,13 @@ def test_callbacks_hear_of_it():
     with pytest.raises(DivergenceError) as caught:
         fit(network(loss=BadLoss(0, np.nan)), callbacks=[spy])
     assert heard == [caught.value]
+
+
+def test_weights_that_an_update_made_infinite_are_named():
+    model = Sequential([layers.Dense(2)], seed=0)
+    model.compile(optimizers.SGD(1e39), "mse")
+    x, y = np.ones((8, 3)), np.ones((8, 2))
+    with pytest.raises(
+        DivergenceError, match="update at a learning rate of 1e\\+39 that overflowed"
+    ):
+        model.fit(x, y, epochs=3, verbose=0)

@@ -625,3 +625,26 @@ def test_accuracy_follows_another_output():
     model.add(layers.Dense(3, "softmax"))
     expected = np.mean(model.predict(SMALL).argmax(axis=1) == LABELS)
     assert model.evaluate(SMALL, np.eye(3)[LABELS])[1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_steps_per_epoch_goes_on_through_the_data():
+    seen = []
+
+    class Recorder(layers.Layer):
+        def forward(self, x, work, *, training=False):
+            if training:
+                seen.extend(x[:, 0].tolist())
+            return x
+
+        def backward(self, dy, work, *, input_gradient=True):
+            return dy
+
+    model = Sequential([Recorder(), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    x = np.arange(10.0).reshape(-1, 1)
+    model.fit(x, x * 0, batch_size=2, steps_per_epoch=2, epochs=4, shuffle=False, verbose=0)
+    # Five batches are a round: the third epoch ends with it, the fourth begins anew.
+    assert seen == [*range(10), *range(4)]
+    seen.clear()
+    model.fit(x, x * 0, batch_size=2, steps_per_epoch=2, epochs=3, verbose=0)
+    assert sorted(seen) == list(range(10)) and seen != list(range(10))

@@ -17,6 +17,9 @@ from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCat
 from annlib.models.head import FUSIBLE, Head, split
 from annlib.models.passes import Pass
 
+# Losses meet linear outputs here on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
+
 OUTPUT_OF = {"real": "linear", "unit": "sigmoid", "simplex": "softmax"}
 
 

@@ -5,7 +5,16 @@ import re
 import numpy as np
 import pytest
 
-from annlib import Input, OwnershipError, Sequential, ShapeError, clone_model, layers, optimizers
+from annlib import (
+    Input,
+    OwnershipError,
+    Sequential,
+    ShapeError,
+    clone_model,
+    layers,
+    losses,
+    optimizers,
+)
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(20, 4)).astype(np.float32)
@@ -344,3 +353,31 @@ def test_repr_builds_the_model_again():
     model = network()
     again = eval(repr(model), {"Sequential": Sequential, **vars(layers)})
     assert again.get_config() == model.get_config()
+
+
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [
+        ("binary_crossentropy", "sigmoid"),
+        ("categorical_crossentropy", "softmax"),
+        ("sparse_categorical_crossentropy", "softmax"),
+    ],
+)
+def test_a_forgotten_output_activation_is_pointed_out(loss, activation):
+    with pytest.warns(UserWarning, match=f'"dense" without activation.*"{activation}"'):
+        Sequential([layers.Dense(3)]).compile("sgd", loss)
+    Sequential([layers.Dense(3, activation)]).compile("sgd", loss)  # no warning: it would raise
+    from_logits = losses.registry.find(loss)(from_logits=True)
+    Sequential([layers.Dense(3)]).compile("sgd", from_logits)
+
+
+def test_repr_leaves_out_what_is_default():
+    assert repr(layers.Dense(3)) == "Dense(3)"
+    assert repr(layers.Dense(3, activation="linear")) == "Dense(3)"
+    assert repr(layers.Activation("linear")) == "Activation('linear')"
+
+
+def test_an_image_where_rows_are_expected_gets_the_hint_to_flatten():
+    model = Sequential([layers.Input((6,)), layers.Dense(2)])
+    with pytest.raises(ShapeError, match=r"x\.reshape\(len\(x\), -1\).*Flatten"):
+        model.predict(np.zeros((5, 2, 3)))
