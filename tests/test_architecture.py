@@ -33,6 +33,7 @@ TIERS = {
     "callbacks": 1,
     "data": 1,
     "datasets": 1,
+    "reference": 1,  # reads core's types only, and nothing reads it but tests and people
     "layers": 2,
     "models": 3,
     "estimators": 4,

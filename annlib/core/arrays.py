@@ -17,4 +17,4 @@ DTYPES = ("float32", "float64")
 
 def as_array(x: Any) -> Array:
     """``x`` as an array, without a copy where it already is one (frames, lists, memory maps)."""
-    return x if type(x) is np.ndarray else np.asarray(x)
+    return x if type(x) in (np.ndarray, np.memmap) else np.asarray(x)

@@ -119,6 +119,7 @@ class Batches:
         target_dtype: npt.DTypeLike,
     ) -> None:
         self.rows = len(x)
+        self._scanned = not isinstance(x, np.memmap)
         self.batch_size = batch_size
         self._x = gatherer(x, dtype)
         self._y = None if y is None else Gatherer(y, target_dtype)
@@ -127,13 +128,22 @@ class Batches:
     def __len__(self) -> int:
         return -(-self.rows // self.batch_size)
 
-    def in_turn(self) -> Iterator[Batch]:
-        """The rows as they stand."""
+    def in_turn(self, where: str = "") -> Iterator[Batch]:
+        """The rows as they stand; what nobody has scanned is checked as it comes, ``where`` given.
+
+        Raises
+        ------
+        DataError
+            If a memory map holds a NaN or an infinity.
+        """
         x, y, w = self._x, self._y, self._weights
         for start in range(0, self.rows, self.batch_size):
             stop = start + self.batch_size
+            rows = x.slice(start, stop)
+            if where and not self._scanned:
+                check_finite(rows, where, f"x, counted from row {start}")
             yield Batch(
-                x.slice(start, stop),
+                rows,
                 None if y is None else y.slice(start, stop),
                 None if w is None else w.slice(start, stop),
             )

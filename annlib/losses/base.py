@@ -109,10 +109,14 @@ class Loss(Configurable):
         """What the sum over the rows is multiplied by."""
         if self.reduction in ("sum", "none"):
             return 1.0
+        share = self.denominator(n, weights)
+        return 1.0 / share if share else 0.0
+
+    def denominator(self, n: int, weights: Array | None) -> float:
+        """The share of a batch in a mean over batches: its n rows, or what they weigh."""
         if self.reduction == "mean_with_sample_weight" and weights is not None:
-            total = float(weights.sum())
-            return 1.0 / total if total else 0.0
-        return 1.0 / n
+            return float(weights.sum())
+        return float(n)
 
     # -- the public face -------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from annlib import losses, metrics, optimizers
@@ -45,7 +46,7 @@ class Compiled:
                 count += 1
                 unique = f"{name}_{count}"
             names.append(unique)
-            if isinstance(argument, str) and not late:
+            if not late and unique != metric.name:
                 metric.rename(unique)
             self._specified.append(metric)
         self.names = names
@@ -53,15 +54,28 @@ class Compiled:
         self._late = len(self.metrics) < len(self._specified)
         self._settled_for: tuple[BatchShape, BatchShape] | None = None
 
-    def resolve_metrics(self, target_shape: BatchShape, output_shape: BatchShape) -> None:
-        """Settle what "accuracy" means, now that the shapes are known."""
+    def resolve_metrics(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
+        """Settle what "accuracy" means, now that the shapes are known; say if that is new."""
         shapes = target_shape[1:], output_shape[1:]
-        if self._late and shapes != self._settled_for:
+        new = self._late and shapes != self._settled_for
+        if new:
             self.metrics = [
                 resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
                 for m, name in zip(self._specified, self.names, strict=True)
             ]
             self._settled_for = shapes
+        return new
+
+
+def check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> None:
+    """Raise if a loss or an optimizer of the user's lacks a method that training calls."""
+    base = Loss if isinstance(part, Loss) else Optimizer
+    for method in methods:
+        if part is not None and getattr(type(part), method) is getattr(base, method):
+            raise ConfigurationError(
+                f"Sequential.compile: expected {type(part).__name__} with a method {method}, got "
+                f"none. Write it as annlib.{base.__name__} documents it."
+            )
 
 
 def _metric(argument: Any) -> Metric:
@@ -73,20 +87,3 @@ def _metric(argument: Any) -> Metric:
             f'Sequential.compile: expected a known metric, got "{argument}". '
             f"{near(str(argument), known)}"
         ) from None
-
-
-class RunningLoss:
-    """The mean of the batches' losses, weighted by their rows: what an epoch reports as loss."""
-
-    def __init__(self) -> None:
-        self.reset_state()
-
-    def reset_state(self) -> None:
-        self.total, self.count = 0.0, 0
-
-    def update_state(self, value: float, rows: int) -> None:
-        self.total += value * rows
-        self.count += rows
-
-    def result(self) -> float:
-        return self.total / self.count if self.count else 0.0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,17 @@ from annlib.core.errors import (
     NotCompiledError,
     OwnershipError,
 )
+from annlib.data import Batch
 from annlib.layers import Layer
 from annlib.losses import Loss
 from annlib.metrics import Metric
-from annlib.models.compilation import Compiled
+from annlib.models.compilation import Compiled, check_overrides
+from annlib.models.evaluation import Evaluation
 from annlib.models.head import warn_of_missing_activation
 from annlib.models.passes import Pass
 from annlib.models.preparation import Prepared, prepare, prepare_inputs
 from annlib.models.step import Step
+from annlib.models.tally import Tally
 from annlib.models.weighted import Weighted
 from annlib.optimizers import Optimizer
 
@@ -31,18 +35,12 @@ from annlib.optimizers import Optimizer
 class Learner(Weighted):
     """A stack with a loss and an optimizer; see ``Sequential``."""
 
-    def __init__(
-        self,
-        layers: Sequence[Any] | None = None,
-        seed: int | None = None,
-        dtype: str = "float32",
-        name: str | None = None,
-    ) -> None:
-        self._compiled: Compiled | None = None
-        self._step: Step | None = None
-        self.history: History | None = None
-        self.stop_training = False
-        super().__init__(layers, seed, dtype, name)
+    _compiled: Compiled | None = None
+    _step: Step | None = None
+    _evaluation: Evaluation | None = None
+    _tally: Tally | None = None
+    history: History | None = None
+    stop_training: bool = False
 
     # -- compile ---------------------------------------------------------------------------------
 
@@ -77,6 +75,11 @@ class Learner(Weighted):
                     f'"{layer.name}" ({type(layer).__name__}) without a backward method. Write '
                     "backward(self, dy, work, *, input_gradient=True)."
                 )
+        for part, methods in (
+            (compiled.loss, ("forward", "backward")),
+            (compiled.optimizer, ("update",)),
+        ):
+            check_overrides(part, methods)
         if compiled.loss is not None and self._layers:
             warn_of_missing_activation(self._layers, compiled.loss)
         owner = compiled.optimizer.owner and compiled.optimizer.owner()
@@ -85,9 +88,11 @@ class Learner(Weighted):
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
+        if compiled.optimizer.owner is not None and owner is not self:
+            compiled.optimizer.reset()  # what it remembers is of a model that is gone
         compiled.optimizer.owner = weakref.ref(self)
         self._compiled = compiled
-        self._step = None
+        self.start_anew()
         self.lay_out_again()
 
     def check_ownership(self, where: str) -> None:
@@ -153,14 +158,28 @@ class Learner(Weighted):
             self._step = Step(self)
         return self._step
 
-    def forget_data(self) -> None:
-        """Let go of the data that the last pass has seen."""
-        if self._step is not None:
-            self._step.forget()
+    @property
+    def evaluation(self) -> Evaluation:
+        """The model at rest on a batch with targets, with its memory."""
+        if self._evaluation is None:
+            self._evaluation = Evaluation(self)
+        return self._evaluation
+
+    @contextlib.contextmanager
+    def running(self, run: Step | Evaluation) -> Iterator[Tally]:
+        """While it runs, this is what ``get_metrics_result`` tells of; then the data are let go."""
+        before, self._tally = self._tally, run.tally
+        run.tally.reset()
+        try:
+            yield run.tally
+        finally:
+            run.forget()
+            self._tally = before or run.tally
 
     def get_metrics_result(self) -> dict[str, float]:
         """Loss and metrics since they were last reset, as the progress bar shows them."""
-        return dict(sorted(self.step.results().items()))
+        tally = self.step.tally if self._tally is None else self._tally
+        return dict(sorted(tally.results().items()))
 
     # -- on one batch ----------------------------------------------------------------------------
 
@@ -176,7 +195,7 @@ class Learner(Weighted):
         data = prepare(self, x, y, sample_weight, class_weight, "Sequential.train_on_batch")
         data.admit(self)
         try:
-            return self._on_batch(data, self.step.train, return_dict)
+            return self._on_batch(data, self.step, self.step.train, return_dict)
         except DivergenceError as error:
             raise DivergenceError(f"Sequential.train_on_batch: {error}") from None
 
@@ -186,14 +205,15 @@ class Learner(Weighted):
         """Loss and metrics on these rows, without an update."""
         data = prepare(self, x, y, sample_weight, None, "Sequential.test_on_batch")
         data.admit(self)
-        return self._on_batch(data, self.step.test, return_dict)
+        return self._on_batch(data, self.evaluation, self.evaluation.test, return_dict)
 
-    def _on_batch(self, data: Prepared, act: Callable[..., None], return_dict: bool) -> Any:
-        self.step.reset()
-        for batch in data.batches(self, len(data.x)).in_turn():
+    def _on_batch(
+        self, data: Prepared, run: Step | Evaluation, act: Callable[[Batch], None], as_dict: bool
+    ) -> Any:
+        (batch,) = data.batches(self, len(data.x)).in_turn()
+        with self.running(run) as tally:
             act(batch)
-        self.forget_data()
-        return self._returned(self.step.results(), return_dict)
+            return self._returned(tally.results(), as_dict)
 
     def predict_on_batch(self, x: Any) -> Array:
         """The output for these rows in one pass."""
@@ -202,7 +222,8 @@ class Learner(Weighted):
     def __call__(self, x: Any, training: bool = False) -> Array:
         """The output for one batch; with ``training=True`` as a training pass computes it.
 
-        The pass is thrown away: no weight and no statistic changes.
+        The pass is thrown away: no weight and no statistic changes. A training pass draws from
+        the model's random streams, so that every call drops other units.
         """
         return self._in_one_pass(x, "Sequential.__call__", training)
 
@@ -223,28 +244,35 @@ class Learner(Weighted):
 
     def add(self, layer: Any) -> None:
         super().add(layer)
-        self._start_anew()
+        self._reset_optimizer()
 
     def pop(self) -> Layer:
         layer = super().pop()
-        self._start_anew()
+        self._reset_optimizer()
         return layer
 
-    def _start_anew(self) -> None:
+    add.__doc__ = Weighted.add.__doc__
+    pop.__doc__ = Weighted.pop.__doc__
+
+    def _reset_optimizer(self) -> None:
         """What the optimizer remembers was of other layers, even where names and shapes agree."""
         if self._compiled is not None:
             self._compiled.optimizer.reset()
 
+    def start_anew(self) -> None:
+        """Drop the memory of passes that were made for another layout, loss or metrics."""
+        self._step = self._evaluation = self._tally = None
+
     def _changed(self) -> None:
-        self._step = None
+        self.start_anew()
         super()._changed()
 
     def _lay_out(self, refreeze: bool = True) -> None:
-        self._step = None
+        self.start_anew()
         super()._lay_out(refreeze)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_step": None}
+        return {**super().__getstate__(), "_step": None, "_evaluation": None, "_tally": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -42,7 +42,8 @@ class Prepared(NamedTuple):
         model.build(shape)
         if self.y is not None:
             output_shape = model.compute_output_shape(shape)
-            model.compiled_state().resolve_metrics(self.y.shape, output_shape)
+            if model.compiled_state().resolve_metrics(self.y.shape, output_shape):
+                model.start_anew()
 
     def batches(self, model: Learner, batch_size: int) -> Batches:
         """The data in batches of the model's types."""

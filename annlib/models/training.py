@@ -10,9 +10,10 @@ import numpy as np
 
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
-from annlib.core.errors import DivergenceError
+from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.data import Batch, Batches
 from annlib.models.passes import Pass
+from annlib.models.step import Step
 
 if TYPE_CHECKING:
     from annlib.models.learner import Learner
@@ -48,20 +49,21 @@ def fit(
     logs: Logs = {}
     model.stop_training = False
     rounds = Rounds(model, batches, shuffle, steps)
-    callbacks.call("on_train_begin", {})
-    for epoch in epochs:
-        callbacks.call("on_epoch_begin", epoch, {})
-        logs = _epoch(model, rounds, callbacks, epoch)
-        if validation is not None and validation.is_due(epoch):
-            results = evaluate(model, validation.batches, callbacks, validation.steps)
-            logs |= {f"val_{name}": value for name, value in results.items()}
-        # Keras reports by the alphabet, and people read History in that order.
-        logs = dict(sorted(logs.items()))
-        callbacks.call("on_epoch_end", epoch, logs)
-        if model.stop_training:
-            break
-    model.forget_data()
-    callbacks.call("on_train_end", logs)
+    step = model.step
+    with model.running(step):
+        callbacks.call("on_train_begin", {})
+        for epoch in epochs:
+            callbacks.call("on_epoch_begin", epoch, {})
+            logs = _epoch(model, step, rounds, callbacks, epoch)
+            if validation is not None and validation.is_due(epoch):
+                results = evaluate(model, validation.batches, callbacks, validation.steps)
+                logs |= {f"val_{name}": value for name, value in results.items()}
+            # Keras reports by the alphabet, and people read History in that order.
+            logs = dict(sorted(logs.items()))
+            callbacks.call("on_epoch_end", epoch, logs)
+            if model.stop_training:
+                break
+        callbacks.call("on_train_end", logs)
 
 
 class Rounds:
@@ -93,40 +95,50 @@ class Rounds:
         return islice(self._stream, count)
 
 
-def _epoch(model: Learner, rounds: Rounds, callbacks: CallbackList, epoch: int) -> Logs:
+def _epoch(model: Learner, step: Step, rounds: Rounds, callbacks: CallbackList, epoch: int) -> Logs:
     """Train for an epoch; returns its loss and metrics."""
-    step = model.step
-    step.reset()
+    step.tally.reset()
     for index, batch in enumerate(rounds.epoch()):
         callbacks.call("on_train_batch_begin", index, {})
+        _check_unchanged(model, step)
         try:
             step.train(batch)
         except DivergenceError as error:
-            raise DivergenceError(
-                f"Sequential.fit, epoch {epoch + 1}, batch {index + 1}: {error}"
-            ) from None
+            place = f"Sequential.fit, epoch {epoch + 1}, batch {index + 1}"
+            raise DivergenceError(f"{place}: {error}") from None
         logs = model.get_metrics_result() if callbacks.read_batch_logs else {}
         callbacks.call("on_train_batch_end", index, logs)
         if model.stop_training:
             break
-    return step.results()
+    try:
+        step.check_weights()  # the last update has no next step that would notice
+    except DivergenceError as error:
+        raise DivergenceError(f"Sequential.fit, epoch {epoch + 1}: {error}") from None
+    return step.tally.results()
+
+
+def _check_unchanged(model: Learner, step: Step) -> None:
+    if model.step is not step:
+        raise ConfigurationError(
+            "Sequential.fit: expected a model that stays as it was compiled, got one that a "
+            "callback has changed. Call compile, add and pop after fit."
+        )
 
 
 def evaluate(
     model: Learner, batches: Batches, callbacks: CallbackList, steps: int | None = None
 ) -> Logs:
     """Loss and metrics of the model at rest, over all batches."""
-    step = model.step
-    step.reset()
-    callbacks.call("on_test_begin", {})
-    for index, batch in enumerate(islice(batches.in_turn(), steps)):
-        callbacks.call("on_test_batch_begin", index, {})
-        step.test(batch)
-        logs = model.get_metrics_result() if callbacks.read_test_logs else {}
-        callbacks.call("on_test_batch_end", index, logs)
-    model.forget_data()
-    callbacks.call("on_test_end", model.get_metrics_result())
-    return step.results()
+    evaluation = model.evaluation
+    with model.running(evaluation) as tally:
+        callbacks.call("on_test_begin", {})
+        for index, batch in enumerate(islice(batches.in_turn("Sequential.evaluate"), steps)):
+            callbacks.call("on_test_batch_begin", index, {})
+            evaluation.test(batch)
+            logs = model.get_metrics_result() if callbacks.read_test_logs else {}
+            callbacks.call("on_test_batch_end", index, logs)
+        callbacks.call("on_test_end", model.get_metrics_result())
+        return tally.results()
 
 
 def predict(
@@ -141,7 +153,7 @@ def predict(
     out: Array | None = None
     start = 0
     callbacks.call("on_predict_begin", {})
-    for index, batch in enumerate(islice(batches.in_turn(), steps)):
+    for index, batch in enumerate(islice(batches.in_turn("Sequential.predict"), steps)):
         callbacks.call("on_predict_batch_begin", index, {})
         with np.errstate(all="ignore"):
             y = forward.forward(batch.x)

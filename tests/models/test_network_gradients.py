@@ -355,9 +355,8 @@ def everything(dtype="float64", loss="sparse_categorical_crossentropy"):
 
 
 def workspaces(step):
-    for name in ("_training", "_testing"):
-        yield from (work for _, work in getattr(step, name).steps)
-    yield from (step._head.work, step._test_head.work, step._work)
+    yield from (work for _, work in step._training.steps)
+    yield from (step._head.work, step._work)
 
 
 def test_a_step_sees_nothing_that_the_last_one_left():
