@@ -40,6 +40,11 @@ def check_shape(value: Any, where: str, name: str) -> Shape:
     return tuple(map(int, value))
 
 
+def check_seed(seed: Any, where: str) -> int | None:
+    """``seed`` as an int of at least 0, or None; raises ``ConfigurationError``."""
+    return None if seed is None else check_count(seed, where, "seed", 0)
+
+
 _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."
 #: By the kind of a type: what it holds, and what to do about it.
 _NO_NUMBERS = {

@@ -8,6 +8,7 @@ by hand, so none can forget an argument.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
@@ -61,6 +62,11 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
         )
 
 
+def snake_case(name: str) -> str:
+    """``GlorotUniform`` as ``glorot_uniform``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
 class Configurable:
     """A thing that its constructor arguments describe completely.
 
@@ -68,14 +74,27 @@ class Configurable:
     it. Subclasses whose identity matters (layers, optimizers) say so and compare by identity.
     """
 
-    #: The names under which the class is registered; the first is how ``repr`` writes a default.
+    #: The names of the class; the first is how automatic names and ``repr`` write it.
     names: ClassVar[tuple[str, ...]] = ()
+    #: Whether these names are registered, so that a string can stand for a default object.
+    registered: ClassVar[bool] = False
     #: Whether an argument None means an object of this class (the identity, as an activation).
     stands_for_none: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        # Not its base class' names: a subclass is another class until it is registered.
+        cls.registered = False
+        if "names" not in vars(cls):
+            cls.names = (snake_case(cls.__name__),)
+
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as they would be passed again."""
-        return {name: getattr(self, name) for name in constructor_arguments(type(self))}
+        return {name: self._argument(name) for name in constructor_arguments(type(self))}
+
+    def _argument(self, name: str) -> Any:
+        """One of them; overridden where it is stored otherwise than under its name."""
+        return getattr(self, name)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as values that JSON can hold; nested objects as class name and config."""
@@ -93,7 +112,7 @@ class Configurable:
 
     def clone(self) -> Self:
         """A new object of the same configuration, without any run state."""
-        return type(self).from_config(self.get_config())
+        return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
 
     def is_default(self) -> bool:
         """Whether every argument has its default, so that the name alone says all."""
@@ -141,7 +160,7 @@ def serialize(value: Any, where: str) -> Any:
 def _equals(value: Any, other: Any) -> bool:
     """Equality that looks into arrays and takes a registered name for its default object."""
     if isinstance(value, Configurable) and isinstance(other, str):
-        return other in value.names and value.is_default()
+        return value.registered and other in value.names and value.is_default()
     if other is None and isinstance(value, Configurable):
         return value.stands_for_none
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
@@ -149,7 +168,16 @@ def _equals(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
+def _cloned(value: Any) -> Any:
+    """Nested objects anew, and all else as it is."""
+    if isinstance(value, Configurable):
+        return value.clone()
+    if isinstance(value, list | tuple):
+        return type(value)(_cloned(item) for item in value)
+    return value
+
+
 def _short(value: Any) -> str:
-    if isinstance(value, Configurable) and value.names and value.is_default():
+    if isinstance(value, Configurable) and value.registered and value.is_default():
         return repr(value.names[0])
     return repr(value)

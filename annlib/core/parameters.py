@@ -127,8 +127,8 @@ class ParameterVector:
         return any(layer.learns != layer.trainable for layer in self.layers)
 
     def penalized(self) -> Iterator[Entry]:
-        """The entries that have a regularizer."""
-        return (entry for entry in self.entries if entry.parameter.regularizer is not None)
+        """The trainable entries that have a regularizer: a frozen one's price never changes."""
+        return (e for e in self.entries if e.trainable and e.parameter.regularizer is not None)
 
     def _bind(self) -> None:
         for layer in self.layers:

@@ -7,11 +7,10 @@ names a class gets it from here or an error, and nothing is ever imported becaus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
-from annlib.core.config import Configurable, near
+from annlib.core.config import Configurable, near, snake_case
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
 #: Every family by its name: for a class that holds an object of a family which it may not import.
@@ -21,9 +20,9 @@ T = TypeVar("T", bound=Configurable)
 C = TypeVar("C", bound=type[Configurable])
 
 
-def snake_case(name: str) -> str:
-    """``GlorotUniform`` as ``glorot_uniform``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+def _same(one: type, other: type) -> bool:
+    """Whether it is one class, or one that was defined again: a notebook's cell run twice."""
+    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
 def _key(name: str) -> str:
@@ -63,11 +62,12 @@ class Registry(Generic[T]):
             cls.names = names or (snake_case(cls.__name__),)
             for name in (*cls.names, cls.__name__):
                 taken = self._classes.get(_key(name))
-                if taken is not None and taken is not cls:
+                if taken is not None and not _same(taken, cls):
                     raise ConfigurationError(
                         f'{self.plural}.register: expected a free name, got "{name}", which is '
                         f"{taken.__name__}'s. Choose another."
                     )
+            cls.registered = True
             for name in (*cls.names, cls.__name__):
                 self._classes[_key(name)] = cls  # type: ignore[assignment]  # C is a subclass of T
             return cls

@@ -34,7 +34,7 @@ def as_source(x: Any, where: str, name: str) -> Array | Table:
     DataError
         If it is empty, holds no numbers, or a NaN or infinity.
     """
-    frame = hasattr(x, "columns") and hasattr(x, "dtypes")
+    frame = hasattr(x, "columns") and hasattr(x, "iloc")
     source = _frame(x) if frame else _array(x, where, name)
     names = list(x.columns) if frame else None
     if not len(source) or 0 in source.shape:

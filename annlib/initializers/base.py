@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError
 from annlib.core.registry import Registry
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -39,12 +38,3 @@ class Initializer(Configurable):
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 get = registry.get
-
-
-def check_seed(seed: Any, where: str) -> int | None:
-    """A seed as NumPy takes it."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise ConfigurationError(
-            f"{where}: expected seed as an integer >= 0 or None, got {seed!r}."
-        )
-    return seed

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_seed
 from annlib.core.errors import ConfigurationError
-from annlib.initializers.base import Initializer, check_seed, register
+from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
     from numpy.random import Generator

@@ -1,12 +1,13 @@
 """What a layer is: the unit of the paper (1.2), a forward and a backward pass over a mini-batch.
 
 A layer holds its configuration and views of its parameters, nothing else. What a pass has to
-remember lives in the ``work`` that belongs to the pass (``annlib.core.workspace``). Four rules:
+remember lives in the ``work`` that belongs to the pass (``annlib.core.workspace``). Five rules:
 
 1. ``forward`` never writes to its input.
 2. ``backward`` owns ``dy``: it may overwrite it and may return it.
 3. What a pass returns is borrowed until the next call of that pass.
 4. ``backward`` overwrites the gradients, never adds to them: there is no zero_grad.
+5. ``backward`` leaves what ``forward`` has returned as it is: metrics read it afterwards.
 
 To add a layer: a class in a file of its own, ``@register()`` above it, a row in the tests' table.
 """
@@ -107,6 +108,8 @@ class Layer(Configurable):
 
     def forget(self) -> None:
         """Be as before ``build``."""
+        for name in getattr(self, "_bound", ()):
+            delattr(self, name)
         self.built_shape: BatchShape | None = None
         self.parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
@@ -156,7 +159,17 @@ class Layer(Configurable):
     ) -> None:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
+
+        Raises
+        ------
+        ConfigurationError
+            If the name is taken: by another weight, an argument or a method.
         """
+        if any(p.name == name for p in self.parameters) or hasattr(self, name):
+            raise ConfigurationError(
+                f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
+                "layer has already. Call the weight otherwise."
+            )
         self.parameters.append(
             Parameter(
                 name,
@@ -235,8 +248,8 @@ class Layer(Configurable):
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def arguments(self) -> dict[str, Any]:
-        return {**super().arguments(), "name": self._name}
+    def _argument(self, name: str) -> Any:
+        return self._name if name == "name" else super()._argument(name)
 
     def __getstate__(self) -> dict[str, Any]:
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of

@@ -125,7 +125,7 @@ class BatchNormalization(Layer):
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = dy.reshape(-1, dy.shape[-1])
         n, features = dY.shape
-        H, product = work.array("H", n, features), work.array("Y", n, features)
+        H, product = work.array("H", n, features), work.array("product", n, features)
         sum_dy, sum_dyh = work.array("sum_dy", features), work.array("sum_dyh", features)
         np.dot(work.ones(n), dY, out=sum_dy)
         np.dot(work.ones(n), np.multiply(dY, H, out=product), out=sum_dyh)

@@ -9,7 +9,8 @@ import numpy as np
 from annlib import activations, constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import check_count
+from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -67,9 +68,7 @@ class Dense(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        if isinstance(units, bool) or not isinstance(units, int | np.integer) or units < 1:
-            raise ConfigurationError(f"Dense: expected units as an integer >= 1, got {units!r}.")
-        self.units = int(units)
+        self.units = check_count(units, "Dense", "units")
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)

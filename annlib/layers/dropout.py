@@ -7,7 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import is_number
+from annlib.core.checks import check_seed, is_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -36,7 +36,7 @@ class Dropout(Layer):
         if not is_number(rate) or not 0 <= rate <= 1:
             raise ConfigurationError(f"Dropout: expected rate between 0 and 1, got {rate!r}.")
         self.rate = rate
-        self.seed = seed
+        self.seed = check_seed(seed, "Dropout")
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         work["dropping"] = training and self.rate > 0

@@ -72,8 +72,8 @@ class Loss(Configurable):
         """The name given, or the registered one."""
         return self._name or self.names[0]
 
-    def arguments(self) -> dict[str, Any]:
-        return {**super().arguments(), "name": self._name}
+    def _argument(self, name: str) -> Any:
+        return self._name if name == "name" else super()._argument(name)
 
     # -- what a subclass writes ------------------------------------------------------------------
 

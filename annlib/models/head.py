@@ -36,7 +36,8 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     """The layers to run before the loss, and whether the loss takes the last activation over."""
     body = list(layers)
     last, activation = body[-1].split_activation()
-    fuses = (
+    # A subclass with a forward of its own does more than its base class can split off.
+    fuses = _definer(body[-1], "forward") is _definer(body[-1], "split_activation") and (
         (type(activation), type(loss)) in FUSIBLE
         and not getattr(loss, "from_logits", False)
         and body[-1].activity_regularizer is None
@@ -44,6 +45,11 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     if fuses:
         body[-1:] = [] if last is None else [last]
     return body, fuses
+
+
+def _definer(layer: Layer, method: str) -> type:
+    """The class that a layer has this method from."""
+    return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
 
 def warn_of_missing_activation(layers: Sequence[Layer], loss: Loss) -> None:

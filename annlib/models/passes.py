@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.regularizers import Regularizer
@@ -86,6 +87,12 @@ class Pass:
         """Write every gradient, from dE/dy of the last forward pass."""
         for backward, work, input_gradient in self._backward:
             dy = backward(dy, work, input_gradient=input_gradient)
+            if dy is None and input_gradient:
+                layer = backward.__self__
+                raise ConfigurationError(
+                    f"{type(layer).__name__}.backward: expected dE/dx, got None, in layer "
+                    f'"{layer.name}". Return it, unless input_gradient is false.'
+                )
 
     def commit(self) -> None:
         """Let the layers take over what the last forward pass has learned on the way."""

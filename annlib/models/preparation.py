@@ -192,3 +192,19 @@ def _class_weights(class_weight: Mapping[int, float], target: Array, where: str)
             )
         weights[labels == label] = weight
     return weights
+
+
+def split_off(data: Prepared, share: Any) -> tuple[Prepared, Prepared]:
+    """The first rows to train on and the last to validate on."""
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise ConfigurationError(
+            f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
+        )
+    n = len(data.x)
+    cut = int(n * (1 - share))
+    if not 0 < cut < n:
+        raise ShapeError(
+            f"Sequential.fit: expected rows on both sides of validation_split={share}, got {n} "
+            "rows in all. Pass more rows, another share or validation_data."
+        )
+    return data.part(slice(0, cut)), data.part(slice(cut, n))

@@ -13,10 +13,10 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError
 from annlib.models import training
 from annlib.models.learner import Learner
-from annlib.models.preparation import Prepared, prepare, prepare_inputs
+from annlib.models.preparation import Prepared, prepare, prepare_inputs, split_off
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
 #: small enough to stay in its cache. (Keras takes 32 here too.)
@@ -61,6 +61,16 @@ class Sequential(Learner):
     array([0, 1, 1, 0])
     """
 
+    def __init__(
+        self,
+        layers: Sequence[Any] | None = None,
+        seed: int | None = None,
+        dtype: str = "float32",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(layers, seed, dtype, name)
+        self._build_if_known()
+
     def fit(
         self,
         x: Any = None,
@@ -104,7 +114,8 @@ class Sequential(Learner):
             Multiplied with the sample weights; classes not named have 1. For training only.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
-            At most so many batches.
+            At most so many batches an epoch. The next epoch of ``fit`` goes on through the data
+            where the last one ended; what is left of a round is a shorter epoch.
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
@@ -136,7 +147,7 @@ class Sequential(Learner):
         if validation_data is not None:
             held_out = self._validation_data(validation_data, data)
         elif validation_split:
-            data, held_out = _split(data, validation_split)
+            data, held_out = split_off(data, validation_split)
             held_out = held_out._replace(class_weights=None)
         size = size or (-(-len(data.x) // steps) if steps else 32)
         batches = data.batches(self, size)
@@ -305,19 +316,3 @@ def _verbosity(verbose: Any, where: str) -> int:
     if verbose not in ("auto", 0, 1, 2):
         raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
     return 1 if verbose == "auto" else int(verbose)
-
-
-def _split(data: Prepared, share: Any) -> tuple[Prepared, Prepared]:
-    """The first rows to train on and the last to validate on."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise ConfigurationError(
-            f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
-        )
-    n = len(data.x)
-    cut = int(n * (1 - share))
-    if not 0 < cut < n:
-        raise ShapeError(
-            f"Sequential.fit: expected rows on both sides of validation_split={share}, got {n} "
-            "rows in all. Pass more rows, another share or validation_data."
-        )
-    return data.part(slice(0, cut)), data.part(slice(cut, n))

@@ -118,7 +118,7 @@ class Stack(Configurable):
         if layer.owner is None and layer.automatic_name in taken:
             layer.automatic_name = None
         if layer.name is None:
-            base = type(layer).names[0] if type(layer).names else type(layer).__name__.lower()
+            base = type(layer).names[0]
             name, count = base, 0
             while name in taken:
                 count += 1
@@ -157,18 +157,22 @@ class Stack(Configurable):
         """The stream that a layer draws from while training, if it draws at all."""
         if not layer.random:
             return None
-        return self.streams.kept(self._ordinal(layer), getattr(layer, "seed", None))
+        seed = getattr(layer, "seed", None)
+        name = self._ordinal(layer)
+        return self.streams.kept(name if seed is None else f"{name}/seed {seed}", seed)
 
     def _ordinal(self, layer: Any) -> str:
-        alike = [other for other in self._layers if type(other) is type(layer)]
-        kind = type(layer).names[0] if type(layer).names else type(layer).__name__
+        """Kind and place among its kind: what names a layer's random streams."""
+        kind = type(layer).names[0]
+        alike = [other for other in self._layers if type(other).names[0] == kind]
         return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
 
     # -- configuration ---------------------------------------------------------------------------
 
-    def arguments(self) -> dict[str, Any]:
-        layers = [*([self._input] if self._input is not None else []), *self._layers]
-        return {"layers": layers, "seed": self.seed, "dtype": self.dtype, "name": self._name}
+    def _argument(self, name: str) -> Any:
+        if name == "layers":
+            return [*([self._input] if self._input is not None else []), *self._layers]
+        return self._name if name == "name" else super()._argument(name)
 
     # A model is itself.
     __eq__ = object.__eq__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -14,21 +15,15 @@ from annlib.layers import Layer
 from annlib.layers.base import as_arrays
 from annlib.models.stack import Stack
 
+# One for all models: building is rare, and a lock of a model's own could not be pickled.
+_BUILDING = threading.RLock()
+
 
 class Weighted(Stack):
     """A stack with weights; see ``Sequential``."""
 
-    def __init__(
-        self,
-        layers: Sequence[Any] | None = None,
-        seed: int | None = None,
-        dtype: str = "float32",
-        name: str | None = None,
-    ) -> None:
-        self._shape: BatchShape | None = None
-        self._vector: ParameterVector | None = None
-        super().__init__(layers, seed, dtype, name)
-        self._build_if_known()
+    _shape: BatchShape | None = None
+    _vector: ParameterVector | None = None
 
     # -- building --------------------------------------------------------------------------------
 
@@ -68,11 +63,15 @@ class Weighted(Stack):
                 f"Sequential.build: expected the input shape {expected}, which the model has, "
                 f"got {shape}. Build a new model for other data."
             )
-        if self._vector is not None:
-            return
+        if self._vector is None:
+            with _BUILDING:  # the first predict may come from many threads at once
+                if self._vector is None:
+                    self._build(shape)
+
+    def _build(self, shape: BatchShape) -> None:
         declared = self._declare(shape)
         try:
-            self._lay_out()
+            self._lay_out(refreeze=False)
         except Exception:  # an initializer that cannot make this shape
             self._vector = None
             for layer in declared:
@@ -87,6 +86,7 @@ class Weighted(Stack):
             for layer in self._layers:
                 if layer.built_shape is None:
                     declared.append(layer)
+                    layer.learns = layer.trainable
                 elif layer.built_shape[1:] != shape[1:]:
                     raise ShapeError(
                         f"Sequential.build: expected input of shape {layer.built_shape} for layer "
@@ -110,10 +110,11 @@ class Weighted(Stack):
                     f'{_owner(layer).dtype} model. Pass dtype="{_owner(layer).dtype}".'
                 )
         fresh = [layer for layer in own if not layer.built]
-        self._vector = ParameterVector(own, self.dtype, refreeze)
-        self._vector.initialize(self._initial_stream, fresh)
+        vector = ParameterVector(own, self.dtype, refreeze)
+        vector.initialize(self._initial_stream, fresh)
         for layer in own:
             layer.owner = weakref.ref(self)
+        self._vector = vector  # last: from now on other threads take the model for built
 
     def _initial_stream(self, entry: Entry) -> Any:
         # By kind and ordinal, never by a name: two models built alike are alike.
@@ -162,7 +163,7 @@ class Weighted(Stack):
         except Exception:
             self._layers, self._input, self._shape = before
             if built:
-                self._lay_out()
+                self._lay_out(refreeze=False)
             raise
 
     def pop(self) -> Layer:

@@ -133,8 +133,8 @@ class Optimizer(Configurable):
             )
         self._rate = self._checked_rate(value)
 
-    def arguments(self) -> dict[str, Any]:
-        return {**super().arguments(), "learning_rate": self._configured_rate}
+    def _argument(self, name: str) -> Any:
+        return self._configured_rate if name == "learning_rate" else super()._argument(name)
 
     # -- the step --------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Optimizer(Configurable):
                 if not any(re.search(pattern, entry.path) for pattern in self._excluded)
             )
         ]
-        self._constrained: list[tuple[Callable[[Array], None], Array]] = [
+        self._constrained: list[tuple[Callable[[Array], Any], Array]] = [
             (entry.parameter.constraint, theta[entry.where].reshape(entry.parameter.shape))
             for entry in trainable
             if entry.parameter.constraint is not None
@@ -212,7 +212,9 @@ class Optimizer(Configurable):
         for theta, gradient, *state, scratch in self._views:
             self.update(theta, gradient, rate, *state, scratch=scratch)
         for constraint, W in self._constrained:
-            constraint(W)
+            projected = constraint(W)
+            if projected is not None:  # one of the user's, in Keras' manner
+                np.copyto(W, projected)
         self.iterations += 1
 
     def _clip(self, gradient: Array) -> None:
