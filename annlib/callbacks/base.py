@@ -17,6 +17,15 @@ class Callback(Configurable):
     """Base class: override any of the hooks. State is made in ``on_train_begin``, so that one
     object can be used in two fits.
 
+    The order of a ``fit``: ``on_train_begin``; each epoch ``on_epoch_begin``, its batches between
+    ``on_train_batch_begin`` and ``on_train_batch_end`` (or by their short names
+    ``on_batch_begin`` and ``on_batch_end``), the validation between ``on_test_begin`` and
+    ``on_test_end``, ``on_epoch_end``; ``on_train_end``. Epochs and batches count from 0. ``logs``
+    are loss and metrics by name where a hook's name ends in ``_end``, of the run so far for a
+    batch, with the ``val_`` ones for an epoch; ``on_predict_batch_end`` has the batch's
+    ``outputs``, borrowed until the next. A key that a hook adds at ``on_epoch_end`` goes into
+    History. Setting ``self.model.stop_training`` ends the run after the batch.
+
     Attributes
     ----------
     model : Sequential

@@ -12,31 +12,50 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import is_number
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, matching_labels, register
 
 
-def _check_smoothing(value: float, where: str) -> float:
-    if not 0 <= value <= 1:
-        raise ConfigurationError(
-            f"{where}: expected label_smoothing between 0 and 1, got {value!r}."
-        )
-    return value
+class _Smoothed(Loss):
+    """What the cross-entropies of targets between 0 and 1 share: their arguments and targets."""
 
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        **keywords: Unpack[LossArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        if not is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected label_smoothing between 0 and 1, "
+                f"got {label_smoothing!r}."
+            )
+        self.from_logits = from_logits
+        self.label_smoothing = label_smoothing
 
-def _check_probabilities(Y: Array, where: str) -> Array:
-    if not (Y.min() >= 0 and Y.max() <= 1):
-        raise DataError(
-            f"{where}: expected targets y between 0 and 1, got values from {Y.min()} to {Y.max()}. "
-            "Re-code classes as 0 and 1."
-        )
-    return Y
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        y = super().check_targets(y, output_shape, where)
+        if not (y.min() >= 0 and y.max() <= 1):
+            raise DataError(
+                f"{where}: expected targets y between 0 and 1, got values from {y.min()} to "
+                f"{y.max()}. Re-code classes as 0 and 1."
+            )
+        return y
+
+    def _targets(self, Y: Array, classes: int, work: Workspace) -> Array:
+        """Y (1 - s) + s / classes."""
+        if not self.label_smoothing:
+            return Y
+        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
+        return np.add(smooth, self.label_smoothing / classes, out=smooth)
 
 
 @register("binary_crossentropy", "bce")
-class BinaryCrossentropy(Loss):
+class BinaryCrossentropy(_Smoothed):
     """E_r = -1/N sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)) over N sigmoid outputs.
 
     dE_r/da = (a - y) / (a (1 - a)) / N; from logits z, dE_r/dz = (sigmoid(z) - y) / N. The paper
@@ -50,27 +69,8 @@ class BinaryCrossentropy(Loss):
         Targets become y (1 - s) + s / 2.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        **keywords: Unpack[LossArguments],
-    ) -> None:
-        super().__init__(**keywords)
-        self.from_logits = from_logits
-        self.label_smoothing = _check_smoothing(label_smoothing, "BinaryCrossentropy")
-
-    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        return _check_probabilities(super().check_targets(y, output_shape, where), where)
-
-    def _targets(self, Y: Array, work: Workspace) -> Array:
-        if not self.label_smoothing:
-            return Y
-        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
-        return np.add(smooth, self.label_smoothing / 2, out=smooth)
-
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        Y, terms = self._targets(Y, work), work.array("terms", *A.shape)
+        Y, terms = self._targets(Y, 2, work), work.array("terms", *A.shape)
         scratch = work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
             numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
@@ -79,9 +79,8 @@ class BinaryCrossentropy(Loss):
             np.add(terms, numerics.log1p_exp_neg_abs(A, scratch), out=terms)
         else:
             P = np.clip(A, EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
-            np.log1p(
-                np.negative(P, out=scratch), out=scratch
-            )  # log(1 - p) + y (log p - log(1 - p))
+            # log(1 - p) + y (log p - log(1 - p))
+            np.log1p(np.negative(P, out=scratch), out=scratch)
             np.subtract(np.log(P, out=terms), scratch, out=terms)
             np.add(np.multiply(terms, Y, out=terms), scratch, out=terms)
             np.negative(terms, out=terms)
@@ -90,7 +89,7 @@ class BinaryCrossentropy(Loss):
         np.divide(E, rows.shape[1], out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y = self._targets(Y, work)
+        Y = self._targets(Y, 2, work)
         if self.from_logits:
             np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
         else:
@@ -143,7 +142,7 @@ class _Categorical(Loss):
 
 
 @register("categorical_crossentropy")
-class CategoricalCrossentropy(_Categorical):
+class CategoricalCrossentropy(_Smoothed, _Categorical):
     """E_r = -sum_i y_i log a_i for targets that are rows of probabilities (paper 9.2).
 
     dE_r/da_i = -y_i / a_i, where the sign belongs to E (errata 3); from logits with a = softmax(z)
@@ -163,32 +162,14 @@ class CategoricalCrossentropy(_Categorical):
     0.693147
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        **keywords: Unpack[LossArguments],
-    ) -> None:
-        super().__init__(**keywords)
-        self.from_logits = from_logits
-        self.label_smoothing = _check_smoothing(label_smoothing, "CategoricalCrossentropy")
-
-    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        return _check_probabilities(super().check_targets(y, output_shape, where), where)
-
-    def _targets(self, Y: Array, work: Workspace) -> Array:
-        if not self.label_smoothing:
-            return Y
-        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
-        np.add(smooth, self.label_smoothing / Y.shape[1], out=smooth)
-        return smooth
-
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        np.einsum("ij,ij->i", self._targets(Y, work), self._log_probabilities(A, work), out=E)
+        np.einsum(
+            "ij,ij->i", self._targets(Y, A.shape[1], work), self._log_probabilities(A, work), out=E
+        )
         np.negative(E, out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y, P = self._targets(Y, work), work.array(self.PROBABILITIES, *A.shape)
+        Y, P = self._targets(Y, A.shape[1], work), work.array(self.PROBABILITIES, *A.shape)
         if self.from_logits:
             sums = np.dot(Y, work.ones(A.shape[1]), out=work.array("sums", len(A)))
             np.multiply(P, sums.reshape(-1, 1), out=dA)
