@@ -106,21 +106,21 @@ class Learner(Weighted):
                     "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
                 )
 
-    def compiled_state(self) -> Compiled:
+    def compiled_state(self, where: str = "Sequential") -> Compiled:
         """What ``compile`` left; raises if there was none."""
         if self._compiled is None:
             raise NotCompiledError(
-                "Sequential: expected a compiled model, got one without loss and optimizer. Call "
+                f"{where}: expected a compiled model, got one without loss and optimizer. Call "
                 'compile(optimizer="adam", loss="mse") first.'
             )
         return self._compiled
 
-    def compiled_loss(self) -> Loss:
+    def compiled_loss(self, where: str = "Sequential") -> Loss:
         """The loss; raises if there is none."""
-        loss = self.compiled_state().loss
+        loss = self.compiled_state(where).loss
         if loss is None:
             raise NotCompiledError(
-                'Sequential: expected a loss, got none. Call compile(..., loss="mse") or another.'
+                f'{where}: expected a loss, got none. Call compile(..., loss="mse") or another.'
             )
         return loss
 

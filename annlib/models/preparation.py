@@ -82,7 +82,7 @@ def prepare(
     DataError, ShapeError, ConfigurationError
         Nothing is changed, then or otherwise; ``Prepared.admit`` does that.
     """
-    loss = model.compiled_loss()
+    loss = model.compiled_loss(where)
     model.check_ownership(where)
     source = as_source(x, where, "x")
     expected = model.expected_input_shape() if like is None else (None, *like.x.shape[1:])
