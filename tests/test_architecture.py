@@ -39,6 +39,7 @@ TIERS = {
     "estimators": 4,
     "parallel": 4,
     "": 5,  # the package itself
+    "testing": 6,  # nothing imports it
     "__main__": 6,  # the command
 }
 
@@ -249,10 +250,14 @@ FORBIDDEN_MODULES = {
 FORBIDDEN_CALLS = {"eval", "exec", "__import__", "compile", "import_module", "os.system", "input"}
 
 
+MAY_PICKLE = {"testing/configuration.py"}  # what it has pickled itself, in memory
+
+
 @each_file
 def test_nothing_runs_what_a_file_says(path):
     """A model file is data: nothing is unpickled, evaluated or imported by its name."""
-    assert not {found.name.split(".")[0] for found in imports(path)} & FORBIDDEN_MODULES
+    if path.relative_to(ROOT).as_posix() not in MAY_PICKLE:
+        assert not {found.name.split(".")[0] for found in imports(path)} & FORBIDDEN_MODULES
     for name, line in calls(path):
         last = name.rpartition(".")[2]
         assert name not in FORBIDDEN_CALLS, f"line {line}: {name}"

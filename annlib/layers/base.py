@@ -68,7 +68,7 @@ class Layer(Configurable):
     ...         work["x"] = x
     ...         return np.multiply(x, self.factor, out=work.array("y", *x.shape))
     ...     def backward(self, dy, work, *, input_gradient=True):
-    ...         np.sum(dy * work["x"], axis=0, out=self.gradients["factor"])
+    ...         np.einsum("ij,ij->j", dy, work["x"], out=self.gradients["factor"])
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import CALLBACKS
 
 from annlib import Input, Sequential, callbacks, layers
 from annlib.callbacks import Callback, CallbackList, EarlyStopping, History
 from annlib.callbacks.base import HOOKS
 from annlib.core.errors import ConfigurationError
+from annlib.testing import check_callback
 
 NUMBERS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())
 RECORDS = NUMBERS["hooks"]
@@ -198,6 +200,11 @@ def test_logs_of_batches_are_made_only_for_who_reads_them():
     assert deaf.logs == {}
     model.evaluate(X, Y, callbacks=[deaf])
     assert deaf.logs == {}
+
+
+@pytest.mark.parametrize("row", CALLBACKS, ids=repr)
+def test_it_keeps_the_rules_of_a_callback(row):
+    check_callback(row.make())
 
 
 # History, added keys, and the end of training

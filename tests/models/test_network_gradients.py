@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 from cases import LAYERS, LOSSES, targets_and_predictions
-from finite_differences import assert_gradient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from annlib.core.workspace import Workspace
 from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from annlib.models.head import FUSIBLE, Head, split
 from annlib.models.passes import Pass
+from annlib.testing import check_gradient
 
 # Losses meet linear outputs here on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
@@ -58,7 +58,7 @@ def assert_step_gradient(model, x, y, weights=None):
         return value
 
     assert gradient.any()
-    assert_gradient(f, here[:n].copy(), gradient)
+    check_gradient(f, gradient, here[:n])
 
 
 def data(row, n=7, k=3):

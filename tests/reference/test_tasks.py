@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from annlib import Sequential, layers
+from annlib import Sequential, layers, testing
 
 PAGE = (Path(__file__).parents[2] / "PAPER.md").read_text(encoding="utf-8")
 TASKS = PAGE[PAGE.index("## The tasks") : PAGE.index("## The errata")]
@@ -139,3 +139,7 @@ def test_two_spirals():
     model.optimizer.learning_rate = 0.01
     model.fit(x, arm, epochs=150, verbose=0)
     assert model.evaluate(x, arm)[1] > 0.98
+
+
+def test_the_custom_layer_keeps_every_rule():
+    testing.check_layer(run("10.2")["SquaredSlope"](), input_shape=(1,))

@@ -1,0 +1,177 @@
+"""The rules of a callback: Keras' hooks, one object for many runs, and no model kept."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import gc
+import inspect
+import io
+import weakref
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from annlib.callbacks import Callback
+from annlib.callbacks.base import HOOKS
+from annlib.layers import Dense
+from annlib.models import Sequential
+from annlib.testing.configuration import check_config, copies
+from annlib.testing.rules import Rules, expected_error
+
+Train = Callable[[list[Callback]], Sequential]
+
+
+class CallbackTrial:
+    """A copy of a callback and a way to use it; what it prints is not shown."""
+
+    def __init__(self, callback: Callback, train: Train) -> None:
+        self.given, self.train = callback, train
+        self.callback = copy.deepcopy(callback)
+
+    def fresh(self) -> Callback:
+        """Another copy of the callback as it was given."""
+        return copy.deepcopy(self.given)
+
+    def run(self, callback: Callback) -> dict[str, str]:
+        """What the callback holds after a run, and the weights that it leaves."""
+        with redirect_stdout(io.StringIO()):
+            model = self.train([callback])
+        weights = {"the model's weights": repr([w.tolist() for w in model.get_weights()])}
+        held = {name: value for name, value in vars(callback).items() if name != "_model"}
+        return weights | {f"self.{name}": repr(value) for name, value in held.items()}
+
+    def same_run(self, callback: Callback, when: str) -> None:
+        """``AssertionError`` unless a run leaves what it leaves with a new object.
+
+        What differs between two new objects (the time of day) may differ here.
+        """
+        expected, other = self.run(self.fresh()), self.run(self.fresh())
+        found = self.run(callback)
+        for name, value in expected.items():
+            if other.get(name) == value:
+                got = found.get(name, "nothing")
+                assert got == value, f"expected {name} = {value} {when}, got {got}"
+
+
+class Failing(Callback):
+    """Ends a run by an error."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        raise RuntimeError("the error that the check has planted")
+
+
+def train_a_little(callbacks: list[Callback]) -> Sequential:
+    """A model that was trained, evaluated and asked, always in the same way."""
+    model = Sequential([Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["mae"])
+    x, y = np.random.default_rng(0).normal(size=(2, 24, 2))
+    how: dict[str, Any] = {"batch_size": 8, "verbose": 0, "callbacks": callbacks}
+    model.fit(x, y[:, 0], epochs=4, validation_split=0.25, **how)
+    model.evaluate(x, y[:, 0], **how)
+    model.predict(x, **how)
+    return model
+
+
+rules: Rules[CallbackTrial] = Rules()
+
+
+def check_callback(callback: Callback, *, train: Train = train_a_little) -> None:
+    """Check that a callback keeps every rule of a callback.
+
+    Its hooks have Keras' names and arguments; one object serves any number of runs, also after
+    one that failed; it keeps no model alive, and copies leave the model behind.
+
+    Parameters
+    ----------
+    callback : Callback
+    train : callable, from a list of callbacks to the model that was trained with them
+        A run that suits the callback, the same at every call. Without one, a small regression
+        with the metric "mae" and validation data is fitted, evaluated and predicted.
+
+    Raises
+    ------
+    AssertionError
+        With the first rule that is broken, and how.
+
+    Examples
+    --------
+    >>> from annlib import callbacks
+    >>> check_callback(callbacks.EarlyStopping(restore_best_weights=True))
+    >>> class Epochs(callbacks.Callback):
+    ...     def __init__(self):
+    ...         self.seen = []
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.seen.append(epoch)
+    >>> check_callback(Epochs())
+    Traceback (most recent call last):
+        ...
+    AssertionError: Epochs breaks the rule "one object serves two runs: on_train_begin makes its
+    state": expected self.seen = [0, 1, 2, 3] of the second run, got [0, 1, 2, 3, 0, 1, 2, 3]
+    """
+    rules.check(type(callback).__name__, lambda: CallbackTrial(callback, train))
+    check_config(callback)
+
+
+@rules.add("a hook has the name that the training loop calls")
+def names(trial: CallbackTrial) -> None:
+    for name in dir(trial.callback):
+        near = difflib.get_close_matches(name, HOOKS, n=1, cutoff=0.75)
+        called = name in HOOKS or not name.startswith("on_") or not near
+        assert called, f'nothing calls "{name}". Did you mean "{near[0]}"?'
+
+
+@rules.add("a hook takes Keras' arguments: the number of the epoch or batch, and logs")
+def arguments(trial: CallbackTrial) -> None:
+    for hook in HOOKS:
+        given = list(inspect.signature(getattr(Callback, hook)).parameters)[1:]
+        own = inspect.signature(getattr(trial.callback, hook))
+        try:
+            own.bind(*given)
+        except TypeError as error:
+            raise AssertionError(
+                f"expected {hook}({', '.join(given)}), got {hook}{own}: {error}"
+            ) from None
+
+
+@rules.add("a run with it comes to its end")
+def runs(trial: CallbackTrial) -> None:
+    trial.run(trial.callback)
+
+
+@rules.add("one object serves two runs: on_train_begin makes its state")
+def two_runs(trial: CallbackTrial) -> None:
+    trial.run(trial.callback)
+    trial.same_run(trial.callback, "of the second run")
+
+
+@rules.add("it serves after a run that failed")
+def after_failure(trial: CallbackTrial) -> None:
+    for order in ([trial.callback, Failing()], [Failing(), trial.callback]):
+        with redirect_stdout(io.StringIO()):
+            expected_error(partial(trial.train, order), RuntimeError, "the planted one")
+        trial.same_run(trial.callback, "of a run after one that failed")
+
+
+@rules.add("it keeps no model alive")
+def lifetime(trial: CallbackTrial) -> None:
+    with redirect_stdout(io.StringIO()):
+        model = weakref.ref(trial.train([trial.callback]))
+    gc.collect()
+    kept = model() is not None
+    del trial.callback
+    gc.collect()
+    assert not (kept and model() is None), "the model lives as long as the callback. Use self.model"
+
+
+@rules.add("copies leave the model behind and serve on")
+def copied(trial: CallbackTrial) -> None:
+    with redirect_stdout(io.StringIO()):
+        model = trial.train([trial.callback])
+    for way, other in copies(trial.callback).items():
+        assert other.model is None, f"the copy of {way} has the model"
+        trial.same_run(other, f"of the copy by {way}")
+    assert trial.callback.model is model, "the callback itself has lost its model"

@@ -1,0 +1,241 @@
+"""The rules of an optimizer: it descends, element by element, and its state is all it remembers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.parameters import ParameterVector
+from annlib.layers import Layer
+from annlib.optimizers import Optimizer, base
+from annlib.testing.configuration import check_config, copies
+from annlib.testing.rules import Rules, same
+
+STEPS = 6
+
+
+class Parameters(Layer):
+    """A layer that has parameters of these shapes and computes nothing."""
+
+    def __init__(self, shapes: tuple[Shape, ...], **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.shapes = shapes
+        for i, shape in enumerate(shapes):
+            self.add_weight(f"w{i}", shape, "zeros")
+
+
+class OptimizerTrial:
+    """A copy of an optimizer and a vector of parameters that it updates."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.given, self.optimizer = optimizer, copy.deepcopy(optimizer)
+        self.optimizer.reset()
+
+    def again(self) -> OptimizerTrial:
+        """The same from the start."""
+        return OptimizerTrial(self.given)
+
+    def start(self, shapes: tuple[Shape, ...] = ((4, 3), (5,)), dtype: Any = "float64") -> Array:
+        """Values that are nowhere special, for the optimizer to update."""
+        self.build(shapes, dtype=dtype)
+        self.vector.values[...] = np.random.default_rng(1).normal(size=self.vector.size)
+        return self.vector.values
+
+    def build(self, shapes: tuple[Shape, ...], values: Any = 0.0, dtype: Any = "float64") -> None:
+        """A vector with these values, and the optimizer built on it."""
+        self.vector = ParameterVector([Parameters(shapes, name="layer")], dtype)
+        self.vector.allocate_gradients()
+        self.vector.values[...] = values
+        self.optimizer.build(self.vector)
+
+    def steps(self, first: int = 0, last: int = STEPS) -> Array:
+        """The values after these steps, of gradients that do not depend on the values."""
+        for step in range(first, last):
+            rng = np.random.default_rng([2, step])
+            self.vector.gradients[...] = rng.normal(size=self.vector.size)
+            self.optimizer.step()
+        return self.vector.values.copy()
+
+
+rules: Rules[OptimizerTrial] = Rules()
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """Check that an optimizer keeps every rule of an optimizer.
+
+    It descends; long vectors, which are updated in parts, get the numbers of short ones; its state
+    is all that it remembers, so that copies and models built again go on where it was; frozen
+    parameters stay as they are; types stay, and the learning rate can be set. That its steps are
+    those of its paper it takes numbers of the paper to tell.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Of a learning rate above zero.
+
+    Raises
+    ------
+    AssertionError
+        With the first rule that is broken, and how.
+
+    Examples
+    --------
+    >>> from annlib import optimizers
+    >>> check_optimizer(optimizers.Adam(0.01, amsgrad=True))
+    >>> class Uphill(optimizers.Optimizer):
+    ...     def update(self, theta, gradient, rate, *state, scratch):
+    ...         theta += rate * gradient
+    >>> check_optimizer(Uphill(0.1))
+    Traceback (most recent call last):
+        ...
+    AssertionError: Uphill breaks the rule "it descends on a convex error": ...
+    """
+    rules.check(type(optimizer).__name__, lambda: OptimizerTrial(optimizer))
+    check_config(optimizer)
+
+
+@rules.add("it descends on a convex error")
+def descends(trial: OptimizerTrial) -> None:
+    theta = trial.start()
+    best = theta + np.random.default_rng(3).choice([-1.0, 1.0], theta.size)
+    steepness = np.linspace(0.5, 1.5, theta.size)
+    errors = []
+    for _ in range(50):
+        errors.append(float(np.sum(steepness * (theta - best) ** 2) / 2))
+        trial.vector.gradients[...] = steepness * (theta - best)
+        trial.optimizer.step()
+    assert errors[-1] < errors[0], f"the error was {errors[0]:.6g}, after 49 steps {errors[-1]:.6g}"
+
+
+@rules.add("the same steps give the same bits")
+def deterministic(trial: OptimizerTrial) -> None:
+    other = trial.again()
+    trial.start()
+    other.start()
+    same(other.steps(), trial.steps(), "the parameters")
+
+
+@rules.add("nothing depends on what scratch holds")
+def scratch(trial: OptimizerTrial) -> None:
+    other = trial.again()
+    trial.start()
+    other.start()
+    for step in range(STEPS):
+        for *_, buffer in other.optimizer._views:
+            buffer.fill(np.nan)
+        same(other.steps(step, step + 1), trial.steps(step, step + 1), "the parameters")
+
+
+@rules.add("a step counts as one")
+def counts(trial: OptimizerTrial) -> None:
+    trial.start()
+    trial.steps()
+    found = trial.optimizer.iterations
+    assert found == STEPS, f"expected iterations = {STEPS} after {STEPS} steps, got {found}"
+
+
+@rules.add("it writes neither to frozen parameters nor beyond its own")
+def frozen(trial: OptimizerTrial) -> None:
+    fixed = Parameters(((3,), (0,)), name="fixed", trainable=False)
+    empty = Parameters(((0,), (2, 0)), name="empty")
+    for layers in ([fixed, Parameters(((2,),), name="free"), empty], [fixed, empty]):
+        trial.vector = ParameterVector(layers, "float64")
+        trial.vector.allocate_gradients()
+        trial.vector.values.fill(2.0)
+        trial.optimizer.build(trial.vector)
+        trial.steps()
+        frozen = trial.vector.values[trial.vector.n_trainable :]
+        same(frozen, np.full_like(frozen, 2.0), "a frozen parameter")
+
+
+@rules.add("a vector in several parts is updated as in one")
+def parts(trial: OptimizerTrial) -> None:
+    whole = trial.again()
+    whole.start()
+    with part_length(7):
+        trial.start()
+        same(trial.steps(), whole.steps(), "the parameters", 1e-12)
+
+
+@contextmanager
+def part_length(length: int) -> Iterator[None]:
+    """Vectors that are longer than this are updated in parts, here."""
+    before = base._PART
+    base._PART = length
+    try:
+        yield
+    finally:
+        base._PART = before
+
+
+@rules.add("a gradient of zeros gives finite numbers")
+def no_gradient(trial: OptimizerTrial) -> None:
+    theta = trial.start()
+    for _ in range(3):
+        trial.vector.gradients.fill(0.0)
+        trial.optimizer.step()
+    assert np.isfinite(theta).all(), "got NaN or infinity: something was divided by zero"
+
+
+@rules.add("the learning rate that is set is the one that is used")
+def rate(trial: OptimizerTrial) -> None:
+    before, optimizer = trial.start().copy(), trial.optimizer
+    if callable(optimizer._rate):  # a schedule sets it
+        return
+    optimizer.learning_rate = 0.0
+    assert optimizer.learning_rate == 0, f"it was set to 0, got {optimizer.learning_rate}"
+    same(trial.steps(0, 1), before, "the parameters, after a step of rate 0,")
+
+
+@rules.add("built again on the same layout it goes on, on another it begins anew")
+def built_again(trial: OptimizerTrial) -> None:
+    other = trial.again()
+    other.start()
+    expected = other.steps()
+    trial.start()
+    trial.build(((4, 3), (5,)), trial.steps(0, 3))
+    same(trial.steps(3), expected, "the parameters, gone on,")
+    assert trial.optimizer.iterations == STEPS, "iterations began anew, on the same layout"
+    new = trial.again()
+    new.start(((2, 7),))
+    trial.start(((2, 7),))
+    same(trial.steps(), new.steps(), "the parameters of another layout")
+    assert trial.optimizer.iterations == STEPS, "iterations went on, on another layout"
+
+
+@rules.add("copies take the state along and go their own way")
+def copied(trial: OptimizerTrial) -> None:
+    other = trial.again()
+    other.start()
+    expected = other.steps()
+    trial.start()
+    halfway = trial.steps(0, 3)
+    for way, optimizer in copies(trial.optimizer).items():
+        other.optimizer = optimizer
+        other.build(((4, 3), (5,)), halfway)
+        same(other.steps(3), expected, f"the parameters of {way}, gone on,")
+        same(trial.vector.values, halfway, f"the parameters, while {way} went on,")
+    same(trial.steps(3), expected, "the parameters, gone on after copies,")
+
+
+@rules.add("reset forgets state and steps")
+def reset(trial: OptimizerTrial) -> None:
+    trial.start()
+    expected = trial.steps()
+    trial.optimizer.reset()
+    trial.start()
+    same(trial.steps(), expected, "the parameters, after reset,")
+
+
+@rules.add("float32 stays float32, and float64 float64")
+def types(trial: OptimizerTrial) -> None:
+    for dtype in ("float32", "float64"):
+        theta = trial.start(dtype=dtype)
+        trial.steps()
+        for array, what in ((theta, "the parameters"), (trial.optimizer.state, "the state")):
+            assert array.dtype == dtype, f"expected {what} of {dtype}, got {array.dtype}"
