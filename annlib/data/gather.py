@@ -1,7 +1,8 @@
 """Rows of an array in a model's buffer, without a copy of the data set and without allocating.
 
 NumPy's ``take`` with ``out`` does that for contiguous arrays; for others it copies the whole array
-first, so they are read through a view of their memory that is contiguous.
+first, so they are read through a view of their memory that is contiguous. What is not aligned to
+its type has no such view, and is indexed: that allocates a batch.
 """
 
 from __future__ import annotations

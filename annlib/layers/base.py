@@ -182,7 +182,7 @@ class Layer(Configurable):
         )
 
     def declare(self, input_shape: BatchShape) -> BatchShape:
-        """Build once, check later calls against it; return the output shape."""
+        """Build, unless that is done; return the output shape."""
         if self.built_shape is None:
             self.build(input_shape)
             self.built_shape = input_shape

@@ -74,7 +74,7 @@ def check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> No
         if part is not None and getattr(type(part), method) is getattr(base, method):
             raise ConfigurationError(
                 f"Sequential.compile: expected {type(part).__name__} with a method {method}, got "
-                f"none. Write it as annlib.{base.__name__} documents it."
+                f"none. Write it as {base.__name__}, its base class, documents it."
             )
 
 

@@ -205,12 +205,18 @@ class Learner(Weighted):
         """Loss and metrics on these rows, without an update."""
         data = prepare(self, x, y, sample_weight, None, "Sequential.test_on_batch")
         data.admit(self)
-        return self._on_batch(data, self.evaluation, self.evaluation.test, return_dict)
+        where = "Sequential.test_on_batch"
+        return self._on_batch(data, self.evaluation, self.evaluation.test, return_dict, where)
 
     def _on_batch(
-        self, data: Prepared, run: Step | Evaluation, act: Callable[[Batch], None], as_dict: bool
+        self,
+        data: Prepared,
+        run: Step | Evaluation,
+        act: Callable[[Batch], None],
+        as_dict: bool,
+        where: str = "",
     ) -> Any:
-        (batch,) = data.batches(self, len(data.x)).in_turn()
+        (batch,) = data.batches(self, len(data.x)).in_turn(where)
         with self.running(run) as tally:
             act(batch)
             return self._returned(tally.results(), as_dict)
@@ -231,7 +237,7 @@ class Learner(Weighted):
         data = prepare_inputs(self, x, where)
         data.admit(self)
         rng_of = self.rng_of if training else (lambda layer: None)
-        (batch,) = data.batches(self, len(data.x)).in_turn()
+        (batch,) = data.batches(self, len(data.x)).in_turn(where)
         with np.errstate(all="ignore"):
             one = Pass(self._layers, self.dtype, rng_of)
             return np.array(one.forward(batch.x, training=training))
@@ -242,20 +248,8 @@ class Learner(Weighted):
         values = list(results.values())
         return values if len(values) > 1 else values[0]
 
-    def add(self, layer: Any) -> None:
-        super().add(layer)
-        self._reset_optimizer()
-
-    def pop(self) -> Layer:
-        layer = super().pop()
-        self._reset_optimizer()
-        return layer
-
-    add.__doc__ = Weighted.add.__doc__
-    pop.__doc__ = Weighted.pop.__doc__
-
-    def _reset_optimizer(self) -> None:
-        """What the optimizer remembers was of other layers, even where names and shapes agree."""
+    def _rearranged(self) -> None:
+        # What the optimizer remembers was of other layers, even where names and shapes agree.
         if self._compiled is not None:
             self._compiled.optimizer.reset()
 

@@ -165,6 +165,7 @@ class Weighted(Stack):
             if built:
                 self._lay_out(refreeze=False)
             raise
+        self._rearranged()
 
     def pop(self) -> Layer:
         """Remove the last layer and return it."""
@@ -174,7 +175,11 @@ class Weighted(Stack):
         if layer.owner is not None and layer.owner() is self:
             layer.release()
         self._changed()
+        self._rearranged()
         return layer
+
+    def _rearranged(self) -> None:
+        """Called when a layer has come or gone."""
 
     def _changed(self) -> None:
         """The stack is another: lay out its weights again."""

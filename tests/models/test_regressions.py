@@ -283,3 +283,16 @@ def test_a_notebook_cell_may_register_its_class_twice():
     cell()
     again = cell()
     assert layers.registry.find("rerun") is again
+
+
+def test_memory_maps_are_checked_in_one_batch_as_well(tmp_path):
+    data = np.memmap(tmp_path / "x", np.float32, "w+", shape=(60, 4))
+    data[7, 1] = np.inf
+    model = classifier()
+    for call in (
+        lambda: model.predict_on_batch(data),
+        lambda: model(data),
+        lambda: model.test_on_batch(data, Y_LABELS),
+    ):
+        with pytest.raises(DataError, match=r"NaN or infinite.*row 7, column 1"):
+            call()
