@@ -28,6 +28,28 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
+def check_number(value: Any, where: str, name: str, interval: str = "(-inf, inf)") -> Any:
+    """``value``, a number in an interval written as in mathematics; raises ``ConfigurationError``.
+
+    >>> check_number(0.9, "Adam", "beta_1", "[0, 1)")
+    0.9
+    >>> check_number(1, "Adam", "beta_1", "[0, 1)")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ConfigurationError: Adam: expected beta_1 as a number in [0, 1), got 1.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    inside = is_number(value) and (
+        (low <= value if interval[0] == "[" else low < value)
+        and (value <= high if interval[-1] == "]" else value < high)
+    )
+    if not inside:
+        raise ConfigurationError(
+            f"{where}: expected {name} as a number in {interval}, got {value!r}."
+        )
+    return value
+
+
 def check_shape(value: Any, where: str, name: str) -> Shape:
     """The shape of one row as a tuple of ints; raises ``ConfigurationError``."""
     sizes = value if isinstance(value, tuple | list) else [None]

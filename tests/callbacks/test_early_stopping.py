@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import recorded
 
 from annlib import Input, Sequential, layers, metrics
 from annlib.callbacks import Callback, CallbackList, EarlyStopping
 from annlib.core.errors import ConfigurationError
 
-RECORDS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
-    "early_stopping"
-]
+RECORDS = recorded("callbacks")["early_stopping"]
 
 
 class ScriptedModel:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import pickle
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import CALLBACKS
+from golden import recorded
 
 from annlib import Input, Sequential, callbacks, layers
 from annlib.callbacks import Callback, CallbackList, EarlyStopping, History
@@ -19,9 +18,8 @@ from annlib.callbacks.base import HOOKS
 from annlib.core.errors import ConfigurationError
 from annlib.testing import check_callback
 
-NUMBERS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())
-RECORDS = NUMBERS["hooks"]
-X, Y = (np.array(NUMBERS["training"]["data"][key]) for key in ("x", "y_value"))
+RECORDS = recorded("callbacks")["hooks"]
+X, Y = (np.array(recorded("training")["training"]["data"][key]) for key in ("x", "y_value"))
 
 
 def make_model(metrics=("mae",)):

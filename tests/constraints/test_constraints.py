@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden import recorded
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,9 +13,7 @@ from annlib import Sequential, constraints, layers
 from annlib.constraints import MaxNorm, NonNeg
 from annlib.core.errors import ConfigurationError
 
-RECORDS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
-    "constraints"
-]
+RECORDS = recorded("constraints")["constraints"]
 matrices = hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.floats(-10, 10))
 
 

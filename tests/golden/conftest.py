@@ -1,3 +1,3 @@
-"""The recording script needs Keras and PyTorch, which the tests do without."""
+"""The recorders need Keras and PyTorch, which the tests do without."""
 
-collect_ignore = ["record.py"]
+collect_ignore_glob = ["*.py"]

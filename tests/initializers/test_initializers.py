@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
+from golden import recorded
 
 from annlib import initializers
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.initializers import RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
 
-RECORDS = {
-    record["class"]: record
-    for record in json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
-        "initializers"
-    ]
-}
+RECORDS = {record["class"]: record for record in recorded("initializers")["initializers"]}
 by_name = pytest.mark.parametrize("name", RECORDS)
 SHAPE = (200, 300)
 N = math.prod(SHAPE)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
+from golden import recorded
 
 from annlib import (
     Input,
@@ -20,8 +18,9 @@ from annlib import (
 )
 from annlib.core.workspace import Workspace
 
-NUMBERS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())
-LOSSES = NUMBERS["losses"]
+LOSSES = recorded("losses")["losses"]
+ACTIVATIONS = recorded("activations")["activations"]
+NUMBERS = recorded("training")
 DATA = {key: np.array(value) for key, value in NUMBERS["training"]["data"].items()}
 RUNS = {record["name"]: record for record in NUMBERS["training"]["records"]}
 NAMES = NUMBERS["names"]
@@ -66,10 +65,10 @@ def test_gradients_of_losses_are_those_of_keras(record):
 # Activations and batch normalization
 
 
-@pytest.mark.parametrize("record", NUMBERS["activations"]["records"], ids=lambda r: r["name"])
+@pytest.mark.parametrize("record", ACTIVATIONS["records"], ids=lambda r: r["name"])
 def test_activations_and_their_derivatives_are_those_of_keras(record):
     activation = activations.get(record["name"])
-    Z, dA = (np.array(NUMBERS["activations"][key]) for key in ("x", "cotangent"))
+    Z, dA = (np.array(ACTIVATIONS[key]) for key in ("x", "cotangent"))
     A, work = np.empty_like(Z), Workspace("float64")
     activation.forward(Z, A, work)
     close(A, record["output"])
@@ -78,7 +77,7 @@ def test_activations_and_their_derivatives_are_those_of_keras(record):
 
 
 def test_batch_normalization_is_that_of_keras():
-    record = NUMBERS["batch_normalization"]
+    record = recorded("layers")["batch_normalization"]
     layer = layers.BatchNormalization()
     assert {key: layer.get_config()[key] for key in record["config"]} == record["config"]
     model = Sequential([Input((5,)), layer], dtype="float64")

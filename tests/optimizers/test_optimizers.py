@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import pickle
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cases import OPTIMIZERS
+from golden import recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,7 @@ from annlib.optimizers import SGD, Adam, Optimizer, RMSprop
 from annlib.optimizers import base as optimizer_base
 from annlib.testing import check_optimizer
 
-NUMBERS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())
+NUMBERS = recorded("optimizers")
 KERAS, TORCH = (
     {record["name"]: record for record in NUMBERS[section]}
     for section in ("optimizers", "torch_optimizers")

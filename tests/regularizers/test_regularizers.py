@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
+from golden import recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +15,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.regularizers import L1, L1L2, L2
 
-RECORDS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
-    "regularizers"
-]
+RECORDS = recorded("regularizers")["regularizers"]
 
 
 def gradient(regularizer, W, start=0.0, scale=1.0):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 
 import pytest
+from golden import recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +13,7 @@ from annlib import schedules
 from annlib.core.errors import ConfigurationError
 from annlib.schedules import ExponentialDecay
 
-RECORDS = json.loads((Path(__file__).parents[1] / "golden" / "numbers.json").read_text())[
-    "schedules"
-]
+RECORDS = recorded("schedules")["schedules"]
 
 
 @pytest.mark.parametrize("record", RECORDS["records"], ids=["smooth", "staircase"])

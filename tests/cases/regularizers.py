@@ -1,0 +1,12 @@
+"""The cases of regularizers."""
+
+from annlib import regularizers
+from cases.row import Row
+
+REGULARIZERS = [
+    Row(regularizers.L1, 0.2),
+    Row(regularizers.L2),
+    Row(regularizers.L2, 0.3),
+    Row(regularizers.L1L2),
+    Row(regularizers.L1L2, l1=0.1, l2=0.4),
+]

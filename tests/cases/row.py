@@ -1,0 +1,27 @@
+"""A row of a table of cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Row:
+    """A class, the arguments to make an object of it, and facts that the contracts need."""
+
+    def __init__(self, cls: type, *arguments: Any, **keywords: Any) -> None:
+        self.cls = cls
+        self.arguments = arguments
+        self.keywords = keywords
+
+    def where(self, **facts: Any) -> Row:
+        """The same row with these facts as attributes."""
+        self.__dict__.update(facts)
+        return self
+
+    def make(self) -> Any:
+        return self.cls(*self.arguments, **self.keywords)
+
+    def __repr__(self) -> str:
+        parts = [str(argument) for argument in self.arguments]
+        parts += [f"{key}={value}" for key, value in self.keywords.items()]
+        return f"{self.cls.__name__}({', '.join(parts)})"
