@@ -6,20 +6,9 @@
 >>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 """
 
-from annlib import (
-    activations,
-    callbacks,
-    constraints,
-    datasets,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    models,
-    optimizers,
-    regularizers,
-    schedules,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from annlib._version import __version__
 from annlib.core.errors import (
     AnnlibError,
@@ -33,8 +22,24 @@ from annlib.core.errors import (
     ShapeError,
     UnknownNameError,
 )
-from annlib.layers import Input
-from annlib.models import Sequential, clone_model
+
+if TYPE_CHECKING:
+    from annlib import (
+        activations,
+        callbacks,
+        constraints,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        optimizers,
+        regularizers,
+        schedules,
+    )
+    from annlib.layers import Input
+    from annlib.models import Sequential, clone_model, load_model
 
 __all__ = [
     "AnnlibError",
@@ -57,6 +62,7 @@ __all__ = [
     "datasets",
     "initializers",
     "layers",
+    "load_model",
     "losses",
     "metrics",
     "models",
@@ -64,3 +70,38 @@ __all__ = [
     "regularizers",
     "schedules",
 ]
+
+# Each is loaded when it is first asked for: importing annlib costs next to nothing.
+_LAZY = {
+    "Input": "annlib.layers",
+    "Sequential": "annlib.models",
+    "activations": "annlib",
+    "callbacks": "annlib",
+    "clone_model": "annlib.models",
+    "constraints": "annlib",
+    "datasets": "annlib",
+    "initializers": "annlib",
+    "layers": "annlib",
+    "load_model": "annlib.models",
+    "losses": "annlib",
+    "metrics": "annlib",
+    "models": "annlib",
+    "optimizers": "annlib",
+    "regularizers": "annlib",
+    "schedules": "annlib",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _LAZY.get(name)
+    if home is None:
+        raise AttributeError(f"module 'annlib' has no attribute '{name}'")
+    value = (
+        import_module(f"annlib.{name}") if home == "annlib" else getattr(import_module(home), name)
+    )
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

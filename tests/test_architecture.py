@@ -117,6 +117,22 @@ def test_every_module_has_a_tier():
     assert {place(module) for module in MODULES} <= TIERS.keys()
 
 
+#: Names that Keras scripts use for what has its place elsewhere: nothing but the import.
+RE_EXPORTS = {"annlib.optimizers.schedules": "annlib.schedules"}
+
+
+def test_re_exports_are_nothing_else():
+    for module, source in RE_EXPORTS.items():
+        names = importlib.import_module(module).__all__
+        assert all(
+            getattr(importlib.import_module(module), name)
+            is getattr(importlib.import_module(source), name)
+            for name in names
+        )
+        tree = tree_of(ROOT.parent / Path(*module.split(".")).with_suffix(".py"))
+        assert {type(node) for node in tree.body} == {ast.Expr, ast.ImportFrom, ast.Assign}
+
+
 def wrong_arrows(path: Path) -> list[str]:
     here = place(module_name(path))
     wrong = []
@@ -124,7 +140,7 @@ def wrong_arrows(path: Path) -> list[str]:
         if found.name.split(".")[0] != "annlib":
             continue
         there = place(found.name)
-        same_package = here == there
+        same_package = here == there or RE_EXPORTS.get(module_name(path)) == found.name
         down = TIERS[there] < TIERS[here]
         if not (same_package or down):
             wrong.append(f"line {found.line}: {here} imports {found.name}")
@@ -214,7 +230,7 @@ def test_every_module_says_what_it_is(path):
         assert ast.get_docstring(tree_of(path)), "no docstring"
 
 
-MAY_PRINT = {"callbacks/progress.py", "callbacks/early_stopping.py", "__main__.py"}
+MAY_PRINT = {"callbacks/progress.py", "callbacks/monitor.py", "__main__.py"}
 
 
 @each_file
@@ -247,9 +263,10 @@ FORBIDDEN_MODULES = {
     "runpy",
     "imp",
 }
-FORBIDDEN_CALLS = {"eval", "exec", "__import__", "compile", "import_module", "os.system", "input"}
+FORBIDDEN_CALLS = {"eval", "exec", "__import__", "compile", "os.system", "input"}
 
 
+MAY_IMPORT = {"__init__.py", "core/registry.py"}  # annlib's own packages, from a fixed table
 MAY_PICKLE = {"testing/configuration.py"}  # what it has pickled itself, in memory
 
 
@@ -261,7 +278,9 @@ def test_nothing_runs_what_a_file_says(path):
     for name, line in calls(path):
         last = name.rpartition(".")[2]
         assert name not in FORBIDDEN_CALLS, f"line {line}: {name}"
-        assert last not in ("import_module", "exec_module", "find_class"), f"line {line}: {name}"
+        if path.relative_to(ROOT).as_posix() not in MAY_IMPORT:
+            assert last != "import_module", f"line {line}: {name}"
+        assert last not in ("exec_module", "find_class"), f"line {line}: {name}"
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             assert ast.unparse(node.value) == "False"
@@ -293,10 +312,7 @@ def test_all_is_what_is_public(folder):
     path = folder / "__init__.py"
     bound: set[str] = set()
     for node in tree_of(path).body:
-        if (
-            isinstance(node, ast.Import | ast.ImportFrom)
-            and getattr(node, "module", "") != "__future__"
-        ):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("annlib"):
             bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.Assign):
             bound |= {ast.unparse(target) for target in node.targets}

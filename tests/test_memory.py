@@ -13,8 +13,9 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
+from cases import LOSSES, METRICS
 
-from annlib import Sequential, callbacks, layers, losses, metrics, optimizers, regularizers
+from annlib import Sequential, callbacks, layers, optimizers, regularizers
 
 # Losses meet linear outputs here on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
@@ -148,6 +149,16 @@ def test_memory_map(tmp_path, shuffle):
         [lambda: layers.BatchNormalization(trainable=False)],
         [lambda: layers.Dropout(0.1, activity_regularizer=regularizers.L1L2(0.1, 0.1))],
         [layers.Flatten],
+        [lambda: layers.GaussianNoise(0.1), lambda: layers.GaussianDropout(0.1)],
+        [lambda: layers.AlphaDropout(0.1), layers.Identity],
+        [lambda: layers.ActivityRegularization(0.1, 0.1)],
+        [layers.PReLU],
+        [
+            lambda: layers.Reshape((4, -1)),
+            lambda: layers.BatchNormalization(axis=1),
+            lambda: layers.PReLU(shared_axes=2),
+            layers.Flatten,
+        ],
     ],
     ids=lambda extra: "",
 )
@@ -201,21 +212,28 @@ def test_optimizers(make, frozen):
     assert most(model, X[:20], TARGETS["values"][:20], 8) < LIMIT
 
 
+#: Targets of a kind that the table of cases names: those of ``TARGETS``, and the outputs they need.
+TARGETS_OF = {
+    **dict.fromkeys(["real"], ("values", 2)),
+    **dict.fromkeys(["positive", "counts", "signs", "bits"], ("truth", 1)),
+    **dict.fromkeys(["unit", "simplex", "one-hot"], ("probabilities", 3)),
+    "labels": ("labels", 3),
+}
+#: With both kinds of probabilities a loss is fused with its activation, and it is not.
+ACTIVATIONS_OF = {
+    "real": [None],
+    "fractions": [None],
+    "positive": ["sigmoid"],
+    "unit": ["sigmoid", "softmax"],
+    "simplex": ["sigmoid", "softmax"],
+}
+
+
 def loss_cases():
-    for cls in losses.registry:
-        for activation in (None, "softmax", "sigmoid"):
-            if "crossentropy" not in cls.names[0]:
-                yield pytest.param(
-                    cls(), "values", 2, activation, id=f"{cls.__name__} {activation}"
-                )
-                continue
-            kind = "labels" if "sparse" in cls.names[0] else "probabilities"
-            kind, out = ("truth", 1) if "binary" in cls.names[0] else (kind, 3)
-            for options in ({}, {"label_smoothing": 0.1}, {"from_logits": True}):
-                if kind == "labels" and "label_smoothing" in options:
-                    continue
-                name = f"{cls.__name__} {activation} {options}"
-                yield pytest.param(cls(**options), kind, out, activation, id=name)
+    for row in LOSSES:
+        for activation in ACTIVATIONS_OF[row.predictions]:
+            name = f"{row!r}-{row.targets}-{activation}"
+            yield pytest.param(row.make(), *TARGETS_OF[row.targets], activation, id=name)
 
 
 @pytest.mark.parametrize(("loss", "kind", "out", "activation"), [*loss_cases()])
@@ -226,20 +244,18 @@ def test_losses(loss, kind, out, activation, weighted):
     assert most(model, y=TARGETS[kind], **weights) < LIMIT
 
 
-def metric_cases():
-    for cls in metrics.registry:
-        kind, out, activation = "values", 2, None
-        if "accuracy" in cls.names[0]:
-            kind = "labels" if "sparse" in cls.names[0] else "probabilities"
-            kind, out = ("truth", 1) if "binary" in cls.names[0] else (kind, 3)
-            activation = "sigmoid" if out == 1 else "softmax"
-        yield pytest.param(cls, kind, out, activation, id=cls.__name__)
-
-
-@pytest.mark.parametrize(("cls", "kind", "out", "activation"), [*metric_cases()])
-def test_metrics(cls, kind, out, activation):
+@pytest.mark.parametrize(
+    "row",
+    [row for row in METRICS if row.predictions != "weights" and not hasattr(row, "keeps_rows")],
+    ids=repr,
+)
+def test_metrics(row):
+    kind, out = TARGETS_OF[row.targets]
+    if kind == "truth":  # in as many columns as the table names weights of columns
+        kind, out = "probabilities", 3
+    activation = ACTIVATIONS_OF.get(row.predictions, ["sigmoid"])[-1]
     loss = "sparse_categorical_crossentropy" if kind == "labels" else "mse"
-    model = network(out=out, activation=activation, loss=loss, metrics=[cls()])
+    model = network(out=out, activation=activation, loss=loss, metrics=[row.make()])
     assert most(model, y=TARGETS[kind]) < LIMIT
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import annlib
+import annlib.testing
+from annlib.core.registry import FAMILIES
 
 ROOT = Path(annlib.__file__).parents[1]
 README = ROOT / "README.md"
@@ -23,10 +25,12 @@ def namespace(tmp_path_factory):
     names = {"__name__": "readme"}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("readme"))
+        for registry in FAMILIES.values():  # what it registers, it registers for itself
+            patch.setattr(registry, "_classes", dict(registry._classes))
         for code in blocks("python"):
             exec(compile(code, README, "exec"), names)
         names["saved"] = Path("digits.safetensors").is_file()
-    return names
+        yield names
 
 
 def test_the_example_learns_and_saves(namespace):
@@ -48,6 +52,30 @@ def test_the_layer_of_the_readme_has_the_right_gradient(namespace):
     step = np.array([1e-6, -2e-6, 1e-6])
     layer.factor[...] += step
     assert model.evaluate(x, y[:, :1]) - before == pytest.approx(step @ gradient, rel=1e-4)
+
+
+def test_the_parts_of_the_readme_train_by_name_and_keep_the_rules(namespace):
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    y = x[:, :1] * 2 + np.random.default_rng(1).normal(size=(400, 1))
+    model = annlib.Sequential(
+        [annlib.layers.Dense(8, "tanh"), namespace["Scale"](), annlib.layers.Dense(1)], seed=0
+    )
+    optimizer, loss = namespace["SignDescent"](0.001), namespace["Quantile"](0.9)
+    model.compile(optimizer, loss, metrics=["within", annlib.metrics.get("within")])
+    history = model.fit(x, y, epochs=60, verbose=0).history
+    # Nine of ten targets lie below the quantile that was asked for.
+    assert 0.85 < np.mean(y <= model.predict(x)) < 0.95
+    assert history["within"] == history["within_1"]
+    metric = namespace["Within"](1.0)
+    assert metric([[0.0], [5.0], [1.5]], [[0.9], [3.0], [1.0]], [1, 2, 3]) == pytest.approx(4 / 6)
+    assert annlib.optimizers.get("sign_descent").slots == ("v",)
+    annlib.testing.check_config(metric)
+
+
+def test_the_functions_of_the_readme_are_a_loss_with_its_gradient(namespace):
+    loss = namespace["custom"].loss
+    assert loss([[1.0], [0.0]], [[3.0], [1.0]]) == 8.5
+    annlib.testing.check_loss(loss, [[1.0], [0.0]], [[3.0], [1.0]], may_allocate=True)
 
 
 def test_the_errors_are_those_shown(namespace):

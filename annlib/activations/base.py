@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.arrays import Array
-from annlib.core.config import Configurable
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -26,7 +26,7 @@ class Activation(Configurable):
       ``needs_input``; most derivatives need the output alone.
 
     Both are (n, units); scratch comes from ``work``. Called with an array, an activation returns
-    a new one.
+    a new one, if need be with other arguments than its own: ``leaky_relu(x, negative_slope=0.3)``.
     """
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
@@ -38,21 +38,23 @@ class Activation(Configurable):
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError
 
-    def __call__(self, x: Any) -> Array:
+    def check_shape(self, shape: BatchShape) -> None:
+        """Raise ``ShapeError`` if it is no function of arrays of this shape, (n, ...)."""
+
+    def __call__(self, x: Any, **arguments: Any) -> Array:
+        if arguments:
+            own = self.arguments()
+            refuse_unknown(type(self).__name__, arguments.keys() - own.keys(), type(self))
+            return type(self)(**own | arguments)(x)
         x = np.asarray(x)
         dtype = x.dtype if x.dtype.char in "fd" else np.dtype(np.float64)
         if not x.size:
             return np.zeros(x.shape, dtype)
-        rows = np.array(x, dtype, ndmin=2).reshape(-1, x.shape[-1] if x.ndim else 1)
-        A = np.empty_like(rows)
-        self.forward(rows, A, Workspace(dtype))
+        Z = np.array(x, dtype, order="C", ndmin=2)
+        A = np.empty_like(Z)
+        self.forward(Z, A, Workspace(dtype))
         return A.reshape(x.shape)
 
 
 registry: Registry[Activation] = Registry("activation", Activation)
 register = registry.register
-
-
-def get(identifier: Any) -> Activation:
-    """The activation of that name, or the object itself; None is the identity, as in Keras."""
-    return registry.get("linear" if identifier is None else identifier)

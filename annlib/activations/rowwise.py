@@ -6,16 +6,82 @@ import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
 
 
+class Rowwise(Activation):
+    """A function of rows: along any axis of an (n, ...) array but the first, which counts them.
+
+    A subclass writes ``rows_forward`` and ``rows_backward``, of rows along the last axis.
+
+    Parameters
+    ----------
+    axis : int
+        Not the first, 0.
+    """
+
+    def __init__(self, axis: int = -1) -> None:
+        whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
+        if not whole or axis == 0:
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected axis as an integer other than 0, the batch, "
+                f"got {axis!r}."
+            )
+        self.axis = int(axis)
+
+    def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        """f(Z) into A, which may be the same memory."""
+        raise NotImplementedError
+
+    def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
+        """Turn dE/dA into dE/dZ, in place."""
+        raise NotImplementedError
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        if self.axis in (-1, Z.ndim - 1):
+            self.rows_forward(Z, A, work)
+        else:
+            self.check_shape(Z.shape)
+            rows = self._turned("rows.A", Z, work)
+            self.rows_forward(rows, rows, work)
+            np.copyto(A, rows.swapaxes(self.axis, -1))
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        if self.axis in (-1, A.ndim - 1):
+            self.rows_backward(dA, A, work)
+        else:
+            rows = self._turned("rows.dA", dA, work)
+            self.rows_backward(rows, self._turned("rows.A", A, work), work)
+            np.copyto(dA, rows.swapaxes(self.axis, -1))
+
+    def check_shape(self, shape: BatchShape) -> None:
+        if not -len(shape) < self.axis < len(shape):
+            raise ShapeError(
+                f"{type(self).__name__}: expected input of which axis {self.axis} is not the "
+                f"batch, got shape {shape}."
+            )
+
+    def _turned(self, name: str, array: Array, work: Workspace) -> Array:
+        """A copy with the axis as the last one."""
+        turned = array.swapaxes(self.axis, -1)
+        rows = work.array(name, *turned.shape)
+        np.copyto(rows, turned)
+        return rows
+
+
 @register("softmax")
-class Softmax(Activation):
+class Softmax(Rowwise):
     """a_i = exp(z_i) / sum_j exp(z_j) over each row (paper 8.4).
 
     The Jacobian da_i/dz_j = a_i (delta_ij - a_j), eq. (7), is never formed. Put into eq. (6) it
     gives, for a whole batch, dZ = A * (dA - rowsum(dA * A)): O(N) a row and not O(N^2).
+
+    Parameters
+    ----------
+    axis : int
+        Along which the outputs add up to 1; not the first, 0.
 
     Examples
     --------
@@ -23,13 +89,47 @@ class Softmax(Activation):
     array([[0.5, 0.5]])
     """
 
-    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+    def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         k = Z.shape[-1]
         numerics.softmax(Z.reshape(-1, k), A.reshape(-1, k), work)
 
-    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+    def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
         k = A.shape[-1]
         products = np.multiply(dA, A, out=work.array("softmax.products", *A.shape)).reshape(-1, k)
         sums = np.dot(products, work.ones(k), out=work.array("softmax.sums", len(products)))
         np.subtract(dA, sums.reshape(*A.shape[:-1], 1), out=dA)
         np.multiply(dA, A, out=dA)
+
+
+@register("log_softmax")
+class LogSoftmax(Rowwise):
+    """a_i = z_i - log sum_j exp(z_j) over each row, the logarithm of the softmax.
+
+    dZ = dA - exp(A) * rowsum(dA), as da_i/dz_j = delta_ij - exp(a_j).
+
+    Parameters
+    ----------
+    axis : int
+        Along which exp(a) adds up to 1; not the first, 0.
+
+    Examples
+    --------
+    >>> LogSoftmax()([[1000.0, 0.0]])
+    array([[    0., -1000.]])
+    """
+
+    def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        k = Z.shape[-1]
+        Z, A = Z.reshape(-1, k), A.reshape(-1, k)
+        np.subtract(Z, numerics.row_max(Z, work), out=A)
+        powers = np.exp(A, out=work.array("log_softmax.powers", *A.shape))
+        sums = np.dot(powers, work.ones(k), out=work.array("log_softmax.sums", len(A)))
+        np.subtract(A, np.log(sums, out=sums).reshape(-1, 1), out=A)
+
+    def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
+        k = A.shape[-1]
+        sums = work.array("log_softmax.sums", dA.size // k)
+        np.dot(dA.reshape(-1, k), work.ones(k), out=sums)
+        powers = np.exp(A, out=work.array("log_softmax.powers", *A.shape))
+        np.multiply(powers, sums.reshape(*A.shape[:-1], 1), out=powers)
+        np.subtract(dA, powers, out=dA)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.core.registry import Registry
 
 Logs = dict[str, float]
@@ -42,7 +42,15 @@ class Callback(Configurable):
 
     #: Whether ``on_train_batch_end`` and ``on_test_batch_end`` read their ``logs``; if not, none
     #: are computed for them.
-    reads_batch_logs: ClassVar[bool] = True
+    reads_batch_logs: bool = True
+
+    #: The attributes that are its state in a run, for a checkpoint to keep: numbers, texts, arrays,
+    #: and lists and dictionaries of them. ``on_train_begin`` makes them anew.
+    remembers: ClassVar[tuple[str, ...]] = ()
+    #: Those of its attributes that go on from one ``fit`` to the next; all others begin anew.
+    lasts: ClassVar[tuple[str, ...]] = ()
+    #: Whether it decides what happens after a loss that is not finite, instead of an error.
+    handles_divergence: bool = False
 
     _model: Any = None
     params: dict[str, Any] = {}  # noqa: RUF012  # never changed, only replaced by set_params
@@ -59,6 +67,15 @@ class Callback(Configurable):
     def set_params(self, params: dict[str, Any]) -> None:
         """Called by the loop before ``on_train_begin``."""
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """What it remembers in the run that is going on."""
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there; called after ``on_train_begin``."""
+        for name in self.remembers:
+            setattr(self, name, state[name])
 
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
     def on_train_end(self, logs: Logs | None = None) -> None: ...
@@ -122,6 +139,7 @@ class CallbackList:
                     self._hooks[long].append(getattr(callback, hook))
         self.read_batch_logs = self._reads_logs("on_train_batch_end")
         self.read_test_logs = self._reads_logs("on_test_batch_end")
+        self.handle_divergence = any(callback.handles_divergence for callback in self.callbacks)
 
     def _reads_logs(self, hook: str) -> bool:
         return any(
@@ -136,6 +154,28 @@ class CallbackList:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if error is not None:
             self.call("on_exception", error)
+
+    def get_state(self) -> list[Any]:
+        """What the callbacks remember, each with its class."""
+        return [[type(c).__name__, c.get_state()] for c in self._stateful()]
+
+    def check_state(self, states: list[Any]) -> None:
+        """Raise ``ModelFormatError`` unless these are states of these callbacks."""
+        there = [name for name, _ in states]
+        here = [type(c).__name__ for c in self._stateful()]
+        if there != here:
+            raise ModelFormatError(
+                f"callbacks: expected a run with {', '.join(there)}, as the checkpoint has, got "
+                f"{', '.join(here)}. Pass the same callbacks in the same order."
+            )
+
+    def set_state(self, states: list[Any]) -> None:
+        """Let the callbacks go on from there."""
+        for callback, (_, state) in zip(self._stateful(), states, strict=True):
+            callback.set_state(state)
+
+    def _stateful(self) -> list[Callback]:
+        return [c for c in self.callbacks if c.remembers or _overrides(c, "get_state")]
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call this hook of every callback that has one, in their order."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
+
+import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 
@@ -57,7 +59,7 @@ class Line:
 
 
 class _Progress(Callback):
-    reads_batch_logs: ClassVar[bool] = False
+    reads_batch_logs = False
 
     def __init__(self, verbose: int = 1) -> None:
         self.verbose = verbose
@@ -78,6 +80,9 @@ class _Progress(Callback):
             self._line = None
 
     def on_exception(self, error: BaseException) -> None:
+        self._close()
+
+    def _close(self) -> None:
         if self._line is not None:
             self._line.close()
             self._line = None
@@ -105,6 +110,9 @@ class ProgressBar(_Progress):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._finish(logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._close()  # of an epoch that did not come to its end
 
 
 @register("evaluation_bar")
@@ -134,12 +142,15 @@ def _values(logs: Logs) -> list[str]:
     return [f"{key}: {format_value(value)}" for key, value in logs.items()]
 
 
-def format_value(value: float) -> str:
-    """Four decimals, or scientific below a thousandth, as Keras prints.
+def format_value(value: Any) -> str:
+    """Four decimals, or scientific below a thousandth, as Keras prints; of many numbers the ends.
 
-    >>> format_value(0.98765), format_value(0.00012345)
-    ('0.9877', '1.2345e-04')
+    >>> format_value(0.98765), format_value(0.00012345), format_value(np.array([0.5, 1.0]))
+    ('0.9877', '1.2345e-04', '[0.5000 1.0000]')
     """
+    if np.ndim(value):
+        numbers = [format_value(number) for number in np.ravel(value)]
+        return f"[{' '.join([*numbers[:3], '...', numbers[-1]] if len(numbers) > 6 else numbers)}]"
     return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
 
 

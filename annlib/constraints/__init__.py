@@ -1,6 +1,15 @@
 """Limits that parameters satisfy after each update."""
 
 from annlib.constraints.base import Constraint, get, register, registry
-from annlib.constraints.norms import MaxNorm, NonNeg
+from annlib.constraints.norms import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
 
-__all__ = ["Constraint", "MaxNorm", "NonNeg", "get", "register", "registry"]
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "get",
+    "register",
+    "registry",
+]

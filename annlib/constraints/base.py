@@ -1,10 +1,15 @@
-"""What a constraint is: a projection of a parameter, applied after each update."""
+"""What a constraint is: a projection of a parameter, applied after each update.
+
+To add one: a class with ``__call__(W)``, ``@register()`` above it, and a row in the tests' table of
+cases. For a try, a plain function will do: ``Dense(8, kernel_constraint=lambda W: W.clip(-1, 1))``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
 from annlib.core.registry import Registry
 
@@ -15,8 +20,21 @@ class Constraint(Configurable):
     One that returns new values, as Keras' do, is heeded as well.
     """
 
-    def __call__(self, W: Array) -> None:
+    def __call__(self, W: Array) -> Array | None:
         raise NotImplementedError
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        """Raise ``ShapeError`` if it is not for a parameter of this shape."""
+
+
+class ConstraintFunction(Constraint):
+    """A plain function of the parameter, which cannot be saved."""
+
+    def __init__(self, function: Callable[[Array], Array | None]) -> None:
+        self.function = function
+
+    def __call__(self, W: Array) -> Array | None:
+        return self.function(W)
 
 
 registry: Registry[Constraint] = Registry("constraint", Constraint)
@@ -24,5 +42,9 @@ register = registry.register
 
 
 def get(identifier: Any) -> Constraint | None:
-    """The constraint of that name, or the object itself; None is none."""
-    return None if identifier is None else registry.get(identifier)
+    """The constraint of that name, the object itself or a function's; None is none."""
+    if identifier is None:
+        return None
+    if callable(identifier) and not isinstance(identifier, type | Configurable):
+        return ConstraintFunction(identifier)
+    return registry.get(identifier)

@@ -18,3 +18,16 @@ DTYPES = ("float32", "float64")
 def as_array(x: Any) -> Array:
     """``x`` as an array, without a copy where it already is one (frames, lists, memory maps)."""
     return x if type(x) in (np.ndarray, np.memmap) else np.asarray(x)
+
+
+def kind_of_targets(target_shape: BatchShape, output_shape: BatchShape) -> str:
+    """How targets of this shape name classes to an output of that shape, as Keras decides it:
+    "binary", "sparse" (integer labels) or "categorical" (one-hot rows).
+
+    >>> kind_of_targets((32,), (32, 10))
+    'sparse'
+    """
+    if output_shape[-1] == 1:
+        return "binary"
+    sparse = len(target_shape) < len(output_shape) or target_shape[-1] == 1
+    return "sparse" if sparse else "categorical"

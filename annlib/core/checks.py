@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from reprlib import repr as show
 from typing import Any
@@ -100,26 +100,52 @@ def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | N
     """Raise ``DataError`` naming the first NaN or infinity of the array, if there is one."""
     if array.dtype.kind != "f" or all_finite(array):
         return
-    first, count = None, 0
-    rows = max(1, (1 << 20) // max(1, array[:1].size))
-    for start in range(0, len(array), rows):
-        bad = ~np.isfinite(array[start : start + rows])
-        count += int(bad.sum())
-        if first is None and bad.any():
-            position = np.unravel_index(int(np.argmax(bad)), bad.shape)
-            first = (start + int(position[0]), *(int(p) for p in position[1:]))
-    assert first is not None, "all_finite said that there is one"
-    place = f"row {first[0]}"
-    if len(first) == 2:
-        place += f", column {first[1]}"
-        if columns is not None:
-            place += f' ("{columns[first[1]]}")'
-    elif len(first) > 2:
-        place += f", position {first[1:]}"
+    first, count = _first(array, lambda part: ~np.isfinite(part))
     raise DataError(
         f"{where}: expected finite numbers in {name}, got {count} NaN or infinite, first at "
-        f"{place}. Drop or impute them (sklearn's SimpleImputer)."
+        f"{_place(first, columns)}. Drop or impute them (sklearn's SimpleImputer)."
     )
+
+
+def check_codes(
+    array: Array, codes: int, where: str, name: str, columns: Sequence[Any] | None = None
+) -> None:
+    """Raise ``DataError`` naming the first number that is none of 0, 1, ..., ``codes`` - 1."""
+    if array.dtype.kind in "iub" and array.min() >= 0 and array.max() < codes:
+        return
+    first, count = _first(array, lambda part: ~((part >= 0) & (part < codes) & (part % 1 == 0)))
+    if count:
+        raise DataError(
+            f"{where}: expected whole numbers from 0 to {codes - 1} in {name}, which are the codes "
+            f"of an Embedding, got {count} others, first {array[first].item()} at "
+            f"{_place(first, columns)}. Encode categories as 0, 1, ... (sklearn's "
+            "OrdinalEncoder), or give the Embedding a larger input_dim."
+        )
+
+
+def _first(array: Array, wrong: Callable[[Array], Array]) -> tuple[Shape, int]:
+    """Where the first wrong element is, and how many there are; the array is read in parts."""
+    first: Shape = ()
+    count = 0
+    rows = max(1, (1 << 20) // max(1, array[:1].size))
+    for start in range(0, len(array), rows):
+        bad = wrong(array[start : start + rows])
+        if not count and bad.any():
+            position = np.unravel_index(int(np.argmax(bad)), bad.shape)
+            first = (start + int(position[0]), *(int(p) for p in position[1:]))
+        count += int(bad.sum())
+    return first, count
+
+
+def _place(position: Shape, columns: Sequence[Any] | None) -> str:
+    place = f"row {position[0]}"
+    if len(position) == 2:
+        place += f", column {position[1]}"
+        if columns is not None:
+            place += f' ("{columns[position[1]]}")'
+    elif len(position) > 2:
+        place += f", position {position[1:]}"
+    return place
 
 
 def all_finite(array: Array) -> bool:

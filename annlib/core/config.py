@@ -18,21 +18,27 @@ from annlib.core.errors import ConfigurationError
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one, and all of them.
+    """The end of an error message about an unknown name: the nearest known one, and all of them,
+    or of many the dozen that are most like it.
 
     >>> near("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
     import difflib
 
-    names = list(known)
+    names = list(dict.fromkeys(known))
     close = difflib.get_close_matches(name, names, n=1)
+    if len(names) > 30:
+        more = f"and {len(names) - 12} more"
+        names = [*difflib.get_close_matches(name, names, n=12, cutoff=0.0), more]
     hint = f'Did you mean "{close[0]}"? ' if close else ""
     return f"{hint}Known: {', '.join(names) or 'none'}."
 
 
 def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
-    """The constructor's arguments by name; ``**keywords`` stand for those of the next base."""
+    """The constructor's arguments by name; ``**keywords`` stand for those of the next base, and
+    ``**unknown`` for those that are refused.
+    """
     if cls in _ARGUMENTS:
         return _ARGUMENTS[cls]
     arguments: dict[str, inspect.Parameter] = {}
@@ -43,7 +49,7 @@ def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
         for parameter in parameters:
             if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 arguments.setdefault(parameter.name, parameter)
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        if not any(p.kind is p.VAR_KEYWORD and p.name != "unknown" for p in parameters):
             break
     _ARGUMENTS[cls] = arguments
     return arguments

@@ -1,4 +1,4 @@
-"""Plain functions that several families need: stable softmax, log-sum-exp and sigmoid.
+"""Plain functions that several families need: stable softmax, sigmoid, exp(z) - 1 and the like.
 
 Each works on whole matrices, writes into a given array and takes its scratch from a workspace, so
 that a training step allocates nothing.
@@ -16,6 +16,7 @@ EPSILON = 1e-7
 
 #: 0 as an array of each type: a comparison with it takes two thirds of the time of one with 0.
 ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.float64)}
+INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, "d")}
 
 # Up to this width a transposed copy and a reduction over its first axis beat NumPy's reduction
 # over short rows (measured, 10 columns: 1.8 us against 6.4 for 128 rows, 8 against 87 for 2,000).
@@ -45,11 +46,21 @@ def softmax(Z: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
     """
     n, k = Z.shape
     m = row_max(Z, work)
-    np.subtract(Z, m, out=A)
+    if np.vdot(m, m) < _SAFE:
+        np.subtract(Z, m, out=A)
+    else:  # z - m itself could overflow: half of it, held above the least exponent, cannot
+        np.multiply(Z, 0.5, out=A)
+        np.subtract(A, np.multiply(m, 0.5, out=work.array("softmax.half", n, 1)), out=A)
+        A.clip(-1e4, 0.0, A)
+        np.multiply(A, 2, out=A)
     np.exp(A, out=A)
     s = np.dot(A, work.ones(k), out=work.array("softmax.sum", n)).reshape(n, 1)
     np.divide(A, s, out=A)
     return m, s
+
+
+#: No row's maximum can come near the largest number of the type if their squares add up to less.
+_SAFE = 1e30
 
 
 def sigmoid(Z: Array, A: Array) -> Array:
@@ -58,14 +69,36 @@ def sigmoid(Z: Array, A: Array) -> Array:
     exp(-z) is held below the largest number of the type: where that bites, sigmoid is 0 to the
     type's precision (errata 11).
     """
-    np.negative(Z, out=A)
-    np.minimum(A, _LARGEST_EXPONENT[A.dtype.char], out=A)
+    kind = A.dtype.char
+    Z.clip(_LEAST_EXPONENT[kind], INFINITY[kind], A)
+    np.negative(A, out=A)
     np.exp(A, out=A)
     np.add(A, 1.0, out=A)
-    return np.reciprocal(A, out=A)
+    return np.divide(1.0, A, out=A)
 
 
-_LARGEST_EXPONENT = {"f": 88.0, "d": 709.0}
+_LEAST_EXPONENT = {"f": np.array(-88.0, "f"), "d": np.array(-709.0, "d")}
+
+
+def capped(Z: Array, out: Array) -> Array:
+    """Write min(z, c) into out; from c on 1 + exp(z) is exp(z), and z exp(-z) nothing beside 1."""
+    return Z.clip(-np.inf, _CAP[out.dtype.char], out)
+
+
+_CAP = {"f": 24.0, "d": 48.0}
+
+
+def expm1(Z: Array, out: Array, scratch: Array) -> Array:
+    """Write exp(z) - 1 into out (which may be Z), for z <= 0.
+
+    2 t / (1 - t) with t = tanh(z/2) is as precise near 0 as NumPy's function, and it is vectorized
+    on every machine: up to six times as fast.
+    """
+    np.multiply(Z, 0.5, out=out)
+    np.tanh(out, out=out)
+    np.subtract(1, out, out=scratch)
+    np.divide(out, scratch, out=out)
+    return np.multiply(out, 2, out=out)
 
 
 def log1p_exp_neg_abs(Z: Array, out: Array) -> Array:

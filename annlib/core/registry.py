@@ -7,17 +7,65 @@ names a class gets it from here or an error, and nothing is ever imported becaus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, near, snake_case
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
-#: Every family by its name: for a class that holds an object of a family which it may not import.
-FAMILIES: dict[str, Registry[Any]] = {}
+
+_FAMILIES = (
+    *("activation", "callback", "constraint", "initializer", "layer", "loss"),
+    *("metric", "optimizer", "regularizer", "schedule"),
+)
+
+
+class _Families(dict[str, "Registry[Any]"]):
+    def __missing__(self, family: str) -> Registry[Any]:
+        if family not in _FAMILIES:
+            raise KeyError(family)
+        import_module(f"annlib.{_plural(family)}")
+        return self[family]
+
+
+def _plural(family: str) -> str:
+    return "losses" if family == "loss" else f"{family}s"
+
+
+#: Every family by its name, loaded when it is asked for: for a class that holds an object of a
+#: family which it may not import.
+FAMILIES: dict[str, Registry[Any]] = _Families()
+
+# Classes that are known by name besides the registered ones, while a file is read.
+_CUSTOM: ContextVar[Mapping[str, type]] = ContextVar("custom", default={})  # noqa: B039  # never changed
 
 T = TypeVar("T", bound=Configurable)
 C = TypeVar("C", bound=type[Configurable])
+
+
+@contextlib.contextmanager
+def known_as(classes: Mapping[str, type]) -> Iterator[None]:
+    """Know these classes by these names, in this thread and for this while.
+
+    Raises
+    ------
+    ConfigurationError
+        If something in it is no class of annlib's kind.
+    """
+    for name, cls in classes.items():
+        if not (isinstance(cls, type) and issubclass(cls, Configurable)):
+            raise ConfigurationError(
+                f"custom_objects: expected classes derived from annlib's, got {cls!r} as "
+                f'"{name}". Functions have no configuration: make it a class.'
+            )
+    token = _CUSTOM.set(classes)
+    try:
+        yield
+    finally:
+        _CUSTOM.reset(token)
 
 
 def _same(one: type, other: type) -> bool:
@@ -44,7 +92,7 @@ class Registry(Generic[T]):
 
     def __init__(self, family: str, base: type[T]) -> None:
         self.family = family
-        self.plural = "losses" if family == "loss" else f"{family}s"
+        self.plural = _plural(family)
         self.base = base
         self._classes: dict[str, type[T]] = {}
         FAMILIES[family] = self
@@ -80,6 +128,9 @@ class Registry(Generic[T]):
     def find(self, name: str) -> type[T]:
         """The class of that name; ``UnknownNameError`` lists the near ones."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
+        custom = _CUSTOM.get().get(name) if isinstance(name, str) else None
+        if custom is not None and issubclass(custom, self.base):
+            return custom
         if cls is None:
             known = sorted(alias for cls in self for alias in cls.names)
             raise UnknownNameError(

@@ -7,14 +7,19 @@ generator.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, ModelFormatError
 
 if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
     from numpy.random import Generator
+
+#: Longer than any name that a model makes; the generator's seed is made from it.
+_LONGEST = 1000
 
 
 class Streams:
@@ -33,6 +38,13 @@ class Streams:
     """
 
     def __init__(self, seed: int | None = None) -> None:
+        self.reseed(seed)
+        self._kept: dict[str, Generator] = {}
+
+    def reseed(self, seed: int | None) -> None:
+        """Take another seed for the streams that begin from now on."""
+        #: Whether the seed is of no one's choice.
+        self.drawn = seed is None
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
         elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -40,7 +52,6 @@ class Streams:
                 f"seed: expected an integer of at least 0 or None, got {seed!r}."
             )
         self.seed = int(seed)
-        self._kept: dict[str, Generator] = {}
 
     def fresh(self, name: str, seed: int | None = None) -> Generator:
         """A generator at the start of the stream ``name``; the same name gives the same numbers."""
@@ -60,10 +71,34 @@ class Streams:
         """Where each kept stream stands, as values that JSON can hold."""
         return {name: rng.bit_generator.state for name, rng in sorted(self._kept.items())}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Put the kept streams where ``state`` says they stood."""
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put the kept streams where ``state`` says they stood.
+
+        Raises
+        ------
+        ModelFormatError
+            If it is no state; nothing is changed then.
+        """
+        for name, position in state.items():
+            _check_position(name, position)
         for name in self._kept.keys() - state.keys():
             del self._kept[name]
         # Set in place: the passes that hold these generators go on from there, too.
         for name, position in state.items():
             self.kept(name).bit_generator.state = position
+
+
+def _check_position(name: str, position: Any) -> None:
+    """Raise unless NumPy's PCG64 can be there, which is not strict itself."""
+    bits = {"has_uint32": 1, "uinteger": 32}
+    fine = len(name) <= _LONGEST and isinstance(position, dict)
+    fine = fine and position.keys() == {"bit_generator", "state", *bits}
+    fine = fine and position["bit_generator"] == "PCG64" and isinstance(position["state"], dict)
+    fine = fine and position["state"].keys() == {"state", "inc"}
+    numbers = [(position["state"][key], 128) for key in ("state", "inc")] if fine else []
+    numbers += [(position[key], most) for key, most in bits.items()] if fine else []
+    fine = fine and all(type(n) is int and 0 <= n < 2**most for n, most in numbers)
+    if not fine or position["state"]["inc"] % 2 == 0:
+        raise ModelFormatError(
+            f"random streams: expected where a PCG64 stands, got {show(position)} for {show(name)}."
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from reprlib import repr as show
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from annlib.data.table import Table, TableGatherer
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
+    from numpy.random import Generator
 
 
 class Batch(NamedTuple):
@@ -105,7 +107,9 @@ class Batches:
     batch_size : int
         1 is stochastic, n is batch gradient descent (paper 5.3); the last batch may be shorter.
     dtype, target_dtype : dtype
-        The types of the batches' x and weights, and of y.
+        The types of the batches' x and y.
+    weight_dtype : dtype, optional
+        That of the weights, if it is not that of x.
     """
 
     def __init__(
@@ -117,16 +121,23 @@ class Batches:
         batch_size: int,
         dtype: npt.DTypeLike,
         target_dtype: npt.DTypeLike,
+        weight_dtype: npt.DTypeLike | None = None,
     ) -> None:
         self.rows = len(x)
         self._scanned = not isinstance(x, np.memmap)
         self.batch_size = batch_size
         self._x = gatherer(x, dtype)
         self._y = None if y is None else Gatherer(y, target_dtype)
-        self._weights = None if weights is None else Gatherer(weights, dtype)
+        self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
 
     def __len__(self) -> int:
         return -(-self.rows // self.batch_size)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells these data from others: shapes, types, and a digest of some rows."""
+        sources = {"x": self._x, "y": self._y, "weights": self._weights}
+        parts = {name: source.fingerprint() for name, source in sources.items() if source}
+        return {"batch_size": self.batch_size, **parts}
 
     def in_turn(self, where: str = "") -> Iterator[Batch]:
         """The rows as they stand; what nobody has scanned is checked as it comes, ``where`` given.
@@ -148,10 +159,17 @@ class Batches:
                 None if w is None else w.slice(start, stop),
             )
 
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
+        """All rows in a new order, or without a generator as they stand, after so many batches."""
+        if rng is None:
+            yield from islice(self.in_turn(), done, None)
+            return
+        yield from self.in_order(rng.permutation(self.rows)[done * self.batch_size :])
+
     def in_order(self, order: Array) -> Iterator[Batch]:
         """The rows in the order of these indices."""
         x, y, w = self._x, self._y, self._weights
-        for start in range(0, self.rows, self.batch_size):
+        for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]
             yield Batch(
                 x.rows(index),

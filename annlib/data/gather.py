@@ -1,14 +1,14 @@
-"""Rows of an array in a model's buffer, without a copy of the data set and without allocating.
+"""Rows of an array in a model's buffer, without a copy of the data set.
 
 NumPy's ``take`` with ``out`` does that for contiguous arrays; for others it copies the whole array
-first, so they are read through a view of their memory that is contiguous. What is not aligned to
-its type has no such view, and is indexed: that allocates a batch.
+first. They are indexed, which makes a new array, but of few rows at a time: so nothing grows with
+the batch, and what is read is still in the processor's cache when it is put into the buffer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from annlib.core.workspace import Workspace
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
+
+#: Bytes that are indexed at a time. (Less takes more calls, and more leaves the nearest cache.)
+_AT_ONCE = 32 * 1024
 
 
 class Gatherer:
@@ -32,91 +35,70 @@ class Gatherer:
 
     def __init__(self, source: Array, dtype: npt.DTypeLike) -> None:
         self.source = source
-        self.dtype = np.dtype(dtype)
-        self._work = Workspace(self.dtype)
-        self._same_type = source.dtype == self.dtype
-        self._flat: Array | None = None
-        self._steps: tuple[int, ...] = ()
-        # Functions, not bound methods: those make a cycle that keeps the data alive.
-        self._take: Callable[[Gatherer, Array], Array]
-        if not source.flags.aligned:  # of which ``take`` makes a copy, too
-            self._take = Gatherer._index
-        elif source.flags.c_contiguous:
-            self._take = Gatherer._take_rows
-        elif source.size and all(step % source.itemsize == 0 for step in source.strides):
-            self._flat, self._origin, self._steps = _memory(source)
-            self._take = Gatherer._take_elements
-        else:
-            self._take = Gatherer._index
+        self._plain = source.view(np.ndarray)  # a memory map is slow to index
+        self._work = Workspace(dtype)
+        self._same_type = source.dtype == self._work.dtype
+        # ``take`` makes a copy of what is not aligned, too.
+        self._contiguous = source.flags.c_contiguous and source.flags.aligned
+        row = source.itemsize * math.prod(source.shape[1:])
+        self._at_once = max(1, _AT_ONCE // max(1, row))
 
     def __len__(self) -> int:
         return len(self.source)
 
     def rows(self, index: Array) -> Array:
         """The rows ``index`` (integers), in a buffer that the next call overwrites."""
-        taken = self._take(self, index)
-        return taken if self._same_type else self._cast(taken)
+        return self._take(index) if self._contiguous else self._index(index)
 
     def slice(self, start: int, stop: int) -> Array:
         """The rows start..stop-1: a view where type and layout allow it, else the buffer."""
         rows = self.source[start:stop]
         if self._same_type and rows.flags.c_contiguous:
             return rows
-        return self._cast(rows)
+        return cast(rows, self._work)
 
-    def _cast(self, rows: Array) -> Array:
-        batch = self._work.array("batch", *rows.shape)
-        with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
-            np.copyto(batch, rows, casting="unsafe")
-        return batch
+    def fingerprint(self) -> list[Any]:
+        """Shape, type, and a digest of at most 64 rows."""
+        return [[*self.source.shape], self.source.dtype.str, digest(self.source)]
 
-    def _take_rows(self, index: Array) -> Array:
-        raw = self._raw(len(index), *self.source.shape[1:])
-        # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
-        return np.take(self.source, index, axis=0, out=raw, mode="clip")
-
-    def _take_elements(self, index: Array) -> Array:
-        assert self._flat is not None, "set for this layout"
+    def _take(self, index: Array) -> Array:
+        name = "batch" if self._same_type else "raw"
         shape = (len(index), *self.source.shape[1:])
-        positions = self._work.array("positions", *shape, dtype=np.intp)
-        first = self._work.array("first", len(index), dtype=np.intp)
-        np.add(np.multiply(index, self._steps[0], out=first), self._origin, out=first)
-        offsets = self._offsets(shape[1:])
-        np.add(first.reshape(-1, *[1] * (len(shape) - 1)), offsets, out=positions)
-        return np.take(self._flat, positions, out=self._raw(*shape), mode="clip")
-
-    def _offsets(self, row: tuple[int, ...]) -> Array:
-        """Where a row's elements lie, counted from its first."""
-        offsets = self._work.array("offsets", *row, dtype=np.intp)
-        if "offsets" not in self._work:
-            self._work["offsets"] = True
-            offsets[...] = 0
-            for axis, step in enumerate(self._steps[1:]):
-                size = row[axis]
-                steps = np.arange(size) * step
-                offsets += steps.reshape([-1 if i == axis else 1 for i in range(len(row))])
-        return offsets
+        raw = self._work.array(name, *shape, dtype=self.source.dtype)
+        # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
+        np.take(self._plain, index, axis=0, out=raw, mode="clip")
+        return raw if self._same_type else cast(raw, self._work)
 
     def _index(self, index: Array) -> Array:
-        return self.source[index]
+        source, step = self._plain, self._at_once
+        batch = self._work.array("batch", len(index), *source.shape[1:])
+        with _quiet():
+            for start in range(0, len(index), step):
+                part = slice(start, start + step)
+                np.copyto(batch[part], source[index[part]], casting="unsafe")
+        return batch
 
-    def _raw(self, *shape: int) -> Array:
-        name = "batch" if self._same_type else "raw"
-        return self._work.array(name, *shape, dtype=self.source.dtype)
+
+def cast(rows: Array, work: Workspace) -> Array:
+    """``rows`` in the buffer "batch", in the type of the workspace."""
+    batch = work.array("batch", *rows.shape)
+    with _quiet():
+        np.copyto(batch, rows, casting="unsafe")
+    return batch
 
 
-def _memory(source: Array) -> tuple[Array, int, tuple[int, ...]]:
-    """The memory that ``source`` spans as one vector, where its first element lies in it, and its
-    strides counted in elements.
-    """
-    steps = tuple(stride // source.itemsize for stride in source.strides)
-    reach = [(size - 1) * step for size, step in zip(source.shape, steps, strict=True)]
-    origin = -sum(r for r in reach if r < 0)
-    span = origin + sum(r for r in reach if r > 0) + 1
-    # From the element of the lowest address on.
-    corner = tuple(slice(-1, None) if r < 0 else slice(0, 1) for r in reach)
-    lowest = source[corner]
-    flat = np.lib.stride_tricks.as_strided(
-        lowest, shape=(span,), strides=(source.itemsize,), writeable=False
-    )
-    return flat, origin, steps
+def _quiet() -> np.errstate:
+    """Of what overflows in another type a training step says more than NumPy's warning."""
+    return np.errstate(over="ignore")
+
+
+def digest(source: Array) -> str:
+    """SHA-256 of at most 64 rows, from the first to the last."""
+    import hashlib
+
+    return hashlib.sha256(np.ascontiguousarray(source[samples(len(source))]).tobytes()).hexdigest()
+
+
+def samples(rows: int) -> Array:
+    """At most 64 of so many rows, from the first to the last."""
+    return np.linspace(0, rows - 1, min(64, rows)).astype(np.intp)

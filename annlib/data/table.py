@@ -49,6 +49,11 @@ class TableGatherer:
     def __len__(self) -> int:
         return len(self.source)
 
+    def fingerprint(self) -> list[Any]:
+        """That of each column, by name."""
+        pairs = zip(self.source.names, self._columns, strict=True)
+        return [[str(name), *column.fingerprint()] for name, column in pairs]
+
     def rows(self, index: Array) -> Array:
         """The rows ``index`` (integers), in a buffer that the next call overwrites."""
         batch = self._work.array("batch", len(index), len(self._columns))

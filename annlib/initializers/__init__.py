@@ -1,7 +1,8 @@
 """Initial values of parameters."""
 
 from annlib.initializers.base import Initializer, get, register, registry
-from annlib.initializers.constants import Constant, Ones, Zeros
+from annlib.initializers.constants import Constant, Identity, Ones, Zeros
+from annlib.initializers.orthogonal import Orthogonal
 from annlib.initializers.random import (
     GlorotNormal,
     GlorotUniform,
@@ -21,10 +22,12 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",

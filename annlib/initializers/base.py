@@ -1,13 +1,20 @@
-"""What an initializer is: a function from a shape to first values of a parameter (paper 5.1)."""
+"""What an initializer is: a function from a shape to first values of a parameter (paper 5.1).
+
+To add one: a class with ``draw(shape, rng)``, ``@register()`` above it, and a row in the tests'
+table of cases. For a try, a plain function will do, as in Keras:
+``Dense(8, kernel_initializer=lambda shape, dtype: np.full(shape, 0.1, dtype))``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
+from annlib.core.errors import ShapeError
 from annlib.core.registry import Registry
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -35,6 +42,30 @@ class Initializer(Configurable):
         return np.asarray(self.draw(tuple(shape), rng), dtype)
 
 
+class InitializerFunction(Initializer):
+    """A plain function of shape and type, which cannot be saved and draws from no stream."""
+
+    def __init__(self, function: Callable[..., Array]) -> None:
+        self.function = function
+
+    def __call__(
+        self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
+    ) -> Array:
+        values = np.asarray(self.function(tuple(shape), dtype=dtype), dtype)
+        if values.shape != tuple(shape):
+            raise ShapeError(
+                f"initializer: expected values of the parameter's shape {tuple(shape)} from "
+                f"{self.function!r}, got {values.shape}."
+            )
+        return values
+
+
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any) -> Initializer:
+    """The initializer of that name, the object itself or a function's."""
+    if callable(identifier) and not isinstance(identifier, type | Configurable):
+        return InitializerFunction(identifier)
+    return registry.get(identifier)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_number
 from annlib.core.errors import ShapeError
 from annlib.initializers.base import Initializer, register
 
@@ -62,3 +63,34 @@ class Constant(Initializer):
                 "Pass one number, or an array of that shape."
             )
         return np.broadcast_to(value, shape)
+
+
+@register("identity")
+class Identity(Initializer):
+    """gain on the main diagonal, 0 elsewhere: a kernel that passes its input on.
+
+    Parameters
+    ----------
+    gain : float
+
+    Raises
+    ------
+    ShapeError
+        If the parameter is no matrix; it need not be square.
+
+    Examples
+    --------
+    >>> Identity(gain=2.0)((2, 3))
+    array([[2., 0., 0.],
+           [0., 2., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain: float = check_number(gain, "Identity", "gain")
+
+    def draw(self, shape: Shape, rng: Generator) -> Array:
+        if len(shape) != 2:
+            raise ShapeError(
+                f"Identity: expected a parameter that is a matrix, got one of shape {shape}."
+            )
+        return self.gain * np.eye(*shape)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_seed
+from annlib.core.checks import check_number, check_seed
 from annlib.core.errors import ConfigurationError
 from annlib.initializers.base import Initializer, register
 
@@ -48,12 +48,12 @@ class RandomUniform(Initializer):
     def __init__(
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
-        if not minval <= maxval:
+        self.minval = check_number(minval, "RandomUniform", "minval")
+        self.maxval = check_number(maxval, "RandomUniform", "maxval")
+        if minval > maxval:
             raise ConfigurationError(
                 f"RandomUniform: expected minval <= maxval, got {minval!r} and {maxval!r}."
             )
-        self.minval = minval
-        self.maxval = maxval
         self.seed = check_seed(seed, "RandomUniform")
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
@@ -65,9 +65,10 @@ class RandomNormal(Initializer):
     """Normal with this mean and standard deviation."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean = mean
-        self.stddev = _check_stddev(stddev, type(self).__name__)
-        self.seed = check_seed(seed, type(self).__name__)
+        where = type(self).__name__
+        self.mean: float = check_number(mean, where, "mean")
+        self.stddev: float = check_number(stddev, where, "stddev", "[0, inf)")
+        self.seed = check_seed(seed, where)
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         return rng.normal(self.mean, self.stddev, shape)
@@ -102,8 +103,7 @@ class VarianceScaling(Initializer):
         distribution: Distribution = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        if not scale > 0:
-            raise ConfigurationError(f"VarianceScaling: expected scale > 0, got {scale!r}.")
+        self.scale = check_number(scale, "VarianceScaling", "scale", "(0, inf)")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ConfigurationError(
                 f"VarianceScaling: expected mode fan_in, fan_out or fan_avg, got {mode!r}."
@@ -113,7 +113,6 @@ class VarianceScaling(Initializer):
                 "VarianceScaling: expected distribution uniform, truncated_normal or "
                 f"untruncated_normal, got {distribution!r}."
             )
-        self.scale = scale
         self.mode: Mode = mode
         self.distribution: Distribution = distribution
         self.seed = check_seed(seed, "VarianceScaling")
@@ -179,9 +178,3 @@ class LecunNormal(_Named):
     """Truncated normal of variance 1 / fan_in (LeCun et al., 1998)."""
 
     SCALING = (1.0, "fan_in", "truncated_normal")
-
-
-def _check_stddev(stddev: float, where: str) -> float:
-    if not stddev >= 0:
-        raise ConfigurationError(f"{where}: expected stddev >= 0, got {stddev!r}.")
-    return stddev

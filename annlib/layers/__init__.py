@@ -6,23 +6,52 @@ Dense(128, activation='relu')
 """
 
 from annlib.layers.activation import Activation
+from annlib.layers.activity_regularization import ActivityRegularization
+from annlib.layers.alpha_dropout import AlphaDropout
 from annlib.layers.base import Layer, get, register, registry
 from annlib.layers.batch_normalization import BatchNormalization
 from annlib.layers.dense import Dense
 from annlib.layers.dropout import Dropout
+from annlib.layers.embedding import Embedding
 from annlib.layers.flatten import Flatten
+from annlib.layers.gaussian import GaussianDropout, GaussianNoise
+from annlib.layers.identity import Identity
 from annlib.layers.input import Input
+from annlib.layers.layer_normalization import LayerNormalization
+from annlib.layers.normalization import Normalization
+from annlib.layers.prelu import PReLU
+from annlib.layers.rectifiers import ELU, LeakyReLU, ReLU
 from annlib.layers.rescaling import Rescaling
+from annlib.layers.reshape import Reshape
+from annlib.layers.rms_normalization import RMSNormalization
+from annlib.layers.softmax import Softmax
+from annlib.layers.unit_normalization import UnitNormalization
 
 __all__ = [
+    "ELU",
     "Activation",
+    "ActivityRegularization",
+    "AlphaDropout",
     "BatchNormalization",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
     "Input",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
+    "Normalization",
+    "PReLU",
+    "RMSNormalization",
+    "ReLU",
     "Rescaling",
+    "Reshape",
+    "Softmax",
+    "UnitNormalization",
     "get",
     "register",
     "registry",

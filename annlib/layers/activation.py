@@ -5,28 +5,22 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from annlib import activations
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, BatchShape
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
 
-@register("activation")
-class Activation(Layer):
-    """A = f(Z), with the same f as in ``Dense(..., activation=f)``.
+class ActivationLayer(Layer):
+    """A = f(Z): what Activation and the layers that are named after one f share.
 
-    Parameters
-    ----------
-    activation : str or annlib.activations.Activation
-
-    Examples
-    --------
-    >>> Activation("tanh")
-    Activation('tanh')
+    A subclass sets ``activation`` in its constructor.
     """
 
-    def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
-        super().__init__(**keywords)
-        self.activation = activations.get(activation)
+    activation: activations.Activation
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        self.activation.check_shape(input_shape)
+        return input_shape
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         A = work.array("A", *x.shape)
@@ -39,4 +33,25 @@ class Activation(Layer):
         return dy
 
     def split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
+        if getattr(self.activation, "axis", -1) != -1:  # losses have classes on the last axis
+            return self, None
         return None, self.activation
+
+
+@register("activation")
+class Activation(ActivationLayer):
+    """A = f(Z), with the same f as in ``Dense(..., activation=f)``.
+
+    Parameters
+    ----------
+    activation : str, Activation or (function, derivative)
+
+    Examples
+    --------
+    >>> Activation("tanh")
+    Activation('tanh')
+    """
+
+    def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
+        super().__init__(**keywords)
+        self.activation = activations.get(activation)

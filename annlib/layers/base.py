@@ -30,13 +30,18 @@ from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
 
-class LayerArguments(TypedDict, total=False):
-    """The keyword arguments that every layer takes."""
+class CommonArguments(TypedDict, total=False):
+    """The keyword arguments that every layer takes, one excepted."""
 
     name: str | None
     trainable: bool
     activity_regularizer: Any
     input_shape: Shape | None
+
+
+class LayerArguments(CommonArguments, total=False):
+    """The keyword arguments that every layer takes for which ``input_dim`` is a row's length."""
+
     input_dim: int | None
 
 
@@ -119,7 +124,22 @@ class Layer(Configurable):
         #: A weak reference to the model whose parameter vector holds this layer's.
         self.owner: Any = None
 
+    @property
+    def row_shape(self) -> Shape | None:
+        """The shape of one row of input, if the constructor was told."""
+        if self.input_shape is None and self.input_dim is not None:
+            return (self.input_dim,)
+        return self.input_shape
+
     # -- what a subclass writes ------------------------------------------------------------------
+
+    @property
+    def codes(self) -> int | None:
+        """For a layer whose input are codes 0, 1, ... of something, how many there are.
+
+        As the first of a model it gets them as integers, and other input is refused.
+        """
+        return None
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""
@@ -170,15 +190,12 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
+        shape, limit = tuple(int(size) for size in shape), constraints.get(constraint)
+        if limit is not None:
+            limit.check_shape(shape, f"{self.name}/{name}")
+        penalty = regularizers.get(regularizer)
         self.parameters.append(
-            Parameter(
-                name,
-                tuple(int(size) for size in shape),
-                initializers.get(initializer),
-                regularizers.get(regularizer),
-                constraints.get(constraint),
-                trainable,
-            )
+            Parameter(name, shape, initializers.get(initializer), penalty, limit, trainable)
         )
 
     def declare(self, input_shape: BatchShape) -> BatchShape:

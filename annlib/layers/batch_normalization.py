@@ -8,19 +8,20 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import is_number
+from annlib.core.checks import check_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
+from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 
 
 @register("batch_normalization")
 class BatchNormalization(Layer):
-    """y = gamma h + beta,  h = (x - mean) / sqrt(variance + epsilon), by columns.
+    """y = gamma d / s + beta,  d = x - mean,  s = sqrt(variance + epsilon), by features.
 
     While training, mean and (biased) variance are the batch's, and
 
-        dx = gamma / sqrt(variance + epsilon) * (dy - mean(dy) - h mean(dy h))
+        dx = gamma / s * (dy - mean(dy) - d mean(dy d) / s^2)
 
     Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
     batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
@@ -28,9 +29,9 @@ class BatchNormalization(Layer):
     Parameters
     ----------
     axis : int
-        Only -1, the features.
+        The axis of the features, -1 or one from 1; the statistics are over all others.
     momentum : float, in [0, 1)
-    epsilon : float
+    epsilon : float, above 0
     center, scale : bool
         Whether there is a beta, a gamma.
     **keywords
@@ -61,17 +62,14 @@ class BatchNormalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        if axis != -1:
-            raise ConfigurationError(f"BatchNormalization: expected axis=-1, got {axis!r}.")
-        numbers = is_number(momentum) and is_number(epsilon)
-        if not numbers or not 0 <= momentum < 1 or not epsilon > 0:
+        if not isinstance(axis, int | np.integer) or isinstance(axis, bool) or axis == 0:
             raise ConfigurationError(
-                "BatchNormalization: expected momentum in [0, 1) and epsilon > 0, "
-                f"got {momentum!r} and {epsilon!r}."
+                "BatchNormalization: expected axis as the number of the axis of the features, not "
+                f"0, which is the batch, got {axis!r}."
             )
-        self.axis = axis
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.axis = int(axis)
+        self.momentum = check_number(momentum, "BatchNormalization", "momentum", "[0, 1)")
+        self.epsilon = check_number(epsilon, "BatchNormalization", "epsilon", "(0, inf)")
         self.center = center
         self.scale = scale
         self.beta_initializer = initializers.get(beta_initializer)
@@ -84,7 +82,7 @@ class BatchNormalization(Layer):
         self.gamma_constraint = constraints.get(gamma_constraint)
 
     def build(self, input_shape: BatchShape) -> None:
-        shape = (input_shape[-1] or 0,)
+        shape = axes.sizes(self.axis, input_shape, "BatchNormalization")
         if self.scale:
             self.add_weight(
                 "gamma",
@@ -100,35 +98,41 @@ class BatchNormalization(Layer):
         self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
 
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        axes.sizes(self.axis, input_shape, "BatchNormalization")
+        return input_shape
+
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        X = x.reshape(-1, x.shape[-1])
+        X = axes.rows_along(self.axis, x, work, "X")
         n, features = X.shape
-        H, Y = work.array("H", n, features), work.array("Y", n, features)
-        deviation = work.array("deviation", features)
+        D, Y = work.array("D", n, features), work.array("Y", n, features)
         work["of_batch"] = of_batch = training and self.learns
         if of_batch:
             mean, variance = work.array("mean", features), work.array("variance", features)
             np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)
-            np.subtract(X, mean, out=H)
-            np.multiply(H, H, out=Y)
-            np.divide(np.dot(work.ones(n), Y, out=variance), n, out=variance)
+            np.subtract(X, mean, out=D)
+            np.divide(np.dot(work.ones(n), np.square(D, out=Y), out=variance), n, out=variance)
         else:
             variance = self.moving_variance
-            np.subtract(X, self.moving_mean, out=H)
-        np.sqrt(np.add(variance, self.epsilon, out=deviation), out=deviation)
-        np.divide(H, deviation, out=H)
-        np.multiply(H, self.gamma if self.scale else 1.0, out=Y)
+            np.subtract(X, self.moving_mean, out=D)
+        factor, inverse = work.array("factor", features), work.array("inverse", features)
+        np.sqrt(np.add(variance, self.epsilon, out=inverse), out=inverse)
+        np.reciprocal(inverse, out=inverse)
+        np.multiply(inverse, self.gamma if self.scale else 1.0, out=factor)
+        np.multiply(D, factor, out=Y)
         if self.center:
             np.add(Y, self.beta, out=Y)
-        return Y.reshape(x.shape)
+        return axes.as_before(self.axis, Y, x.shape, work, "y")
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
-        dY = dy.reshape(-1, dy.shape[-1])
+        dY = axes.rows_along(self.axis, dy, work, "dY")
         n, features = dY.shape
-        H, product = work.array("H", n, features), work.array("product", n, features)
+        D, term = work.array("D", n, features), work.array("term", n, features)
         sum_dy, sum_dyh = work.array("sum_dy", features), work.array("sum_dyh", features)
+        inverse = work.array("inverse", features)
         np.dot(work.ones(n), dY, out=sum_dy)
-        np.dot(work.ones(n), np.multiply(dY, H, out=product), out=sum_dyh)
+        np.dot(work.ones(n), np.multiply(dY, D, out=term), out=sum_dyh)
+        np.multiply(sum_dyh, inverse, out=sum_dyh)
         if self.scale:
             np.copyto(self.gradients["gamma"], sum_dyh)
         if self.center:
@@ -137,12 +141,10 @@ class BatchNormalization(Layer):
             return None
         if work["of_batch"]:
             np.subtract(dY, np.divide(sum_dy, n, out=sum_dy), out=dY)
-            np.multiply(H, np.divide(sum_dyh, n, out=sum_dyh), out=product)
-            np.subtract(dY, product, out=dY)
-        np.divide(dY, work.array("deviation", features), out=dY)
-        if self.scale:
-            np.multiply(dY, self.gamma, out=dY)
-        return dY.reshape(dy.shape)
+            np.divide(np.multiply(sum_dyh, inverse, out=sum_dyh), n, out=sum_dyh)
+            np.subtract(dY, np.multiply(D, sum_dyh, out=term), out=dY)
+        np.multiply(dY, work.array("factor", features), out=dY)
+        return axes.as_before(self.axis, dY, dy.shape, work, "dx")
 
     def commit(self, work: Workspace) -> None:
         if work["of_batch"]:

@@ -98,6 +98,12 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)
+        axis, last = getattr(self.activation, "axis", -1), len(input_shape) - 1
+        if last > 1 and axis not in (-1, last):
+            raise ShapeError(
+                f"Dense: expected an activation along the last axis for input of shape "
+                f"{input_shape}, got {self.activation!r}. Put an Activation layer after it."
+            )
         return (*input_shape[:-1], self.units)
 
     @staticmethod

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_seed, is_number
-from annlib.core.errors import ConfigurationError
-from annlib.core.workspace import Workspace
-from annlib.layers.base import Layer, LayerArguments, register
+from annlib.core.checks import check_number
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.noise import Noise
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    from numpy.random import Generator
 
 
 @register("dropout")
-class Dropout(Layer):
+class Dropout(Noise):
     """y = m x with m = 0 with probability ``rate``, else 1 / (1 - rate); dE/dx = m dE/dy.
 
     Only while training; otherwise y = x. The scaling keeps the expectation as it is.
@@ -27,30 +29,25 @@ class Dropout(Layer):
         A seed of the layer's own, instead of a stream of the model's.
     """
 
-    random = True
+    #: The rates that make sense, an interval.
+    rates: ClassVar[str] = "[0, 1]"
 
     def __init__(
         self, rate: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
     ) -> None:
-        super().__init__(**keywords)
-        if not is_number(rate) or not 0 <= rate <= 1:
-            raise ConfigurationError(f"Dropout: expected rate between 0 and 1, got {rate!r}.")
-        self.rate = rate
-        self.seed = check_seed(seed, "Dropout")
+        super().__init__(seed, **keywords)
+        self.rate: float = check_number(rate, type(self).__name__, "rate", self.rates)
 
-    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        work["dropping"] = training and self.rate > 0
-        if not work["dropping"]:
-            return x
-        keep = 1.0 - self.rate
-        mask = work.array("mask", *x.shape)
-        assert work.rng is not None, "a pass that trains brings a random stream"
-        work.rng.random(out=mask, dtype=mask.dtype.type)
-        np.less(mask, keep, out=mask)
-        np.multiply(mask, 1.0 / keep if keep else 0.0, out=mask)
-        return np.multiply(x, mask, out=work.array("y", *x.shape))
+    @property
+    def strength(self) -> float:
+        return self.rate
 
-    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
-        if work["dropping"]:
-            np.multiply(dy, work.array("mask", *dy.shape), out=dy)
-        return dy
+    @property
+    def kept(self) -> float:
+        """The factor of what is not left out."""
+        return 1 / (1 - self.rate) if self.rate < 1 else 0.0
+
+    def draw(self, M: Array, rng: Generator) -> None:
+        rng.random(out=M, dtype=M.dtype.type)
+        np.less(M, 1 - self.rate, out=M)
+        np.multiply(M, self.kept, out=M)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_shape
+from annlib.core.checks import check_count, check_shape
+from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
 
@@ -18,15 +23,44 @@ class Input(Layer):
     ----------
     shape : tuple of int
         The shape of one row, without the batch dimension: ``(784,)``.
+    batch_size : int, optional
+    dtype : str, optional
+        As in Keras, and no constraint: batches may have any size, and numbers of any type become
+        those of the model's, codes of an Embedding excepted.
     name : str, optional
     """
 
-    def __init__(self, shape: Shape, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        *,
+        name: str | None = None,
+    ) -> None:
         super().__init__(name=name)
         self.shape = check_shape(shape, "Input", "shape")
+        self.batch_size = (
+            None if batch_size is None else check_count(batch_size, "Input", "batch_size")
+        )
+        self.dtype = None if dtype is None else _number_type(dtype)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy
+
+
+def _number_type(dtype: Any) -> str:
+    """The name of a type of numbers."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ConfigurationError(
+            f'Input: expected dtype as a type of numbers such as "float32" or "int32", got '
+            f"{dtype!r}."
+        )
+    return str(found.name)

@@ -5,22 +5,55 @@
 4.0
 """
 
-from annlib.losses.base import Loss, get, register, registry
+from annlib.losses.absolute_error import (
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+)
+from annlib.losses.base import Loss, LossOfVectors, MeanOverOutputs, register, registry
+from annlib.losses.cosine import CosineSimilarity
 from annlib.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
+    resolve_crossentropy,
 )
-from annlib.losses.squared_error import HalfSumSquaredError, MeanSquaredError
+from annlib.losses.divergence import KLDivergence, Poisson
+from annlib.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from annlib.losses.function import LossFunctionWrapper, get
+from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from annlib.losses.squared_error import (
+    HalfSumSquaredError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+)
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
     "HalfSumSquaredError",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
     "Loss",
+    "LossFunctionWrapper",
+    "LossOfVectors",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanOverOutputs",
     "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
     "SparseCategoricalCrossentropy",
+    "SquaredHinge",
     "get",
     "register",
     "registry",
+    "resolve_crossentropy",
 ]

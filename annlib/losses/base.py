@@ -1,7 +1,8 @@
 """What a loss is: the paper's loss layer (6.3, 7.1), a number for each row and its gradient.
 
-To add one: a class with ``forward`` and ``backward`` side by side, ``@register()`` above it, and a
-row in the tests' table of cases. Weights and reductions are here, once.
+To add one: a class with ``forward`` and ``backward`` side by side (``terms`` and ``slopes``, if a
+row is the mean of its outputs), ``@register()`` above it, and a row in the tests' table of cases.
+Weights and reductions are here, once.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ from typing import Any, ClassVar, TypedDict
 
 import numpy as np
 
-from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
+from annlib.losses.targets import matching_targets
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
 
 
 class LossArguments(TypedDict, total=False):
-    """The keyword arguments that every loss takes."""
+    """The arguments that every loss takes; they are the last, by position too, as in Keras."""
 
     reduction: str | None
     name: str | None
@@ -52,7 +54,6 @@ class Loss(Configurable):
 
     def __init__(
         self,
-        *,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         **unknown: Any,
@@ -90,20 +91,26 @@ class Loss(Configurable):
         n = len(A)
         E = work.array("E", n)
         self.forward(Y, A, E, work)
-        total = np.dot(E, work.ones(n) if weights is None else weights)
-        return float(total) * self._factor(n, weights)
+        return float(np.dot(E, self._shares(n, weights, work)))
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""
         dA = work.array("dA", *A.shape)
         self.backward(Y, A, dA, work)
-        factor = self._factor(len(A), weights)
         if weights is not None:
-            scaled = np.multiply(weights, factor, out=work.array("scaled_weights", len(A)))
-            np.multiply(dA, scaled.reshape(-1, *[1] * (A.ndim - 1)), out=dA)
-        elif factor != 1.0:
+            shares = self._shares(len(A), weights, work)
+            np.multiply(dA, shares.reshape(-1, *[1] * (A.ndim - 1)), out=dA)
+        elif (factor := self._factor(len(A), weights)) != 1.0:
             np.multiply(dA, factor, out=dA)
         return dA
+
+    def _shares(self, n: int, weights: Array | None, work: Workspace) -> Array:
+        """What each row counts in a sum that cannot overflow where the mean does not."""
+        factor, shares = self._factor(n, weights), work.array("shares", n)
+        if weights is None:
+            shares.fill(factor)
+            return shares
+        return np.multiply(weights, factor, out=shares)
 
     def _factor(self, n: int, weights: Array | None) -> float:
         """What the sum over the rows is multiplied by."""
@@ -181,56 +188,68 @@ class Loss(Configurable):
         )
 
 
-def matching_targets(y: Array, output_shape: BatchShape, where: str, hint: str) -> Array:
-    """``y`` in the shape of the output; nothing broadcasts between prediction and target."""
-    row: Shape = tuple(size or 0 for size in output_shape[1:])
-    if y.shape[1:] == row:
-        return y
-    if y.ndim == 1 and row == (1,):
-        return y.reshape(-1, 1)
-    if row == () and y.shape[1:] == (1,):
-        return y.reshape(-1)
-    expected = f"(n, {', '.join(map(str, row))})" if row else "(n,)"
-    raise ShapeError(
-        f"{where}: expected targets y of shape {expected}, which the output has, got {y.shape}. "
-        f"{hint}"
-    )
+class MeanOverOutputs(Loss):
+    """A loss that is the mean over a row's outputs: E_r = 1/N sum_i e(y_i, a_i).
 
+    A subclass writes
 
-def matching_labels(y: Array, units: int, where: str) -> Array:
-    """Integer labels (n,) in 0..units-1, from (n,) or (n, 1) of any number type.
-
-    Raises
-    ------
-    ShapeError
-        If there is more than one number a row.
-    DataError
-        If a label is no integer or outside the output's units.
+    - ``terms(Y, A, T, work)``: e of each output into T, of A's shape.
+    - ``slopes(Y, A, dA, work)``: de/da of each into dA. It runs after ``terms`` with the same
+      ``work``, and finds T there as ``work.array("terms", *A.shape)``.
     """
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y.reshape(-1)
-    if y.ndim != 1:
-        raise ShapeError(
-            f"{where}: expected integer labels y of shape (n,), got {y.shape}. For one-hot rows "
-            'use loss="categorical_crossentropy".'
+
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        raise NotImplementedError
+
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        raise NotImplementedError
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        T = work.array("terms", *A.shape)
+        self.terms(Y, A, T, work)
+        rows = T.reshape(len(A), -1)
+        parts = work.array("parts", rows.shape[1])
+        parts.fill(1 / rows.shape[1])  # which cannot overflow, as the sum of all can
+        np.dot(rows, parts, out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        self.slopes(Y, A, dA, work)
+        np.multiply(dA, len(A) / A.size, out=dA)
+
+
+class LossOfVectors(Loss):
+    """A loss of rows that are one vector each: outputs (n, k) and of no other dimension."""
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        if len(output_shape) != 2:
+            raise ShapeError(
+                f"{where}: expected an output of shape (n, classes), got {output_shape}. "
+                "Put a Flatten layer before the output layer."
+            )
+        return super().check_targets(y, output_shape, where)
+
+
+def differences(Y: Array, A: Array, work: Workspace) -> Array:
+    """D = A - Y, kept in ``work`` as "D"."""
+    return np.subtract(A, Y, out=work.array("D", *A.shape))
+
+
+def check_last_axis(axis: Any, where: str) -> int:
+    """The one axis that there is along a row's outputs; raises ``ConfigurationError``."""
+    if axis != -1 or isinstance(axis, bool):
+        raise ConfigurationError(
+            f"{where}: expected axis=-1, the outputs of a row, got {axis!r}. "
+            "Put a Reshape or Flatten layer before the output layer."
         )
-    if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.array_equal(y, np.floor(y))):
-        raise DataError(
-            f"{where}: expected labels that are integers, got {y.dtype} values such as "
-            f"{y[:3].tolist()}. Encode classes as 0, 1, ... first (sklearn's LabelEncoder)."
-        )
-    if y.size and (y.min() < 0 or y.max() >= units):
-        bad = sorted({int(label) for label in np.unique(y) if not 0 <= label < units})
-        shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-        raise DataError(
-            f"{where}: expected labels in 0..{units - 1} for an output of {units} units, "
-            f"got [{shown}]. "
-            + ("Re" if y.min() < 0 else f"Give the output layer {int(y.max()) + 1} units, or re")
-            + "-code y from 0."
-        )
-    return y
+    return -1
+
+
+def check_flag(value: Any, where: str, name: str) -> bool:
+    """``value`` as a bool; raises ``ConfigurationError``."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigurationError(f"{where}: expected {name} as True or False, got {value!r}.")
+    return bool(value)
 
 
 registry: Registry[Loss] = Registry("loss", Loss)
 register = registry.register
-get = registry.get

@@ -6,45 +6,58 @@ no overflow. A model with a softmax or sigmoid output uses the logits by itself 
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from annlib.core import numerics
-from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.arrays import Array, BatchShape, kind_of_targets
+from annlib.core.checks import check_number
+from annlib.core.errors import ConfigurationError
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import Loss, LossArguments, matching_labels, register
+from annlib.losses.base import (
+    Loss,
+    LossArguments,
+    LossOfVectors,
+    MeanOverOutputs,
+    check_flag,
+    check_last_axis,
+    register,
+)
+from annlib.losses.targets import matching_labels, targets_between
 
 
-class _Smoothed(Loss):
+class SmoothedArguments(LossArguments, total=False):
+    """The keyword arguments of a loss with smoothed targets."""
+
+    from_logits: bool
+    label_smoothing: float
+    axis: int
+
+
+class Smoothed(Loss):
     """What the cross-entropies of targets between 0 and 1 share: their arguments and targets."""
 
     def __init__(
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        axis: int = -1,
+        *shared: Any,
         **keywords: Unpack[LossArguments],
     ) -> None:
-        super().__init__(**keywords)
-        if not is_number(label_smoothing) or not 0 <= label_smoothing <= 1:
-            raise ConfigurationError(
-                f"{type(self).__name__}: expected label_smoothing between 0 and 1, "
-                f"got {label_smoothing!r}."
-            )
-        self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
+        super().__init__(*shared, **keywords)
+        where = type(self).__name__
+        self.from_logits = check_flag(from_logits, where, "from_logits")
+        self.label_smoothing: float = check_number(
+            label_smoothing, where, "label_smoothing", "[0, 1]"
+        )
+        self.axis = check_last_axis(axis, where)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
-        if not (y.min() >= 0 and y.max() <= 1):
-            raise DataError(
-                f"{where}: expected targets y between 0 and 1, got values from {y.min()} to "
-                f"{y.max()}. Re-code classes as 0 and 1."
-            )
-        return y
+        return targets_between(y, 0, 1, where, "Re-code classes as 0 and 1.")
 
     def _targets(self, Y: Array, classes: int, work: Workspace) -> Array:
         """Y (1 - s) + s / classes."""
@@ -55,7 +68,7 @@ class _Smoothed(Loss):
 
 
 @register("binary_crossentropy", "bce")
-class BinaryCrossentropy(_Smoothed):
+class BinaryCrossentropy(Smoothed, MeanOverOutputs):
     """E_r = -1/N sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)) over N sigmoid outputs.
 
     dE_r/da = (a - y) / (a (1 - a)) / N; from logits z, dE_r/dz = (sigmoid(z) - y) / N. The paper
@@ -67,28 +80,26 @@ class BinaryCrossentropy(_Smoothed):
         Whether predictions are z and not probabilities.
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / 2.
+    axis : -1
+        Along the outputs of a row; there is no other.
     """
 
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        Y, terms = self._targets(Y, 2, work), work.array("terms", *A.shape)
-        scratch = work.array("scratch", *A.shape)
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
             numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
             # The large terms first, which cancel exactly where the prediction is right and certain.
-            np.subtract(np.maximum(A, 0, out=terms), np.multiply(A, Y, out=scratch), out=terms)
-            np.add(terms, numerics.log1p_exp_neg_abs(A, scratch), out=terms)
+            np.subtract(A.clip(0, np.inf, out=T), np.multiply(A, Y, out=scratch), out=T)
+            np.add(T, numerics.log1p_exp_neg_abs(A, scratch), out=T)
         else:
-            P = np.clip(A, EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
+            P = A.clip(EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
             # log(1 - p) + y (log p - log(1 - p))
             np.log1p(np.negative(P, out=scratch), out=scratch)
-            np.subtract(np.log(P, out=terms), scratch, out=terms)
-            np.add(np.multiply(terms, Y, out=terms), scratch, out=terms)
-            np.negative(terms, out=terms)
-        rows = terms.reshape(len(A), -1)
-        np.dot(rows, work.ones(rows.shape[1]), out=E)
-        np.divide(E, rows.shape[1], out=E)
+            np.subtract(np.log(P, out=T), scratch, out=T)
+            np.add(np.multiply(T, Y, out=T), scratch, out=T)
+            np.negative(T, out=T)
 
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         Y = self._targets(Y, 2, work)
         if self.from_logits:
             np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
@@ -98,21 +109,12 @@ class BinaryCrossentropy(_Smoothed):
             np.divide(np.subtract(P, Y, out=dA), scratch, out=dA)
             # Where the probability was clipped, the loss does not depend on it.
             np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
-        np.multiply(dA, len(A) / A.size, out=dA)
 
 
-class _Categorical(Loss):
-    """What the two categorical cross-entropies share: the way from predictions to log a."""
+class Categorical(LossOfVectors):
+    """What the categorical cross-entropies share: the way from predictions to log a."""
 
     from_logits: bool
-
-    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        if len(output_shape) != 2:
-            raise ShapeError(
-                f"{where}: expected an output of shape (n, classes), got {output_shape}. "
-                "Put a Flatten layer before the output layer."
-            )
-        return super().check_targets(y, output_shape, where)
 
     def _log_probabilities(self, A: Array, work: Workspace) -> Array:
         """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
@@ -142,7 +144,7 @@ class _Categorical(Loss):
 
 
 @register("categorical_crossentropy")
-class CategoricalCrossentropy(_Smoothed, _Categorical):
+class CategoricalCrossentropy(Smoothed, Categorical):
     """E_r = -sum_i y_i log a_i for targets that are rows of probabilities (paper 9.2).
 
     dE_r/da_i = -y_i / a_i, where the sign belongs to E (errata 3); from logits with a = softmax(z)
@@ -154,6 +156,8 @@ class CategoricalCrossentropy(_Smoothed, _Categorical):
         Whether predictions are z and not probabilities.
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / N.
+    axis : -1
+        Along the outputs of a row; there is no other.
 
     Examples
     --------
@@ -163,10 +167,9 @@ class CategoricalCrossentropy(_Smoothed, _Categorical):
     """
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        np.einsum(
-            "ij,ij->i", self._targets(Y, A.shape[1], work), self._log_probabilities(A, work), out=E
-        )
-        np.negative(E, out=E)
+        L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
+        terms = np.multiply(Y, L, out=work.array("products", *A.shape))
+        np.negative(np.dot(terms, work.ones(A.shape[1]), out=E), out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         Y, P = self._targets(Y, A.shape[1], work), work.array(self.PROBABILITIES, *A.shape)
@@ -187,7 +190,7 @@ class CategoricalCrossentropy(_Smoothed, _Categorical):
 
 
 @register("sparse_categorical_crossentropy")
-class SparseCategoricalCrossentropy(_Categorical):
+class SparseCategoricalCrossentropy(Categorical):
     """E_r = -log a_y for an integer label y, 0..N-1: the same without the row of zeros and a one.
 
     From logits, dE_r/dz = a, less 1 at the label.
@@ -196,6 +199,10 @@ class SparseCategoricalCrossentropy(_Categorical):
     ----------
     from_logits : bool
         Whether predictions are z and not probabilities.
+    ignore_class : None
+        Give rows a ``sample_weight`` of 0 instead.
+    axis : -1
+        Along the outputs of a row; there is no other.
 
     Examples
     --------
@@ -205,9 +212,25 @@ class SparseCategoricalCrossentropy(_Categorical):
 
     target_kind = "labels"
 
-    def __init__(self, from_logits: bool = False, **keywords: Unpack[LossArguments]) -> None:
-        super().__init__(**keywords)
-        self.from_logits = from_logits
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        super().__init__(reduction, name, **unknown)
+        where = type(self).__name__
+        self.from_logits = check_flag(from_logits, where, "from_logits")
+        if ignore_class is not None:
+            raise ConfigurationError(
+                f"{where}: expected ignore_class=None, got {ignore_class!r}. Give the rows of "
+                "that class the sample_weight 0, and a label that there is."
+            )
+        self.ignore_class = ignore_class
+        self.axis = check_last_axis(axis, where)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         if len(output_shape) == 2:
@@ -246,3 +269,13 @@ class SparseCategoricalCrossentropy(_Categorical):
         np.put(dA.reshape(-1), positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
+
+
+def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:
+    """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras)."""
+    kinds: dict[str, type[Loss]] = {
+        "binary": BinaryCrossentropy,
+        "sparse": SparseCategoricalCrossentropy,
+        "categorical": CategoricalCrossentropy,
+    }
+    return kinds[kind_of_targets(target_shape, output_shape)]()

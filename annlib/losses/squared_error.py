@@ -1,18 +1,14 @@
-"""Losses of regression: the paper's half sum of squares and Keras' mean of squares."""
+"""Squared errors: the paper's half sum of squares, and Keras' means of squares."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import Loss, register
-
-
-def _differences(Y: Array, A: Array, work: Workspace) -> Array:
-    """D = A - Y, as (n, k)."""
-    D = np.subtract(A, Y, out=work.array("D", *A.shape))
-    return D.reshape(len(A), -1)
+from annlib.losses.base import Loss, MeanOverOutputs, differences, register
+from annlib.losses.targets import targets_between
 
 
 @register("half_sum_squared_error")
@@ -29,8 +25,9 @@ class HalfSumSquaredError(Loss):
     """
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        D = _differences(Y, A, work)
-        np.einsum("ij,ij->i", D, D, out=E)
+        D = differences(Y, A, work)
+        squares = np.square(D, out=work.array("squares", *A.shape)).reshape(len(A), -1)
+        np.dot(squares, work.ones(squares.shape[1]), out=E)
         np.multiply(E, 0.5, out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
@@ -38,7 +35,7 @@ class HalfSumSquaredError(Loss):
 
 
 @register("mean_squared_error", "mse")
-class MeanSquaredError(Loss):
+class MeanSquaredError(MeanOverOutputs):
     """E_r = 1/N sum_i (a_i - y_i)^2 over the N outputs,  dE_r/da_i = 2/N (a_i - y_i).
 
     Examples
@@ -47,11 +44,41 @@ class MeanSquaredError(Loss):
     5.0
     """
 
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        D = _differences(Y, A, work)
-        np.einsum("ij,ij->i", D, D, out=E)
-        if D.shape[1] > 1:
-            np.divide(E, D.shape[1], out=E)
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        np.square(differences(Y, A, work), out=T)
 
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        np.multiply(work.array("D", *A.shape), 2 * len(A) / A.size, out=dA)
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        np.multiply(work.array("D", *A.shape), 2, out=dA)
+
+
+@register("mean_squared_logarithmic_error", "msle")
+class MeanSquaredLogarithmicError(MeanOverOutputs):
+    """E_r = 1/N sum_i (log(1 + a_i) - log(1 + y_i))^2, for targets of at least 0.
+
+    dE_r/da_i = 2/N (log(1 + a_i) - log(1 + y_i)) / (1 + a_i). Both count as at least 1e-7, as in
+    Keras, so that a prediction below it has no gradient.
+
+    Examples
+    --------
+    >>> import math
+    >>> round(MeanSquaredLogarithmicError()([[0.0]], [[math.e - 1]]), 6)
+    1.0
+    """
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        y = super().check_targets(y, output_shape, where)
+        return targets_between(y, 0, np.inf, where, "Negative values would all count as 0.")
+
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        D = Y.clip(EPSILON, np.inf, out=work.array("D", *A.shape))
+        np.log1p(D, out=D)
+        A = A.clip(EPSILON, np.inf, out=work.array("clipped", *A.shape))
+        np.subtract(np.log1p(A, out=T), D, out=D)
+        np.square(D, out=T)
+
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        # 2 D / (1 + a), or half of it at 1e-7 and nothing below.
+        np.sign(np.subtract(A, EPSILON, out=dA), out=dA)
+        np.multiply(np.add(dA, 1, out=dA), work.array("D", *A.shape), out=dA)
+        divisor = work.array("terms", *A.shape)
+        np.divide(dA, np.add(work.array("clipped", *A.shape), 1, out=divisor), out=dA)

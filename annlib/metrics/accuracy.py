@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from annlib.core.arrays import Array, BatchShape
+from annlib.core.arrays import Array, BatchShape, kind_of_targets
+from annlib.core.checks import check_number
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import Direction, MeanOverRows, Metric, register, same_shape
@@ -14,6 +15,24 @@ from annlib.metrics.base import Direction, MeanOverRows, Metric, register, same_
 
 class _Accuracy(MeanOverRows):
     direction: ClassVar[Direction | None] = "up"
+
+
+@register("accuracy")
+class Accuracy(_Accuracy):
+    """Mean of a == y over outputs and rows: for predictions that are classes themselves.
+
+    In ``compile`` the name ``"accuracy"`` means what the shapes say, one of those below.
+
+    Examples
+    --------
+    >>> Accuracy()([1, 2, 3, 4], [0, 2, 3, 4])
+    0.75
+    """
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        Y = same_shape(Y, A, "Accuracy")
+        right = np.equal(A, Y, out=work.array("right", *A.shape, dtype=bool))
+        return _row_shares(right, work)
 
 
 @register("binary_accuracy")
@@ -27,17 +46,14 @@ class BinaryAccuracy(_Accuracy):
         A prediction above it (strictly) counts as 1.
     """
 
-    def __init__(self, name: str | None = None, threshold: float = 0.5) -> None:
+    def __init__(self, name: str | None = None, *, threshold: float = 0.5) -> None:
         super().__init__(name)
-        self.threshold = threshold
+        self.threshold = check_number(threshold, "BinaryAccuracy", "threshold")
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "BinaryAccuracy")
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        np.equal(right, Y, out=right)
-        if A.size == len(A):
-            return right.reshape(-1)
-        return np.mean(right.reshape(len(A), -1), axis=1, out=work.array("share", len(A)))
+        return _row_shares(np.equal(right, Y, out=right), work)
 
 
 @register("categorical_accuracy")
@@ -55,13 +71,23 @@ class SparseCategoricalAccuracy(_Accuracy):
     """Share of rows whose largest output is at the label, 0..N-1."""
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        Y = Y.reshape(-1) if Y.ndim == 2 and Y.shape[1] == 1 else Y
-        if Y.shape != A.shape[:1]:
-            raise ShapeError(
-                f"SparseCategoricalAccuracy: expected one label a row, {A.shape[:1]}, "
-                f"got {Y.shape}."
-            )
-        return _at_label(Y, A, work)
+        return _at_label(one_label_a_row(Y, A, "SparseCategoricalAccuracy"), A, work)
+
+
+def _row_shares(right: Array, work: Workspace) -> Array:
+    """The share of each row's outputs that are right."""
+    n = len(right)
+    if right.size == n:
+        return right.reshape(-1)
+    return np.mean(right.reshape(n, -1), axis=1, out=work.array("share", n))
+
+
+def one_label_a_row(Y: Array, A: Array, where: str) -> Array:
+    """Labels as (n,), from (n,) or (n, 1)."""
+    Y = Y.reshape(-1) if Y.ndim == 2 and Y.shape[1] == 1 else Y
+    if Y.shape != A.shape[:1]:
+        raise ShapeError(f"{where}: expected one label a row, {A.shape[:1]}, got {Y.shape}.")
+    return Y
 
 
 def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
@@ -71,8 +97,9 @@ def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
 
 def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: str) -> Metric:
     """What ``metrics=["accuracy"]`` means for targets and outputs of these shapes (as Keras)."""
-    if output_shape[-1] == 1:
-        return BinaryAccuracy(name)
-    if len(target_shape) < len(output_shape) or target_shape[-1] == 1:
-        return SparseCategoricalAccuracy(name)
-    return CategoricalAccuracy(name)
+    kinds: dict[str, type[Metric]] = {
+        "binary": BinaryAccuracy,
+        "sparse": SparseCategoricalAccuracy,
+        "categorical": CategoricalAccuracy,
+    }
+    return kinds[kind_of_targets(target_shape, output_shape)](name)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_numeric
 from annlib.core.config import Configurable
 from annlib.core.errors import ShapeError
 from annlib.core.registry import Registry
@@ -22,6 +23,8 @@ Direction = Literal["up", "down"]
 
 class Metric(Configurable):
     """``reset_state``, ``update_state`` for each batch, ``result``.
+
+    It adds up in float64 whatever the batches' type, so Keras' argument ``dtype`` is left out.
 
     Parameters
     ----------
@@ -35,7 +38,9 @@ class Metric(Configurable):
     def __init__(self, name: str | None = None) -> None:
         self._name = name
         self.work = Workspace("float64")
+        before = set(vars(self))
         self.reset_state()
+        self._remembers = tuple(sorted(vars(self).keys() - before))
 
     @property
     def name(self) -> str:
@@ -53,24 +58,70 @@ class Metric(Configurable):
         """Take in a batch of targets and predictions, each row with its weight (1 without)."""
         raise NotImplementedError
 
-    def result(self) -> float:
-        """The metric over everything since the last ``reset_state``."""
+    def result(self) -> float | Array:
+        """The metric over everything since the last ``reset_state``: a number, or an array."""
         raise NotImplementedError
 
     def reset_state(self) -> None:
         """Forget everything."""
         raise NotImplementedError
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        self.update_state(y_true, y_pred, sample_weight)
+    def get_state(self) -> dict[str, Any]:
+        """What it has taken in: the attributes that ``reset_state`` makes."""
+        return {name: getattr(self, name) for name in self._remembers}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        for name in self._remembers:
+            setattr(self, name, state[name])
+
+    def __call__(self, *batch: Any, **keywords: Any) -> Any:
+        """``update_state``, then ``result``."""
+        self.update_state(*batch, **keywords)
         return self.result()
+
+    def weights_of(self, rows: int, sample_weight: Any) -> Array | None:
+        """The weights of so many rows, (n,) in a buffer, or None where there are none."""
+        if sample_weight is None:
+            return None
+        given = np.asarray(sample_weight)
+        if given.shape not in ((rows,), (rows, 1)):
+            raise ShapeError(
+                f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
+                f"got shape {given.shape}."
+            )
+        check_numeric(given, type(self).__name__, "sample_weight")
+        weights = self.work.array("weights", rows)
+        np.copyto(weights, given.reshape(-1))
+        return weights
 
     # A metric is itself: it has state.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
 
-class MeanOverRows(Metric):
+class RunningMean(Metric):
+    """A metric that is a sum over a weight, 0 over nothing."""
+
+    def reset_state(self) -> None:
+        # Python floats: sums of whole numbers stay exact, others are good to 1e-16.
+        self.total = 0.0
+        self.count = 0.0
+
+    def add(self, values: Array, weights: Array | None) -> None:
+        """Take in numbers, (n,); their weights are written over."""
+        if weights is None:
+            self.total += float(np.add.reduce(values, dtype=np.float64))
+            self.count += len(values)
+        else:
+            self.count += float(np.add.reduce(weights))
+            self.total += float(np.add.reduce(np.multiply(values, weights, out=weights)))
+
+    def result(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+
+class MeanOverRows(RunningMean):
     """A metric that is the (weighted) mean of one number a row.
 
     A subclass writes ``rows(Y, A, work)``, which returns these numbers, (n,). 0 over no rows.
@@ -79,32 +130,10 @@ class MeanOverRows(Metric):
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         raise NotImplementedError
 
-    def reset_state(self) -> None:
-        # Python floats: sums of whole numbers stay exact, others are good to 1e-16.
-        self.total = 0.0
-        self.count = 0.0
-
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        A = np.asarray(y_pred)
-        A = A.reshape(-1, 1) if A.ndim == 1 else A
-        values = self.rows(np.asarray(y_true), A, self.work)
-        if sample_weight is None:
-            self.total += float(np.add.reduce(values, dtype=np.float64))
-            self.count += len(values)
-        else:
-            given = np.asarray(sample_weight).reshape(-1)
-            if given.shape != values.shape:
-                raise ShapeError(
-                    f"{type(self).__name__}: expected one sample weight a row, {values.shape}, "
-                    f"got shape {np.shape(sample_weight)}."
-                )
-            weights = self.work.array("weights", len(values))
-            np.copyto(weights, given)
-            self.count += float(np.add.reduce(weights))
-            self.total += float(np.add.reduce(np.multiply(values, weights, out=weights)))
-
-    def result(self) -> float:
-        return self.total / self.count if self.count else 0.0
+        Y, A = arrays_of(y_true, y_pred, type(self).__name__)
+        values = self.rows(Y, A, self.work)
+        self.add(values, self.weights_of(len(A), sample_weight))
 
 
 class MeanMetricWrapper(MeanOverRows):
@@ -120,11 +149,19 @@ class MeanMetricWrapper(MeanOverRows):
 
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
         self.fn = fn
-        super().__init__(name or getattr(fn, "__name__", "metric"))
+        super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         values = np.asarray(self.fn(Y, A), np.float64)
         return np.full(len(A), values) if values.ndim == 0 else values.reshape(len(A), -1).mean(1)
+
+
+def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
+    """Targets as they are and predictions as (n, k), both numbers."""
+    Y, A = np.asarray(y_true), np.asarray(y_pred)
+    check_numeric(Y, where, "y_true")
+    check_numeric(A, where, "y_pred")
+    return Y, A.reshape(-1, 1) if A.ndim < 2 else A
 
 
 def same_shape(Y: Array, A: Array, where: str) -> Array:
@@ -132,8 +169,9 @@ def same_shape(Y: Array, A: Array, where: str) -> Array:
     if Y.ndim == 1 and A.shape[1:] == (1,):
         Y = Y.reshape(-1, 1)
     if Y.shape != A.shape:
+        labels = " Make labels one-hot rows, or take a sparse metric." if Y.size == len(A) else ""
         raise ShapeError(
-            f"{where}: expected targets of the predictions' shape {A.shape}, got {Y.shape}."
+            f"{where}: expected targets of the predictions' shape {A.shape}, got {Y.shape}.{labels}"
         )
     return Y
 

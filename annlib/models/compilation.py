@@ -5,60 +5,117 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from annlib import losses, metrics, optimizers
-from annlib.core.arrays import BatchShape
+from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import near
 from annlib.core.errors import ConfigurationError, UnknownNameError
-from annlib.losses import Loss
-from annlib.metrics import Metric, resolve_accuracy
+from annlib.losses import Loss, resolve_crossentropy
+from annlib.metrics import MeanMetricWrapper, Metric, resolve_accuracy
 from annlib.optimizers import Optimizer
 
 ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+# Rows of the targets that each metric tries.
+_TRIED = 256
 
 
 class Compiled:
     """The arguments of ``compile``, as objects.
 
     A metric given as a string is reported under that string; a name that comes twice gets _1, _2.
+    What "crossentropy" and "accuracy" mean is settled when the shapes of the data are known.
     """
 
-    def __init__(self, optimizer: Any, loss: Any, metric_arguments: Any) -> None:
+    def __init__(
+        self, optimizer: Any, loss: Any, metrics: Any = None, weighted_metrics: Any = None
+    ) -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
-        self.loss: Loss | None = None if loss is None else losses.get(loss)
+        self._late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
+        self.loss: Loss | None = None
+        if loss is not None and not self._late_loss:
+            self.loss = losses.get(loss)
         if self.loss is not None and self.loss.reduction == "none":
             raise ConfigurationError(
                 'Sequential.compile: expected a loss that is one number, got reduction="none". '
                 'Use "sum_over_batch_size" or "sum".'
             )
-        if not isinstance(metric_arguments, list | tuple | None):
-            raise ConfigurationError(
-                f"Sequential.compile: expected metrics as a list, got {metric_arguments!r}. "
-                'Write metrics=["accuracy"], or whichever it is.'
-            )
+        for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
+            if not isinstance(given, list | tuple | None):
+                raise ConfigurationError(
+                    f"Sequential.compile: expected {name} as a list, got {given!r}. "
+                    f'Write {name}=["accuracy"], or whichever it is.'
+                )
         self._specified: list[Any] = []
-        names: list[str] = []
-        for argument in metric_arguments or ():
-            late = isinstance(argument, str) and argument in ACCURACY
-            metric = argument if late else _metric(argument)
-            name = argument if isinstance(argument, str) else metric.name
-            unique, count = name, 0
-            while unique in names:
-                count += 1
-                unique = f"{name}_{count}"
-            names.append(unique)
-            if not late and unique != metric.name:
-                metric.rename(unique)
-            self._specified.append(metric)
-        self.names = names
+        self._given: list[Any] = []
+        self.names: list[str] = []
+        for argument in metrics or ():
+            self._specify(argument, "")
+        #: How many of the metrics, the first ones, take every row alike.
+        self.unweighted = len(self._specified)
+        for argument in weighted_metrics or ():
+            self._specify(argument, "weighted_")
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
         self._late = len(self.metrics) < len(self._specified)
         self._settled_for: tuple[BatchShape, BatchShape] | None = None
+        #: The arguments, with objects where classes, functions and most names stood for them.
+        self.given: dict[str, Any] = {
+            "optimizer": self.optimizer,
+            "loss": loss if self._late_loss else self.loss,
+            "metrics": self._given[: self.unweighted],
+            "weighted_metrics": self._given[self.unweighted :],
+        }
 
-    def resolve_metrics(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
-        """Settle what "accuracy" means, now that the shapes are known; say if that is new."""
+    def _specify(self, argument: Any, prefix: str) -> None:
+        """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
+        late = isinstance(argument, str) and argument in ACCURACY
+        metric = argument if late else _metric(argument)
+        name = argument if isinstance(argument, str) else metric.name
+        if name in self.names:
+            name = f"{prefix}{name}"
+        unique, count = name, 0
+        while unique in self.names:
+            count += 1
+            unique = f"{name}_{count}"
+        self.names.append(unique)
+        if not late and unique != metric.name:
+            metric.rename(unique)
+        self._specified.append(metric)
+        self._given.append(argument if isinstance(argument, str) else metric)
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether there is one, or will be when the data come."""
+        return self.loss is not None or self._late_loss
+
+    def loss_for(self, target_shape: BatchShape, output_shape: BatchShape) -> Loss:
+        """The loss for targets and outputs of these shapes."""
+        if self._late_loss:
+            return resolve_crossentropy(target_shape, output_shape)
+        assert self.loss is not None, "the doors see to that"
+        return self.loss
+
+    def check_metrics(self, target: Array, output_shape: BatchShape) -> None:
+        """Let each metric try some of the targets, before a step has been made.
+
+        Raises
+        ------
+        DataError, ShapeError
+            If it cannot take them.
+        """
+        rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
+        predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
+        for metric in self._specified:
+            if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
+                metric.clone().update_state(target[rows], predictions)
+
+    def settle(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
+        """Settle what the names mean, now that the shapes are known; say if that is new."""
         shapes = target_shape[1:], output_shape[1:]
-        new = self._late and shapes != self._settled_for
+        new = (self._late or self._late_loss) and shapes != self._settled_for
         if new:
+            self.loss = self.loss_for(target_shape, output_shape)
             self.metrics = [
                 resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
                 for m, name in zip(self._specified, self.names, strict=True)

@@ -29,10 +29,13 @@ class Evaluation:
         self._pass = Pass(body, model.dtype)
         self._head = Head(loss, fused, model.dtype)
         self._priced = [
-            (entry.parameter.regularizer, model.vector.values[entry.where])
+            (
+                entry.parameter.regularizer,
+                model.vector.values[entry.where].reshape(entry.parameter.shape),
+            )
             for entry in model.vector.penalized()
         ]
-        self.tally = Tally(compiled.names, copy.deepcopy(compiled.metrics))
+        self.tally = Tally(compiled.names, copy.deepcopy(compiled.metrics), compiled.unweighted)
 
     def test(self, batch: Batch) -> None:
         """The batch in the tally."""

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from annlib.activations import Activation, Linear, Sigmoid, Softmax
 from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import (
     BinaryCrossentropy,
+    BinaryFocalCrossentropy,
     CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
     Loss,
     SparseCategoricalCrossentropy,
 )
@@ -28,7 +31,9 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 FUSIBLE: set[tuple[type[Activation], type[Loss]]] = {
     (Softmax, CategoricalCrossentropy),
     (Softmax, SparseCategoricalCrossentropy),
+    (Softmax, CategoricalFocalCrossentropy),
     (Sigmoid, BinaryCrossentropy),
+    (Sigmoid, BinaryFocalCrossentropy),
 }
 
 
@@ -52,17 +57,31 @@ def _definer(layer: Layer, method: str) -> type:
     return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
 
-def warn_of_missing_activation(layers: Sequence[Layer], loss: Loss) -> None:
-    """Say so if a cross-entropy of probabilities gets what a linear layer gives."""
-    wanted = [activation for activation, kind in FUSIBLE if kind is type(loss)]
+def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = True) -> None:
+    """Warn if a cross-entropy of probabilities gets what a linear layer gives.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of logits gets probabilities: it would take the softmax of a softmax.
+    """
     _, activation = layers[-1].split_activation()
-    if wanted and type(activation) is Linear and not getattr(loss, "from_logits", False):
+    wanted = [activation for activation, kind in FUSIBLE if kind is type(loss)]
+    from_logits = getattr(loss, "from_logits", False)
+    if from_logits and type(activation) in (Softmax, Sigmoid):
+        raise ConfigurationError(
+            f"{where}: expected logits for {loss!r}, got an output layer "
+            f'"{layers[-1].name}" with activation {activation!r}, which gives probabilities. '
+            "Leave out from_logits=True (the loss is computed from the logits all the same), or "
+            "the activation."
+        )
+    if warn and wanted and type(activation) is Linear and not from_logits:
         name = wanted[0].names[0]
         warnings.warn(
-            f"Sequential.compile: expected probabilities for the loss {loss.name}, got an output "
+            f"{where}: expected probabilities for the loss {loss.name}, got an output "
             f'layer "{layers[-1].name}" without activation. Give it activation="{name}", or the '
             f"loss from_logits=True: {type(loss).__name__}(from_logits=True).",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -14,6 +14,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import (
     ConfigurationError,
     DivergenceError,
+    NotBuiltError,
     NotCompiledError,
     OwnershipError,
 )
@@ -23,13 +24,16 @@ from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.models.compilation import Compiled, check_overrides
 from annlib.models.evaluation import Evaluation
-from annlib.models.head import warn_of_missing_activation
+from annlib.models.head import check_output
 from annlib.models.passes import Pass
 from annlib.models.preparation import Prepared, prepare, prepare_inputs
 from annlib.models.step import Step
 from annlib.models.tally import Tally
 from annlib.models.weighted import Weighted
 from annlib.optimizers import Optimizer
+
+#: What is made for passes, and is no part of a copy.
+_OF_PASSES = ("_step", "_evaluation", "_tally")
 
 
 class Learner(Weighted):
@@ -49,6 +53,7 @@ class Learner(Weighted):
         optimizer: Any = "rmsprop",
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
+        weighted_metrics: Sequence[Any] | None = None,
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
 
@@ -58,6 +63,8 @@ class Learner(Weighted):
         loss : str or Loss
         metrics : list of str, Metric or function of (y_true, y_pred)
             ``"accuracy"`` means what the shapes of target and output say.
+        weighted_metrics : list, optional
+            Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
 
         Raises
         ------
@@ -66,7 +73,10 @@ class Learner(Weighted):
         OwnershipError
             If a layer belongs to another model.
         """
-        compiled = Compiled(optimizer, loss, metrics)
+        self.adopt(Compiled(optimizer, loss, metrics, weighted_metrics))
+
+    def adopt(self, compiled: Compiled, anew: bool = True) -> None:
+        """Learn like this; not ``anew`` as before, without warnings, and frozen as it was."""
         self.check_ownership("Sequential.compile")
         for layer in self._layers:
             if type(layer).backward is Layer.backward:
@@ -77,11 +87,11 @@ class Learner(Weighted):
                 )
         for part, methods in (
             (compiled.loss, ("forward", "backward")),
-            (compiled.optimizer, ("update",)),
+            (compiled.optimizer, ("step",) if compiled.optimizer.full_batch else ("update",)),
         ):
             check_overrides(part, methods)
         if compiled.loss is not None and self._layers:
-            warn_of_missing_activation(self._layers, compiled.loss)
+            check_output(self._layers, compiled.loss, "Sequential.compile", anew)
         owner = compiled.optimizer.owner and compiled.optimizer.owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
             raise OwnershipError(
@@ -93,7 +103,7 @@ class Learner(Weighted):
         compiled.optimizer.owner = weakref.ref(self)
         self._compiled = compiled
         self.start_anew()
-        self.lay_out_again()
+        self.lay_out_again(refreeze=anew)
 
     def check_ownership(self, where: str) -> None:
         """Raise ``OwnershipError`` if a layer is another model's."""
@@ -115,12 +125,22 @@ class Learner(Weighted):
             )
         return self._compiled
 
-    def compiled_loss(self, where: str = "Sequential") -> Loss:
-        """The loss; raises if there is none."""
-        loss = self.compiled_state(where).loss
-        if loss is None:
+    def compiled_with_loss(self, where: str = "Sequential") -> Compiled:
+        """The same; raises if there is no loss, either."""
+        compiled = self.compiled_state(where)
+        if not compiled.has_loss:
             raise NotCompiledError(
                 f'{where}: expected a loss, got none. Call compile(..., loss="mse") or another.'
+            )
+        return compiled
+
+    def compiled_loss(self, where: str = "Sequential") -> Loss:
+        """The loss itself, which for "crossentropy" takes data to know; raises if there is none."""
+        loss = self.compiled_with_loss(where).loss
+        if loss is None:
+            raise NotBuiltError(
+                f"{where}: expected a model that has seen data, got none to tell which "
+                "crossentropy is meant. Call fit or evaluate first, or name the loss."
             )
         return loss
 
@@ -136,7 +156,7 @@ class Learner(Weighted):
 
     @property
     def loss(self) -> Loss | None:
-        """The loss, or None."""
+        """The loss, or None; "crossentropy" is settled when the first data come."""
         return self._compiled.loss if self._compiled else None
 
     @property
@@ -266,7 +286,7 @@ class Learner(Weighted):
         super()._lay_out(refreeze)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_step": None, "_evaluation": None, "_tally": None}
+        return {**super().__getstate__(), **dict.fromkeys(_OF_PASSES)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import is_number
+from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import Batches, Table, as_source
-from annlib.losses import Loss
+from annlib.models.head import check_output
 
 if TYPE_CHECKING:
     from annlib.models.learner import Learner
@@ -26,6 +26,8 @@ class Prepared(NamedTuple):
     weights: Array | None
     #: Those of the rows' classes, which count in training and not in validation (as in Keras).
     class_weights: Array | None = None
+    #: Whether the targets are integer labels.
+    labels: bool = False
 
     def part(self, rows: slice) -> Prepared:
         """Some of the rows, as views."""
@@ -34,6 +36,7 @@ class Prepared(NamedTuple):
             None if self.y is None else self.y[rows],
             None if self.weights is None else self.weights[rows],
             None if self.class_weights is None else self.class_weights[rows],
+            self.labels,
         )
 
     def admit(self, model: Learner) -> None:
@@ -42,20 +45,23 @@ class Prepared(NamedTuple):
         model.build(shape)
         if self.y is not None:
             output_shape = model.compute_output_shape(shape)
-            if model.compiled_state().resolve_metrics(self.y.shape, output_shape):
+            compiled = model.compiled_state()
+            late = compiled.loss is None
+            if compiled.settle(self.y.shape, output_shape):
                 model.start_anew()
+            if late and compiled.loss is not None:
+                check_output(model.layers, compiled.loss, "Sequential.fit")
 
     def batches(self, model: Learner, batch_size: int) -> Batches:
-        """The data in batches of the model's types."""
-        loss = model.loss
-        labels = isinstance(loss, Loss) and loss.target_kind == "labels"
+        """The data in batches of the model's types; codes of an Embedding uncast, as integers."""
         return Batches(
             self.x,
             self.y,
             _product(self.weights, self.class_weights),
             batch_size=batch_size,
-            dtype=model.dtype,
-            target_dtype=np.intp if labels else model.dtype,
+            dtype=_input_type(model, self.x),
+            target_dtype=np.intp if self.labels else model.dtype,
+            weight_dtype=model.dtype,
         )
 
 
@@ -63,6 +69,7 @@ def prepare_inputs(model: Learner, x: Any, where: str) -> Prepared:
     """X alone as a data set for this model; nothing is changed."""
     source = as_source(x, where, "x")
     _check_features(model.expected_input_shape(), model, source, where)
+    _check_codes(model, source, where, getattr(x, "columns", None))
     return Prepared(source, None, None)
 
 
@@ -82,11 +89,12 @@ def prepare(
     DataError, ShapeError, ConfigurationError
         Nothing is changed, then or otherwise; ``Prepared.admit`` does that.
     """
-    loss = model.compiled_loss(where)
+    compiled = model.compiled_with_loss(where)
     model.check_ownership(where)
     source = as_source(x, where, "x")
     expected = model.expected_input_shape() if like is None else (None, *like.x.shape[1:])
     _check_features(expected, model, source, where)
+    _check_codes(model, source, where, getattr(x, "columns", None))
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = model.compute_output_shape((None, *source.shape[1:]))
@@ -96,9 +104,21 @@ def prepare(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
+    loss = compiled.loss_for(target.shape, output_shape)
     target = loss.check_targets(target, output_shape, where)
+    compiled.check_metrics(target, output_shape)
     weights, by_class = _weights(sample_weight, class_weight, target, len(source), where)
-    return Prepared(source, target, weights, by_class)
+    return Prepared(source, target, weights, by_class, loss.target_kind == "labels")
+
+
+def _input_type(model: Learner, source: Array | Table) -> Any:
+    if model.layers[0].codes is None:
+        return model.dtype
+    # A memory map of floating-point numbers, which nobody has looked at, is the layer's to check:
+    # as integers they would be whole.
+    if isinstance(source, np.memmap) and source.dtype.kind == "f":
+        return source.dtype
+    return np.intp
 
 
 def _check_features(
@@ -119,6 +139,18 @@ def _check_features(
             f'{where}: expected x of shape {shape}, which layer "{model.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"
         )
+
+
+def _check_codes(model: Learner, source: Array | Table, where: str, columns: Any) -> None:
+    """Raise if the first layer takes codes and x has others; memory maps it looks at itself."""
+    codes = model.layers[0].codes
+    if codes is None or isinstance(source, np.memmap):
+        return
+    if isinstance(source, Table):
+        for column, title in zip(source.columns, source.names, strict=True):
+            check_codes(column, codes, where, f'x["{title}"]')
+    else:
+        check_codes(source, codes, where, "x", columns)
 
 
 def _weights(

@@ -140,10 +140,8 @@ class Stack(Configurable):
             first = self._layers[0]
             if first.built_shape is not None:
                 return first.built_shape
-            if first.input_shape is not None:
-                return (None, *first.input_shape)
-            if first.input_dim is not None:
-                return (None, int(first.input_dim))
+            if first.row_shape is not None:
+                return (None, *first.row_shape)
         return None
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:

@@ -33,7 +33,11 @@ class Step:
         self._head = Head(loss, fused, model.dtype)
         self._gradient = vector.gradients[: vector.n_trainable]
         self._priced = [
-            (entry.parameter.regularizer, vector.values[entry.where], vector.gradients[entry.where])
+            (
+                entry.parameter.regularizer,
+                vector.values[entry.where].reshape(entry.parameter.shape),
+                vector.gradients[entry.where].reshape(entry.parameter.shape),
+            )
             for entry in vector.penalized()
         ]
         self._has_penalties = bool(self._priced) or self._training.is_priced
@@ -42,7 +46,7 @@ class Step:
         compiled = model.compiled_state()
         self._optimizer = compiled.optimizer
         self._optimizer.build(vector)
-        self.tally = Tally(compiled.names, compiled.metrics)
+        self.tally = Tally(compiled.names, compiled.metrics, compiled.unweighted)
 
     # -- on a batch ------------------------------------------------------------------------------
 
@@ -50,6 +54,24 @@ class Step:
         """One update of the weights, and the batch in the running loss and metrics."""
         assert batch.y is not None, "the doors see to targets"
         value = self.update(batch.x, batch.y, batch.weights)
+        self._count(batch, value)
+
+    @np.errstate(all="ignore")
+    def measure(self, batch: Batch) -> float:
+        """The loss of this batch alone in the tally and its gradient in the model; no update.
+
+        Raises
+        ------
+        DivergenceError
+            If loss or gradient is NaN or infinite.
+        """
+        assert batch.y is not None, "the doors see to targets"
+        value = self._finite_gradient(batch.x, batch.y, batch.weights)
+        self.tally.reset()
+        self._count(batch, value)
+        return value
+
+    def _count(self, batch: Batch, value: float) -> None:
         share = self._head.loss.denominator(len(batch.x), batch.weights)
         self.tally.add(value, share, batch, self._head.prediction())
 
@@ -62,12 +84,16 @@ class Step:
         DivergenceError
             If loss or gradient is NaN or infinite: before anything has been changed.
         """
+        value = self._finite_gradient(X, Y, weights)
+        self._optimizer.step()
+        self._training.commit()
+        return value
+
+    def _finite_gradient(self, X: Array, Y: Array, weights: Array | None) -> float:
         value = self.gradient(X, Y, weights)
         gradient = self._gradient
         if not (math.isfinite(value) and math.isfinite(np.dot(gradient, gradient))):
             self._refuse(X, Y, value)
-        self._optimizer.step()
-        self._training.commit()
         return value
 
     def gradient(self, X: Array, Y: Array, weights: Array | None = None) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.data import Batch
@@ -17,11 +19,17 @@ class Tally:
     names : sequence of str
         What the metrics are reported as.
     metrics : sequence of Metric
+    unweighted : int, optional
+        How many of them, the first ones, take every row alike; without it all do.
     """
 
-    def __init__(self, names: Sequence[str], metrics: Sequence[Metric]) -> None:
+    def __init__(
+        self, names: Sequence[str], metrics: Sequence[Metric], unweighted: int | None = None
+    ) -> None:
         self.names = list(names)
         self.metrics = list(metrics)
+        count = len(self.metrics) if unweighted is None else unweighted
+        self._plain, self._weighted = self.metrics[:count], self.metrics[count:]
         self.reset()
 
     def reset(self) -> None:
@@ -34,11 +42,29 @@ class Tally:
         """Take in a batch; ``share`` is its part in the mean loss: its rows, or their weights."""
         self._total += loss * share
         self._share += share
-        for metric in self.metrics:
+        for metric in self._plain:
             metric.update_state(batch.y, prediction)
+        for metric in self._weighted:
+            metric.update_state(batch.y, prediction, batch.weights)
 
-    def results(self) -> dict[str, float]:
-        """Loss and metrics since the last reset, the loss first."""
+    def spoil(self) -> None:
+        """Count a batch whose loss is not finite."""
+        self._total = math.nan
+        self._share = self._share or 1.0
+
+    def results(self) -> dict[str, Any]:
+        """Loss and metrics since the last reset, the loss first; numbers, or arrays of them."""
         loss = self._total / self._share if self._share else 0.0
         values = [metric.result() for metric in self.metrics]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
+
+    def get_state(self) -> dict[str, Any]:
+        """All that the running values are made of."""
+        metrics = [metric.get_state() for metric in self.metrics]
+        return {"total": self._total, "share": self._share, "metrics": metrics}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._total, self._share = state["total"], state["share"]
+        for metric, own in zip(self.metrics, state["metrics"], strict=True):
+            metric.set_state(own)

@@ -5,9 +5,36 @@
 Adam(learning_rate=0.01, clipnorm=1.0)
 """
 
-from annlib.optimizers.adam import Adam
+from annlib.optimizers import schedules
+from annlib.optimizers.adadelta import Adadelta
+from annlib.optimizers.adagrad import Adagrad
+from annlib.optimizers.adam import Adam, AdamW
+from annlib.optimizers.adamax import Adamax
 from annlib.optimizers.base import Optimizer, get, register, registry
+from annlib.optimizers.ftrl import Ftrl
+from annlib.optimizers.lamb import Lamb
+from annlib.optimizers.lbfgs import LBFGS
+from annlib.optimizers.lion import Lion
+from annlib.optimizers.nadam import Nadam
 from annlib.optimizers.rmsprop import RMSprop
 from annlib.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get", "register", "registry"]
+__all__ = [
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+    "register",
+    "registry",
+    "schedules",
+]

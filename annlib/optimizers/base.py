@@ -7,43 +7,38 @@ To add one: a class with the names of its state vectors in ``slots`` and its rul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.checks import check_count, is_number
+from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
+from annlib.optimizers.averages import move_toward
+from annlib.optimizers.clipping import clip
+from annlib.optimizers.policy import check_policy
+from annlib.optimizers.views import Views
 
-# Vectors longer than this are updated in parts, which stay in a cache of a few MB while Adam's rule
-# passes over them ten times (measured: 6 million parameters in 7.4 ms instead of 10.8).
-_PART = 1 << 17
-
-
-class OptimizerArguments(TypedDict, total=False):
-    """The keyword arguments that every optimizer takes."""
-
-    weight_decay: float | None
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    name: str | None
+# All whole numbers below are floating-point numbers, too.
+_MOST_CALLS = 2**53
 
 
 class Optimizer(Configurable):
     """theta <- theta - rate * direction(gradient), in place on the model's flat vectors.
 
-    A step is: clip, decay the weights, the subclass' rule, constraints, count. A subclass writes
-    ``update(theta, gradient, rate, *state, scratch=...)`` with one state vector for each name in
-    ``slots``; all are of the same length and the rule is element by element.
+    A step is: accumulate, clip, decay the weights, the subclass' rule, average, constraints, count.
+    A subclass writes ``update(theta, gradient, rate, *state, scratch=...)`` with one state vector
+    for each name in ``slots``; all are of the same length and the rule is element by element,
+    unless it says ``per_parameter``. All that it remembers are ``state`` and ``calls``.
 
     Parameters
     ----------
     learning_rate : float or callable
-        A number, or a schedule: any callable from the number of updates done to a rate.
+        A number, or a schedule: any callable from the number of steps done to a rate.
     weight_decay : float, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
         ``exclude_from_weight_decay`` does not name.
@@ -53,9 +48,22 @@ class Optimizer(Configurable):
         Cut each element of the gradient to [-clipvalue, clipvalue].
     global_clipnorm : float, optional
         Scale the whole gradient down to at most this norm. Only one of the three may be given.
+    use_ema : bool
+        Average the parameters over the steps, and end ``fit`` with the averages in the model.
+    ema_momentum : float, in [0, 1]
+        After each step, average <- ema_momentum * average + (1 - ema_momentum) * parameters.
+    ema_overwrite_frequency : int, optional
+        Write the averages into the model after every so many updates, too.
+    gradient_accumulation_steps : int, at least 2, optional
+        Update at every so many steps only, by the mean of their gradients. As in Keras, averages
+        and constraints come at each step, and a schedule counts them all.
     name : str, optional
     """
 
+    #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
+    full_batch: ClassVar[bool] = False
+    #: Whether ``update`` gets one parameter at a time, for a rule that is not element by element.
+    per_parameter: ClassVar[bool] = False
     #: The names of the state vectors that ``update`` gets; a constructor may add to them.
     slots: tuple[str, ...] = ()
 
@@ -67,28 +75,29 @@ class Optimizer(Configurable):
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        gradient_accumulation_steps: int | None = None,
         name: str | None = None,
         **unknown: Any,
     ) -> None:
-        where = type(self).__name__
-        refuse_unknown(where, unknown, type(self))
+        refuse_unknown(type(self).__name__, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
-        self._rate = self._configured_rate
-        limits = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        given = [key for key, limit in limits.items() if limit is not None]
-        if len(given) > 1:
-            raise ConfigurationError(f"{where}: expected at most one limit, got {given}.")
-        for key, value in {**limits, "weight_decay": weight_decay}.items():
-            if value is not None and not value >= 0:
-                raise ConfigurationError(f"{where}: expected {key} >= 0 or None, got {value!r}.")
+        self._rate: float | Callable[[int], float] = self._configured_rate
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
         self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.name = name
+        check_policy(self)
         self._excluded: tuple[str, ...] = ()
         self._layout: tuple[Any, ...] = ()
-        self._views: list[Any] = []
+        self._views: Views | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self.owner: Any = None
@@ -98,7 +107,7 @@ class Optimizer(Configurable):
     def update(
         self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
     ) -> None:
-        """The rule of the optimizer's paper, in place; ``scratch`` is as long as ``theta``."""
+        """The rule of the optimizer's paper, in place; it may overwrite gradient and scratch."""
         raise NotImplementedError
 
     def initial_state(self) -> Sequence[float]:
@@ -112,7 +121,7 @@ class Optimizer(Configurable):
             return FAMILIES["schedule"].get(rate)
         if callable(rate):
             return rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not rate >= 0:
+        if not (is_number(rate) and 0 <= rate < np.inf):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected learning_rate as a number >= 0 or a schedule, "
                 f"got {rate!r}."
@@ -122,7 +131,8 @@ class Optimizer(Configurable):
     @property
     def learning_rate(self) -> float:
         """The rate of the next update; setting it does not change the configuration."""
-        return float(self._rate(self.iterations)) if callable(self._rate) else float(self._rate)
+        rate = self._rate
+        return float(rate(self.calls)) if callable(rate) else rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -150,7 +160,7 @@ class Optimizer(Configurable):
         var_names : sequence of str, optional
             Regular expressions searched for in the paths: ``["bias", "gamma"]``.
         """
-        if self._views:
+        if self._views is not None:
             raise ConfigurationError(
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
@@ -158,104 +168,145 @@ class Optimizer(Configurable):
         exact = tuple(f"^{re.escape(path)}$" for path in var_list or ())
         self._excluded += exact + tuple(var_names or ())
 
+    @property
+    def excludes(self) -> bool:
+        """Whether parameters may be left out of the weight decay."""
+        return bool(self._excluded)
+
+    def decays(self, path: str) -> bool:
+        """Whether the weight decay takes the parameter of this path."""
+        return not any(re.search(pattern, path) for pattern in self._excluded)
+
     def build(self, vector: ParameterVector) -> None:
         """Make what depends on the vector's layout; the state stays if it fits the layout."""
-        n, dtype = vector.n_trainable, vector.values.dtype
-        theta, gradient = vector.values[:n], vector.gradients[:n]
-        trainable = [entry for entry in vector.entries if entry.trainable]
-        layout = (dtype.str, *((entry.path, entry.parameter.shape) for entry in trainable))
-        if layout != self._layout:
-            self._layout = layout
-            self.state = np.empty((len(self.slots), n), dtype)
-            self.state[...] = np.reshape(self.initial_state(), (-1, 1))
-            self.iterations = 0
-        scratch = np.empty(min(n, _PART), dtype)
-        self._views = [
-            (theta[i : i + _PART], gradient[i : i + _PART], *self.state[:, i : i + _PART])
-            for i in range(0, n, _PART)
-        ]
-        self._views = [(*views, scratch[: len(views[0])]) for views in self._views]
-        self._gradient = gradient
-        self._gradients = [gradient[entry.where] for entry in trainable]
-        self._decaying = [
-            theta[where]
-            for where in merged(
-                entry.where
-                for entry in trainable
-                if not any(re.search(pattern, entry.path) for pattern in self._excluded)
-            )
-        ]
-        self._constrained: list[tuple[Callable[[Array], Any], Array]] = [
-            (entry.parameter.constraint, theta[entry.where].reshape(entry.parameter.shape))
-            for entry in trainable
-            if entry.parameter.constraint is not None
-        ]
-        self._clips = any(
-            limit is not None for limit in (self.clipnorm, self.clipvalue, self.global_clipnorm)
-        )
+        n_slots = len(self.slots)
+        if not self.fits(vector):
+            self._layout = self._layout_of(vector)
+            self.state = np.zeros((self._layout[1], vector.n_trainable), vector.values.dtype)
+            self.state[:n_slots] = np.reshape(self.initial_state(), (-1, 1))
+            self.calls = 0
+        averages = self.state[-1] if self.use_ema else None
+        self._views = Views(vector, self.state[:n_slots], averages, self.per_parameter, self.decays)
+        self._clips = (self.clipnorm, self.clipvalue, self.global_clipnorm) != (None,) * 3
+
+    def fits(self, vector: ParameterVector) -> bool:
+        """Whether its state is of a vector laid out like this one."""
+        return self._layout == self._layout_of(vector)
+
+    def _layout_of(self, vector: ParameterVector) -> tuple[Any, ...]:
+        rows = len(self.slots) + bool(self.gradient_accumulation_steps) + bool(self.use_ema)
+        trainable = ((e.path, e.parameter.shape) for e in vector.entries if e.trainable)
+        return (vector.values.dtype.str, rows, *trainable)
 
     def reset(self) -> None:
         """Forget the state and the steps done."""
-        self.iterations = 0
+        self.calls = 0
         self.state = np.zeros((0, 0))
         self._layout = ()
-        self._views = []
+        self._views = None
+
+    def get_state(self) -> dict[str, Any]:
+        """What it has been through, ``state`` aside: steps, and a rate that was set."""
+        own = self._rate is not self._configured_rate
+        rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
+        return {"calls": self.calls, "learning_rate": rate}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; after ``build``, which may begin anew."""
+        where, rate = type(self).__name__, state["learning_rate"]
+        calls = check_count(state["calls"], where, "calls", 0)
+        if calls >= _MOST_CALLS or (rate is not None and callable(self._configured_rate)):
+            raise ConfigurationError(
+                f"{where}: expected a state that it can have, got {calls} calls and a rate of "
+                f"{rate!r}."
+            )
+        self._rate = self._configured_rate if rate is None else self._checked_rate(rate)
+        self.calls = calls
+
+    @property
+    def iterations(self) -> int:
+        """The updates done; ``calls`` are the steps, of which several may make one update."""
+        return self.calls // (self.gradient_accumulation_steps or 1)
+
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.calls = value * (self.gradient_accumulation_steps or 1)
 
     def step(self) -> None:
-        """One update of the vector by its gradients, which are the optimizer's to overwrite."""
-        rate = self.learning_rate
-        if self._clips:
-            self._clip(self._gradient)
-        if self.weight_decay:
-            for W in self._decaying:
-                np.multiply(W, 1 - rate * self.weight_decay, out=W)
-        for theta, gradient, *state, scratch in self._views:
-            self.update(theta, gradient, rate, *state, scratch=scratch)
-        for constraint, W in self._constrained:
+        """One step by the vector's gradients, which are the optimizer's to overwrite."""
+        views = self._views
+        assert views is not None, "build comes first"
+        if self.gradient_accumulation_steps is None or self._accumulated(views.gradient):
+            rate = self.learning_rate
+            if self._clips:
+                limits = self.clipnorm, self.clipvalue, self.global_clipnorm
+                clip(views.gradient, views.gradients, *limits)
+            if self.weight_decay:
+                for W in views.decaying:
+                    np.multiply(W, 1 - rate * self.weight_decay, out=W)
+            for theta, gradient, state, scratch in views.updates:
+                self.update(theta, gradient, rate, *state, scratch=scratch)
+        if self.use_ema:
+            self._average(views)
+        for constraint, W in views.constrained:
             projected = constraint(W)
             if projected is not None:  # one of the user's, in Keras' manner
                 np.copyto(W, projected)
-        self.iterations += 1
+        self.calls += 1
 
-    def _clip(self, gradient: Array) -> None:
-        if self.clipvalue is not None:
-            np.clip(gradient, -self.clipvalue, self.clipvalue, out=gradient)
-        elif self.global_clipnorm is not None:
-            _scale_down(gradient, self.global_clipnorm)
-        elif self.clipnorm is not None:
-            for part in self._gradients:
-                _scale_down(part, self.clipnorm)
+    def _accumulated(self, gradient: Array) -> bool:
+        """Whether it is time to update; if so, the gradient becomes the mean since the last one."""
+        steps, total = self.gradient_accumulation_steps or 1, self.state[len(self.slots)]
+        if (self.calls + 1) % steps:
+            np.add(total, gradient, out=total)
+            return False
+        np.add(gradient, total, out=gradient)
+        np.divide(gradient, steps, out=gradient)
+        total.fill(0)
+        return True
+
+    def _average(self, views: Views) -> None:
+        # The first averages are the parameters themselves.
+        momentum = self.ema_momentum if self.iterations else 0.0
+        for theta, average, scratch in views.averages:
+            move_toward(average, theta, momentum, scratch)
+        frequency = self.ema_overwrite_frequency
+        if frequency is not None and (self.iterations + 1) % frequency == 0:
+            views.overwrite()
+
+    @property
+    def averages(self) -> Array | None:
+        """The averages of the trainable parameters, as one vector; None if there are none yet."""
+        return self.state[-1] if self.use_ema and self.calls and len(self.state) else None
+
+    def swap_averages(self) -> None:
+        """Put the averages into the model and the model's parameters in their place.
+
+        Raises
+        ------
+        ConfigurationError
+            If there are none.
+        """
+        if not self.use_ema:
+            raise ConfigurationError(
+                f"{type(self).__name__}.swap_averages: expected an optimizer with use_ema=True, "
+                "got one that keeps no averages."
+            )
+        if self._views is not None and self.calls:
+            self._views.swap()
+
+    def finalize(self) -> None:
+        """End a training: with ``use_ema``, write the averages into the model."""
+        if self._views is not None and self.calls:
+            self._views.overwrite()
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        views = ("_gradient", "_gradients", "_decaying", "_constrained")
-        state = {key: value for key, value in self.__dict__.items() if key not in views}
-        return {**state, "_views": [], "owner": None}
+        return {**self.__dict__, "_views": None, "owner": None}
 
     # An optimizer is itself: it has state.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
-
-
-def merged(slices: Any) -> list[slice]:
-    """Neighbouring slices as one.
-
-    >>> merged([slice(0, 3), slice(3, 5), slice(8, 9)])
-    [slice(0, 5, None), slice(8, 9, None)]
-    """
-    result: list[slice] = []
-    for where in slices:
-        if result and result[-1].stop == where.start:
-            result[-1] = slice(result[-1].start, where.stop)
-        else:
-            result.append(where)
-    return result
-
-
-def _scale_down(gradient: Array, limit: float) -> None:
-    norm = float(np.linalg.norm(gradient))
-    if norm > limit:
-        np.multiply(gradient, limit / norm, out=gradient)
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)

@@ -7,8 +7,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
-from annlib.optimizers.base import Optimizer, OptimizerArguments, register
+from annlib.core.checks import check_number
+from annlib.optimizers.averages import discount, move_toward, root
+from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.policy import OptimizerArguments
 
 
 @register("rmsprop")
@@ -21,7 +23,7 @@ class RMSprop(Optimizer):
     rho : float, in [0, 1)
     momentum : float, in [0, 1]
         With it the step is a velocity: u <- momentum u + rate g / sqrt(v + epsilon).
-    epsilon : float
+    epsilon : float, at least 0
     centered : bool
         Divide by the variance of the gradient instead: v less the square of its mean.
     **keywords
@@ -37,41 +39,26 @@ class RMSprop(Optimizer):
         centered: bool = False,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
-        if not (0 <= rho < 1 and 0 <= momentum <= 1 and epsilon >= 0):
-            raise ConfigurationError(
-                "RMSprop: expected rho in [0, 1), momentum in [0, 1] and epsilon >= 0, "
-                f"got {rho!r}, {momentum!r} and {epsilon!r}."
-            )
         super().__init__(learning_rate, **keywords)
-        self.rho = rho
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.rho = check_number(rho, "RMSprop", "rho", "[0, 1)")
+        self.momentum = check_number(momentum, "RMSprop", "momentum", "[0, 1]")
+        self.epsilon = check_number(epsilon, "RMSprop", "epsilon", "[0, inf)")
         self.centered = centered
         self.slots = ("v", *["mean"] * centered, *["velocity"] * bool(momentum))
 
     def update(
         self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
     ) -> None:
-        v, *further = state
-        _toward(v, np.multiply(gradient, gradient, out=scratch), self.rho)
+        square, *further = state
+        move_toward(square, np.multiply(gradient, gradient, out=scratch), self.rho, scratch)
         if self.centered:
             mean = further[0]
-            np.copyto(scratch, gradient)
-            _toward(mean, scratch, self.rho)
-            np.subtract(v, np.multiply(mean, mean, out=scratch), out=scratch)
-            np.add(scratch, self.epsilon, out=scratch)
-        else:
-            np.add(v, self.epsilon, out=scratch)
-        np.divide(gradient, np.sqrt(scratch, out=scratch), out=scratch)
+            move_toward(mean, gradient, self.rho, scratch)
+            square = np.subtract(square, np.multiply(mean, mean, out=scratch), out=scratch)
+        np.divide(gradient, root(square, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)
         if self.momentum:
             velocity = further[-1]
-            np.multiply(velocity, self.momentum, out=velocity)
-            scratch = np.add(velocity, scratch, out=velocity)
+            discount(velocity, scratch, self.momentum)
+            scratch = velocity
         np.subtract(theta, scratch, out=theta)
-
-
-def _toward(average: Array, value: Array, rho: float) -> None:
-    """Average <- rho average + (1 - rho) value; overwrites value."""
-    np.multiply(average, rho, out=average)
-    np.add(average, np.multiply(value, 1 - rho, out=value), out=average)

@@ -7,8 +7,10 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
-from annlib.optimizers.base import Optimizer, OptimizerArguments, register
+from annlib.core.checks import check_number
+from annlib.optimizers.averages import discount
+from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.policy import OptimizerArguments
 
 
 @register("sgd")
@@ -35,10 +37,8 @@ class SGD(Optimizer):
         nesterov: bool = False,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
-        if not 0 <= momentum <= 1:
-            raise ConfigurationError(f"SGD: expected momentum between 0 and 1, got {momentum!r}.")
         super().__init__(learning_rate, **keywords)
-        self.momentum = momentum
+        self.momentum = check_number(momentum, "SGD", "momentum", "[0, 1]")
         self.nesterov = nesterov
         self.slots = ("velocity",) if momentum else ()
 
@@ -48,8 +48,7 @@ class SGD(Optimizer):
         descent = np.multiply(gradient, -rate, out=scratch)
         if self.momentum:
             (velocity,) = state
-            np.multiply(velocity, self.momentum, out=velocity)
-            np.add(velocity, descent, out=velocity)
+            discount(velocity, descent, self.momentum)
             if self.nesterov:
                 np.add(theta, descent, out=theta)
                 descent = np.multiply(velocity, self.momentum, out=scratch)

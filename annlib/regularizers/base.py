@@ -1,11 +1,20 @@
-"""What a regularizer is: a penalty on an array that is added to the loss, and its gradient."""
+"""What a regularizer is: a penalty on an array that is added to the loss, and its gradient.
+
+To add one: a class with ``__call__`` and ``add_gradient``, ``@register()`` above it, and a row in
+the tests' table of cases. For a try, a pair of plain functions of W will do, the penalty and its
+gradient: ``Dense(8, kernel_regularizer=(lambda W: (W**4).sum(), lambda W: 4 * W**3))``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.config import Configurable
+from annlib.core.errors import ConfigurationError
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -23,11 +32,53 @@ class Regularizer(Configurable):
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         raise NotImplementedError
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is 0 for every W: no name stands for that, since it would go unnoticed."""
+        return False
+
+    def is_default(self) -> bool:
+        return super().is_default() and not self.is_nothing
+
+
+class RegularizerFunction(Regularizer):
+    """A penalty and its gradient as plain functions of the array, which cannot be saved."""
+
+    def __init__(
+        self, penalty: Callable[[Array], float], gradient: Callable[[Array], Array]
+    ) -> None:
+        self.penalty = penalty
+        self.gradient = gradient
+
+    def __call__(self, W: Array) -> float:
+        return float(self.penalty(W))
+
+    def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
+        np.add(dW, scale * self.gradient(W), out=dW)
+
 
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
 register = registry.register
 
 
 def get(identifier: Any) -> Regularizer | None:
-    """The regularizer of that name, or the object itself; None is none."""
-    return None if identifier is None else registry.get(identifier)
+    """The regularizer of that name, the object itself or that of a pair of functions.
+
+    None is none.
+
+    Raises
+    ------
+    ConfigurationError
+        For the name alone of one that penalizes nothing by default: ``"l1_l2"``.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
+        return RegularizerFunction(*identifier)
+    found = registry.get(identifier)
+    if isinstance(identifier, str | type) and found.is_nothing:
+        raise ConfigurationError(
+            f"regularizers.get: expected factors for {type(found).__name__}, got its name alone, "
+            f"which penalizes nothing. Pass an object: {type(found).__name__}(...)."
+        )
+    return found

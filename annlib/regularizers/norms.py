@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_number
 from annlib.core.workspace import Workspace
 from annlib.regularizers.base import Regularizer, register
 
@@ -27,8 +27,12 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = _check_factor(l1, "l1", type(self).__name__)
-        self.l2 = _check_factor(l2, "l2", type(self).__name__)
+        self.l1 = float(check_number(l1, type(self).__name__, "l1", "[0, inf)"))
+        self.l2 = float(check_number(l2, type(self).__name__, "l2", "[0, inf)"))
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.l1 or self.l2)
 
     def __call__(self, W: Array) -> float:
         w = W.ravel()
@@ -65,9 +69,3 @@ class L2(L1L2):
 def _absolute_sum(w: Array) -> float:
     # In parts: a training step allocates nothing of the size of the parameters.
     return sum(float(np.abs(w[i : i + _PART]).sum()) for i in range(0, len(w), _PART))
-
-
-def _check_factor(value: float, name: str, where: str) -> float:
-    if not 0 <= value < np.inf:
-        raise ConfigurationError(f"{where}: expected {name} as a number >= 0, got {value!r}.")
-    return float(value)

@@ -1,9 +1,14 @@
-"""What a schedule is: any callable from the step (an update, not an epoch) to a learning rate."""
+"""What a schedule is: any callable from the step (an update, not an epoch) to a learning rate.
+
+To add one: a class with ``__call__(step)``, ``@register()`` above it, and a row in the tests' table
+of cases. It is called before every update: plain Python numbers, no NumPy.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.checks import check_number
 from annlib.core.config import Configurable
 from annlib.core.registry import Registry
 
@@ -13,6 +18,20 @@ class LearningRateSchedule(Configurable):
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError
+
+
+def check_rate(value: Any, where: str, name: str) -> float:
+    """``value`` as a learning rate, a float of at least 0; raises ``ConfigurationError``."""
+    return float(check_number(value, where, name, "[0, inf)"))
+
+
+def check_steps(value: Any, where: str, name: str, interval: str = "(0, inf)") -> float:
+    """``value`` as a number of steps; raises ``ConfigurationError``.
+
+    It need not be whole: ``epochs * n / batch_size`` will do, as in Keras.
+    """
+    steps = float(check_number(value, where, name, interval))
+    return int(steps) if steps.is_integer() else steps
 
 
 registry: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSchedule)

@@ -48,8 +48,8 @@ def check_layer(
     input_shape : tuple of int, optional
         The shape of one row; not needed if the layer or ``x`` says it.
     x : array_like, (n, *input_shape), optional
-        Input to try it on, where normally distributed numbers will not do. Integers have no
-        derivative: the gradient by the input is not asked for.
+        Input to try it on, where normally distributed numbers, or any of the layer's codes, will
+        not do. Integers have no derivative: the gradient by the input is not asked for.
     seed : int
         Another seed draws other numbers, should a kink be in the way of a difference.
     may_allocate : bool
@@ -75,8 +75,7 @@ def check_layer(
     AssertionError: Half (training) breaks the rule "forward never writes to its input": ...
     """
     given = None if x is None else np.asarray(x)
-    said = layer.input_shape if layer.input_dim is None else (layer.input_dim,)
-    candidates = (input_shape, None if given is None else given.shape[1:], said)
+    candidates = (input_shape, None if given is None else given.shape[1:], layer.row_shape)
     shape = next((shape for shape in candidates if shape is not None), None)
     if shape is None:
         raise ConfigurationError(

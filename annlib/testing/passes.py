@@ -43,7 +43,7 @@ class LayerTrial:
         self.shape, self.given, self.seed, self.training = shape, x, seed, training
         self.dtype = np.dtype(dtype)
         #: Whether there is a derivative by the input.
-        self.smooth = x is None or x.dtype.kind == "f"
+        self.smooth = layer.codes is None if x is None else x.dtype.kind == "f"
         own = copy.deepcopy(layer)
         own.forget()
         self.output_shape = own.declare((None, *shape))
@@ -68,6 +68,8 @@ class LayerTrial:
         rng = np.random.default_rng([self.seed, n])
         row = tuple(size or 0 for size in self.output_shape[1:])
         dy = rng.normal(size=(n, *row)).astype(self.dtype)
+        if self.given is None and not self.smooth:
+            return rng.integers(0, self.layer.codes, (n, *self.shape)), dy
         if self.given is None:
             return rng.normal(size=(n, *self.shape)).astype(self.dtype), dy
         x = self.given[np.arange(n, 2 * n) % len(self.given)]  # for each n other rows first

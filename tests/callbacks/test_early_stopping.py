@@ -12,7 +12,7 @@ from annlib import Input, Sequential, layers, metrics
 from annlib.callbacks import Callback, CallbackList, EarlyStopping
 from annlib.core.errors import ConfigurationError
 
-RECORDS = recorded("callbacks")["early_stopping"]
+RECORDS = recorded("scripted_callbacks")["early_stopping"]
 
 
 class ScriptedModel:

@@ -35,11 +35,16 @@ def targets_and_predictions(
     """n rows of k outputs of the kinds that the row names, nowhere special."""
     drawn = {
         "real": lambda: rng.normal(size=(n, k)) * 2,
+        "positive": lambda: rng.uniform(0.1, 5, size=(n, k)),
+        "fractions": lambda: np.round(rng.normal(size=(n, k)) * 2, 1) + 0.05,  # away from 1
+        "counts": lambda: rng.poisson(2, size=(n, k)),
+        "signs": lambda: rng.choice([-1, 1], size=(n, k)),
         "unit": lambda: rng.uniform(0.05, 0.95, size=(n, k)),
         "bits": lambda: rng.integers(0, 2, size=(n, k)),
         "simplex": lambda: rng.dirichlet(np.full(k, 3.0), size=n) * 0.9 + 0.1 / k,
         "one-hot": lambda: np.eye(k)[rng.integers(0, k, size=n)],
         "labels": lambda: rng.integers(0, k, size=n),
+        "weights": lambda: rng.uniform(0.1, 2, size=n),
     }
     targets = drawn[row.targets]()
     targets = targets.astype(np.intp if row.targets == "labels" else dtype)

@@ -3,29 +3,71 @@
 from annlib import losses
 from cases.row import Row
 
+SMOOTH = {"label_smoothing": 0.1, "axis": -1}
+LOGITS = {"from_logits": True}
+
+#: By the kinds of targets and predictions: the losses that take them.
+_BY_DATA = {
+    ("real", "real"): [
+        Row(losses.HalfSumSquaredError),
+        Row(losses.MeanSquaredError),
+        Row(losses.MeanAbsoluteError),
+        Row(losses.MeanAbsolutePercentageError),
+        Row(losses.Huber),
+        Row(losses.Huber, 0.3),
+        Row(losses.LogCosh),
+        Row(losses.CosineSimilarity, axis=-1),
+    ],
+    ("positive", "positive"): [Row(losses.MeanSquaredLogarithmicError), Row(losses.Poisson)],
+    ("counts", "positive"): [Row(losses.Poisson)],
+    ("simplex", "unit"): [Row(losses.KLDivergence)],
+    ("simplex", "simplex"): [Row(losses.CategoricalCrossentropy)],
+    ("signs", "fractions"): [Row(losses.Hinge), Row(losses.SquaredHinge)],
+    ("bits", "fractions"): [Row(losses.Hinge), Row(losses.SquaredHinge)],
+    ("bits", "real"): [
+        Row(losses.BinaryCrossentropy, **LOGITS, **SMOOTH),
+        Row(losses.BinaryFocalCrossentropy, True, 0.3, 1.5, **LOGITS),
+        Row(losses.BinaryFocalCrossentropy, gamma=0.5, **LOGITS, **SMOOTH),
+    ],
+    ("bits", "unit"): [
+        Row(losses.BinaryCrossentropy),
+        Row(losses.BinaryCrossentropy, label_smoothing=0.2),
+        Row(losses.BinaryFocalCrossentropy),
+        Row(losses.BinaryFocalCrossentropy, apply_class_balancing=True, alpha=0.4),
+        Row(losses.BinaryFocalCrossentropy, gamma=3.5, **SMOOTH),
+        Row(losses.BinaryFocalCrossentropy, gamma=0),
+    ],
+    ("unit", "unit"): [Row(losses.BinaryFocalCrossentropy, gamma=1)],
+    ("unit", "real"): [
+        Row(losses.BinaryCrossentropy, **LOGITS),
+        Row(losses.CategoricalCrossentropy, **LOGITS),
+        Row(losses.BinaryFocalCrossentropy, **LOGITS),
+        Row(losses.CategoricalFocalCrossentropy, **LOGITS),
+    ],
+    ("one-hot", "real"): [
+        Row(losses.CategoricalHinge),
+        Row(losses.CategoricalCrossentropy, **LOGITS),
+        Row(losses.CategoricalCrossentropy, **LOGITS, **SMOOTH),
+        Row(losses.CategoricalFocalCrossentropy, 0.6, 1.5, **LOGITS),
+    ],
+    ("one-hot", "unit"): [
+        Row(losses.CategoricalCrossentropy),
+        Row(losses.CategoricalFocalCrossentropy),
+    ],
+    ("one-hot", "simplex"): [
+        Row(losses.CategoricalCrossentropy, label_smoothing=0.3),
+        Row(losses.CategoricalFocalCrossentropy, alpha=0.5, gamma=0.5, **SMOOTH),
+        Row(losses.CategoricalFocalCrossentropy, gamma=0),
+    ],
+    ("labels", "simplex"): [
+        Row(losses.SparseCategoricalCrossentropy),
+        Row(losses.SparseCategoricalCrossentropy, ignore_class=None, axis=-1),
+    ],
+    ("labels", "real"): [Row(losses.SparseCategoricalCrossentropy, **LOGITS)],
+}
+
 LOSSES = [
-    Row(losses.HalfSumSquaredError).where(targets="real", predictions="real"),
-    Row(losses.MeanSquaredError).where(targets="real", predictions="real"),
-    Row(losses.BinaryCrossentropy).where(targets="bits", predictions="unit"),
-    Row(losses.BinaryCrossentropy, label_smoothing=0.2).where(targets="bits", predictions="unit"),
-    Row(losses.BinaryCrossentropy, from_logits=True).where(targets="unit", predictions="real"),
-    Row(losses.BinaryCrossentropy, from_logits=True, label_smoothing=0.1).where(
-        targets="bits", predictions="real"
-    ),
-    Row(losses.CategoricalCrossentropy).where(targets="simplex", predictions="simplex"),
-    Row(losses.CategoricalCrossentropy).where(targets="one-hot", predictions="unit"),
-    Row(losses.CategoricalCrossentropy, label_smoothing=0.3).where(
-        targets="one-hot", predictions="simplex"
-    ),
-    Row(losses.CategoricalCrossentropy, from_logits=True).where(
-        targets="one-hot", predictions="real"
-    ),
-    Row(losses.CategoricalCrossentropy, from_logits=True).where(targets="unit", predictions="real"),
-    Row(losses.CategoricalCrossentropy, from_logits=True, label_smoothing=0.1).where(
-        targets="one-hot", predictions="real"
-    ),
-    Row(losses.SparseCategoricalCrossentropy).where(targets="labels", predictions="simplex"),
-    Row(losses.SparseCategoricalCrossentropy, from_logits=True).where(
-        targets="labels", predictions="real"
-    ),
+    row.where(targets=targets, predictions=predictions)
+    for (targets, predictions), rows in _BY_DATA.items()
+    for row in rows
 ]

@@ -22,6 +22,11 @@ class Row:
         return self.cls(*self.arguments, **self.keywords)
 
     def __repr__(self) -> str:
-        parts = [str(argument) for argument in self.arguments]
-        parts += [f"{key}={value}" for key, value in self.keywords.items()]
+        parts = [_text(argument) for argument in self.arguments]
+        parts += [f"{key}={_text(value)}" for key, value in self.keywords.items()]
         return f"{self.cls.__name__}({', '.join(parts)})"
+
+
+def _text(value: Any) -> str:
+    """A value in a test's name, which must be the same in every process: a function by name."""
+    return str(getattr(value, "__name__", value))

@@ -1,6 +1,5 @@
-"""Every call that a callback gets, with its logs, and what early stopping does."""
+"""Every call that a callback gets, with its logs, and trainings with callbacks in them."""
 
-import numpy as np
 import torch
 
 from golden.recorder import keras, plain, use_float64, write
@@ -63,59 +62,131 @@ def record_hooks():
     return result
 
 
-class ScriptedModel:
-    """All that EarlyStopping sees of a model; its weights are the number of the epoch."""
+def record_order():
+    """Record the order in which two callbacks get their calls."""
+    calls = []
 
-    stop_training = False
-    weights = None
-    metrics = ()
+    def shared(name):
+        def method(hook):
+            return lambda self, *index, logs=None: calls.append([name, hook, *index[:1]])
 
-    def get_weights(self):
-        return self.weights
+        methods = {hook: method(hook) for hook in HOOKS}
+        return type(name, (keras.callbacks.Callback,), methods)()
 
-    def set_weights(self, weights):
-        self.weights = weights
+    data = training_data()
+    model = small_regression(["mae"])
+    fit = {"epochs": 2, "batch_size": 25, "validation_split": 0.2, "shuffle": False}
+    callbacks = [shared("first"), shared("second")]
+    model.fit(data["x"], data["y_value"], verbose=0, callbacks=callbacks, **fit)
+    numbered = [[n, h, *([i] if isinstance(i, int) else [])] for n, h, i in calls]
+    return {"fit": fit, "calls": numbered}
 
 
-def record_early_stopping():
-    """Record what 80 drawn configurations do; the values are dyadic, so that ties are exact."""
-    rng = np.random.default_rng(808)
-    records = []
-    for _ in range(80):
-        values = (rng.integers(0, 9, 8) / 8).tolist()
-        config = {
-            "monitor": "watched",
-            "mode": str(rng.choice(["min", "max"])),
-            "patience": int(rng.choice([0, 1, 2, 3, 6])),
-            "min_delta": float(rng.choice([0.0, 0.125, 0.25])),
-            "baseline": rng.choice([None, 0.25, 0.75]),
-            "restore_best_weights": bool(rng.integers(0, 2)),
-            "start_from_epoch": int(rng.choice([0, 0, 2])),
-        }
-        callback, model = keras.callbacks.EarlyStopping(**config), ScriptedModel()
-        callback.set_model(model)
-        callback.on_train_begin()
-        for epoch, value in enumerate(values):
-            model.weights = epoch
-            callback.on_epoch_end(epoch, {"watched": value})
-            if model.stop_training:
-                break
-        callback.on_train_end()
-        records.append(
+def record_learning_rates():
+    """Record History of runs in which callbacks change the learning rate."""
+    data = training_data()
+    x, y = data["x"], data["y_value"]
+    plateau = {"monitor": "loss", "factor": 0.5, "patience": 1, "min_delta": 1.0}
+    callbacks = {
+        "two_arguments": keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5),
+        "one_argument": keras.callbacks.LearningRateScheduler(lambda epoch: 0.02 / (epoch + 1)),
+        "plateau": keras.callbacks.ReduceLROnPlateau(**plateau),
+    }
+    fit = {"epochs": 4, "batch_size": 16, "validation_split": 0.4, "shuffle": False}
+    records = {"fit": fit, "plateau_arguments": plateau, "runs": {}}
+    for name, callback in callbacks.items():
+        model = small_regression(["mae"])
+        history = model.fit(x, y, verbose=0, callbacks=[callback], **fit)
+        rate = float(model.optimizer.learning_rate)
+        records["runs"][name] = {"history": plain(history.history), "rate": rate}
+    return records
+
+
+def record_lambda_callback():
+    """Record the calls of the functions that LambdaCallback was given."""
+    calls = []
+
+    def function(hook):
+        return lambda *index, logs=None: calls.append([hook, *index[:1]])
+
+    named = ["on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end"]
+    more = ["on_test_batch_begin", "on_test_batch_end", "on_predict_batch_end"]
+    functions = {hook: function(hook) for hook in named + more}
+    callback = keras.callbacks.LambdaCallback(**functions)
+    data = training_data()
+    model = small_regression(None)
+    fit = {"epochs": 2, "batch_size": 25, "validation_split": 0.2, "shuffle": False}
+    model.fit(data["x"], data["y_value"], verbose=0, callbacks=[callback], **fit)
+    model.predict(data["x"], batch_size=25, verbose=0, callbacks=[callback])
+    return {"hooks": list(functions), "fit": fit, "calls": calls}
+
+
+def record_swap_ema_weights():
+    """Record trainings with averaged weights: what is validated, what is seen, what is left."""
+    data = training_data()
+    x, y = data["x"], data["y_value"]
+    fit = {"epochs": 3, "batch_size": 16, "validation_split": 0.4, "shuffle": False}
+    runs = []
+    for swap in (None, False, True):
+        for overwrite in (None, 4):
+            sgd = {"learning_rate": 0.1, "use_ema": True, "ema_momentum": 0.75}
+            sgd["ema_overwrite_frequency"] = overwrite
+            model = small_regression(["mae"])
+            model.compile(keras.optimizers.SGD(**sgd), "mse", metrics=["mae"])
+            seen = []
+
+            def see(epoch, logs, model=model, seen=seen):
+                seen.append(plain(model.get_weights()))
+
+            watcher = keras.callbacks.LambdaCallback(on_epoch_end=see)
+            callbacks = [] if swap is None else [keras.callbacks.SwapEMAWeights(swap)]
+            history = model.fit(x, y, verbose=0, callbacks=[*callbacks, watcher], **fit)
+            runs.append(
+                {
+                    "swap_on_epoch": swap,
+                    "optimizer": sgd,
+                    "history": plain(history.history),
+                    "weights_at_epoch_ends": seen,
+                    "weights": plain(model.get_weights()),
+                }
+            )
+    return {"fit": fit, "runs": runs}
+
+
+def record_terminate_on_nan():
+    """Record how trainings end that diverge at once or after a while."""
+    data = training_data()
+    x, y = data["x"], data["y_value"]
+    runs = []
+    for rate, batch_size in ((1e8, 10), (1e30, 16), (1e150, 50), (1e200, 10)):
+        model = small_regression(["mae"])
+        model.compile(keras.optimizers.SGD(rate), "mse", metrics=["mae"])
+        counter, calls = recorder(["on_train_batch_end"])
+        callbacks = [keras.callbacks.TerminateOnNaN(), counter]
+        fit = {"epochs": 5, "batch_size": batch_size, "shuffle": False}
+        history = model.fit(x, y, verbose=0, callbacks=callbacks, **fit)
+        runs.append(
             {
-                "config": config,
-                "values": values,
-                "last_epoch": epoch,
-                "stopped_epoch": callback.stopped_epoch,
-                "best_epoch": callback.best_epoch,
-                "best": callback.best,
-                "weights_of_epoch": model.weights,
+                "learning_rate": rate,
+                "fit": fit,
+                "batches": len(calls),
+                "epoch": history.epoch,
+                "history": plain(history.history),
+                "weights": plain(model.get_weights()),
             }
         )
-    return records
+    return runs
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     use_float64()
-    write(__file__, hooks=record_hooks(), early_stopping=record_early_stopping())
+    write(
+        __file__,
+        hooks=record_hooks(),
+        order=record_order(),
+        learning_rates=record_learning_rates(),
+        lambda_callback=record_lambda_callback(),
+        swap_ema_weights=record_swap_ema_weights(),
+        terminate_on_nan=record_terminate_on_nan(),
+    )

@@ -1,5 +1,7 @@
 """Values and gradients of the losses, per reduction and sample weight."""
 
+import inspect
+
 import numpy as np
 import torch
 
@@ -19,8 +21,9 @@ def loss_inputs():
     """Return the named pairs of targets and predictions, and the sample weight.
 
     The pairs called ``edge`` hold probabilities of exactly 0 and 1 and some that
-    lie outside the clipping bounds (1e-7); ``unnormalised`` ones do not sum to 1;
-    the pairs of logits hold very large ones in the last row.
+    lie outside the clipping bounds (1e-7), or numbers at the kinks of the losses;
+    ``unnormalised`` ones do not sum to 1; the pairs of logits hold very large
+    ones in the last row, unless they are ``moderate``.
     """
     rng = np.random.default_rng(202)
     tiny = 1e-8
@@ -50,21 +53,88 @@ def loss_inputs():
         "binary": (bits, interior),
         "binary_edge": (edge_bits, edge),
         "binary_logits": (bits, logits),
+        "moderate_binary_logits": (bits, np.clip(logits, -7.0, 7.0)),
         "categorical": (one_hot, probabilities),
         "categorical_unnormalised": (one_hot, unnormalised),
         "categorical_edge": (one_hot, edge_rows),
         "categorical_logits": (one_hot, logits),
+        "moderate_categorical_logits": (one_hot, np.clip(logits, -7.0, 7.0)),
         "sparse": (labels, probabilities),
         "sparse_unnormalised": (labels, unnormalised),
         "sparse_edge": (labels, edge_rows),
         "sparse_logits": (labels, logits),
     }
-    return inputs, np.array([1.0, 0.5, 2.0, 0.0, 1.5, 0.3])
+    return {**inputs, **kinked_inputs()}, np.array([1.0, 0.5, 2.0, 0.0, 1.5, 0.3])
+
+
+def kinked_inputs():
+    """Return pairs for the losses that are not smooth; ``edge`` ones lie at their kinks."""
+    rng = np.random.default_rng(203)
+    targets, values = draw(rng, 2, 6, 4)
+    one_hot = np.eye(4)[[0, 3, 1, 2, 2, 1]]
+    bits = rng.integers(0, 2, (6, 4)).astype(DTYPE)
+    kinks, at_kinks = draw(rng, 2, 6, 4)
+    kinks[0] = [0.5, 0.25, -0.5, 1.0]
+    at_kinks[0] = kinks[0] + [0.0, 1.0, -1.0, 0.25]  # exactly at 0 and at two deltas
+    kinks[1] = [0.0, 0.0, 1e-8, -1e-8]
+    at_kinks[2] = kinks[2] + [8.0, -8.0, 3.0, -3.0]
+    at_kinks[3] = kinks[3]
+    counts = rng.poisson(2.0, (6, 4)).astype(DTYPE)
+    positive = np.round(rng.uniform(0.05, 6.0, (6, 4)), 4)
+    least = positive.copy()
+    least[1] = [0.0, 1e-7, 1e-8, 1e6]
+    below = least.copy()
+    below[2] = [-0.5, -1e-8, -3.0, 0.0]
+    signs = np.where(bits == 1.0, 1.0, -1.0)
+    margins = values.copy()
+    margins[0], margins[1], margins[2] = signs[0], 0.0, 3.0 * signs[2]
+    ahead = values.copy()
+    ahead[0] = [1.5, 0.5, 0.5, 0.5]  # as far as it should be, of three others
+    ahead[1] = [0.0, 0.0, 0.0, 0.0]
+    ahead[2] = [-1.0, 4.0, -2.0, 1.0]
+    ahead[3] = [-2.0, -1.0, 0.5, -3.0]
+    lengths = values.copy()
+    lengths[0] *= 1e-9
+    lengths[1] *= 1e6
+    directions = targets.copy()
+    directions[2], directions[3] = 0.0, 1e-9 * directions[3]
+    directions[4] = -2.0 * lengths[4]
+
+    return {
+        "regression_edge": (kinks, at_kinks),
+        "counts": (counts, positive),
+        "counts_edge": (counts, least),
+        "positive": (np.round(positive[::-1], 2), positive),
+        "positive_edge": (counts, below),
+        "signs": (signs, values),
+        "signs_edge": (signs, margins),
+        "bits": (bits, values),
+        "bits_edge": (bits, margins),
+        "one_hot": (one_hot, values),
+        "one_hot_edge": (one_hot, ahead),
+        "directions": (targets, values),
+        "directions_edge": (directions, lengths),
+    }
 
 
 def loss_configurations():
     """List (class, keyword arguments, names of the inputs)."""
-    cases = [("MeanSquaredError", {}, ["regression"])]
+    regression = ["regression", "regression_edge"]
+    cases = [
+        ("MeanSquaredError", {}, ["regression"]),
+        ("MeanAbsoluteError", {}, regression),
+        ("MeanAbsolutePercentageError", {}, regression),
+        ("MeanSquaredLogarithmicError", {}, ["positive", "positive_edge"]),
+        ("Huber", {}, regression),
+        ("Huber", {"delta": 0.25}, regression),
+        ("LogCosh", {}, regression),
+        ("Poisson", {}, ["counts", "counts_edge"]),
+        ("KLDivergence", {}, ["categorical", "categorical_unnormalised", "categorical_edge"]),
+        ("CosineSimilarity", {"axis": -1}, ["directions", "directions_edge"]),
+        ("Hinge", {}, ["signs", "signs_edge", "bits", "bits_edge"]),
+        ("SquaredHinge", {}, ["signs", "signs_edge", "bits", "bits_edge"]),
+        ("CategoricalHinge", {}, ["one_hot", "one_hot_edge"]),
+    ]
     for smoothing in (0.0, 0.1):
         soft = {"label_smoothing": smoothing}
         cases += [
@@ -76,6 +146,24 @@ def loss_configurations():
                 ["categorical", "categorical_unnormalised", "categorical_edge"],
             ),
             ("CategoricalCrossentropy", {"from_logits": True, **soft}, ["categorical_logits"]),
+        ]
+    # Keras clips the probabilities of focal losses also where they come from logits.
+    for config in (
+        {},
+        {"apply_class_balancing": True, "alpha": 0.4, "gamma": 1.5},
+        {"gamma": 0.0, "label_smoothing": 0.1},
+        {"apply_class_balancing": True, "gamma": 0.5, "label_smoothing": 0.1},
+    ):
+        focal = "BinaryFocalCrossentropy"
+        cases += [
+            (focal, config, ["binary"]),
+            (focal, {**config, "from_logits": True}, ["moderate_binary_logits"]),
+        ]
+    for config in ({}, {"alpha": 0.4, "gamma": 1.5}, {"gamma": 0.5, "label_smoothing": 0.1}):
+        focal = "CategoricalFocalCrossentropy"
+        cases += [
+            (focal, config, ["categorical", "categorical_unnormalised", "categorical_edge"]),
+            (focal, {**config, "from_logits": True}, ["moderate_categorical_logits"]),
         ]
     cases += [
         (
@@ -130,7 +218,32 @@ def record_losses():
     }
 
 
+def record_names():
+    """Record each loss' default name, its arguments in their order, and the strings for it."""
+    from keras.src.losses import ALL_OBJECTS_DICT
+
+    classes = sorted({name for name, _, _ in loss_configurations()})
+    return {
+        "names": {name: getattr(keras.losses, name)().name for name in classes},
+        "arguments": {
+            name: list(inspect.signature(getattr(keras.losses, name)).parameters)
+            for name in classes
+        },
+        "strings": {
+            string: name
+            for name in classes
+            for string, found in ALL_OBJECTS_DICT.items()
+            if getattr(found, "__name__", None) in (name, function_of(name))
+        },
+    }
+
+
+def function_of(class_name):
+    """Return the name of the function behind a class of losses."""
+    return getattr(keras.losses, class_name)().fn.__name__
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     use_float64()
-    write(__file__, losses=record_losses())
+    write(__file__, losses=record_losses(), **record_names())

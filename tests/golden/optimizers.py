@@ -14,35 +14,97 @@ def optimizer_inputs():
     return variables, gradients
 
 
-def optimizer_configurations():
-    """List (name, class, keyword arguments, names without weight decay)."""
-    schedule = {
-        "class": "ExponentialDecay",
-        "config": {"initial_learning_rate": 0.1, "decay_steps": 4, "decay_rate": 0.5},
+SCHEDULE = {
+    "class": "ExponentialDecay",
+    "config": {"initial_learning_rate": 0.1, "decay_steps": 4, "decay_rate": 0.5},
+}
+MAX_NORM = {"class": "MaxNorm", "config": {"max_value": 0.9}}
+RATE = {"learning_rate": 0.1}
+BETAS = {"learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
+EMA = {"use_ema": True, "ema_momentum": 0.7}
+
+
+def rules():
+    """List (name, class, keyword arguments) for each optimizer and each of its own options."""
+    momentum = {**RATE, "momentum": 0.9}
+    ftrl = {**RATE, "initial_accumulator_value": 0.2}
+    strengths = {
+        "l1_regularization_strength": 0.3,
+        "l2_regularization_strength": 0.2,
+        "l2_shrinkage_regularization_strength": 0.05,
     }
-    adam = {"learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-3}
-    decay = {"learning_rate": 0.01, "weight_decay": 0.004}
-    rate = {"learning_rate": 0.1}
     return [
-        ("sgd", "SGD", rate, []),
-        ("sgd_momentum", "SGD", {**rate, "momentum": 0.9}, []),
-        ("sgd_nesterov", "SGD", {**rate, "momentum": 0.9, "nesterov": True}, []),
-        ("sgd_weight_decay", "SGD", {**rate, "weight_decay": 0.01}, []),
-        ("sgd_momentum_clipnorm", "SGD", {**rate, "momentum": 0.9, "clipnorm": 0.5}, []),
-        ("sgd_global_clipnorm", "SGD", {**rate, "global_clipnorm": 0.5}, []),
-        ("sgd_clipvalue", "SGD", {**rate, "clipvalue": 0.1}, []),
-        ("adam", "Adam", {}, []),
-        ("adam_options", "Adam", adam, []),
-        ("adam_amsgrad", "Adam", {"learning_rate": 0.01, "amsgrad": True}, []),
-        ("adam_weight_decay", "Adam", decay, []),
-        ("adam_weight_decay_excluded", "Adam", decay, ["bias"]),
-        ("adam_global_clipnorm", "Adam", {"learning_rate": 0.01, "global_clipnorm": 0.3}, []),
-        ("sgd_exponential_decay", "SGD", {"learning_rate": schedule}, []),
-        ("rmsprop", "RMSprop", {}, []),
-        ("rmsprop_options", "RMSprop", {"learning_rate": 0.01, "rho": 0.7, "epsilon": 1e-3}, []),
-        ("rmsprop_momentum", "RMSprop", {"momentum": 0.9}, []),
-        ("rmsprop_centered", "RMSprop", {"centered": True}, []),
-        ("rmsprop_centered_momentum", "RMSprop", {"centered": True, "momentum": 0.9}, []),
+        ("sgd", "SGD", RATE),
+        ("sgd_momentum", "SGD", momentum),
+        ("sgd_nesterov", "SGD", {**momentum, "nesterov": True}),
+        ("adam", "Adam", {}),
+        ("adam_options", "Adam", BETAS),
+        ("adam_amsgrad", "Adam", {"learning_rate": 0.01, "amsgrad": True}),
+        ("adamw", "AdamW", {}),
+        ("adamw_options", "AdamW", {**BETAS, "weight_decay": 0.3, "amsgrad": True}),
+        ("rmsprop", "RMSprop", {}),
+        ("rmsprop_options", "RMSprop", {"learning_rate": 0.01, "rho": 0.7, "epsilon": 1e-3}),
+        ("rmsprop_momentum", "RMSprop", {"momentum": 0.9}),
+        ("rmsprop_centered", "RMSprop", {"centered": True}),
+        ("rmsprop_centered_momentum", "RMSprop", {"centered": True, "momentum": 0.9}),
+        ("adagrad", "Adagrad", {}),
+        ("adagrad_options", "Adagrad", {**RATE, "initial_accumulator_value": 0, "epsilon": 0.01}),
+        ("adadelta", "Adadelta", {}),
+        ("adadelta_options", "Adadelta", {"learning_rate": 1.0, "rho": 0.8, "epsilon": 1e-3}),
+        ("adamax", "Adamax", {}),
+        ("adamax_options", "Adamax", BETAS),
+        ("nadam", "Nadam", {}),
+        ("nadam_options", "Nadam", BETAS),
+        ("nadam_without_momentum", "Nadam", {**BETAS, "beta_1": 0.0}),
+        ("lion", "Lion", {}),
+        ("lion_options", "Lion", {"learning_rate": 0.01, "beta_1": 0.6, "beta_2": 0.8}),
+        ("lion_of_the_momentum_alone", "Lion", {"beta_1": 1.0}),
+        ("lamb", "Lamb", {}),
+        ("lamb_options", "Lamb", BETAS),
+        ("ftrl", "Ftrl", {}),
+        ("ftrl_options", "Ftrl", {**ftrl, **strengths, "beta": 0.5}),
+        ("ftrl_power", "Ftrl", {**ftrl, "learning_rate_power": -0.7}),
+        ("ftrl_fixed_rate", "Ftrl", {**ftrl, "learning_rate_power": 0.0}),
+        ("ftrl_l1", "Ftrl", {**RATE, "l1_regularization_strength": 1.0}),
+        ("ftrl_from_zero", "Ftrl", {**RATE, "initial_accumulator_value": 0.0, "beta": 1.0}),
+    ]
+
+
+def policies():
+    """List (name, class, keyword arguments, extras) for what every optimizer offers."""
+    excluded, constrained = {"exclude": ["bias"]}, {"constraint": MAX_NORM}
+    decay = {"learning_rate": 0.01, "weight_decay": 0.004}
+    momentum = {**RATE, "momentum": 0.9}
+    every_third = {"gradient_accumulation_steps": 3}
+    overwriting = {**EMA, "ema_overwrite_frequency": 2}
+    decayed = {**RATE, "weight_decay": 0.05}
+    return [
+        ("weight_decay", "SGD", {**RATE, "weight_decay": 0.01}, {}),
+        ("weight_decay_adam", "Adam", decay, {}),
+        ("weight_decay_excluded", "Adam", decay, excluded),
+        ("weight_decay_adamw_excluded", "AdamW", {}, excluded),
+        ("weight_decay_lamb", "Lamb", {**RATE, "weight_decay": 0.1}, {}),
+        ("clipnorm", "SGD", {**momentum, "clipnorm": 0.5}, {}),
+        ("global_clipnorm", "SGD", {**RATE, "global_clipnorm": 0.5}, {}),
+        ("global_clipnorm_adam", "Adam", {"learning_rate": 0.01, "global_clipnorm": 0.3}, {}),
+        ("clipvalue", "SGD", {**RATE, "clipvalue": 0.1}, {}),
+        ("schedule", "SGD", {"learning_rate": SCHEDULE}, {}),
+        ("constraint", "Adam", RATE, constrained),
+        ("ema", "SGD", {**momentum, **EMA}, {}),
+        ("ema_default", "Adam", {**RATE, "use_ema": True}, {}),
+        ("ema_overwrite", "SGD", {**momentum, **overwriting}, {}),
+        ("ema_overwrite_always", "Adam", {**RATE, **EMA, "ema_overwrite_frequency": 1}, {}),
+        ("ema_constraint", "SGD", {**RATE, **overwriting}, constrained),
+        ("accumulation", "SGD", {**momentum, **every_third}, {}),
+        ("accumulation_unfinished", "Adam", {**RATE, "gradient_accumulation_steps": 5}, {}),
+        ("accumulation_schedule", "SGD", {"learning_rate": SCHEDULE, **every_third}, {}),
+        ("accumulation_clipnorm", "SGD", {**RATE, **every_third, "clipnorm": 0.3}, {}),
+        ("accumulation_decay", "SGD", {**decayed, **every_third}, excluded),
+        ("accumulation_nadam", "Nadam", {**RATE, **every_third}, {}),
+        ("accumulation_lamb", "Lamb", {**RATE, **every_third}, {}),
+        ("accumulation_ema", "SGD", {**RATE, **EMA, **every_third}, {}),
+        ("accumulation_ema_overwrite", "SGD", {**RATE, **overwriting, **every_third}, {}),
+        ("all", "Adam", {**decayed, **overwriting, **every_third, "clipvalue": 0.2}, constrained),
     ]
 
 
@@ -56,37 +118,29 @@ def build_optimizer(class_name, config):
     return getattr(keras.optimizers, class_name)(**config)
 
 
-def record_optimizer(name, class_name, config, excluded):
-    """Record the variables after each step of one Keras optimizer."""
+def record_optimizer(name, class_name, config, extras=None):
+    """Record the variables after each step of one Keras optimizer, and at the end of a fit."""
     start, gradients = optimizer_inputs()
-    optimizer = build_optimizer(class_name, config)
-    if excluded:
-        optimizer.exclude_from_weight_decay(var_names=excluded)
+    optimizer, extras = build_optimizer(class_name, config), extras or {}
+    if "exclude" in extras:
+        optimizer.exclude_from_weight_decay(var_names=extras["exclude"])
     variables = [
         keras.Variable(value, dtype=DTYPE, name=label)
         for value, label in zip(start, ("kernel", "bias"), strict=True)
     ]
+    if "constraint" in extras:
+        constraint = extras["constraint"]
+        variables[0].constraint = getattr(keras.constraints, constraint["class"])(
+            **constraint["config"]
+        )
     steps = []
     with torch.no_grad():
         for pair in gradients:
             optimizer.apply([torch.tensor(g) for g in pair], variables)
             steps.append(plain(variables))
-    return {
-        "name": name,
-        "class": class_name,
-        "dtype": DTYPE,
-        "config": config,
-        "exclude_from_weight_decay": excluded,
-        "variable_names": ["kernel", "bias"],
-        "variables": plain(start),
-        "gradients": plain(gradients),
-        "steps": steps,
-    }
-
-
-def record_optimizers():
-    """Record every configuration of the Keras optimizers."""
-    return [record_optimizer(*case) for case in optimizer_configurations()]
+        optimizer.finalize_variable_values(variables)
+    record = {"name": name, "class": class_name, "config": config, **extras, "steps": steps}
+    return {**record, "final": plain(variables)} if config.get("use_ema") else record
 
 
 def record_torch_optimizer(name, class_name, config):
@@ -100,33 +154,46 @@ def record_torch_optimizer(name, class_name, config):
             variable.grad = torch.tensor(gradient)
         optimizer.step()
         steps.append(plain([v.detach().clone() for v in variables]))
-    return {
-        "name": name,
-        "class": class_name,
-        "dtype": DTYPE,
-        "config": config,
-        "variables": plain(start),
-        "gradients": plain(gradients),
-        "steps": steps,
-    }
+    return {"name": name, "class": class_name, "config": config, "steps": steps}
 
 
 def record_torch_optimizers():
-    """Record plain, momentum and Nesterov SGD, and Adam, of PyTorch."""
+    """Record the optimizers of PyTorch whose formulas agree with Keras', at least without epsilon.
+
+    Keras' Nadam is PyTorch's with a momentum decay of 1.
+    """
+    torch.set_default_dtype(torch.float64)  # of NAdam's product
+    betas = {"lr": 0.01, "betas": [0.8, 0.95], "eps": 1e-3}
+    exact = {"lr": 0.01, "eps": 0.0}
     return [
-        record_torch_optimizer("sgd", "SGD", {"lr": 0.1}),
-        record_torch_optimizer("sgd_momentum", "SGD", {"lr": 0.1, "momentum": 0.9}),
-        record_torch_optimizer(
-            "sgd_nesterov", "SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}
-        ),
-        record_torch_optimizer("adam", "Adam", {"lr": 0.001}),
-        record_torch_optimizer(
-            "adam_options", "Adam", {"lr": 0.01, "betas": [0.8, 0.95], "eps": 1e-3}
-        ),
+        record_torch_optimizer(*case)
+        for case in [
+            ("sgd", "SGD", {"lr": 0.1}),
+            ("sgd_momentum", "SGD", {"lr": 0.1, "momentum": 0.9}),
+            ("sgd_nesterov", "SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+            ("adam", "Adam", {"lr": 0.001}),
+            ("adam_options", "Adam", betas),
+            ("adam_amsgrad", "Adam", {**exact, "betas": [0.8, 0.95], "amsgrad": True}),
+            ("adamw", "AdamW", {"lr": 0.01, "weight_decay": 0.2}),
+            ("rmsprop", "RMSprop", {**exact, "alpha": 0.9, "momentum": 0.5, "centered": True}),
+            ("adagrad", "Adagrad", {**exact, "initial_accumulator_value": 0.1}),
+            ("adadelta", "Adadelta", {"lr": 1.0, "rho": 0.8, "eps": 1e-3}),
+            ("adamax", "Adamax", exact),
+            ("nadam", "NAdam", {**betas, "momentum_decay": 1.0}),
+        ]
     ]
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     use_float64()
-    write(__file__, optimizers=record_optimizers(), torch_optimizers=record_torch_optimizers())
+    start, gradients = optimizer_inputs()
+    write(
+        __file__,
+        optimizers={
+            "variables": plain(start),
+            "gradients": plain(gradients),
+            "keras": [record_optimizer(*case) for case in (*rules(), *policies())],
+            "torch": record_torch_optimizers(),
+        },
+    )

@@ -9,10 +9,18 @@ import pytest
 import scipy.stats
 from golden import recorded
 
-from annlib import initializers
+from annlib import Sequential, constraints, initializers, layers
 from annlib.core.errors import ConfigurationError, ShapeError
-from annlib.initializers import RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling
+from annlib.initializers import (
+    Identity,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+)
 
+MATRICES = recorded("initializers")["matrices"]
 RECORDS = {record["class"]: record for record in recorded("initializers")["initializers"]}
 by_name = pytest.mark.parametrize("name", RECORDS)
 SHAPE = (200, 300)
@@ -142,6 +150,63 @@ def test_constants_are_exact_and_only_numbers_are_broadcast():
         initializers.Constant([1.0, 2.0])((2, 2))
 
 
+@pytest.mark.parametrize("record", MATRICES["identities"], ids=lambda r: str(r["shape"]))
+def test_identities_are_those_of_keras(record):
+    values = Identity(record["gain"])(record["shape"], "float64")
+    np.testing.assert_array_equal(values, record["values"])
+
+
+@pytest.mark.parametrize("record", MATRICES["orthogonal"], ids=lambda r: str(r["shape"]))
+def test_orthogonal_matrices_stretch_all_directions_alike(record):
+    gain, shape = record["gain"], record["shape"]
+    W = sample(Orthogonal(gain), shape).reshape(-1, shape[-1])
+    small = W.T @ W if W.shape[0] >= W.shape[1] else W @ W.T
+    np.testing.assert_allclose(small, gain**2 * np.eye(len(small)), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        np.linalg.svd(W, compute_uv=False), record["singular_values"], rtol=1e-12
+    )
+
+
+def test_orthogonal_matrices_prefer_no_direction():
+    """Each element of a uniform rotation or reflection of space is uniform in [-1, 1]."""
+    rng = np.random.default_rng(0)
+    draws = np.array([Orthogonal()((3, 3), "float64", rng) for _ in range(2000)])
+    for element in draws.reshape(-1, 9).T:
+        assert scipy.stats.kstest(element, scipy.stats.uniform(-1, 2).cdf).pvalue > 1e-4
+    assert abs(np.linalg.det(draws).mean()) < 6 / math.sqrt(2000)
+
+
+def test_the_defaults_of_matrices_are_those_of_keras():
+    assert Orthogonal().get_config() == MATRICES["default_configs"]["Orthogonal"]
+    assert Identity() == Identity(1.0)  # Keras leaves the gain out of its configuration
+
+
+def test_a_seeded_orthogonal_repeats_and_scales():
+    one = Orthogonal(seed=3)((4, 5), "float64", np.random.default_rng(0))
+    np.testing.assert_array_equal(Orthogonal(-2.0, seed=3)((4, 5), "float64"), -2.0 * one)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("orthogonal", (3,)), ("identity", (2, 2, 2))])
+def test_what_is_a_matrix_fits_no_other_shape(name, shape):
+    with pytest.raises(ShapeError, match=rf"(?i){name}: expected a parameter.*got one of shape"):
+        initializers.get(name)(shape)
+
+
+def test_a_plain_function_is_an_initializer_that_cannot_be_saved():
+    def steps(shape, dtype=None):
+        return np.arange(math.prod(shape), dtype=dtype).reshape(shape)
+
+    layer = layers.Dense(2, kernel_initializer=steps, input_dim=3)
+    model = Sequential([layer], dtype="float64", seed=0)
+    np.testing.assert_array_equal(layer.kernel, [[0, 1], [2, 3], [4, 5]])
+    with pytest.raises(ConfigurationError, match=r"InitializerFunction\.function.*register"):
+        model.get_config()
+    with pytest.raises(ShapeError, match=r"shape \(3, 2\).*got \(2,\)"):
+        Sequential([layers.Dense(2, kernel_initializer=lambda shape, dtype: [1, 2], input_dim=3)])
+    with pytest.raises(ConfigurationError, match="name, an object"):
+        initializers.get(constraints.NonNeg())
+
+
 @pytest.mark.parametrize(
     ("cls", "keywords"),
     [
@@ -149,6 +214,11 @@ def test_constants_are_exact_and_only_numbers_are_broadcast():
         (VarianceScaling, {"mode": "fan"}),
         (VarianceScaling, {"distribution": "normal"}),
         (RandomUniform, {"minval": 1.0, "maxval": 0.0}),
+        (RandomUniform, {"maxval": math.inf}),
+        (RandomNormal, {"mean": "0"}),
+        (Orthogonal, {"gain": math.nan}),
+        (Orthogonal, {"seed": 1.5}),
+        (Identity, {"gain": None}),
         (RandomNormal, {"stddev": -1.0}),
         (RandomNormal, {"seed": -1}),
         (TruncatedNormal, {"seed": 0.5}),

@@ -129,7 +129,7 @@ def test_batch_normalization_commits_what_the_batch_taught_and_not_before():
         (lambda: layers.Dense(3, name=""), "name"),
         (lambda: layers.Dropout(1.5), "rate"),
         (lambda: layers.Dropout(True), "rate"),
-        (lambda: layers.BatchNormalization(axis=1), "axis"),
+        (lambda: layers.BatchNormalization(axis=0), "axis"),
         (lambda: layers.BatchNormalization(momentum=1), "momentum"),
         (lambda: layers.BatchNormalization(epsilon=0), "epsilon"),
         (lambda: layers.Input(5), "Input"),

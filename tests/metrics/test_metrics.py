@@ -221,3 +221,109 @@ def test_predictions_and_targets_are_untouched():
         CategoricalAccuracy(),
     ):
         assert math.isfinite(metric(y, a, np.ones(3)))
+
+
+# -- running mean and sum --------------------------------------------------------------------------
+
+
+def test_values_are_averaged_and_added_up():
+    values = np.arange(12.0).reshape(6, 2)
+    weights = np.array([1.0, 0.0, 2.0, 0.5, 1.0, 3.0])
+    mean, total = metrics.Mean(), metrics.Sum()
+    for part in (slice(2), slice(2, 6)):
+        mean.update_state(values[part], weights[part])
+        total.update_state(values[part], sample_weight=weights[part])
+    assert mean.result() == pytest.approx(np.average(values.mean(axis=1), weights=weights))
+    assert total.result() == (values.sum(axis=1) * weights).sum()
+    mean.reset_state()
+    total.reset_state()
+    assert mean.result() == total.result() == 0.0
+    assert mean(3) == total(3) == 3.0  # one number is one row
+    assert mean([4.0, 5.0]) == 4.0
+
+
+# -- what is not defined, and what is not a number -------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1e9 + 0.1])
+def test_r2_of_equal_targets(offset):
+    y = np.full((30, 2), offset)
+    a = y + np.array([0.0, 0.5])
+    metric = metrics.R2Score(None)
+    for part in (slice(7), slice(7, 30)):
+        metric.update_state(y[part], a[part], np.full(len(y[part]), 0.3))
+    np.testing.assert_array_equal(metric.result(), [1.0, 0.0])
+    for aggregation in ("uniform_average", "variance_weighted_average"):
+        assert metrics.R2Score(aggregation)(y, a) == 0.5
+
+
+def test_r2_loses_no_digits_far_from_zero():
+    y, a = np.random.default_rng(0).integers(0, 9, (2, 40)).astype(float)
+    near, far = metrics.R2Score()(y, a), metrics.R2Score()(y + 2.0**40, a + 2.0**40)
+    assert far == pytest.approx(near, rel=1e-12)
+
+
+def test_r2_is_adjusted_for_regressors_by_rows():
+    y, a = np.random.default_rng(0).normal(size=(2, 12, 2))
+    plain = metrics.R2Score()(y, a)
+    adjusted = metrics.R2Score(num_regressors=3)(y, a)
+    assert adjusted == pytest.approx(1 - (1 - plain) * 11 / 8, rel=1e-12)
+    with pytest.warns(UserWarning, match="more than 12 rows"):
+        assert metrics.R2Score(num_regressors=11)(y, a) == plain
+
+
+def test_scores_of_nothing_are_zero():
+    y, a = np.zeros((3, 2)), np.zeros((3, 2))
+    for metric in (metrics.Precision(), metrics.Recall(), metrics.F1Score("macro"), metrics.AUC()):
+        assert metric.result() == 0.0
+        assert metric(y, a) == 0.0
+    assert metrics.R2Score().result() == 0.0
+    np.testing.assert_array_equal(metrics.F1Score()(y, a), [0.0, 0.0])
+    assert metrics.F1Score().result().shape == (0,)
+
+
+def test_all_largest_predictions_are_chosen_unless_they_are_zero():
+    metric = metrics.F1Score()
+    metric.update_state([[1, 1, 0], [1, 1, 1]], [[0.4, 0.4, 0.2], [0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(metric.result(), [2 / 3, 2 / 3, 0])
+
+
+def test_ties_at_the_kth_place_are_among_the_k_largest():
+    a = [[0.3, 0.3, 0.3, 0.1]]
+    for label, expected in ((0, 1.0), (2, 1.0), (3, 0.0)):
+        assert metrics.SparseTopKCategoricalAccuracy(1)([label], a) == expected
+    metric = metrics.Precision(top_k=2)
+    assert metric([[1, 1, 0, 1]], a) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.Precision(),
+        metrics.Recall([0.1, 0.9]),
+        metrics.Precision(top_k=1),
+        metrics.TrueNegatives(),
+        metrics.F1Score("micro"),
+        metrics.F1Score("macro", threshold=0.5),
+        metrics.MeanSquaredError(),
+        metrics.R2Score(),
+    ],
+    ids=repr,
+)
+def test_nan_stays_nan(metric):
+    a = np.array([[0.2, 0.8], [0.3, np.nan]])
+    assert np.isnan(metric(np.eye(2), a)).all()
+    metric.reset_state()
+    assert not np.isnan(metric(np.eye(2), np.nan_to_num(a))).any()
+
+
+def test_a_row_whose_class_has_nan_is_not_among_the_largest():
+    a = [[np.nan, 0.2, 0.3], [0.1, np.nan, 0.2]]
+    assert metrics.SparseTopKCategoricalAccuracy(3)([0, 0], a) == 0.5
+    assert metrics.SparseTopKCategoricalAccuracy(2)([2, 2], a) == 1.0
+
+
+def test_a_function_of_ones_own_may_be_an_object():
+    from annlib import losses
+
+    assert metrics.get(losses.Huber(delta=2.0)).name == "huber_loss"

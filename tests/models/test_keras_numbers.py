@@ -1,4 +1,4 @@
-"""Losses, activations, layers and whole trainings give the numbers that Keras gave."""
+"""Losses, layers and whole trainings give the numbers that Keras gave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from golden import recorded
 from annlib import (
     Input,
     Sequential,
-    activations,
     layers,
     losses,
     metrics,
@@ -19,7 +18,6 @@ from annlib import (
 from annlib.core.workspace import Workspace
 
 LOSSES = recorded("losses")["losses"]
-ACTIVATIONS = recorded("activations")["activations"]
 NUMBERS = recorded("training")
 DATA = {key: np.array(value) for key, value in NUMBERS["training"]["data"].items()}
 RUNS = {record["name"]: record for record in NUMBERS["training"]["records"]}
@@ -62,18 +60,7 @@ def test_gradients_of_losses_are_those_of_keras(record):
     close(loss.gradient(y_true, y_pred, weights, work), record["gradient"])
 
 
-# Activations and batch normalization
-
-
-@pytest.mark.parametrize("record", ACTIVATIONS["records"], ids=lambda r: r["name"])
-def test_activations_and_their_derivatives_are_those_of_keras(record):
-    activation = activations.get(record["name"])
-    Z, dA = (np.array(ACTIVATIONS[key]) for key in ("x", "cotangent"))
-    A, work = np.empty_like(Z), Workspace("float64")
-    activation.forward(Z, A, work)
-    close(A, record["output"])
-    activation.backward(dA, Z, A, work)
-    close(dA, record["gradient"])
+# Batch normalization
 
 
 def test_batch_normalization_is_that_of_keras():

@@ -52,11 +52,12 @@ def test_the_gradient_is_the_slope_of_the_penalty():
         assert dW[position] == pytest.approx(slope, rel=1e-7)
 
 
-def test_the_gradient_is_added_at_a_scale():
-    W = np.array([1.0, -2.0, 0.0])
+@pytest.mark.parametrize("penalty", [L1L2(0.3, 0.2), (np.sum, np.cos)], ids=["class", "pair"])
+def test_the_gradient_is_added_at_a_scale(penalty):
+    W, regularizer = np.array([1.0, -2.0, 0.0]), regularizers.get(penalty)
     np.testing.assert_allclose(
-        gradient(L1L2(0.3, 0.2), W, start=5.0, scale=0.5),
-        5.0 + 0.5 * gradient(L1L2(0.3, 0.2), W),
+        gradient(regularizer, W, start=5.0, scale=0.5),
+        5.0 + 0.5 * gradient(regularizer, W),
         rtol=1e-15,
     )
 
@@ -70,14 +71,47 @@ def test_the_weights_are_untouched_and_the_type_stays():
 @pytest.mark.parametrize("factor", [-0.1, math.inf, math.nan])
 @pytest.mark.parametrize("cls", [L1, L2])
 def test_a_factor_that_cannot_be_meant_is_refused(cls, factor):
-    with pytest.raises(ConfigurationError, match="number >= 0"):
+    with pytest.raises(ConfigurationError, match=rf"{cls.__name__}.*in \[0, inf\)"):
         cls(factor)
 
 
 def test_none_is_none_and_names_are_found():
     assert regularizers.get(None) is None
-    assert regularizers.get("l2") == L2(0.01)
-    assert regularizers.get("L1L2") == L1L2()
+    assert regularizers.get("l1") == regularizers.get(L1) == L1(0.01)
+    assert regularizers.get("L2") == L2(0.01)
+
+
+@pytest.mark.parametrize("name", ["l1_l2", "L1L2", "l1l2", L1L2])
+def test_the_name_of_no_penalty_is_refused(name):
+    """Keras takes "L1L2" for factors of 0, which nobody would notice."""
+    with pytest.raises(ConfigurationError, match=r"expected factors for L1L2.*L1L2\(\.\.\.\)"):
+        layers.Dense(2, kernel_regularizer=name)
+
+
+def test_no_penalty_as_an_object_stays_what_it_is():
+    layer = layers.Dense(2, kernel_regularizer=L1L2())
+    assert repr(layer) == "Dense(2, kernel_regularizer=L1L2())"
+    assert layers.Dense.from_config(layer.get_config()).kernel_regularizer == L1L2()
+    assert repr(layers.Dense(2, kernel_regularizer=L2())) == "Dense(2, kernel_regularizer='l2')"
+
+
+def test_a_pair_of_functions_is_a_penalty_that_cannot_be_saved():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 2))
+
+    def trained(regularizer):
+        layer = layers.Dense(2, kernel_regularizer=regularizer)
+        model = Sequential([layer], dtype="float64", seed=0)
+        model.compile("sgd", "mse")
+        return model.fit(x, y, epochs=3, verbose=0).history["loss"], model
+
+    losses, model = trained((lambda W: 0.2 * (W**2).sum(), lambda W: 0.4 * W))
+    assert losses == pytest.approx(trained(L2(0.2))[0], rel=1e-12)
+    with pytest.raises(ConfigurationError, match=r"RegularizerFunction\.penalty.*register"):
+        model.get_config()
+    for wrong in (lambda W: 0.0, (np.sum,), (np.sum, 3), [np.sum, np.sign]):
+        with pytest.raises(ConfigurationError, match="name, an object"):
+            regularizers.get(wrong)
 
 
 def test_a_penalty_on_activities_is_divided_by_the_rows():

@@ -194,9 +194,10 @@ class ForgetfulDropout(Dropout):
         super().__init__(0.4, **keywords)
 
     def backward(self, dy, work, *, input_gradient=True):
-        if work["dropping"]:
-            dy *= work.array("mask", *dy.shape) > 0
-        return dy
+        before = dy.copy()
+        dx = super().backward(dy, work)
+        np.copyto(dx, before, where=dx != 0)
+        return dx
 
 
 @breaks("layer", "backward returns the derivative by the input")
@@ -672,6 +673,20 @@ class LeftOpen(Callback):
 
     def on_train_end(self, logs=None):
         self.open = False
+
+
+@breaks("callback", "its state can be saved: with it, another object goes on in its place")
+class Forgetful(Callback):
+    def on_train_begin(self, logs=None):
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+
+
+@breaks("callback", "its state can be saved: with it, another object goes on in its place")
+class RemembersTheModel(Callback):
+    remembers = ("model",)
 
 
 @breaks("callback", "it keeps no model alive")

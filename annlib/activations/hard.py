@@ -1,0 +1,68 @@
+"""Piecewise linear stand-ins for smooth functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.activations.base import Activation, register
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+
+
+@register("hard_tanh")
+class HardTanh(Activation):
+    """a = z between -1 and 1 and held there, da/dz = 1 within and 0 outside (Collobert, 2004)."""
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        Z.clip(-1.0, 1.0, A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        size = np.abs(A, out=work.array("hard_tanh.size", *A.shape))
+        mask = work.array("hard_tanh.mask", *A.shape, dtype=bool)
+        np.multiply(dA, np.less(size, 1, out=mask), out=dA)
+
+
+@register("hard_sigmoid")
+class HardSigmoid(Activation):
+    """a = (z + 3) / 6 held between 0 and 1, da/dz = 1/6 within and 0 outside.
+
+    Keras 3's and PyTorch's; the slope of Keras 2 was 0.2 (Courbariaux et al., 2015).
+    """
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        hard_sigmoid(Z, A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        mask = work.array("hard_sigmoid.mask", *A.shape, dtype=bool)
+        np.multiply(dA, np.greater(A, 0, out=mask), out=dA)
+        np.multiply(dA, np.less(A, 1, out=mask), out=dA)
+        np.divide(dA, 6, out=dA)
+
+
+@register("hard_silu", "hard_swish")
+class HardSiLU(Activation):
+    """a = z h(z) with h the hard sigmoid; da/dz = h(z) + z/6 for |z| < 3, else h(z).
+
+    Howard et al. (2019), "Searching for MobileNetV3".
+    """
+
+    needs_input = True
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        hard_sigmoid(Z, A)
+        np.multiply(A, Z, out=A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        size = np.abs(Z, out=work.array("hard_silu.size", *Z.shape))
+        mask = np.less(size, 3, out=work.array("hard_silu.mask", *Z.shape, dtype=bool))
+        slope = np.multiply(Z, mask, out=work.array("hard_silu.slope", *Z.shape))
+        np.divide(slope, 6, out=slope)
+        np.add(slope, hard_sigmoid(Z, size), out=slope)
+        np.multiply(dA, slope, out=dA)
+
+
+def hard_sigmoid(Z: Array, A: Array) -> Array:
+    """Write (z + 3) / 6, held between 0 and 1, into A (which may be Z)."""
+    np.add(Z, 3, out=A)
+    A.clip(0.0, 6.0, A)
+    return np.divide(A, 6, out=A)

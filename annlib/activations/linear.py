@@ -1,0 +1,23 @@
+"""Linear: no activation at all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.activations.base import Activation, register
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+
+
+@register("linear", "identity")
+class Linear(Activation):
+    """a = z, da/dz = 1 (paper 8.5)."""
+
+    stands_for_none = True
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        if A is not Z:
+            np.copyto(A, Z)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        pass

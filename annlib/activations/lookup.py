@@ -1,0 +1,30 @@
+"""From what a user writes for an activation to an activation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annlib.activations.base import Activation, registry
+from annlib.activations.elementwise import Elementwise
+from annlib.core.errors import ConfigurationError
+
+
+def get(identifier: Any) -> Activation:
+    """The activation of that name, or the object itself; None is the identity, as in Keras.
+
+    Two functions in a tuple are a function and its derivative: see ``Elementwise``.
+
+    >>> import numpy as np
+    >>> get((np.sin, np.cos))([0.0, np.pi / 2])
+    array([0., 1.])
+    """
+    if identifier is None:
+        return registry.get("linear")
+    if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
+        return Elementwise(*identifier)
+    if callable(identifier) and not isinstance(identifier, type | Activation):
+        raise ConfigurationError(
+            f"activations.get: expected a function with its derivative, got {identifier!r} alone. "
+            "Pass both, (function, derivative), each from an array to an array of its shape."
+        )
+    return registry.get(identifier)

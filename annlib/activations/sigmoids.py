@@ -1,0 +1,52 @@
+"""The S-shaped: from one level to another. Each has its derivative from its output alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.activations.base import Activation, register
+from annlib.core import numerics
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+
+
+@register("sigmoid")
+class Sigmoid(Activation):
+    """a = 1 / (1 + exp(-z)), da/dz = a (1 - a) (paper 8.2), stable for every z (errata 11)."""
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        numerics.sigmoid(Z, A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        slope = np.subtract(1, A, out=work.array("sigmoid.slope", *A.shape))
+        np.multiply(slope, A, out=slope)
+        np.multiply(dA, slope, out=dA)
+
+
+@register("tanh")
+class Tanh(Activation):
+    """a = tanh(z), da/dz = 1 - a^2 (paper 8.3), by the library function (errata 12)."""
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        np.tanh(Z, out=A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        slope = np.multiply(A, A, out=work.array("tanh.slope", *A.shape))
+        np.subtract(1, slope, out=slope)
+        np.multiply(dA, slope, out=dA)
+
+
+@register("softsign")
+class Softsign(Activation):
+    """a = z / (1 + |z|), da/dz = 1 / (1 + |z|)^2 = (1 - |a|)^2 (Bergstra et al., 2009)."""
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        size = np.abs(Z, out=work.array("softsign.size", *Z.shape))
+        np.add(size, 1, out=size)
+        np.divide(Z, size, out=A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        slope = np.abs(A, out=work.array("softsign.size", *A.shape))
+        np.subtract(1, slope, out=slope)
+        np.multiply(slope, slope, out=slope)
+        np.multiply(dA, slope, out=dA)

@@ -1,0 +1,94 @@
+"""BackupAndRestore: a run that was cut off goes on where it was, to the bit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.core.checks import check_count
+
+
+@register("backup_and_restore")
+class BackupAndRestore(Callback):
+    """Write all of a ``fit`` to a file as it goes, and begin the next one from that file.
+
+    The file holds weights, optimizer, random streams, the place in the epoch and in the shuffled
+    data, running metrics, History and the state of the other callbacks, so that a run that was
+    killed at any moment and started again ends with the same bits as one that was not. The model,
+    the data and the arguments must be the same; ``epochs`` may be more.
+
+    Parameters
+    ----------
+    backup_dir : path
+        A folder for this run alone; made if it does not exist.
+    save_freq : "epoch" or int
+        After each epoch, or after so many batches.
+    double_checkpoint : bool
+        Keep the file before the last as well. Files are written whole or not at all, so that one
+        is enough.
+    delete_checkpoint : bool
+        Remove the file when ``fit`` comes to its end (not after Ctrl-C).
+
+    Raises
+    ------
+    ModelFormatError
+        When a file is there that is damaged, or of another model, optimizer, data or run; the
+        message names the first difference.
+    """
+
+    remembers = ("_batches",)
+    reads_batch_logs = False
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: Literal["epoch"] | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        self.backup_dir = os.fspath(backup_dir)
+        if save_freq != "epoch":
+            check_count(save_freq, "BackupAndRestore", "save_freq")
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self._batches = 0
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return Path(self.backup_dir) / "backup.safetensors"
+
+    @property
+    def _previous(self) -> Path:
+        return Path(self.backup_dir) / "backup-before.safetensors"
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._batches = 0
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        for path in (self.path, self._previous):
+            if path.exists():
+                self.model.resume(path)
+                return
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self.save_freq != "epoch":
+            self._batches += 1
+            if self._batches % self.save_freq == 0:
+                self._save()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save()
+
+    def _save(self) -> None:
+        if self.double_checkpoint and self.path.exists():
+            self.path.replace(self._previous)
+        self.model.backup(self.path)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.delete_checkpoint and not self.model.history.interrupted:
+            for path in (self.path, self._previous):
+                path.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""ModelCheckpoint: files of the model while it trains."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from string import Formatter
+from typing import Literal
+
+from annlib.callbacks.base import Logs, register
+from annlib.callbacks.monitor import Mode, MonitorCallback, say
+from annlib.core.checks import check_count, check_number
+from annlib.core.errors import ConfigurationError
+
+
+@register("model_checkpoint")
+class ModelCheckpoint(MonitorCallback):
+    """Save the model after every epoch, or only when ``monitor`` is better than ever before.
+
+    Each file is written whole or not at all, so a crash leaves the one before.
+
+    Parameters
+    ----------
+    filepath : path
+        May have ``{epoch}`` (counted from 1), ``{batch}`` and values of the logs in it:
+        ``"best-{epoch:02d}-{val_loss:.3f}.safetensors"``. Folders are made.
+    monitor : str
+    verbose : int
+        1 prints a line a file.
+    save_best_only : bool
+    save_weights_only : bool
+        ``save_weights`` instead of ``save``.
+    mode : {"auto", "min", "max"}
+        ``auto`` takes the metric's own direction.
+    save_freq : "epoch" or int
+        After so many batches instead of after each epoch.
+    initial_value_threshold : float, optional
+        The value to beat.
+    max_to_keep : int, optional
+        Remove the oldest file of this object's when there are more (not in Keras).
+
+    Attributes
+    ----------
+    best : float
+
+    Notes
+    -----
+    As in Keras a second ``fit`` with the same object goes on: with the best so far and the batches
+    since the last file.
+    """
+
+    remembers = ("_batches", "_kept", "best")
+    lasts = remembers
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: Mode = "auto",
+        save_freq: Literal["epoch"] | int = "epoch",
+        initial_value_threshold: float | None = None,
+        max_to_keep: int | None = None,
+    ) -> None:
+        where = "ModelCheckpoint"
+        super().__init__(monitor, mode, 0.0)
+        self.filepath = _template(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        if save_freq != "epoch":
+            check_count(save_freq, where, "save_freq")
+        self.save_freq = save_freq
+        if initial_value_threshold is not None:
+            check_number(initial_value_threshold, where, "initial_value_threshold")
+        self.initial_value_threshold = initial_value_threshold
+        if max_to_keep is not None:
+            check_count(max_to_keep, where, "max_to_keep")
+        self.max_to_keep = max_to_keep
+        self.best = math.nan if initial_value_threshold is None else initial_value_threshold
+        self._kept: list[str] = []
+        self._epoch = self._batches = 0
+        self.reads_batch_logs = save_freq != "epoch"
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.save_best_only:  # else nobody asks which way is better
+            super().on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self.save_freq != "epoch":
+            self._batches += 1
+            if self._batches % self.save_freq == 0:
+                self._save(logs or {}, batch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.save_freq == "epoch":
+            self._save(logs or {}, None)
+
+    def _save(self, logs: Logs, batch: int | None) -> None:
+        head = f"Epoch {self._epoch + 1}: "
+        if self.save_best_only:
+            current = self.monitored(logs)
+            before = "" if math.isnan(self.best) else f" from {self.best:.5f}"
+            if current is not None and not self.better(current, self.best):
+                say(self.verbose, f"{head}{self.monitor} did not improve{before}")
+                return
+            if current is not None:
+                head += f"{self.monitor} improved{before} to {current:.5f}, "
+                self.best = current
+        path = self._path(logs, batch)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        say(self.verbose, f"{head}saved {path}")
+        self._keep(path)
+
+    def _path(self, logs: Logs, batch: int | None) -> str:
+        values = {"epoch": self._epoch + 1, **logs}
+        if batch is not None:
+            values["batch"] = batch + 1
+        try:
+            return self.filepath.format(**values)
+        except (KeyError, ValueError, TypeError) as error:
+            raise ConfigurationError(
+                f"ModelCheckpoint: expected a filepath of known values, got {self.filepath!r} "
+                f"({type(error).__name__}: {error}). Known: {', '.join(sorted(values))}."
+            ) from None
+
+    def _keep(self, path: str) -> None:
+        """Remove the oldest files beyond ``max_to_keep``."""
+        self._kept = [kept for kept in self._kept if kept != path] + [path]
+        if self.max_to_keep is not None:
+            for old in self._kept[: -self.max_to_keep]:
+                Path(old).unlink(missing_ok=True)
+            self._kept = self._kept[-self.max_to_keep :]
+
+
+def _template(filepath: str | os.PathLike[str]) -> str:
+    """The path as text; raises ``ConfigurationError`` for braces that never hold a value."""
+    text = os.fsdecode(filepath)
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(text) if field is not None]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"ModelCheckpoint: expected a filepath, got {text!r}: {error}."
+        ) from None
+    for field in fields:
+        if not field or field[0].isdigit():
+            raise ConfigurationError(
+                f"ModelCheckpoint: expected names of values in the braces of filepath, got "
+                f"{text!r}. Write {{epoch}}, {{batch}} or the name of a loss or metric."
+            )
+    return text

@@ -1,0 +1,71 @@
+"""CSVLogger: the logs of every epoch as a row of a file."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.core.errors import ConfigurationError
+
+
+@register("csv_logger")
+class CSVLogger(Callback):
+    """Write epoch, loss and metrics to a file, a line an epoch, at once.
+
+    Parameters
+    ----------
+    filename : path
+        Its folder is made if it does not exist.
+    separator : str
+        One character.
+    append : bool
+        Go on in a file that exists instead of writing it anew. Its columns stay: what they do not
+        name is left out, what is not in the logs is ``NA``.
+
+    Notes
+    -----
+    Columns are those of the first epoch and, as in Keras, a ``val_`` one for each if there was no
+    validation yet.
+    """
+
+    remembers = ("_columns",)
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ConfigurationError(
+                f"CSVLogger: expected separator as one character, got {separator!r}."
+            )
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = append
+        self._columns: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        path = Path(self.filename)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._columns = []
+        if self.append and path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                self._columns = next(csv.reader(file, delimiter=self.separator), [])
+        if not self._columns:
+            path.write_text("", encoding="utf-8")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = logs or {}
+        first = not self._columns
+        if first:
+            names = sorted(logs)
+            validated = any(name.startswith("val_") for name in names)
+            self._columns = ["epoch", *names, *([] if validated else [f"val_{n}" for n in names])]
+        row: dict[str, Any] = {"epoch": epoch, **logs}
+        # Opened for each row: a run that is killed loses none, and no file stays open.
+        with Path(self.filename).open("a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=self.separator)
+            if first:
+                writer.writerow(self._columns)
+            writer.writerow([row.get(name, "NA") for name in self._columns])

@@ -1,0 +1,174 @@
+"""Callbacks that change the learning rate between epochs."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.callbacks.monitor import Mode, MonitorCallback, say
+from annlib.core.checks import check_count, check_number, is_number
+from annlib.core.errors import ConfigurationError
+from annlib.core.registry import FAMILIES
+
+
+class _RateCallback(Callback):
+    """Sets the learning rate, and reports that of the epoch in its logs, as Keras does."""
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
+        # An optimizer whose rate cannot be set (it has a schedule) says so before the first epoch.
+        self.model.optimizer.learning_rate = self.rate
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the model's optimizer."""
+        return float(self.model.optimizer.learning_rate)
+
+    def report(self, logs: Logs | None) -> None:
+        """Add the rate to the logs, so that History has it."""
+        if logs is not None:
+            logs["learning_rate"] = self.rate
+
+
+@register("learning_rate_scheduler")
+class LearningRateScheduler(_RateCallback):
+    """At the start of each epoch, rate <- schedule(epoch, rate).
+
+    Parameters
+    ----------
+    schedule : callable
+        Of the epoch (from 0) and the present rate, or of the epoch alone; returns the new rate.
+        A schedule of ``annlib.schedules`` counts epochs here.
+    verbose : int
+        1 prints a line an epoch.
+
+    Raises
+    ------
+    ConfigurationError
+        If the schedule returns no number of at least 0.
+    """
+
+    remembers = ("_begun",)
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
+        if isinstance(schedule, dict):  # what get_config gave
+            schedule = FAMILIES["schedule"].get(schedule)
+        if not callable(schedule):
+            raise ConfigurationError(
+                f"LearningRateScheduler: expected a schedule (epoch, rate) -> rate, got "
+                f"{schedule!r}."
+            )
+        self.schedule = schedule
+        self.verbose = verbose
+        self._begun: int | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
+        self._begun = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if epoch == self._begun:  # a run that goes on in the middle of it has its rate already
+            return
+        self._begun = epoch
+        # Not by trying both, as Keras does: that would hide a TypeError of the schedule's own.
+        alone = _positional_arguments(self.schedule) == 1
+        rate = self.schedule(epoch) if alone else self.schedule(epoch, self.rate)
+        if not is_number(rate) or not 0 <= rate < math.inf:
+            raise ConfigurationError(
+                f"LearningRateScheduler: expected schedule({epoch}, ...) to return a number >= 0, "
+                f"got {rate!r}."
+            )
+        self.model.optimizer.learning_rate = float(rate)
+        say(self.verbose, f"Epoch {epoch + 1}: learning rate {float(rate):g}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.report(logs)
+
+
+def _positional_arguments(function: Callable[..., Any]) -> int:
+    """How many arguments it can be given by position (2 where that cannot be told)."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some functions of C
+        return 2
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return 2
+    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+
+
+@register("reduce_lr_on_plateau")
+class ReduceLROnPlateau(MonitorCallback, _RateCallback):
+    """rate <- max(factor rate, min_lr) when ``monitor`` has not improved for ``patience`` epochs.
+
+    Parameters
+    ----------
+    monitor : str
+        A key of the logs.
+    factor : float, in [0, 1)
+    patience : int
+    verbose : int
+        1 prints a line when it acts.
+    mode : {"auto", "min", "max"}
+        ``auto`` takes the metric's own direction.
+    min_delta : float
+        Better means better than the best so far by more than this.
+    cooldown : int
+        After a reduction so many epochs do not count.
+    min_lr : float, at least 0
+
+    Attributes
+    ----------
+    best : float
+    """
+
+    remembers = ("_wait", "_cooling", "best")
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: Mode = "auto",
+        min_delta: float = 0.0001,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        where = "ReduceLROnPlateau"
+        super().__init__(monitor, mode, min_delta)
+        self.factor = check_number(factor, where, "factor", "[0, 1)")
+        self.patience = check_count(patience, where, "patience", 0)
+        self.verbose = verbose
+        self.cooldown = check_count(cooldown, where, "cooldown", 0)
+        self.min_lr = check_number(min_lr, where, "min_lr", "[0, inf)")
+        self._reset()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._wait = 0
+        self._cooling = 0
+        self.best = math.nan
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self.report(logs)
+        current = self.monitored(logs)
+        if current is None:
+            return
+        if self._cooling:
+            self._cooling -= 1
+            self._wait = 0
+        if self.better(current, self.best):
+            self.best, self._wait = current, 0
+        elif not self._cooling:
+            self._wait += 1
+            if self._wait >= self.patience and self.rate > self.min_lr:
+                rate = max(self.rate * self.factor, self.min_lr)
+                self.model.optimizer.learning_rate = rate
+                say(self.verbose, f"Epoch {epoch + 1}: learning rate reduced to {rate:g}")
+                self._wait, self._cooling = 0, self.cooldown

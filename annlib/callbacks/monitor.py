@@ -1,0 +1,102 @@
+"""What the callbacks share that watch one value of the logs, or say what they do."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from typing import Any, Literal
+
+from annlib.callbacks.base import Callback, Logs
+from annlib.core.checks import check_number, is_number
+from annlib.core.config import near
+from annlib.core.errors import ConfigurationError
+
+Mode = Literal["auto", "min", "max"]
+
+
+class MonitorCallback(Callback):
+    """Base class: better means better than the best so far by more than ``min_delta``.
+
+    Parameters
+    ----------
+    monitor : str
+        A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
+    mode : {"auto", "min", "max"}
+        ``auto`` takes the metric's own direction; a name without one is an error.
+    min_delta : float
+        Its size counts, not its sign.
+
+    Raises
+    ------
+    ConfigurationError
+        When training begins, if nothing says which way is better.
+    """
+
+    def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
+        where = type(self).__name__
+        if mode not in ("auto", "min", "max"):
+            raise ConfigurationError(f"{where}: expected mode auto, min or max, got {mode!r}.")
+        self.monitor = monitor
+        self.mode: Mode = mode
+        self.min_delta = abs(check_number(min_delta, where, "min_delta"))
+        self._sign = 0  # 1 if more is better, -1 if less is
+        self._warned = False
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._sign = self._direction()
+        self._warned = False
+
+    def monitored(self, logs: Logs | None) -> float | None:
+        """The value in these logs; None if they do not have it, with a warning the first time."""
+        logs = logs or {}
+        where = type(self).__name__
+        if self.monitor not in logs:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f'{where}: expected "{self.monitor}" in the logs, got '
+                    f"{', '.join(logs) or 'none'}. Pass validation data, or monitor one of these.",
+                    stacklevel=3,
+                )
+            return None
+        value = logs[self.monitor]
+        if not is_number(value):
+            raise ConfigurationError(
+                f'{where}: expected one number as "{self.monitor}", got {value!r}. Monitor '
+                "another value, or let the metric average over classes or thresholds."
+            )
+        return float(value)
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether it is an improvement; any number improves on NaN, which means none so far."""
+        if math.isnan(than):
+            return not math.isnan(value)
+        # In this order, which decides where the difference is min_delta but for rounding.
+        return bool(self._sign * value - self.min_delta > self._sign * than)
+
+    def _direction(self) -> int:
+        if self.mode != "auto":
+            return 1 if self.mode == "max" else -1
+        known = {"loss": "down"} | {metric.name: metric.direction for metric in self.model.metrics}
+        direction = known.get(self.monitor.removeprefix("val_"))
+        if direction is None:
+            names = [name for name, way in known.items() if way is not None]
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected a monitor whose direction is known, or "
+                f'mode="min" or mode="max", got "{self.monitor}" and mode="auto". '
+                f"{near(self.monitor, [*names, *(f'val_{name}' for name in names)])}"
+            )
+        return 1 if direction == "up" else -1
+
+
+def say(verbose: Any, text: str) -> None:
+    """A line on stdout, if the callback shall speak; a progress bar makes room for it."""
+    if not verbose:
+        return
+    tqdm = sys.modules.get("tqdm")
+    if tqdm is None:
+        print(text, flush=True)
+    else:
+        tqdm.tqdm.write(text, file=sys.stdout)
+        sys.stdout.flush()

@@ -1,0 +1,91 @@
+"""SwapEMAWeights: evaluate the averages of the weights instead of the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+
+
+@register("swap_ema_weights")
+class SwapEMAWeights(Callback):
+    """The model has the averaged weights while it is tested or predicts, and then its own again.
+
+    For an optimizer with ``use_ema=True``, whose averages stay in the model after ``fit``.
+
+    Parameters
+    ----------
+    swap_on_epoch : bool
+        Have the averages from the end of an epoch to the start of the next as well, so that
+        callbacks after this one (``ModelCheckpoint``) save them.
+
+    Raises
+    ------
+    ConfigurationError
+        When training or a test begins, if the optimizer keeps no averages.
+    """
+
+    remembers = ("_own",)
+
+    def __init__(self, swap_on_epoch: bool = False) -> None:
+        self.swap_on_epoch = swap_on_epoch
+        #: The weights while the model has the averages.
+        self._own: Array | None = None
+
+    def _take_averages(self) -> None:
+        self._check()
+        averages = self.model.optimizer.averages
+        if self._own is None and averages is not None:
+            weights = self._weights()
+            self._own = weights.copy()
+            np.copyto(weights, averages)
+
+    def _give_back(self) -> None:
+        if self._own is not None:
+            np.copyto(self._weights(), self._own)
+            self._own = None
+
+    def _weights(self) -> Array:
+        """The numbers in the model that are averaged."""
+        vector = self.model.vector
+        weights: Array = vector.values[: vector.n_trainable]
+        return weights
+
+    def _check(self) -> None:
+        optimizer = self.model.optimizer
+        if optimizer is None or not optimizer.use_ema:
+            raise ConfigurationError(
+                f"SwapEMAWeights: expected an optimizer with use_ema=True, got {optimizer!r}, "
+                "which keeps no averages."
+            )
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._check()
+        self._own = None
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._give_back()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.swap_on_epoch:
+            self._take_averages()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._own = None  # fit ends with the averages
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._take_averages()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._give_back()
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        self._take_averages()
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        self._give_back()
+
+    def on_exception(self, error: BaseException) -> None:
+        self._give_back()

@@ -1,0 +1,133 @@
+"""TensorBoard: loss and metrics as curves in TensorBoard, through tensorboardX."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.core.checks import check_count, is_number
+from annlib.core.errors import ConfigurationError
+
+
+@register("tensor_board")
+class TensorBoard(Callback):
+    """Write loss, metrics and learning rate to ``log_dir/train`` and ``log_dir/validation``.
+
+    Needs tensorboardX: ``pip install "annlib[tensorboard]"``. The names of the curves are Keras'.
+
+    Parameters
+    ----------
+    log_dir : path
+    histogram_freq : int
+        Every so many epochs a histogram of every weight; 0 is never.
+    write_graph : bool
+        Write the model's summary, as text.
+    write_steps_per_second : bool
+    update_freq : "epoch", "batch" or int
+        After every epoch, or every so many batches as well.
+    """
+
+    remembers = ("_step",)
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        *,
+        write_steps_per_second: bool = False,
+        update_freq: Literal["epoch", "batch"] | int = "epoch",
+    ) -> None:
+        self.log_dir = os.fsdecode(log_dir)
+        self.histogram_freq = check_count(histogram_freq, "TensorBoard", "histogram_freq", 0)
+        self.write_graph = write_graph
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = update_freq
+        self._every = int(update_freq == "batch")
+        if update_freq not in ("epoch", "batch"):
+            self._every = check_count(update_freq, "TensorBoard", "update_freq")
+        self.reads_batch_logs = bool(self._every)
+        self._step = 0
+        self._in_fit = False
+        self._writers: dict[str, Any] = {}
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._step, self._in_fit = 0, True
+        writer = self._writer("train")  # before the first epoch, since the package may be missing
+        if self.write_graph:
+            lines: list[str] = []
+            self.model.summary(print_fn=lines.append)
+            text = "\n".join(lines)
+            writer.add_text("model", f"```\n{text}\n```", 0)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._step += 1
+        if self._every and self._step % self._every == 0:
+            self._write("train", {f"batch_{k}": v for k, v in (logs or {}).items()}, self._step)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._started, self._first = time.perf_counter(), self._step
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        values: dict[str, dict[str, Any]] = {"train": {}, "validation": {}}
+        for name, value in (logs or {}).items():
+            run = "validation" if name.startswith("val_") else "train"
+            values[run][f"epoch_{name.removeprefix('val_')}"] = value
+        values["train"]["epoch_learning_rate"] = self.model.optimizer.learning_rate
+        if self.write_steps_per_second:
+            seconds = time.perf_counter() - self._started
+            values["train"]["epoch_steps_per_second"] = (self._step - self._first) / seconds
+        for run, scalars in values.items():
+            self._write(run, scalars, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for layer in self.model.layers:
+                for name, value in layer.values().items():
+                    tag = f"{layer.name}/{name}/histogram"
+                    self._writer("train").add_histogram(tag, value, epoch)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        values = {f"evaluation_{k}_vs_iterations": v for k, v in (logs or {}).items()}
+        self._write("validation", values, self.model.optimizer.iterations)
+        if not self._in_fit:
+            self._close()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._close()
+
+    def on_exception(self, error: BaseException) -> None:
+        self._close()
+
+    def _write(self, run: str, values: Logs, step: int) -> None:
+        """Write the numbers among the values; curves are of nothing else."""
+        for tag, value in values.items():
+            if is_number(value):
+                self._writer(run).add_scalar(tag, value, step)
+
+    def _writer(self, run: str) -> Any:
+        """The open file of a run, by the name of its folder."""
+        if run not in self._writers:
+            try:
+                from tensorboardX import SummaryWriter
+            except ImportError:
+                raise ConfigurationError(
+                    "TensorBoard: expected the package tensorboardX, got none installed. "
+                    'Install the extra: pip install "annlib[tensorboard]".'
+                ) from None
+            # Two writers of the same second would write the same file without a suffix.
+            suffix = f".{time.time_ns()}"
+            self._writers[run] = SummaryWriter(
+                str(Path(self.log_dir) / run), filename_suffix=suffix
+            )
+        return self._writers[run]
+
+    def _close(self) -> None:
+        self._in_fit = False
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_writers": {}}

@@ -1,0 +1,31 @@
+"""TerminateOnNaN: the end of training at a loss that is not finite."""
+
+from __future__ import annotations
+
+import math
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.callbacks.monitor import say
+
+
+@register("terminate_on_nan")
+class TerminateOnNaN(Callback):
+    """Stop when the loss is NaN or infinite, without an error and with the last good weights.
+
+    Without it ``fit`` raises ``DivergenceError``, which says in which layer it arose.
+
+    Parameters
+    ----------
+    raise_error : bool
+        Leave ``fit`` to raise.
+    """
+
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = raise_error
+        self.handles_divergence = self.reads_batch_logs = not raise_error
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            say(1, f"Batch {batch + 1}: the loss is {loss}, training ends")
+            self.model.stop_training = True

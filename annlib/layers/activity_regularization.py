@@ -1,0 +1,49 @@
+"""ActivityRegularization: a penalty on the activations between two layers."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from annlib import regularizers
+from annlib.core.checks import check_number
+from annlib.core.errors import ConfigurationError
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.identity import Identity
+
+
+@register("activity_regularization")
+class ActivityRegularization(Identity):
+    """y = x, at a price of (l1 sum |x| + l2 sum x^2) / n, which is added to the loss.
+
+    Parameters
+    ----------
+    l1, l2 : float, at least 0
+
+    Raises
+    ------
+    ConfigurationError
+        For an ``activity_regularizer``: this layer makes its own.
+
+    Notes
+    -----
+    ``Dense(..., activity_regularizer=annlib.regularizers.L1L2(l1, l2))`` is the same without a
+    layer of its own.
+    """
+
+    def __init__(
+        self, l1: float = 0.0, l2: float = 0.0, **keywords: Unpack[LayerArguments]
+    ) -> None:
+        if keywords.get("activity_regularizer") is not None:
+            raise ConfigurationError(
+                "ActivityRegularization: expected l1 and l2 alone, got "
+                f"activity_regularizer={keywords['activity_regularizer']!r}. "
+                "Give that to the layer before."
+            )
+        super().__init__(**keywords)
+        self.l1 = check_number(l1, "ActivityRegularization", "l1", "[0, inf)")
+        self.l2 = check_number(l2, "ActivityRegularization", "l2", "[0, inf)")
+        self.activity_regularizer = regularizers.L1L2(l1, l2)
+
+    def _argument(self, name: str) -> Any:
+        # Made of l1 and l2, not given.
+        return None if name == "activity_regularizer" else super()._argument(name)

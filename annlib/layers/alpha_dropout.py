@@ -1,0 +1,40 @@
+"""AlphaDropout: Dropout that keeps the mean 0 and the variance 1 of SELU's outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.layers.base import register
+from annlib.layers.dropout import Dropout
+
+#: -scale * alpha of SELU, its output for very negative inputs.
+SATURATION = -1.7580993408473766
+
+
+@register("alpha_dropout")
+class AlphaDropout(Dropout):
+    """y = a x + b, or with probability ``rate`` y = a s + b, where s = -1.758 is SELU's limit.
+
+    a = ((1 - rate) (1 + rate s^2))^(-1/2),  b = -a rate s: so a mean of 0 stays 0 and a variance
+    of 1 stays 1 (Klambauer et al., 2017). dE/dx = a dE/dy, or 0. Only while training.
+
+    Parameters
+    ----------
+    rate : float, in [0, 1)
+        The share that is set to the limit.
+    seed : int, optional
+        A seed of the layer's own, instead of a stream of the model's.
+    """
+
+    rates = "[0, 1)"
+
+    @property
+    def kept(self) -> float:
+        return float(((1 - self.rate) * (1 + self.rate * SATURATION**2)) ** -0.5)
+
+    def perturb(self, x: Array, M: Array, y: Array) -> None:
+        # With s as the zero it is Dropout: y = m (x - s) + a s + b, m = a or 0.
+        np.subtract(x, SATURATION, out=y)
+        np.multiply(y, M, out=y)
+        np.add(y, self.kept * (1 - self.rate) * SATURATION, out=y)

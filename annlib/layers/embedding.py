@@ -1,0 +1,137 @@
+"""Embedding: codes of categories as vectors that are learned."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib import constraints, initializers, regularizers
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_codes, check_count
+from annlib.core.errors import ConfigurationError
+from annlib.core.workspace import Workspace
+from annlib.layers.base import CommonArguments, Layer, register
+
+
+@register("embedding")
+class Embedding(Layer):
+    """y = W[x]: each code x in 0, 1, ..., ``input_dim`` - 1 becomes a row of the matrix W.
+
+    (n, k) -> (n, k, output_dim); a ``Flatten`` makes (n, k output_dim) of it for a Dense. The
+    gradient of a row of W is the sum of dy over the places where its code stands; a code has no
+    derivative, so nothing below an Embedding can learn.
+
+    Parameters
+    ----------
+    input_dim : int
+        How many codes there are (not the length of a row, as in other layers).
+    output_dim : int
+        The length of a vector.
+    embeddings_initializer : str or Initializer
+    embeddings_regularizer : str or Regularizer, optional
+    embeddings_constraint : str or Constraint, optional
+    **keywords
+        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+
+    Raises
+    ------
+    DataError
+        In ``fit`` and the others, for what is no code; before anything is changed, but for memory
+        maps, which are looked at batch by batch.
+
+    Notes
+    -----
+    As the first layer it gets integers as they are. Behind another layer it gets that one's
+    floating-point numbers, of which those of type float32 are exact up to 2^24.
+
+    Examples
+    --------
+    Two columns of categories with three codes each, of which the second begins at 3:
+
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([Embedding(6, 4), layers.Flatten(), layers.Dense(1)])
+    >>> model.predict([[0, 3], [2, 5]]).shape
+    (2, 1)
+    """
+
+    embeddings: Array
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        **keywords: Unpack[CommonArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        self.input_dim: int = check_count(input_dim, "Embedding", "input_dim")
+        self.output_dim = check_count(output_dim, "Embedding", "output_dim")
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+
+    @property
+    def codes(self) -> int:
+        return self.input_dim
+
+    @property
+    def row_shape(self) -> Shape | None:
+        return self.input_shape
+
+    def build(self, input_shape: BatchShape) -> None:
+        self.add_weight(
+            "embeddings",
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            self.embeddings_regularizer,
+            self.embeddings_constraint,
+        )
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        return (*input_shape, self.output_dim)
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        work["codes"] = codes = self._codes(x, work)
+        y = work.array("y", *x.shape, self.output_dim)
+        # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
+        return np.take(self.embeddings, codes, axis=0, out=y, mode="clip")
+
+    def _codes(self, x: Array, work: Workspace) -> Array:
+        """``x`` as indices, none of which is outside of W."""
+        codes, whole = x, True
+        if x.dtype != np.intp:
+            codes = work.array("codes", *x.shape, dtype=np.intp)
+            np.copyto(codes, x, casting="unsafe")
+            if x.dtype.kind == "f":
+                whole = not np.subtract(x, codes, out=work.array("rest", *x.shape)).any()
+        # As numbers without a sign those below 0 are the largest.
+        if not whole or np.maximum.reduce(codes.view(np.uintp), axis=None) >= self.input_dim:
+            check_codes(x, self.input_dim, f'layer "{self.name}"', "its input")
+        return codes
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        if input_gradient:
+            raise ConfigurationError(
+                f'layer "{self.name}": expected no layer that learns below an Embedding, got one: '
+                "codes have no derivative to learn by. Put the Embedding first, or freeze what is "
+                "below it."
+            )
+        d, codes = self.output_dim, work["codes"].reshape(-1, 1)
+        places = work.array("places", codes.size, d, dtype=np.intp)
+        np.add(np.multiply(codes, d, out=places), _numbers(d, work), out=places)
+        gradient = self.gradients["embeddings"].reshape(-1)
+        gradient.fill(0.0)
+        # On vectors ``add.at`` is several times as fast as on rows, and than sorting the codes.
+        np.add.at(gradient, places.reshape(-1), dy.reshape(-1))
+        return None
+
+
+def _numbers(d: int, work: Workspace) -> Array:
+    """0, 1, ..., d - 1."""
+    if "numbers" not in work:
+        work["numbers"] = np.arange(d, dtype=np.intp)
+    numbers: Array = work["numbers"]
+    return numbers

@@ -1,0 +1,74 @@
+"""Normally distributed noise while training, added or multiplied."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.core.workspace import Workspace
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.dropout import Dropout
+from annlib.layers.noise import Noise
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    from numpy.random import Generator
+
+
+@register("gaussian_noise")
+class GaussianNoise(Noise):
+    """y = x + m,  m ~ N(0, stddev^2);  dE/dx = dE/dy.
+
+    Only while training; otherwise y = x. As the first layer it varies the data.
+
+    Parameters
+    ----------
+    stddev : float, at least 0
+        Keras allows no more than 1.
+    seed : int, optional
+        A seed of the layer's own, instead of a stream of the model's.
+    """
+
+    def __init__(
+        self, stddev: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
+    ) -> None:
+        super().__init__(seed, **keywords)
+        self.stddev: float = check_number(stddev, "GaussianNoise", "stddev", "[0, inf)")
+
+    @property
+    def strength(self) -> float:
+        return self.stddev
+
+    def draw(self, M: Array, rng: Generator) -> None:
+        rng.standard_normal(out=M, dtype=M.dtype.type)
+        np.multiply(M, self.stddev, out=M)
+
+    def perturb(self, x: Array, M: Array, y: Array) -> None:
+        np.add(x, M, out=y)
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        return dy
+
+
+@register("gaussian_dropout")
+class GaussianDropout(Dropout):
+    """y = m x,  m ~ N(1, rate / (1 - rate));  dE/dx = m dE/dy  (Srivastava et al., 2014, 10).
+
+    Only while training; otherwise y = x. Mean and variance of m are those of ``Dropout(rate)``.
+
+    Parameters
+    ----------
+    rate : float, in [0, 1)
+    seed : int, optional
+        A seed of the layer's own, instead of a stream of the model's.
+    """
+
+    rates = "[0, 1)"
+
+    def draw(self, M: Array, rng: Generator) -> None:
+        rng.standard_normal(out=M, dtype=M.dtype.type)
+        np.multiply(M, math.sqrt(self.rate / (1 - self.rate)), out=M)
+        np.add(M, 1, out=M)

@@ -1,0 +1,18 @@
+"""Identity: a place in a model where nothing happens."""
+
+from __future__ import annotations
+
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, register
+
+
+@register("identity")
+class Identity(Layer):
+    """y = x, dE/dx = dE/dy."""
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        return x
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        return dy

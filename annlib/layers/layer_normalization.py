@@ -1,0 +1,90 @@
+"""LayerNormalization (Ba et al., 2016): rows of mean 0 and variance 1, then scaled."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib import constraints, initializers, regularizers
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_number
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.row_normalization import RowNormalization
+
+
+@register("layer_normalization")
+class LayerNormalization(RowNormalization):
+    """y = gamma h + beta,  h = (x - mean) / r,  r = sqrt(variance + epsilon), by rows.
+
+    Mean and (biased) variance are those of the row alone, in training as at rest, and
+
+        dx = (g - mean(g) - h mean(g h)) / r,  g = gamma dy
+
+    Parameters
+    ----------
+    axis : int or list of int
+        The axes that make a row, and that gamma and beta span; not 0, which is the batch.
+    epsilon : float, above 0
+    center, scale : bool
+        Whether there is a beta, a gamma.
+    **keywords
+        Initializers, regularizers and constraints of gamma and beta, and what every ``Layer``
+        takes.
+    """
+
+    gamma: Array
+    beta: Array
+    centers = True
+    gain = "gamma"
+    offset = "beta"
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(axis, **keywords)
+        self.epsilon = check_number(epsilon, "LayerNormalization", "epsilon", "(0, inf)")
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+
+    def build(self, input_shape: BatchShape) -> None:
+        shape = self.sizes(input_shape)
+        if self.scale:
+            self.add_weight(
+                "gamma",
+                shape,
+                self.gamma_initializer,
+                self.gamma_regularizer,
+                self.gamma_constraint,
+            )
+        if self.center:
+            self.add_weight(
+                "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
+            )
+
+    def inverse_length(self, s: Array, k: int, unit: Array | float) -> float:
+        return inverse_root(s, k, self.epsilon, unit)
+
+
+def inverse_root(s: Array, k: int, epsilon: float, unit: Array | float) -> float:
+    """1 / sqrt(s / k + epsilon) in place of s; r of which dr/dx = h / k."""
+    np.add(np.divide(s, k, out=s), epsilon / unit / unit, out=s)
+    np.reciprocal(np.sqrt(s, out=s), out=s)
+    return 1 / k

@@ -1,0 +1,220 @@
+"""Normalization: features of mean 0 and variance 1, as a data set that was shown has them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.numerics import EPSILON
+from annlib.core.workspace import Workspace
+from annlib.data import Batches, Table, as_source
+from annlib.layers import axes
+from annlib.layers.base import Layer, LayerArguments, register
+
+#: How many numbers ``adapt`` reads at a time: enough to keep the processor busy, in its cache.
+_AT_A_TIME = 1 << 16
+
+
+@register("normalization")
+class Normalization(Layer):
+    """y = (x - mean) / s,  s = max(sqrt(variance), 1e-7), by features; dx = dy / s.
+
+    Inverted, y = s x + mean. Mean and variance are what ``adapt`` finds in data, and y = x before
+    it is called; they are parameters that do not train, ``adapt_mean`` and ``adapt_variance``, so
+    that they are saved with the weights. Where they are given, they are constants.
+
+    Parameters
+    ----------
+    axis : int, list of int or None
+        The axes of the input that have a mean for each of their positions; -1, the features, for
+        tables. None is one mean for all numbers.
+    mean, variance : float or array_like, optional
+        Both or neither; for all features, or one for each.
+    invert : bool
+        From normalized numbers back to those of the data.
+
+    Raises
+    ------
+    ConfigurationError, ShapeError
+        For what does not fit the others, or the input.
+
+    Notes
+    -----
+    ``adapt`` reckons in float64; in a model of float32 mean and variance are rounded to that, as
+    the input is.
+
+    Examples
+    --------
+    >>> layer = Normalization()
+    >>> layer.adapt([[0.0, 7.0], [2.0, 9.0], [0.0, 7.0], [2.0, 9.0]])
+    >>> layer.mean, layer.variance
+    (array([1., 8.]), array([1., 1.]))
+    """
+
+    adapt_mean: Array
+    adapt_variance: Array
+
+    def __init__(
+        self,
+        axis: Any = -1,
+        mean: Any = None,
+        variance: Any = None,
+        invert: bool = False,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        self.axis = None if axis is None else axes.check_axis(axis, "Normalization")
+        self._given: tuple[Array, Array] | None = None
+        if mean is not None or variance is not None:
+            self._given = _constants(mean, variance)
+        self.invert = invert
+
+    @property
+    def mean(self) -> Array | None:
+        """The mean in use: given, or a parameter, which there is when the layer is built."""
+        return self._given[0] if self._given else getattr(self, "adapt_mean", None)
+
+    @property
+    def variance(self) -> Array | None:
+        """The variance in use."""
+        return self._given[1] if self._given else getattr(self, "adapt_variance", None)
+
+    def _argument(self, name: str) -> Any:
+        if name in ("mean", "variance"):
+            return self._given and self._given[name == "variance"].tolist()
+        return super()._argument(name)
+
+    def build(self, input_shape: BatchShape) -> None:
+        sizes = self._sizes(input_shape)
+        if self._given is None:
+            self.add_weight("adapt_mean", sizes, "zeros", trainable=False)
+            self.add_weight("adapt_variance", sizes, "ones", trainable=False)
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        self._sizes(input_shape)
+        return input_shape
+
+    def _sizes(self, input_shape: BatchShape) -> Shape:
+        """The shape of mean and variance."""
+        sizes = axes.sizes(self.axis, input_shape, "Normalization")
+        if self._given:
+            given = self._given[0].shape
+            fits = len(given) <= len(sizes) and all(
+                one in (1, other) for one, other in zip(given[::-1], sizes[::-1], strict=False)
+            )
+            if not fits:
+                raise ShapeError(
+                    f"Normalization: expected mean and variance that fit {sizes}, the features of "
+                    f"input {input_shape} along axis {self.axis!r}, got shape {given}."
+                )
+        return sizes
+
+    def adapt(self, data: Any) -> None:
+        """Take mean and variance from data, before a model is built or after; earlier ones go.
+
+        Parameters
+        ----------
+        data : array_like or frame, (n, ...)
+            Rows as the layer will get them; read in parts, and never copied whole.
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError
+            Before anything is changed.
+        """
+        where = "Normalization.adapt"
+        if self._given:
+            raise ConfigurationError(
+                f"{where}: expected a layer without mean and variance of its own, got {self!r}. "
+                "Leave out those arguments, or do not adapt."
+            )
+        source = as_source(data, where, "data")
+        shape: BatchShape = (None, *source.shape[1:])
+        if self.built_shape is not None and self.built_shape[1:] != shape[1:]:
+            raise ShapeError(
+                f"{where}: expected rows of shape {self.built_shape[1:]}, for which the layer was "
+                f"built, got {shape[1:]}. Pass data as the model gets them."
+            )
+        sizes = self._sizes(shape)
+        mean, variance = _moments(source, axes.positions(self.axis, len(shape)), where)
+        self.declare(shape)
+        if not self.built:
+            self.bind({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
+        self.adapt_mean[...] = mean.reshape(sizes)
+        self.adapt_variance[...] = variance.reshape(sizes)
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        kept = axes.positions(self.axis, x.ndim)
+        sizes = [x.shape[a] for a in kept]
+        row = [size if a in kept else 1 for a, size in enumerate(x.shape)][1:]
+        mean, s = work.array("mean", *sizes), work.array("s", *sizes)
+        of_data = self._given or (self.adapt_mean, self.adapt_variance)
+        np.copyto(mean, of_data[0])  # in the model's type, which a constant has not
+        np.maximum(np.sqrt(of_data[1], out=s), EPSILON, out=s)
+        y = work.array("y", *x.shape)
+        if not self.invert:
+            np.reciprocal(s, out=s)
+        work["factor"] = factor = s.reshape(row)
+        if self.invert:
+            return np.add(np.multiply(x, factor, out=y), mean.reshape(row), out=y)
+        return np.multiply(np.subtract(x, mean.reshape(row), out=y), factor, out=y)
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        return np.multiply(dy, work["factor"], out=dy) if input_gradient else None
+
+
+def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
+    """Mean and variance that were given, as arrays."""
+    if mean is None or variance is None:
+        raise ConfigurationError(
+            f"Normalization: expected mean and variance or neither, got mean={mean!r} and "
+            f"variance={variance!r}."
+        )
+    one, other = np.array(mean), np.array(variance)
+    numbers = one.dtype.kind in "fiu" and other.dtype.kind in "fiu"
+    if not (numbers and np.isfinite(one).all() and np.isfinite(other).all() and (other >= 0).all()):
+        raise ConfigurationError(
+            "Normalization: expected mean and variance as finite numbers, the variance of at "
+            f"least 0, got mean={mean!r} and variance={variance!r}."
+        )
+    if one.shape != other.shape:
+        raise ConfigurationError(
+            "Normalization: expected mean and variance of one shape, got "
+            f"{one.shape} and {other.shape}."
+        )
+    return one.astype(np.float64), other.astype(np.float64)
+
+
+def _moments(source: Array | Table, kept: Shape, where: str) -> tuple[Array, Array]:
+    """Mean and (biased) variance over all axes but ``kept``, from one reading of the data.
+
+    Parts of n and m numbers join exactly (Chan, Golub & LeVeque, 1983): with d the difference of
+    their means, their sums of squared deviations add up to those of all, less n m / (n + m) d^2.
+    All are counted from the first part's mean, lest a large mean hides a small variance.
+    """
+    over = tuple(axis for axis in range(len(source.shape)) if axis not in kept)
+    others = math.prod(source.shape[axis] for axis in over[1:])
+    rows = max(1, _AT_A_TIME // math.prod(source.shape[1:]))
+    count, origin, mean, squares = 0, np.zeros(()), np.zeros(()), np.zeros(())
+    with np.errstate(over="ignore", invalid="ignore"):  # the error below says more
+        parts = Batches(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)
+        for part in parts.in_turn(where):
+            if not count:
+                origin = np.mean(part.x, axis=over, keepdims=True)
+            x, n = part.x - origin, len(part.x) * others
+            own = np.mean(x, axis=over, keepdims=True)
+            difference, both = own - mean, count + n
+            squares = squares + np.sum((x - own) ** 2, axis=over, keepdims=True)
+            squares += difference**2 * (count * n / both)
+            mean, count = mean + difference * (n / both), both
+        mean, variance = origin + mean, squares / count
+    if not (np.isfinite(mean).all() and np.isfinite(variance).all()):
+        raise DataError(
+            f"{where}: expected data whose variance is a number of float64, got such as overflow. "
+            "Divide them by their order of magnitude first."
+        )
+    return mean, variance

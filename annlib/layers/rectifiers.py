@@ -1,0 +1,72 @@
+"""ReLU, LeakyReLU and ELU as layers of their own, with Keras' arguments."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from annlib import activations
+from annlib.layers.activation import ActivationLayer
+from annlib.layers.base import LayerArguments, register
+
+
+@register("relu")
+class ReLU(ActivationLayer):
+    """A = max(X, 0), and more with arguments: see ``annlib.activations.ReLU``.
+
+    Parameters
+    ----------
+    max_value : float, in [0, inf), optional
+        Where the output stops to rise.
+    negative_slope : float, in [0, inf)
+        The slope up to the threshold.
+    threshold : float, in [0, inf)
+
+    Examples
+    --------
+    >>> ReLU(max_value=6.0)
+    ReLU(max_value=6.0)
+    """
+
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        self.max_value = max_value
+        self.negative_slope = negative_slope
+        self.threshold = threshold
+        self.activation = activations.ReLU(negative_slope, max_value, threshold)
+
+
+@register("leaky_relu")
+class LeakyReLU(ActivationLayer):
+    """A = X where it is positive, negative_slope X elsewhere.
+
+    Parameters
+    ----------
+    negative_slope : float, in [0, inf)
+        0.3 as in Keras, where the function of the same name has 0.2.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **keywords: Unpack[LayerArguments]) -> None:
+        super().__init__(**keywords)
+        self.negative_slope = negative_slope
+        self.activation = activations.LeakyReLU(negative_slope)
+
+
+@register("elu")
+class ELU(ActivationLayer):
+    """A = X where it is positive, alpha (exp(X) - 1) elsewhere.
+
+    Parameters
+    ----------
+    alpha : float, in [0, inf)
+    """
+
+    def __init__(self, alpha: float = 1.0, **keywords: Unpack[LayerArguments]) -> None:
+        super().__init__(**keywords)
+        self.alpha = alpha
+        self.activation = activations.ELU(alpha)

@@ -1,0 +1,66 @@
+"""Reshape: rows of one shape as rows of another."""
+
+from __future__ import annotations
+
+import math
+from typing import Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, LayerArguments, register
+
+
+@register("reshape")
+class Reshape(Layer):
+    """(n, 12) -> (n, 3, 4), without a copy.
+
+    Parameters
+    ----------
+    target_shape : tuple of int
+        The shape of one row; one of the sizes may be -1, which is what is left for it.
+
+    Raises
+    ------
+    ShapeError
+        When a model is built in which the sizes do not fit.
+
+    Examples
+    --------
+    >>> Reshape((3, -1)).compute_output_shape((None, 12))
+    (None, 3, 4)
+    """
+
+    def __init__(self, target_shape: Shape, **keywords: Unpack[LayerArguments]) -> None:
+        super().__init__(**keywords)
+        sizes = target_shape if isinstance(target_shape, tuple | list) else [None]
+        whole = (isinstance(s, int | np.integer) and not isinstance(s, bool) for s in sizes)
+        if not all(whole) or any(s < 1 and s != -1 for s in sizes) or [*sizes].count(-1) > 1:
+            raise ConfigurationError(
+                "Reshape: expected target_shape as a tuple of integers >= 1, of which one may be "
+                f"-1, got {target_shape!r}."
+            )
+        self.target_shape = tuple(map(int, target_shape))
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        known = math.prod(size for size in self.target_shape if size != -1)
+        row = input_shape[1:]
+        if any(size is None for size in row):
+            left = None
+        else:
+            left, rest = divmod(math.prod(size or 0 for size in row), known)
+            if rest or (-1 not in self.target_shape and left != 1):
+                raise ShapeError(
+                    f"Reshape: expected rows that fit target_shape {self.target_shape}, got rows "
+                    f"of shape {row}."
+                )
+        return (input_shape[0], *(left if size == -1 else size for size in self.target_shape))
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        work["shape"] = x.shape
+        return x.reshape(self.compute_output_shape(x.shape))
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
+        return dy.reshape(work["shape"])

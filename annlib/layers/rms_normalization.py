@@ -1,0 +1,43 @@
+"""RMSNormalization (Zhang & Sennrich, 2019): rows of mean square 1, then scaled."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_number
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.layer_normalization import inverse_root
+from annlib.layers.row_normalization import RowNormalization
+
+
+@register("rms_normalization")
+class RMSNormalization(RowNormalization):
+    """y = scale h,  h = x / r,  r = sqrt(mean(x^2) + epsilon), by rows.
+
+        dx = (g - h mean(g h)) / r,  g = scale dy
+
+    LayerNormalization without mean and beta; ``scale`` is a parameter, one number for each of a
+    row, which starts as 1.
+
+    Parameters
+    ----------
+    axis : int or list of int
+        The axes that make a row, and that ``scale`` spans; not 0, which is the batch.
+    epsilon : float, above 0
+    """
+
+    scale: Array
+    gain = "scale"
+
+    def __init__(
+        self, axis: Any = -1, epsilon: float = 1e-6, **keywords: Unpack[LayerArguments]
+    ) -> None:
+        super().__init__(axis, **keywords)
+        self.epsilon = check_number(epsilon, "RMSNormalization", "epsilon", "(0, inf)")
+
+    def build(self, input_shape: BatchShape) -> None:
+        self.add_weight("scale", self.sizes(input_shape), "ones")
+
+    def inverse_length(self, s: Array, k: int, unit: Array | float) -> float:
+        return inverse_root(s, k, self.epsilon, unit)

@@ -1,0 +1,31 @@
+"""UnitNormalization: rows of length 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.layers.base import register
+from annlib.layers.row_normalization import RowNormalization
+
+#: Keras': shorter rows are divided by this instead of by their length.
+_LEAST = 1e-12
+
+
+@register("unit_normalization")
+class UnitNormalization(RowNormalization):
+    """y = x / r,  r = max(|x|, 1e-12) with the Euclidean length |x|, by rows.
+
+        dx = (dy - y sum(dy y)) / r, and dy / r where r is 1e-12
+
+    Parameters
+    ----------
+    axis : int or list of int
+        The axes that make a row; not 0, which is the batch.
+    """
+
+    def inverse_length(self, s: Array, k: int, unit: Array | float) -> Array:
+        np.sqrt(s, out=s)
+        by_length = np.greater(s, _LEAST).reshape(-1)
+        np.reciprocal(np.maximum(s, _LEAST, out=s), out=s)
+        return by_length

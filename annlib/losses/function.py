@@ -1,0 +1,119 @@
+"""A loss that is two plain functions, and what ``compile`` takes for a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_numeric
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.workspace import Workspace
+from annlib.losses.base import Loss, LossArguments, registry
+
+
+class LossFunctionWrapper(Loss):
+    """E_r = fn(y_true, y_pred)_r, and dE_r/da from a second function: there is no autodiff here.
+
+    ``compile(loss=(fn, gradient))`` makes one. It works in memory of its own and cannot be saved
+    with a model; a class derived from ``Loss`` can be, once it is registered.
+
+    Parameters
+    ----------
+    fn : callable
+        From targets and predictions, both (n, units) and read-only, to one number a row, (n,).
+    gradient : callable
+        From the same to the derivative of each row's number by its predictions, (n, units).
+        ``annlib.testing.check_loss`` compares it with differences of ``fn``.
+
+    Examples
+    --------
+    >>> def absolute(y_true, y_pred):
+    ...     return np.abs(y_pred - y_true).mean(axis=-1)
+    >>> def slope(y_true, y_pred):
+    ...     return np.sign(y_pred - y_true) / y_pred.shape[-1]
+    >>> loss = get((absolute, slope))
+    >>> loss.name, loss([[0.0, 0.0]], [[1.0, -3.0]])
+    ('absolute', 2.0)
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[Array, Array], Any],
+        gradient: Callable[[Array, Array], Any],
+        *shared: Any,
+        **keywords: Unpack[LossArguments],
+    ) -> None:
+        super().__init__(*shared, **keywords)
+        for argument, function in (("fn", fn), ("gradient", gradient)):
+            if not callable(function) or isinstance(function, type):
+                raise ConfigurationError(
+                    f"{type(self).__name__}: expected {argument} as a function of y_true and "
+                    f"y_pred, got {function!r}."
+                )
+        self.fn = fn
+        self._gradient = gradient  # `gradient` is the method that a model calls
+
+    @property
+    def name(self) -> str:
+        """The name given, or the function's."""
+        return self._name or str(getattr(self.fn, "__name__", self.names[0]))
+
+    def _argument(self, name: str) -> Any:
+        return self._gradient if name == "gradient" else super()._argument(name)
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        hint = "one number a row; average over the outputs: .mean(axis=-1)"
+        np.copyto(E, self._called(self.fn, "fn", Y, A, E.shape, hint))
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        hint = "each row's derivative by its predictions"
+        np.copyto(dA, self._called(self._gradient, "gradient", Y, A, A.shape, hint))
+
+    def _called(
+        self,
+        function: Callable[[Array, Array], Any],
+        what: str,
+        Y: Array,
+        A: Array,
+        shape: Shape,
+        hint: str,
+    ) -> Array:
+        """What a function of the user's returns for this batch, if it can be used."""
+        where = f'{type(self).__name__} "{self.name}"'
+        values = np.asarray(function(_read_only(Y), _read_only(A)))
+        if values.shape != shape:
+            raise ShapeError(
+                f"{where}: expected {what} to return shape {shape} for predictions of shape "
+                f"{A.shape}, {hint}; got {values.shape}."
+            )
+        check_numeric(values, where, f"what {what} returns")
+        return values
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def get(identifier: Any) -> Loss:
+    """The loss of that name, or the object itself; ``(fn, gradient)`` is one of plain functions.
+
+    Raises
+    ------
+    ConfigurationError
+        For a function alone, and for anything else that cannot be meant.
+    """
+    if isinstance(identifier, tuple) and len(identifier) == 2:
+        return LossFunctionWrapper(*identifier)
+    if callable(identifier) and not isinstance(identifier, type | Loss):
+        raise ConfigurationError(
+            f"losses.get: expected a function with its gradient, got {identifier!r} alone: annlib "
+            "has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, y_pred) "
+            "returns the derivative of each row's loss by y_pred, or derive a class from "
+            "annlib.losses.Loss."
+        )
+    return registry.get(identifier)

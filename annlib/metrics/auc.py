@@ -1,0 +1,212 @@
+"""The area under the ROC or the precision-recall curve, in bins as Keras has it, or exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from annlib.core import numerics
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count, check_number
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.metrics.base import Direction, register
+from annlib.metrics.curves import binned_area, exact_area
+from annlib.metrics.thresholds import ThresholdMetric, thresholds_of
+
+CURVES = ("roc", "pr", "prgain")
+METHODS = ("interpolation", "minoring", "majoring")
+
+
+@register("auc")
+class AUC(ThresholdMetric):
+    """The area under a curve of a classifier's rates over all thresholds.
+
+    In bins it is Keras' approximation; with ``num_thresholds=None`` it is exact: scikit-learn's
+    ``roc_auc_score``, for PR its ``average_precision_score``. The exact one keeps every row until
+    ``reset_state`` (13 bytes a prediction in float32), sorts them when the result is asked for,
+    and is NaN where the curve is not defined: for targets of one class. In bins an undefined rate
+    is 0, as in Keras, and a prediction outside [0, 1] counts as 0 or 1.
+
+    Parameters
+    ----------
+    num_thresholds : int, at least 2, or None
+        Evenly spaced from 0 to 1; None is exact.
+    curve : {"ROC", "PR", "PRGAIN"}
+        True against false positive rate; precision against recall; their gains over a classifier
+        that always says 1 (Flach and Kull, NIPS 2015), which has no exact form.
+    summation_method : {"interpolation", "minoring", "majoring"}
+        Trapezoids (for PR the interpolation of Davis and Goadrich, ICML 2006), or the lower or
+        the upper rectangles: bounds of the area.
+    name : str, optional
+    thresholds : sequence of float, in [0, 1], optional
+        Thresholds of one's own, instead of ``num_thresholds``; one below all and one above all
+        are added.
+    multi_label : bool
+        Whether each column has an area of its own, of which the result is the mean; without, all
+        columns are one long one.
+    num_labels : int, optional
+        The number of columns with ``multi_label``; without it that of the first batch.
+    label_weights : sequence of float, at least 0, optional
+        With ``multi_label`` the columns' shares of the mean, without it what their predictions
+        weigh.
+    from_logits : bool
+        Whether predictions are logits of a sigmoid.
+
+    Examples
+    --------
+    >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    """
+
+    direction: ClassVar[Direction | None] = "up"
+
+    def __init__(
+        self,
+        num_thresholds: int | None = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        *,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        self.num_thresholds = num_thresholds
+        self.curve = curve
+        self.summation_method = summation_method
+        self.thresholds = thresholds
+        self.multi_label = multi_label
+        self.num_labels = num_labels
+        self.label_weights = label_weights
+        self.from_logits = from_logits
+        self._check()
+        self._exact = num_thresholds is None
+        bins = (num_thresholds or 2) - 1
+        cuts = np.arange(1, bins) / bins
+        if thresholds is not None:
+            cuts = np.sort(thresholds_of(thresholds, "AUC"))
+        self._shares = None if label_weights is None else np.asarray(label_weights, np.float64)
+        super().__init__(cuts, name)
+
+    def _check(self) -> None:
+        for value, known, what in (
+            (self.curve, CURVES, "curve"),
+            (self.summation_method, METHODS, "summation_method"),
+        ):
+            if str(value).lower() not in known:
+                raise ConfigurationError(
+                    f"AUC: expected {what} one of {', '.join(known)}, got {value!r}."
+                )
+        if self.num_thresholds is not None:
+            check_count(self.num_thresholds, "AUC", "num_thresholds", 2)
+        elif self.thresholds is not None:
+            raise ConfigurationError(
+                "AUC: expected thresholds or num_thresholds=None, which is exact, got both. Leave "
+                "one of them out."
+            )
+        elif self.curve.lower() == "prgain" or self.summation_method.lower() != "interpolation":
+            raise ConfigurationError(
+                "AUC: expected curve ROC or PR and the default summation_method for the exact "
+                f"area, got {self.curve!r} and {self.summation_method!r}. Give num_thresholds."
+            )
+        for weight in () if self.label_weights is None else self.label_weights:
+            check_number(weight, "AUC", "each of label_weights", "[0, inf)")
+        if self.num_labels is not None:
+            check_count(self.num_labels, "AUC", "num_labels")
+            if not self.multi_label:
+                raise ConfigurationError(
+                    f"AUC: expected num_labels with multi_label=True alone, got {self.num_labels}."
+                )
+            if self.label_weights is not None and len(self.label_weights) != self.num_labels:
+                raise ConfigurationError(
+                    f"AUC: expected {self.num_labels} label_weights, as num_labels says, got "
+                    f"{len(self.label_weights)}."
+                )
+
+    # -- taking in -------------------------------------------------------------------------------
+
+    def reset_state(self) -> None:
+        #: None while the first batch is to tell.
+        self._labels = self.num_labels if self.multi_label else 1
+        self._begin(self._labels or 1)
+        self._rows: list[tuple[Array, Array, Array]] = []
+        self._area: float | None = None
+
+    def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+        Y, A = super().bits_and_predictions(y_true, y_pred)
+        columns = A.shape[-1]
+        if self.multi_label and self._labels is not None:
+            columns = self._labels
+        if self._shares is not None:
+            columns = len(self._shares)
+        if A.shape != (len(A), columns):
+            raise ShapeError(
+                f"AUC: expected predictions of one column a label, (n, {columns}), got shape "
+                f"{A.shape}. See num_labels and label_weights."
+            )
+        return Y, A
+
+    def element_weights(self, A: Array, weights: Array | None) -> Array | None:
+        weights = super().element_weights(A, weights)
+        if self._shares is None or self.multi_label:
+            return weights
+        shared = self.work.array("shared", *A.shape)
+        np.copyto(shared, self._shares)
+        if weights is not None:
+            np.multiply(shared, weights.reshape(A.shape), out=shared)
+        return shared.reshape(-1)
+
+    def _count(self, Y: Array, A: Array, weights: Array | None) -> None:
+        if self._labels is None:
+            self._labels = A.shape[-1]
+            self._begin(self._labels)
+        if self._exact:
+            self._area = None
+            weights = np.ones(A.size) if weights is None else weights.copy()
+            self._rows.append((Y.flatten(), A.flatten(), weights))
+            return
+        if self.from_logits:
+            A = numerics.sigmoid(A, self.work.array(f"A.{A.dtype.char}", *A.shape, dtype=A.dtype))
+        super()._count(Y, A, weights)
+
+    def intervals(self, A: Array) -> Array:
+        """How many thresholds lie below: of those evenly spaced by Keras' own rounding."""
+        if self.thresholds is not None:
+            return super().intervals(A)
+        bins = len(self._cuts) + 1
+        found = self.work.array(f"found.{A.dtype.char}", *A.shape, dtype=A.dtype)
+        A.clip(0, 1, out=found)
+        np.ceil(np.multiply(found, bins, out=found), out=found)
+        np.fmax(found, 1, out=found)  # and NaN is 1
+        places = self.work.array("places", *A.shape, dtype=np.intp)
+        np.copyto(places, np.subtract(found, 1, out=found), casting="unsafe")
+        return places
+
+    # -- the area --------------------------------------------------------------------------------
+
+    def result(self) -> float:
+        curve, method = self.curve.lower(), self.summation_method.lower()
+        if not self._exact:
+            return self._mean(binned_area(curve, method, *self.confusion()))
+        if self._area is None:
+            self._area = self._mean(self._exact_areas(curve)) if self._rows else math.nan
+        return self._area
+
+    def _exact_areas(self, curve: str) -> Array:
+        labels = self._labels or 1
+        Y, A, W = (
+            np.concatenate(parts).reshape(-1, labels) for parts in zip(*self._rows, strict=True)
+        )
+        return np.array([exact_area(curve, Y[:, j], A[:, j], W[:, j]) for j in range(labels)])
+
+    def _mean(self, areas: Array) -> float:
+        """Of the labels' areas."""
+        if self._shares is None or not self.multi_label:
+            return float(np.mean(areas))
+        total = np.sum(self._shares)
+        return float(np.dot(areas, self._shares) / total) if total else 0.0

@@ -1,0 +1,82 @@
+"""The confusion matrix of zeros and ones, at one threshold or several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.metrics.base import register
+from annlib.metrics.thresholds import ThresholdMetric, thresholds_of
+
+
+class ConfusionMetric(ThresholdMetric):
+    """One result a threshold: a number for one, an array for several."""
+
+    thresholds: float | Sequence[float] | None
+
+    def __init__(
+        self, thresholds: float | Sequence[float] | None, name: str | None, default: float = 0.5
+    ) -> None:
+        self.thresholds = thresholds
+        self._given = np.array([default])
+        if thresholds is not None:
+            self._given = thresholds_of(thresholds, type(self).__name__)
+        super().__init__(np.unique(self._given), name)
+
+    def result(self) -> float | Array:
+        order = 1 + np.searchsorted(self._cuts, self._given)
+        values = self.at(*(counts[0][order] for counts in self.confusion()))
+        return float(values[0]) if len(values) == 1 else values
+
+    def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        """The results from the confusion matrix at each threshold."""
+        raise NotImplementedError
+
+
+class _Count(ConfusionMetric):
+    def __init__(
+        self, thresholds: float | Sequence[float] | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(thresholds, name)
+
+
+@register("true_positives")
+class TruePositives(_Count):
+    """TP: the weight of ones that are predicted to be 1.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, in [0, 1], optional
+        A prediction above it (strictly) counts as 1; 0.5 without one. The result of several is an
+        array.
+    name : str, optional
+    """
+
+    def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return tp
+
+
+@register("true_negatives")
+class TrueNegatives(_Count):
+    """TN: the weight of zeros that are predicted to be 0; arguments as ``TruePositives``."""
+
+    def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return tn
+
+
+@register("false_positives")
+class FalsePositives(_Count):
+    """FP: the weight of zeros that are predicted to be 1; arguments as ``TruePositives``."""
+
+    def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return fp
+
+
+@register("false_negatives")
+class FalseNegatives(_Count):
+    """FN: the weight of ones that are predicted to be 0; arguments as ``TruePositives``."""
+
+    def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
+        return fn

@@ -1,0 +1,133 @@
+"""The F-score: precision and recall of classes in one number."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from annlib.core import numerics
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.metrics.base import Direction, Metric, arrays_of, register, same_shape
+from annlib.metrics.curves import ratio
+from annlib.metrics.thresholds import bits, has_nan
+
+AVERAGES = (None, "micro", "macro", "weighted")
+# A row whose largest prediction is no larger chooses nothing, as in Keras.
+_NOTHING = 1e-9
+
+
+@register("fbeta_score")
+class FBetaScore(Metric):
+    """(1 + b^2) TP / ((1 + b^2) TP + b^2 FN + FP) of each column, or an average of the columns.
+
+    It is the harmonic mean of precision and recall, recall with b^2 times the weight; 0 for a
+    column that is neither predicted nor true, NaN if a prediction is. It is exact, while Keras adds
+    1e-7 to each of three denominators.
+
+    Parameters
+    ----------
+    average : {None, "micro", "macro", "weighted"}
+        None gives an array, one score a column; ``micro`` counts all columns as one; ``macro`` is
+        the columns' mean, ``weighted`` their mean by how often they are true.
+    beta : float, above 0
+    threshold : float, in (0, 1], optional
+        A prediction above it (strictly) counts as 1. Without it that is a row's largest (all of
+        them if there are several, none if it is 0 to 1e-9).
+    name : str, optional
+
+    Examples
+    --------
+    >>> FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [0, 1]], [[0.6, 0.2], [0.9, 0.7]])
+    array([0.83333333, 0.55555556])
+    """
+
+    direction: ClassVar[Direction | None] = "up"
+
+    def __init__(
+        self,
+        average: Literal["micro", "macro", "weighted"] | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        where = type(self).__name__
+        if average not in AVERAGES:
+            raise ConfigurationError(
+                f"{where}: expected average one of None, micro, macro, weighted, got {average!r}."
+            )
+        self.average = average
+        self.beta = check_number(beta, where, "beta", "(0, inf)")
+        if threshold is not None:
+            check_number(threshold, where, "threshold", "(0, 1]")
+        self.threshold = threshold
+        super().__init__(name)
+
+    def reset_state(self) -> None:
+        #: TP, FP and FN of each column; without columns before the first batch.
+        self.counts = np.zeros((3, 0))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        where = type(self).__name__
+        Y, A = arrays_of(y_true, y_pred, where)
+        truth = bits(same_shape(Y, A, where), self.work, where)
+        columns = self.counts.shape[1] or A.shape[-1]
+        if A.shape != (len(A), columns):
+            raise ShapeError(
+                f"{where}: expected predictions of shape (n, {columns}), got {A.shape}. "
+                "Call reset_state before other data."
+            )
+        weights = self.weights_of(len(A), sample_weight)
+        if weights is None:
+            weights = self.work.ones(len(A))
+        if not self.counts.size:
+            self.counts = np.zeros((3, columns))
+        chosen, cells = self._chosen(A), self.work.array("cells", *A.shape)
+        # Each of chosen and truth is 0 or 1: "greater" is the one without the other.
+        for row, cell in enumerate((np.logical_and, np.greater, np.less)):
+            self.counts[row] += np.dot(weights, cell(chosen, truth, out=cells))
+        if has_nan(A, self.work):
+            self.counts.fill(np.nan)
+
+    def _chosen(self, A: Array) -> Array:
+        """Where a prediction counts as 1."""
+        chosen = self.work.array("chosen", *A.shape, dtype=bool)
+        if self.threshold is not None:
+            return np.greater(A, self.threshold, out=chosen)
+        np.greater_equal(A, numerics.row_max(A, self.work), out=chosen)
+        above = np.greater(A, _NOTHING, out=self.work.array("above", *A.shape, dtype=bool))
+        below = np.less(A, -_NOTHING, out=self.work.array("below", *A.shape, dtype=bool))
+        np.logical_and(chosen, np.logical_or(above, below, out=above), out=chosen)
+        return chosen
+
+    def result(self) -> float | Array:
+        counts = self.counts.sum(axis=1, keepdims=True) if self.average == "micro" else self.counts
+        tp, fp, fn = counts
+        square = self.beta**2
+        scores = ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
+        if self.average is None:
+            return scores
+        support = tp + fn if self.average == "weighted" else np.ones_like(tp)
+        total = float(np.sum(support))
+        return float(np.dot(scores, support)) / total if total else 0.0
+
+
+@register("f1_score")
+class F1Score(FBetaScore):
+    """2 TP / (2 TP + FN + FP): ``FBetaScore`` with beta = 1, whose other arguments it has.
+
+    Examples
+    --------
+    >>> F1Score(average="macro")([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    0.6666666666666666
+    """
+
+    def __init__(
+        self,
+        average: Literal["micro", "macro", "weighted"] | None = None,
+        threshold: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name)

@@ -1,0 +1,129 @@
+"""The coefficient of determination: how much of the targets' variance is explained."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.metrics.base import Direction, Metric, arrays_of, register, same_shape
+
+AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+
+
+@register("r2_score")
+class R2Score(Metric):
+    """R^2 = 1 - sum (y - a)^2 / sum (y - mean(y))^2 of each column, or an average of the columns.
+
+    A column of equal targets has 1 if it is predicted exactly and else 0, as in scikit-learn
+    (Keras: NaN and 0).
+
+    Parameters
+    ----------
+    class_aggregation : {"uniform_average", "variance_weighted_average", None}
+        The columns' mean, plain or by their variance; None gives an array, one score a column.
+    num_regressors : int, at least 0
+        With p of them and n rows the adjusted 1 - (1 - R^2) (n - 1) / (n - p - 1), if n allows.
+        (Keras' n is that of rows times columns.)
+    name : str, optional
+
+    Examples
+    --------
+    >>> round(R2Score()([1, 4, 3], [2, 4, 4]), 6)
+    0.571429
+    """
+
+    direction: ClassVar[Direction | None] = "up"
+
+    def __init__(
+        self,
+        class_aggregation: Literal["uniform_average", "variance_weighted_average"]
+        | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = None,
+    ) -> None:
+        if class_aggregation not in AGGREGATIONS:
+            raise ConfigurationError(
+                "R2Score: expected class_aggregation one of None, uniform_average, "
+                f"variance_weighted_average, got {class_aggregation!r}."
+            )
+        self.class_aggregation = class_aggregation
+        self.num_regressors = check_count(num_regressors, "R2Score", "num_regressors", 0)
+        super().__init__(name)
+
+    def reset_state(self) -> None:
+        self.rows = 0
+        self.count = 0.0
+        #: Of each column the first target; from it, the mean; the sums of squares about the mean
+        #: and about the predictions.
+        self.sums = np.zeros((4, 0))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        Y, A = arrays_of(y_true, y_pred, "R2Score")
+        Y, columns = same_shape(Y, A, "R2Score"), self.sums.shape[1] or A.shape[-1]
+        if A.shape != (len(A), columns):
+            raise ShapeError(
+                f"R2Score: expected predictions of shape (n, {columns}), got {A.shape}. "
+                "Call reset_state before other data."
+            )
+        weights = self.weights_of(len(A), sample_weight)
+        if weights is None:
+            weights = self.work.ones(len(A))
+        weight = float(np.add.reduce(weights))
+        self.rows += len(A)
+        if not weight:
+            return
+        if not self.sums.size:
+            self.sums = np.zeros((4, columns))
+            self.sums[0] = Y[0]
+        origin, mean, spread, errors = self.sums
+        D = self.work.array("D", *A.shape)
+        np.subtract(Y, A, out=D, dtype=np.float64)
+        errors += self._squares(D, weights)
+        # Chan, Golub and LeVeque, 1983: sums about the mean, so that no digits cancel; about the
+        # first target, so that equal ones have a sum of exactly 0.
+        np.subtract(Y, origin, out=D)
+        step = np.dot(weights, D) / weight - mean
+        np.subtract(D, mean + step, out=D)
+        share = weight / (self.count + weight)
+        spread += self._squares(D, weights) + step**2 * self.count * share
+        mean += step * share
+        self.count += weight
+
+    @staticmethod
+    def _squares(D: Array, weights: Array) -> Array:
+        """The weighted sum of each column's squares; D is written over."""
+        sums: Array = np.dot(weights, np.multiply(D, D, out=D))
+        return sums
+
+    def result(self) -> float | Array:
+        _, _, spread, errors = self.sums
+        flat = spread == 0
+        scores = 1 - np.divide(errors, spread, out=(errors > 0).astype(np.float64), where=~flat)
+        if self.class_aggregation is None:
+            each: Array = self._adjusted(scores)
+            return each
+        if not scores.size:
+            return 0.0
+        by_variance = self.class_aggregation == "variance_weighted_average" and not flat.all()
+        shares = spread if by_variance else np.ones_like(spread)
+        return float(self._adjusted(np.dot(scores, shares) / np.sum(shares)))
+
+    def _adjusted(self, score: Any) -> Any:
+        """For the number of regressors."""
+        if not self.num_regressors:
+            return score
+        left = self.rows - self.num_regressors - 1
+        if left < 1:
+            warnings.warn(
+                f"R2Score: expected more than {self.num_regressors + 1} rows for "
+                f"num_regressors={self.num_regressors}, got {self.rows}. The score is as it is "
+                "without.",
+                stacklevel=3,
+            )
+            return score
+        return 1 - (1 - score) * (self.rows - 1) / left

@@ -1,0 +1,138 @@
+"""What metrics of zeros and ones share: counts between thresholds, exact over any batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.workspace import Workspace
+from annlib.metrics.base import Metric, arrays_of, same_shape
+
+# Numbers that are searched at once: searchsorted has no buffer of ours to write into.
+_CHUNK = 4096
+
+
+class ThresholdMetric(Metric):
+    """A metric of the weight of zeros and of ones between thresholds.
+
+    Targets are zeros and ones of the predictions' shape; every column counts, and a prediction
+    above a threshold (strictly) counts as 1. A prediction that is NaN makes the result NaN.
+
+    The state is ``counts``, (labels, 2, intervals): for each label (one, unless columns are kept
+    apart), of zeros and of ones, what they weigh between one threshold and the next.
+
+    Parameters
+    ----------
+    cuts : array
+        The thresholds in ascending order.
+    name : str or None
+    """
+
+    def __init__(self, cuts: Array, name: str | None) -> None:
+        self._cuts = cuts
+        super().__init__(name)
+
+    def reset_state(self) -> None:
+        self._begin(1)
+
+    def _begin(self, labels: int) -> None:
+        self.counts = np.zeros((labels, 2, len(self._cuts) + 1))
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        Y, A = self.bits_and_predictions(y_true, y_pred)
+        weights = self.element_weights(A, self.weights_of(len(A), sample_weight))
+        self._count(Y, A, weights)
+
+    def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+        """Targets as truth values and predictions as floating numbers, of one shape."""
+        where = type(self).__name__
+        Y, A = arrays_of(y_true, y_pred, where)
+        A = A if A.dtype.char in "fd" else A.astype(np.float64)
+        return bits(same_shape(Y, A, where), self.work, where), A
+
+    def element_weights(self, A: Array, weights: Array | None) -> Array | None:
+        """One weight a prediction, flat, from one a row."""
+        if weights is None or A.size == len(A):
+            return weights
+        spread = self.work.array("spread", len(A), A.size // len(A))
+        np.copyto(spread, weights.reshape(-1, 1))
+        return spread.reshape(-1)
+
+    def _count(self, Y: Array, A: Array, weights: Array | None) -> None:
+        """Add the batch to the counts."""
+        labels, _, intervals = self.counts.shape
+        places = self.intervals(A)
+        np.add(places, intervals, out=places, where=Y)
+        if labels > 1:
+            np.add(places, np.arange(0, self.counts.size, 2 * intervals), out=places)
+        counted = np.bincount(places.reshape(-1), weights, self.counts.size)
+        np.add(self.counts, counted.reshape(self.counts.shape), out=self.counts)
+        if has_nan(A, self.work):
+            self.counts.fill(np.nan)
+
+    def intervals(self, A: Array) -> Array:
+        """How many thresholds lie below each prediction, in the predictions' own precision."""
+        places = self.work.array("places", *A.shape, dtype=np.intp)
+        cuts = self._cuts.astype(A.dtype)
+        if len(cuts) == 1:
+            np.greater(A, cuts[0], out=places)
+            return places
+        flat, found = A.reshape(-1), places.reshape(-1)
+        for start in range(0, flat.size, _CHUNK):
+            part = slice(start, start + _CHUNK)
+            found[part] = cuts.searchsorted(flat[part])
+        return places
+
+    def confusion(self) -> tuple[Array, Array, Array, Array]:
+        """TP, FP, FN and TN, (labels, thresholds + 2): the first threshold is below every
+        prediction and the last above all.
+
+        Each is a sum of its own, so that rounding makes no zero a little less.
+        """
+        shape = *self.counts.shape[:2], self.counts.shape[2] + 1
+        above, below = np.zeros(shape), np.zeros(shape)
+        np.cumsum(self.counts[..., ::-1], axis=-1, out=above[..., 1:])
+        np.cumsum(self.counts, axis=-1, out=below[..., 1:])
+        above = above[..., ::-1]
+        return above[:, 1], above[:, 0], below[:, 1], below[:, 0]
+
+
+def bits(Y: Array, work: Workspace, where: str) -> Array:
+    """Targets that are 0 or 1 as truth values, in a buffer.
+
+    Raises
+    ------
+    DataError
+        If there is any other number.
+    """
+    if Y.dtype == bool:
+        return Y
+    truth = work.array("truth", *Y.shape, dtype=bool)
+    np.copyto(truth, Y, casting="unsafe")
+    same = np.equal(Y, truth, out=work.array("same", *Y.shape, dtype=bool))
+    if np.count_nonzero(same) < Y.size:
+        raise DataError(
+            f"{where}: expected targets that are 0 or 1, got {Y[~same][0]}. Re-code them; classes "
+            "as one-hot rows."
+        )
+    return truth
+
+
+def has_nan(A: Array, work: Workspace) -> bool:
+    """Whether there is a NaN among these numbers."""
+    return bool(np.count_nonzero(np.isnan(A, out=work.array("nan", *A.shape, dtype=bool))))
+
+
+def thresholds_of(thresholds: Any, where: str) -> Array:
+    """One threshold or several as an array; raises ``ConfigurationError``."""
+    given = list(thresholds) if isinstance(thresholds, Sequence | np.ndarray) else [thresholds]
+    for threshold in given:
+        check_number(threshold, where, "each of thresholds", "[0, 1]")
+    if not given:
+        raise ConfigurationError(f"{where}: expected at least one of thresholds, got none.")
+    return np.asarray(given, np.float64)

@@ -1,0 +1,90 @@
+"""The share of rows whose class is among the k largest predictions."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from annlib.core import numerics
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count
+from annlib.core.errors import DataError, ShapeError
+from annlib.core.workspace import Workspace
+from annlib.metrics.accuracy import one_label_a_row
+from annlib.metrics.base import Direction, MeanOverRows, register, same_shape
+
+
+class _TopK(MeanOverRows):
+    direction: ClassVar[Direction | None] = "up"
+
+    def __init__(self, k: int = 5, name: str | None = None) -> None:
+        self.k = check_count(k, type(self).__name__, "k")
+        super().__init__(name)
+
+    def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
+        """The class of each row, (n,)."""
+        raise NotImplementedError
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        n, classes = len(A), A.shape[-1]
+        if A.shape != (n, classes) or classes < self.k:
+            raise ShapeError(
+                f"{type(self).__name__}: expected predictions (n, classes) of at least k = "
+                f"{self.k} classes, got {A.shape}. Choose a smaller k."
+            )
+        labels = self.labels(Y, A, work)
+        if len(work.get("classes", ())) != classes:
+            work["classes"] = np.arange(classes)
+        own = work.array("own", *A.shape, dtype=bool)
+        if np.count_nonzero(np.equal(labels.reshape(n, 1), work["classes"], out=own)) < n:
+            wrong = labels[~own.any(axis=1)][0]
+            raise DataError(
+                f"{type(self).__name__}: expected integer labels in 0..{classes - 1}, got {wrong}."
+            )
+        others = work.array("others", *A.shape)
+        others.fill(-np.inf)
+        np.copyto(others, A, where=own)
+        at_label = numerics.row_max(others, work)
+        # Those that are not larger, the class itself among them: none if it is NaN.
+        np.less_equal(A, at_label, out=others)
+        behind = np.dot(others, work.ones(classes), out=work.array("behind", n))
+        right = work.array("right", n, dtype=bool)
+        np.greater(behind, classes - self.k, out=right)
+        return right
+
+
+@register("top_k_categorical_accuracy")
+class TopKCategoricalAccuracy(_TopK):
+    """Share of rows where fewer than k outputs are larger than the one at the largest target.
+
+    Outputs that tie share their place, as in Keras.
+
+    Parameters
+    ----------
+    k : int, at least 1
+    name : str, optional
+
+    Examples
+    --------
+    >>> TopKCategoricalAccuracy(k=2)([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]])
+    1.0
+    """
+
+    def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
+        Y = same_shape(Y, A, "TopKCategoricalAccuracy")
+        return np.argmax(Y, axis=1, out=work.array("labels", len(A), dtype=np.intp))
+
+
+@register("sparse_top_k_categorical_accuracy")
+class SparseTopKCategoricalAccuracy(_TopK):
+    """The same for targets that are labels, 0..N-1.
+
+    Parameters
+    ----------
+    k : int, at least 1
+    name : str, optional
+    """
+
+    def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
+        return one_label_a_row(Y, A, "SparseTopKCategoricalAccuracy")

@@ -1,0 +1,121 @@
+"""Training on all rows at once, by an optimizer that evaluates the loss as it needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from annlib.callbacks import CallbackList
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.data import Batches
+from annlib.layers import Layer
+from annlib.models.interruption import Interruption
+from annlib.models.training import Logs, Validation, end_epoch, interrupt
+from annlib.optimizers import LBFGS
+
+if TYPE_CHECKING:
+    from annlib.models.learner import Learner
+
+
+class Descent:
+    """A training by iterations on the whole data set, each of them an epoch.
+
+    Parameters
+    ----------
+    model : Learner
+    batches : Batches
+        All rows in one batch.
+    validation : Validation, optional
+    callbacks : CallbackList
+    epochs : range
+    """
+
+    def __init__(
+        self,
+        model: Learner,
+        batches: Batches,
+        validation: Validation | None,
+        callbacks: CallbackList,
+        *,
+        epochs: range,
+    ) -> None:
+        self._model = model
+        self._validation = validation
+        self._callbacks = callbacks
+        self._epochs = epochs
+        self._epoch, self._begun = epochs.start, False
+        self._step, vector = model.step, model.vector
+        (self._batch,) = batches.in_turn("Sequential.fit")
+        self._theta = vector.values[: vector.n_trainable]
+        self._gradient = vector.gradients[: vector.n_trainable]
+        self._evaluated: Array = np.zeros(0)
+        # After the last iteration, in double precision.
+        self._accepted = self._theta.astype(np.float64)
+        self._logs: Logs = {}
+
+    def run(self) -> None:
+        """Train to the end, or until something asks to stop."""
+        model, callbacks = self._model, self._callbacks
+        optimizer = model.optimizer
+        assert isinstance(optimizer, LBFGS), "the only one so far"
+        refuse_unsteady(model)
+        model.stop_training = False
+        with model.running(self._step), Interruption() as self._interruption:
+            callbacks.call("on_train_begin", {})
+            if self._epochs:
+                start, count = self._accepted, len(self._epochs)
+                try:
+                    optimizer.minimize(self._loss, start, count, self._end_iteration)
+                finally:
+                    self._put(self._accepted)
+            callbacks.call("on_train_end", self._logs)
+
+    def _put(self, theta: Array) -> None:
+        np.copyto(self._theta, theta, casting="same_kind")
+
+    def _loss(self, theta: Array) -> tuple[float, Array]:
+        """The loss, penalties included, and its gradient at ``theta``."""
+        if self._interruption.asked:
+            interrupt(self._model)
+            raise StopIteration
+        if not self._begun:
+            self._begun = True
+            self._callbacks.call("on_epoch_begin", self._epoch, {})
+        self._put(theta)
+        try:
+            value = self._step.measure(self._batch)
+        except DivergenceError as error:
+            raise DivergenceError(f"Sequential.fit, epoch {self._epoch + 1}: {error}") from None
+        self._evaluated = theta.copy()
+        return value, self._gradient.astype(np.float64)
+
+    def _end_iteration(self, theta: Array) -> None:
+        """End an epoch with the loss and the metrics at its new parameters."""
+        if not np.array_equal(theta, self._evaluated):
+            self._loss(theta)
+        self._accepted = theta.copy()
+        epoch, results = self._epoch, self._step.tally.results()
+        self._epoch, self._begun = epoch + 1, False
+        self._logs = end_epoch(self._model, self._validation, self._callbacks, epoch, results)
+        if self._model.stop_training:
+            raise StopIteration
+
+
+def refuse_unsteady(model: Learner) -> None:
+    """Raise if the loss is no function of the parameters alone, or not every vector is allowed."""
+    for layer in model.layers:
+        if layer.random or (layer.trainable and type(layer).commit is not Layer.commit):
+            raise ConfigurationError(
+                f"Sequential.fit: expected layers that give the same loss for the same weights "
+                f'with LBFGS, got "{layer.name}" ({type(layer).__name__}), which is random or '
+                "keeps statistics while training. Leave it out, or take another optimizer."
+            )
+    for entry in model.vector.entries:
+        if entry.trainable and entry.parameter.constraint is not None:
+            raise ConfigurationError(
+                f'Sequential.fit: expected parameters without constraints with LBFGS, got "'
+                f'{entry.path}" with {entry.parameter.constraint!r}. Leave it out, or take another '
+                "optimizer."
+            )

@@ -1,0 +1,118 @@
+"""What a file can hold of a model: classes with a configuration that makes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from reprlib import repr as show
+from typing import TYPE_CHECKING, Any
+
+from annlib.core.config import Configurable, serialize
+from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
+from annlib.core.registry import FAMILIES, known_as
+
+if TYPE_CHECKING:
+    from annlib.models.learner import Learner
+
+
+def refuse_unsavable(model: Learner) -> None:
+    """Raise ``ConfigurationError`` for the first part of a model that no file can hold.
+
+    Each part is made again from its configuration, as loading will do it.
+    """
+    for layer in model.layers:
+        _check_part(layer, f'Sequential.save, layer "{layer.name}"')
+    if not model.compiled:
+        return
+    compiled = model.compiled_state()
+    for what, value in compiled.given.items():
+        for part in value if isinstance(value, list) else [value]:
+            _check_part(part, f"Sequential.save, {what}")
+    if compiled.optimizer.excludes and not model.built:
+        raise ConfigurationError(
+            "Sequential.save: expected a built model, since exclude_from_weight_decay means "
+            "parameters by what their names match, got one without weights. Build it first: "
+            "model.build((None, n_features))."
+        )
+
+
+def configured(value: Any, where: str) -> Any:
+    """``serialize``, with the place in front of its error."""
+    try:
+        return serialize(value, where)
+    except AttributeError as error:
+        raise ConfigurationError(
+            f"{where}: expected every constructor argument as an attribute of its name, got "
+            f"{error}. Store it: self.units = units."
+        ) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+
+
+def _check_part(part: Any, where: str) -> None:
+    """Raise unless ``part``, a name or an object, is the same after its configuration is read."""
+    if not isinstance(part, Configurable):
+        configured(part, where)
+        return
+    config, parts = configured(part, where), list(_parts(part))
+    check_names(config, where)
+    for one in parts:
+        _check_name(one, where)
+    with known_as({type(one).__name__: type(one) for one in parts}):
+        try:
+            twin = _family(part).get(config)
+        except Exception as error:  # of the user's own constructor
+            raise ConfigurationError(
+                f"{where}: expected a class that its configuration makes again, got {part!r} and "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    same = [type(one) for one in _parts(twin)] == [type(one) for one in parts]
+    if not same or serialize(twin, where) != config:
+        raise ConfigurationError(
+            f"{where}: expected a class that its configuration makes again, got {part!r}, which "
+            f"becomes {twin!r}. Store each constructor argument as it was given, and take objects "
+            "by the get of their family: self.inner = annlib.layers.get(inner)."
+        )
+
+
+def _check_name(part: Configurable, where: str) -> None:
+    """Raise if a class of the user's goes by the name of another."""
+    name = type(part).__name__
+    try:
+        known = _family(part).find(name)
+    except UnknownNameError:
+        return  # for custom_objects
+    same = [(cls.__module__, cls.__qualname__) for cls in (known, type(part))]
+    if same[0] != same[1]:  # and not one class that a notebook's cell has defined twice
+        raise ConfigurationError(
+            f"{where}: expected a class with a name of its own, got {type(part)!r}, while "
+            f'"{name}" is {known!r}. Name it otherwise.'
+        )
+
+
+def _family(part: Configurable) -> Any:
+    """The registry that a part would be found in."""
+    return next(family for family in FAMILIES.values() if isinstance(part, family.base))
+
+
+def _parts(value: Any) -> Iterator[Configurable]:
+    """An object and all that are arguments of it, theirs too."""
+    if isinstance(value, Configurable):
+        yield value
+        value = value.arguments()
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _parts(item)
+
+
+def check_names(value: Any, where: str) -> None:
+    """Refuse texts with control characters, which play tricks on a terminal."""
+    if isinstance(value, str) and not value.isprintable():
+        raise ModelFormatError(f"{where}: expected printable texts, got {show(value)}.")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            check_names([key, item], where)
+    if isinstance(value, list):
+        for item in value:
+            check_names(item, where)

@@ -1,0 +1,57 @@
+"""Adadelta (Zeiler, 2012): Adagrad over a window, with steps in the units of the parameters."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.optimizers.averages import discount, root
+from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.policy import OptimizerArguments
+
+
+@register("adadelta")
+class Adadelta(Optimizer):
+    """theta <- theta - rate d,  d = sqrt(s + epsilon) g / sqrt(v + epsilon).
+
+        v <- rho v + (1 - rho) g^2, before        s <- rho s + (1 - rho) d^2, after
+
+    The state holds both over (1 - rho), which saves two passes over the vector.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The paper's steps are of rate 1.
+    rho : float, in [0, 1)
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    slots = ("v", "s")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **keywords: Unpack[OptimizerArguments],
+    ) -> None:
+        super().__init__(learning_rate, **keywords)
+        self.rho = check_number(rho, "Adadelta", "rho", "[0, 1)")
+        self.epsilon = check_number(epsilon, "Adadelta", "epsilon", "[0, inf)")
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+    ) -> None:
+        v, s = state
+        epsilon = self.epsilon / (1 - self.rho)
+        discount(v, np.multiply(gradient, gradient, out=scratch), self.rho)
+        np.divide(gradient, root(v, epsilon, scratch), out=gradient)
+        np.multiply(gradient, root(s, epsilon, scratch), out=gradient)
+        discount(s, np.multiply(gradient, gradient, out=scratch), self.rho)
+        np.multiply(gradient, rate, out=gradient)
+        np.subtract(theta, gradient, out=theta)

@@ -1,0 +1,56 @@
+"""Adagrad (Duchi et al., 2011), with Keras' epsilon inside the root."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.optimizers.averages import root
+from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.policy import OptimizerArguments
+
+
+@register("adagrad")
+class Adagrad(Optimizer):
+    """theta <- theta - rate g / sqrt(n + epsilon),  n <- n + g^2.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+        The paper's steps are of rate 1.
+    initial_accumulator_value : float, at least 0
+        The n that each parameter starts with.
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    slots = ("n",)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **keywords: Unpack[OptimizerArguments],
+    ) -> None:
+        super().__init__(learning_rate, **keywords)
+        self.initial_accumulator_value = check_number(
+            initial_accumulator_value, "Adagrad", "initial_accumulator_value", "[0, inf)"
+        )
+        self.epsilon = check_number(epsilon, "Adagrad", "epsilon", "[0, inf)")
+
+    def initial_state(self) -> list[float]:
+        return [self.initial_accumulator_value]
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+    ) -> None:
+        (n,) = state
+        np.add(n, np.multiply(gradient, gradient, out=scratch), out=n)
+        np.divide(gradient, root(n, self.epsilon, scratch), out=scratch)
+        np.multiply(scratch, rate, out=scratch)
+        np.subtract(theta, scratch, out=theta)

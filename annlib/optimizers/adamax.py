@@ -1,0 +1,41 @@
+"""Adamax (Kingma & Ba, 2015, section 7.1): Adam with the largest gradient instead of the root."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.optimizers.averages import discount
+from annlib.optimizers.base import register
+from annlib.optimizers.moments import Moments
+
+
+@register("adamax")
+class Adamax(Moments):
+    """theta <- theta - rate / (1 - beta_1^t) m / (u + epsilon), t = 1, 2, ...
+
+        m <- beta_1 m + (1 - beta_1) g        u <- max(beta_2 u, |g|)
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+    beta_1, beta_2 : float, in [0, 1)
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    slots = ("m", "u")
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+    ) -> None:
+        m, u = state
+        discount(m, gradient, self.beta_1)
+        np.multiply(u, self.beta_2, out=u)
+        np.maximum(u, np.abs(gradient, out=scratch), out=u)
+        np.add(u, self.epsilon, out=scratch)
+        np.divide(m, scratch, out=scratch)
+        correction = (1 - self.beta_1) / (1 - self.beta_1 ** (self.iterations + 1))
+        np.multiply(scratch, rate * correction, out=scratch)
+        np.subtract(theta, scratch, out=theta)

@@ -1,0 +1,49 @@
+"""Lamb (You et al., 2020): Adam's direction, at a length that each parameter's own norm gives."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.optimizers.base import register
+from annlib.optimizers.clipping import norm
+from annlib.optimizers.moments import Moments
+
+
+@register("lamb")
+class Lamb(Moments):
+    """theta <- theta - rate |theta| / |d| d, for each kernel and each bias, t = 1, 2, ...
+
+        m <- beta_1 m + (1 - beta_1) g        v <- beta_2 v + (1 - beta_2) g^2
+        d = m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    The ratio of the norms is 1 where one of them is 0.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+    beta_1, beta_2 : float, in [0, 1)
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    per_parameter = True
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+    ) -> None:
+        m, v = state
+        t = self.iterations + 1
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        self.update_moments(gradient, m, v, scratch)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, self.epsilon / root, out=scratch)
+        np.divide(m, scratch, out=scratch)
+        np.multiply(scratch, (1 - self.beta_1) / (1 - self.beta_1**t) / root, out=scratch)
+        length, step = norm(theta), norm(scratch)
+        ratio = length / step if length and step else 1.0
+        np.multiply(scratch, rate * ratio, out=scratch)
+        np.subtract(theta, scratch, out=theta)

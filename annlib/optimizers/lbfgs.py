@@ -1,0 +1,128 @@
+"""L-BFGS (Liu & Nocedal, 1989): a quasi-Newton method on the whole data set, driven by SciPy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count, check_number
+from annlib.core.config import refuse_unknown
+from annlib.core.errors import ConfigurationError
+from annlib.optimizers.base import Optimizer, register
+
+# SciPy's status of a run that a callback has ended.
+_STOPPED = 99
+
+
+@register("lbfgs")
+class LBFGS(Optimizer):
+    """theta <- theta - alpha H g: H from the last steps and gradients, alpha by a line search.
+
+    For small data and smooth losses. An epoch of ``fit`` is an iteration, on all rows at once,
+    and ``fit`` ends by itself where the tolerances are met; ``message`` says why it ended. In
+    float32 it ends early, where a step changes the loss by less than rounding does:
+    ``Sequential(..., dtype="float64")`` goes on.
+
+    Parameters
+    ----------
+    maxcor : int
+        How many of the last steps H is made from.
+    ftol : float, at least 0
+        End when (f - f_new) / max(|f|, |f_new|, 1) is no larger.
+    gtol : float, at least 0
+        End when no component of the gradient is larger.
+    maxls : int
+        The most evaluations of one line search.
+    name : str, optional
+
+    Examples
+    --------
+    >>> LBFGS(gtol=1e-8)
+    LBFGS(gtol=1e-08)
+    """
+
+    full_batch = True
+
+    def __init__(
+        self,
+        maxcor: int = 10,
+        ftol: float = 2.220446049250313e-09,
+        gtol: float = 1e-05,
+        maxls: int = 20,
+        name: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        refuse_unknown("LBFGS", unknown, LBFGS)
+        super().__init__(1.0, name=name)
+        self.maxcor = check_count(maxcor, "LBFGS", "maxcor")
+        self.ftol = check_number(ftol, "LBFGS", "ftol", "[0, inf)")
+        self.gtol = check_number(gtol, "LBFGS", "gtol", "[0, inf)")
+        self.maxls = check_count(maxls, "LBFGS", "maxls")
+        #: Why the last run ended, in SciPy's words.
+        self.message = ""
+
+    def minimize(
+        self,
+        function: Callable[[Array], tuple[float, Array]],
+        theta: Array,
+        iterations: int,
+        each: Callable[[Array], None],
+    ) -> Array:
+        """Where a function of a vector is least, by at most so many iterations from ``theta``.
+
+        Parameters
+        ----------
+        function : callable
+            The value and the gradient at a vector; both in double precision.
+        theta : array, (n,)
+        iterations : int
+        each : callable
+            Called with the vector after each iteration, the last that ``function`` has seen; it
+            may raise ``StopIteration`` to end the run.
+        """
+        from scipy.optimize import minimize
+
+        last = np.array(theta, np.float64)
+
+        def callback(xk: Array) -> None:
+            np.copyto(last, xk)
+            self.iterations += 1
+            each(xk)
+
+        options = {"maxiter": iterations, "maxfun": np.inf}
+        options |= {key: getattr(self, key) for key in ("maxcor", "ftol", "gtol", "maxls")}
+        self.message = "STOPPED BY A CALLBACK"
+        with contextlib.suppress(StopIteration):  # which SciPy before 1.11 lets through
+            result = minimize(
+                function,
+                last.copy(),
+                jac=True,
+                method="L-BFGS-B",
+                callback=callback,
+                options=options,
+            )
+            if result.status != _STOPPED:
+                self.message = str(result.message)
+        return last
+
+    def step(self) -> None:
+        raise ConfigurationError(
+            "LBFGS: expected all data at once, got a batch. Train with fit, which gives it all "
+            "rows in every iteration, or compile with another optimizer for train_on_batch."
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """1: the length that a line search tries first."""
+        return 1.0
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        raise TypeError(
+            "LBFGS.learning_rate: expected no assignment, since a line search finds the length of "
+            "each step. Leave out callbacks and schedules that change the rate."
+        )

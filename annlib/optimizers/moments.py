@@ -1,0 +1,51 @@
+"""What Adam and its kin share: their arguments, and two moments of the gradient."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_number
+from annlib.optimizers.averages import discount
+from annlib.optimizers.base import Optimizer
+from annlib.optimizers.policy import OptimizerArguments
+
+
+class Moments(Optimizer):
+    """Steps along m by the size of the gradient, which v tells.
+
+        m <- beta_1 m + (1 - beta_1) g        v <- beta_2 v + (1 - beta_2) g^2
+
+    The state holds m / (1 - beta_1) and v / (1 - beta_2), which saves two passes over the vector.
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+    beta_1, beta_2 : float, in [0, 1)
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    slots: tuple[str, ...] = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **keywords: Unpack[OptimizerArguments],
+    ) -> None:
+        super().__init__(learning_rate, **keywords)
+        where = type(self).__name__
+        self.beta_1 = check_number(beta_1, where, "beta_1", "[0, 1)")
+        self.beta_2 = check_number(beta_2, where, "beta_2", "[0, 1)")
+        self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
+
+    def update_moments(self, gradient: Array, m: Array, v: Array, scratch: Array) -> None:
+        """Take a gradient into both."""
+        discount(m, gradient, self.beta_1)
+        discount(v, np.multiply(gradient, gradient, out=scratch), self.beta_2)

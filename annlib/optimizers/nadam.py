@@ -1,0 +1,53 @@
+"""Nadam (Dozat, 2016): Adam with Nesterov's momentum, which grows over the first steps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.optimizers.base import register
+from annlib.optimizers.moments import Moments
+
+# prod (1 - 0.96^i / 2) for i = 1 ... t; beyond a thousand steps no factor differs from 1.
+_GROWTH: list[float] = np.cumprod(1 - 0.96 ** np.arange(1, 1001) / 2).tolist()
+
+
+@register("nadam")
+class Nadam(Moments):
+    """theta <- theta - rate m_hat / (sqrt(v / (1 - beta_2^t)) + epsilon), t = 1, 2, ...
+
+        m <- beta_1 m + (1 - beta_1) g        v <- beta_2 v + (1 - beta_2) g^2
+        m_hat = mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t)
+        mu_t = beta_1 (1 - 0.96^t / 2)
+
+    Parameters
+    ----------
+    learning_rate : float or callable
+    beta_1, beta_2 : float, in [0, 1)
+    epsilon : float, at least 0
+    **keywords
+        The policy that every ``Optimizer`` takes.
+    """
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+    ) -> None:
+        m, v = state
+        t = self.iterations + 1
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        self.update_moments(gradient, m, v, scratch)
+        of_m = (1 - self.beta_1) * self._mu(t + 1) / (1 - self._product(t + 1))
+        of_g = (1 - self._mu(t)) / (1 - self._product(t))
+        np.multiply(gradient, of_g * rate / root, out=gradient)
+        np.add(gradient, np.multiply(m, of_m * rate / root, out=scratch), out=gradient)
+        np.sqrt(v, out=scratch)
+        np.add(scratch, self.epsilon / root, out=scratch)
+        np.subtract(theta, np.divide(gradient, scratch, out=scratch), out=theta)
+
+    def _mu(self, t: int) -> float:
+        return float(self.beta_1) * (1 - 0.96**t / 2)
+
+    def _product(self, t: int) -> float:
+        return float(self.beta_1**t) * _GROWTH[min(t, 1000) - 1]

@@ -1,0 +1,98 @@
+"""Decay by the number of periods of ``decay_steps`` that have passed."""
+
+from __future__ import annotations
+
+import math
+
+from annlib.core.checks import check_number
+from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
+
+
+class PeriodicDecay(LearningRateSchedule):
+    """What the decays of this file share: their arguments, and the periods that have passed."""
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool,
+        name: str,
+    ) -> None:
+        where = type(self).__name__
+        self.initial_learning_rate = check_rate(
+            initial_learning_rate, where, "initial_learning_rate"
+        )
+        self.decay_steps = check_steps(decay_steps, where, "decay_steps")
+        self.decay_rate = float(check_number(decay_rate, where, "decay_rate", "[0, inf)"))
+        self.staircase = staircase
+        self.name = name
+
+    def periods(self, step: int) -> float:
+        """How many times ``decay_steps`` fits into ``step``."""
+        periods = step / self.decay_steps
+        return math.floor(periods) if self.staircase else periods
+
+
+@register("exponential_decay")
+class ExponentialDecay(PeriodicDecay):
+    """rate(step) = initial_learning_rate * decay_rate ** (step / decay_steps).
+
+    Parameters
+    ----------
+    initial_learning_rate : float, at least 0
+    decay_steps : float, positive
+    decay_rate : float, at least 0
+    staircase : bool
+        Take the whole part of step / decay_steps, so that the rate falls in steps.
+
+    Examples
+    --------
+    >>> ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)(200)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "ExponentialDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
+    def __call__(self, step: int) -> float:
+        return self.initial_learning_rate * float(self.decay_rate ** self.periods(step))
+
+
+@register("inverse_time_decay")
+class InverseTimeDecay(PeriodicDecay):
+    """rate(step) = initial_learning_rate / (1 + decay_rate * step / decay_steps).
+
+    Parameters
+    ----------
+    initial_learning_rate : float, at least 0
+    decay_steps : float, positive
+    decay_rate : float, at least 0
+    staircase : bool
+        Take the whole part of step / decay_steps, so that the rate falls in steps.
+
+    Examples
+    --------
+    >>> InverseTimeDecay(0.1, decay_steps=100, decay_rate=0.5)(200)
+    0.05
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
+    def __call__(self, step: int) -> float:
+        return self.initial_learning_rate / (1 + self.decay_rate * self.periods(step))

@@ -1,0 +1,67 @@
+"""A constant rate between given steps."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.core.errors import ConfigurationError
+from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
+
+
+@register("piecewise_constant_decay")
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """rate(step) = values[k], k the number of boundaries below the step.
+
+    The step that is a boundary still has the rate before it, as in Keras.
+
+    Parameters
+    ----------
+    boundaries : sequence of float, ascending
+        Steps after which the rate changes.
+    values : sequence of float, at least 0
+        The rates: one more than there are boundaries.
+
+    Examples
+    --------
+    >>> schedule = PiecewiseConstantDecay([100, 200], [0.1, 0.05, 0.01])
+    >>> schedule(100), schedule(101), schedule(10000)
+    (0.1, 0.05, 0.01)
+    """
+
+    def __init__(
+        self,
+        boundaries: Sequence[float],
+        values: Sequence[float],
+        name: str = "PiecewiseConstant",
+    ) -> None:
+        where = type(self).__name__
+        self.boundaries = [
+            check_steps(boundary, where, "boundaries", "[0, inf)")
+            for boundary in _listed(boundaries, where, "boundaries")
+        ]
+        self.values = [
+            check_rate(value, where, "values") for value in _listed(values, where, "values")
+        ]
+        self.name = name
+        if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
+            raise ConfigurationError(
+                f"{where}: expected boundaries in ascending order, got {boundaries!r}."
+            )
+        if len(self.values) != len(self.boundaries) + 1:
+            raise ConfigurationError(
+                f"{where}: expected one more of values than of boundaries, got "
+                f"{len(self.values)} values for {len(self.boundaries)} boundaries."
+            )
+
+    def __call__(self, step: int) -> float:
+        return self.values[bisect_left(self.boundaries, step)]
+
+
+def _listed(numbers: Any, where: str, name: str) -> list[Any]:
+    if not isinstance(numbers, list | tuple | np.ndarray):
+        raise ConfigurationError(f"{where}: expected {name} as a list, got {numbers!r}.")
+    return list(numbers)

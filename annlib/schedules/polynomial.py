@@ -1,0 +1,57 @@
+"""Decay along a power of what is left of the steps."""
+
+from __future__ import annotations
+
+import math
+
+from annlib.core.checks import check_number
+from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
+
+
+@register("polynomial_decay")
+class PolynomialDecay(LearningRateSchedule):
+    """rate(step) = end + (initial - end) * (1 - step / decay_steps) ** power, then end.
+
+    Parameters
+    ----------
+    initial_learning_rate : float, at least 0
+    decay_steps : float, positive
+    end_learning_rate : float, at least 0
+    power : float, at least 0
+        1 is a straight line.
+    cycle : bool
+        After ``decay_steps`` go on with the next multiple of it in its place: the rate jumps up
+        and falls again, from a lower peak each time.
+
+    Examples
+    --------
+    >>> PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0, power=2.0)(50)
+    0.025
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: float,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str = "PolynomialDecay",
+    ) -> None:
+        where = type(self).__name__
+        self.initial_learning_rate = check_rate(
+            initial_learning_rate, where, "initial_learning_rate"
+        )
+        self.decay_steps = check_steps(decay_steps, where, "decay_steps")
+        self.end_learning_rate = check_rate(end_learning_rate, where, "end_learning_rate")
+        self.power = float(check_number(power, where, "power", "[0, inf)"))
+        self.cycle = cycle
+        self.name = name
+
+    def __call__(self, step: int) -> float:
+        end = self.decay_steps
+        if self.cycle:
+            end *= max(1, math.ceil(step / end))
+        left = max(0.0, 1 - step / end)
+        fall = self.initial_learning_rate - self.end_learning_rate
+        return self.end_learning_rate + fall * float(left**self.power)

@@ -1,0 +1,66 @@
+"""What compile makes of losses: by the shapes of the data, and with the activation before them."""
+
+import numpy as np
+import pytest
+
+from annlib import Sequential, layers, losses
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+
+X = np.random.default_rng(0).normal(size=(24, 3))
+LABELS = np.arange(24) % 4
+
+
+@pytest.mark.parametrize("name", ["crossentropy", "ce"])
+@pytest.mark.parametrize(
+    ("y", "units", "activation", "meant"),
+    [
+        (LABELS % 2, 1, "sigmoid", losses.BinaryCrossentropy),
+        ((LABELS % 2)[:, None], 1, "sigmoid", losses.BinaryCrossentropy),
+        (LABELS, 4, "softmax", losses.SparseCategoricalCrossentropy),
+        (LABELS[:, None], 4, "softmax", losses.SparseCategoricalCrossentropy),
+        (np.eye(4)[LABELS], 4, "softmax", losses.CategoricalCrossentropy),
+    ],
+)
+def test_crossentropy_is_the_one_that_fits_the_shapes(name, y, units, activation, meant):
+    late, named = (
+        Sequential([layers.Dense(units, activation)], seed=0, dtype="float64") for _ in range(2)
+    )
+    late.compile("sgd", name, metrics=["acc"])
+    named.compile("sgd", meant(), metrics=["acc"])
+    assert late.loss is None
+    a, b = (m.fit(X, y, epochs=2, validation_split=0.25, verbose=0) for m in (late, named))
+    assert a.history == b.history
+    assert type(late.loss) is meant
+    assert late.evaluate(X, y) == named.evaluate(X, y)
+
+
+def test_until_the_data_come_crossentropy_is_unknown_and_says_so():
+    model = Sequential([layers.Input((3,)), layers.Dense(4, "softmax")])
+    model.compile("sgd", "crossentropy")
+    with pytest.raises(NotBuiltError, match="which crossentropy is meant"):
+        model.get_metrics_result()
+    with pytest.raises(ShapeError, match=r"\(n, 4\)"):
+        model.fit(X, np.eye(5)[LABELS], verbose=0)
+    assert model.loss is None
+    model.fit(X, LABELS, verbose=0)
+    # Other targets may come: the loss follows the shapes.
+    model.fit(X, np.eye(4)[LABELS], verbose=0)
+    assert isinstance(model.loss, losses.CategoricalCrossentropy)
+
+
+def test_crossentropy_of_a_linear_output_warns_when_the_data_come():
+    model = Sequential([layers.Dense(4)])
+    model.compile("sgd", "crossentropy")
+    with pytest.warns(UserWarning, match='activation="softmax"'):
+        model.fit(X, LABELS, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["BinaryCrossentropy", "CategoricalCrossentropy"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_logits_are_not_what_softmax_gives(loss, activation):
+    model = Sequential([layers.Dense(2, activation)])
+    with pytest.raises(
+        ConfigurationError, match=r"which gives probabilities.*Leave out from_logits"
+    ):
+        model.compile("sgd", getattr(losses, loss)(from_logits=True))
+    assert not model.compiled
