@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         callbacks,
         constraints,
         datasets,
+        estimators,
         initializers,
         layers,
         losses,
@@ -37,21 +38,35 @@ if TYPE_CHECKING:
         optimizers,
         regularizers,
         schedules,
+        utils,
+    )
+    from annlib.estimators import (
+        HiddenLayerTransformer,
+        MLPClassifier,
+        MLPRegressor,
+        SequentialClassifier,
+        SequentialRegressor,
     )
     from annlib.layers import Input
     from annlib.models import Sequential, clone_model, load_model
+    from annlib.utils import show_versions
 
 __all__ = [
     "AnnlibError",
     "ConfigurationError",
     "DataError",
     "DivergenceError",
+    "HiddenLayerTransformer",
     "Input",
+    "MLPClassifier",
+    "MLPRegressor",
     "ModelFormatError",
     "NotBuiltError",
     "NotCompiledError",
     "OwnershipError",
     "Sequential",
+    "SequentialClassifier",
+    "SequentialRegressor",
     "ShapeError",
     "UnknownNameError",
     "__version__",
@@ -60,6 +75,7 @@ __all__ = [
     "clone_model",
     "constraints",
     "datasets",
+    "estimators",
     "initializers",
     "layers",
     "load_model",
@@ -69,17 +85,25 @@ __all__ = [
     "optimizers",
     "regularizers",
     "schedules",
+    "show_versions",
+    "utils",
 ]
 
 # Each is loaded when it is first asked for: importing annlib costs next to nothing.
 _LAZY = {
+    "HiddenLayerTransformer": "annlib.estimators",
     "Input": "annlib.layers",
+    "MLPClassifier": "annlib.estimators",
+    "MLPRegressor": "annlib.estimators",
     "Sequential": "annlib.models",
+    "SequentialClassifier": "annlib.estimators",
+    "SequentialRegressor": "annlib.estimators",
     "activations": "annlib",
     "callbacks": "annlib",
     "clone_model": "annlib.models",
     "constraints": "annlib",
     "datasets": "annlib",
+    "estimators": "annlib",
     "initializers": "annlib",
     "layers": "annlib",
     "load_model": "annlib.models",
@@ -89,6 +113,8 @@ _LAZY = {
     "optimizers": "annlib",
     "regularizers": "annlib",
     "schedules": "annlib",
+    "show_versions": "annlib.utils",
+    "utils": "annlib",
 }
 
 

@@ -149,6 +149,21 @@ def test_unknown_keys_and_keywords_raise_and_name_the_near_one(row):
         assert f'Did you mean "{arguments[0]}"?' in str(raised.value)
 
 
+ONE_EACH = {row.cls: row for row in ALL if row not in TABLES["callback"]}.values()
+
+
+@pytest.mark.parametrize("bad", [math.nan, [None], object()], ids=["nan", "list", "object"])
+@pytest.mark.parametrize("row", ONE_EACH, ids=repr)
+def test_each_argument_that_cannot_be_meant_is_named(row, bad):
+    names = list(constructor_arguments(row.cls))
+    given = dict(zip(names, row.arguments, strict=False)) | row.keywords
+    for name in names:
+        with pytest.raises(ConfigurationError) as raised:
+            row.cls(**given | {name: bad})
+        assert row.cls.__name__ in str(raised.value)
+        assert name in str(raised.value)
+
+
 # -- clones, copies and equality -------------------------------------------------------------------
 
 

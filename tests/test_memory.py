@@ -7,13 +7,14 @@ larger than the limit.
 
 import gc
 import hashlib
+import math
 import tracemalloc
 import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
-from cases import LOSSES, METRICS
+from cases import FLAT, LAYERS, LOSSES, METRICS, OPTIMIZERS
 
 from annlib import Sequential, callbacks, layers, optimizers, regularizers
 
@@ -110,6 +111,7 @@ SOURCES = {
     "C order": lambda: X,
     "F order": lambda: np.asfortranarray(X),
     "every other column": lambda: np.repeat(X, 2, axis=1)[:, ::2],
+    "part of a wider table": lambda: np.concatenate([X, X], axis=1)[:, 1:5],
     "every other row": lambda: np.repeat(X, 2, axis=0)[::2],
     "backwards": lambda: X[::-1, ::-1],
     "float64": lambda: X.astype(np.float64),
@@ -120,6 +122,11 @@ SOURCES = {
     "other byte order": lambda: X.astype(">f4"),
     "frame": lambda: pd.DataFrame(X),
     "frame of several types": frame_of_types,
+    "frame of nullable types": lambda: frame_of_types().convert_dtypes(),
+    "frame of polars": lambda: pytest.importorskip("polars").DataFrame(np.asfortranarray(X)),
+    "frame of polars, of several types": lambda: pytest.importorskip("polars").DataFrame(
+        {name: column.to_numpy() for name, column in frame_of_types().items()}
+    ),
 }
 
 
@@ -168,6 +175,25 @@ def test_layers(extra, units):
     assert most(model, X[:rows], TARGETS["values"][:rows], batch) < LIMIT
 
 
+def layer_cases():
+    for row in LAYERS:
+        for shape in getattr(row, "shapes", [FLAT]):
+            if shape and row.cls is not layers.Input:
+                yield pytest.param(row, shape, id=f"{row!r}-{shape}")
+
+
+@pytest.mark.parametrize(("row", "shape"), [*layer_cases()])
+def test_layers_of_the_table(row, shape):
+    layer, size = row.make(), math.prod(shape)
+    before = [layers.Dense(size), layers.Reshape(shape)]
+    x = X
+    if layer.codes:
+        before, x = [], rng.integers(0, layer.codes, (ROWS, *shape))
+    model = Sequential([*before, layer, layers.Flatten(), layers.Dense(2)], seed=0)
+    model.compile("sgd", "mse")
+    assert most(model, x) < LIMIT
+
+
 def test_penalties_and_constraints():
     model = Sequential(
         [
@@ -187,28 +213,13 @@ def test_penalties_and_constraints():
     assert most(model, X[:20], TARGETS["values"][:20], 8) < LIMIT
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: optimizers.SGD(0.01),
-        lambda: optimizers.SGD(0.01, momentum=0.9),
-        lambda: optimizers.SGD(0.01, momentum=0.9, nesterov=True),
-        optimizers.Adam,
-        lambda: optimizers.Adam(amsgrad=True),
-        lambda: optimizers.Adam(weight_decay=0.1),
-        lambda: optimizers.Adam(clipnorm=0.1),
-        lambda: optimizers.Adam(clipvalue=0.1),
-        lambda: optimizers.Adam(global_clipnorm=0.1),
-        optimizers.RMSprop,
-        lambda: optimizers.RMSprop(momentum=0.9, centered=True),
-    ],
-)
+@pytest.mark.parametrize("row", [row for row in OPTIMIZERS if not row.cls.full_batch], ids=repr)
 @pytest.mark.parametrize("frozen", [False, True])
-def test_optimizers(make, frozen):
-    model = network(layers.BatchNormalization(), units=WIDE, optimizer=make())
+def test_optimizers(row, frozen):
+    model = network(layers.BatchNormalization(), units=WIDE, optimizer=row.make())
     if frozen:
         model.layers[-1].trainable = False
-        model.compile(make(), "mse")
+        model.compile(row.make(), "mse")
     assert most(model, X[:20], TARGETS["values"][:20], 8) < LIMIT
 
 
@@ -310,7 +321,7 @@ def test_predict_takes_the_result_and_little_more():
 
 
 def digest(data):
-    arrays = [data] if isinstance(data, np.ndarray) else [data[c].to_numpy() for c in data]
+    arrays = [data] if isinstance(data, np.ndarray) else [data[c].to_numpy() for c in data.columns]
     return [hashlib.sha256(np.ascontiguousarray(array)).hexdigest() for array in arrays]
 
 

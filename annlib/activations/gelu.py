@@ -10,6 +10,7 @@ from annlib.activations.base import Activation, register
 from annlib.activations.gated import gate, gate_slope
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.checks import check_flag
 from annlib.core.workspace import Workspace
 
 
@@ -33,7 +34,7 @@ class GELU(Activation):
     needs_input = True
 
     def __init__(self, approximate: bool = False) -> None:
-        self.approximate = bool(approximate)
+        self.approximate = check_flag(approximate, "GELU", "approximate")
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         if self.approximate:

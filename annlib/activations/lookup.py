@@ -9,7 +9,7 @@ from annlib.activations.elementwise import Elementwise
 from annlib.core.errors import ConfigurationError
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: Any, where: str = "activations.get") -> Activation:
     """The activation of that name, or the object itself; None is the identity, as in Keras.
 
     Two functions in a tuple are a function and its derivative: see ``Elementwise``.
@@ -24,7 +24,7 @@ def get(identifier: Any) -> Activation:
         return Elementwise(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Activation):
         raise ConfigurationError(
-            f"activations.get: expected a function with its derivative, got {identifier!r} alone. "
+            f"{where}: expected a function with its derivative, got {identifier!r} alone. "
             "Pass both, (function, derivative), each from an array to an array of its shape."
         )
-    return registry.get(identifier)
+    return registry.get(identifier, where)

@@ -17,14 +17,15 @@ class BackupAndRestore(Callback):
     The file holds weights, optimizer, random streams, the place in the epoch and in the shuffled
     data, running metrics, History and the state of the other callbacks, so that a run that was
     killed at any moment and started again ends with the same bits as one that was not. The model,
-    the data and the arguments must be the same; ``epochs`` may be more.
+    the data and the arguments must be the same; ``epochs`` may be more. It stands anywhere in the
+    list: it sees what all others have done.
 
     Parameters
     ----------
     backup_dir : path
         A folder for this run alone; made if it does not exist.
     save_freq : "epoch" or int
-        After each epoch, or after so many batches.
+        After each epoch, or after so many batches; before the first and after Ctrl-C as well.
     double_checkpoint : bool
         Keep the file before the last as well. Files are written whole or not at all, so that one
         is enough.
@@ -33,11 +34,14 @@ class BackupAndRestore(Callback):
 
     Raises
     ------
+    ConfigurationError
+        Before the first step, if something in the model or the run can be no part of a file.
     ModelFormatError
         When a file is there that is damaged, or of another model, optimizer, data or run; the
-        message names the first difference.
+        message names the first difference, and nothing is changed.
     """
 
+    outermost = True
     remembers = ("_batches",)
     reads_batch_logs = False
 
@@ -49,12 +53,14 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ) -> None:
         self.backup_dir = os.fspath(backup_dir)
-        if save_freq != "epoch":
-            check_count(save_freq, "BackupAndRestore", "save_freq")
         self.save_freq = save_freq
+        self._every = 0
+        if save_freq != "epoch":
+            self._every = check_count(save_freq, "BackupAndRestore", "save_freq")
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self._batches = 0
+        self._begun = False
 
     @property
     def path(self) -> Path:
@@ -68,19 +74,24 @@ class BackupAndRestore(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        for path in (self.path, self._previous):
-            if path.exists():
-                self.model.resume(path)
-                return
+        found = [path for path in (self.path, self._previous) if path.exists()]
+        self._begun = bool(found)
+        if found:
+            self.model.resume(found[0])
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if not self._begun:  # so that what cannot be written is said before the work is done
+            self._begun = True
+            self._save()
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self.save_freq != "epoch":
+        if self._every:
             self._batches += 1
-            if self._batches % self.save_freq == 0:
+            if self._batches % self._every == 0:
                 self._save()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        if self.save_freq == "epoch":
+        if not self._every:
             self._save()
 
     def _save(self) -> None:

@@ -49,6 +49,9 @@ class Callback(Configurable):
     remembers: ClassVar[tuple[str, ...]] = ()
     #: Those of its attributes that go on from one ``fit`` to the next; all others begin anew.
     lasts: ClassVar[tuple[str, ...]] = ()
+    #: Whether its hooks are called before those of all others where something begins, and after
+    #: them where something ends: it sees what they have done.
+    outermost: ClassVar[bool] = False
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
@@ -129,17 +132,24 @@ class CallbackList:
                     f"{where}: expected callbacks as a list of Callback objects, got "
                     f"{callback!r}. Derive the class from annlib.callbacks.Callback."
                 )
-        self._hooks: dict[str, list[Any]] = {hook: [] for hook in HOOKS}
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
-            for hook in HOOKS:
-                long = ALIASES.get(hook, hook)
-                if _overrides(callback, hook) and (hook == long or not _overrides(callback, long)):
-                    self._hooks[long].append(getattr(callback, hook))
+        self._hooks = {hook: self._methods(hook) for hook in HOOKS if hook not in ALIASES}
         self.read_batch_logs = self._reads_logs("on_train_batch_end")
         self.read_test_logs = self._reads_logs("on_test_batch_end")
         self.handle_divergence = any(callback.handles_divergence for callback in self.callbacks)
+
+    def _methods(self, hook: str) -> list[Any]:
+        """What is called for a hook, in its order."""
+        begins = hook.endswith("_begin")
+        short = next((name for name, long in ALIASES.items() if long == hook), hook)
+        methods = []
+        for callback in sorted(self.callbacks, key=lambda c: c.outermost, reverse=begins):
+            name = hook if _overrides(callback, hook) else short
+            if _overrides(callback, name):
+                methods.append(getattr(callback, name))
+        return methods
 
     def _reads_logs(self, hook: str) -> bool:
         return any(

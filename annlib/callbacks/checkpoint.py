@@ -10,7 +10,7 @@ from typing import Literal
 
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_number
+from annlib.core.checks import check_count, check_flag, check_number
 from annlib.core.errors import ConfigurationError
 
 
@@ -69,8 +69,8 @@ class ModelCheckpoint(MonitorCallback):
         super().__init__(monitor, mode, 0.0)
         self.filepath = _template(filepath)
         self.verbose = verbose
-        self.save_best_only = save_best_only
-        self.save_weights_only = save_weights_only
+        self.save_best_only = check_flag(save_best_only, where, "save_best_only")
+        self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
         if save_freq != "epoch":
             check_count(save_freq, where, "save_freq")
         self.save_freq = save_freq
@@ -88,6 +88,8 @@ class ModelCheckpoint(MonitorCallback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:  # else nobody asks which way is better
             super().on_train_begin(logs)
+        if not self.save_weights_only:  # what cannot be saved says so before the first epoch
+            self.model.check_saving()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.errors import ConfigurationError
 
@@ -28,10 +30,11 @@ class CSVLogger(Callback):
     Notes
     -----
     Columns are those of the first epoch and, as in Keras, a ``val_`` one for each if there was no
-    validation yet.
+    validation yet. In a run that goes on after a crash (``BackupAndRestore``) rows that the crash
+    has outdated are cut off, so that none is there twice.
     """
 
-    remembers = ("_columns",)
+    remembers = ("_columns", "_size")
 
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
@@ -44,28 +47,37 @@ class CSVLogger(Callback):
         self.separator = separator
         self.append = append
         self._columns: list[str] = []
+        #: The bytes of the file that count.
+        self._size = 0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         path = Path(self.filename)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._columns = []
+        self._columns, self._size = [], 0
         if self.append and path.exists():
             with path.open(newline="", encoding="utf-8") as file:
                 self._columns = next(csv.reader(file, delimiter=self.separator), [])
-        if not self._columns:
-            path.write_text("", encoding="utf-8")
+            self._size = path.stat().st_size
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
-        first = not self._columns
-        if first:
+        if not self._columns:
             names = sorted(logs)
             validated = any(name.startswith("val_") for name in names)
             self._columns = ["epoch", *names, *([] if validated else [f"val_{n}" for n in names])]
         row: dict[str, Any] = {"epoch": epoch, **logs}
+        path = Path(self.filename)
         # Opened for each row: a run that is killed loses none, and no file stays open.
-        with Path(self.filename).open("a", newline="", encoding="utf-8") as file:
+        with path.open("a", newline="", encoding="utf-8") as file:
+            if file.tell() > self._size:
+                file.truncate(self._size)
             writer = csv.writer(file, delimiter=self.separator)
-            if first:
+            if not min(file.tell(), self._size):
                 writer.writerow(self._columns)
-            writer.writerow([row.get(name, "NA") for name in self._columns])
+            writer.writerow([_cell(row.get(name, "NA")) for name in self._columns])
+        self._size = path.stat().st_size
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell has it: an array as a list, which other programs can read."""
+    return value.tolist() if isinstance(value, np.ndarray) else value

@@ -7,7 +7,7 @@ from typing import Any
 
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_number
+from annlib.core.checks import check_count, check_flag, check_number
 
 
 @register("early_stopping")
@@ -54,16 +54,15 @@ class EarlyStopping(MonitorCallback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
+        where = "EarlyStopping"
         super().__init__(monitor, mode, min_delta)
-        self.patience = check_count(patience, "EarlyStopping", "patience", 0)
+        self.patience = check_count(patience, where, "patience", 0)
         self.verbose = verbose
         if baseline is not None:
-            check_number(baseline, "EarlyStopping", "baseline")
+            check_number(baseline, where, "baseline")
         self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
-        self.start_from_epoch = check_count(
-            start_from_epoch, "EarlyStopping", "start_from_epoch", 0
-        )
+        self.restore_best_weights = check_flag(restore_best_weights, where, "restore_best_weights")
+        self.start_from_epoch = check_count(start_from_epoch, where, "start_from_epoch", 0)
         self._reset()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -51,8 +51,6 @@ class LearningRateScheduler(_RateCallback):
         If the schedule returns no number of at least 0.
     """
 
-    remembers = ("_begun",)
-
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if isinstance(schedule, dict):  # what get_config gave
             schedule = FAMILIES["schedule"].get(schedule)
@@ -63,16 +61,8 @@ class LearningRateScheduler(_RateCallback):
             )
         self.schedule = schedule
         self.verbose = verbose
-        self._begun: int | None = None
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        super().on_train_begin(logs)
-        self._begun = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        if epoch == self._begun:  # a run that goes on in the middle of it has its rate already
-            return
-        self._begun = epoch
         # Not by trying both, as Keras does: that would hide a TypeError of the schedule's own.
         alone = _positional_arguments(self.schedule) == 1
         rate = self.schedule(epoch) if alone else self.schedule(epoch, self.rate)
@@ -162,7 +152,6 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
             return
         if self._cooling:
             self._cooling -= 1
-            self._wait = 0
         if self.better(current, self.best):
             self.best, self._wait = current, 0
         elif not self._cooling:

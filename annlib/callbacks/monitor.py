@@ -8,7 +8,7 @@ import warnings
 from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs
-from annlib.core.checks import check_number, is_number
+from annlib.core.checks import check_choice, check_number, is_number
 from annlib.core.config import near
 from annlib.core.errors import ConfigurationError
 
@@ -35,15 +35,14 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
         where = type(self).__name__
-        if mode not in ("auto", "min", "max"):
-            raise ConfigurationError(f"{where}: expected mode auto, min or max, got {mode!r}.")
         self.monitor = monitor
-        self.mode: Mode = mode
+        self.mode: Mode = check_choice(mode, where, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, where, "min_delta"))
         self._sign = 0  # 1 if more is better, -1 if less is
         self._warned = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
+        super().on_train_begin(logs)
         self._sign = self._direction()
         self._warned = False
 

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
+from annlib.core.checks import is_number
 
 # Ten redraws a second look live and cost nothing that can be measured.
 _INTERVAL = 0.1
 _FORMAT = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
+_ENDLESS = "{desc} {n_fmt} batches {elapsed}{postfix}"
 
 
 class Line:
@@ -65,14 +67,17 @@ class _Progress(Callback):
         self.verbose = verbose
         self._line: Line | None = None
 
-    def _begin(self, label: str) -> None:
-        self._done = 0
+    def _begin(self, label: str, measures: bool = True) -> None:
+        self._done, self._measures = 0, measures
         self._line = Line(label, self.params["steps"], live=self.verbose == 1)
 
     def _advance(self, batch: int) -> None:
         self._done = batch + 1
         if self._line is not None:
-            self._line.update(self._done, self.model.get_metrics_result)
+            self._line.update(self._done, self._logs)
+
+    def _logs(self) -> Logs:
+        return self.model.get_metrics_result() if self._measures else {}
 
     def _finish(self, logs: Logs | None) -> None:
         if self._line is not None:
@@ -129,7 +134,7 @@ class EvaluationBar(_Progress):
         self._finish(logs)
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
-        self._begin("Predict")
+        self._begin("Predict", measures=False)
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self._advance(batch)
@@ -143,24 +148,28 @@ def _values(logs: Logs) -> list[str]:
 
 
 def format_value(value: Any) -> str:
-    """Four decimals, or scientific below a thousandth, as Keras prints; of many numbers the ends.
+    """Four decimals, or scientific below a thousandth, as Keras prints; of many numbers the ends,
+    and what is no number as it is.
 
     >>> format_value(0.98765), format_value(0.00012345), format_value(np.array([0.5, 1.0]))
     ('0.9877', '1.2345e-04', '[0.5000 1.0000]')
     """
     if np.ndim(value):
-        numbers = [format_value(number) for number in np.ravel(value)]
+        numbers = [format_value(number) for number in np.ravel(value).tolist()]
         return f"[{' '.join([*numbers[:3], '...', numbers[-1]] if len(numbers) > 6 else numbers)}]"
+    if not is_number(value):
+        return str(value)
     return f"{value:.4f}" if abs(value) >= 1e-3 or value == 0 else f"{value:.4e}"
 
 
 def _new_bar(label: str, steps: int | None) -> Any:
     """A tqdm bar of the kind that fits, or None where only plain lines do."""
+    bar_format = _FORMAT if steps else _ENDLESS
     if _in_notebook():
         if _has_widgets():
             from tqdm.notebook import tqdm as notebook_bar
 
-            return notebook_bar(total=steps, desc=label, leave=False, bar_format=_FORMAT)
+            return notebook_bar(total=steps, desc=label, leave=False, bar_format=bar_format)
     elif not sys.stdout.isatty():
         return None
     from tqdm import tqdm
@@ -169,7 +178,7 @@ def _new_bar(label: str, steps: int | None) -> Any:
     return tqdm(
         total=steps,
         desc=label,
-        bar_format=_FORMAT,
+        bar_format=bar_format,
         file=sys.stdout,
         mininterval=float("inf"),
         dynamic_ncols=True,

@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.arrays import Array
+from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
 
 
@@ -30,7 +31,7 @@ class SwapEMAWeights(Callback):
     remembers = ("_own",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
-        self.swap_on_epoch = swap_on_epoch
+        self.swap_on_epoch = check_flag(swap_on_epoch, "SwapEMAWeights", "swap_on_epoch")
         #: The weights while the model has the averages.
         self._own: Array | None = None
 

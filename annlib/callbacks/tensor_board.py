@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.checks import check_count, is_number
+from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.errors import ConfigurationError
 
 
@@ -41,14 +41,17 @@ class TensorBoard(Callback):
         write_steps_per_second: bool = False,
         update_freq: Literal["epoch", "batch"] | int = "epoch",
     ) -> None:
+        where = "TensorBoard"
         self.log_dir = os.fsdecode(log_dir)
-        self.histogram_freq = check_count(histogram_freq, "TensorBoard", "histogram_freq", 0)
-        self.write_graph = write_graph
-        self.write_steps_per_second = write_steps_per_second
+        self.histogram_freq = check_count(histogram_freq, where, "histogram_freq", 0)
+        self.write_graph = check_flag(write_graph, where, "write_graph")
+        self.write_steps_per_second = check_flag(
+            write_steps_per_second, where, "write_steps_per_second"
+        )
         self.update_freq = update_freq
         self._every = int(update_freq == "batch")
         if update_freq not in ("epoch", "batch"):
-            self._every = check_count(update_freq, "TensorBoard", "update_freq")
+            self._every = check_count(update_freq, where, "update_freq")
         self.reads_batch_logs = bool(self._every)
         self._step = 0
         self._in_fit = False

@@ -6,6 +6,7 @@ import math
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import say
+from annlib.core.checks import check_flag
 
 
 @register("terminate_on_nan")
@@ -21,7 +22,7 @@ class TerminateOnNaN(Callback):
     """
 
     def __init__(self, raise_error: bool = False) -> None:
-        self.raise_error = raise_error
+        self.raise_error = check_flag(raise_error, "TerminateOnNaN", "raise_error")
         self.handles_divergence = self.reads_batch_logs = not raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:

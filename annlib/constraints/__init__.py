@@ -13,3 +13,5 @@ __all__ = [
     "register",
     "registry",
 ]
+
+__getattr__ = registry.attribute  # Keras' names in lower case: max_norm

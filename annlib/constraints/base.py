@@ -41,10 +41,10 @@ registry: Registry[Constraint] = Registry("constraint", Constraint)
 register = registry.register
 
 
-def get(identifier: Any) -> Constraint | None:
+def get(identifier: Any, where: str = "constraints.get") -> Constraint | None:
     """The constraint of that name, the object itself or a function's; None is none."""
     if identifier is None:
         return None
     if callable(identifier) and not isinstance(identifier, type | Configurable):
         return ConstraintFunction(identifier)
-    return registry.get(identifier)
+    return registry.get(identifier, where)

@@ -50,6 +50,37 @@ def check_number(value: Any, where: str, name: str, interval: str = "(-inf, inf)
     return value
 
 
+def check_numbers(value: Any, where: str, name: str, interval: str = "(-inf, inf)") -> Array:
+    """One number or several, each in the interval, as a vector; raises ``ConfigurationError``."""
+    given = list(value) if isinstance(value, Sequence | np.ndarray) else [value]
+    if not given:
+        raise ConfigurationError(f"{where}: expected at least one number in {name}, got none.")
+    return np.array([check_number(one, where, f"each of {name}", interval) for one in given], float)
+
+
+def check_flag(value: Any, where: str, name: str) -> bool:
+    """``value`` as a bool; raises ``ConfigurationError``."""
+    if not isinstance(value, bool | np.bool_):
+        raise ConfigurationError(f"{where}: expected {name} as True or False, got {value!r}.")
+    return bool(value)
+
+
+def check_choice(value: Any, where: str, name: str, choices: Sequence[str | None]) -> Any:
+    """``value``, one of these; raises ``ConfigurationError``."""
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise ConfigurationError(
+            f"{where}: expected {name} one of {', '.join(map(str, choices))}, got {value!r}."
+        )
+    return value
+
+
+def check_name(name: Any, where: str) -> str | None:
+    """``name``, printable text or None; raises ``ConfigurationError``."""
+    if name is not None and not (isinstance(name, str) and name and name.isprintable()):
+        raise ConfigurationError(f"{where}: expected name as printable text, got {name!r}.")
+    return name
+
+
 def check_shape(value: Any, where: str, name: str) -> Shape:
     """The shape of one row as a tuple of ints; raises ``ConfigurationError``."""
     sizes = value if isinstance(value, tuple | list) else [None]

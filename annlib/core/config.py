@@ -27,6 +27,7 @@ def near(name: str, known: Iterable[str]) -> str:
     import difflib
 
     names = list(dict.fromkeys(known))
+    name = name[:100]  # a file may have a name of millions of letters
     close = difflib.get_close_matches(name, names, n=1)
     if len(names) > 30:
         more = f"and {len(names) - 12} more"

@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 from annlib.core.config import Configurable, near, snake_case
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
-
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
     *("metric", "optimizer", "regularizer", "schedule"),
@@ -125,7 +124,16 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[type[T]]:
         return iter(dict.fromkeys(self._classes.values()))
 
-    def find(self, name: str) -> type[T]:
+    def attribute(self, name: str) -> type[T]:
+        """A class as an attribute of its package by its registered name: ``regularizers.l2`` is
+        ``regularizers.L2``, as in Keras.
+        """
+        for cls in self:
+            if name in cls.names:
+                return cls
+        raise AttributeError(f"annlib.{self.plural} has no attribute '{name}'")
+
+    def find(self, name: str, where: str = "") -> type[T]:
         """The class of that name; ``UnknownNameError`` lists the near ones."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
         custom = _CUSTOM.get().get(name) if isinstance(name, str) else None
@@ -134,13 +142,15 @@ class Registry(Generic[T]):
         if cls is None:
             known = sorted(alias for cls in self for alias in cls.names)
             raise UnknownNameError(
-                f'{self.plural}.get: expected a known {self.family}, got "{name}". '
+                f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
                 f"{near(str(name), known)}"
             )
         return cls
 
-    def get(self, identifier: Any) -> T:
+    def get(self, identifier: Any, where: str = "") -> T:
         """The object that ``identifier`` means: an object, a name, a class or a configuration.
+
+        ``where`` is whose argument it is, for messages: ``"Dense.activation"``.
 
         Raises
         ------
@@ -151,23 +161,24 @@ class Registry(Generic[T]):
         """
         if isinstance(identifier, self.base):
             return identifier
+        where = where or f"{self.plural}.get"
         if isinstance(identifier, str):
-            return self._default(self.find(identifier))
+            return self._default(self.find(identifier, where), where)
         if isinstance(identifier, type) and issubclass(identifier, self.base):
-            return self._default(identifier)
+            return self._default(identifier, where)
         if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
-            return self.find(identifier["class_name"]).from_config(identifier["config"])
+            return self.find(identifier["class_name"], where).from_config(identifier["config"])
         raise ConfigurationError(
-            f"{self.plural}.get: expected a name, an object or a configuration "
+            f"{where}: expected a name, an object or a configuration "
             f'{{"class_name": ..., "config": ...}}, got {identifier!r}. One of your own is a class '
             f"derived from annlib.{self.plural}.{self.base.__name__}."
         )
 
-    def _default(self, cls: type[T]) -> T:
+    def _default(self, cls: type[T], where: str) -> T:
         try:
             return cls()
         except TypeError as error:
             raise ConfigurationError(
-                f"{self.plural}.get: expected arguments for {cls.__name__}, got its name alone "
+                f"{where}: expected arguments for {cls.__name__}, got its name alone "
                 f"({error}). Pass an object: {cls.__name__}(...)."
             ) from None

@@ -22,6 +22,32 @@ if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annl
 _LONGEST = 1000
 
 
+# Where models without a seed get theirs once ``set_random_seed`` was called: a seed, and how many
+# models have drawn from it.
+_process: list[int] = []
+
+
+def set_random_seed(seed: int) -> None:
+    """Give models without a seed of their own theirs from this one, in the order of their making.
+
+    A script that sets it gives the same numbers every time. NumPy's and Python's own generators,
+    which Keras sets as well, are not touched: annlib does not use them.
+
+    Parameters
+    ----------
+    seed : int
+    """
+    _process[:] = [Streams(seed).seed, 0]
+
+
+def _new_seed() -> int:
+    sequence = np.random.SeedSequence()
+    if _process:
+        sequence = np.random.SeedSequence(_process[0], spawn_key=(_process[1],))
+        _process[1] += 1
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 1
+
+
 class Streams:
     """The random generators of one model.
 
@@ -46,7 +72,7 @@ class Streams:
         #: Whether the seed is of no one's choice.
         self.drawn = seed is None
         if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0]) >> 1
+            seed = _new_seed()
         elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigurationError(
                 f"seed: expected an integer of at least 0 or None, got {seed!r}."
@@ -80,7 +106,7 @@ class Streams:
             If it is no state; nothing is changed then.
         """
         for name, position in state.items():
-            _check_position(name, position)
+            check_position(name, position)
         for name in self._kept.keys() - state.keys():
             del self._kept[name]
         # Set in place: the passes that hold these generators go on from there, too.
@@ -88,7 +114,7 @@ class Streams:
             self.kept(name).bit_generator.state = position
 
 
-def _check_position(name: str, position: Any) -> None:
+def check_position(name: str, position: Any) -> None:
     """Raise unless NumPy's PCG64 can be there, which is not strict itself."""
     bits = {"has_uint32": 1, "uinteger": 32}
     fine = len(name) <= _LONGEST and isinstance(position, dict)

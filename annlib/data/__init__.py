@@ -1,7 +1,25 @@
 """Where batches come from."""
 
-from annlib.data.arrays import Batch, Batches, as_source
+from annlib.data.batches import Batches
+from annlib.data.feed import Batch, Feed
 from annlib.data.gather import Gatherer
+from annlib.data.source import Source, as_source, own
+from annlib.data.sparse import Sparse
+from annlib.data.streams import Stream, as_stream, holds_arrays, is_stream
 from annlib.data.table import Table
 
-__all__ = ["Batch", "Batches", "Gatherer", "Table", "as_source"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Feed",
+    "Gatherer",
+    "Source",
+    "Sparse",
+    "Stream",
+    "Table",
+    "as_source",
+    "as_stream",
+    "holds_arrays",
+    "is_stream",
+    "own",
+]

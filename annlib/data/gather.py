@@ -21,6 +21,9 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 #: Bytes that are indexed at a time. (Less takes more calls, and more leaves the nearest cache.)
 _AT_ONCE = 32 * 1024
 
+# Numbers, of which a digest takes some hundredths of a second.
+_HASHED = 1 << 22
+
 
 class Gatherer:
     """Reads batches of rows of one array as contiguous arrays of one type.
@@ -58,7 +61,7 @@ class Gatherer:
         return cast(rows, self._work)
 
     def fingerprint(self) -> list[Any]:
-        """Shape, type, and a digest of at most 64 rows."""
+        """Shape, type, and a digest of the rows, or of some."""
         return [[*self.source.shape], self.source.dtype.str, digest(self.source)]
 
     def _take(self, index: Array) -> Array:
@@ -93,12 +96,14 @@ def _quiet() -> np.errstate:
 
 
 def digest(source: Array) -> str:
-    """SHA-256 of at most 64 rows, from the first to the last."""
+    """SHA-256 of all rows, or where that would take long, of some from the first to the last."""
     import hashlib
 
-    return hashlib.sha256(np.ascontiguousarray(source[samples(len(source))]).tobytes()).hexdigest()
+    most = max(64, _HASHED // max(1, source[:1].size))
+    rows = source if len(source) <= most else source[samples(len(source), most)]
+    return hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()
 
 
-def samples(rows: int) -> Array:
-    """At most 64 of so many rows, from the first to the last."""
-    return np.linspace(0, rows - 1, min(64, rows)).astype(np.intp)
+def samples(rows: int, most: int = 64) -> Array:
+    """At most so many of the rows, from the first to the last."""
+    return np.linspace(0, rows - 1, min(most, rows)).astype(np.intp)

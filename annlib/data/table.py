@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_finite, check_numeric
 from annlib.core.workspace import Workspace
 from annlib.data.gather import Gatherer
 
@@ -36,6 +37,17 @@ class Table:
 
     def __getitem__(self, rows: slice) -> Table:
         return Table([column[rows] for column in self.columns], self.names)
+
+    def parts(self, name: str) -> Iterator[tuple[Array, str]]:
+        """The columns with their titles, in a table of this name."""
+        for column, title in zip(self.columns, self.names, strict=True):
+            yield column, f'{name}["{title}"]'
+
+    def check(self, where: str, name: str) -> None:
+        """Raise ``DataError`` unless all columns hold finite numbers."""
+        for column, title in self.parts(name):
+            check_numeric(column, where, title)
+            check_finite(column, where, title)
 
 
 class TableGatherer:

@@ -37,3 +37,5 @@ __all__ = [
     "register",
     "registry",
 ]
+
+__getattr__ = registry.attribute  # Keras' names in lower case: he_normal

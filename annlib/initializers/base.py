@@ -64,8 +64,8 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
-def get(identifier: Any) -> Initializer:
+def get(identifier: Any, where: str = "initializers.get") -> Initializer:
     """The initializer of that name, the object itself or a function's."""
     if callable(identifier) and not isinstance(identifier, type | Configurable):
         return InitializerFunction(identifier)
-    return registry.get(identifier)
+    return registry.get(identifier, where)

@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_number
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
@@ -52,8 +52,13 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
+        numbers = np.asarray(value)
+        if numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
+            raise ConfigurationError(
+                f"Constant: expected value as a finite number or an array of them, got {value!r}."
+            )
         # Numbers of its own: a configuration holds lists, and an array might change later.
-        self.value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        self.value = numbers.tolist()
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         value = np.asarray(self.value, np.float64)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_number, check_seed
+from annlib.core.checks import check_choice, check_number, check_seed
 from annlib.core.errors import ConfigurationError
 from annlib.initializers.base import Initializer, register
 
@@ -103,19 +103,13 @@ class VarianceScaling(Initializer):
         distribution: Distribution = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        self.scale = check_number(scale, "VarianceScaling", "scale", "(0, inf)")
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ConfigurationError(
-                f"VarianceScaling: expected mode fan_in, fan_out or fan_avg, got {mode!r}."
-            )
-        if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ConfigurationError(
-                "VarianceScaling: expected distribution uniform, truncated_normal or "
-                f"untruncated_normal, got {distribution!r}."
-            )
-        self.mode: Mode = mode
-        self.distribution: Distribution = distribution
-        self.seed = check_seed(seed, "VarianceScaling")
+        where = type(self).__name__
+        self.scale = check_number(scale, where, "scale", "(0, inf)")
+        self.mode: Mode = check_choice(mode, where, "mode", get_args(Mode))
+        self.distribution: Distribution = check_choice(
+            distribution, where, "distribution", get_args(Distribution)
+        )
+        self.seed = check_seed(seed, where)
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         fan_in, fan_out = fans(shape)

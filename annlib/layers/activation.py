@@ -54,4 +54,4 @@ class Activation(ActivationLayer):
 
     def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
-        self.activation = activations.get(activation)
+        self.activation = activations.get(activation, "Activation.activation")

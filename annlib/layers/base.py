@@ -22,7 +22,7 @@ import numpy as np
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count, check_numeric, check_shape
+from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
 from annlib.core.parameters import Parameter
@@ -91,20 +91,18 @@ class Layer(Configurable):
         **unknown: Any,
     ) -> None:
         refuse_unknown(type(self).__name__, unknown, type(self))
-        if name is not None and (not isinstance(name, str) or not name.isprintable() or not name):
-            raise ConfigurationError(
-                f"{type(self).__name__}: expected name as printable text, got {name!r}."
-            )
+        where = type(self).__name__
+        self._name = check_name(name, where)
         if "/" in (name or ""):
             raise ConfigurationError(
-                f'{type(self).__name__}: expected name without "/", got {name!r}: it separates '
-                "layer and parameter in paths."
+                f'{where}: expected name without "/", got {name!r}: it separates layer and '
+                "parameter in paths."
             )
-        self._name = name
         self.automatic_name: str | None = None
-        self.trainable = trainable
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        where = type(self).__name__
+        self.trainable = check_flag(trainable, where, "trainable")
+        self.activity_regularizer = regularizers.get(
+            activity_regularizer, f"{where}.activity_regularizer"
+        )
         self.input_shape = (
             None if input_shape is None else check_shape(input_shape, where, "input_shape")
         )

@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import axes
@@ -62,24 +62,29 @@ class BatchNormalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
+        where = type(self).__name__
         if not isinstance(axis, int | np.integer) or isinstance(axis, bool) or axis == 0:
             raise ConfigurationError(
                 "BatchNormalization: expected axis as the number of the axis of the features, not "
                 f"0, which is the batch, got {axis!r}."
             )
         self.axis = int(axis)
-        self.momentum = check_number(momentum, "BatchNormalization", "momentum", "[0, 1)")
-        self.epsilon = check_number(epsilon, "BatchNormalization", "epsilon", "(0, inf)")
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.momentum = check_number(momentum, where, "momentum", "[0, 1)")
+        self.epsilon = check_number(epsilon, where, "epsilon", "(0, inf)")
+        self.center = check_flag(center, where, "center")
+        self.scale = check_flag(scale, where, "scale")
+        self.beta_initializer = initializers.get(beta_initializer, f"{where}.beta_initializer")
+        self.gamma_initializer = initializers.get(gamma_initializer, f"{where}.gamma_initializer")
+        self.moving_mean_initializer = initializers.get(
+            moving_mean_initializer, f"{where}.moving_mean_initializer"
+        )
+        self.moving_variance_initializer = initializers.get(
+            moving_variance_initializer, f"{where}.moving_variance_initializer"
+        )
+        self.beta_regularizer = regularizers.get(beta_regularizer, f"{where}.beta_regularizer")
+        self.gamma_regularizer = regularizers.get(gamma_regularizer, f"{where}.gamma_regularizer")
+        self.beta_constraint = constraints.get(beta_constraint, f"{where}.beta_constraint")
+        self.gamma_constraint = constraints.get(gamma_constraint, f"{where}.gamma_constraint")
 
     def build(self, input_shape: BatchShape) -> None:
         shape = axes.sizes(self.axis, input_shape, "BatchNormalization")

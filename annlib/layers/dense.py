@@ -9,7 +9,7 @@ import numpy as np
 from annlib import activations, constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -69,14 +69,14 @@ class Dense(Layer):
     ) -> None:
         super().__init__(**keywords)
         self.units = check_count(units, "Dense", "units")
-        self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        self.activation = activations.get(activation, "Dense.activation")
+        self.use_bias = check_flag(use_bias, "Dense", "use_bias")
+        self.kernel_initializer = initializers.get(kernel_initializer, "Dense.kernel_initializer")
+        self.bias_initializer = initializers.get(bias_initializer, "Dense.bias_initializer")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "Dense.kernel_regularizer")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "Dense.bias_regularizer")
+        self.kernel_constraint = constraints.get(kernel_constraint, "Dense.kernel_constraint")
+        self.bias_constraint = constraints.get(bias_constraint, "Dense.bias_constraint")
 
     def build(self, input_shape: BatchShape) -> None:
         features = self._features(input_shape)

@@ -67,11 +67,18 @@ class Embedding(Layer):
         **keywords: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.input_dim: int = check_count(input_dim, "Embedding", "input_dim")
-        self.output_dim = check_count(output_dim, "Embedding", "output_dim")
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        where = type(self).__name__
+        self.input_dim: int = check_count(input_dim, where, "input_dim")
+        self.output_dim = check_count(output_dim, where, "output_dim")
+        self.embeddings_initializer = initializers.get(
+            embeddings_initializer, f"{where}.embeddings_initializer"
+        )
+        self.embeddings_regularizer = regularizers.get(
+            embeddings_regularizer, f"{where}.embeddings_regularizer"
+        )
+        self.embeddings_constraint = constraints.get(
+            embeddings_constraint, f"{where}.embeddings_constraint"
+        )
 
     @property
     def codes(self) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
+from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_normalization import RowNormalization
 
@@ -54,15 +55,16 @@ class LayerNormalization(RowNormalization):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(axis, **keywords)
-        self.epsilon = check_number(epsilon, "LayerNormalization", "epsilon", "(0, inf)")
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        where = type(self).__name__
+        self.epsilon = check_number(epsilon, where, "epsilon", "(0, inf)")
+        self.center = check_flag(center, where, "center")
+        self.scale = check_flag(scale, where, "scale")
+        self.beta_initializer = initializers.get(beta_initializer, f"{where}.beta_initializer")
+        self.gamma_initializer = initializers.get(gamma_initializer, f"{where}.gamma_initializer")
+        self.beta_regularizer = regularizers.get(beta_regularizer, f"{where}.beta_regularizer")
+        self.gamma_regularizer = regularizers.get(gamma_regularizer, f"{where}.gamma_regularizer")
+        self.beta_constraint = constraints.get(beta_constraint, f"{where}.beta_constraint")
+        self.gamma_constraint = constraints.get(gamma_constraint, f"{where}.gamma_constraint")
 
     def build(self, input_shape: BatchShape) -> None:
         shape = self.sizes(input_shape)
@@ -79,7 +81,7 @@ class LayerNormalization(RowNormalization):
                 "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
             )
 
-    def inverse_length(self, s: Array, k: int, unit: Array | float) -> float:
+    def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)
 
 

@@ -8,10 +8,11 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_flag, is_number
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.data import Batches, Table, as_source
+from annlib.data import Batches, Source, as_source
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -71,7 +72,7 @@ class Normalization(Layer):
         self._given: tuple[Array, Array] | None = None
         if mean is not None or variance is not None:
             self._given = _constants(mean, variance)
-        self.invert = invert
+        self.invert = check_flag(invert, "Normalization", "invert")
 
     @property
     def mean(self) -> Array | None:
@@ -174,7 +175,7 @@ def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
             f"Normalization: expected mean and variance or neither, got mean={mean!r} and "
             f"variance={variance!r}."
         )
-    one, other = np.array(mean), np.array(variance)
+    one, other = _as_array(mean), _as_array(variance)
     numbers = one.dtype.kind in "fiu" and other.dtype.kind in "fiu"
     if not (numbers and np.isfinite(one).all() and np.isfinite(other).all() and (other >= 0).all()):
         raise ConfigurationError(
@@ -189,7 +190,16 @@ def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
     return one.astype(np.float64), other.astype(np.float64)
 
 
-def _moments(source: Array | Table, kept: Shape, where: str) -> tuple[Array, Array]:
+def _as_array(value: Any) -> Array:
+    """One number or many as an array; of other objects, which NumPy might take as texts, too."""
+    if hasattr(value, "__array__"):
+        return np.array(value)
+    objects = np.array(value, object)
+    numbers = all(is_number(item) for item in objects.flat)
+    return objects.astype(np.float64) if numbers else objects
+
+
+def _moments(source: Source, kept: Shape, where: str) -> tuple[Array, Array]:
     """Mean and (biased) variance over all axes but ``kept``, from one reading of the data.
 
     Parts of n and m numbers join exactly (Chan, Golub & LeVeque, 1983): with d the difference of

@@ -42,13 +42,14 @@ class PReLU(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        where = type(self).__name__
+        self.alpha_initializer = initializers.get(alpha_initializer, f"{where}.alpha_initializer")
+        self.alpha_regularizer = regularizers.get(alpha_regularizer, f"{where}.alpha_regularizer")
+        self.alpha_constraint = constraints.get(alpha_constraint, f"{where}.alpha_constraint")
         self.shared_axes: Shape | None = None
         if shared_axes is not None:
             axes = shared_axes if isinstance(shared_axes, tuple | list) else [shared_axes]
-            self.shared_axes = tuple(check_count(axis, "PReLU", "shared_axes") for axis in axes)
+            self.shared_axes = tuple(check_count(axis, where, "shared_axes") for axis in axes)
 
     def build(self, input_shape: BatchShape) -> None:
         shared = self.shared_axes or ()

@@ -7,8 +7,7 @@ from typing import Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -27,12 +26,8 @@ class Rescaling(Layer):
         self, scale: float, offset: float = 0.0, **keywords: Unpack[LayerArguments]
     ) -> None:
         super().__init__(**keywords)
-        if not (is_number(scale) and is_number(offset)):
-            raise ConfigurationError(
-                f"Rescaling: expected scale and offset as numbers, got {scale!r} and {offset!r}."
-            )
-        self.scale = scale
-        self.offset = offset
+        self.scale: float = check_number(scale, "Rescaling", "scale")
+        self.offset: float = check_number(offset, "Rescaling", "offset")
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         y = np.multiply(x, self.scale, out=work.array("y", *x.shape))

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_number
+from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.layer_normalization import inverse_root
 from annlib.layers.row_normalization import RowNormalization
@@ -39,5 +40,5 @@ class RMSNormalization(RowNormalization):
     def build(self, input_shape: BatchShape) -> None:
         self.add_weight("scale", self.sizes(input_shape), "ones")
 
-    def inverse_length(self, s: Array, k: int, unit: Array | float) -> float:
+    def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)

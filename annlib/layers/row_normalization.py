@@ -37,7 +37,9 @@ class RowNormalization(Layer):
         super().__init__(**keywords)
         self.axis = axes.check_axis(axis, type(self).__name__)
 
-    def inverse_length(self, s: Array, k: int, unit: Array | float) -> Array | float:
+    def inverse_length(
+        self, s: Array, k: int, unit: Array | float, work: Workspace
+    ) -> Array | float:
         """1 / r in place of the sum of squares in ``s``, for rows of k numbers; returns w.
 
         Where the squares would overflow, they are those of x / unit, and 1 / r is unit / r.
@@ -78,7 +80,7 @@ class RowNormalization(Layer):
             unit = _power_of_two(X)
             D = self._centered(np.divide(X, unit, out=work.array("small", n, k)), work)
             np.einsum("ij,ij->i", D, D, out=s.reshape(n))
-        work["w"] = self.inverse_length(s, k, unit)
+        work["w"] = self.inverse_length(s, k, unit, work)
         np.multiply(D, s, out=H)
         if isinstance(unit, np.ndarray):
             np.divide(s, unit, out=s)

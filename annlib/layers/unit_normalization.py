@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
 from annlib.layers.base import register
 from annlib.layers.row_normalization import RowNormalization
 
@@ -24,8 +25,9 @@ class UnitNormalization(RowNormalization):
         The axes that make a row; not 0, which is the batch.
     """
 
-    def inverse_length(self, s: Array, k: int, unit: Array | float) -> Array:
+    def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> Array:
         np.sqrt(s, out=s)
-        by_length = np.greater(s, _LEAST).reshape(-1)
+        by_length = work.array("by_length", len(s), dtype=bool)
+        np.greater(s.reshape(-1), _LEAST, out=by_length)
         np.reciprocal(np.maximum(s, _LEAST, out=s), out=s)
         return by_length

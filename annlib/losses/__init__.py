@@ -23,6 +23,7 @@ from annlib.losses.divergence import KLDivergence, Poisson
 from annlib.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from annlib.losses.function import LossFunctionWrapper, get
 from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
+from annlib.losses.likelihood import HalfPoissonDeviance, SumBinaryCrossentropy
 from annlib.losses.squared_error import (
     HalfSumSquaredError,
     MeanSquaredError,
@@ -36,6 +37,7 @@ __all__ = [
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "HalfPoissonDeviance",
     "HalfSumSquaredError",
     "Hinge",
     "Huber",
@@ -52,6 +54,7 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "SumBinaryCrossentropy",
     "get",
     "register",
     "registry",

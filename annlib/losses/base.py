@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypedDict
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_choice, check_name, check_numeric
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.registry import Registry
@@ -59,14 +60,10 @@ class Loss(Configurable):
         **unknown: Any,
     ) -> None:
         refuse_unknown(type(self).__name__, unknown, type(self))
+        where = type(self).__name__
         reduction = "none" if reduction is None else reduction
-        if reduction not in REDUCTIONS:
-            raise ConfigurationError(
-                f"{type(self).__name__}: expected reduction one of {', '.join(REDUCTIONS)}, "
-                f"got {reduction!r}."
-            )
-        self.reduction = reduction
-        self._name = name
+        self.reduction: str = check_choice(reduction, where, "reduction", REDUCTIONS)
+        self._name = check_name(name, where)
 
     @property
     def name(self) -> str:
@@ -145,24 +142,30 @@ class Loss(Configurable):
         ------
         ShapeError
             If the shapes do not agree; nothing is broadcast.
+        DataError
+            For what is no number, or no target of this loss.
         """
-        A = np.asarray(y_pred)
-        A = np.asarray(A, A.dtype if A.dtype.char in "fd" else np.float32)
-        Y = self.check_targets(np.asarray(y_true), A.shape, type(self).__name__)
-        if len(Y) != len(A):
+        where, Y, A = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        if not A.ndim or not A.size or Y.shape[:1] != A.shape[:1]:
             raise ShapeError(
-                f"{type(self).__name__}: expected targets and predictions of one length, got "
-                f"{len(Y)} and {len(A)} rows."
+                f"{where}: expected targets and predictions of one length, at least 1, got shapes "
+                f"{Y.shape} and {A.shape}."
             )
+        check_numeric(Y, where, "y_true")
+        check_numeric(A, where, "y_pred")
+        A = np.asarray(A, A.dtype if A.dtype.char in "fd" else np.float32)
+        Y = self.check_targets(Y, A.shape, where)
         Y = Y.astype(np.intp if self.target_kind == "labels" else A.dtype)
         weights = None
         if sample_weight is not None:
-            weights = np.asarray(sample_weight, A.dtype).reshape(-1)
-            if weights.shape != A.shape[:1]:
+            weights = np.asarray(sample_weight)
+            check_numeric(weights, where, "sample_weight")
+            if weights.shape not in ((len(A),), (len(A), 1)):
                 raise ShapeError(
-                    f"{type(self).__name__}: expected one sample weight a row, {A.shape[:1]}, "
-                    f"got shape {np.shape(sample_weight)}."
+                    f"{where}: expected one sample weight a row, {A.shape[:1]}, got shape "
+                    f"{weights.shape}."
                 )
+            weights = weights.reshape(-1).astype(A.dtype)
         work = Workspace(A.dtype)
         value = self.value(Y, A, weights, work)
         if self.reduction == "none":
@@ -236,19 +239,12 @@ def differences(Y: Array, A: Array, work: Workspace) -> Array:
 
 def check_last_axis(axis: Any, where: str) -> int:
     """The one axis that there is along a row's outputs; raises ``ConfigurationError``."""
-    if axis != -1 or isinstance(axis, bool):
+    if not isinstance(axis, int | np.integer) or axis != -1:
         raise ConfigurationError(
             f"{where}: expected axis=-1, the outputs of a row, got {axis!r}. "
             "Put a Reshape or Flatten layer before the output layer."
         )
     return -1
-
-
-def check_flag(value: Any, where: str, name: str) -> bool:
-    """``value`` as a bool; raises ``ConfigurationError``."""
-    if not isinstance(value, bool | np.bool_):
-        raise ConfigurationError(f"{where}: expected {name} as True or False, got {value!r}.")
-    return bool(value)
 
 
 registry: Registry[Loss] = Registry("loss", Loss)

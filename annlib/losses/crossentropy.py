@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
@@ -21,7 +21,6 @@ from annlib.losses.base import (
     LossArguments,
     LossOfVectors,
     MeanOverOutputs,
-    check_flag,
     check_last_axis,
     register,
 )
@@ -250,15 +249,21 @@ class SparseCategoricalCrossentropy(Categorical):
         return positions
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L = self._log_probabilities(A, work)
-        np.take(L.reshape(-1), self._positions(Y, A, work), out=E, mode="clip")
-        np.negative(E, out=E)
+        positions = self._positions(Y, A, work)
+        if self.from_logits:  # log s + m - z_y: of each row one logarithm
+            m, s = numerics.softmax(A, work.array(self.PROBABILITIES, *A.shape), work)
+            A.reshape(-1).take(positions, out=E, mode="clip")
+            np.subtract(m.reshape(-1), E, out=E)
+            np.add(E, np.log(s, out=s).reshape(-1), out=E)
+        else:
+            L = self._log_probabilities(A, work)
+            L.reshape(-1).take(positions, out=E, mode="clip")
+            np.negative(E, out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        P, positions = work.array(self.PROBABILITIES, *A.shape), self._positions(Y, A, work)
-        at_label = np.take(
-            P.reshape(-1), positions, out=work.array("at_label", len(A)), mode="clip"
-        )
+        P, at_label = work.array(self.PROBABILITIES, *A.shape), work.array("at_label", len(A))
+        positions = work.array("positions", len(A), dtype=np.intp)
+        P.reshape(-1).take(positions, out=at_label, mode="clip")
         if self.from_logits:
             np.copyto(dA, P)
             np.subtract(at_label, 1, out=at_label)
@@ -266,7 +271,7 @@ class SparseCategoricalCrossentropy(Categorical):
             dA.fill(0)
             np.maximum(at_label, EPSILON, out=at_label)
             np.negative(np.reciprocal(at_label, out=at_label), out=at_label)
-        np.put(dA.reshape(-1), positions, at_label, mode="clip")
+        dA.reshape(-1).put(positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import check_flag, register
+from annlib.losses.base import register
 from annlib.losses.crossentropy import (
     BinaryCrossentropy,
     Categorical,

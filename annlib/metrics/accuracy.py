@@ -62,7 +62,7 @@ class CategoricalAccuracy(_Accuracy):
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "CategoricalAccuracy")
-        labels = np.argmax(Y, axis=1, out=work.array("labels", len(A), dtype=np.intp))
+        labels = np.argmax(Y, axis=-1, out=work.array("labels", *A.shape[:-1], dtype=np.intp))
         return _at_label(labels, A, work)
 
 
@@ -83,16 +83,17 @@ def _row_shares(right: Array, work: Workspace) -> Array:
 
 
 def one_label_a_row(Y: Array, A: Array, where: str) -> Array:
-    """Labels as (n,), from (n,) or (n, 1)."""
-    Y = Y.reshape(-1) if Y.ndim == 2 and Y.shape[1] == 1 else Y
-    if Y.shape != A.shape[:1]:
-        raise ShapeError(f"{where}: expected one label a row, {A.shape[:1]}, got {Y.shape}.")
-    return Y
+    """Labels as (n,), from (n,) or (n, 1); of predictions (n, ..., k) as (n, ...)."""
+    shape = A.shape[:-1]
+    if Y.shape not in (shape, (*shape, 1)):
+        raise ShapeError(f"{where}: expected one label a row, {shape}, got {Y.shape}.")
+    return Y.reshape(shape)
 
 
 def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
-    chosen = np.argmax(A, axis=1, out=work.array("chosen", len(A), dtype=np.intp))
-    return np.equal(chosen, labels, out=work.array("right", len(A), dtype=bool))
+    chosen = np.argmax(A, axis=-1, out=work.array("chosen", *labels.shape, dtype=np.intp))
+    right = np.equal(chosen, labels, out=work.array("right", *labels.shape, dtype=bool))
+    return _row_shares(right, work)
 
 
 def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: str) -> Metric:

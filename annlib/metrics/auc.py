@@ -10,11 +10,11 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_number
+from annlib.core.checks import check_choice, check_count, check_flag, check_numbers
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.metrics.base import Direction, register
 from annlib.metrics.curves import binned_area, exact_area
-from annlib.metrics.thresholds import ThresholdMetric, thresholds_of
+from annlib.metrics.thresholds import ThresholdMetric
 
 CURVES = ("roc", "pr", "prgain")
 METHODS = ("interpolation", "minoring", "majoring")
@@ -80,17 +80,19 @@ class AUC(ThresholdMetric):
         self.curve = curve
         self.summation_method = summation_method
         self.thresholds = thresholds
-        self.multi_label = multi_label
+        self.multi_label = check_flag(multi_label, "AUC", "multi_label")
         self.num_labels = num_labels
         self.label_weights = label_weights
-        self.from_logits = from_logits
+        self.from_logits = check_flag(from_logits, "AUC", "from_logits")
+        self._shares = None
+        if label_weights is not None:
+            self._shares = check_numbers(label_weights, "AUC", "label_weights", "[0, inf)")
         self._check()
         self._exact = num_thresholds is None
         bins = (num_thresholds or 2) - 1
         cuts = np.arange(1, bins) / bins
         if thresholds is not None:
-            cuts = np.sort(thresholds_of(thresholds, "AUC"))
-        self._shares = None if label_weights is None else np.asarray(label_weights, np.float64)
+            cuts = np.sort(check_numbers(thresholds, "AUC", "thresholds", "[0, 1]"))
         super().__init__(cuts, name)
 
     def _check(self) -> None:
@@ -98,10 +100,7 @@ class AUC(ThresholdMetric):
             (self.curve, CURVES, "curve"),
             (self.summation_method, METHODS, "summation_method"),
         ):
-            if str(value).lower() not in known:
-                raise ConfigurationError(
-                    f"AUC: expected {what} one of {', '.join(known)}, got {value!r}."
-                )
+            check_choice(value.lower() if isinstance(value, str) else value, "AUC", what, known)
         if self.num_thresholds is not None:
             check_count(self.num_thresholds, "AUC", "num_thresholds", 2)
         elif self.thresholds is not None:
@@ -114,18 +113,16 @@ class AUC(ThresholdMetric):
                 "AUC: expected curve ROC or PR and the default summation_method for the exact "
                 f"area, got {self.curve!r} and {self.summation_method!r}. Give num_thresholds."
             )
-        for weight in () if self.label_weights is None else self.label_weights:
-            check_number(weight, "AUC", "each of label_weights", "[0, inf)")
         if self.num_labels is not None:
             check_count(self.num_labels, "AUC", "num_labels")
             if not self.multi_label:
                 raise ConfigurationError(
                     f"AUC: expected num_labels with multi_label=True alone, got {self.num_labels}."
                 )
-            if self.label_weights is not None and len(self.label_weights) != self.num_labels:
+            if self._shares is not None and len(self._shares) != self.num_labels:
                 raise ConfigurationError(
                     f"AUC: expected {self.num_labels} label_weights, as num_labels says, got "
-                    f"{len(self.label_weights)}."
+                    f"{len(self._shares)}."
                 )
 
     # -- taking in -------------------------------------------------------------------------------
@@ -186,6 +183,12 @@ class AUC(ThresholdMetric):
         places = self.work.array("places", *A.shape, dtype=np.intp)
         np.copyto(places, np.subtract(found, 1, out=found), casting="unsafe")
         return places
+
+    def get_state(self) -> dict[str, Any]:
+        if len(self._rows) > 1:  # as one batch: a file has no place for thousands of arrays
+            Y, A, W = (np.concatenate(parts) for parts in zip(*self._rows, strict=True))
+            self._rows = [(Y, A, W)]
+        return super().get_state()
 
     # -- the area --------------------------------------------------------------------------------
 

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_numeric
+from annlib.core.checks import check_name, check_numeric
 from annlib.core.config import Configurable
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -36,7 +36,7 @@ class Metric(Configurable):
     direction: ClassVar[Direction | None] = None
 
     def __init__(self, name: str | None = None) -> None:
-        self._name = name
+        self._name = check_name(name, type(self).__name__)
         self.work = Workspace("float64")
         before = set(vars(self))
         self.reset_state()
@@ -148,6 +148,10 @@ class MeanMetricWrapper(MeanOverRows):
     """
 
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
+        if not callable(fn):
+            raise ConfigurationError(
+                f"MeanMetricWrapper: expected fn as a function of y_true and y_pred, got {fn!r}."
+            )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
 
@@ -174,6 +178,21 @@ def same_shape(Y: Array, A: Array, where: str) -> Array:
             f"{where}: expected targets of the predictions' shape {A.shape}, got {Y.shape}.{labels}"
         )
     return Y
+
+
+def columns_of(A: Array, known: int, where: str) -> int:
+    """How many columns predictions (n, k) have: as many as those before, if that is known."""
+    if A.ndim != 2:
+        raise ShapeError(
+            f"{where}: expected predictions of shape (n, columns), got {A.shape}. "
+            "Put a Flatten layer before the output layer."
+        )
+    if known and A.shape[1] != known:
+        raise ShapeError(
+            f"{where}: expected predictions of shape (n, {known}), as before, got {A.shape}. "
+            "Call reset_state before other data."
+        )
+    return int(A.shape[1])
 
 
 registry: Registry[Metric] = Registry("metric", Metric)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_numbers
 from annlib.metrics.base import register
-from annlib.metrics.thresholds import ThresholdMetric, thresholds_of
+from annlib.metrics.thresholds import ThresholdMetric
 
 
 class ConfusionMetric(ThresholdMetric):
@@ -22,7 +23,7 @@ class ConfusionMetric(ThresholdMetric):
         self.thresholds = thresholds
         self._given = np.array([default])
         if thresholds is not None:
-            self._given = thresholds_of(thresholds, type(self).__name__)
+            self._given = check_numbers(thresholds, type(self).__name__, "thresholds", "[0, 1]")
         super().__init__(np.unique(self._given), name)
 
     def result(self) -> float | Array:

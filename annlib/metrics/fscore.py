@@ -8,9 +8,8 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError, ShapeError
-from annlib.metrics.base import Direction, Metric, arrays_of, register, same_shape
+from annlib.core.checks import check_choice, check_number
+from annlib.metrics.base import Direction, Metric, arrays_of, columns_of, register, same_shape
 from annlib.metrics.curves import ratio
 from annlib.metrics.thresholds import bits, has_nan
 
@@ -54,11 +53,7 @@ class FBetaScore(Metric):
         name: str | None = None,
     ) -> None:
         where = type(self).__name__
-        if average not in AVERAGES:
-            raise ConfigurationError(
-                f"{where}: expected average one of None, micro, macro, weighted, got {average!r}."
-            )
-        self.average = average
+        self.average = check_choice(average, where, "average", AVERAGES)
         self.beta = check_number(beta, where, "beta", "(0, inf)")
         if threshold is not None:
             check_number(threshold, where, "threshold", "(0, 1]")
@@ -73,12 +68,7 @@ class FBetaScore(Metric):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         truth = bits(same_shape(Y, A, where), self.work, where)
-        columns = self.counts.shape[1] or A.shape[-1]
-        if A.shape != (len(A), columns):
-            raise ShapeError(
-                f"{where}: expected predictions of shape (n, {columns}), got {A.shape}. "
-                "Call reset_state before other data."
-            )
+        columns = columns_of(A, self.counts.shape[1], where)
         weights = self.weights_of(len(A), sample_weight)
         if weights is None:
             weights = self.work.ones(len(A))

@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
-from annlib.core.errors import ConfigurationError, ShapeError
-from annlib.metrics.base import Direction, Metric, arrays_of, register, same_shape
+from annlib.core.checks import check_choice, check_count
+from annlib.metrics.base import Direction, Metric, arrays_of, columns_of, register, same_shape
 
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
@@ -46,12 +45,9 @@ class R2Score(Metric):
         num_regressors: int = 0,
         name: str | None = None,
     ) -> None:
-        if class_aggregation not in AGGREGATIONS:
-            raise ConfigurationError(
-                "R2Score: expected class_aggregation one of None, uniform_average, "
-                f"variance_weighted_average, got {class_aggregation!r}."
-            )
-        self.class_aggregation = class_aggregation
+        self.class_aggregation = check_choice(
+            class_aggregation, "R2Score", "class_aggregation", AGGREGATIONS
+        )
         self.num_regressors = check_count(num_regressors, "R2Score", "num_regressors", 0)
         super().__init__(name)
 
@@ -64,12 +60,7 @@ class R2Score(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, "R2Score")
-        Y, columns = same_shape(Y, A, "R2Score"), self.sums.shape[1] or A.shape[-1]
-        if A.shape != (len(A), columns):
-            raise ShapeError(
-                f"R2Score: expected predictions of shape (n, {columns}), got {A.shape}. "
-                "Call reset_state before other data."
-            )
+        Y, columns = same_shape(Y, A, "R2Score"), columns_of(A, self.sums.shape[1], "R2Score")
         weights = self.weights_of(len(A), sample_weight)
         if weights is None:
             weights = self.work.ones(len(A))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,4 +67,4 @@ def _rows(values: Any, where: str) -> Array:
     """Numbers in double precision as (n, k); one number is one row."""
     rows = np.atleast_1d(np.asarray(values))
     check_numeric(rows, where, "values")
-    return rows.reshape(len(rows), -1).astype(np.float64)
+    return rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import Metric, arrays_of, same_shape
 
@@ -126,13 +124,3 @@ def bits(Y: Array, work: Workspace, where: str) -> Array:
 def has_nan(A: Array, work: Workspace) -> bool:
     """Whether there is a NaN among these numbers."""
     return bool(np.count_nonzero(np.isnan(A, out=work.array("nan", *A.shape, dtype=bool))))
-
-
-def thresholds_of(thresholds: Any, where: str) -> Array:
-    """One threshold or several as an array; raises ``ConfigurationError``."""
-    given = list(thresholds) if isinstance(thresholds, Sequence | np.ndarray) else [thresholds]
-    for threshold in given:
-        check_number(threshold, where, "each of thresholds", "[0, 1]")
-    if not given:
-        raise ConfigurationError(f"{where}: expected at least one of thresholds, got none.")
-    return np.asarray(given, np.float64)

@@ -12,7 +12,7 @@ from annlib.core.checks import check_count
 from annlib.core.errors import DataError, ShapeError
 from annlib.core.workspace import Workspace
 from annlib.metrics.accuracy import one_label_a_row
-from annlib.metrics.base import Direction, MeanOverRows, register, same_shape
+from annlib.metrics.base import Direction, MeanOverRows, columns_of, register, same_shape
 
 
 class _TopK(MeanOverRows):
@@ -27,8 +27,8 @@ class _TopK(MeanOverRows):
         raise NotImplementedError
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        n, classes = len(A), A.shape[-1]
-        if A.shape != (n, classes) or classes < self.k:
+        n, classes = len(A), columns_of(A, 0, type(self).__name__)
+        if classes < self.k:
             raise ShapeError(
                 f"{type(self).__name__}: expected predictions (n, classes) of at least k = "
                 f"{self.k} classes, got {A.shape}. Choose a smaller k."

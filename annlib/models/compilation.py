@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,6 +123,14 @@ class Compiled:
             ]
             self._settled_for = shapes
         return new
+
+    def with_fresh_optimizer(self) -> Compiled:
+        """The same with an optimizer that has not made a step."""
+        fresh = copy.copy(self)
+        fresh.optimizer = copy.copy(self.optimizer)
+        fresh.optimizer.reset()
+        fresh.given = {**self.given, "optimizer": fresh.optimizer}
+        return fresh
 
 
 def check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> None:

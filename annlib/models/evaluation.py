@@ -43,8 +43,9 @@ class Evaluation:
         with np.errstate(all="ignore"):
             Z = self._pass.forward(batch.x)
             value = self._head.value(Z, batch.y, batch.weights)
-        value += self._pass.penalty() + sum(regularizer(W) for regularizer, W in self._priced)
         share = self._head.loss.denominator(len(Z), batch.weights)
+        value += self._pass.penalty()
+        value += sum(regularizer.share(share) * regularizer(W) for regularizer, W in self._priced)
         self.tally.add(value, share, batch, self._head.prediction())
 
     def forget(self) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
-from annlib.data import Batches
+from annlib.data import Feed
 from annlib.layers import Layer
-from annlib.models.interruption import Interruption
-from annlib.models.training import Logs, Validation, end_epoch, interrupt
+from annlib.models.interruption import interrupt, interruptible
+from annlib.models.training import Logs, Validation, report
 from annlib.optimizers import LBFGS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Descent:
     Parameters
     ----------
     model : Learner
-    batches : Batches
+    batches : Feed
         All rows in one batch.
     validation : Validation, optional
     callbacks : CallbackList
@@ -35,7 +35,7 @@ class Descent:
     def __init__(
         self,
         model: Learner,
-        batches: Batches,
+        batches: Feed,
         validation: Validation | None,
         callbacks: CallbackList,
         *,
@@ -62,7 +62,7 @@ class Descent:
         assert isinstance(optimizer, LBFGS), "the only one so far"
         refuse_unsteady(model)
         model.stop_training = False
-        with model.running(self._step), Interruption() as self._interruption:
+        with model.running(self._step), interruptible(model) as self._interruption:
             callbacks.call("on_train_begin", {})
             if self._epochs:
                 start, count = self._accepted, len(self._epochs)
@@ -70,6 +70,8 @@ class Descent:
                     optimizer.minimize(self._loss, start, count, self._end_iteration)
                 finally:
                     self._put(self._accepted)
+            if self._interruption.asked:
+                interrupt(model)
             callbacks.call("on_train_end", self._logs)
 
     def _put(self, theta: Array) -> None:
@@ -78,7 +80,6 @@ class Descent:
     def _loss(self, theta: Array) -> tuple[float, Array]:
         """The loss, penalties included, and its gradient at ``theta``."""
         if self._interruption.asked:
-            interrupt(self._model)
             raise StopIteration
         if not self._begun:
             self._begun = True
@@ -96,10 +97,14 @@ class Descent:
         if not np.array_equal(theta, self._evaluated):
             self._loss(theta)
         self._accepted = theta.copy()
-        epoch, results = self._epoch, self._step.tally.results()
-        self._epoch, self._begun = epoch + 1, False
-        self._logs = end_epoch(self._model, self._validation, self._callbacks, epoch, results)
-        if self._model.stop_training:
+        model, callbacks, epoch = self._model, self._callbacks, self._epoch
+        results, interruption = self._step.tally.results(), self._interruption
+        logs = report(model, self._validation, callbacks, epoch, results, interruption)
+        if interruption.asked:
+            raise StopIteration
+        self._epoch, self._begun, self._logs = epoch + 1, False, logs
+        callbacks.call("on_epoch_end", epoch, logs)
+        if model.stop_training:
             raise StopIteration
 
 

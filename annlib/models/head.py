@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from annlib.activations import Activation, Linear, Sigmoid, Softmax
+from annlib.activations import Activation, Exponential, Linear, Sigmoid, Softmax
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
@@ -20,8 +20,10 @@ from annlib.losses import (
     BinaryFocalCrossentropy,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
+    HalfPoissonDeviance,
     Loss,
     SparseCategoricalCrossentropy,
+    SumBinaryCrossentropy,
 )
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -34,6 +36,8 @@ FUSIBLE: set[tuple[type[Activation], type[Loss]]] = {
     (Softmax, CategoricalFocalCrossentropy),
     (Sigmoid, BinaryCrossentropy),
     (Sigmoid, BinaryFocalCrossentropy),
+    (Sigmoid, SumBinaryCrossentropy),
+    (Exponential, HalfPoissonDeviance),
 }
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from annlib.models.learner import Learner
 
 _SAID = b"\nInterrupted: training ends after this step. Once more ends it at once.\n"
 
@@ -14,7 +19,8 @@ _SAID = b"\nInterrupted: training ends after this step. Once more ends it at onc
 class Interruption:
     """While it is entered, whether the user has asked to stop.
 
-    Handlers of signals can be set in the main thread alone; in others Ctrl-C is what it was.
+    Handlers of signals can be set in the main thread alone; in others, and where Ctrl-C is ignored
+    or left to the system, it is what it was. Of two runs, one within the other, both are asked.
     """
 
     def __init__(self) -> None:
@@ -24,19 +30,50 @@ class Interruption:
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
-            if callable(before):  # and not ignored, or set by something that is not Python
+            if callable(before):
                 self._before = before
-                signal.signal(signal.SIGINT, self._ask)
+                with contextlib.suppress(ValueError):  # the main thread of another interpreter
+                    signal.signal(signal.SIGINT, self._handle)
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._before is not None:
+        # Who has set another handler in the meantime keeps it.
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, self._before)
-            self._before = None
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            self._before(number, frame)
-            return
+    def ask(self) -> None:
+        """Ask this run to end, and those around it."""
         self.asked = True
-        os.write(2, _SAID)  # print may be in the middle of something
+        outer = getattr(self._before, "__self__", None)
+        if isinstance(outer, Interruption):
+            outer.ask()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.asked:
+            self.ask()
+            with contextlib.suppress(OSError):  # without a terminal
+                os.write(2, _SAID)  # print may be in the middle of something
+            return
+        # First, for what it calls may raise wherever the run is, at its very end as well.
+        signal.signal(signal.SIGINT, self._before)
+        self._before(number, frame)
+
+
+@contextlib.contextmanager
+def interruptible(model: Learner) -> Iterator[Interruption]:
+    """While it runs, the first Ctrl-C asks the run to end, and History tells of it."""
+    history = model.history
+    assert history is not None, "a fit is going on"
+    interruption = Interruption()
+    try:
+        with interruption:
+            yield interruption
+    finally:  # when no more can come
+        history.interrupted |= interruption.asked
+
+
+def interrupt(model: Learner) -> None:
+    """Note that Ctrl-C ends the run."""
+    assert model.history is not None, "a fit is going on"
+    model.history.interrupted = True
+    model.stop_training = True

@@ -11,6 +11,7 @@ import numpy as np
 
 from annlib.callbacks import History
 from annlib.core.arrays import Array
+from annlib.core.config import serialize
 from annlib.core.errors import (
     ConfigurationError,
     DivergenceError,
@@ -195,6 +196,21 @@ class Learner(Weighted):
         finally:
             run.forget()
             self._tally = before or run.tally
+
+    def reset_metrics(self) -> None:
+        """Begin loss and metrics of training anew."""
+        self.step.tally.reset()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was given, as values that JSON can hold; None before it."""
+        if self._compiled is None:
+            return None
+        given = self._compiled.given
+        return {key: serialize(value, f"compile.{key}") for key, value in given.items()}
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """``compile`` with what ``get_compile_config`` gave."""
+        self.compile(**config)
 
     def get_metrics_result(self) -> dict[str, float]:
         """Loss and metrics since they were last reset, as the progress bar shows them."""

@@ -10,6 +10,7 @@ which parameters do not decay, and what the optimizer has been through. Tensors 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 # What a file may have at most: more would take minutes to put together.
 _MOST_LAYERS = 1000
 _MOST_METRICS = 100
-# The thresholds and the labels of all metrics of a file, for which they take memory.
-_MOST_COUNTED = 2**20
+# The thresholds of all metrics of a file, times their labels, for which they take memory.
+_MOST_COUNTED = 2**22
+# Letters of an error, which may have a file's own words in it.
+_LONGEST = 500
 
 
 def save_model(model: Learner, path: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -51,6 +54,11 @@ def save_model(model: Learner, path: str | os.PathLike[str], overwrite: bool = T
         )
     header, tensors = describe(model)
     container.write(path, "model", header, tensors)
+
+
+def check_saving(model: Learner) -> None:
+    """Raise what ``save_model`` would, and write nothing; see ``Sequential.check_saving``."""
+    container.to_bytes("model", describe(model)[0], {})
 
 
 def describe(model: Learner) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -121,9 +129,11 @@ def refusing(path: str) -> Iterator[None]:
     except OSError:
         raise
     except Exception as error:  # whatever a constructor makes of arguments that it has not known
+        said = str(error)
+        said = said if len(said) < _LONGEST else f"{said[:_LONGEST]} ..."
         raise ModelFormatError(
             f"{path}: expected a model of known classes and their arguments, got a file for which "
-            f"{type(error).__name__} says: {error} Pass classes of your own as custom_objects."
+            f"{type(error).__name__} says: {said} Pass classes of your own as custom_objects."
         ) from error
 
 
@@ -136,8 +146,7 @@ def restore(header: Mapping[str, Any], tensors: dict[str, Array], empty: Any, co
     for part in stack:
         layer = get_layer(_object(part, "layer"))
         if not isinstance(layer, Input):
-            mark = marks[len(model.layers)]
-            layer.automatic_name = mark["name"]
+            layer.automatic_name = _name(marks[len(model.layers)]["name"])
         model._append(layer)
     _require([mark["name"] for mark in marks], [layer.name for layer in model.layers], "names")
     for layer, mark in zip(model.layers, marks, strict=True):
@@ -146,8 +155,8 @@ def restore(header: Mapping[str, Any], tensors: dict[str, Array], empty: Any, co
     values = checked_weights(model, tensors)
     for layer, mark, own in zip(model.layers, marks, values, strict=True):
         _require(type(mark["learns"]), bool, "the type of learns")
+        layer.learns = mark["learns"]
         if mark["shape"] is not None:
-            layer.learns = mark["learns"]
             # Bound before the layout: the layout takes these values over, and draws none.
             layer.bind(own, {})
     if header["shape"] is not None:
@@ -167,19 +176,19 @@ def check_header(header: Mapping[str, Any]) -> None:
     layers, compiled = header["config"]["layers"], header["compiled"] or {}
     found = [*compiled.get("metrics", ()), *compiled.get("weighted_metrics", ())]
     for what, most, count in (
-        ("layers", _MOST_LAYERS, max(len(layers), len(header["layers"]))),
+        ("layers", _MOST_LAYERS, max(len(layers) - 1, len(header["layers"]))),
         ("metrics", _MOST_METRICS, len(found)),
-        ("thresholds and labels of metrics", _MOST_COUNTED, _counted(found)),
+        ("thresholds and labels of metrics", _MOST_COUNTED, sum(map(_counted, found))),
     ):
         if count > most:
             raise ModelFormatError(f"file: expected at most {most} {what}, got {count}.")
 
 
-def _counted(value: Any) -> int:
-    """The sum of all whole numbers in a configuration."""
-    if isinstance(value, dict | list):
-        return sum(map(_counted, value.values() if isinstance(value, dict) else value))
-    return abs(value) if type(value) is int else 0
+def _counted(metric: Any) -> int:
+    """What a metric may take memory for: the product of all that it counts."""
+    if isinstance(metric, dict):
+        return math.prod(max(1, _counted(value)) for value in metric.values())
+    return len(metric) if isinstance(metric, list) else abs(metric) if type(metric) is int else 1
 
 
 def _object(config: Any, what: str) -> Any:
@@ -189,6 +198,13 @@ def _object(config: Any, what: str) -> Any:
     return config
 
 
+def _name(name: Any) -> str:
+    """A name that a layer can have."""
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ModelFormatError(f"file: expected a name of a layer, got {show(name)}.")
+    return name
+
+
 def _require(found: Any, expected: Any, what: str) -> None:
     if found != expected:
         raise ModelFormatError(
@@ -196,14 +212,18 @@ def _require(found: Any, expected: Any, what: str) -> None:
         )
 
 
-def checked_weights(model: Any, tensors: Mapping[str, Array]) -> list[dict[str, Array]]:
-    """The tensors of each layer by parameter; raises if they are not the model's, one for one."""
+def checked_weights(
+    model: Any, tensors: Mapping[str, Array], others: tuple[str, ...] = ("optimizer/",)
+) -> list[dict[str, Array]]:
+    """The tensors of each layer by parameter; raises if they are not the model's, one for one, but
+    for those whose names begin like ``others``.
+    """
     shapes = {
         f"layers/{index}/{p.name}": p.shape
         for index, layer in enumerate(model.layers)
         for p in layer.parameters
     }
-    odd = sorted(shapes.keys() ^ {key for key in tensors if key.startswith("layers/")})
+    odd = sorted(shapes.keys() ^ {key for key in tensors if not key.startswith(others)})
     if odd:
         raise ModelFormatError(
             f"file: expected the weights of its layers, got a misfit, {show(odd[0])}."
@@ -258,7 +278,7 @@ def put_optimizer(model: Any, run: Mapping[str, Any], tensors: Mapping[str, Arra
 
 def put_state(model: Any, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
     """Bring a built and compiled model of the same configuration to where the file's was."""
-    values = checked_weights(model, tensors)
+    values = checked_weights(model, tensors, ("optimizer/", "tally", "callbacks", "logs"))
     put_optimizer(model, header["compiled"]["run"], tensors)
     for layer, stored in zip(model.layers, values, strict=True):
         for name, own in layer.values().items():

@@ -20,7 +20,7 @@ def pack(value: Any, path: str, tensors: dict[str, Array]) -> Any:
 
     >>> tensors = {}
     >>> pack({"best": float("nan"), "loss": [0.5, 0.25], "W": [np.ones(2)]}, "state", tensors)
-    {'dict': {'best': {'float': 'nan'}, 'loss': {'list': 'state/loss'}, 'W': {'rows': 'state/W'}}}
+    {'dict': [['best', {'float': 'nan'}], ['loss', {'list': 'state/loss'}], ['W', ...]]}
     >>> unpack(_, tensors)
     {'best': nan, 'loss': [0.5, 0.25], 'W': [array([1., 1.])]}
     """
@@ -42,7 +42,8 @@ def pack(value: Any, path: str, tensors: dict[str, Array]) -> Any:
             return {kind: path}
         return [pack(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return {"dict": {key: pack(item, f"{path}/{key}", tensors) for key, item in value.items()}}
+        # Pairs, for the keys of a header lose their order.
+        return {"dict": [[k, pack(item, f"{path}/{k}", tensors)] for k, item in value.items()]}
     raise ModelFormatError(
         f"{path}: expected numbers, texts, arrays, and lists and dictionaries of them, got "
         f"{value!r}. Keep such things out of what is remembered."
@@ -69,7 +70,7 @@ def unpack(value: Any, tensors: Mapping[str, Array]) -> Any:
         return value
     ((kind, content),) = value.items()
     if kind == "dict":
-        return {key: unpack(item, tensors) for key, item in content.items()}
+        return {key: unpack(item, tensors) for key, item in content}
     if kind == "array":
         return tensors[content].copy()
     if kind == "list":
@@ -79,6 +80,31 @@ def unpack(value: Any, tensors: Mapping[str, Array]) -> Any:
     if kind == "float" and content in ("nan", "inf", "-inf"):
         return float(content)
     raise ModelFormatError(f"file: expected a packed value, got {value!r}.")
+
+
+_KINDS: tuple[Any, ...] = (int | float | np.generic, str, np.ndarray, list | tuple, dict)
+
+
+def check_alike(stored: Any, own: Any, place: str) -> None:
+    """Raise ``ModelFormatError`` if ``own`` can never become ``stored``: no number becomes a text.
+
+    >>> check_alike({"best": [0.5], "wait": 2}, {"best": None, "wait": 0}, "state")
+    >>> check_alike({"best": None, "wait": "2"}, {"best": None, "wait": 0}, "state")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ModelFormatError: state.wait: expected int, got str.
+    """
+    if stored is None or own is None:
+        return
+    if any(isinstance(own, kind) and not isinstance(stored, kind) for kind in _KINDS):
+        names = type(own).__name__, type(stored).__name__
+        raise ModelFormatError(f"{place}: expected {names[0]}, got {names[1]}.")
+    if isinstance(own, dict):
+        for key in own.keys() & stored.keys():
+            check_alike(stored[key], own[key], f"{place}.{key}")
+    if isinstance(own, list | tuple) and len(own) == len(stored):
+        for index, pair in enumerate(zip(stored, own, strict=True)):
+            check_alike(*pair, f"{place}[{index}]")
 
 
 def first_difference(one: Any, two: Any, path: str = "") -> str | None:

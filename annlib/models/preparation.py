@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.arrays import Array, BatchShape
+from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
-from annlib.data import Batches, Table, as_source
+from annlib.data import Batch, Batches, Source, Sparse, Table, as_source, own
 from annlib.models.head import check_output
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Prepared(NamedTuple):
     """A data set that fits the model."""
 
-    x: Array | Table
+    x: Source
     y: Array | None
     weights: Array | None
     #: Those of the rows' classes, which count in training and not in validation (as in Keras).
@@ -52,17 +52,62 @@ class Prepared(NamedTuple):
             if late and compiled.loss is not None:
                 check_output(model.layers, compiled.loss, "Sequential.fit")
 
-    def batches(self, model: Learner, batch_size: int) -> Batches:
+    @property
+    def row_shape(self) -> Shape:
+        """That of one row of x."""
+        return self.x.shape[1:]
+
+    def batches(
+        self, model: Learner, size: int | None, *, default: int = 32, name: str = "batch_size"
+    ) -> Batches:
         """The data in batches of the model's types; codes of an Embedding uncast, as integers."""
+        dtype, target_dtype = self._types(model)
         return Batches(
             self.x,
             self.y,
             _product(self.weights, self.class_weights),
-            batch_size=batch_size,
-            dtype=_input_type(model, self.x),
-            target_dtype=np.intp if self.labels else model.dtype,
+            batch_size=size or default,
+            dtype=dtype,
+            target_dtype=target_dtype,
             weight_dtype=model.dtype,
         )
+
+    def in_one(self, model: Learner) -> Batches:
+        """The data as one batch."""
+        return self.batches(model, len(self.x))
+
+    def batch(self, model: Learner) -> Batch:
+        """The data as one batch in memory of its own."""
+        dtype, target_dtype = self._types(model)
+        weights = _product(self.weights, self.class_weights)
+        return Batch(
+            own(self.x, dtype),
+            None if self.y is None else own(self.y, target_dtype),
+            None if weights is None else own(weights, model.dtype),
+        )
+
+    def _types(self, model: Learner) -> tuple[Any, Any]:
+        return _input_type(model, self.x), np.intp if self.labels else model.dtype
+
+    def batch_size(self, size: int | None, steps: int | None) -> int | None:
+        """The size that was given, or else one that makes so many batches."""
+        return -(-len(self.x) // steps) if steps and not size else size
+
+    def split(self, share: Any) -> tuple[Prepared, Prepared]:
+        """The first rows to train on and the last to validate on, where classes do not count."""
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+            raise ConfigurationError(
+                f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
+            )
+        n = len(self.x)
+        cut = int(n * (1 - share))
+        if not 0 < cut < n:
+            raise ShapeError(
+                f"Sequential.fit: expected rows on both sides of validation_split={share}, got {n} "
+                "rows in all. Pass more rows, another share or validation_data."
+            )
+        last = self.part(slice(cut, n))._replace(class_weights=None)
+        return self.part(slice(0, cut)), last
 
 
 def prepare_inputs(model: Learner, x: Any, where: str) -> Prepared:
@@ -80,9 +125,12 @@ def prepare(
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     where: str,
-    like: Prepared | None = None,
+    row_shape: Shape | None = None,
+    *,
+    whole: bool = True,
 ) -> Prepared:
-    """x, y and weights as a data set for this model (and of rows ``like`` another's).
+    """x, y and weights as a data set for this model, of rows of this shape; ``whole`` or a part of
+    one, whose weights may all be 0.
 
     Raises
     ------
@@ -92,7 +140,7 @@ def prepare(
     compiled = model.compiled_with_loss(where)
     model.check_ownership(where)
     source = as_source(x, where, "x")
-    expected = model.expected_input_shape() if like is None else (None, *like.x.shape[1:])
+    expected = model.expected_input_shape() if row_shape is None else (None, *row_shape)
     _check_features(expected, model, source, where)
     _check_codes(model, source, where, getattr(x, "columns", None))
     if y is None:
@@ -107,11 +155,11 @@ def prepare(
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.check_targets(target, output_shape, where)
     compiled.check_metrics(target, output_shape)
-    weights, by_class = _weights(sample_weight, class_weight, target, len(source), where)
+    weights, by_class = _weights(sample_weight, class_weight, target, where, whole)
     return Prepared(source, target, weights, by_class, loss.target_kind == "labels")
 
 
-def _input_type(model: Learner, source: Array | Table) -> Any:
+def _input_type(model: Learner, source: Source) -> Any:
     if model.layers[0].codes is None:
         return model.dtype
     # A memory map of floating-point numbers, which nobody has looked at, is the layer's to check:
@@ -122,7 +170,7 @@ def _input_type(model: Learner, source: Array | Table) -> Any:
 
 
 def _check_features(
-    expected: BatchShape | None, model: Learner, source: Array | Table, where: str
+    expected: BatchShape | None, model: Learner, source: Source, where: str
 ) -> None:
     if not model.layers:
         raise NotBuiltError(f"{where}: expected a model with layers, got none. Add some.")
@@ -141,27 +189,28 @@ def _check_features(
         )
 
 
-def _check_codes(model: Learner, source: Array | Table, where: str, columns: Any) -> None:
+def _check_codes(model: Learner, source: Source, where: str, columns: Any) -> None:
     """Raise if the first layer takes codes and x has others; memory maps it looks at itself."""
     codes = model.layers[0].codes
     if codes is None or isinstance(source, np.memmap):
         return
-    if isinstance(source, Table):
-        for column, title in zip(source.columns, source.names, strict=True):
-            check_codes(column, codes, where, f'x["{title}"]')
-    else:
+    if isinstance(source, np.ndarray):
         check_codes(source, codes, where, "x", columns)
+        return
+    for part, title in source.parts("x"):
+        check_codes(part, codes, where, title)
 
 
 def _weights(
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     target: Array,
-    rows: int,
     where: str,
+    whole: bool,
 ) -> tuple[Array | None, Array | None]:
     """One weight a row of the samples and one of their classes; None for what is not given."""
     weights = by_class = None
+    rows = len(target)
     if sample_weight is not None:
         weights = _rows(sample_weight, where, "sample_weight")
         if weights.shape not in ((rows,), (rows, 1)):
@@ -169,7 +218,7 @@ def _weights(
                 f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
             )
         weights = weights.reshape(-1)
-        if not weights.min() >= 0 or not weights.any():  # NaN, of a memory map, is neither
+        if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
             raise DataError(
                 f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
                 f"{weights.min()} and a largest of {weights.max()}."
@@ -177,7 +226,7 @@ def _weights(
     if class_weight is not None:
         by_class = _class_weights(class_weight, target, where)
         total = _product(weights, by_class)
-        if total is not None and not total.any():
+        if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
                 f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
@@ -194,6 +243,11 @@ def _product(weights: Array | None, more: Array | None) -> Array | None:
 def _rows(values: Any, where: str, name: str) -> Array:
     """Targets or weights as one array."""
     source = as_source(values, where, name)
+    if isinstance(source, Sparse):
+        raise DataError(
+            f"{where}: expected {name} as an array, got a sparse {type(values).__name__}. "
+            f"Pass {name}.toarray()."
+        )
     return np.column_stack(source.columns) if isinstance(source, Table) else source
 
 
@@ -224,19 +278,3 @@ def _class_weights(class_weight: Mapping[int, float], target: Array, where: str)
             )
         weights[labels == label] = weight
     return weights
-
-
-def split_off(data: Prepared, share: Any) -> tuple[Prepared, Prepared]:
-    """The first rows to train on and the last to validate on."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise ConfigurationError(
-            f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
-        )
-    n = len(data.x)
-    cut = int(n * (1 - share))
-    if not 0 < cut < n:
-        raise ShapeError(
-            f"Sequential.fit: expected rows on both sides of validation_split={share}, got {n} "
-            "rows in all. Pass more rows, another share or validation_data."
-        )
-    return data.part(slice(0, cut)), data.part(slice(cut, n))

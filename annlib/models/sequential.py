@@ -86,13 +86,20 @@ class Sequential(Trainer):
         Raises
         ------
         ConfigurationError
-            If a part is a plain function, which no file can hold.
+            If a part can be no part of a file: a plain function, or a class of your own that its
+            configuration does not make again.
         FileExistsError
             If the file exists and ``overwrite`` is false.
         """
         from annlib.models.model_file import save_model
 
         save_model(self, filepath, overwrite)
+
+    def check_saving(self) -> None:
+        """Raise the error that ``save`` would of what it cannot save, and write nothing."""
+        from annlib.models.model_file import check_saving
+
+        check_saving(self)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all.

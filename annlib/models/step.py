@@ -102,13 +102,13 @@ class Step:
         value = self._head.value(Z, Y, weights)
         self._training.backward(self._head.gradient())
         if self._has_penalties:
-            value += self._training.penalty() + self._penalty()
+            value += self._training.penalty()
+            rows = self._head.loss.denominator(len(X), weights)
             for regularizer, W, dW in self._priced:
-                regularizer.add_gradient(W, dW, self._work)
+                share = regularizer.share(rows)
+                value += share * regularizer(W)
+                regularizer.add_gradient(W, dW, self._work, share)
         return value
-
-    def _penalty(self) -> float:
-        return float(sum(regularizer(W) for regularizer, W, _ in self._priced))
 
     def forget(self) -> None:
         """Let go of the user's data; the buffers stay."""
@@ -142,6 +142,7 @@ class Step:
             "to about [-1, 1]."
         )
 
+    @np.errstate(all="ignore")  # squares may overflow
     def check_weights(self) -> None:
         """Raise ``DivergenceError`` if an update, or the user, made a weight NaN or infinite."""
         values = self._vector.values

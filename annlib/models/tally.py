@@ -56,6 +56,8 @@ class Tally:
         """Loss and metrics since the last reset, the loss first; numbers, or arrays of them."""
         loss = self._total / self._share if self._share else 0.0
         values = [metric.result() for metric in self.metrics]
+        if math.isnan(loss):  # spoiled: 0, the metrics of no rows, would look like the best
+            values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
 
     def get_state(self) -> dict[str, Any]:

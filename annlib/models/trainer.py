@@ -15,9 +15,11 @@ from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, Pro
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import ConfigurationError
+from annlib.data import Feed, is_stream
 from annlib.models import full_batch, training
 from annlib.models.learner import Learner
-from annlib.models.preparation import Prepared, prepare, prepare_inputs, split_off
+from annlib.models.preparation import Prepared, prepare
+from annlib.models.streamed import Streamed, receive, receive_inputs
 from annlib.models.training import Training
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
@@ -53,8 +55,10 @@ class Trainer(Learner):
 
         Parameters
         ----------
-        x : array_like or frame, (n, features)
-            Read batch by batch, never copied or cast whole and never written to.
+        x : array_like, frame or sparse matrix, (n, features); or what gives batches
+            Read batch by batch, never copied or cast whole and never written to. (Of SciPy's
+            formats only CSR is not copied; the others are converted to it.) What gives batches is
+            a generator, an iterable, or an object with ``__getitem__`` and ``__len__``: see below.
         y : array_like
             Targets of the output's shape, or labels (n,) for a sparse loss.
         batch_size : int, optional
@@ -90,6 +94,23 @@ class Trainer(Learner):
             Before anything is changed.
         DivergenceError
             If loss or gradient become NaN or infinite; the weights are the last good ones.
+
+        Notes
+        -----
+        An x that gives batches gives tuples (x, y) or (x, y, sample_weight), and takes the place
+        of y, sample_weight, batch_size and validation_split; validation_data may be one, too.
+
+        Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
+
+        - A generator serves all epochs, cut by ``steps_per_epoch``, and must not run dry. A run
+          that is resumed draws again what was drawn before, and drops it.
+        - An iterable (a list of batches, a PyTorch DataLoader) begins anew each epoch.
+        - An object with a batch for each index (Keras' PyDataset) is read in a new order each
+          epoch, unless ``shuffle=False``; its ``on_epoch_begin`` and ``on_epoch_end`` are called.
+
+        A thread reads up to two batches ahead within an epoch, unless the object has an attribute
+        ``prefetch = False``. What is wrong with a batch is raised when its turn comes, and leaves
+        the weights as the last good step has made them.
         """
         where = "Sequential.fit"
         first = check_count(initial_epoch, where, "initial_epoch", 0)
@@ -102,23 +123,24 @@ class Trainer(Learner):
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
         level = _verbosity(verbose, where)
-        data = prepare(self, x, y, sample_weight, class_weight, where)
-        held_out: Prepared | None = None
+        data = receive(self, x, y, sample_weight, class_weight, where)
+        held_out: Prepared | Streamed | None = None
         if validation_data is not None:
             held_out = self._validation_data(validation_data, data)
         elif validation_split:
-            data, held_out = split_off(data, validation_split)
-            held_out = held_out._replace(class_weights=None)
+            data, held_out = data.split(validation_split)
         whole = self.compiled_state(where).optimizer.full_batch
         if whole and steps:
             raise ConfigurationError(
                 f"{where}: expected no steps_per_epoch with an optimizer that takes all rows at "
                 f"once, got {steps}. Leave it out."
             )
-        size = size or (-(-len(data.x) // steps) if steps else 32)
-        batches = data.batches(self, len(data.x) if whole else size)
+        size = data.batch_size(size, steps)
+        batches = data.in_one(self) if whole else data.batches(self, size)
         validation = held_out and training.Validation(
-            held_out.batches(self, test_size or size), validation_steps, validation_freq
+            held_out.batches(self, test_size, default=size or 32, name="validation_batch_size"),
+            validation_steps,
+            validation_freq,
         )
         history = History()
         hooks = CallbackList(
@@ -127,7 +149,7 @@ class Trainer(Learner):
             where,
             verbose=level,
             epochs=last,
-            steps=min(len(batches), steps or len(batches)),
+            steps=_least(batches.count, steps),
         )
         data.admit(self)
         self._warn_if_refrozen()
@@ -158,15 +180,17 @@ class Trainer(Learner):
                 stacklevel=3,
             )
 
-    def _validation_data(self, data: Any, like: Prepared) -> Prepared:
+    def _validation_data(self, data: Any, like: Prepared | Streamed) -> Prepared | Streamed:
         where = "Sequential.fit: validation_data"
+        if is_stream(data):
+            return receive(self, data, None, None, None, where, like.row_shape)
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise ConfigurationError(
                 f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
                 f"{f'{len(data)} items' if isinstance(data, tuple | list) else show(data)}."
             )
         x, y, *weight = data
-        return prepare(self, x, y, weight[0] if weight else None, None, where, like)
+        return prepare(self, x, y, weight[0] if weight else None, None, where, like.row_shape)
 
     def evaluate(
         self,
@@ -181,16 +205,18 @@ class Trainer(Learner):
     ) -> Any:
         """Loss and metrics on data, with dropout and batch statistics at rest.
 
+        x may give batches, as in ``fit``.
+
         Returns
         -------
         float, or list of float, or dict
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
-        size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
+        size = _optional_count(batch_size, where, "batch_size")
         steps = _optional_count(steps, where, "steps")
-        data = prepare(self, x, y, sample_weight, None, where)
-        batches = data.batches(self, size)
+        data = receive(self, x, y, sample_weight, None, where)
+        batches = data.batches(self, size, default=_INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         data.admit(self)
         with hooks:
@@ -206,35 +232,38 @@ class Trainer(Learner):
     ) -> Array:
         """The output for every row, (n, units), in an array of its own.
 
+        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x.
         Any number of threads may predict with one model at a time.
         """
         where = "Sequential.predict"
-        size = _optional_count(batch_size, where, "batch_size") or _INFERENCE_BATCH
+        size = _optional_count(batch_size, where, "batch_size")
         steps = _optional_count(steps, where, "steps")
-        data = prepare_inputs(self, x, where)
-        batches = data.batches(self, size)
+        data = receive_inputs(self, x, where)
+        batches = data.batches(self, size, default=_INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         data.admit(self)
         with hooks:
             return training.predict(self, batches, hooks, steps)
 
     def _inference_hooks(
-        self, callbacks: Any, verbose: Any, where: str, batches: Any, steps: int | None
+        self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
     ) -> CallbackList:
         level = _verbosity(verbose, where)
         bar = EvaluationBar(level) if level else None
-        count = min(len(batches), steps or len(batches))
+        count = _least(batches.count, steps)
         return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
     # -- a run that is going on ------------------------------------------------------------------
 
     @property
     def run(self) -> Training:
-        """The ``fit`` that is going on; raises if there is none."""
+        """The ``fit`` that is going on; raises if there is none that can be backed up."""
         if self._run is None:
+            what = self.optimizer if self.optimizer and self.optimizer.full_batch else "none"
             raise ConfigurationError(
-                "Sequential.backup: expected a fit that is going on, got none that can be backed "
-                "up. Call it from a callback, with an optimizer that trains batch by batch."
+                "Sequential.backup: expected a fit that is going on with an optimizer that trains "
+                f"batch by batch, got {what}. Leave out BackupAndRestore, or take another "
+                "optimizer."
             )
         return self._run
 
@@ -248,16 +277,23 @@ class Trainer(Learner):
             self._run = before
 
     def backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all of the running ``fit`` to a file: what ``BackupAndRestore`` calls."""
-        from annlib.models import checkpoint
+        """Write all of the running ``fit`` to a file: what ``BackupAndRestore`` calls.
 
-        checkpoint.save(self.run, path)
+        From there on Ctrl-C writes it, too, so that no step is lost.
+        """
+        self.run.save(path)
 
     def resume(self, path: str | os.PathLike[str]) -> None:
-        """Let the ``fit`` that begins go on from such a file; from ``on_train_begin``."""
+        """Let the ``fit`` that begins go on from such a file; from ``on_train_begin``.
+
+        Raises
+        ------
+        ModelFormatError
+            If the file is no checkpoint of this run.
+        """
         from annlib.models import checkpoint
 
-        checkpoint.restore(self.run, path)
+        checkpoint.prepare(self.run, path)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_run": None}
@@ -265,6 +301,10 @@ class Trainer(Learner):
 
 def _optional_count(value: Any, where: str, name: str) -> int | None:
     return None if value is None else check_count(value, where, name)
+
+
+def _least(*counts: int | None) -> int | None:
+    return min((count for count in counts if count is not None), default=None)
 
 
 def _frequency(value: Any, where: str) -> int | set[int]:

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.optimizers.base import register
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
@@ -43,7 +43,7 @@ class Adam(Moments):
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **keywords)
-        self.amsgrad = amsgrad
+        self.amsgrad = check_flag(amsgrad, type(self).__name__, "amsgrad")
         self.slots = ("m", "v", "v_max") if amsgrad else ("m", "v")
 
     def update(

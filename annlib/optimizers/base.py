@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -118,7 +118,7 @@ class Optimizer(Configurable):
 
     def _checked_rate(self, rate: Any) -> Any:
         if isinstance(rate, dict):
-            return FAMILIES["schedule"].get(rate)
+            return FAMILIES["schedule"].get(rate, f"{type(self).__name__}.learning_rate")
         if callable(rate):
             return rate
         if not (is_number(rate) and 0 <= rate < np.inf):
@@ -172,6 +172,15 @@ class Optimizer(Configurable):
     def excludes(self) -> bool:
         """Whether parameters may be left out of the weight decay."""
         return bool(self._excluded)
+
+    def excludes_like(self, other: Optimizer) -> None:
+        """Leave the same parameters out of the weight decay as another optimizer does."""
+        self._excluded = other._excluded
+
+    def clone(self) -> Self:
+        clone = super().clone()
+        clone.excludes_like(self)
+        return clone
 
     def decays(self, path: str) -> bool:
         """Whether the weight decay takes the parameter of this path."""
@@ -278,22 +287,6 @@ class Optimizer(Configurable):
     def averages(self) -> Array | None:
         """The averages of the trainable parameters, as one vector; None if there are none yet."""
         return self.state[-1] if self.use_ema and self.calls and len(self.state) else None
-
-    def swap_averages(self) -> None:
-        """Put the averages into the model and the model's parameters in their place.
-
-        Raises
-        ------
-        ConfigurationError
-            If there are none.
-        """
-        if not self.use_ema:
-            raise ConfigurationError(
-                f"{type(self).__name__}.swap_averages: expected an optimizer with use_ema=True, "
-                "got one that keeps no averages."
-            )
-        if self._views is not None and self.calls:
-            self._views.swap()
 
     def finalize(self) -> None:
         """End a training: with ``use_ema``, write the averages into the model."""

@@ -37,6 +37,8 @@ class LBFGS(Optimizer):
         End when no component of the gradient is larger.
     maxls : int
         The most evaluations of one line search.
+    maxfun : int, optional
+        The most evaluations in all; a run may go on to the end of its line search.
     name : str, optional
 
     Examples
@@ -53,6 +55,7 @@ class LBFGS(Optimizer):
         ftol: float = 2.220446049250313e-09,
         gtol: float = 1e-05,
         maxls: int = 20,
+        maxfun: int | None = None,
         name: str | None = None,
         **unknown: Any,
     ) -> None:
@@ -62,8 +65,9 @@ class LBFGS(Optimizer):
         self.ftol = check_number(ftol, "LBFGS", "ftol", "[0, inf)")
         self.gtol = check_number(gtol, "LBFGS", "gtol", "[0, inf)")
         self.maxls = check_count(maxls, "LBFGS", "maxls")
-        #: Why the last run ended, in SciPy's words.
-        self.message = ""
+        self.maxfun = None if maxfun is None else check_count(maxfun, "LBFGS", "maxfun")
+        #: Why the last run ended, in SciPy's words and as its number: 0 where a tolerance was met.
+        self.message, self.status = "", 0
 
     def minimize(
         self,
@@ -93,9 +97,9 @@ class LBFGS(Optimizer):
             self.iterations += 1
             each(xk)
 
-        options = {"maxiter": iterations, "maxfun": np.inf}
+        options = {"maxiter": iterations, "maxfun": self.maxfun or np.inf}
         options |= {key: getattr(self, key) for key in ("maxcor", "ftol", "gtol", "maxls")}
-        self.message = "STOPPED BY A CALLBACK"
+        self.message, self.status = "STOPPED BY A CALLBACK", _STOPPED
         with contextlib.suppress(StopIteration):  # which SciPy before 1.11 lets through
             result = minimize(
                 function,
@@ -106,7 +110,7 @@ class LBFGS(Optimizer):
                 options=options,
             )
             if result.status != _STOPPED:
-                self.message = str(result.message)
+                self.message, self.status = str(result.message), int(result.status)
         return last
 
     def step(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from annlib.core.checks import check_count, check_number
+from annlib.core.checks import check_count, check_flag, check_name, check_number
 from annlib.core.errors import ConfigurationError
 from annlib.optimizers.clipping import check_limits
 
@@ -42,6 +42,8 @@ def check_policy(optimizer: Optimizer) -> None:
         clipvalue=optimizer.clipvalue,
         global_clipnorm=optimizer.global_clipnorm,
     )
+    check_flag(optimizer.use_ema, where, "use_ema")
+    check_name(optimizer.name, where)
     check_number(optimizer.ema_momentum, where, "ema_momentum", "[0, 1]")
     if (frequency := optimizer.ema_overwrite_frequency) is not None:
         check_count(frequency, where, "ema_overwrite_frequency")

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.optimizers.averages import discount, move_toward, root
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.policy import OptimizerArguments
@@ -43,7 +43,7 @@ class RMSprop(Optimizer):
         self.rho = check_number(rho, "RMSprop", "rho", "[0, 1)")
         self.momentum = check_number(momentum, "RMSprop", "momentum", "[0, 1]")
         self.epsilon = check_number(epsilon, "RMSprop", "epsilon", "[0, inf)")
-        self.centered = centered
+        self.centered = check_flag(centered, "RMSprop", "centered")
         self.slots = ("v", *["mean"] * centered, *["velocity"] * bool(momentum))
 
     def update(

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_number
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.policy import OptimizerArguments
@@ -39,7 +39,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **keywords)
         self.momentum = check_number(momentum, "SGD", "momentum", "[0, 1]")
-        self.nesterov = nesterov
+        self.nesterov = check_flag(nesterov, "SGD", "nesterov")
         self.slots = ("velocity",) if momentum else ()
 
     def update(

@@ -69,13 +69,6 @@ class Views:
         for theta, average, _ in self.averages:
             np.copyto(theta, average)
 
-    def swap(self) -> None:
-        """Put the averages, if there are any, into the place of the parameters, and these there."""
-        for theta, average, scratch in self.averages:
-            np.copyto(scratch, theta)
-            np.copyto(theta, average)
-            np.copyto(average, scratch)
-
 
 def merged(slices: Iterable[slice]) -> list[slice]:
     """Neighbouring slices as one.

@@ -2,5 +2,8 @@
 
 from annlib.regularizers.base import Regularizer, get, register, registry
 from annlib.regularizers.norms import L1, L1L2, L2
+from annlib.regularizers.ridge import Ridge
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "register", "registry"]
+__all__ = ["L1", "L1L2", "L2", "Regularizer", "Ridge", "get", "register", "registry"]
+
+__getattr__ = registry.attribute  # Keras' names in lower case: l2

@@ -8,7 +8,7 @@ gradient: ``Dense(8, kernel_regularizer=(lambda W: (W**4).sum(), lambda W: 4 * W
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,11 +26,20 @@ class Regularizer(Configurable):
     scale * dR/dW to dW in place.
     """
 
+    #: Whether a model divides the penalty by the rows of the batch, or by what they weigh.
+    divided: ClassVar[bool] = False
+
     def __call__(self, W: Array) -> float:
         raise NotImplementedError
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         raise NotImplementedError
+
+    def share(self, rows: float) -> float:
+        """What a model multiplies it by, for a batch of so many rows, or of that weight."""
+        if not self.divided:
+            return 1.0
+        return 1.0 / rows if rows else 0.0
 
     @property
     def is_nothing(self) -> bool:
@@ -61,7 +70,7 @@ registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
 register = registry.register
 
 
-def get(identifier: Any) -> Regularizer | None:
+def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     """The regularizer of that name, the object itself or that of a pair of functions.
 
     None is none.
@@ -75,10 +84,10 @@ def get(identifier: Any) -> Regularizer | None:
         return None
     if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
         return RegularizerFunction(*identifier)
-    found = registry.get(identifier)
+    found = registry.get(identifier, where)
     if isinstance(identifier, str | type) and found.is_nothing:
         raise ConfigurationError(
-            f"regularizers.get: expected factors for {type(found).__name__}, got its name alone, "
+            f"{where}: expected factors for {type(found).__name__}, got its name alone, "
             f"which penalizes nothing. Pass an object: {type(found).__name__}(...)."
         )
     return found

@@ -38,6 +38,6 @@ registry: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSche
 register = registry.register
 
 
-def get(identifier: Any) -> LearningRateSchedule:
+def get(identifier: Any, where: str = "schedules.get") -> LearningRateSchedule:
     """The schedule that a configuration describes, or the object itself."""
-    return registry.get(identifier)
+    return registry.get(identifier, where)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from annlib.core.checks import check_number
+from annlib.core.checks import check_name, check_number
 from annlib.core.errors import ConfigurationError
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
@@ -54,7 +54,7 @@ class CosineDecay(LearningRateSchedule):
         )
         self.decay_steps = check_steps(decay_steps, where, "decay_steps")
         self.alpha = float(check_number(alpha, where, "alpha", "[0, 1]"))
-        self.name = name
+        self.name = check_name(name, where)
         self.warmup_target = (
             None if warmup_target is None else check_rate(warmup_target, where, "warmup_target")
         )
@@ -117,7 +117,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.t_mul = float(check_number(t_mul, where, "t_mul", "[1, inf)"))
         self.m_mul = float(check_number(m_mul, where, "m_mul", "[0, inf)"))
         self.alpha = float(check_number(alpha, where, "alpha", "[0, 1]"))
-        self.name = name
+        self.name = check_name(name, where)
 
     def __call__(self, step: int) -> float:
         period, fraction = self._place(step / self.first_decay_steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_name, check_number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
 
@@ -25,8 +25,8 @@ class PeriodicDecay(LearningRateSchedule):
         )
         self.decay_steps = check_steps(decay_steps, where, "decay_steps")
         self.decay_rate = float(check_number(decay_rate, where, "decay_rate", "[0, inf)"))
-        self.staircase = staircase
-        self.name = name
+        self.staircase = check_flag(staircase, where, "staircase")
+        self.name = check_name(name, where)
 
     def periods(self, step: int) -> float:
         """How many times ``decay_steps`` fits into ``step``."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from annlib.core.checks import check_count, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_choice, check_count, check_flag, check_number
 from annlib.schedules.base import LearningRateSchedule, check_rate, register
 from annlib.schedules.cosine import half_cosine
 
@@ -52,18 +51,16 @@ class OneCycle(LearningRateSchedule):
         where = type(self).__name__
         self.max_learning_rate = top = check_rate(max_learning_rate, where, "max_learning_rate")
         self.total_steps = check_count(total_steps, where, "total_steps")
+        self.three_phase = check_flag(three_phase, where, "three_phase")
         interval = "[0, 0.5]" if three_phase else "[0, 1]"
         self.pct_start = float(check_number(pct_start, where, "pct_start", interval))
         self.div_factor = float(check_number(div_factor, where, "div_factor", "(0, inf)"))
         self.final_div_factor = float(
             check_number(final_div_factor, where, "final_div_factor", "(0, inf)")
         )
-        if anneal_strategy not in ("cos", "linear"):
-            raise ConfigurationError(
-                f"{where}: expected anneal_strategy cos or linear, got {anneal_strategy!r}."
-            )
-        self.anneal_strategy = anneal_strategy
-        self.three_phase = three_phase
+        self.anneal_strategy = check_choice(
+            anneal_strategy, where, "anneal_strategy", ("cos", "linear")
+        )
         first = top / self.div_factor
         final = first / self.final_div_factor
         last, peak = self.total_steps - 1, self.pct_start * self.total_steps - 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.core.checks import check_name
 from annlib.core.errors import ConfigurationError
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
@@ -46,7 +47,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.values = [
             check_rate(value, where, "values") for value in _listed(values, where, "values")
         ]
-        self.name = name
+        self.name = check_name(name, where)
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ConfigurationError(
                 f"{where}: expected boundaries in ascending order, got {boundaries!r}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from annlib.core.checks import check_number
+from annlib.core.checks import check_flag, check_name, check_number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
 
@@ -45,8 +45,8 @@ class PolynomialDecay(LearningRateSchedule):
         self.decay_steps = check_steps(decay_steps, where, "decay_steps")
         self.end_learning_rate = check_rate(end_learning_rate, where, "end_learning_rate")
         self.power = float(check_number(power, where, "power", "[0, inf)"))
-        self.cycle = cycle
-        self.name = name
+        self.cycle = check_flag(cycle, where, "cycle")
+        self.name = check_name(name, where)
 
     def __call__(self, step: int) -> float:
         end = self.decay_steps

@@ -36,7 +36,7 @@ class LinearWarmup(LearningRateSchedule):
     ) -> None:
         where = type(self).__name__
         if isinstance(schedule, dict):
-            schedule = get(schedule)
+            schedule = get(schedule, f"{where}.schedule")
         self.schedule: float | Callable[[int], float] = (
             schedule if callable(schedule) else check_rate(schedule, where, "schedule")
         )

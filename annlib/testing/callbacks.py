@@ -75,28 +75,45 @@ class Failing(Callback):
 
 
 class Relay(Callback):
-    """Hands its calls on to one callback, and after the second epoch to another one, which gets
+    """Hands its calls on to one callback, and in the middle of the run to another one, which gets
     the state of the first as a file would give it back.
+
+    Parameters
+    ----------
+    first, second : Callback
+    change : {"on_epoch_end", "on_train_batch_end"}
+        Whether that is after the second epoch or in the third one, after its first batch.
     """
 
-    def __init__(self, first: Callback, second: Callback) -> None:
-        self.in_charge, self.next = first, second
+    def __init__(self, first: Callback, second: Callback, change: str) -> None:
+        self.in_charge, self.next, self.change = first, second, change
         self.handles_divergence = first.handles_divergence
-        self._epochs = 0
+        self._calls: list[str] = []
         for hook in HOOKS:
             if hook not in ALIASES:
                 setattr(self, hook, partial(self.hand_on, hook))
 
     def hand_on(self, hook: str, *arguments: Any) -> None:
-        """Call the hook of the one in charge; both of them begin."""
-        if hook == "on_train_begin":
-            self._call(self.next, hook, *arguments)
+        """Call the hook of the one in charge; what has begun begins for both of them."""
+        self._calls.append(hook)
+        epochs = self._calls.count("on_epoch_end")
+        in_time = self.in_charge is not self.next
+        late = hook == "on_epoch_begin" and epochs == 2
+        if in_time and (hook == "on_train_begin" or late):
+            self._call_aside(self.next, hook, *arguments)
         self._call(self.in_charge, hook, *arguments)
-        self._epochs += hook == "on_epoch_end"
-        if hook == "on_epoch_end" and self._epochs == 2:
+        if in_time and hook == self.change and epochs == 2:
             self.next.set_state(through_a_file(self.in_charge.get_state()))
-            self.in_charge.on_exception(RuntimeError("the end of the first one's run"))
+            self._call_aside(self.in_charge, "on_exception", RuntimeError("cut off"))
             self.in_charge = self.next
+
+    def _call_aside(self, callback: Callback, hook: str, *arguments: Any) -> None:
+        """Call a hook in whose place the model is restored from a file: it changes nothing."""
+        weights, optimizer = self.model.vector.values, self.model.optimizer
+        before = weights.copy(), optimizer.get_state()
+        self._call(callback, hook, *arguments)
+        np.copyto(weights, before[0])
+        optimizer.set_state(before[1])
 
     def _call(self, callback: Callback, hook: str, *arguments: Any) -> None:
         CallbackList([callback], self.model, "check_callback", **self.params).call(hook, *arguments)
@@ -204,10 +221,12 @@ def after_failure(trial: CallbackTrial) -> None:
 
 @rules.add("its state can be saved: with it, another object goes on in its place")
 def resumed(trial: CallbackTrial) -> None:
-    trial.same_run(
-        Relay(trial.callback, trial.fresh()),
-        "of an object that goes on after two epochs (what it must know stands in `remembers`)",
-    )
+    for change, when in (("on_epoch_end", "after"), ("on_train_batch_end", "in the epoch after")):
+        trial.same_run(
+            Relay(trial.fresh(), trial.fresh(), change),
+            f"of an object that goes on {when} the second epoch (what it must know stands in "
+            "`remembers`)",
+        )
 
 
 @rules.add("it keeps no model alive")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annlib.callbacks import CallbackList
 from annlib.optimizers import SGD
+from annlib.testing.callbacks import through_a_file
 
 
 class ScriptedModel:
@@ -22,6 +23,9 @@ class ScriptedModel:
     def set_weights(self, weights):
         (self.weights,) = weights
 
+    def check_saving(self):
+        pass
+
     def save(self, filepath):
         self.saved.append(["save", filepath])
 
@@ -29,8 +33,20 @@ class ScriptedModel:
         self.saved.append(["save_weights", filepath])
 
 
-def run(callback, epochs, model=None):
-    """The logs after each epoch of a run, of which ``epochs`` are the logs without the callback."""
+def resumed(hooks, model):
+    """As ``hooks``, but of a new callback that has the state of the old one."""
+    (callback,) = hooks.callbacks
+    again = CallbackList([callback.clone()], model, "test")
+    again.call("on_train_begin", {})
+    again.set_state(through_a_file(hooks.get_state()))
+    return again
+
+
+def run(callback, epochs, model=None, resume=False):
+    """The logs after each epoch of a run, of which ``epochs`` are the logs without the callback.
+
+    With ``resume`` another callback goes on after each of them.
+    """
     model = model or ScriptedModel()
     hooks = CallbackList([callback], model, "test")
     hooks.call("on_train_begin", {})
@@ -42,5 +58,7 @@ def run(callback, epochs, model=None):
         hooks.call("on_epoch_end", epoch, seen[-1])
         if model.stop_training:
             break
+        if resume:
+            hooks = resumed(hooks, model)
     hooks.call("on_train_end", {})
     return seen

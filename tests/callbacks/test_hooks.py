@@ -15,18 +15,18 @@ from golden import recorded
 from annlib import Input, Sequential, callbacks, layers, optimizers
 from annlib.callbacks import Callback, CallbackList, EarlyStopping, History
 from annlib.callbacks.base import HOOKS
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.testing import check_callback
 
 RECORDS = recorded("callbacks")["hooks"]
 X, Y = (np.array(recorded("training")["training"]["data"][key]) for key in ("x", "y_value"))
 
 
-def make_model(metrics=("mae",)):
+def make_model():
     """The model of the records."""
     dense = layers.Dense(1, kernel_initializer="ones")
     model = Sequential([Input((6,)), dense], dtype="float64")
-    model.compile("sgd", "mse", list(metrics))
+    model.compile("sgd", "mse", ["mae"])
     return model
 
 
@@ -100,30 +100,11 @@ def test_evaluate_and_predict_call_the_hooks_as_keras_does():
         np.testing.assert_allclose(mine, theirs, rtol=1e-10)
 
 
-def test_callbacks_are_called_in_their_order():
-    calls = []
-    hooks = ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_train_batch_end",
-             "on_epoch_end", "on_train_end"]  # fmt: skip
-    first, second = (recorder(hooks, calls=calls, name=name)[0] for name in ("a", "b"))
-    make_model().fit(X, Y, batch_size=25, verbose=0, callbacks=[first, second])
-    assert [(name, hook, *index) for name, hook, *index, _ in calls] == [
-        ("a", "on_train_begin"),
-        ("b", "on_train_begin"),
-        ("a", "on_epoch_begin", 0),
-        ("b", "on_epoch_begin", 0),
-        ("a", "on_train_batch_begin", 0),
-        ("b", "on_train_batch_begin", 0),
-        ("a", "on_train_batch_end", 0),
-        ("b", "on_train_batch_end", 0),
-        ("a", "on_train_batch_begin", 1),
-        ("b", "on_train_batch_begin", 1),
-        ("a", "on_train_batch_end", 1),
-        ("b", "on_train_batch_end", 1),
-        ("a", "on_epoch_end", 0),
-        ("b", "on_epoch_end", 0),
-        ("a", "on_train_end"),
-        ("b", "on_train_end"),
-    ]
+def test_callbacks_are_called_in_keras_order():
+    calls, record = [], recorded("callbacks")["order"]
+    first, second = (recorder(KERAS_HOOKS, calls=calls, name=n)[0] for n in ("first", "second"))
+    make_model().fit(X, Y, verbose=0, callbacks=[first, second], **record["fit"])
+    assert [list(call[:-1]) for call in calls] == record["calls"]
 
 
 def test_epochs_are_numbered_from_the_initial_one():
@@ -146,7 +127,7 @@ def test_only_overridden_hooks_are_called():
     callback, model = OnEpochs(), Model()
     hooks = CallbackList([callback], model, "test", epochs=3)
     assert [hook for hook, methods in hooks._hooks.items() if methods] == ["on_epoch_end"]
-    for hook in HOOKS:
+    for hook in hooks._hooks:
         hooks.call(hook, 7, {})
     assert callback.called == (7, {})
     assert callback.params == {"epochs": 3}
@@ -224,26 +205,7 @@ def test_it_keeps_the_rules_of_a_callback(row, tmp_path, monkeypatch):
         check_callback(row.make(), **how)
 
 
-# History, added keys, and the end of training
-
-
-def test_history_has_every_key_of_every_epoch():
-    model = make_model()
-    history = model.fit(X, Y, epochs=3, validation_data=(X, Y), verbose=0)
-    assert list(history.history) == ["loss", "mae", "val_loss", "val_mae"]
-    assert all(len(values) == 3 for values in history.history.values())
-    assert all(type(value) is float for values in history.history.values() for value in values)
-    assert history.epoch == [0, 1, 2]
-    assert history.params == {"verbose": 0, "epochs": 3, "steps": 2}
-
-
-def test_keys_that_a_callback_adds_are_in_history():
-    class Rate(Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            logs["learning_rate"] = self.model.optimizer.learning_rate / (epoch + 1)
-
-    history = make_model().fit(X, Y, epochs=2, verbose=0, callbacks=[Rate()])
-    assert history.history["learning_rate"] == [0.01, 0.005]
+# Two runs, and the end of training
 
 
 def test_one_object_serves_two_fits():
@@ -282,6 +244,28 @@ def test_an_error_in_a_callback_reaches_the_others_and_the_caller():
         model.fit(X, Y, batch_size=10, verbose=0, callbacks=[Fails(), other])
     assert calls == [("on_exception", caught.value)]
     assert len(model.fit(X, Y, epochs=2, verbose=0).epoch) == 2
+
+
+def test_states_go_to_the_callbacks_that_have_one():
+    class Own(Callback):
+        seed = 1
+
+        def get_state(self):
+            return {"seed": self.seed}
+
+        def set_state(self, state):
+            self.seed = state["seed"] + 1
+
+    model = Model()
+    hooks = CallbackList([Callback(), Own(), History(), EarlyStopping()], model, "test")
+    states = hooks.get_state()
+    assert [name for name, _ in states] == ["Own", "History", "EarlyStopping"]
+    hooks.check_state(states)
+    hooks.set_state(states)
+    assert hooks.callbacks[1].seed == 2
+    for others in ([], [History(), Own(), EarlyStopping()], [Own(), History()]):
+        with pytest.raises(ModelFormatError, match="a run with Own, History, EarlyStopping"):
+            CallbackList(others, model, "test").check_state(states)
 
 
 # What lives how long

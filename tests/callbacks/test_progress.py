@@ -17,7 +17,17 @@ import pytest
 from tqdm import tqdm
 
 from annlib import Input, Sequential, layers
-from annlib.callbacks import Callback
+from annlib.callbacks import (
+    Callback,
+    CallbackList,
+    EarlyStopping,
+    EvaluationBar,
+    LambdaCallback,
+    LearningRateScheduler,
+    ProgressBar,
+    ReduceLROnPlateau,
+)
+from annlib.callbacks.monitor import say
 from annlib.callbacks.progress import format_value
 
 X = np.random.default_rng(0).normal(size=(60, 2)).astype("float32")
@@ -140,6 +150,71 @@ def test_small_values_are_shown_in_scientific_form():
     ]  # fmt: skip
 
 
+def test_what_is_no_number_is_shown_shortly():
+    values = (np.arange(9) / 8, np.eye(2), np.float32(0.5), "x", None, True, 3, np.array([]))
+    assert [format_value(value) for value in values] == [
+        "[0.0000 0.1250 0.2500 ... 1.0000]", "[1.0000 0.0000 0.0000 1.0000]", "0.5000", "x",
+        "None", "True", "3.0000", "[]",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_a_run_of_which_nobody_knows_how_long_it_is(verbose):
+    class Model:
+        def get_metrics_result(self):
+            return {"loss": 0.5, "f1": np.array([0.25, 0.75])}
+
+    model = Model()
+    with shown_on_a_terminal() as screen:
+        hooks = CallbackList([ProgressBar(verbose)], model, "test", epochs=1, steps=None)
+        hooks.call("on_epoch_begin", 0, {})
+        for batch in range(25):
+            time.sleep(0.01)
+            hooks.call("on_train_batch_end", batch, {})
+        hooks.call("on_epoch_end", 0, model.get_metrics_result())
+    shown = screen.getvalue()
+    drawn = [int(n) for n in re.findall(r"\rEpoch 1/1:? (\d+) batches \d+:\d+", shown)]
+    assert (max(drawn, default=0) > 0) == (verbose == 1)
+    assert drawn == sorted(drawn)
+    (line,) = as_lines(shown)
+    assert re.fullmatch(r"Epoch 1/1 - \d\.\ds - loss: 0\.5000 - f1: \[0\.2500 0\.7500\]", line)
+
+
+def as_lines(shown):
+    """What a terminal shows in the end: a carriage return goes back to the start of its line."""
+    lines = []
+    for text in shown.replace("\x1b[A", "").split("\n"):
+        line = ""
+        for part in text.split("\r"):
+            line = part + line[len(part) :]
+        lines.append(line.rstrip())
+    assert lines.pop() == "", "the last line is not ended"
+    return lines
+
+
+def test_what_callbacks_say_has_lines_of_its_own_beside_the_bar():
+    def speak(batch, logs):
+        if batch % 10 == 5:
+            say(1, f"batch {batch}")
+
+    callbacks = [
+        Slow(),
+        LambdaCallback(on_train_batch_end=speak),
+        LearningRateScheduler(lambda epoch: 0.01, verbose=1),
+        ReduceLROnPlateau("loss", 0.5, 1, verbose=1, min_delta=10.0),
+        EarlyStopping("loss", 10.0, 1, verbose=1, restore_best_weights=True),
+    ]
+    with shown_on_a_terminal() as screen:
+        make_model().fit(X, X[:, 0], epochs=9, batch_size=3, verbose=1, callbacks=callbacks)
+    said = [re.sub(r" - \d.*", "", line) for line in as_lines(screen.getvalue())]
+    assert said == [
+        *("Epoch 1: learning rate 0.01", "batch 5", "batch 15", "Epoch 1/9"),
+        *("Epoch 2: learning rate 0.01", "batch 5", "batch 15"),
+        *("Epoch 2: learning rate reduced to 0.005", "Epoch 2/9"),
+        *("Epoch 2: early stopping", "Restoring the weights of the best epoch, 1"),
+    ]
+
+
 SCRIPT = """
 import time
 import numpy as np
@@ -183,3 +258,22 @@ def test_a_real_terminal_shows_a_live_bar_and_keeps_the_lines():
     finished = re.findall(rf"\r(Epoch \d/2 - \d+\.\ds - loss: {NUMBER})\r\n", text)
     assert len(finished) == 2, text
     assert "Traceback" not in text
+
+
+def test_the_bar_of_predict_shows_no_loss():
+    bar = EvaluationBar(2)
+    model = Sequential([layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    seen = []
+
+    class Watch(Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(bar._logs())
+
+        on_test_batch_end = on_predict_batch_end
+
+    model.predict(np.ones((4, 2)), callbacks=[bar, Watch()])
+    model.evaluate(np.ones((4, 2)), np.ones(4), callbacks=[bar, Watch()])
+    assert seen[0] == {}
+    assert seen[1].keys() == {"loss", "mae"}

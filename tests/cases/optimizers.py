@@ -42,5 +42,5 @@ OPTIMIZERS = [
         beta=0.5,
     ),
     Row(optimizers.LBFGS),
-    Row(optimizers.LBFGS, 5, ftol=1e-12, gtol=1e-8, maxls=10, name="own"),
+    Row(optimizers.LBFGS, 5, ftol=1e-12, gtol=1e-8, maxls=10, maxfun=500, name="own"),
 ]

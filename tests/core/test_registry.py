@@ -128,3 +128,13 @@ def test_a_family_is_known_by_its_name(fruits):
 )
 def test_snake_case(name, snake):
     assert snake_case(name) == snake
+
+
+def test_classes_are_attributes_by_keras_names_in_lower_case():
+    from annlib import constraints, initializers, regularizers
+
+    assert regularizers.l1_l2 is regularizers.L1L2
+    assert initializers.he_normal is initializers.HeNormal
+    assert constraints.max_norm is constraints.MaxNorm
+    with pytest.raises(AttributeError, match=r"annlib.constraints has no attribute 'min_norm'"):
+        constraints.min_norm  # noqa: B018

@@ -1,4 +1,4 @@
-"""Every row comes once, with its own target and weight, from arrays and from frames."""
+"""Every row comes once, with its own target and weight, from rows of every kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from annlib import Input, Sequential, layers
 from annlib.core.errors import DataError
-from annlib.data import Batches, Table, as_source
+from annlib.data import Batches, Table, as_source, as_stream
 
 
 def copies(batches):
@@ -177,3 +177,23 @@ def test_a_model_learns_the_same_from_every_layout(tmp_path):
             for mine, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
                 np.testing.assert_array_equal(mine, theirs)
         np.testing.assert_array_equal(model.predict(source), reference.predict(x))
+
+
+@pytest.mark.parametrize("kind", ["rows", "an index object"])
+def test_the_order_of_a_round_is_drawn_at_once(kind):
+    """Not with the first batch: a run that goes on from its very end would never draw it."""
+
+    class Batched:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return np.full((2, 3), index), np.zeros(2)
+
+    feed = numbered(10)
+    if kind != "rows":
+        feed = as_stream(Batched(), lambda *batch: batch)
+    rng, drawn = np.random.default_rng(0), np.random.default_rng(0)
+    drawn.permutation(10 if kind == "rows" else 4)
+    feed.round(rng, 2)
+    assert rng.bit_generator.state == drawn.bit_generator.state

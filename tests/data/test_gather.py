@@ -101,6 +101,12 @@ def test_batches_are_the_rows(layout, kind):
             check(source, dtype)
 
 
+@every_layout
+def test_batches_of_wide_rows_are_the_rows(layout):
+    for width in (1_000, 9_000):  # some at a time, and one
+        check(layout(numbers("f4", (40, width))), "float64")
+
+
 @pytest.mark.parametrize("kind", [*TYPES, ">i2", ">f4"])
 def test_vectors_are_gathered_too(kind):
     source = numbers(kind, (11,))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annlib import activations, losses
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import AnnlibError, ConfigurationError, DataError, ShapeError
 from annlib.core.workspace import Workspace
 from annlib.testing import check_loss
 
@@ -315,3 +315,19 @@ def test_the_public_face_takes_lists_and_integers():
     assert losses.get("mse").name == "mean_squared_error"
     probabilities = activations.softmax([[0.0, 0.0]])
     assert losses.CategoricalCrossentropy()([[0, 1]], probabilities) == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(
+    ("y", "a", "weight", "message"),
+    [
+        (["a"], [[1.0]], None, "y_true to hold numbers"),
+        ([1.0], [["a"]], None, "y_pred to hold numbers"),
+        ([1.0], [[1j]], None, "y_pred to hold numbers, got complex"),
+        ([1.0], [[1.0]], ["a"], "sample_weight to hold numbers"),
+        (1.0, 2.0, None, r"at least 1, got shapes \(\) and \(\)"),
+        (np.zeros((0, 3)), np.zeros((0, 3)), None, r"at least 1, got shapes \(0, 3\)"),
+    ],
+)
+def test_what_is_no_batch_of_numbers_is_refused(y, a, weight, message):
+    with pytest.raises(AnnlibError, match=f"^MeanSquaredError: .*{message}"):
+        losses.MeanSquaredError()(y, a, weight)

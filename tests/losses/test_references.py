@@ -52,6 +52,20 @@ REFERENCES = {
         lambda y, a, **weights: sklearn.metrics.hinge_loss(LABELS, a, **weights),
     ),
     "binary_crossentropy": (BITS[:, 0], P[:, :1], sklearn.metrics.log_loss),
+    "sum_binary_crossentropy": (
+        BITS,
+        P,
+        lambda y, a, **weights: sum(
+            sklearn.metrics.log_loss(y[:, i], a[:, i], **weights) for i in range(4)
+        ),
+    ),
+    "half_poisson_deviance": (
+        COUNTS,
+        POSITIVE,
+        lambda y, a, **weights: sum(
+            sklearn.metrics.mean_poisson_deviance(y[:, i], a[:, i], **weights) / 2 for i in range(4)
+        ),
+    ),
     "categorical_crossentropy": (ONE_HOT, P, sklearn.metrics.log_loss),
 }
 
@@ -77,6 +91,16 @@ def test_poisson_is_the_likelihood_of_counts():
     """Less log(y!), and but for the 1e-7 that Keras adds to a prediction."""
     likelihood = scipy.stats.poisson.logpmf(COUNTS, POSITIVE) + scipy.special.gammaln(COUNTS + 1)
     assert losses.Poisson()(COUNTS, POSITIVE) == pytest.approx(-likelihood.mean(), rel=1e-6)
+
+
+def test_the_poisson_deviance_from_logits_is_that_of_their_exponentials():
+    """Also where they overflow or are nothing, which no warning tells."""
+    of_logits, of_means = losses.HalfPoissonDeviance(from_logits=True), losses.HalfPoissonDeviance()
+    assert of_logits(COUNTS, A) == pytest.approx(of_means(COUNTS, np.exp(A)), rel=1e-12)
+    assert of_logits([[2.0]], [[-500.0]]) == pytest.approx(2 * np.log(2) + 998)
+    assert of_means([[0.0]], [[0.0]]) == pytest.approx(1e-7)
+    with pytest.raises(ValueError, match="counts"):
+        of_means([[-1.0]], [[1.0]])
 
 
 @pytest.mark.parametrize("from_logits", [False, True])

@@ -15,7 +15,7 @@ ARGUMENTS = [
         r"Precision: .*thresholds as a number in \[0, 1\].*1.5",
     ),
     (metrics.Recall, {"thresholds": [0.5, -0.1]}, "Recall: .*thresholds.*-0.1"),
-    (metrics.Recall, {"thresholds": []}, "Recall: expected at least one of thresholds"),
+    (metrics.Recall, {"thresholds": []}, "Recall: expected at least one number in thresholds"),
     (metrics.TruePositives, {"thresholds": "0.5"}, "TruePositives: .*thresholds"),
     (metrics.FalseNegatives, {"thresholds": [0.5, None]}, "FalseNegatives: .*None"),
     (metrics.Precision, {"top_k": 0}, "Precision: expected top_k as an integer >= 1"),

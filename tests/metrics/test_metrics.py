@@ -327,3 +327,19 @@ def test_a_function_of_ones_own_may_be_an_object():
     from annlib import losses
 
     assert metrics.get(losses.Huber(delta=2.0)).name == "huber_loss"
+
+
+def test_rows_of_several_choices_count_by_their_share():
+    rng = np.random.default_rng(0)
+    a, labels = rng.random((5, 3, 4)), rng.integers(0, 4, (5, 3))
+    right = (a.reshape(15, 4).argmax(axis=1) == labels.reshape(-1)).mean()
+    assert metrics.SparseCategoricalAccuracy()(labels, a) == pytest.approx(right)
+    assert metrics.CategoricalAccuracy()(np.eye(4)[labels], a) == pytest.approx(right)
+    for metric in (metrics.F1Score(), metrics.R2Score(), metrics.TopKCategoricalAccuracy(k=2)):
+        with pytest.raises(ShapeError, match=r"got \(5, 3, 4\).*Flatten"):
+            metric(np.eye(4)[labels], a)
+
+
+@pytest.mark.parametrize("cls", [metrics.Mean, metrics.Sum])
+def test_of_nothing_it_is_0(cls):
+    assert cls()([]) == cls()(np.zeros((0, 3))) == 0

@@ -588,9 +588,9 @@ def first_dense(**keywords):
         (lambda: layers.Dense(3, "rleu"), r'"rleu"\. Did you mean "relu"'),
         (
             lambda: layers.Dense(3, activation=np.tanh),
-            r"activations\.get.*function with its derivative.*Pass both",
+            r"Dense\.activation.*function with its derivative.*Pass both",
         ),
-        (lambda: layers.Dense(3, activation=3), r"activations\.get.*3"),
+        (lambda: layers.Dense(3, activation=3), r"Dense\.activation.*3"),
         (lambda: first_dense(kernel_initializer="he_norml"), r'Did you mean "he_normal"'),
         (lambda: first_dense(bias_initializer="zeross"), r'Did you mean "zeros"'),
         (lambda: first_dense(kernel_regularizer="l3"), r"regularizer.*l3"),

@@ -48,6 +48,14 @@ def test_penalties_and_weights_count_as_in_a_logistic_regression():
     np.testing.assert_allclose(model.predict(DIGITS), theirs.predict_proba(DIGITS), atol=1e-5)
 
 
+def test_evaluations_can_be_limited():
+    model = network(layers.Dense(3, "tanh"), layers.Dense(1), optimizer=optimizers.LBFGS(maxfun=4))
+    history = model.fit(X, Y, epochs=500, verbose=0)
+    assert 1 <= len(history.epoch) <= 5
+    assert model.optimizer.status == 1
+    assert "EXCEEDS LIMIT" in model.optimizer.message
+
+
 def test_the_iterations_are_those_of_scipy():
     """The same run by SciPy on the objective written out by hand."""
     model = network(layers.Dense(3, "tanh"), layers.Dense(1), optimizer=optimizers.LBFGS())

@@ -81,9 +81,10 @@ def test_every_optimizer_loss_schedule_and_activation_is_there():
     )
     for family, left_out in {
         "optimizers": {"LBFGS"},  # not in Keras
-        "losses": {"HalfSumSquaredError"},  # the paper's
+        # The paper's, and scikit-learn's.
+        "losses": {"HalfSumSquaredError", "SumBinaryCrossentropy", "HalfPoissonDeviance"},
         "schedules": {"OneCycle", "LinearWarmup"},  # not in Keras
-        "regularizers": set(),
+        "regularizers": {"Ridge"},  # scikit-learn's
         "constraints": set(),
     }.items():
         for cls in getattr(annlib, family).registry:

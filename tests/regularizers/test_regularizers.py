@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.linear_model
 from golden import recorded
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from annlib import Sequential, layers, regularizers
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
-from annlib.regularizers import L1, L1L2, L2
+from annlib.regularizers import L1, L1L2, L2, Ridge
 
 RECORDS = recorded("regularizers")["regularizers"]
 
@@ -124,3 +125,28 @@ def test_a_penalty_on_activities_is_divided_by_the_rows():
     output = x @ model.get_weights()[0]
     expected = (output**2).mean() + 0.5 * (output**2).sum() / 3
     assert model.evaluate(x, y) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 0.0, 3.0, 0.5, 0.5])])
+def test_ridge_is_that_of_scikit_learn_whatever_rows_and_weights(weights):
+    """Its objective is a sum over the rows, of which annlib's is the mean."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 2)), rng.normal(size=5)
+    layer = layers.Dense(1, use_bias=False, kernel_regularizer=Ridge(0.7))
+    model = Sequential([layer], dtype="float64", seed=0)
+    loss = {"class_name": "HalfSumSquaredError"}
+    loss["config"] = {"reduction": "mean_with_sample_weight"}
+    model.compile("lbfgs", loss)
+    model.optimizer.gtol = 1e-10
+    model.fit(x, y, sample_weight=weights, epochs=100, verbose=0)
+    theirs = sklearn.linear_model.Ridge(0.7, fit_intercept=False).fit(x, y, weights)
+    np.testing.assert_allclose(model.get_weights()[0][:, 0], theirs.coef_, rtol=1e-5)
+    n = 5 if weights is None else weights.sum()
+    errors = (model.predict(x)[:, 0] - y) ** 2 / 2
+    expected = np.average(errors, weights=weights) + 0.35 * (layer.kernel**2).sum() / n
+    assert model.evaluate(x, y, sample_weight=weights) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_batch_that_weighs_nothing_has_no_ridge():
+    assert Ridge(0.7).share(0.0) == 0.0
+    assert L2(0.7).share(0.0) == 1.0

@@ -229,7 +229,7 @@ def test_a_schedule_is_its_configuration():
         (lambda: OneCycle(0.1, 10, pct_start=0.6, three_phase=True), r"pct_start.*\[0, 0.5\]"),
         (lambda: OneCycle(0.1, 10, div_factor=0), "div_factor"),
         (lambda: OneCycle(0.1, 10, final_div_factor=-1), "final_div_factor"),
-        (lambda: OneCycle(0.1, 10, anneal_strategy="cosine"), "anneal_strategy cos or linear"),
+        (lambda: OneCycle(0.1, 10, anneal_strategy="cosine"), "anneal_strategy one of cos, linear"),
         (lambda: LinearWarmup("cosine_decay", 10), "schedule"),
         (lambda: LinearWarmup(0.1, 1.5), "warmup_steps"),
         (lambda: LinearWarmup(0.1, 10, -1.0), "initial_learning_rate"),

@@ -1,0 +1,112 @@
+"""Mini-batches of rows that can be reached in any order: arrays, memory maps, frames, sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Gen
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_finite
+from annlib.data.feed import Batch, Feed
+from annlib.data.gather import Gatherer
+from annlib.data.source import Source, gatherer
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
+    from numpy.random import Generator
+
+
+class Batches(Feed):
+    """Mini-batches of a data set (paper 5.2): the rows in turn or in a given order.
+
+    Parameters
+    ----------
+    x : array, Table or Sparse, (n, ...)
+    y : array, (n, ...), optional
+    weights : array, (n,), optional
+    batch_size : int
+        1 is stochastic, n is batch gradient descent (paper 5.3); the last batch may be shorter.
+    dtype, target_dtype : dtype
+        The types of the batches' x and y.
+    weight_dtype : dtype, optional
+        That of the weights, if it is not that of x.
+    """
+
+    rows: int
+    count: int
+    batch_size: int
+
+    def __init__(
+        self,
+        x: Source,
+        y: Array | None = None,
+        weights: Array | None = None,
+        *,
+        batch_size: int,
+        dtype: npt.DTypeLike,
+        target_dtype: npt.DTypeLike,
+        weight_dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        self.rows = len(x)
+        self.count = -(-self.rows // batch_size)
+        self.batch_size = batch_size
+        self._scanned = not isinstance(x, np.memmap)
+        self._x = gatherer(x, dtype)
+        self._y = None if y is None else Gatherer(y, target_dtype)
+        self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells these data from others: shapes, types, and a digest of some rows."""
+        sources = {"x": self._x, "y": self._y, "weights": self._weights}
+        parts = {name: source.fingerprint() for name, source in sources.items() if source}
+        return {"batch_size": self.batch_size, **parts}
+
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
+        """All rows in a new order, or without a generator as they stand, after so many batches."""
+        if rng is None:
+            return islice(self.in_turn(), done, None)
+        return self.in_order(rng.permutation(self.rows)[done * self.batch_size :])
+
+    def read(
+        self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        """The next so many batches of a round."""
+        yield from islice(items, count)
+
+    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+        """The rows as they stand; what nobody has scanned is checked as it comes, ``where`` given.
+
+        Raises
+        ------
+        DataError
+            If a memory map holds a NaN or an infinity.
+        """
+        x, y, w = self._x, self._y, self._weights
+        for start in islice(range(0, self.rows, self.batch_size), steps):
+            stop = start + self.batch_size
+            rows = x.slice(start, stop)
+            if where and not self._scanned:
+                check_finite(rows, where, f"x, counted from row {start}")
+            yield Batch(
+                rows,
+                None if y is None else y.slice(start, stop),
+                None if w is None else w.slice(start, stop),
+            )
+
+    def in_order(self, order: Array) -> Iterator[Batch]:
+        """The rows in the order of these indices."""
+        x, y, w = self._x, self._y, self._weights
+        for start in range(0, len(order), self.batch_size):
+            index = order[start : start + self.batch_size]
+            yield Batch(
+                x.rows(index),
+                None if y is None else y.rows(index),
+                None if w is None else w.rows(index),
+            )

@@ -1,0 +1,74 @@
+"""What a loop over data reads: batches, round after round."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Gen
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from annlib.core.arrays import Array
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    from numpy.random import Generator
+
+
+class Batch(NamedTuple):
+    """Rows of x with their targets and weights, borrowed until the next batch."""
+
+    x: Array
+    y: Array | None
+    weights: Array | None
+
+
+class Feed:
+    """Where batches come from: from rows (``Batches``), or from the user (``Stream``).
+
+    A loop takes a ``round`` through the data and reads it, whole or a part at a time.
+
+    Attributes
+    ----------
+    count, rows : int or None
+        Batches and rows of a round, if they are known beforehand.
+    batch_size : int or None
+        Rows of a batch, if all but the last have as many.
+    repeats : bool
+        Whether there is another round after this one; a generator has none.
+    """
+
+    count: int | None = None
+    rows: int | None = None
+    batch_size: int | None = None
+    repeats: bool = True
+
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+        """What ``read`` takes: all data in a new order, or without a generator as they stand,
+        after so many batches. The order is drawn at once, not with the first batch: a run may
+        end before.
+        """
+        raise NotImplementedError
+
+    def read(
+        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        """The next ``count`` batches of a round, or all that are left; ``done`` is how many of
+        their epoch have been read before. To be closed when it is left early.
+        """
+        raise NotImplementedError
+
+    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+        """The data as they stand, at most ``steps`` batches; named in errors as ``where``."""
+        raise NotImplementedError
+
+    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+        """Raise ``DataError`` if an epoch had too few batches to be meant."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells these data from others."""
+        raise NotImplementedError
+
+    def get_state(self) -> int:
+        """How much of what cannot be had again is gone."""
+        return 0
+
+    def set_state(self, state: int) -> None:
+        """Let as much go by."""

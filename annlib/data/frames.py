@@ -1,0 +1,51 @@
+"""Frames and series of pandas and polars as arrays: of their own memory wherever they allow it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.data.table import Table
+
+#: Numbers of which a copy does not matter.
+_FEW = 1 << 20
+
+
+def names(x: Any) -> list[Any] | None:
+    """The names of a frame's columns; None of what is no frame."""
+    # In this order: a lazy frame of polars', which is no frame yet, warns when asked for columns.
+    return list(x.columns) if hasattr(x, "to_numpy") and hasattr(x, "columns") else None
+
+
+def read(frame: Any) -> Array | Table:
+    """A frame as the one array that it is a view of, or as its columns."""
+    return _of_polars(frame) if hasattr(frame, "get_columns") else _of_pandas(frame)
+
+
+def column(series: Any) -> Array:
+    """A series as an array; in one of pandas' nullable types what is missing becomes NaN."""
+    nullable = getattr(getattr(series, "dtype", None), "numpy_dtype", None)
+    if nullable is None:
+        return np.asarray(series)
+    if series.hasnans:
+        return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.asarray(series.to_numpy(dtype=nullable))
+
+
+def _of_pandas(frame: Any) -> Array | Table:
+    kinds = set(frame.dtypes)
+    if len(kinds) == 1 and isinstance(kinds.pop(), np.dtype):
+        columns = [] if frame.size <= _FEW else [series.to_numpy() for _, series in frame.items()]
+        # Of one memory; a frame whose columns came one by one is in pieces, and would be copied.
+        if all(each.base is not None and each.base is columns[0].base for each in columns):
+            return np.asarray(frame.to_numpy())
+    return Table([column(series) for _, series in frame.items()], list(frame.columns))
+
+
+def _of_polars(frame: Any) -> Array | Table:
+    try:
+        return np.asarray(frame.to_numpy(allow_copy=False))
+    except RuntimeError:  # it would be a copy
+        return Table([column(series) for series in frame.get_columns()], frame.columns)

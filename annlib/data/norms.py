@@ -1,0 +1,32 @@
+"""Rows of unit length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
+    """``x`` divided by its norm along an axis; what is all 0 stays 0.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int
+    order : float
+        Of the norm: 1 is the sum of absolute values, 2 the Euclidean norm, ``inf`` the largest.
+
+    Examples
+    --------
+    >>> normalize([[3.0, 4.0], [0.0, 0.0]])
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    values = np.atleast_1d(np.asarray(x))
+    if values.dtype.kind != "f":
+        values = values.astype(np.float64)
+    norms = np.linalg.norm(values, order, axis, keepdims=True)
+    return np.asarray(values / np.where(norms == 0, 1, norms))

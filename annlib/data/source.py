@@ -1,0 +1,90 @@
+"""Rows to make batches of: what a user passes as x, checked and not copied."""
+
+from __future__ import annotations
+
+from reprlib import repr as show
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annlib.core.arrays import Array, as_array
+from annlib.core.checks import check_finite, check_numeric
+from annlib.core.errors import DataError
+from annlib.data import frames
+from annlib.data.gather import Gatherer
+from annlib.data.sparse import Sparse, SparseGatherer, is_sparse
+from annlib.data.table import Table, TableGatherer
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
+
+Source = Array | Table | Sparse
+
+
+def as_source(x: Any, where: str, name: str) -> Source:
+    """``x`` as something that batches can be read from.
+
+    Raises
+    ------
+    DataError
+        If it is empty, holds no numbers, or a NaN or infinity.
+    """
+    source = _read(x, where, name)
+    if 0 in source.shape:
+        raise DataError(
+            f"{where}: expected {name} with at least one row and one column, got shape "
+            f"{source.shape}."
+        )
+    if not isinstance(source, np.ndarray):
+        source.check(where, name)
+        return source
+    check_numeric(source, where, name)
+    # A memory map is checked batch by batch: a scan would read the whole file.
+    if not isinstance(source, np.memmap):
+        check_finite(source, where, name, frames.names(x))
+    return source
+
+
+def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer | SparseGatherer:
+    """What reads batches from ``source`` as arrays of this type."""
+    if isinstance(source, Table):
+        return TableGatherer(source, dtype)
+    return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
+
+
+def own(source: Source, dtype: npt.DTypeLike) -> Array:
+    """All rows as one contiguous array of this type, which shares no memory with ``source``."""
+    if not isinstance(source, np.ndarray):
+        return gatherer(source, dtype).slice(0, len(source))
+    with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
+        return np.array(source, dtype, order="C")
+
+
+def _read(x: Any, where: str, name: str) -> Source:
+    if frames.names(x) is not None:
+        return frames.read(x)
+    if is_sparse(x):
+        return Sparse.read(x, where, name)
+    if hasattr(x, "toarray"):
+        raise DataError(
+            f"{where}: expected {name} as an array or as SciPy's sparse matrix, got a sparse "
+            f"{type(x).__name__}. Pass {name}.toarray(), or as many of its rows as fit into memory."
+        )
+    if hasattr(x, "filled") and np.any(x.mask):
+        raise DataError(
+            f"{where}: expected {name} as an array, got one with a mask, which would be lost. "
+            f"Pass {name}.filled(...), or leave the masked rows out."
+        )
+    try:
+        array = frames.column(x) if hasattr(x, "to_numpy") else as_array(x)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(
+            f"{where}: expected {name} as an array of numbers, got a {type(x).__name__} that is "
+            f"none ({error}). Make all rows of one length."
+        ) from None
+    if array.ndim == 0:
+        raise DataError(
+            f"{where}: expected {name} with rows, got {show(x)}. Pass an array, a list of rows or "
+            "a frame."
+        )
+    return array

@@ -1,0 +1,109 @@
+"""SciPy's sparse matrices and arrays: rows that are written out a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.checks import all_finite, check_finite, check_numeric
+from annlib.core.errors import DataError
+from annlib.core.workspace import Workspace
+from annlib.data.gather import cast, digest, samples
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether it is one of SciPy's, of any format."""
+    return hasattr(x, "toarray") and hasattr(x, "tocsr")
+
+
+class Sparse:
+    """Rows of a sparse matrix in SciPy's CSR format, which finds them without a search.
+
+    Parameters
+    ----------
+    matrix : CSR matrix or array
+    rows : range, optional
+        Which of its rows these are.
+    """
+
+    def __init__(self, matrix: Any, rows: range | None = None) -> None:
+        self.matrix = matrix
+        self.range = range(matrix.shape[0]) if rows is None else rows
+
+    @classmethod
+    def read(cls, x: Any, where: str, name: str) -> Sparse:
+        """From any format; one that is not CSR is converted, which takes its size once more.
+
+        Raises
+        ------
+        DataError
+            If it is not of two dimensions.
+        """
+        if len(x.shape) != 2:
+            raise DataError(
+                f"{where}: expected {name} with rows and columns, got a sparse "
+                f"{type(x).__name__} of shape {x.shape}. Reshape it to (n, features)."
+            )
+        return cls(x if x.format == "csr" else x.tocsr())
+
+    def __len__(self) -> int:
+        return len(self.range)
+
+    @property
+    def shape(self) -> Shape:
+        return (len(self.range), *self.matrix.shape[1:])
+
+    def __getitem__(self, rows: slice) -> Sparse:
+        return Sparse(self.matrix, self.range[rows])
+
+    def parts(self, name: str) -> Iterator[tuple[Array, str]]:
+        """The numbers that are stored; all others are 0."""
+        yield self.matrix.data, f"what {name} stores"
+
+    def check(self, where: str, name: str) -> None:
+        """Raise ``DataError`` unless it holds finite numbers."""
+        data = self.matrix.data
+        check_numeric(data, where, name)
+        if not all_finite(data):
+            first = int(np.argmin(np.isfinite(data)))
+            row = int(np.searchsorted(self.matrix.indptr, first, side="right")) - 1
+            rows = self.matrix[row : row + 1].toarray()
+            check_finite(rows, where, f"{name}, counted from row {row}")
+
+
+class SparseGatherer:
+    """Reads batches of rows of a sparse matrix as contiguous, dense arrays of one type."""
+
+    def __init__(self, source: Sparse, dtype: npt.DTypeLike) -> None:
+        self.source = source
+        self._work = Workspace(dtype)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def fingerprint(self) -> list[Any]:
+        """Shape, type, how many numbers are stored, and a digest of at most 64 rows."""
+        matrix = self.source.matrix
+        some = self.rows(samples(len(self)))
+        return [[*self.source.shape], matrix.dtype.str, int(matrix.nnz), digest(some)]
+
+    def rows(self, index: Array) -> Array:
+        """The rows ``index`` (integers), in a buffer that the next call overwrites."""
+        return self._dense(self.source.matrix[index + self.source.range.start])
+
+    def slice(self, start: int, stop: int) -> Array:
+        """The rows start..stop-1, in a buffer that the next call overwrites."""
+        rows = self.source.range[start:stop]
+        return self._dense(self.source.matrix[rows.start : rows.stop])
+
+    def _dense(self, rows: Any) -> Array:
+        same_type = rows.dtype == self._work.dtype
+        raw = self._work.array("batch" if same_type else "raw", *rows.shape, dtype=rows.dtype)
+        rows.toarray(out=raw)
+        return raw if same_type else cast(raw, self._work)

@@ -1,0 +1,219 @@
+"""Batches that the user makes: generators, iterables, and objects with a batch for each index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Generator as Gen
+from contextlib import closing, nullcontext
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from annlib.core.errors import DataError
+from annlib.data.feed import Batch, Feed
+from annlib.data.prefetch import Prefetch
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    from numpy.random import Generator
+
+#: What makes a batch of what the user's object has given, named in errors as the text says. It
+#: shares no memory with it, so that the object may use its arrays again.
+Convert = Callable[[Any, str], Batch]
+
+
+def is_stream(x: Any) -> bool:
+    """Whether x gives batches, and is not rows itself."""
+    if isinstance(x, str | bytes | tuple | Mapping | Set):
+        return False
+    if isinstance(x, Sequence):  # of batches, or of rows
+        return len(x) > 0 and isinstance(x[0], tuple) and holds_arrays(x[0])
+    if any(hasattr(x, name) for name in ("__array__", "__array_interface__", "toarray")):
+        return False
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+def holds_arrays(item: Any) -> bool:
+    """Whether a tuple or list is of arrays, and no row or list of rows."""
+    return bool(item) and len(getattr(item[0], "shape", ())) > 0
+
+
+def as_stream(x: Any, convert: Convert) -> Stream:
+    """The stream of an object of which ``is_stream`` is true."""
+    if hasattr(x, "__next__"):
+        return Once(x, convert)
+    indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, Sequence)
+    return Indexed(x, convert) if indexed else Again(x, convert)
+
+
+class Stream(Feed):
+    """Batches from an object of the user's, of any length each.
+
+    They are read ahead by a thread, unless the object has an attribute ``prefetch = False``.
+
+    Parameters
+    ----------
+    x : object
+    convert : callable
+    """
+
+    def __init__(self, x: Any, convert: Convert) -> None:
+        self._x = x
+        self._convert = convert
+        self._drawn = 0
+        self._ahead = getattr(x, "prefetch", True) is not False
+        try:
+            self.count = len(x) if hasattr(x, "__len__") else None
+        except TypeError:  # what has no end says so in this way
+            self.count = None
+
+    def first(self, where: str) -> Any:
+        """What the object gives first, which the first round will begin with."""
+        raise NotImplementedError
+
+    def read(
+        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        """The next so many batches of a round, each checked."""
+        batches = (
+            self._convert(item, f"{where}, batch {number}")
+            for number, item in enumerate(islice(items, count), done + 1)
+        )
+        with Prefetch(batches) if self._ahead else nullcontext(batches) as read:
+            for batch in read:
+                self._drawn += 1
+                yield batch
+
+    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+        """The batches as they stand; raises ``DataError`` if they are too few to be meant."""
+        got = 0
+        with closing(self.read(self.round(None), steps, where)) as batches:
+            for batch in batches:
+                got += 1
+                yield batch
+        self.check_supply(got, steps, where)
+
+    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+        """Raise ``DataError`` for an epoch without a batch."""
+        if not got:
+            raise self._dry(got, wanted, where, "Pass one that has some.")
+
+    def _dry(self, got: int, wanted: int | None, where: str, hint: str) -> DataError:
+        return DataError(
+            f"{where}: expected {wanted or 'some'} batches from x, a {type(self._x).__name__}, got "
+            f"{got or 'none'}. {hint}"
+        )
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What can be told without reading: the class and how many batches it has."""
+        return {"stream": type(self._x).__name__, "batches": self.count}
+
+
+class Once(Stream):
+    """A generator or another iterator: all rounds are one, which ends when it runs dry.
+
+    A run that is resumed draws again what was drawn before, and drops it.
+    """
+
+    repeats = False
+
+    def __init__(self, x: Iterator[Any], convert: Convert) -> None:
+        super().__init__(x, convert)
+        self.count = None
+        self._items: Iterator[Any] = x
+
+    def first(self, where: str) -> Any:
+        for item in self._items:
+            self._items = chain([item], self._items)
+            return item
+        raise self._dry(0, None, where, "It has ended before: make a new one.")
+
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+        return self._items
+
+    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+        """Raise ``DataError`` if it has run dry."""
+        if not got or (wanted is not None and got < wanted):
+            raise self._dry(
+                got,
+                wanted,
+                where,
+                "A generator serves all epochs and ran dry: let it go on for longer, take fewer "
+                "steps or epochs, or pass an object that can be iterated again.",
+            )
+
+    def get_state(self) -> int:
+        return self._drawn
+
+    def set_state(self, state: int) -> None:
+        for _ in islice(self._items, state - self._drawn):
+            self._drawn += 1
+
+
+class Again(Stream):
+    """What can be iterated again: a list of batches, a PyTorch DataLoader."""
+
+    _begun: Iterator[Any] | None = None
+
+    def first(self, where: str) -> Any:
+        items = iter(self._x)
+        for item in items:
+            self._begun = chain([item], items)
+            return item
+        raise self._dry(0, None, where, "Pass one that has some.")
+
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+        items, self._begun = self._begun or iter(self._x), None
+        return islice(items, done, self.count)
+
+
+class Indexed(Stream):
+    """An object with a batch for each index, as Keras' PyDataset; the order can be shuffled.
+
+    Its ``on_epoch_begin`` and ``on_epoch_end``, if it has them, are called around every epoch.
+    """
+
+    _first: tuple[Any, ...] = ()
+    _epochs = 0
+
+    def first(self, where: str) -> Any:
+        if not self.count:
+            raise self._dry(0, None, where, "Its len is 0: pass one that has some.")
+        self._first = (self._x[0],)
+        return self._first[0]
+
+    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+        assert self.count is not None, "it has a len"
+        order = range(self.count) if rng is None else rng.permutation(self.count).tolist()
+        return self._in_order(order, done)
+
+    def _in_order(self, order: Sequence[int], done: int) -> Iterator[Any]:
+        kept, self._first = self._first, ()
+        # Kept is what was just read; later the object may have used its memory for another batch.
+        if kept and not done and order[0] == 0:
+            yield kept[0]
+            done = 1
+        for index in order[done:]:
+            yield self._x[index]
+
+    def read(
+        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        self._call("on_epoch_begin")
+        yield from super().read(items, count, where, done)
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        self._epochs += 1
+        self._first = ()  # the object may give another now
+        self._call("on_epoch_end")
+
+    def _call(self, hook: str) -> None:
+        getattr(self._x, hook, lambda: None)()
+
+    def get_state(self) -> int:
+        return self._epochs
+
+    def set_state(self, state: int) -> None:
+        """Repeat the hooks of the epochs that are through, by which the object may change."""
+        while self._epochs < state:
+            self._call("on_epoch_begin")
+            self._end_epoch()

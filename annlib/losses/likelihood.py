@@ -1,0 +1,96 @@
+"""Losses of several outputs that are added up: minus the log-likelihood of independent outputs."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_flag
+from annlib.core.numerics import EPSILON
+from annlib.core.workspace import Workspace
+from annlib.losses.base import Loss, LossArguments, register
+from annlib.losses.crossentropy import BinaryCrossentropy
+from annlib.losses.targets import targets_between
+
+
+@register("sum_binary_crossentropy")
+class SumBinaryCrossentropy(BinaryCrossentropy):
+    """E_r = -sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)): the sum where ``BinaryCrossentropy``
+    has the mean over the outputs. It is scikit-learn's log loss of several labels.
+
+    Parameters
+    ----------
+    from_logits, label_smoothing, axis
+        As for ``BinaryCrossentropy``.
+
+    Examples
+    --------
+    >>> round(SumBinaryCrossentropy()([[0, 1]], [[0.5, 0.5]]), 6)
+    1.386294
+    """
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        T = work.array("terms", *A.shape)
+        self.terms(Y, A, T, work)
+        rows = T.reshape(len(A), -1)
+        np.dot(rows, work.ones(rows.shape[1]), out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        self.slopes(Y, A, dA, work)
+
+
+@register("half_poisson_deviance")
+class HalfPoissonDeviance(Loss):
+    """E_r = sum_i (y_i log(y_i / a_i) - y_i + a_i),  dE_r/da_i = 1 - y_i / a_i, for counts y.
+
+    Half the deviance of a Poisson distribution of expectation a, least and 0 where a = y; from
+    logits z = log a, dE_r/dz_i = a_i - y_i. It is scikit-learn's ``"poisson"``. Give the output
+    layer ``activation="exponential"``.
+
+    Parameters
+    ----------
+    from_logits : bool
+        Whether predictions are z and not a, which otherwise counts as at least 1e-7.
+
+    Examples
+    --------
+    >>> HalfPoissonDeviance()([[1.0, 0.0]], [[1.0, 3.0]])
+    3.0
+    """
+
+    def __init__(
+        self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
+    ) -> None:
+        super().__init__(*shared, **keywords)
+        self.from_logits = check_flag(from_logits, "HalfPoissonDeviance", "from_logits")
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        y = super().check_targets(y, output_shape, where)
+        return targets_between(y, 0, np.inf, where, "Poisson's y are counts.")
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        a, L = work.array(self.PROBABILITIES, *A.shape), work.array("log", *A.shape)
+        if self.from_logits:
+            np.exp(A, out=a)
+            np.copyto(L, A)
+        else:
+            np.maximum(A, EPSILON, out=a)
+            np.log(a, out=L)
+        # At y = 0 the least number has a finite logarithm, and y times it is 0.
+        T = np.maximum(Y, np.finfo(A.dtype).tiny, out=work.array("terms", *A.shape))
+        np.subtract(np.log(T, out=T), L, out=T)
+        np.multiply(T, Y, out=T)
+        np.add(T, np.subtract(a, Y, out=L), out=T)
+        rows = T.reshape(len(A), -1)
+        np.dot(rows, work.ones(rows.shape[1]), out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        a = work.array(self.PROBABILITIES, *A.shape)
+        np.subtract(a, Y, out=dA)
+        if not self.from_logits:
+            np.divide(dA, a, out=dA)
+            # Where the prediction was held up, the loss does not depend on it.
+            inside = np.equal(a, A, out=work.array("inside", *A.shape, dtype=bool))
+            np.multiply(dA, inside, out=dA)

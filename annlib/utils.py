@@ -1,0 +1,8 @@
+"""What Keras scripts use beside models, by Keras' names: nothing of its own."""
+
+from annlib.core.streams import set_random_seed
+from annlib.data.categorical import to_categorical
+from annlib.data.norms import normalize
+from annlib.versions import show_versions
+
+__all__ = ["normalize", "set_random_seed", "show_versions", "to_categorical"]

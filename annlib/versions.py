@@ -1,0 +1,39 @@
+"""What a report of an error needs: versions, processor, BLAS and its threads."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+from annlib._version import __version__
+
+_PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "tqdm", "safetensors"),
+    *("pandas", "polars", "matplotlib", "tensorboardX"),
+)
+
+
+def show_versions() -> None:
+    """Print versions, processor, BLAS and its threads, for a report of an error."""
+    from threadpoolctl import threadpool_info
+
+    lines = {
+        "annlib": __version__,
+        "python": sys.version.split()[0],
+        "system": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+    }
+    for package in _PACKAGES:
+        try:
+            lines[package] = version(package)
+        except PackageNotFoundError:
+            lines[package] = "none"
+    import numpy as np  # noqa: F401  # so that its BLAS is there to be looked at
+
+    for pool in threadpool_info():
+        lines[str(pool["user_api"])] = (
+            f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+        )
+    width = max(map(len, lines))
+    print("\n".join(f"{name.rjust(width)}: {value}" for name, value in lines.items()))

@@ -1,0 +1,3 @@
+"""Keras scripts, which a test runs with other import lines."""
+
+collect_ignore_glob = ["*.py"]
