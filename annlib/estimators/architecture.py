@@ -1,0 +1,230 @@
+"""The network that a perceptron's parameters describe, and its first weights."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+from annlib import activations, losses, regularizers
+from annlib.activations import Activation, Sigmoid
+from annlib.core.errors import AnnlibError
+from annlib.estimators.blocks import BlockCrossentropy
+from annlib.estimators.parameters import invalid
+from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
+from annlib.initializers import RandomUniform, VarianceScaling
+from annlib.layers import Activation as ActivationLayer
+from annlib.layers import BatchNormalization, Dense, Dropout, Input
+from annlib.losses import Loss, LossOfVectors
+from annlib.models import Sequential
+from annlib.optimizers import Optimizer
+from annlib.regularizers import Regularizer, Ridge
+
+#: scikit-learn's names for activations of annlib, and the other way round.
+_ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid"}
+_OUTPUTS = {"linear": "identity", "sigmoid": "logistic", "exponential": "exp"}
+#: scikit-learn's names for losses of annlib.
+_LOSSES: dict[str, type[Loss]] = {
+    "squared_error": losses.HalfSumSquaredError,
+    "poisson": losses.HalfPoissonDeviance,
+}
+#: The mean over the rows of a batch by what they weigh.
+_BY_WEIGHT = "mean_with_sample_weight"
+#: Losses of margins, and not of probabilities.
+_MARGINS = (losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge)
+
+
+class Architecture:
+    """The parameters of a perceptron as annlib's objects.
+
+    Parameters
+    ----------
+    estimator : Perceptron
+
+    Raises
+    ------
+    InvalidParameterError
+        For a parameter that cannot be meant.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        self.estimator = estimator
+        self.sizes = hidden_sizes(estimator.hidden_layer_sizes)
+        self.activations = self._activations()
+        self.rates = self._dropout()
+        self.penalty = self._penalty()
+        self._given_loss = self._loss()
+
+    def check_steady(self, optimizer: Optimizer) -> None:
+        """Raise for what an optimizer that takes all rows at once cannot train."""
+        e, name = self.estimator, type(optimizer).__name__
+        text = f"{{}} with {name}, which needs the same loss for the same weights"
+        if optimizer.full_batch and any(self.rates):
+            raise invalid(e, "dropout", text.format(0), e.dropout)
+        if optimizer.full_batch and e.batch_normalization:
+            raise invalid(e, "batch_normalization", text.format("False"), e.batch_normalization)
+
+    def build(self, n_features: int, targets: Targets, dtype: str, seed: int) -> Sequential:
+        """The network for these features and targets, not compiled."""
+        e = self.estimator
+        layers: list[Any] = [Input((n_features,))]
+        fan_in = n_features
+        for units, activation, rate in zip(self.sizes, self.activations, self.rates, strict=True):
+            if e.batch_normalization:
+                layers += [
+                    self._dense(fan_in, units, None, activation),
+                    BatchNormalization(),
+                    ActivationLayer(activation),
+                ]
+            else:
+                layers.append(self._dense(fan_in, units, activation, activation))
+            if rate:
+                layers.append(Dropout(rate))
+            fan_in = units
+        units, out = self.output(targets)
+        last = self.activations[-1] if self.activations else self._activation("relu")
+        layers.append(self._dense(fan_in, units, out, last))
+        return Sequential(layers, seed=seed, dtype=dtype)
+
+    def _dense(self, fan_in: int, units: int, activation: Any, like: Activation) -> Dense:
+        bound = initial_bound(fan_in, units, like)
+        small = VarianceScaling(1 / 3, "fan_avg", "uniform")
+        return Dense(
+            units,
+            copy.copy(activation),
+            kernel_initializer=small if isinstance(like, Sigmoid) else "glorot_uniform",
+            bias_initializer=RandomUniform(-bound, bound),
+            kernel_regularizer=self.penalty,
+        )
+
+    def draw(self, model: Sequential, random_state: Any) -> None:
+        """Give a network the weights that scikit-learn draws: kernel and bias, layer by layer."""
+        for layer, like in zip(dense_layers(model), self._likes(), strict=True):
+            fan_in, fan_out = layer.kernel.shape
+            bound = initial_bound(fan_in, fan_out, like)
+            layer.kernel[...] = random_state.uniform(-bound, bound, layer.kernel.shape)
+            layer.bias[...] = random_state.uniform(-bound, bound, layer.bias.shape)
+
+    def _likes(self) -> list[Activation]:
+        """The activation that each layer's first weights are for."""
+        hidden = self.activations or [self._activation("relu")]
+        return [*self.activations, hidden[-1]]
+
+    # -- the last layer --------------------------------------------------------------------------
+
+    def output(self, targets: Targets) -> tuple[int, str]:
+        """Units and activation of the last layer."""
+        if isinstance(targets, NumberTargets):
+            poisson = self.estimator.loss == "poisson"
+            return targets.units, "exponential" if poisson else "linear"
+        loss = self.loss(targets)
+        vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
+        units = 2 if vectors else targets.units  # of one-hot rows, or of labels
+        if isinstance(loss, _MARGINS):
+            return units, "linear"
+        return units, "softmax" if vectors else targets.activation
+
+    def loss(self, targets: Targets) -> Loss:
+        """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""
+        if self._given_loss is not None:
+            return self._given_loss
+        if isinstance(targets, ColumnsTargets):
+            return BlockCrossentropy(targets.sizes, _BY_WEIGHT)
+        if isinstance(targets, IndicatorTargets):
+            return losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
+        return _by_weight(losses.get(targets.loss))
+
+    def _loss(self) -> Loss | None:
+        """That which the parameter names, unless it waits for the targets."""
+        given = self.estimator.loss
+        if isinstance(given, str):
+            if given == "log_loss" and self.estimator._classifies:
+                return None
+            if given in _LOSSES and not self.estimator._classifies:
+                return _by_weight(_LOSSES[given]())
+        found = self._resolved("loss", losses.get, self.estimator._loss_text)
+        return _by_weight(found) if isinstance(given, str) else found
+
+    # -- parameters as objects -------------------------------------------------------------------
+
+    def _activations(self) -> list[Activation]:
+        given = self.estimator.activation
+        each = list(given) if isinstance(given, list | tuple) else [given] * len(self.sizes)
+        if len(each) != len(self.sizes):
+            raise invalid(self.estimator, "activation", self._as_many(), given)
+        found = [self._activation(one) for one in each]
+        if not each:  # of no layer, and wrong all the same
+            self._activation(given)
+        return found
+
+    def _as_many(self) -> str:
+        return f"one, or a list of as many as there are hidden layers, {len(self.sizes)}"
+
+    def _activation(self, given: Any) -> Activation:
+        try:
+            name = _ACTIVATIONS.get(given, given) if isinstance(given, str) else given
+            return activations.get(name).clone()
+        except (AnnlibError, TypeError) as error:
+            text = (
+                "'identity', 'logistic', the name of another activation of annlib, an object of "
+                "one, or a list of these for the hidden layers"
+            )
+            raise invalid(self.estimator, "activation", text, given) from error
+
+    def _dropout(self) -> list[float]:
+        given = self.estimator.dropout
+        rates = list(given) if isinstance(given, list | tuple) else [given] * len(self.sizes)
+        if len(rates) != len(self.sizes):
+            raise invalid(self.estimator, "dropout", self._as_many(), given)
+        return rates
+
+    def _penalty(self) -> Regularizer | None:
+        e = self.estimator
+        if e.regularizer is None:
+            return Ridge(float(e.alpha)) if e.alpha else None
+        text = "None, or the name, the configuration or an object of a regularizer of annlib"
+        found: Regularizer = self._resolved("regularizer", regularizers.get, text)
+        return found
+
+    def _resolved(self, name: str, get: Callable[[Any], Any], text: str) -> Any:
+        given = getattr(self.estimator, name)
+        try:
+            return get(given)
+        except (AnnlibError, TypeError) as error:
+            raise invalid(self.estimator, name, text, given) from error
+
+
+def _by_weight(loss: Loss) -> Loss:
+    return type(loss).from_config({**loss.get_config(), "reduction": _BY_WEIGHT})
+
+
+def hidden_sizes(given: Any) -> list[int]:
+    """``hidden_layer_sizes`` as a list.
+
+    Raises
+    ------
+    ValueError
+        If one is not positive.
+    """
+    sizes = list(given) if hasattr(given, "__iter__") else [given]
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]
+
+
+def initial_bound(fan_in: int, fan_out: int, activation: Activation) -> float:
+    """Of a layer's first weights and biases (Glorot & Bengio, 2010)."""
+    factor = 2.0 if isinstance(activation, Sigmoid) else 6.0
+    return math.sqrt(factor / (fan_in + fan_out))
+
+
+def dense_layers(model: Sequential) -> list[Any]:
+    """The layers whose kernels are ``coefs_``."""
+    return [layer for layer in model.layers if isinstance(layer, Dense)]
+
+
+def output_name(layer: Dense) -> str:
+    """scikit-learn's name of a last layer's activation."""
+    name = layer.activation.names[0]
+    return _OUTPUTS.get(name, name)

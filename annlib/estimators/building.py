@@ -1,0 +1,119 @@
+"""A network for data of a shape: a default one, a copy of the user's, or what a function builds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from annlib import layers
+from annlib.core.config import near
+from annlib.core.errors import ConfigurationError
+from annlib.estimators.nested import changed_layers, keyword_defaults
+from annlib.models import Sequential
+
+
+def default_network(
+    n_features_in: int,
+    n_outputs: int,
+    output_activation: str,
+    units: int | None = None,
+    depth: int = 2,
+    activation: Any = "relu",
+    dropout: float = 0.0,
+) -> Sequential:
+    """Hidden layers of one width, and the output layer that the targets need.
+
+    Parameters
+    ----------
+    n_features_in, n_outputs, output_activation
+        What the data are.
+    units : int, optional
+        Of each hidden layer; without it 32 to 128, about twice what goes in and comes out.
+    depth : int
+        How many hidden layers.
+    activation : str or Activation
+    dropout : float, in [0, 1)
+        After each hidden layer.
+
+    Examples
+    --------
+    >>> [layer.units for layer in default_network(20, 3, "softmax").layers]
+    [64, 64, 3]
+    """
+    if units is None:
+        units = 32
+        while units < 128 and units < 2 * (n_features_in + n_outputs):
+            units *= 2
+    stack: list[layers.Layer] = []
+    for _ in range(depth):
+        stack.append(layers.Dense(units, activation, kernel_initializer="he_normal"))
+        if dropout:
+            stack.append(layers.Dropout(dropout))
+    return Sequential([*stack, layers.Dense(n_outputs, output_activation)])
+
+
+def build_network(
+    model: Sequential | Callable[..., Sequential],
+    shape: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    *,
+    seed: int | None,
+    dtype: str,
+    where: str,
+) -> Sequential:
+    """A network of its own, with new weights for rows of this shape.
+
+    Parameters
+    ----------
+    model : Sequential or function
+        A function gets what it asks for by name of ``shape`` and ``changes``.
+    shape : dict
+        What the data are: ``n_features_in``, ``n_outputs``, ...
+    changes : dict
+        Arguments of the function, or of the model's layers as ``dense__units``.
+    seed : int, optional
+        Without one, the model's own counts.
+    dtype : {"float32", "float64"}
+    where : str
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown or missing, or what is built is no ``Sequential``.
+    """
+    if not isinstance(model, Sequential):
+        model, changes = _call(model, shape, changes, where), {}
+    if seed is None and not model.streams.drawn:
+        seed = model.seed
+    fresh = Sequential(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
+    fresh.build((None, shape["n_features_in"]))
+    return fresh
+
+
+def _call(
+    function: Callable[..., Any], shape: Mapping[str, Any], changes: Mapping[str, Any], where: str
+) -> Sequential:
+    wanted = keyword_defaults(function)
+    for name in changes:
+        if name not in wanted or name in shape:
+            known = [each for each in wanted if each not in shape]
+            raise ConfigurationError(
+                f"{where}: expected an argument of the function model, got model__{name}. "
+                f"{near(name, known)}"
+            )
+    given = {name: shape[name] for name in wanted if name in shape} | dict(changes)
+    missing = [n for n, d in wanted.items() if n not in given and d is _EMPTY]
+    if missing:
+        raise ConfigurationError(
+            f"{where}: expected a function model that asks for {', '.join(shape)} or arguments "
+            f"with a default, got {', '.join(missing)}. Pass model__{missing[0]}=..."
+        )
+    built = function(**given)
+    if not isinstance(built, Sequential):
+        raise ConfigurationError(
+            f"{where}: expected a function model that returns a Sequential, got {built!r}."
+        )
+    return built
+
+
+_EMPTY = keyword_defaults(lambda x: None)["x"]

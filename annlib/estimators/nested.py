@@ -1,0 +1,220 @@
+"""Parameters of the parts of an estimator: ``optimizer__learning_rate`` and the like.
+
+They are arguments of the constructor as all others, seen by ``get_params``, set by ``set_params``,
+kept by ``clone`` and varied by a search; whatever the part is, an object, a class or a name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from annlib.core.config import Configurable, constructor_arguments, near
+from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.layers import Input
+from annlib.models import Sequential
+from annlib.optimizers import Optimizer
+
+Changes = Mapping[str, Any]
+
+
+class NestedParameters:
+    """To inherit from, before ``BaseEstimator``; ``__init__(..., **nested)`` calls ``_nest``."""
+
+    #: The parameters whose parts have parameters.
+    _nests: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        # What inspect shows of the class are the parameters that have names; scikit-learn tries
+        # each with nonsense.
+        super().__init_subclass__(**keywords)
+        signature = inspect.signature(cls.__init__)
+        named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
+        cls.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]  # read by inspect
+
+    def _nest(self, nested: Changes) -> None:
+        """Store what the constructor was given besides its own arguments."""
+        for name, value in nested.items():
+            if not self._is_nested(name):
+                raise TypeError(
+                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
+                    f"{name!r}. {self._hint(name)}"
+                )
+            setattr(self, name, value)
+
+    def _is_nested(self, name: str) -> bool:
+        prefix, _, inner = name.partition("__")
+        return prefix in self._nests and bool(inner)
+
+    def _hint(self, name: str) -> str:
+        known = [*type(self)._get_param_names(), *(f"{nest}__..." for nest in self._nests)]  # type: ignore[attr-defined]  # of BaseEstimator
+        return near(name.removeprefix("fit__").removeprefix("compile__"), known)
+
+    def _nested(self, prefix: str) -> dict[str, Any]:
+        """What is set for a part, by the names that it has for it."""
+        start = f"{prefix}__"
+        return {
+            name.removeprefix(start): value
+            for name, value in vars(self).items()
+            if name.startswith(start)
+        }
+
+    def _part(self, prefix: str) -> Any:
+        """What stands behind a parameter: an object, a list of them, or None."""
+        raise NotImplementedError
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name.
+
+        Parameters
+        ----------
+        deep : bool
+            Whether to name those of parts, too, that have not been set.
+
+        Returns
+        -------
+        dict
+        """
+        params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]  # BaseEstimator's
+        for prefix in self._nests:
+            if deep:
+                try:
+                    part = arguments_of(self._part(prefix))
+                except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+                    part = {}
+                params |= {f"{prefix}__{name}": value for name, value in part.items()}
+            params |= {f"{prefix}__{name}": v for name, v in self._nested(prefix).items()}
+        return params
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters, those of parts with the part's name and two underscores before theirs.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a name that is none; nothing is changed then.
+        """
+        own = set(type(self)._get_param_names())  # type: ignore[attr-defined]  # of BaseEstimator
+        for name in params:
+            if name not in own and not self._is_nested(name):
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
+                )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+
+def arguments_of(part: Any) -> dict[str, Any]:
+    """The arguments of a part that can be changed, by the names that ``changed`` takes."""
+    if isinstance(part, Sequential):
+        return _prefixed({str(layer.name): layer for layer in part.layers})
+    if isinstance(part, list | tuple):
+        return _prefixed(_named(part))
+    if isinstance(part, Configurable):
+        return part.arguments()
+    return {}
+
+
+def changed(part: Any, changes: Changes, where: str) -> Any:
+    """A new object like ``part`` with other arguments; ``a__b`` is the argument b of the part a.
+
+    >>> from annlib import optimizers
+    >>> changed(optimizers.Adam(), {"learning_rate": 0.01}, "optimizer")
+    Adam(learning_rate=0.01)
+
+    Raises
+    ------
+    ConfigurationError
+        For a name that it does not have.
+    """
+    own = {name: value for name, value in changes.items() if "__" not in name}
+    inner = _inner(changes)
+    if isinstance(part, list | tuple):
+        parts = _named(part)
+        _refuse(own, [f"{name}__..." for name in parts], where)
+        _refuse(inner, parts, where)
+        return [
+            changed(each, inner[name], f"{where}__{name}") if name in inner else each
+            for name, each in parts.items()
+        ]
+    if not isinstance(part, Configurable):
+        raise ConfigurationError(
+            f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
+        )
+    _refuse(own, constructor_arguments(type(part)), where)
+    fresh = type(part)(**part.clone().arguments() | own)
+    if inner:
+        arguments = fresh.arguments()
+        _refuse(inner, arguments, where)
+        for name, those in inner.items():
+            arguments[name] = changed(arguments[name], those, f"{where}__{name}")
+        fresh = type(part)(**arguments)
+    if isinstance(part, Optimizer) and isinstance(fresh, Optimizer):
+        fresh.excludes_like(part)
+    return fresh
+
+
+def changed_layers(model: Sequential, changes: Changes, where: str) -> list[Any]:
+    """New layers like those of a model, its ``Input`` too, changed by the names of the layers."""
+    inner = _inner(changes)
+    names = [str(layer.name) for layer in model.layers]
+    _refuse([name for name in changes if "__" not in name], [f"{n}__..." for n in names], where)
+    _refuse(inner, names, where)
+    first = [each for each in model.arguments()["layers"] if isinstance(each, Input)]
+    return [each.clone() for each in first] + [
+        changed(layer, inner.get(str(layer.name), {}), f"{where}__{layer.name}")
+        for layer in model.layers
+    ]
+
+
+def keyword_defaults(function: Any) -> dict[str, Any]:
+    """The parameters of a function with their defaults; ``inspect.Parameter.empty`` without."""
+    parameters = inspect.signature(function).parameters.values()
+    return {
+        p.name: p.default for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+
+
+def _inner(changes: Changes) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in changes.items():
+        head, _, rest = name.partition("__")
+        if rest:
+            found.setdefault(head, {})[rest] = value
+    return found
+
+
+def _named(parts: Any) -> dict[str, Any]:
+    """Objects of a list by their registered names, ``_1`` and so on for those that come again."""
+    found: dict[str, Any] = {}
+    for part in parts:
+        name = unique = part.names[0] if isinstance(part, Configurable) else str(part)
+        count = 0
+        while unique in found:
+            count += 1
+            unique = f"{name}_{count}"
+        found[unique] = part
+    return found
+
+
+def _prefixed(parts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"{name}__{argument}": value
+        for name, part in parts.items()
+        for argument, value in arguments_of(part).items()
+    }
+
+
+def _refuse(names: Any, known: Any, where: str) -> None:
+    """Raise for names that are not known."""
+    for name in names:
+        if name not in known:
+            raise ConfigurationError(
+                f"{where}: expected a known parameter, got {where}__{name}. {near(name, known)}"
+            )

@@ -1,0 +1,171 @@
+"""The last layer of a network beside its targets: whether they fit, which loss, how to read it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.activations import Linear, Sigmoid, Softmax
+from annlib.core import numerics
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+from annlib.core.workspace import Workspace
+from annlib.estimators.blocks import BlockCrossentropy, blocks
+from annlib.estimators.inference import infer
+from annlib.estimators.targets import (
+    BinaryTargets,
+    ClassTargets,
+    ColumnsTargets,
+    IndicatorTargets,
+    LabelTargets,
+    Targets,
+)
+from annlib.losses import (
+    BinaryCrossentropy,
+    BinaryFocalCrossentropy,
+    Loss,
+    SparseCategoricalCrossentropy,
+)
+from annlib.models import Sequential
+
+
+class Outputs(NamedTuple):
+    """How the outputs of a network are read.
+
+    Parameters
+    ----------
+    link : {"sigmoid", "softmax", "blocks", ""}
+        What makes probabilities of logits; nothing where there are none, as with a hinge loss.
+    applied : bool
+        Whether the last layer does so already.
+    """
+
+    link: str
+    applied: bool
+
+    def probabilities(self, model: Sequential, X: Any) -> Array:
+        """The output after its sigmoids or softmax."""
+        A = infer(model, X)
+        if self.applied or not self.link:
+            return A
+        if self.link == "sigmoid":
+            return numerics.sigmoid(A, A)
+        loss = model.loss
+        sizes = loss.sizes if isinstance(loss, BlockCrossentropy) else (A.shape[1],)
+        for block in blocks(sizes):
+            A[:, block] = softmax(np.ascontiguousarray(A[:, block]))
+        return A
+
+    def logits(self, model: Sequential, X: Any) -> Array:
+        """The output before them."""
+        return infer(model, X, logits=self.applied)
+
+    @property
+    def threshold(self) -> float:
+        """Above which one unit says yes."""
+        return 0.5 if self.link else 0.0
+
+
+def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
+    """How to read the output of a network that is trained with this loss."""
+    activation = _activation(model)
+    if isinstance(activation, Softmax | Sigmoid):
+        link = "softmax" if isinstance(activation, Softmax) else "sigmoid"
+        return Outputs(link, applied=True)
+    if isinstance(loss, BlockCrossentropy):
+        return Outputs("blocks", applied=False)
+    if getattr(loss, "from_logits", False):
+        binary = isinstance(loss, BinaryCrossentropy | BinaryFocalCrossentropy)
+        return Outputs("sigmoid" if binary else "softmax", applied=False)
+    return Outputs("", applied=False)
+
+
+def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
+    """The loss that fits last layer and targets.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none.
+    """
+    activation, units = _activation(model), _units(model)
+    if not isinstance(targets, LabelTargets):
+        return targets.loss
+    linear = activation is None or isinstance(activation, Linear)
+    if isinstance(targets, ColumnsTargets):
+        if linear:
+            return targets.loss
+    elif isinstance(activation, Sigmoid) or (linear and _one_each(targets, units)):
+        return BinaryCrossentropy(from_logits=linear)
+    elif isinstance(activation, Softmax) or linear:
+        return SparseCategoricalCrossentropy(from_logits=linear)
+    name = "linear" if linear else activation.names[0]
+    raise ConfigurationError(
+        f'{where}: expected a last layer whose loss is known for {_described(targets)}, got '
+        f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
+        "a loss."
+    )  # fmt: skip
+
+
+def check_units(model: Sequential, targets: Targets, n_features: int, where: str) -> None:
+    """Raise ``ConfigurationError`` unless the last layer can tell these targets."""
+    shape = model.compute_output_shape((None, n_features))
+    activation = _activation(model)
+    softmax = isinstance(activation, Softmax)
+    allowed = {targets.units}
+    if isinstance(targets, BinaryTargets):
+        allowed = {2} if softmax else {1} if isinstance(activation, Sigmoid) else {1, 2}
+    several = isinstance(targets, IndicatorTargets | ColumnsTargets)
+    if len(shape) != 2 or shape[1] not in allowed or (softmax and several):
+        name = "no activation" if activation is None else f"activation {activation.names[0]}"
+        raise ConfigurationError(
+            f"{where}: expected a last layer for {_described(targets)}, got "
+            f'"{model.layers[-1].name}" with outputs of shape {shape[1:]} and {name}. '
+            f"Make it {_wanted(targets)}."
+        )
+
+
+def wants_one_hot(loss: Any, model: Sequential, targets: Targets) -> bool:
+    """Whether the loss takes a column for each class, and not their codes."""
+    labels = isinstance(loss, Loss) and loss.target_kind == "labels"
+    # A name that is settled by the shapes is settled as codes.
+    return isinstance(targets, ClassTargets) and _units(model) > 1 and not labels
+
+
+def _activation(model: Sequential) -> Any:
+    return model.layers[-1].split_activation()[1]
+
+
+def _units(model: Sequential) -> int:
+    return model.output_shape[-1] or 0
+
+
+def _one_each(targets: Targets, units: int) -> bool:
+    return units == 1 or isinstance(targets, IndicatorTargets)
+
+
+def _described(targets: Targets) -> str:
+    if isinstance(targets, ColumnsTargets):
+        return f"{len(targets.sizes)} columns of {', '.join(map(str, targets.sizes))} classes"
+    if isinstance(targets, IndicatorTargets):
+        return f"{targets.units} labels"
+    if isinstance(targets, BinaryTargets):
+        return "two classes"
+    if isinstance(targets, ClassTargets):
+        return f"{targets.units} classes"
+    return f"{targets.units} number{'s' * (targets.units > 1)} to predict"
+
+
+def _wanted(targets: Targets) -> str:
+    activation = "" if targets.activation == "linear" else f', activation="{targets.activation}"'
+    text = f"Dense({targets.units}{activation})"
+    return (
+        f'{text} or Dense(2, activation="softmax")' if isinstance(targets, BinaryTargets) else text
+    )
+
+
+def softmax(Z: Array) -> Array:
+    """The softmax of each row, in place."""
+    numerics.softmax(Z, Z, Workspace(Z.dtype))
+    return Z

@@ -1,0 +1,101 @@
+"""Checks of an estimator's parameters, in ``fit``, with the messages that scikit-learn gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.core.checks import is_number
+from annlib.core.errors import ConfigurationError
+
+
+class InvalidParameterError(ConfigurationError, TypeError):
+    """A parameter that cannot be meant; as scikit-learn's, it is both kinds of error."""
+
+
+class Rule(NamedTuple):
+    """What a parameter must be: in words, and as a test."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+    def __or__(self, other: Rule) -> Rule:
+        """What one of two rules allows."""
+        return Rule(f"{self.text} or {other.text}", lambda v: self.holds(v) or other.holds(v))
+
+
+def check_parameters(estimator: Any, rules: Mapping[str, Rule]) -> None:
+    """Raise for the first parameter of an estimator that breaks its rule.
+
+    >>> class Ridge:
+    ...     alpha = -1.0
+    >>> check_parameters(Ridge(), {"alpha": number("[0, inf)")})
+    Traceback (most recent call last):
+        ...
+    annlib.estimators.parameters.InvalidParameterError: The 'alpha' parameter of Ridge must be a \
+float in the range [0.0, inf). Got -1.0 instead.
+    """
+    for name, rule in rules.items():
+        value = getattr(estimator, name)
+        if not rule.holds(value):
+            raise invalid(estimator, name, rule.text, value)
+
+
+def invalid(estimator: Any, name: str, expected: str, value: Any) -> InvalidParameterError:
+    """The error for a parameter that is not as expected."""
+    return InvalidParameterError(
+        f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. "
+        f"Got {value!r} instead."
+    )
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is an integer, and no truth value."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def count(least: int) -> Rule:
+    """A whole number."""
+    return Rule(
+        f"an int in the range [{least}, inf)",
+        lambda v: is_whole(v) and bool(v >= least),
+    )
+
+
+def number(interval: str) -> Rule:
+    """A real number in an interval written as in mathematics."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+
+    def holds(value: Any) -> bool:
+        if not is_number(value):
+            return False
+        above = low <= value if interval[0] == "[" else low < value
+        return bool(above and (value <= high if interval[-1] == "]" else value < high))
+
+    return Rule(f"a float in the range {interval[0]}{low}, {high}{interval[-1]}", holds)
+
+
+def one_of(*values: Any) -> Rule:
+    """One of a few values."""
+    shown = ", ".join(map(repr, values))
+    return Rule(
+        f"one of {{{shown}}}" if len(values) > 1 else shown,
+        lambda v: any(type(v) is type(value) and v == value for value in values),
+    )
+
+
+def instance_of(*types: type, text: str) -> Rule:
+    """An object of one of some classes."""
+    return Rule(text, lambda value: isinstance(value, types))
+
+
+FLAG = instance_of(bool, np.bool_, text="an instance of 'bool'")
+NONE = Rule("None", lambda value: value is None)
+RANDOM_STATE = Rule(
+    "an int in the range [0, 4294967295], an instance of 'numpy.random.RandomState' or None",
+    lambda v: (
+        v is None or isinstance(v, np.random.RandomState) or (is_whole(v) and 0 <= int(v) < 2**32)
+    ),
+)

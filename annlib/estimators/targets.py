@@ -1,0 +1,290 @@
+"""What y means: class labels, indicators or numbers, told to a network and read from its output.
+
+``learn_targets(y, classifier=True)`` looks at y once and gives one of five kinds:
+
+| kind                  | y of          | last layer, and the loss that fits by default           |
+|-----------------------|---------------|---------------------------------------------------------|
+| ``NumberTargets``     | numbers       | k linear, mean squared error                            |
+| ``BinaryTargets``     | two classes   | 1 sigmoid (binary cross-entropy) or 2 softmax           |
+| ``ClassTargets``      | k classes     | k softmax, sparse categorical cross-entropy             |
+| ``IndicatorTargets``  | k labels      | k sigmoid, binary cross-entropy                         |
+| ``ColumnsTargets``    | several such  | a block of linear units each, ``BlockCrossentropy``     |
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from annlib.core.arrays import Array
+from annlib.core.errors import DataError
+from annlib.estimators.blocks import BlockCrossentropy, blocks
+from annlib.losses import Loss
+
+
+class Targets:
+    """Base class: what a network must look like for these targets, and the way there and back.
+
+    Attributes
+    ----------
+    units : int
+        Of the last layer.
+    activation : str
+        Of the last layer, by default.
+    loss : str or Loss
+        That fits it.
+    """
+
+    units: int
+    activation: ClassVar[str]
+    loss: str | Loss
+
+    def encode(self, y: Array, one_hot: bool = False) -> Array:
+        """Encode y as a loss takes it: codes (n,) of classes, or a column each."""
+        raise NotImplementedError
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        """Predictions in the terms of y, from the network's output; one unit says yes above the
+        threshold.
+        """
+        raise NotImplementedError
+
+
+class NumberTargets(Targets):
+    """Numbers to predict: one a row, or several; predictions have the dimensions of y."""
+
+    activation = "linear"
+    loss = "mean_squared_error"
+
+    def __init__(self, y: Array) -> None:
+        self.flat = y.ndim == 1
+        self.units = 1 if self.flat else y.shape[1]
+
+    def encode(self, y: Array, one_hot: bool = False) -> Array:
+        columns = y.reshape(len(y), -1)
+        if columns.shape[1] != self.units:
+            raise DataError(
+                f"y: expected {self.units} column{'s' * (self.units > 1)}, as before, got "
+                f"{columns.shape[1]}. For other targets call fit of a new estimator."
+            )
+        return columns
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        return A.reshape(-1) if self.flat else A
+
+
+class LabelTargets(Targets):
+    """Base class of those that are labels.
+
+    Attributes
+    ----------
+    classes : array, or list of arrays
+        What a classifier shows as ``classes_``: sorted, and of y's type.
+    """
+
+    classes: Any
+
+    def probabilities(self, A: Array) -> Any:
+        """What ``predict_proba`` returns, from the output of sigmoids or a softmax."""
+        return A
+
+    def decisions(self, Z: Array) -> Any:
+        """What ``decision_function`` returns, from the same before the activation."""
+        return Z
+
+    def has_classes(self, classes: Any) -> bool:
+        """Whether these, in any order, are the classes."""
+        return np.array_equal(self.classes, np.unique(classes))
+
+    def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
+        """For class weights, by column of y: its classes and the codes of its rows."""
+        raise NotImplementedError
+
+
+class ClassTargets(LabelTargets):
+    """One of several classes a row."""
+
+    activation = "softmax"
+    loss = "sparse_categorical_crossentropy"
+
+    def __init__(self, classes: Array) -> None:
+        self.classes = classes
+        self.units = len(classes)
+
+    def encode(self, y: Array, one_hot: bool = False) -> Array:
+        codes = find_codes(y, self.classes)
+        # Never fewer columns than two, which the output has even if there is a single class.
+        return np.eye(max(2, len(self.classes)))[codes] if one_hot else codes
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        labels: Array = self.classes[A.argmax(axis=1)]
+        return labels
+
+    def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
+        return [(self.classes, self.encode(y))]
+
+
+class BinaryTargets(ClassTargets):
+    """One of two classes a row, or always the same; the network has one unit or two."""
+
+    activation = "sigmoid"  # one unit does
+    loss = "binary_crossentropy"
+
+    def __init__(self, classes: Array) -> None:
+        super().__init__(classes)
+        self.units = 1
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        yes = A[:, 0] > threshold if A.shape[1] == 1 else A[:, 1] > A[:, 0]
+        # Of a single class the code is 0, whatever the network has learned.
+        labels: Array = self.classes[np.minimum(yes.astype(np.intp), len(self.classes) - 1)]
+        return labels
+
+    def probabilities(self, A: Array) -> Array:
+        if len(self.classes) == 1:
+            return np.ones((len(A), 1), A.dtype)
+        return A if A.shape[1] == 2 else np.column_stack([1 - A, A])
+
+    def decisions(self, Z: Array) -> Array:
+        return Z[:, 0] if Z.shape[1] == 1 else Z[:, 1] - Z[:, 0]
+
+
+class IndicatorTargets(LabelTargets):
+    """Any number of labels a row: a column of zeros and ones for each."""
+
+    activation = "sigmoid"
+    loss = "binary_crossentropy"
+
+    def __init__(self, y: Array) -> None:
+        self.units = y.shape[1]
+        self.classes = np.arange(self.units)
+
+    def encode(self, y: Array, one_hot: bool = False) -> Array:
+        if y.ndim != 2 or y.shape[1] != self.units:
+            raise DataError(
+                f"y: expected indicators of {self.units} labels, as before, got shape {y.shape}. "
+                "For other targets call fit of a new estimator."
+            )
+        return y
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        return (threshold < A).astype(np.intp)
+
+    def has_classes(self, classes: Any) -> bool:
+        return True  # they are columns
+
+    def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
+        return [(np.array([0, 1]), column.astype(np.intp)) for column in self.encode(y).T]
+
+
+class ColumnsTargets(LabelTargets):
+    """A class for each of several columns; the network has a block of units for each of them."""
+
+    activation = "linear"
+
+    def __init__(self, classes: list[Array], dtype: np.dtype[Any]) -> None:
+        self.classes = classes
+        self.dtype = dtype
+        self.sizes = tuple(len(each) for each in classes)
+        self.units = sum(self.sizes)
+        self.loss = BlockCrossentropy(self.sizes)
+
+    def encode(self, y: Array, one_hot: bool = False) -> Array:
+        return np.hstack([np.eye(len(classes))[codes] for classes, codes in self.weight_columns(y)])
+
+    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+        y = np.empty((len(A), len(self.classes)), self.dtype)
+        for column, (classes, block) in enumerate(zip(self.classes, self._split(A), strict=True)):
+            y[:, column] = classes[block.argmax(axis=1)]
+        return y
+
+    def probabilities(self, A: Array) -> list[Array]:
+        return [np.ascontiguousarray(block) for block in self._split(A)]
+
+    def decisions(self, Z: Array) -> list[Array]:
+        return self.probabilities(Z)
+
+    def has_classes(self, classes: Any) -> bool:
+        same = len(classes) == len(self.classes)
+        pairs = zip(self.classes, classes, strict=False)
+        return same and all(np.array_equal(own, np.unique(given)) for own, given in pairs)
+
+    def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
+        if y.ndim != 2 or y.shape[1] != len(self.classes):
+            raise DataError(
+                f"y: expected {len(self.classes)} columns of classes, as before, got shape "
+                f"{y.shape}. For other targets call fit of a new estimator."
+            )
+        pairs = zip(self.classes, y.T, strict=True)
+        return [(classes, find_codes(column, classes)) for classes, column in pairs]
+
+    def _split(self, A: Array) -> list[Array]:
+        return [A[:, block] for block in blocks(self.sizes)]
+
+
+def check_y(y: Any, *, classifier: bool) -> Array:
+    """y, validated by scikit-learn, as this module takes it: dense, and of classes one-dimensional.
+
+    Raises
+    ------
+    ValueError
+        As scikit-learn does, for targets that are no classes.
+    """
+    if hasattr(y, "toarray"):  # a sparse matrix of indicators
+        y = y.toarray()
+    if not classifier:
+        return np.asarray(y)
+    check_classification_targets(y)
+    labels: Array = column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
+    return labels
+
+
+def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets:
+    """What the targets are, from all of y, or of a first part of them with ``classes`` to tell.
+
+    Parameters
+    ----------
+    y : array
+        What ``check_y`` gave.
+    classifier : bool
+    classes : array_like, or list of them for several columns, optional
+        All classes that there are, if not all of them need be in y.
+    """
+    if not classifier:
+        return NumberTargets(y)
+    kind = type_of_target(y)
+    if kind == "multilabel-indicator":
+        return IndicatorTargets(y)
+    if y.ndim == 2:
+        columns = y.T if classes is None else classes
+        return ColumnsTargets([np.unique(column) for column in columns], y.dtype)
+    found = np.unique(y if classes is None else classes)
+    return BinaryTargets(found) if len(found) <= 2 else ClassTargets(found)
+
+
+def find_codes(y: Array, classes: Array) -> Array:
+    """The place of each label among the sorted classes.
+
+    >>> find_codes(np.array(["b", "a", "b"]), np.array(["a", "b"]))
+    array([1, 0, 1])
+
+    Raises
+    ------
+    DataError
+        For a label that is none of them.
+    """
+    if y.ndim != 1:
+        raise DataError(f"y: expected one class a row, as before, got shape {y.shape}.")
+    labels, codes = np.unique(y, return_inverse=True)
+    places = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    unseen = labels[classes[places] != labels]
+    if len(unseen):
+        raise DataError(
+            f"y: expected the classes {classes.tolist()}, got previously unseen labels "
+            f"{unseen.tolist()}. Name all classes at the first call: partial_fit(X, y, classes)."
+        )
+    found: Array = places[codes]
+    return found

@@ -1,0 +1,93 @@
+"""What each row counts: sample weights times the weights of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight
+
+from annlib.core.arrays import Array
+from annlib.core.errors import DataError
+from annlib.estimators.targets import LabelTargets, Targets
+
+
+def row_weights(
+    X: Any, y: Array, sample_weight: Any, class_weight: Any = None, targets: Targets | None = None
+) -> Array | None:
+    """One weight a row, or None where all count the same.
+
+    Parameters
+    ----------
+    X, y : array
+        As validated.
+    sample_weight : array_like, (n,), or number, optional
+    class_weight : dict, "balanced" or list of them, optional
+        By the labels of y; a class that a dict does not name has 1. ``"balanced"`` is n / (k n_c)
+        for each of the k classes in y, where rows count what they weigh. For several columns of
+        classes (or labels) a list of one for each column; their weights are multiplied.
+    targets : Targets, optional
+        What the classes are; needed for class weights.
+
+    Raises
+    ------
+    ValueError
+        For weights that are negative, not finite, all 0, or of another length.
+    """
+    weights: Array | None = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if class_weight is not None:
+        assert isinstance(targets, LabelTargets), "of a classifier"
+        counted = np.ones(len(y)) if weights is None else weights
+        columns = targets.weight_columns(y)
+        factors = np.ones(len(y))
+        for (classes, codes), how in zip(columns, _by_column(class_weight, columns), strict=True):
+            factors *= _class_weights(classes, codes, how, counted)[codes]
+        weights = counted * factors
+    if weights is not None and not weights.any():
+        raise DataError(
+            "sample_weight: expected at least one row with a weight above zero, got all zero."
+        )
+    return weights
+
+
+def mean_one(weights: Array | None) -> Array | None:
+    """The weights in the same ratios, with a mean of 1: a rate means the same with and without."""
+    return None if weights is None else weights * (len(weights) / weights.sum())
+
+
+def is_class_weight(value: Any) -> bool:
+    """Whether it is a form of class weights that ``row_weights`` takes."""
+    if isinstance(value, list):
+        return all(value is not None and is_class_weight(each) for each in value)
+    return value is None or isinstance(value, Mapping) or value == "balanced"
+
+
+def _by_column(class_weight: Any, columns: list[Any]) -> list[Any]:
+    if not isinstance(class_weight, list):
+        return [class_weight] * len(columns)
+    if len(class_weight) != len(columns):
+        raise DataError(
+            f"class_weight: expected one dict for each of the {len(columns)} columns of y, got "
+            f"{len(class_weight)}."
+        )
+    return class_weight
+
+
+def _class_weights(classes: Array, codes: Array, how: Any, counted: Array) -> Array:
+    """The weight of each class by its code."""
+    if isinstance(how, Mapping):
+        labels = classes.tolist()
+        unknown = [label for label in how if label not in labels]
+        if unknown:
+            raise DataError(
+                f"class_weight: expected classes of {labels}, got {unknown}. Name labels of y."
+            )
+        return np.array([float(how.get(label, 1.0)) for label in labels])
+    counts = np.bincount(codes, counted, len(classes))
+    present = counts > 0
+    weights = np.ones(len(classes))
+    np.divide(counted.sum(), present.sum() * counts, out=weights, where=present)
+    return weights

@@ -1,0 +1,146 @@
+"""What y means, what rows count, and the loss of several classifications at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss
+from sklearn.utils.class_weight import compute_sample_weight
+
+from annlib.estimators.blocks import BlockCrossentropy
+from annlib.estimators.targets import (
+    BinaryTargets,
+    ClassTargets,
+    ColumnsTargets,
+    IndicatorTargets,
+    NumberTargets,
+    check_y,
+    learn_targets,
+)
+from annlib.estimators.weights import mean_one, row_weights
+from annlib.testing import check_loss
+
+rng = np.random.default_rng(0)
+
+
+def learned(y, **options):
+    y = check_y(np.asarray(y), classifier=True)
+    return learn_targets(y, classifier=True, **options), y
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "units"),
+    [
+        (["b", "a", "b"], BinaryTargets, 1),
+        ([True, False], BinaryTargets, 1),
+        ([3, 3], BinaryTargets, 1),
+        ([-1, 5, 2], ClassTargets, 3),
+        ([[0, 1, 1], [1, 0, 1]], IndicatorTargets, 3),
+        ([["a", "x"], ["b", "y"], ["c", "y"]], ColumnsTargets, 5),
+        ([[0, 1], [2, 1]], ColumnsTargets, 3),
+    ],
+)
+def test_kinds_and_the_way_back(y, kind, units):
+    targets, y = learned(y)
+    assert type(targets) is kind
+    assert targets.units == units
+    one_hot = targets.encode(y, one_hot=True)
+    if units == 1:
+        np.testing.assert_array_equal(targets.decode(targets.encode(y).reshape(-1, 1)), y)
+    np.testing.assert_array_equal(targets.decode(one_hot.astype(float)), y)
+    assert targets.decode(one_hot.astype(float)).dtype.kind == y.dtype.kind
+
+
+def test_numbers_keep_their_dimensions():
+    for y in (np.arange(3.0), np.ones((3, 1)), np.ones((3, 2))):
+        targets = learn_targets(check_y(y, classifier=False), classifier=False)
+        assert isinstance(targets, NumberTargets)
+        np.testing.assert_array_equal(targets.decode(targets.encode(y)), y)
+
+
+def test_classes_that_are_told():
+    targets, _ = learned(["a", "b"], classes=["c", "b", "a"])
+    assert targets.classes.tolist() == ["a", "b", "c"]
+    with pytest.raises(ValueError, match=r"unseen labels \['d'\]"):
+        targets.encode(np.array(["a", "d"]))
+    with pytest.raises(ValueError, match="one class a row"):
+        targets.encode(np.array([["a", "b"]]))
+
+
+def test_other_targets_than_before():
+    many, _ = learned([[0, 1, 1], [1, 0, 1]])
+    with pytest.raises(ValueError, match="indicators of 3 labels"):
+        many.encode(np.zeros((2, 2), int))
+    columns, _ = learned([[0, 1], [2, 1]])
+    with pytest.raises(ValueError, match="2 columns of classes"):
+        columns.encode(np.zeros((2, 3), int))
+
+
+@pytest.mark.parametrize("labels", [["a", "b", "c"], [-2, 0, 9], [0.0, 1.0, 2.0]])
+def test_class_weights_are_scikit_learns(labels):
+    y = np.array(labels)[rng.integers(0, 3, 40)]
+    targets, y = learned(y)
+    for how in ("balanced", {labels[0]: 3.0}, {labels[1]: 0.5, labels[2]: 2}):
+        expected = compute_sample_weight(
+            {**dict.fromkeys(labels, 1.0), **how} if isinstance(how, dict) else how, y
+        )
+        np.testing.assert_allclose(row_weights(y[:, None], y, None, how, targets), expected)
+    weights = rng.uniform(size=40)
+    by_dict = row_weights(y[:, None], y, weights, {labels[0]: 3.0}, targets)
+    np.testing.assert_allclose(by_dict, weights * np.where(y == labels[0], 3, 1))
+
+
+def test_balanced_weights_count_rows_by_their_weights():
+    targets, y = learned(["a", "b", "a", "b", "b"])
+    repeats = np.array([3, 1, 2, 0, 4])
+    weighted = row_weights(y[:, None], y, repeats, "balanced", targets)
+    again = np.repeat(y, repeats)
+    expected = compute_sample_weight("balanced", again)
+    np.testing.assert_allclose(np.repeat(weighted / np.maximum(repeats, 1), repeats), expected)
+
+
+def test_weights_of_columns():
+    y = np.column_stack([rng.integers(0, 3, 30), rng.integers(0, 2, 30)])
+    targets, y = learned(y)
+    X = np.zeros((30, 1))
+    np.testing.assert_allclose(
+        row_weights(X, y, None, "balanced", targets), compute_sample_weight("balanced", y)
+    )
+    each = [{0: 2.0, 1: 1.0, 2: 1.0}, {0: 1.0, 1: 5.0}]
+    np.testing.assert_allclose(
+        row_weights(X, y, None, each, targets), compute_sample_weight(each, y)
+    )
+    with pytest.raises(ValueError, match="one dict for each of the 2 columns"):
+        row_weights(X, y, None, each[:1], targets)
+
+
+def test_weights_that_cannot_be_meant():
+    targets, y = learned(["a", "b"])
+    X = np.zeros((2, 1))
+    assert row_weights(X, y, None, None, targets) is None
+    np.testing.assert_allclose(mean_one(np.array([1.0, 3.0])), [0.5, 1.5])
+    for weights, message in (
+        ([0, 0], "zero"),
+        ([-1, 1], "Negative"),
+        ([np.nan, 1], "NaN"),
+        ([1, 1, 1], "shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            row_weights(X, y, weights)
+    with pytest.raises(ValueError, match=r"got \['c'\]"):
+        row_weights(X, y, None, {"c": 1.0}, targets)
+
+
+def test_the_loss_of_blocks():
+    """The sum of the log-losses of each block."""
+    sizes, n = (3, 2), 8
+    Z = rng.normal(size=(n, 5)) * 3
+    codes = [rng.integers(0, k, n) for k in sizes]
+    Y = np.hstack([np.eye(k)[c] for k, c in zip(sizes, codes, strict=True)])
+    P = [np.exp(Z[:, :3]), np.exp(Z[:, 3:])]
+    expected = sum(
+        log_loss(c, p / p.sum(axis=1, keepdims=True), labels=range(k))
+        for c, p, k in zip(codes, P, sizes, strict=True)
+    )
+    assert BlockCrossentropy(sizes)(Y, Z) == pytest.approx(expected)
+    check_loss(BlockCrossentropy(sizes), Y, Z)
