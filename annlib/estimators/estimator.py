@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from annlib.core.arrays import Array
+from annlib.estimators.documentation import Documented
 from annlib.estimators.inference import infer, is_plain
 from annlib.estimators.outputs import Outputs
 from annlib.estimators.persistence import Persistent
@@ -22,13 +23,8 @@ from annlib.models import Sequential
 _FLOATS = (np.float64, np.float32)
 
 
-class NetworkEstimator(Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class NetworkEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base class of an estimator around a ``Sequential``."""
-
-    _doc_link_module = "annlib"
-    _doc_link_template = (
-        "https://github.com/annlib/annlib/blob/main/docs/estimators.md#{estimator_name}"
-    )
 
     model_: Sequential
     _targets: Targets

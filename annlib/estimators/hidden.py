@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
-from annlib.estimators.estimator import NetworkEstimator
+from annlib.estimators.documentation import Documented
 from annlib.estimators.inference import infer
 from annlib.estimators.parameters import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
@@ -33,6 +33,7 @@ _LAYER = Rule(
 
 
 class HiddenLayerTransformer(
+    Documented,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
     MetaEstimatorMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
@@ -72,9 +73,6 @@ class HiddenLayerTransformer(
     >>> hidden.transform(X).shape
     (150, 8)
     """
-
-    _doc_link_module = NetworkEstimator._doc_link_module
-    _doc_link_template = NetworkEstimator._doc_link_template
 
     estimator_: Any
 

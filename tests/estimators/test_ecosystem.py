@@ -655,7 +655,6 @@ def test_one_hot_columns_of_a_frame(net):
 def test_html(net):
     html = net._repr_mimebundle_()["text/html"]
     assert type(net).__name__ in html
-    assert f"#{type(net).__name__}" in html  # the link to annlib's documentation
     assert "scikit-learn.org/" not in net._get_doc_link()
 
 

@@ -15,7 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from annlib import HiddenLayerTransformer, Sequential, SequentialClassifier, SequentialRegressor
+from annlib import (
+    HiddenLayerTransformer,
+    MLPClassifier,
+    Sequential,
+    SequentialClassifier,
+    SequentialRegressor,
+)
 from annlib import layers as L  # short, for a table
 
 X, Y = load_iris(return_X_y=True)
@@ -113,3 +119,27 @@ def test_weights_are_routed():
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         HiddenLayerTransformer(**({"estimator": NET} | parameters)).fit(X, Y)
+
+
+@pytest.mark.parametrize("cls", [HiddenLayerTransformer, MLPClassifier])
+@pytest.mark.parametrize(
+    ("urls", "link"),
+    [
+        (None, ""),
+        (["Source, https://a.example"], ""),
+        (
+            ["Source, https://a.example", "Documentation, https://b.example/api"],
+            "https://b.example/api",
+        ),
+    ],
+)
+def test_the_html_links_to_the_projects_own_documentation(cls, urls, link, monkeypatch):
+    class Metadata:
+        def get_all(self, name):
+            return urls
+
+    monkeypatch.setattr("annlib.estimators.documentation.metadata", lambda name: Metadata())
+    html = cls()._repr_mimebundle_()["text/html"]
+    assert cls()._get_doc_link() == (f"{link}#{cls.__name__}" if link else "")
+    assert (f'href="{link}#{cls.__name__}"' in html) == bool(link)
+    assert "https://scikit-learn.org" not in html
