@@ -1,8 +1,28 @@
-"""Where the HTML of an estimator links to."""
+"""What an estimator's docstring shares with others', and where its HTML links to."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata
+from textwrap import indent
+from typing import TypeVar
+
+C = TypeVar("C", bound=type)
+
+
+def documented(**texts: str) -> Callable[[C], C]:
+    """A class decorator: the texts in the lines ``{name}`` that a docstring leaves for them."""
+
+    def text_of(line: re.Match[str]) -> str:
+        return indent(texts[line[2]], line[1])
+
+    def decorate(cls: C) -> C:
+        if cls.__doc__ is not None:  # there is none under python -OO
+            cls.__doc__ = re.sub(r"^( *)\{(\w+)\}$", text_of, cls.__doc__, flags=re.MULTILINE)
+        return cls
+
+    return decorate
 
 
 class Documented:

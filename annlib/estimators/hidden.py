@@ -22,7 +22,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.estimators.documentation import Documented
 from annlib.estimators.inference import infer
-from annlib.estimators.parameters import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
+from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
 from annlib.models import Sequential
 

@@ -1,4 +1,4 @@
-"""Parameters of the parts of an estimator: ``optimizer__learning_rate`` and the like.
+"""An estimator's parameters, and those of their parts: ``optimizer__learning_rate`` and the like.
 
 They are arguments of the constructor as all others, seen by ``get_params``, set by ``set_params``,
 kept by ``clone`` and varied by a search; whatever the part is, an object, a class or a name.
@@ -7,11 +7,14 @@ kept by ``clone`` and varied by a search; whatever the part is, an object, a cla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from annlib import callbacks
+from annlib.callbacks import Callback
 from annlib.core.config import Configurable, constructor_arguments, near
 from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.estimators.rules import invalid
 from annlib.layers import Input
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -20,7 +23,10 @@ Changes = Mapping[str, Any]
 
 
 class NestedParameters:
-    """To inherit from, before ``BaseEstimator``; ``__init__(..., **nested)`` calls ``_nest``."""
+    """To inherit from, before ``BaseEstimator``: parameters that are objects have parameters.
+
+    ``__init__(self, ..., **nested)`` is ``self._store(locals())`` and nothing else.
+    """
 
     #: The parameters whose parts have parameters.
     _nests: ClassVar[tuple[str, ...]] = ()
@@ -33,15 +39,18 @@ class NestedParameters:
         named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
         cls.__signature__ = signature.replace(parameters=named)  # type: ignore[attr-defined]  # read by inspect
 
-    def _nest(self, nested: Changes) -> None:
-        """Store what the constructor was given besides its own arguments."""
-        for name, value in nested.items():
+    def _store(self, arguments: dict[str, Any]) -> None:
+        """Keep a constructor's arguments, all its ``locals()``, each under its own name."""
+        nested = arguments.pop("nested")
+        for name in nested:
             if not self._is_nested(name):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword argument "
                     f"{name!r}. {self._hint(name)}"
                 )
-            setattr(self, name, value)
+        for name, value in {**arguments, **nested}.items():
+            if name != "self":
+                setattr(self, name, value)
 
     def _is_nested(self, name: str) -> bool:
         prefix, _, inner = name.partition("__")
@@ -63,6 +72,29 @@ class NestedParameters:
     def _part(self, prefix: str) -> Any:
         """What stands behind a parameter: an object, a list of them, or None."""
         raise NotImplementedError
+
+    def _resolved(self, name: str, get: Callable[[Any], Any], expected: str) -> Any:
+        """What ``get`` makes of a parameter, with what is set for it.
+
+        Raises
+        ------
+        InvalidParameterError
+            If it is nothing; ``expected`` says what it must be.
+        """
+        value = getattr(self, name)
+        try:
+            part = get(value)
+        except (AnnlibError, TypeError) as error:
+            raise invalid(self, name, expected, value) from error
+        return self._changed(name, part)
+
+    def _changed(self, name: str, part: Any) -> Any:
+        """A part with what is set for it; itself if nothing is."""
+        changes = self._nested(name)
+        if not changes:
+            return part
+        part = getattr(self, name) if part is None else part  # which is refused, by its own name
+        return changed(part, changes, f"{type(self).__name__}: {name}")
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name.
@@ -87,6 +119,11 @@ class NestedParameters:
             params |= {f"{prefix}__{name}": v for name, v in self._nested(prefix).items()}
         return params
 
+    def _get_params_html(self, deep: bool = True, *more: Any, **options: Any) -> Any:
+        # Those of parts only where they have been set: scikit-learn would mark all of them so.
+        shown = super()._get_params_html  # type: ignore[misc]  # BaseEstimator's
+        return shown(False, *more, **options)  # noqa: FBT003  # as scikit-learn calls it
+
     def set_params(self, **params: Any) -> Any:
         """Set parameters, those of parts with the part's name and two underscores before theirs.
 
@@ -108,6 +145,12 @@ class NestedParameters:
         for name, value in params.items():
             setattr(self, name, value)
         return self
+
+
+def callback_objects(given: Any) -> list[Callback]:
+    """The callbacks that are meant by one or by a list: objects, names, classes or None."""
+    many = given if isinstance(given, list | tuple) else [given]
+    return [callbacks.get(each) for each in many if each is not None]
 
 
 def arguments_of(part: Any) -> dict[str, Any]:

@@ -61,11 +61,6 @@ class Outputs(NamedTuple):
         """The output before them."""
         return infer(model, X, logits=self.applied)
 
-    @property
-    def threshold(self) -> float:
-        """Above which one unit says yes."""
-        return 0.5 if self.link else 0.0
-
 
 def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
     """How to read the output of a network that is trained with this loss."""

@@ -46,9 +46,9 @@ class Targets:
         """Encode y as a loss takes it: codes (n,) of classes, or a column each."""
         raise NotImplementedError
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
-        """Predictions in the terms of y, from the network's output; one unit says yes above the
-        threshold.
+    def decode(self, A: Array) -> Array:
+        """Predictions in the terms of y, from the network's output: of labels, before the sigmoid
+        or softmax.
         """
         raise NotImplementedError
 
@@ -72,7 +72,7 @@ class NumberTargets(Targets):
             )
         return columns
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+    def decode(self, A: Array) -> Array:
         return A.reshape(-1) if self.flat else A
 
 
@@ -119,7 +119,7 @@ class ClassTargets(LabelTargets):
         # Never fewer columns than two, which the output has even if there is a single class.
         return np.eye(max(2, len(self.classes)))[codes] if one_hot else codes
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+    def decode(self, A: Array) -> Array:
         labels: Array = self.classes[A.argmax(axis=1)]
         return labels
 
@@ -137,8 +137,8 @@ class BinaryTargets(ClassTargets):
         super().__init__(classes)
         self.units = 1
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
-        yes = A[:, 0] > threshold if A.shape[1] == 1 else A[:, 1] > A[:, 0]
+    def decode(self, A: Array) -> Array:
+        yes = A[:, 0] > 0 if A.shape[1] == 1 else A[:, 1] > A[:, 0]
         # Of a single class the code is 0, whatever the network has learned.
         labels: Array = self.classes[np.minimum(yes.astype(np.intp), len(self.classes) - 1)]
         return labels
@@ -170,8 +170,8 @@ class IndicatorTargets(LabelTargets):
             )
         return y
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
-        return (threshold < A).astype(np.intp)
+    def decode(self, A: Array) -> Array:
+        return (A > 0).astype(np.intp)
 
     def has_classes(self, classes: Any) -> bool:
         return True  # they are columns
@@ -195,7 +195,7 @@ class ColumnsTargets(LabelTargets):
     def encode(self, y: Array, one_hot: bool = False) -> Array:
         return np.hstack([np.eye(len(classes))[codes] for classes, codes in self.weight_columns(y)])
 
-    def decode(self, A: Array, threshold: float = 0.5) -> Array:
+    def decode(self, A: Array) -> Array:
         y = np.empty((len(A), len(self.classes)), self.dtype)
         for column, (classes, block) in enumerate(zip(self.classes, self._split(A), strict=True)):
             y[:, column] = classes[block.argmax(axis=1)]
@@ -223,6 +223,15 @@ class ColumnsTargets(LabelTargets):
 
     def _split(self, A: Array) -> list[Array]:
         return [A[:, block] for block in blocks(self.sizes)]
+
+
+def accuracy(y: Array, predicted: Array, weights: Array | None = None) -> float:
+    """The share of rows that are right, in all columns where there are several.
+
+    scikit-learn's refuses several columns of classes, and takes as long as a small epoch.
+    """
+    right = (predicted == y).reshape(len(y), -1).all(axis=1)
+    return float(np.average(right, weights=weights))
 
 
 def check_y(y: Any, *, classifier: bool) -> Array:
@@ -255,10 +264,9 @@ def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets
     """
     if not classifier:
         return NumberTargets(y)
-    kind = type_of_target(y)
-    if kind == "multilabel-indicator":
-        return IndicatorTargets(y)
     if y.ndim == 2:
+        if type_of_target(y) == "multilabel-indicator":
+            return IndicatorTargets(y)
         columns = y.T if classes is None else classes
         return ColumnsTargets([np.unique(column) for column in columns], y.dtype)
     found = np.unique(y if classes is None else classes)

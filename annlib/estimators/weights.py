@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
+from annlib.estimators.rules import Rule
 from annlib.estimators.targets import LabelTargets, Targets
 
 
@@ -58,11 +59,14 @@ def mean_one(weights: Array | None) -> Array | None:
     return None if weights is None else weights * (len(weights) / weights.sum())
 
 
-def is_class_weight(value: Any) -> bool:
-    """Whether it is a form of class weights that ``row_weights`` takes."""
+def _is_class_weight(value: Any) -> bool:
     if isinstance(value, list):
-        return all(value is not None and is_class_weight(each) for each in value)
+        return all(value is not None and _is_class_weight(each) for each in value)
     return value is None or isinstance(value, Mapping) or value == "balanced"
+
+
+#: What the parameter ``class_weight`` may be.
+CLASS_WEIGHT = Rule("a dict, 'balanced', a list of them or None", _is_class_weight)
 
 
 def _by_column(class_weight: Any, columns: list[Any]) -> list[Any]:

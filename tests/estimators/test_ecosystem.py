@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 
 import cloudpickle
 import joblib
@@ -652,10 +653,27 @@ def test_one_hot_columns_of_a_frame(net):
 
 
 @each(*CLASSIFIERS, *REGRESSORS, HiddenLayerTransformer())
+def test_every_parameter_and_attribute_is_described(net):
+    """In an entry of its own, as scikit-learn's HTML shows it beside the value."""
+    fitted = clone(net).fit(X, target(net) if hasattr(net, "predict") else NAMES)
+    attributes = [name for name in vars(fitted) if name.endswith("_") and name[0] != "_"]
+    for name in [*type(net)._get_param_names(), *attributes]:
+        entry = re.search(rf"^ *{name} : .+\n +\S", type(net).__doc__, re.MULTILINE)
+        assert entry, name
+
+
+@each(*CLASSIFIERS, *REGRESSORS, HiddenLayerTransformer())
 def test_html(net):
     html = net._repr_mimebundle_()["text/html"]
     assert type(net).__name__ in html
     assert "scikit-learn.org/" not in net._get_doc_link()
+
+
+@each_estimator
+def test_html_shows_what_has_been_set_of_parts(net):
+    html = clone(net).set_params(optimizer__beta_1=0.8)._repr_mimebundle_()["text/html"]
+    assert "optimizer__beta_1" in html
+    assert "optimizer__amsgrad" not in html
 
 
 @each_estimator

@@ -12,7 +12,7 @@ import sklearn
 import sklearn.neural_network as theirs
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.metrics import accuracy_score, get_scorer, log_loss
+from sklearn.metrics import accuracy_score, get_scorer, log_loss, r2_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -30,6 +30,7 @@ from annlib import (
     regularizers,
     schedules,
 )
+from annlib.estimators.perceptron.scoring import r2
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -160,6 +161,27 @@ def test_parameters_of_the_optimizer_are_parameters():
     assert trained(optimizer__clipnorm=0.5).model_.optimizer.clipnorm == 0.5, "of a solver, too"
 
 
+def test_parameters_of_the_other_parts():
+    net = MLPClassifier(loss="binary_focal_crossentropy", callbacks="early_stopping", **FAST)
+    net.set_params(loss__gamma=1.0, regularizer="l1", regularizer__l1=0.02)
+    stop = {"monitor": "loss", "min_delta": 9.0, "patience": 2}
+    net.set_params(**{f"callbacks__early_stopping__{name}": value for name, value in stop.items()})
+    net = clone(net).fit(X, y > 0)
+    assert net.n_iter_ == 3
+    assert net.model_.loss.gamma == 1.0
+    assert net.model_.layers[0].kernel_regularizer == regularizers.L1(0.02)
+    assert "callbacks__early_stopping__baseline" in net.get_params()
+    for wrong in ({"loss__gamma": 1.0}, {"regularizer__l1": 1.0}, {"callbacks__csv_logger__x": 1}):
+        with pytest.raises(ValueError, match=next(iter(wrong)).partition("__")[0]):
+            MLPClassifier(**wrong).fit(X, y)
+
+
+def test_a_function_with_its_derivative_is_one_activation():
+    pair = (np.sin, np.cos)
+    for activation in (pair, [pair]):
+        assert trained(activation=activation).score(X, y) > 0.8
+
+
 def test_a_search_over_them():
     grid = {"optimizer__learning_rate": [1e-6, 0.3], "dropout": [0.0]}
     search = GridSearchCV(MLPClassifier(optimizer="sgd", max_iter=20, random_state=0), grid, cv=2)
@@ -215,6 +237,16 @@ def test_early_stopping_keeps_the_weights_of_the_best_score(scoring):
         assert found == pytest.approx(net.best_validation_score_)
 
 
+def test_r2_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    constant, column = np.ones(9), rng.normal(size=9)
+    for truth in (column, constant, np.arange(9), np.column_stack([constant, column])):
+        for predicted in (rng.normal(size=truth.shape), truth.astype(np.float32)):
+            for weights in (None, rng.uniform(size=9)):
+                expected = r2_score(truth, predicted, sample_weight=weights)
+                assert r2(truth, predicted, weights) == pytest.approx(expected, rel=1e-12)
+
+
 def test_validation_data_through_a_pipeline():
     raw = DATA.data
     weights = np.linspace(1, 2, TRAIN.sum())
@@ -237,6 +269,15 @@ def test_callbacks_are_told_and_may_stop():
     assert seen[0] == ["learning_rate", "loss"]
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as Python has it, which a process in the background may have been told to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("signals", [True, False], ids=["Ctrl-C", "an exception"])
 def test_an_interrupted_training_keeps_what_it_has(solver, signals):
@@ -422,6 +463,14 @@ def test_the_messages_of_scikit_learn(arguments):
             Estimator(**arguments).fit(X, y)
         messages.append(str(caught.value).rstrip("."))
     assert messages[0] == messages[1]
+
+
+def test_targets_that_the_loss_refuses_leave_nothing_behind():
+    net = MLPRegressor("poisson")
+    for given in ({"y": y - 5.0}, {"y": y, "X_val": X, "y_val": y - 5.0}):
+        with pytest.raises(ValueError, match="targets y of at least 0"):
+            net.fit(X, **given)
+        assert not hasattr(net, "model_")
 
 
 def test_validation_data_that_are_not_whole():

@@ -6,11 +6,16 @@ import inspect
 
 import numpy as np
 import pytest
+import sklearn
 import sklearn.neural_network as theirs
 
 import annlib
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
+pytestmark = [
+    pytest.mark.skipif(VERSION < (1, 7), reason="theirs had no weights and one loss before 1.7"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 ROWS = 110  # with batches of 32 the last has 14
 RNG = np.random.default_rng(5)
@@ -84,6 +89,8 @@ def predictions(estimator):
 @pytest.mark.parametrize("kind", TARGETS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_ten_epochs(kind, solver, weighted):
+    if (kind, solver) == ("binary", "early stopping") and VERSION < (1, 9):
+        pytest.skip("theirs cannot score labels that are text before 1.9")
     own, other, y = pair(kind, **SOLVERS[solver], sample_weight=WEIGHTS if weighted else None)
     np.testing.assert_allclose(predictions(own), predictions(other), rtol=0, atol=1e-9)
     for name in ("coefs_", "intercepts_"):

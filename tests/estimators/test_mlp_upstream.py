@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import sklearn
 from estimators.upstream import load_upstream
 
+VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 #: Tests that cannot pass, and why.
 CANNOT_PASS = {
     "test_gradient": "calls the private _loss_grad_lbfgs with scikit-learn's own buffers",
@@ -30,5 +32,5 @@ def global_random_seed(request):
 
 def test_there_are_as_many_as_there_were():
     names = [name for name in vars(_module) if name.startswith("test_")]
-    assert len(names) >= 43
+    assert len(names) >= (43 if VERSION >= (1, 9) else 39)
     assert names and CANNOT_PASS.keys() <= set(names)

@@ -364,7 +364,7 @@ def test_names_of_keras_wrappers_get_a_hint():
 
 
 def test_half_a_validation_set():
-    with pytest.raises(ValueError, match="X_val and y_val together"):
+    with pytest.raises(ValueError, match="X_val is provided, but y_val was not"):
         net().fit(X, Y, X_val=X)
     with pytest.raises(ValueError, match="unseen labels"):
         net().fit(X, Y, X_val=X[:2], y_val=[0, 3])

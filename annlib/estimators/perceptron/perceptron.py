@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state, column_or_1d
 
-from annlib.callbacks import Callback, History
+from annlib import regularizers
+from annlib.callbacks import History
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
-from annlib.estimators.architecture import Architecture, dense_layers, output_name
-from annlib.estimators.coefficients import Coefficients
-from annlib.estimators.nested import NestedParameters, changed
+from annlib.estimators.nested import callback_objects
 from annlib.estimators.outputs import outputs_of
-from annlib.estimators.parameters import Rule, check_parameters, invalid
-from annlib.estimators.perceptron_rules import RULES
-from annlib.estimators.perceptron_training import Data, train
-from annlib.estimators.scoring import HeldOut, check_scoring_name
-from annlib.estimators.solvers import chosen
-from annlib.estimators.stopping import Convergence, Progress
+from annlib.estimators.perceptron.architecture import (
+    Architecture,
+    dense_layers,
+    named_loss,
+    output_name,
+)
+from annlib.estimators.perceptron.coefficients import Coefficients
+from annlib.estimators.perceptron.convergence import Convergence, Progress
+from annlib.estimators.perceptron.narration import warn
+from annlib.estimators.perceptron.parameters import RULES
+from annlib.estimators.perceptron.scoring import check_scoring_name, epoch_score
+from annlib.estimators.perceptron.solvers import chosen
+from annlib.estimators.perceptron.training import train
+from annlib.estimators.rows import Rows
+from annlib.estimators.rules import Rule, check_parameters
+from annlib.estimators.sklearn_callbacks import tasks
 from annlib.estimators.targets import LabelTargets, Targets, learn_targets
-from annlib.estimators.tasks import CallbackSupport, tasks
-from annlib.estimators.warning import warn
 from annlib.estimators.weights import row_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
+from annlib.regularizers import Regularizer
 
 #: The attributes that ``predict`` reads.
 _FITTED = {
@@ -36,47 +44,34 @@ _FITTED = {
 }
 
 
-def store(estimator: Any, arguments: dict[str, Any]) -> None:
-    """Keep a constructor's arguments, all its ``locals()``, each under its own name."""
-    nested = arguments.pop("optimizer__parameters")
-    for name, value in arguments.items():
-        if name not in ("self", "__class__"):
-            setattr(estimator, name, value)
-    estimator._nest(nested)
-
-
 def seed_of(random_state: Any) -> int:
     """A seed that follows from where a RandomState stands, which draws nothing for it."""
     _, words, position, *_ = random_state.get_state()
     return (int(words[0]) << 10) + int(position)
 
 
-def is_batchwise(estimator: Any) -> bool:
-    """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
-    optimizer = chosen(estimator)
-    if optimizer.full_batch:
-        raise AttributeError(
-            "partial_fit is only available for stochastic optimizers. "
-            f"{optimizer.names[0]} is not stochastic."
-        )
-    return True
-
-
-class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: ignore[misc]  # scikit-learn has no types
+class Perceptron(Coefficients):
     """Base class: fit and partial_fit, as scikit-learn's perceptrons do it, and more.
 
     Once it is fitted it has ``_progress`` besides what every ``NetworkEstimator`` has.
     """
 
-    _nests: ClassVar[tuple[str, ...]] = ("optimizer",)
-    _classifies: ClassVar[bool]
+    _nests: ClassVar[tuple[str, ...]] = ("optimizer", "loss", "regularizer", "callbacks")
     _rules: ClassVar[dict[str, Rule]] = RULES
     _loss_text: ClassVar[str]
 
-    history_: dict[str, list[Any]]
-
     def _part(self, prefix: str) -> Any:
-        return chosen(self)
+        text = "the name, the configuration or an object of"
+        if prefix == "optimizer":
+            text = f"None, or {text} an optimizer of annlib"
+            return self._resolved(prefix, lambda given: chosen(self).clone(), text)
+        if prefix == "loss":
+            return self._resolved(prefix, lambda given: named_loss(self), self._loss_text)
+        if prefix == "regularizer":
+            text = f"None, or {text} a regularizer of annlib"
+            return self._resolved(prefix, _regularizer, text)
+        text = "a callback of annlib, its name, or a list of these"
+        return self._resolved(prefix, callback_objects, text)
 
     # -- training --------------------------------------------------------------------------------
 
@@ -87,72 +82,58 @@ class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: igno
         sample_weight: Any,
         validation: tuple[Any, Any, Any] = (None, None, None),
         *,
-        incremental: bool = False,
+        once: bool = False,
         classes: Any = None,
-    ) -> None:
-        """Train on these data: to the end, or ``incremental`` for one epoch."""
+    ) -> Self:
         check_parameters(self, self._rules)
-        if self.early_stopping and incremental:
+        if self.early_stopping and once:
             raise ValueError("partial_fit does not support early_stopping=True")
-        architecture, optimizer = Architecture(self), self._make_optimizer()
+        architecture, optimizer = Architecture(self), self._part("optimizer")
         architecture.check_steady(optimizer)
         check_scoring_name(self)
-        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
-        X, y = self._check_rows(X, y, reset=first)
-        targets = self._targets_for(y, first, classes)
-        weights = row_weights(X, y, sample_weight, self._class_weight(), targets)
+        callbacks = self._part("callbacks")
+        goes_on = hasattr(self, "coefs_") and bool(self.warm_start or once)
+        X, y = self._check_data(X, y, reset=not goes_on)
+        targets = self._targets_for(y, goes_on, classes)
+        class_weight = getattr(self, "class_weight", None)
+        data = Rows(X, y, row_weights(X, y, sample_weight, class_weight, targets))
         held_out = self._check_validation(*validation)
         random_state = check_random_state(self.random_state)
-        model = self._network(architecture, X, targets, random_state, first)
+        model = self._network(architecture, X, targets, random_state, goes_on)
         loss = architecture.loss(targets)
-        self._compile(model, optimizer, loss)
-        train_rows: Any = slice(None)
         if held_out is None and self.early_stopping and not optimizer.full_batch:
             train_rows, rest = self._split(y, targets, random_state)
-            plain = row_weights(X, y, sample_weight)
-            held_out = HeldOut(X[rest], y[rest], None if plain is None else plain[rest])
-        if first or not hasattr(self, "_progress"):
+            held_out = Rows(X, y, row_weights(X, y, sample_weight)).part(rest)
+            data = data.part(train_rows)
+        encode = partial(_encoded, targets=targets, loss=loss, model=model)
+        learned = data._replace(y=encode(data.y))
+        watched = None if held_out is None else held_out._replace(y=encode(held_out.y))
+        self._compile(model, optimizer, loss)
+        if not goes_on or not hasattr(self, "_progress"):
             self._progress = Progress()
             self.history_ = {}
-        self._goes_on = incremental or (self._goes_on and not first)
+        self._goes_on = once or (self._goes_on and goes_on)
         self._targets, self.model_, self._outputs = targets, model, outputs_of(model, loss)
         self._describe()
-        data = Data(X, self.encode(y), weights).part(train_rows)
-        watchers = [] if incremental else self._watchers(X, y, sample_weight)
-        train(self, data, held_out, random_state, watchers, once=incremental)
-
-    def _watchers(self, X: Any, y: Array, sample_weight: Any) -> list[Callback]:
-        """What tells scikit-learn's callbacks, if there are any, of the epochs."""
-        if not (hasattr(self, "_skl_callbacks") or hasattr(self, "_parent_callback_ctx")):
-            return []
-        fitted = {name: value for name, value in vars(self).items() if name in _FITTED}
-        return tasks(self, self.max_iter, X, y, sample_weight, fitted)
-
-    def _make_optimizer(self) -> Optimizer:
-        """An optimizer of its own, as the parameters say."""
-        text = "None, or the name, the configuration or an object of an optimizer of annlib"
-        try:
-            found = chosen(self)
-        except (AnnlibError, TypeError) as error:
-            raise invalid(self, "optimizer", text, self.optimizer) from error
-        changes = self._nested("optimizer")
-        if not changes:
-            return found.clone()
-        made: Optimizer = changed(found, changes, "optimizer")
-        return made
+        if not once:
+            fitted = {name: value for name, value in vars(self).items() if name in _FITTED}
+            callbacks += tasks(self, self.max_iter, X, y, sample_weight, fitted)
+        score = None if held_out is None else epoch_score(self, self.scoring, held_out)
+        train(self, learned, watched, score, random_state, callbacks, once=once)
+        return self
 
     def _network(
-        self, architecture: Architecture, X: Any, targets: Targets, random_state: Any, first: bool
+        self, architecture: Architecture, X: Any, targets: Targets, random_state: Any, goes_on: bool
     ) -> Sequential:
         """A new network, or the one that goes on, with the weights that a user has set."""
-        model: Sequential | None = None if first else getattr(self, "model_", None)
+        model: Sequential | None = getattr(self, "model_", None) if goes_on else None
         if model is None:
             dtype = np.dtype(self.dtype or X.dtype).name
             model = architecture.build(X.shape[1], targets, dtype, seed_of(random_state))
-        if first:
-            architecture.draw(model, random_state)
-        else:
+        if goes_on:
             self._give_weights_to(model)
+        else:
+            architecture.draw(model, random_state)
         return model
 
     def _compile(self, model: Sequential, optimizer: Optimizer, loss: Loss) -> None:
@@ -165,23 +146,11 @@ class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: igno
 
     # -- data ------------------------------------------------------------------------------------
 
-    def _check_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, Array]:
-        X, y = self._check_data(X, y, classifier=self._classifies, reset=reset)
+    def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
+        X, y = super()._check_data(X, y, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
-
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> HeldOut | None:
-        """The validation data that ``fit`` was given."""
-        if X is None:
-            if y is not None or sample_weight is not None:
-                given = "sample_weight_val" if y is None else "y_val"
-                raise ValueError(f"{given} is provided, but X_val was not provided.")
-            return None
-        if y is None:
-            raise ValueError("X_val is provided, but y_val was not provided.")
-        X, y = self._check_rows(X, y, reset=False)
-        return HeldOut(X, y, row_weights(X, y, sample_weight))
 
     def _split(self, y: Array, targets: Targets, random_state: Any) -> tuple[Array, Array]:
         """Rows to train on and rows to score, drawn as scikit-learn draws them."""
@@ -200,23 +169,14 @@ class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: igno
             )
         return train_rows, rest
 
-    def _targets_for(self, y: Array, first: bool, classes: Any) -> Targets:
+    def _targets_for(self, y: Array, goes_on: bool, classes: Any) -> Targets:
         """What y means, as before if training goes on."""
         known: Targets | None = getattr(self, "_targets", None)
-        if first or known is None:
-            return learn_targets(y, classifier=self._classifies, classes=classes)
-        return known
+        if goes_on and known is not None:
+            return known
+        return learn_targets(y, classifier=self._classifies, classes=classes)
 
-    def _class_weight(self) -> Any:
-        return None
-
-    def encode(self, y: Array) -> Array:
-        """Targets as the loss takes them."""
-        loss = self.model_.loss
-        labels = loss is not None and loss.target_kind == "labels"
-        return self._targets.encode(y, not labels and self.n_outputs_ > 1)
-
-    def rows_of_batch(self, rows: int) -> int:
+    def _rows_of_batch(self, rows: int) -> int:
         """``batch_size`` for so many rows."""
         if self.batch_size == "auto":
             return min(200, rows)
@@ -238,7 +198,7 @@ class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: igno
         self.out_activation_ = output_name(layers[-1])
         self._show_weights()
 
-    def take_up(self, rule: Convergence, history: History) -> None:
+    def _take_up(self, rule: Convergence, history: History) -> None:
         """Show what a training has come to."""
         progress, optimizer = rule.progress, self.model_.optimizer
         for name, values in history.history.items():
@@ -258,3 +218,14 @@ class Perceptron(NestedParameters, CallbackSupport, Coefficients):  # type: igno
     @property
     def _optimizer(self) -> Optimizer | None:
         return self.model_.optimizer
+
+
+def _regularizer(given: Any) -> Regularizer | None:
+    return None if given is None else regularizers.get(given)
+
+
+def _encoded(y: Array, targets: Targets, loss: Loss, model: Sequential) -> Array:
+    """Targets as the loss takes them."""
+    shape = model.output_shape
+    one_hot = loss.target_kind != "labels" and shape[-1] != 1
+    return loss.check_targets(targets.encode(y, one_hot), shape, "y")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Any
 
-from annlib import activations, losses, regularizers
+from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.core.errors import AnnlibError
 from annlib.estimators.blocks import BlockCrossentropy
-from annlib.estimators.parameters import invalid
+from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
@@ -54,7 +53,7 @@ class Architecture:
         self.activations = self._activations()
         self.rates = self._dropout()
         self.penalty = self._penalty()
-        self._given_loss = self._loss()
+        self._given_loss: Loss | None = estimator._part("loss")
 
     def check_steady(self, optimizer: Optimizer) -> None:
         """Raise for what an optimizer that takes all rows at once cannot train."""
@@ -135,28 +134,23 @@ class Architecture:
             return losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
         return _by_weight(losses.get(targets.loss))
 
-    def _loss(self) -> Loss | None:
-        """That which the parameter names, unless it waits for the targets."""
-        given = self.estimator.loss
-        if isinstance(given, str):
-            if given == "log_loss" and self.estimator._classifies:
-                return None
-            if given in _LOSSES and not self.estimator._classifies:
-                return _by_weight(_LOSSES[given]())
-        found = self._resolved("loss", losses.get, self.estimator._loss_text)
-        return _by_weight(found) if isinstance(given, str) else found
-
     # -- parameters as objects -------------------------------------------------------------------
 
     def _activations(self) -> list[Activation]:
         given = self.estimator.activation
-        each = list(given) if isinstance(given, list | tuple) else [given] * len(self.sizes)
+        several = isinstance(given, list | tuple) and not _is_pair(given)
+        each = list(given) if several else [given] * len(self.sizes)
         if len(each) != len(self.sizes):
             raise invalid(self.estimator, "activation", self._as_many(), given)
         found = [self._activation(one) for one in each]
         if not each:  # of no layer, and wrong all the same
             self._activation(given)
         return found
+
+    def _penalty(self) -> Regularizer | None:
+        alpha = float(self.estimator.alpha)
+        given: Regularizer | None = self.estimator._part("regularizer")
+        return given if given is not None or not alpha else Ridge(alpha)
 
     def _as_many(self) -> str:
         return f"one, or a list of as many as there are hidden layers, {len(self.sizes)}"
@@ -179,24 +173,27 @@ class Architecture:
             raise invalid(self.estimator, "dropout", self._as_many(), given)
         return rates
 
-    def _penalty(self) -> Regularizer | None:
-        e = self.estimator
-        if e.regularizer is None:
-            return Ridge(float(e.alpha)) if e.alpha else None
-        text = "None, or the name, the configuration or an object of a regularizer of annlib"
-        found: Regularizer = self._resolved("regularizer", regularizers.get, text)
-        return found
 
-    def _resolved(self, name: str, get: Callable[[Any], Any], text: str) -> Any:
-        given = getattr(self.estimator, name)
-        try:
-            return get(given)
-        except (AnnlibError, TypeError) as error:
-            raise invalid(self.estimator, name, text, given) from error
+def named_loss(estimator: Any) -> Loss | None:
+    """The loss that the parameter means; None for scikit-learn's, which waits for the targets."""
+    given = estimator.loss
+    if not isinstance(given, str):
+        return losses.get(given)
+    if estimator._classifies and given == "log_loss":
+        return None
+    if not estimator._classifies and given in _LOSSES:
+        return _by_weight(_LOSSES[given]())
+    return _by_weight(losses.get(given))
 
 
 def _by_weight(loss: Loss) -> Loss:
     return type(loss).from_config({**loss.get_config(), "reduction": _BY_WEIGHT})
+
+
+def _is_pair(given: Any) -> bool:
+    """Whether it is a function with its derivative, which are one activation."""
+    functions = [each for each in given if callable(each) and not isinstance(each, Activation)]
+    return isinstance(given, tuple) and len(given) == len(functions) == 2
 
 
 def hidden_sizes(given: Any) -> list[int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from sklearn.utils.metaestimators import available_if
 
-from annlib.estimators.estimator import NetworkRegressor
-from annlib.estimators.perceptron import Perceptron, is_batchwise, store
-from annlib.estimators.perceptron_documentation import documented
-from annlib.estimators.tasks import with_callbacks
+from annlib.estimators.documentation import documented
+from annlib.estimators.perceptron.parameters import ATTRIBUTES, NESTED, PARAMETERS
+from annlib.estimators.perceptron.perceptron import Perceptron
+from annlib.estimators.perceptron.solvers import is_batchwise
+from annlib.estimators.regressor import NetworkRegressor
 
 
-@documented
+@documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
 class MLPRegressor(Perceptron, NetworkRegressor):
     """A multi-layer perceptron that predicts numbers: scikit-learn's, on annlib's engine.
 
@@ -46,7 +47,6 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     True
     """
 
-    _classifies = False
     _loss_text = "'squared_error', 'poisson', or the name, the configuration or an object of a \
 loss of annlib"
 
@@ -84,50 +84,8 @@ loss of annlib"
         callbacks: Any = None,
         scoring: Any = None,
         dtype: Any = None,
-        **optimizer__parameters: Any,
+        **nested: Any,
     ) -> None:
-        store(self, locals())
+        self._store(locals())
 
-    @with_callbacks
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on these data, anew unless ``warm_start``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-        X_val, y_val, sample_weight_val : default=None
-            Data of one's own to validate on, instead of a part of X.
-
-        Returns
-        -------
-        self
-        """
-        self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-        return self
-
-    @available_if(is_batchwise)  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch on these rows; network and optimizer stay for the next call.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        self
-        """
-        self._train(X, y, sample_weight, incremental=True)
-        return self
+    partial_fit = available_if(is_batchwise)(NetworkRegressor.partial_fit)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks import Callback
+from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
-from annlib.estimators.solvers import RateRule
-
-Logs = dict[str, float]
+from annlib.estimators.perceptron.solvers import RateRule
 
 
 @dataclass

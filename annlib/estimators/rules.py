@@ -34,7 +34,7 @@ def check_parameters(estimator: Any, rules: Mapping[str, Rule]) -> None:
     >>> check_parameters(Ridge(), {"alpha": number("[0, inf)")})
     Traceback (most recent call last):
         ...
-    annlib.estimators.parameters.InvalidParameterError: The 'alpha' parameter of Ridge must be a \
+    annlib.estimators.rules.InvalidParameterError: The 'alpha' parameter of Ridge must be a \
 float in the range [0.0, inf). Got -1.0 instead.
     """
     for name, rule in rules.items():

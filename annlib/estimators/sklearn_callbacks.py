@@ -77,7 +77,8 @@ class Tasks(Callback):
 def tasks(
     estimator: Any, epochs: int, X: Any, y: Any, sample_weight: Any, fitted: dict[str, Any]
 ) -> list[Callback]:
-    """A ``Tasks`` with these arguments, where there are scikit-learn's callbacks."""
-    if sklearn_callback is None:
+    """A ``Tasks`` with these arguments, where the estimator has scikit-learn's callbacks."""
+    # What has none must not pay for what they are told.
+    if not (hasattr(estimator, "_skl_callbacks") or hasattr(estimator, "_parent_callback_ctx")):
         return []
     return [Tasks(estimator, epochs, X, y, sample_weight, fitted)]

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, check_scoring, get_scorer_names, r2_score
+from sklearn.metrics import check_scoring, get_scorer_names
 
+from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.config import near
-from annlib.estimators.inference import infer
-from annlib.estimators.parameters import invalid
-from annlib.estimators.targets import ColumnsTargets, LabelTargets
-
-Logs = dict[str, float]
-
-
-class HeldOut(NamedTuple):
-    """Data that are not trained on."""
-
-    X: Any
-    y: Array
-    weights: Array | None
+from annlib.estimators.rows import Rows
+from annlib.estimators.rules import invalid
+from annlib.estimators.targets import LabelTargets, accuracy
 
 
 def check_scoring_name(estimator: Any) -> None:
@@ -33,7 +24,7 @@ def check_scoring_name(estimator: Any) -> None:
         raise invalid(estimator, "scoring", text.rstrip("."), scoring)
 
 
-def epoch_score(estimator: Any, scoring: Any, data: HeldOut) -> Callable[[Logs], float]:
+def epoch_score(estimator: Any, scoring: Any, data: Rows) -> Callable[[Logs], float]:
     """What gives the score after an epoch, from its logs; greater is better.
 
     Parameters
@@ -42,7 +33,7 @@ def epoch_score(estimator: Any, scoring: Any, data: HeldOut) -> Callable[[Logs],
         With ``model_``, the network that is trained.
     scoring : str, callable or None
         ``"loss"`` is minus the loss; None accuracy or R2.
-    data : HeldOut
+    data : Rows
     """
     if isinstance(scoring, str) and scoring == "loss":
         return lambda logs: -float(logs["val_loss"])
@@ -57,19 +48,25 @@ def epoch_score(estimator: Any, scoring: Any, data: HeldOut) -> Callable[[Logs],
     return lambda logs: float(scorer(bare, data.X, data.y, **weights))
 
 
-def default_score(estimator: Any, data: HeldOut) -> float:
+def default_score(estimator: Any, data: Rows) -> float:
     """Accuracy or R2; NaN where a prediction is not finite."""
     targets = estimator._targets
-    if isinstance(targets, LabelTargets):
-        A = estimator._outputs.logits(estimator.model_, data.X)
-    else:
-        A = infer(estimator.model_, data.X)
+    A = estimator._read(data.X)
     if not np.isfinite(A).all():
         return float("nan")
-    predicted = targets.decode(A, 0.0)
-    if isinstance(targets, ColumnsTargets):  # accuracy_score refuses them
-        right = (predicted == data.y).all(axis=1)
-        return float(np.average(right, weights=data.weights))
-    measure = accuracy_score if isinstance(targets, LabelTargets) else r2_score
+    predicted = targets.decode(A)
     with np.errstate(over="ignore"):  # of a training that diverges, whose score is very low
-        return float(measure(data.y, predicted, sample_weight=data.weights))
+        measure = accuracy if isinstance(targets, LabelTargets) else r2
+        return measure(data.y, predicted, data.weights)
+
+
+def r2(y: Array, predicted: Array, weights: Array | None = None) -> float:
+    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0."""
+    y, predicted = (values.reshape(len(values), -1).astype(float) for values in (y, predicted))
+    centre = np.average(y, axis=0, weights=weights)
+    missed, spread = (
+        np.average(np.square(y - values), axis=0, weights=weights) for values in (predicted, centre)
+    )
+    scores = (missed == 0).astype(float)
+    np.divide(spread - missed, spread, out=scores, where=spread != 0)
+    return float(scores.mean())

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 
 from annlib.core.arrays import Array
-from annlib.estimators.estimator import NetworkClassifier
-from annlib.estimators.parameters import invalid
-from annlib.estimators.perceptron import Perceptron, is_batchwise, store
-from annlib.estimators.perceptron_documentation import documented
-from annlib.estimators.perceptron_rules import CLASS_WEIGHT
+from annlib.estimators.classifier import NetworkClassifier
+from annlib.estimators.documentation import documented
+from annlib.estimators.perceptron.parameters import ATTRIBUTES, NESTED, PARAMETERS
+from annlib.estimators.perceptron.perceptron import Perceptron
+from annlib.estimators.perceptron.solvers import is_batchwise
 from annlib.estimators.targets import IndicatorTargets, Targets
-from annlib.estimators.tasks import with_callbacks
+from annlib.estimators.weights import CLASS_WEIGHT
 
 
-@documented
+@documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
 class MLPClassifier(Perceptron, NetworkClassifier):
     """A multi-layer perceptron that classifies: scikit-learn's, on annlib's engine.
 
@@ -59,8 +60,6 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     True
     """
 
-    classes_: Any
-    _classifies = True
     _rules = Perceptron._rules | {"class_weight": CLASS_WEIGHT}
     _loss_text = "'log_loss', or the name, the configuration or an object of a loss of annlib"
 
@@ -99,74 +98,15 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         callbacks: Any = None,
         scoring: Any = None,
         dtype: Any = None,
-        **optimizer__parameters: Any,
+        **nested: Any,
     ) -> None:
-        store(self, locals())
+        self._store(locals())
 
-    @with_callbacks
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> Self:
-        """Train on these data, anew unless ``warm_start``.
+    partial_fit = available_if(is_batchwise)(NetworkClassifier.partial_fit)
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-        X_val, y_val, sample_weight_val : default=None
-            Data of one's own to validate on, instead of a part of X.
-
-        Returns
-        -------
-        self
-        """
-        self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-        return self
-
-    @available_if(is_batchwise)  # type: ignore[untyped-decorator]  # scikit-learn has no types
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """One epoch on these rows; network and optimizer stay for the next call.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
-        classes : array-like, default=None
-            All classes that will come, at the first call; a list of them for several columns.
-
-        Returns
-        -------
-        self
-        """
-        if isinstance(self.class_weight, str):
-            raise invalid(
-                self,
-                "class_weight",
-                "a dict or None for partial_fit, which sees a part of y",
-                self.class_weight,
-            )
-        known = getattr(self, "_targets", None)
-        if known is None and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if classes is not None and known is not None and not known.has_classes(classes):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
-            )
-        self._train(X, y, sample_weight, incremental=True, classes=classes)
-        return self
-
-    def _targets_for(self, y: Array, first: bool, classes: Any) -> Targets:
-        targets = super()._targets_for(y, first, classes)
-        if not first and self.warm_start and not isinstance(self.classes_, list):
+    def _targets_for(self, y: Array, goes_on: bool, classes: Any) -> Targets:
+        targets = super()._targets_for(y, goes_on, classes)
+        if goes_on and self.warm_start and not isinstance(self.classes_, list):
             found = self.classes_ if isinstance(targets, IndicatorTargets) else np.unique(y)
             if not np.array_equal(found, self.classes_):
                 raise ValueError(
@@ -175,5 +115,8 @@ class MLPClassifier(Perceptron, NetworkClassifier):
                 )
         return targets
 
-    def _class_weight(self) -> Any:
-        return self.class_weight
+    @property
+    def _label_binarizer(self) -> LabelBinarizer:
+        """Where scikit-learn's has it, which converters of models (to ONNX) ask for the targets."""
+        several = isinstance(self._targets, IndicatorTargets)
+        return LabelBinarizer().fit(np.eye(self._targets.units) if several else self.classes_)

@@ -30,6 +30,17 @@ def chosen(estimator: Any) -> Optimizer:
     return optimizers.get(estimator.optimizer)
 
 
+def is_batchwise(estimator: Any) -> bool:
+    """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
+    optimizer = chosen(estimator)
+    if optimizer.full_batch:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{optimizer.names[0]} is not stochastic."
+        )
+    return True
+
+
 class RateRule:
     """How scikit-learn's ``learning_rate`` goes on from epoch to epoch; for ``sgd`` alone.
 

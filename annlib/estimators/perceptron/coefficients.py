@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.estimators.architecture import dense_layers
 from annlib.estimators.estimator import NetworkEstimator
-from annlib.estimators.stopping import Progress
+from annlib.estimators.perceptron.architecture import dense_layers
+from annlib.estimators.perceptron.convergence import Progress
 from annlib.models import Sequential
 
 

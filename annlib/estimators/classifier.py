@@ -1,0 +1,153 @@
+"""What all classifiers share: ``partial_fit``, classes, probabilities and the score."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import is_multilabel
+
+from annlib.core.arrays import Array
+from annlib.estimators.estimator import NetworkEstimator
+from annlib.estimators.rules import invalid
+from annlib.estimators.targets import (
+    ClassTargets,
+    ColumnsTargets,
+    LabelTargets,
+    accuracy,
+)
+
+
+class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Base class of a classifier around a ``Sequential``."""
+
+    _classifies = True
+    _targets: LabelTargets
+    classes_: Any
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+        """One epoch on these rows; network and optimizer stay for the next call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like, default=None
+            All classes that will come, at the first call; a list of them for several columns.
+
+        Returns
+        -------
+        self
+        """
+        factors = self.class_weight
+        if "balanced" in (factors if isinstance(factors, list) else [factors]):
+            allowed = "a dict or None for partial_fit, which sees a part of y"
+            raise invalid(self, "class_weight", allowed, factors)
+        known = getattr(self, "_targets", None)
+        if known is None and classes is None and not is_multilabel(y):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if known is not None and classes is not None and not known.has_classes(classes):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                f"{self.classes_!r}"
+            )
+        return self._train(X, y, sample_weight, once=True, classes=classes)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities of the classes, in the order of ``classes_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or list of them
+            For labels that do not exclude each other, of each of them; for several columns of
+            classes a list, with an array for each column.
+
+        Raises
+        ------
+        ValueError
+            If the network gives no probabilities.
+        """
+        X = self._check_inputs(X)
+        if not self._outputs.link:
+            raise ValueError(
+                f"{type(self).__name__}.predict_proba: expected a network that gives probabilities,"
+                f" got one trained with the loss {self.model_.loss!r} and without sigmoid or "
+                "softmax. Use decision_function, or another loss."
+            )
+        A = self._outputs.probabilities(self.model_, X)
+        if self._outputs.link == "sigmoid" and isinstance(self._targets, ClassTargets):
+            A = shares(A)
+        return self._targets.probabilities(A)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """The logarithms of ``predict_proba``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or list of them
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):  # of a probability that is 0 to the type's precision
+            if isinstance(probabilities, list):
+                return [np.log(each) for each in probabilities]
+            return np.log(probabilities)
+
+    def decision_function(self, X: Any) -> Any:
+        """The network's output before sigmoid or softmax: the larger, the surer.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes), or list of them
+            Of two classes one number, for the second of ``classes_``.
+        """
+        Z = self._read(self._check_inputs(X))
+        return self._targets.decisions(Z)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are predicted right, in all their columns.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        if isinstance(getattr(self, "_targets", None), ColumnsTargets):
+            return accuracy(np.asarray(y), self.predict(X), sample_weight)
+        return float(super().score(X, y, sample_weight))
+
+    def _read(self, X: Any) -> Array:
+        # Neither sigmoid nor softmax changes which is the largest, or on which side of a half.
+        return self._outputs.logits(self.model_, X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def shares(A: Array) -> Array:
+    """Of sigmoids for classes that exclude each other, each one's share; a single one as it is."""
+    if A.shape[1] == 1:
+        return A
+    sums = np.maximum(A.sum(axis=1, keepdims=True), np.finfo(A.dtype).tiny)
+    A /= sums
+    return A

@@ -1,0 +1,189 @@
+"""The parameters of both perceptrons: what each may be, and what the documentation says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import DTYPES
+from annlib.core.checks import is_number
+from annlib.estimators.rules import FLAG, NONE, RANDOM_STATE, Rule, count, is_whole, number
+
+
+def _each(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether it holds for all of a list."""
+    return lambda value: isinstance(value, list | tuple) and all(map(holds, value))
+
+
+def _name(*names: str) -> Rule:
+    """One of a few names."""
+    return Rule(
+        f"a str among {{{', '.join(map(repr, names))}}}",
+        lambda v: isinstance(v, str) and v in names,
+    )
+
+
+_RATE = number("[0, 1)")
+_SIZE = count(1)
+_SIZES = Rule(
+    "an array-like or an int in the range [1, inf)",
+    lambda v: (
+        _SIZE.holds(v)
+        or (isinstance(v, list | tuple | np.ndarray) and all(is_whole(size) for size in v))
+    ),
+)
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        return np.dtype(value).name in DTYPES
+    except TypeError:
+        return False
+
+
+_VERBOSE = Rule(
+    "an int in the range [0, inf), an instance of 'bool' or 'tqdm'",
+    lambda v: v == "tqdm" if isinstance(v, str) else FLAG.holds(v) or count(0).holds(v),
+)
+
+RULES: dict[str, Rule] = {
+    "hidden_layer_sizes": _SIZES,
+    "solver": _name("adam", "lbfgs", "sgd"),
+    "alpha": number("[0, inf)"),
+    "batch_size": _name("auto") | _SIZE,
+    "learning_rate": _name("adaptive", "constant", "invscaling")
+    | Rule("a schedule of annlib or another callable", callable),
+    "learning_rate_init": number("(0, inf)"),
+    "power_t": number("[0, inf)"),
+    "max_iter": _SIZE,
+    "shuffle": FLAG,
+    "random_state": RANDOM_STATE,
+    "tol": number("[0, inf)"),
+    "verbose": _VERBOSE,
+    "warm_start": FLAG,
+    "momentum": number("[0, 1]"),
+    "nesterovs_momentum": FLAG,
+    "early_stopping": FLAG,
+    "validation_fraction": _RATE,
+    "beta_1": _RATE,
+    "beta_2": _RATE,
+    "epsilon": number("(0, inf)"),
+    "n_iter_no_change": _SIZE | Rule("a float among {inf}", lambda v: is_number(v) and v == np.inf),
+    "max_fun": _SIZE,
+    "dropout": _RATE | Rule("a list of these for the hidden layers", _each(_RATE.holds)),
+    "batch_normalization": FLAG,
+    "scoring": NONE
+    | Rule(
+        "'loss', the name of a scorer or a callable", lambda v: isinstance(v, str) or callable(v)
+    ),
+    "dtype": NONE | Rule(f"one of {{{', '.join(map(repr, DTYPES))}}}", _is_dtype),
+}
+
+PARAMETERS = """\
+hidden_layer_sizes : int or array-like of int, default=(100,)
+    The units of each hidden layer; ``()`` is a linear model.
+activation : str, Activation or list of them, default="relu"
+    Of the hidden layers: ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"`` or any of
+    annlib's; a list has one for each of them.
+solver : {"adam", "sgd", "lbfgs"}, default="adam"
+    ``"lbfgs"`` takes all rows at once: for small data.
+alpha : float, default=0.0001
+    Of the penalty alpha/2 |W|^2, divided by the rows of a batch, or by what they weigh.
+batch_size : int, default="auto"
+    ``"auto"`` is 200, or all rows if there are fewer.
+learning_rate : {"constant", "invscaling", "adaptive"} or schedule, default="constant"
+    For ``solver="sgd"``: ``learning_rate_init / (t + 1)**power_t`` after t rows; or a fifth each
+    time that training does not get on. A schedule of annlib is for every solver but ``"lbfgs"``,
+    and leaves ``learning_rate_init`` aside.
+learning_rate_init : float, default=0.001
+    The rate of the first step of ``"sgd"`` and ``"adam"``.
+power_t : float, default=0.5
+    The exponent of ``"invscaling"``.
+max_iter : int, default=200
+    The most epochs; of ``"lbfgs"``, iterations.
+shuffle : bool, default=True
+    Whether rows are drawn in a new order every epoch.
+random_state : int, RandomState or None, default=None
+    For weights, the validation split, shuffling and dropout.
+tol : float, default=1e-4
+    Less progress than this is none.
+verbose : bool, int or "tqdm", default=False
+    Whether to print a line an epoch, or to show one bar.
+warm_start : bool, default=False
+    Whether ``fit`` goes on from the network as it is, and with the optimizer as it is unless one
+    of its parameters has changed.
+momentum : float in [0, 1], default=0.9
+    For ``solver="sgd"``.
+nesterovs_momentum : bool, default=True
+    Whether it looks a step ahead.
+early_stopping : bool, default=False
+    Whether the score on validation data decides when to stop, and which weights are kept.
+validation_fraction : float in [0, 1), default=0.1
+    The share of the rows that ``early_stopping`` sets aside, if ``fit`` gets no ``X_val``.
+beta_1 : float in [0, 1), default=0.9
+    For ``solver="adam"``, whose mean of the gradients decays by it.
+beta_2 : float in [0, 1), default=0.999
+    The same for the mean of their squares.
+epsilon : float, default=1e-8
+    Added to the root of that mean.
+n_iter_no_change : int or inf, default=10
+    Training ends after more epochs without progress than this.
+max_fun : int, default=15000
+    The most evaluations of ``solver="lbfgs"``.
+optimizer : str or Optimizer, default=None
+    Any of annlib's, in place of ``solver`` and all that belongs to it.
+regularizer : str or Regularizer, default=None
+    Of all weight matrices, in place of ``alpha``; annlib's are not divided by the rows.
+dropout : float in [0, 1) or list of them, default=0
+    The share of a hidden layer's outputs that training leaves out.
+batch_normalization : bool, default=False
+    Whether each hidden layer is normalized before its activation.
+callbacks : str, Callback or list of them, default=None
+    annlib's, which are told of every ``fit``.
+scoring : str, callable or None, default=None
+    What is measured on validation data after each epoch: a scorer, minus the ``"loss"``, or
+    accuracy and R2, as for ``score``.
+dtype : {"float32", "float64"}, default=None
+    The arithmetic; None is that of X."""
+
+NESTED = """\
+**nested
+    Arguments of the parts: ``optimizer__learning_rate=0.01``, also of that which ``solver`` names;
+    ``loss__label_smoothing=0.1``, ``regularizer__l1=0.001``, ``callbacks__early_stopping__\\
+patience=5``."""
+
+ATTRIBUTES = """\
+model_ : Sequential
+    The trained network.
+coefs_ : list of ndarray
+    Its weight matrices, the arrays themselves. Others in their place count from then on.
+intercepts_ : list of ndarray
+    Its biases, likewise.
+history_ : dict of str to list
+    ``loss``, ``learning_rate``, and with validation data ``val_loss`` and ``val_score``, by epoch.
+loss_ : float
+    The loss of the last epoch.
+loss_curve_ : list of float
+    The mean loss of each epoch's batches (not for ``"lbfgs"``).
+best_loss_ : float or None
+    The least of it; None with ``early_stopping``.
+validation_scores_ : list of float or None
+    Of each epoch, with ``early_stopping``.
+best_validation_score_ : float or None
+    The greatest of them.
+n_iter_ : int
+    The epochs of the last fit.
+t_ : int
+    The rows seen in all.
+n_layers_ : int
+    How many layers there are, with that of the inputs.
+n_outputs_ : int
+    The units of the last one.
+out_activation_ : str
+    The activation of the last one.
+n_features_in_ : int
+    How many columns X had.
+feature_names_in_ : ndarray
+    Where X had names."""

@@ -1,0 +1,92 @@
+"""SequentialClassifier: any network of one's own as an estimator of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annlib.estimators.classifier import NetworkClassifier
+from annlib.estimators.documentation import documented
+from annlib.estimators.sequential.fitting import FittedSequential
+from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
+from annlib.estimators.weights import CLASS_WEIGHT
+
+
+@documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
+class SequentialClassifier(FittedSequential, NetworkClassifier):
+    """A classifier around a ``Sequential``.
+
+    Parameters
+    ----------
+    model : Sequential or function, default=None
+        A network, which is copied and stays as it is; or a function that builds one, which is
+        called with what it asks for by name: ``n_features_in``, ``n_classes``, ``n_outputs`` (the
+        units of a last layer that fits), ``output_activation``, and arguments of its own, which
+        are parameters: ``model__units=64``. Of a network, ``model__dense__units=64`` is an
+        argument of the layer named ``dense``. None is two hidden layers of ReLU units, of a width
+        that follows from the data, with the arguments ``model__units``, ``model__depth``,
+        ``model__activation`` and ``model__dropout``. Weights are drawn anew for each fit.
+    optimizer : str or Optimizer, default="auto"
+        As in ``Sequential.compile``; ``"auto"`` is Adam. ``optimizer__learning_rate=0.01`` is an
+        argument of it, whatever it is.
+    loss : str, Loss or pair of functions, default="auto"
+        ``"auto"`` fits the last layer: the cross-entropy of its sigmoid or softmax, or of logits.
+        ``loss__label_smoothing=0.1`` is an argument of it.
+    {parameters}
+    class_weight : dict, "balanced" or list of them, default=None
+        By class label; multiplied with ``sample_weight``. A list has one for each column of y.
+
+    Attributes
+    ----------
+    classes_ : ndarray or list of ndarray
+        The labels, sorted; of several columns a list.
+    {attributes}
+
+    See Also
+    --------
+    SequentialRegressor : The same for numbers.
+    HiddenLayerTransformer : What the hidden layers of a fitted network make of X.
+
+    Notes
+    -----
+    X should be scaled, by a ``StandardScaler`` for one. y may hold two or more classes of any
+    type, a matrix of indicators (multilabel), or several columns of classes; the last layer must
+    have 1 unit with a sigmoid or 2 with a softmax, a softmax unit a class, a sigmoid unit a label,
+    or a linear unit for each class of each column.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from annlib import Sequential, SequentialClassifier, layers
+    >>> X, y = load_iris(return_X_y=True)
+    >>> names = load_iris().target_names[y]
+    >>> def build(n_classes, units=16):
+    ...     return Sequential([layers.Dense(units, "relu"), layers.Dense(n_classes, "softmax")])
+    >>> net = SequentialClassifier(build, epochs=50, random_state=0, optimizer__learning_rate=0.01)
+    >>> net.fit(X, names).score(X, names) > 0.95
+    True
+    >>> net.predict(X[:2]).tolist()
+    ['setosa', 'setosa']
+    """
+
+    _rules = RULES | {"class_weight": CLASS_WEIGHT}
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        metrics: Any = None,
+        batch_size: int = 32,
+        epochs: int = 100,
+        validation_split: float = 0.0,
+        callbacks: Any = None,
+        class_weight: Any = None,
+        shuffle: bool = True,
+        verbose: Any = 0,
+        warm_start: bool = False,
+        random_state: Any = None,
+        dtype: Any = None,
+        **nested: Any,
+    ) -> None:
+        self._store(locals())

@@ -1,0 +1,68 @@
+"""The parameters of both estimators: what each may be, and what the documentation says of it."""
+
+from __future__ import annotations
+
+from annlib.estimators.rules import (
+    FLAG,
+    NONE,
+    RANDOM_STATE,
+    Rule,
+    count,
+    instance_of,
+    number,
+    one_of,
+)
+from annlib.models import Sequential
+
+RULES: dict[str, Rule] = {
+    "model": NONE
+    | instance_of(Sequential, text="a Sequential")
+    | Rule("a function that returns one", lambda v: callable(v) and not isinstance(v, type)),
+    "metrics": NONE | instance_of(list, tuple, text="a list of metrics"),
+    "batch_size": count(1),
+    "epochs": count(1),
+    "validation_split": number("[0, 1)"),
+    "shuffle": FLAG,
+    "verbose": one_of(0, 1, 2, "auto") | FLAG,
+    "warm_start": FLAG,
+    "random_state": RANDOM_STATE,
+    "dtype": NONE | one_of("float32", "float64"),
+}
+
+PARAMETERS = """\
+metrics : list, default=None
+    As in ``Sequential.compile``; they heed the weights.
+batch_size : int, default=32
+    The rows of a step.
+epochs : int, default=100
+    How often ``fit`` goes through the rows.
+validation_split : float in [0, 1), default=0
+    The share of the rows to validate on after each epoch: random ones, and of each class as
+    many as there are.
+callbacks : str, Callback or list of them, default=None
+    For ``fit``; ``callbacks__early_stopping__patience=5`` is an argument of the one of that name.
+shuffle : bool, default=True
+    Whether rows are drawn in a new order every epoch.
+verbose : {0, 1, 2, "auto"} or bool, default=0
+    1 is a bar an epoch, 2 a line.
+warm_start : bool, default=False
+    Whether ``fit`` goes on with network and optimizer as they are.
+random_state : int, RandomState or None, default=None
+    For weights, shuffling, dropout and the validation split. None draws a seed; the model's
+    own, if it has one, counts then.
+dtype : {"float32", "float64"}, default=None
+    The arithmetic; None is that of X. Of a ``model``, too, whatever it says.
+**nested
+    Arguments of the parts, as above."""
+
+ATTRIBUTES = """\
+model_ : Sequential
+    The trained network.
+history_ : dict of str to list
+    ``loss``, the metrics, and the same of the validation data with ``val_``, by epoch.
+n_iter_ : int
+    The epochs done.
+n_features_in_ : int
+    How many columns X had.
+feature_names_in_ : ndarray
+    Where X had names."""

@@ -1,0 +1,65 @@
+"""SequentialRegressor: any network of one's own as an estimator of numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annlib.estimators.documentation import documented
+from annlib.estimators.regressor import NetworkRegressor
+from annlib.estimators.sequential.fitting import FittedSequential
+from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS
+
+
+@documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
+class SequentialRegressor(FittedSequential, NetworkRegressor):
+    """A regressor around a ``Sequential``.
+
+    Parameters
+    ----------
+    model : Sequential or function, default=None
+        As of ``SequentialClassifier``; a function may ask for ``n_features_in``, ``n_outputs``
+        (the columns of y) and ``output_activation``.
+    optimizer : str or Optimizer, default="auto"
+        ``"auto"`` is Adam.
+    loss : str, Loss or pair of functions, default="auto"
+        ``"auto"`` is the mean squared error.
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    SequentialClassifier : The same for classes.
+    sklearn.compose.TransformedTargetRegressor : Scales y, which helps where it is large.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from annlib import SequentialRegressor
+    >>> X, y = make_regression(200, 5, random_state=0)
+    >>> net = SequentialRegressor(random_state=0, model__units=32).fit(X, y / y.std())
+    >>> net.score(X, y / y.std()) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        metrics: Any = None,
+        batch_size: int = 32,
+        epochs: int = 100,
+        validation_split: float = 0.0,
+        callbacks: Any = None,
+        shuffle: bool = True,
+        verbose: Any = 0,
+        warm_start: bool = False,
+        random_state: Any = None,
+        dtype: Any = None,
+        **nested: Any,
+    ) -> None:
+        self._store(locals())
