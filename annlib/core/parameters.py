@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -100,7 +101,7 @@ class ParameterVector:
         self.n_trainable = sum(
             entry.where.stop - entry.where.start for entry in self.entries if entry.trainable
         )
-        self.values = np.zeros(self.size, dtype)
+        self.values = aligned(self.size, dtype=dtype)
         self.gradients = np.zeros(0, dtype)
         for entry in self.entries:
             old = entry.layer.values().get(entry.parameter.name)
@@ -111,7 +112,7 @@ class ParameterVector:
     def allocate_gradients(self) -> None:
         """Make the gradient vector; a model that only predicts has none."""
         if self.gradients.size != self.size:
-            self.gradients = np.zeros_like(self.values)
+            self.gradients = aligned(self.size, dtype=self.values.dtype)
             self._bind()
 
     def initialize(self, rng_of: Callable[[Entry], Any], fresh: Sequence[ParameterOwner]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -60,7 +61,7 @@ class Workspace(dict[str, Any]):
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
-            buffer = np.empty(size, self.dtype if dtype is None else dtype)
+            buffer = aligned(size, dtype=self.dtype if dtype is None else dtype)
             self._buffers[name] = buffer
         return buffer[:size].reshape(shape)
 

@@ -30,7 +30,12 @@ class Compiled:
     """
 
     def __init__(
-        self, optimizer: Any, loss: Any, metrics: Any = None, weighted_metrics: Any = None
+        self,
+        optimizer: Any,
+        loss: Any,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        jit_compile: bool | str = "auto",
     ) -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
         self._late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
@@ -48,6 +53,12 @@ class Compiled:
                     f"Sequential.compile: expected {name} as a list, got {given!r}. "
                     f'Write {name}=["accuracy"], or whichever it is.'
                 )
+        if not isinstance(jit_compile, bool) and jit_compile != "auto":
+            raise ConfigurationError(
+                'Sequential.compile: expected jit_compile True, False or "auto", got '
+                f"{jit_compile!r}."
+            )
+        self.jit_compile = jit_compile
         self._specified: list[Any] = []
         self._given: list[Any] = []
         self.names: list[str] = []
@@ -66,6 +77,7 @@ class Compiled:
             "loss": loss if self._late_loss else self.loss,
             "metrics": self._given[: self.unweighted],
             "weighted_metrics": self._given[self.unweighted :],
+            "jit_compile": jit_compile,
         }
 
     def _specify(self, argument: Any, prefix: str) -> None:

@@ -26,15 +26,17 @@ from annlib.metrics import Metric
 from annlib.models.compilation import Compiled, check_overrides
 from annlib.models.evaluation import Evaluation
 from annlib.models.head import check_output
+from annlib.models.inference import Inference
 from annlib.models.passes import Pass
 from annlib.models.preparation import Prepared, prepare, prepare_inputs
 from annlib.models.step import Step
 from annlib.models.tally import Tally
 from annlib.models.weighted import Weighted
 from annlib.optimizers import Optimizer
+from annlib.optimizers.loops import can_compile
 
 #: What is made for passes, and is no part of a copy.
-_OF_PASSES = ("_step", "_evaluation", "_tally")
+_OF_PASSES = ("_step", "_evaluation", "_tally", "_inference")
 
 
 class Learner(Weighted):
@@ -44,6 +46,7 @@ class Learner(Weighted):
     _step: Step | None = None
     _evaluation: Evaluation | None = None
     _tally: Tally | None = None
+    _inference: Inference | None = None
     history: History | None = None
     stop_training: bool = False
 
@@ -55,6 +58,8 @@ class Learner(Weighted):
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
         weighted_metrics: Sequence[Any] | None = None,
+        *,
+        jit_compile: bool | str = "auto",
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
 
@@ -66,6 +71,10 @@ class Learner(Weighted):
             ``"accuracy"`` means what the shapes of target and output say.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
+        jit_compile : bool or "auto"
+            Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
+            so many parameters that half a second for the compilation is worth it.
 
         Raises
         ------
@@ -74,7 +83,13 @@ class Learner(Weighted):
         OwnershipError
             If a layer belongs to another model.
         """
-        self.adopt(Compiled(optimizer, loss, metrics, weighted_metrics))
+        compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
+        if jit_compile is True and not can_compile():
+            raise ConfigurationError(
+                "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
+                'Run pip install "annlib[jit]", or leave it out: results are the same.'
+            )
+        self.adopt(compiled)
 
     def adopt(self, compiled: Compiled, anew: bool = True) -> None:
         """Learn like this; not ``anew`` as before, without warnings, and frozen as it was."""
@@ -291,7 +306,7 @@ class Learner(Weighted):
 
     def start_anew(self) -> None:
         """Drop the memory of passes that were made for another layout, loss or metrics."""
-        self._step = self._evaluation = self._tally = None
+        self._step = self._evaluation = self._tally = self._inference = None
 
     def _changed(self) -> None:
         self.start_anew()

@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
+from annlib.core.threads import for_products
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
 from annlib.models.head import Head, split
@@ -45,7 +46,7 @@ class Step:
         self._vector = vector
         compiled = model.compiled_state()
         self._optimizer = compiled.optimizer
-        self._optimizer.build(vector)
+        self._optimizer.build(vector, compiled.jit_compile)
         self.tally = Tally(compiled.names, compiled.metrics, compiled.unweighted)
 
     # -- on a batch ------------------------------------------------------------------------------
@@ -109,6 +110,11 @@ class Step:
                 value += share * regularizer(W)
                 regularizer.add_gradient(W, dW, self._work, share)
         return value
+
+    def product_threads(self, rows: int | None) -> int | None:
+        """The limit for its matrix products on batches of so many rows, by their size; or None."""
+        shapes = (e.parameter.shape for e in self._vector.entries if e.parameter.name == "kernel")
+        return for_products((rows or 1) * max(map(math.prod, shapes), default=0))
 
     def forget(self) -> None:
         """Let go of the user's data; the buffers stay."""

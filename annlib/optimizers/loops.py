@@ -1,0 +1,50 @@
+"""Rules in one pass over memory, number by number: to be compiled, for NumPy passes many times.
+
+Numba compiles them where it is installed (``pip install "annlib[jit]"``). Each operation rounds as
+NumPy's does, in the same order: the results are the same to the bit.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import math
+from collections.abc import Callable
+from typing import Any
+
+from annlib.core.arrays import Array
+
+Loop = Callable[..., None]
+
+
+def adam(
+    theta: Array,
+    gradient: Array,
+    m: Array,
+    v: Array,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    alpha: float,
+) -> None:
+    """Adam's: m and v take in the gradient, theta <- theta - alpha m / (sqrt(v) + epsilon)."""
+    for i in range(theta.size):
+        g = gradient[i]
+        m[i] = m[i] * beta_1 + g
+        v[i] = v[i] * beta_2 + g * g
+        theta[i] -= m[i] / (math.sqrt(v[i]) + epsilon) * alpha
+
+
+@functools.cache
+def can_compile() -> bool:
+    """Whether Numba is installed."""
+    return importlib.util.find_spec("numba") is not None
+
+
+@functools.cache
+def compiled(loop: Loop) -> Loop:
+    """The loop as machine code, made at its first call with arrays of a type (half a second)."""
+    import numba
+
+    made: Any = numba.njit(nogil=True, error_model="numpy")(loop)
+    return made  # type: ignore[no-any-return]  # numba has no types

@@ -1,0 +1,123 @@
+"""The threads of matrix products, and the second thread for long vectors."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from annlib.core import threads
+from annlib.core.threads import Halves, ProductThreads
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+@pytest.fixture
+def products():
+    """Two threads to begin with, whatever the machine has."""
+    own = ProductThreads()
+    before = [library.num_threads for library in own._libraries]
+    for library in own._libraries:
+        library.set_num_threads(2)
+    yield own
+    for library, count in zip(own._libraries, before, strict=True):
+        library.set_num_threads(count)
+
+
+def test_a_limit_holds_within_and_what_was_before_comes_back(products):
+    with products.limited(1):
+        assert set(blas_threads()) == {1}
+    assert set(blas_threads()) == {2}
+    with pytest.raises(KeyError), products.limited(1):
+        raise KeyError
+    assert set(blas_threads()) == {2}
+    with products.limited(None):
+        assert set(blas_threads()) == {2}
+
+
+@pytest.mark.parametrize("first_out", ["main", "other"])
+def test_trainings_that_overlap_leave_no_limit_behind(products, first_out):
+    inside, leave = threading.Event(), threading.Event()
+
+    def train():
+        with products.limited(1):
+            inside.set()
+            leave.wait(10)
+
+    other = threading.Thread(target=train)
+    with products.limited(1):
+        assert set(blas_threads()) == {1}
+        other.start()
+        assert inside.wait(10)
+        if first_out == "other":
+            leave.set()
+            other.join()
+            assert set(blas_threads()) == {1}
+    leave.set()
+    other.join()
+    assert set(blas_threads()) == {2}
+
+
+def test_the_rule_goes_by_size_alone_and_sleeps_where_the_process_was_told(monkeypatch):
+    for name in threads._TOLD:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    assert threads.for_products(threads.LARGE - 1) == 1
+    assert threads.for_products(threads.LARGE) is None
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert threads.for_products(10) is None
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(threads, "processors", lambda: 1)
+    assert threads.for_products(10) is None
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_two_threads_do_every_part_once(count):
+    done, names, lock = [], set(), threading.Lock()
+
+    def work(part):
+        with lock:
+            done.append(part)
+            names.add(threading.current_thread().name)
+
+    Halves().run(work, list(range(count)))
+    assert sorted(done) == list(range(count))
+    assert len(names) == min(count, 2)
+
+
+@pytest.mark.parametrize("bad", [0, 3])
+def test_an_error_in_either_half_comes_out(bad):
+    def work(part):
+        if part == bad:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Halves().run(work, [0, 1, 2, 3])
+
+
+def test_the_second_thread_is_as_silent_as_a_training():
+    Halves().run(lambda part: np.float32(1) / np.zeros(1, "f"), [0, 1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_of_fork_makes_a_thread_of_its_own():
+    code = """
+import os
+from annlib.core.threads import halves
+done = []
+halves.run(done.append, [1, 2])
+child = os.fork()
+if not child:
+    halves.run(done.append, [3, 4])
+    os._exit(0 if sorted(done) == [1, 2, 3, 4] else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr

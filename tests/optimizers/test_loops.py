@@ -1,0 +1,104 @@
+"""Compiled rules: the same numbers as NumPy's passes, to the bit."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from annlib import Sequential, layers, optimizers
+from annlib.core import threads
+from annlib.core.errors import ConfigurationError
+from annlib.models import learner
+from annlib.optimizers import loops, views
+
+pytest.importorskip("numba")
+
+RULES = {
+    "adam": lambda: optimizers.Adam(),
+    "other numbers": lambda: optimizers.Adam(0.01, 0.8, 0.95, 1e-3),
+    "weight decay": lambda: optimizers.AdamW(weight_decay=0.1),
+    "clipped, averaged": lambda: optimizers.Adam(global_clipnorm=0.1, use_ema=True),
+    "accumulated": lambda: optimizers.Adam(gradient_accumulation_steps=3),
+    "amsgrad": lambda: optimizers.Adam(amsgrad=True),
+}
+
+
+def trained(optimizer, dtype, compiled, epochs=3, units=16):
+    """Weights and state after some steps."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(90, 5)), rng.integers(0, 3, 90)
+    stack = [layers.Dense(units, "relu"), layers.Dropout(0.2), layers.Dense(3, "softmax")]
+    model = Sequential(stack, seed=1, dtype=dtype)
+    model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=compiled)
+    model.fit(x, y, epochs=epochs, batch_size=16, verbose=0)
+    return model
+
+
+def bits(model):
+    return [w.tobytes() for w in model.weights], model.optimizer.state.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rule", RULES)
+def test_compiled_or_not_the_bits_are_the_same(rule, dtype):
+    one, other = (trained(RULES[rule](), dtype, compiled) for compiled in (True, False))
+    assert (one.optimizer.loop is not None, other.optimizer.loop) == (True, None)
+    assert bits(one) == bits(other)
+
+
+def test_a_rule_without_a_loop_stays_as_it_is():
+    model = trained(optimizers.RMSprop(), "float32", True)
+    assert model.optimizer.loop is None
+
+
+def test_a_subclass_with_a_rule_of_its_own_is_obeyed():
+    class Still(optimizers.Adam):
+        def update(self, theta, gradient, rate, *state, scratch):
+            pass
+
+    model = trained(Still(), "float32", True)
+    before = [w.copy() for w in model.weights]
+    model.train_on_batch(np.ones((4, 5)), np.zeros(4))
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
+
+
+def test_by_itself_it_compiles_from_some_size_on():
+    assert trained(optimizers.Adam(), "float32", "auto").optimizer.loop is None
+    large = trained(optimizers.Adam(), "float32", "auto", epochs=1, units=4000)
+    assert large.optimizer.loop is not None
+    assert copy.deepcopy(large).optimizer.loop is None  # until it trains
+
+
+def test_without_numba_true_is_refused_and_auto_does_without(monkeypatch):
+    monkeypatch.setattr(learner, "can_compile", lambda: False)
+    monkeypatch.setattr(optimizers.base, "can_compile", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"expected Numba.*annlib\[jit\]"):
+        trained(optimizers.Adam(), "float32", True)
+    assert trained(optimizers.Adam(), "float32", "auto").optimizer.loop is None
+    with pytest.raises(ConfigurationError, match="jit_compile True, False or"):
+        trained(optimizers.Adam(), "float32", "yes")
+
+
+def test_the_loop_as_python_is_the_rule():
+    rng = np.random.default_rng(0)
+    theta, gradient, m, v = rng.normal(size=(4, 7))
+    v = abs(v)
+    expected_m, expected_v = 0.9 * m + gradient, 0.99 * v + gradient**2
+    expected = theta - 0.1 * expected_m / (np.sqrt(expected_v) + 1e-3)
+    loops.adam(theta, gradient, m, v, 0.9, 0.99, 1e-3, 0.1)
+    for found, wanted in ((theta, expected), (m, expected_m), (v, expected_v)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-14)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd", "lion", "ftrl"])
+def test_two_threads_change_no_bit(optimizer, compiled, monkeypatch):
+    monkeypatch.setattr(views, "_PART", 64)
+    one = trained(optimizers.get(optimizer), "float32", compiled)
+    monkeypatch.setattr(views, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(threads, "several", lambda: True)
+    other = trained(optimizers.get(optimizer), "float32", compiled)
+    assert other.optimizer._views._halved
+    assert bits(one) == bits(other)
