@@ -9,10 +9,12 @@ from annlib.callbacks.backup_and_restore import BackupAndRestore
 from annlib.callbacks.base import Callback, CallbackList, get, register, registry
 from annlib.callbacks.checkpoint import ModelCheckpoint
 from annlib.callbacks.csv_logger import CSVLogger
+from annlib.callbacks.doctor import Doctor
 from annlib.callbacks.early_stopping import EarlyStopping
 from annlib.callbacks.history import History
 from annlib.callbacks.lambda_callback import LambdaCallback
 from annlib.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from annlib.callbacks.live_plot import LivePlot
 from annlib.callbacks.monitor import MonitorCallback
 from annlib.callbacks.progress import EvaluationBar, ProgressBar
 from annlib.callbacks.swap_ema_weights import SwapEMAWeights
@@ -24,11 +26,13 @@ __all__ = [
     "CSVLogger",
     "Callback",
     "CallbackList",
+    "Doctor",
     "EarlyStopping",
     "EvaluationBar",
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "LivePlot",
     "ModelCheckpoint",
     "MonitorCallback",
     "ProgressBar",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,20 +21,24 @@ class History(Callback):
         of several numbers has an array for each epoch.
     epoch : list of int
         The epochs' numbers, from 0.
+    epochs_of : dict of str to list of int
+        By name, the epochs of its values: not every epoch is validated.
     interrupted : bool
         Whether the run was ended by Ctrl-C.
     """
 
-    remembers = ("history", "epoch")
+    remembers = ("history", "epoch", "epochs_of")
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
+        self.epochs_of: dict[str, list[int]] = {}
         self.interrupted = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.history = {}
         self.epoch = []
+        self.epochs_of = {}
         self.interrupted = False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -41,3 +46,44 @@ class History(Callback):
         for key, value in (logs or {}).items():
             number = value.item() if isinstance(value, np.generic) else value
             self.history.setdefault(key, []).append(number)
+            self.epochs_of.setdefault(key, []).append(epoch)
+
+    def plot(self, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
+        """Draw loss and metrics by epoch, a quantity an Axes, training and validation together.
+
+        Needs Matplotlib: ``pip install "annlib[plot]"``. What falls by two decades or more gets a
+        logarithmic axis.
+
+        Parameters
+        ----------
+        metrics : str or list of str, optional
+            The quantities, by their names without ``val_``. Without it all, on a single ``ax``
+            the loss.
+        ax : Axes or array of Axes, optional
+
+        Returns
+        -------
+        Axes, or ndarray of Axes
+            One for each quantity.
+        """
+        from annlib.plots.curves import plot_history
+
+        return plot_history(self, metrics, ax)
+
+    def to_frame(self) -> Any:
+        """The logs as a pandas ``DataFrame``: a row an epoch, a column a name.
+
+        NaN is where an epoch has no value. Needs pandas.
+        """
+        try:
+            from pandas import DataFrame, Index, Series
+        except ImportError:
+            raise ImportError(
+                "History.to_frame: expected the package pandas, got none installed. "
+                "pip install pandas."
+            ) from None
+        columns = {
+            name: Series(values, self.epochs_of.get(name, self.epoch[: len(values)]))
+            for name, values in self.history.items()
+        }
+        return DataFrame(columns, index=Index(self.epoch, name="epoch"))

@@ -165,7 +165,7 @@ def format_value(value: Any) -> str:
 def _new_bar(label: str, steps: int | None) -> Any:
     """A tqdm bar of the kind that fits, or None where only plain lines do."""
     bar_format = _FORMAT if steps else _ENDLESS
-    if _in_notebook():
+    if in_notebook():
         if _has_widgets():
             from tqdm.notebook import tqdm as notebook_bar
 
@@ -186,7 +186,7 @@ def _new_bar(label: str, steps: int | None) -> Any:
     )
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"

@@ -37,6 +37,10 @@ CALLBACKS = [
     Row(callbacks.TerminateOnNaN, raise_error=True),
     Row(callbacks.CSVLogger, "run/log.csv"),
     Row(callbacks.CSVLogger, "log.csv", ";", append=True),
+    Row(callbacks.Doctor),
+    Row(callbacks.Doctor, 1),
+    Row(callbacks.LivePlot),
+    Row(callbacks.LivePlot, ["loss"]),
     Row(callbacks.LambdaCallback),
     Row(callbacks.LambdaCallback, on_epoch_end=nothing, on_batch_end=nothing).where(
         holds_functions=True

@@ -1,0 +1,307 @@
+"""Doctor: weights, gradients, activations and updates of every layer, while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.callbacks.base import Callback, Logs, register
+from annlib.callbacks.tap import Tap
+from annlib.callbacks.vital_signs import Findings, range_of, sentences, shares, summary
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count, check_finite, check_numeric
+from annlib.core.config import near
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.workspace import Workspace
+
+_BUDGET = 1 << 20  # bytes for all samples of a run
+_ROWS = 128  # of the probe, if it is taken from the first batches
+_OVERHEAD = 160  # bytes of an array beside its numbers
+
+
+@register("doctor")
+class Doctor(Callback):
+    """Watch what goes on inside a model: at some steps it measures every layer.
+
+    Of the weights, the gradients (as the loss gave them, before the optimizer clips them) and the
+    layer's outputs for a probe it keeps root mean square and quantiles; of the update its size
+    relative to the weights, |dW| / |W|; of units the shares that are dead or saturated. Training
+    is the same to the bit with and without it. All samples of a run take at most 1 MB: when they
+    fill it, every second one is dropped and ``every`` doubled for the rest.
+
+    Parameters
+    ----------
+    every : int
+        Steps from one sample to the next. (Of an optimizer that accumulates gradients, updates;
+        of one that takes all rows at once, epochs.)
+    probe : array_like, (n, features), optional
+        The rows whose activations are measured, by a forward pass of its own. Without it the
+        first 128 that are trained on.
+
+    Attributes
+    ----------
+    steps : list of int
+        The steps of the samples, from 0.
+    layers, outputs : list of str
+        The layers that learn, and all of which there are activations.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(4, "relu"), layers.Dense(1)], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> doctor = Doctor(every=2)
+    >>> x = np.random.default_rng(0).normal(size=(64, 3))
+    >>> _ = model.fit(x, x[:, 0], epochs=2, batch_size=16, verbose=0, callbacks=[doctor])
+    >>> doctor.steps, doctor.layers
+    ([0, 2, 4, 6], ['dense', 'dense_1'])
+    >>> doctor.report()
+    ['Nothing out of the ordinary in 4 samples, of steps 0 to 6.']
+    """
+
+    reads_batch_logs = False
+    remembers = ("steps", "layers", "outputs", "_step", "_stride", "_samples", "_rows")
+
+    def __init__(self, every: int = 10, probe: Any = None) -> None:
+        self.every = check_count(every, "Doctor", "every")
+        self.probe = None if probe is None else np.asarray(probe)
+        if self.probe is not None:
+            check_numeric(self.probe, "Doctor", "probe")
+            check_finite(self.probe, "Doctor", "probe")
+        self._forget()
+
+    def _forget(self) -> None:
+        self.steps: list[int] = []
+        self.layers: list[str] = []
+        self.outputs: list[str] = []
+        self._step, self._stride = 0, self.every
+        self._samples: dict[str, list[Array]] = {}
+        #: The probe, once there are rows of it.
+        self._rows: Array | None = None
+        self._work: list[Workspace] = []
+        self._taps: list[Tap] = []
+        self._before: tuple[Array, Array] | None = None
+
+    # -- while it trains -------------------------------------------------------------------------
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self._forget()
+        model, vector = self.model, self.model.vector
+        self._slices: dict[str, slice] = {}
+        for entry in vector.entries:
+            if entry.trainable:  # those of a layer lie side by side
+                name, start = entry.layer.name, entry.where.start
+                start = self._slices.get(name, slice(start, start)).start
+                self._slices[name] = slice(start, entry.where.stop)
+        self.layers = list(self._slices)
+        self.outputs = [layer.name for layer in model.layers]
+        self._ranges = [range_of(layer.split_activation()[1]) for layer in model.layers]
+        self._work = [Workspace(model.dtype) for _ in model.layers]
+        if self.probe is not None:
+            expected = model.input_shape
+            if not self.probe.size or self.probe.shape[1:] != expected[1:]:
+                raise ShapeError(
+                    f"Doctor: expected a probe of shape {('n', *expected[1:])}, as the model's "
+                    f"input, got {self.probe.shape}."
+                )
+            codes = model.layers[0].codes is not None
+            self._rows = self.probe.astype(np.intp if codes else model.dtype)
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        model = self.model
+        if self._wants_rows():
+            self._taps.append(Tap(model.step, "train", self._take_rows))
+        together = model.optimizer.gradient_accumulation_steps or 1
+        if self._step % (self._stride * together) == together - 1:
+            # The gradient is the optimizer's to overwrite: it is looked at on its way there.
+            self._taps.append(Tap(model.optimizer, "step", self._look))
+        self._step += 1
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._remove_taps()  # of a step that was refused
+        if self._before is not None:
+            self._measure()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.model.optimizer.full_batch:
+            if self._rows is None:
+                self._taps.append(Tap(self.model.step, "measure", self._take_rows))
+            self._look()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self.model.optimizer.full_batch and self._before is not None:
+            self._remove_taps()
+            self._before = self._before[0], self._summaries(self.model.vector.gradients)
+            self._step += 1
+            if (self._step - 1) % self._stride == 0:
+                self._measure()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._end()
+
+    def on_exception(self, error: BaseException) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._remove_taps()
+        self._work, self._before = [], None
+
+    def _remove_taps(self) -> None:
+        for tap in self._taps:
+            tap.remove()
+        self._taps = []
+
+    def _wants_rows(self) -> bool:
+        return self.probe is None and (self._rows is None or len(self._rows) < _ROWS)
+
+    def _take_rows(self, batch: Any) -> None:
+        """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
+        have = 0 if self._rows is None else len(self._rows)
+        count = min(_ROWS - have, len(batch.x))
+        rows = batch.x[np.linspace(0, len(batch.x) - 1, count).astype(np.intp)]
+        self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
+
+    @np.errstate(all="ignore")
+    def _look(self) -> None:
+        vector = self.model.vector
+        self._before = vector.values.copy(), self._summaries(vector.gradients)
+
+    def _summaries(self, vector: Array) -> Array:
+        found = [summary(vector[where]) for where in self._slices.values()]
+        return np.array(found, np.float32).reshape(-1, 8)
+
+    @np.errstate(all="ignore")
+    def _measure(self) -> None:
+        """One sample: the step is done, and what was before it is at hand."""
+        assert self._before is not None, "it was looked at"
+        values, (before, gradients) = self.model.vector.values, self._before
+        self._before = None
+        weights = self._summaries(values)
+        changes = [
+            np.linalg.norm(values[where] - before[where]) / np.linalg.norm(before[where])
+            for where in self._slices.values()
+        ]
+        sample = {
+            "weights": weights,
+            "gradients": gradients,
+            "updates": np.array(changes, np.float32),
+            **self._outputs(),
+        }
+        for name, measured in sample.items():
+            self._samples.setdefault(name, []).append(measured)
+        self.steps.append(self._step - 1)
+        size = sum(measured.nbytes + _OVERHEAD for measured in sample.values())
+        if len(self.steps) > max(16, _BUDGET // size):
+            self._thin_out()
+
+    def _outputs(self) -> dict[str, Array]:
+        """What the layers make of the probe."""
+        found, units = [], []
+        A = self._rows
+        assert A is not None, "the first step has brought rows"
+        for layer, work, limits in zip(self.model.layers, self._work, self._ranges, strict=True):
+            A = layer.forward(A, work, training=False)
+            found.append(summary(A))
+            units.append(shares(A, limits))
+        dead, saturated = np.array(units, np.float32).T
+        return {"activations": np.array(found), "dead": dead, "saturated": saturated}
+
+    def _thin_out(self) -> None:
+        self.steps = self.steps[::2]
+        self._samples = {name: found[::2] for name, found in self._samples.items()}
+        self._stride *= 2
+
+    # -- afterwards ------------------------------------------------------------------------------
+
+    def report(self) -> list[str]:
+        """What is out of the ordinary: dead and saturated units, gradients that vanish or explode,
+        updates that are too small or too large. A sentence each, judged by the last quarter.
+        """
+        self._check("report")
+        last = slice(-len(self.steps) // 4, None)
+
+        def recent(name: str) -> Array:
+            return np.median(self._series(name)[last], axis=0)
+
+        first = slice(-last.start)
+        gradients, updates = self._series("gradients")[..., 0], self._series("updates")
+        assert self._rows is not None, "there are samples"
+        found = sentences(
+            Findings(
+                learning=self.layers,
+                gradients=np.median(gradients[last], axis=0),
+                first_gradients=np.median(gradients[first], axis=0),
+                weights=np.median(self._series("weights")[last, :, 0], axis=0),
+                updates=recent("updates"),
+                # Of weights that begin at zero any step is large.
+                first_updates=np.where(np.isinf(updates[0]), 0, np.median(updates[first], axis=0)),
+                outputs=self.outputs,
+                dead=recent("dead"),
+                saturated=recent("saturated"),
+                rows=len(self._rows),
+            )
+        )
+        steps = f"{len(self.steps)} samples, of steps {self.steps[0]} to {self.steps[-1]}"
+        return found or [f"Nothing out of the ordinary in {steps}."]
+
+    def plot_weights(self, ax: Any = None, layer: str | None = None) -> Any:
+        """Draw the size (root mean square) of each layer's weights by step; or with ``layer`` how
+        the weights of that one are spread.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+        layer : str, optional
+
+        Returns
+        -------
+        Axes
+        """
+        return self._plot("weights", self.layers, ax, layer)
+
+    def plot_gradients(self, ax: Any = None, layer: str | None = None) -> Any:
+        """The same of the gradients."""
+        return self._plot("gradients", self.layers, ax, layer)
+
+    def plot_activations(self, ax: Any = None, layer: str | None = None) -> Any:
+        """The same of the layers' outputs for the probe."""
+        return self._plot("activations", self.outputs, ax, layer)
+
+    def plot_updates(self, ax: Any = None) -> Any:
+        """Draw by step how much an update changes the weights of each layer, |dW| / |W|."""
+        self._check("plot_updates")
+        from annlib.plots.vitals import plot_layers
+
+        ratios = self._series("updates")
+        usual = (1e-4, 1e-2)
+        return plot_layers(self.steps, ratios, self.layers, "update / weights", ax, usual=usual)
+
+    def _plot(self, what: str, names: Sequence[str], ax: Any, layer: str | None) -> Any:
+        self._check(f"plot_{what}")
+        from annlib.plots.vitals import plot_layers, plot_spread
+
+        series = self._series(what)
+        if layer is None:
+            return plot_layers(self.steps, series[..., 0], names, f"{what}, root mean square", ax)
+        if layer not in names:
+            raise ConfigurationError(
+                f'Doctor.plot_{what}: expected layer as the name of one, got "{layer}". '
+                f"{near(str(layer), names)}"
+            )
+        spread = series[:, list(names).index(layer), 1:]
+        return plot_spread(self.steps, spread, f"{what} of {layer}", ax)
+
+    def _series(self, name: str) -> Array:
+        return np.stack(self._samples[name])
+
+    def _check(self, method: str) -> None:
+        if not self.steps:
+            raise NotBuiltError(
+                f"Doctor.{method}: expected a callback that has been through a fit, got one "
+                "without samples. Pass it in fit(..., callbacks=[doctor])."
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_work": [], "_taps": [], "_before": None}

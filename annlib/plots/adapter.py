@@ -1,0 +1,150 @@
+"""A bare Sequential as scikit-learn's displays ask for it: a thin classifier or regressor.
+
+Imported when a display is drawn, since scikit-learn is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, DataError, NotCompiledError
+from annlib.plots.markup import activation_name
+
+
+class _Adapter(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Predicts with a model; ``fit`` trains a model of the same configuration with new weights.
+
+    Parameters
+    ----------
+    model : Sequential
+    arguments : dict, optional
+        Of the model's ``fit``.
+    """
+
+    def __init__(self, model: Any, arguments: dict[str, Any] | None = None) -> None:
+        self.model = model
+        self.arguments = arguments
+
+    def fit(self, X: Any, y: Any) -> Self:
+        config = self.model.get_compile_config()
+        if config is None:
+            raise NotCompiledError(
+                "annlib.plots: expected a compiled model, got one without loss and optimizer. "
+                'Call compile(optimizer="adam", loss="mse") first.'
+            )
+        fresh = self.model.clone()
+        fresh.compile_from_config(config)
+        before = self.model.history
+        epochs = 10 if before is None else before.params.get("epochs", 10)
+        fresh.fit(X, y, **{"verbose": 0, "epochs": epochs, **(self.arguments or {})})
+        self.model_ = fresh
+        return self
+
+    @property
+    def network(self) -> Any:
+        """The model that predicts."""
+        return getattr(self, "model_", self.model)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return bool(self.network.built)
+
+
+class SequentialAsClassifier(ClassifierMixin, _Adapter):  # type: ignore[misc]  # as above
+    """Classes are 0, 1, ...: the places of the outputs, or of one output its two sides."""
+
+    @property
+    def classes_(self) -> Array:
+        return np.arange(max(2, self.network.output_shape[-1]))
+
+    def predict_proba(self, X: Any) -> Array:
+        outputs = self.network.predict(X)
+        A: Array = outputs.reshape(len(outputs), -1)
+        if A.shape[1] == 1 and "hinge" in _loss_name(self.network):  # whose sides are -1 and 1
+            A = np.clip((A + 1) / 2, 0, 1)
+        if getattr(self.network.loss, "from_logits", False):
+            A = np.hstack([np.zeros_like(A), A]) if A.shape[1] == 1 else A
+            A = np.exp(A - A.max(axis=1, keepdims=True))
+            A /= A.sum(axis=1, keepdims=True)
+        return np.hstack([1 - A, A]) if A.shape[1] == 1 else A
+
+    def predict(self, X: Any) -> Array:
+        classes: Array = self.predict_proba(X).argmax(axis=1)
+        return classes
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        return float(super().score(X, labels(y), sample_weight))
+
+
+class SequentialAsRegressor(RegressorMixin, _Adapter):  # type: ignore[misc]  # as above
+    """A single output is one number a row."""
+
+    def predict(self, X: Any) -> Array:
+        y: Array = self.network.predict(X)
+        return y[:, 0] if y.shape[1:] == (1,) else y
+
+
+def as_estimator(model: Any, where: str, arguments: dict[str, Any] | None = None) -> Any:
+    """An estimator as it is, and a bare model as one."""
+    if hasattr(model, "get_params"):
+        if arguments:
+            raise ConfigurationError(
+                f"{where}: expected fit arguments for a bare Sequential only, got {arguments!r}. "
+                "Set the estimator's own parameters."
+            )
+        return model
+    if not hasattr(model, "layers") or not hasattr(model, "predict"):
+        raise ConfigurationError(
+            f"{where}: expected a Sequential or a scikit-learn estimator, got {model!r}."
+        )
+    kind = SequentialAsClassifier if classifies(model) else SequentialAsRegressor
+    return kind(model, arguments)
+
+
+def as_classifier(model: Any, where: str) -> Any:
+    """The same; raises ``ConfigurationError`` if it has no classes, ``NotBuiltError`` unfitted."""
+    estimator = as_estimator(model, where)
+    if isinstance(estimator, SequentialAsRegressor):
+        raise ConfigurationError(
+            f"{where}: expected a classifier, got a model without softmax, sigmoid or "
+            "cross-entropy."
+        )
+    if isinstance(estimator, SequentialAsClassifier):
+        model.weights_exist("predict")
+    return estimator
+
+
+def classifies(model: Any) -> bool:
+    """Whether the outputs are classes, by the loss and the last activation."""
+    loss = _loss_name(model)
+    last = activation_name(model.layers[-1]) if model.layers else ""
+    return "crossentropy" in loss or "hinge" in loss or last in ("softmax", "sigmoid")
+
+
+def _loss_name(model: Any) -> str:
+    return getattr(model.loss, "name", None) or ""
+
+
+def labels(y: Any) -> Array:
+    """Labels (n,), also of one-hot rows and of a column.
+
+    Raises
+    ------
+    DataError
+        If a row has several classes.
+    """
+    y = np.asarray(y)
+    own: Array = y
+    if y.ndim == 2 and y.shape[1] == 1:
+        own = y[:, 0]
+    elif y.ndim == 2:
+        if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
+            raise DataError(
+                f"annlib.plots: expected labels (n,) or one-hot rows in y, got an array of shape "
+                f"{y.shape} with rows of several classes or none."
+            )
+        own = y.argmax(axis=1)
+    return own

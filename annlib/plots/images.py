@@ -1,0 +1,183 @@
+"""Images: what the first layer looks for, and where a classifier was sure and wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_count, check_shape
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.plots.axes import many_axes
+
+
+def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any = None) -> Any:
+    """Draw the weights of the first Dense layer as images, one a unit: W's columns.
+
+    Parameters
+    ----------
+    model : Sequential or estimator
+    shape : tuple of int, optional
+        Height and width of an image. Without it they are square.
+    count : int
+        At most so many units, the first ones.
+    ax : array of Axes, optional
+        One a unit.
+
+    Returns
+    -------
+    ndarray of Axes
+
+    Raises
+    ------
+    ShapeError
+        If the layer has other inputs than an image of that shape has pixels.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(3, input_dim=28 * 28)])
+    >>> axes = first_layer(model, shape=(28, 28), ax=Figure().subplots(1, 3))
+    >>> [ax.images[0].get_array().shape for ax in axes]
+    [(28, 28), (28, 28), (28, 28)]
+    """
+    where = "plots.first_layer"
+    most = check_count(count, where, "count")
+    layer, W = _first_kernel(getattr(model, "model_", model), where)
+    height, width = _size(W.shape[0], shape, where)
+    most = min(most, W.shape[1])
+    axes = many_axes(ax, most, where, columns=_columns(most), figsize=_figure(most))
+    limit = float(np.abs(W[:, :most]).max()) or 1.0
+    for unit, one in enumerate(axes):
+        weights = W[:, unit].reshape(height, width)
+        # Zero is white whatever the sign of most weights.
+        image = one.imshow(weights, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        _bare(one, str(unit))
+    if ax is None:
+        figure = axes[0].figure
+        figure.suptitle(f"weights of {layer}, by unit", fontsize="medium")
+        figure.colorbar(image, ax=figure.axes, shrink=0.6)
+    return axes
+
+
+def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
+    for layer in getattr(model, "layers", ()):
+        kernel = layer.values().get("kernel")
+        if kernel is not None and kernel.ndim == 2:
+            return str(layer.name), kernel
+        if hasattr(layer, "units") and not layer.built:
+            raise NotBuiltError(
+                f"{where}: expected a built model, got one without weights. Call fit or build."
+            )
+    raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {model!r}.")
+
+
+def mistakes(
+    model: Any,
+    images: Any,
+    y: Any,
+    count: int = 12,
+    shape: Shape | None = None,
+    names: Sequence[str] | None = None,
+    ax: Any = None,
+) -> Any:
+    """Draw the images of which a classifier was surest and wrong, the worst first.
+
+    Above each stands what it took the image for, how surely, and what it is.
+
+    Parameters
+    ----------
+    model : Sequential or estimator
+        Fitted.
+    images : array_like, (n, height, width), (n, height, width, channels) or (n, pixels)
+        As the model takes them; an estimator gets them as rows of pixels.
+    y : array_like
+        The true classes: labels or one-hot.
+    count : int
+        At most so many.
+    shape : tuple of int, optional
+        Height and width, if the images are rows of pixels; without it they are square.
+    names : sequence of str, optional
+        The classes' names.
+    ax : array of Axes, optional
+
+    Returns
+    -------
+    ndarray of Axes
+        One a mistake; empty if there is none.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(1, "sigmoid", input_dim=4, use_bias=False)])
+    >>> model.set_weights([np.ones((4, 1))])
+    >>> axes = mistakes(model, [[1, 0, 0, 0], [1, 1, 0, 0]], [1, 0], ax=Figure().subplots())
+    >>> axes[0].get_title().splitlines()
+    ['1 (88 %)', 'is 0']
+    """
+    where = "plots.mistakes"
+    most = check_count(count, where, "count")
+    from annlib.plots.adapter import as_classifier, labels
+
+    estimator = as_classifier(model, where)
+    x, truth = np.asarray(images), labels(y)
+    pixels = x.reshape(len(x), *_size(x.shape[1], shape, where)) if x.ndim == 2 else x
+    rows = x.reshape(len(x), -1) if estimator is model else x
+    probabilities = np.asarray(estimator.predict_proba(rows))
+    classes = np.asarray(estimator.classes_)
+    taken, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(classes[taken] != truth)
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
+    if not wrong.size:
+        return np.empty(0, object)
+
+    def name(label: Any) -> str:
+        if names is None:
+            return str(label)
+        return str(names[int(np.flatnonzero(classes == label)[0])])
+
+    size = _figure(len(wrong), 0.5)
+    axes = many_axes(ax, len(wrong), where, columns=_columns(len(wrong)), figsize=size)
+    for row, one in zip(wrong, axes, strict=True):
+        one.imshow(pixels[row].squeeze(), cmap="gray_r")
+        share = math.floor(sure[row] * 1000) / 10  # never 100 % for what is less
+        _bare(one, f"{name(classes[taken[row]])} ({share:g} %)\nis {name(truth[row])}")
+    return axes
+
+
+def _size(pixels: int, shape: Shape | None, where: str) -> tuple[int, int]:
+    """Height and width of so many pixels."""
+    if shape is None:
+        side = math.isqrt(pixels)
+        if side * side != pixels:
+            raise ShapeError(
+                f"{where}: expected shape for images of {pixels} pixels, which make no square, "
+                "got none. Pass shape=(height, width)."
+            )
+        return side, side
+    sizes = check_shape(shape, where, "shape")
+    if len(sizes) != 2 or math.prod(sizes) != pixels:
+        raise ShapeError(
+            f"{where}: expected shape (height, width) of {pixels} pixels, got {sizes}."
+        )
+    return sizes[0], sizes[1]
+
+
+def _columns(count: int) -> int:
+    return min(8, math.ceil(math.sqrt(count)))
+
+
+def _figure(count: int, titles: float = 0.2) -> tuple[float, float]:
+    columns = _columns(count)
+    return 1.3 * columns + 0.8, (1.3 + titles) * -(-count // columns) + 0.4
+
+
+def _bare(ax: Any, title: str) -> None:
+    ax.set_title(title, fontsize="small")
+    ax.set_xticks([])
+    ax.set_yticks([])

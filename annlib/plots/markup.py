@@ -1,0 +1,101 @@
+"""What HTML and SVG of a model have in common: its layers as text, escaped, and their colours."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from annlib.core.arrays import BatchShape
+
+#: The text's colour: that of the notebook's theme where there is one, else by the system's.
+_INK = "color:var(--jp-content-font-color1,var(--vscode-editor-foreground,"
+THEME = (
+    "{selector}{{" + _INK + "#1f2328))}}"
+    "@media(prefers-color-scheme:dark){{{selector}{{" + _INK + "#e6edf3))}}}}"
+)
+FONT = "system-ui,-apple-system,'Segoe UI',sans-serif"
+
+#: By what a layer does; they stand out from white and from black.
+_LEARNS, _NORMALIZES, _RANDOM, _FUNCTION, _OTHER = (
+    "#2f81f7",
+    "#1a9e77",
+    "#d9822b",
+    "#b565c9",
+    "#848d97",
+)
+
+
+class Row(NamedTuple):
+    """A layer with the shapes of its input and output, None before they are known."""
+
+    layer: Any
+    before: BatchShape | None
+    after: BatchShape | None
+
+
+def rows_of(model: Any) -> Iterator[Row]:
+    """The layers of a model in their order."""
+    shape = model.expected_input_shape()
+    for layer in model.layers:
+        before = shape
+        shape = None if shape is None else layer.compute_output_shape(shape)
+        yield Row(layer, before, shape)
+
+
+def escape(text: Any, most: int | None = None) -> str:
+    r"""Text as XML and HTML can hold it, with what no font has replaced, and its end cut off.
+
+    >>> escape("a<b\0"), escape("a long name", 6)
+    ('a&lt;b\ufffd', 'a lon…')
+    """
+    letters = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
+    if most is not None and len(letters) > most:
+        letters = letters[: most - 1] + "…"
+    return html.escape(letters)
+
+
+def wrap(kind: str, title: str, size: tuple[float, float], style: str, content: str) -> str:
+    """A whole SVG with this class, title, width and height."""
+    width, height = size
+    # The page of a file of its own is dark where its reader is; in others it has no say.
+    style = f".{kind}{{color-scheme:light dark}}{style}" + THEME.format(selector=f".{kind}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" role="img" '
+        f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
+        f"<title>{escape(title)}</title>"
+        f"<style>{style}</style>{content}</svg>"
+    )
+
+
+def shape_text(shape: BatchShape | None) -> str:
+    """A shape, or "?".
+
+    >>> shape_text((None, 3)), shape_text(None)
+    ('(None, 3)', '?')
+    """
+    return "?" if shape is None else str(tuple(shape))
+
+
+def count_text(layer: Any) -> str:
+    """The number of a layer's parameters, or "?"."""
+    return "?" if layer.built_shape is None else f"{layer.count_params():,}"
+
+
+def activation_name(layer: Any) -> str:
+    """The name of the activation that a layer has, or nothing."""
+    activation = getattr(layer, "activation", None)
+    if activation is None or getattr(activation, "stands_for_none", False):
+        return ""
+    return str((getattr(activation, "names", None) or [type(activation).__name__])[0])
+
+
+def colour(layer: Any) -> str:
+    """The colour of what a layer does: learn a matrix, normalize, draw by chance, be a function."""
+    if layer.random:
+        return _RANDOM
+    if "ormalization" in type(layer).__name__:
+        return _NORMALIZES
+    if layer.parameters or hasattr(layer, "units"):
+        return _LEARNS
+    return _FUNCTION if activation_name(layer) else _OTHER

@@ -1,0 +1,174 @@
+"""plot_model: a model as an SVG of boxes and arrows, or of units and connections."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from annlib.core.checks import check_choice
+from annlib.core.errors import ConfigurationError
+from annlib.plots.markup import (
+    FONT,
+    Row,
+    activation_name,
+    colour,
+    count_text,
+    escape,
+    rows_of,
+    shape_text,
+    wrap,
+)
+from annlib.plots.units import units_svg
+
+_LETTER, _LINE, _GAP, _PAD = 7.0, 17, 26, 12
+_STYLE = (
+    f".annlib-net text{{fill:currentColor;font:12px {FONT}}}"
+    ".annlib-net .t{font-weight:600}"
+    ".annlib-net .s{opacity:.75}"
+    ".annlib-net .b{fill:currentColor;fill-opacity:.05;stroke:currentColor;stroke-opacity:.35}"
+    ".annlib-net .a{stroke:currentColor;stroke-opacity:.6;fill:none}"
+    ".annlib-net .h{fill:currentColor;fill-opacity:.6}"
+)
+
+
+class Drawing(str):
+    """The text of an SVG; a notebook shows the picture."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        return f"<SVG of {len(self):,} characters>"
+
+
+def plot_model(
+    model: Any,
+    to_file: str | os.PathLike[str] | None = "model.svg",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: Literal["TB", "LR"] = "TB",
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    show_units: bool = False,
+) -> Drawing:
+    """Draw a model as SVG, which annlib writes itself: neither Graphviz nor Matplotlib is needed.
+
+    The arguments are Keras', ``show_units`` excepted. Colours follow the reader's light or dark
+    theme. Shapes and numbers that are not known before the model is built show as ``?``.
+
+    Parameters
+    ----------
+    model : Sequential
+    to_file : path, optional
+        A file ending in ``.svg``; None writes none.
+    show_shapes : bool
+        Output shapes and numbers of parameters.
+    show_dtype : bool
+    show_layer_names : bool
+    rankdir : {"TB", "LR"}
+        From top to bottom, or from left to right.
+    show_layer_activations : bool
+    show_trainable : bool
+        Mark the layers that are frozen.
+    show_units : bool
+        Instead of boxes the units with their connections; of more than 16 in a layer the ends.
+
+    Returns
+    -------
+    Drawing
+        The SVG's text, which a notebook shows as the picture.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file has another ending.
+
+    Examples
+    --------
+    >>> from annlib import Input, Sequential, layers
+    >>> model = Sequential([Input((4,)), layers.Dense(3, "relu"), layers.Dense(1)])
+    >>> svg = plot_model(model, to_file=None, show_shapes=True)
+    >>> svg[:18], "(None, 3)" in svg
+    ('<svg xmlns="http:/', True)
+    """
+    check_choice(rankdir, "plot_model", "rankdir", ("TB", "LR"))
+    path = None if to_file is None else Path(os.fsdecode(to_file))
+    if path is not None and path.suffix.lower() != ".svg":
+        raise ConfigurationError(
+            f"plot_model: expected to_file with the ending .svg, got {os.fspath(path)!r}. Other "
+            "formats can be made of the SVG in any browser."
+        )
+    if show_units:
+        svg = units_svg(model)
+    else:
+        texts = [_of_input(model, show_shapes, show_dtype)]
+        for row in rows_of(model):
+            lines = [type(row.layer).__name__]
+            if show_layer_names:
+                lines[0] = f"{row.layer.name} ({lines[0]})"
+            activation = activation_name(row.layer)
+            if show_layer_activations and activation:
+                lines.append(activation)
+            lines += _shapes(row) if show_shapes else []
+            lines += [model.dtype] if show_dtype else []
+            lines += ["frozen"] if show_trainable and not row.layer.trainable else []
+            texts.append((colour(row.layer), lines))
+        svg = _boxes(model, texts, down=rankdir == "TB")
+    if path is not None:
+        path.write_text(svg, encoding="utf-8")
+    return Drawing(svg)
+
+
+def _of_input(model: Any, show_shapes: bool, show_dtype: bool) -> tuple[str, list[str]]:
+    shape = [shape_text(model.expected_input_shape())] if show_shapes else []
+    return "#848d97", ["Input", *shape, *([model.dtype] if show_dtype else [])]
+
+
+def _shapes(row: Row) -> list[str]:
+    count = count_text(row.layer)
+    params = [] if count == "0" else [f"{count} parameter{'s' * (count != '1')}"]
+    return [shape_text(row.after), *params]
+
+
+def _boxes(model: Any, texts: list[tuple[str, list[str]]], *, down: bool) -> str:
+    """Boxes of one size with their lines of text, and an arrow from each to the next."""
+    cut = [(shade, [escape(line, 48) for line in lines]) for shade, lines in texts]
+    width = round(max(len(line) for _, lines in texts for line in lines[:48]) * _LETTER) + 2 * _PAD
+    width = min(width, round(48 * _LETTER) + 2 * _PAD)
+    heights = [len(lines) * _LINE + _PAD for _, lines in cut]
+    parts, x, y = [], 1, 1
+    tallest = max(heights)
+    for index, ((shade, lines), height) in enumerate(zip(cut, heights, strict=True)):
+        top = y if down else 1 + (tallest - height) // 2
+        if index:
+            parts.append(_arrow(x + width // 2, y - _GAP, 0) if down else "")
+            parts.append("" if down else _arrow(x - _GAP, 1 + tallest // 2, 1))
+        parts.append(
+            f'<rect class="b" x="{x}" y="{top}" width="{width}" height="{height}" rx="6"/>'
+            f'<rect x="{x}" y="{top}" width="4" height="{height}" rx="2" fill="{shade}"/>'
+        )
+        for place, line in enumerate(lines):
+            kind = "s" if place else "t"
+            baseline = top + _PAD // 2 + 13 + place * _LINE
+            parts.append(
+                f'<text class="{kind}" x="{x + width // 2}" y="{baseline}" '
+                f'text-anchor="middle">{line}</text>'
+            )
+        if down:
+            y += height + _GAP
+        else:
+            x += width + _GAP
+    size = (width + 2, y - _GAP + 1) if down else (x - _GAP + 1, tallest + 2)
+    return wrap("annlib-net", f"The layers of {model.name}", size, _STYLE, "".join(parts))
+
+
+def _arrow(x: int, y: int, across: int) -> str:
+    """From here to the next box, downwards or ``across``."""
+    turn = f' transform="rotate(-90 {x} {y})"' if across else ""
+    tip = y + _GAP - 2
+    return (
+        f'<g{turn}><path class="a" d="M{x} {y + 2}V{tip - 6}"/>'
+        f'<path class="h" d="M{x - 4} {tip - 7}h8l-4 7z"/></g>'
+    )
