@@ -1,0 +1,137 @@
+"""The curves of what is a function of one number, from the object itself."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.formulas.activations import JACOBIAN, SLOPE
+from annlib.formulas.text import as_text
+
+_POINTS = 241
+
+
+class Curve(NamedTuple):
+    """Values over x, one line for each name, and what is shown of them."""
+
+    xlabel: str
+    x: Array
+    lines: dict[str, Array]
+    low: float
+    high: float
+
+
+def curve_of(obj: Any, kind: str) -> Curve | None:
+    """The curve of an object of this family, if it has one."""
+    if kind == "layer":
+        activation = getattr(obj, "activation", None)
+        return None if activation is None else activation_curve(activation)
+    draw = {
+        "activation": activation_curve,
+        "loss": loss_curve,
+        "schedule": schedule_curve,
+        "regularizer": penalty_curve,
+    }.get(kind)
+    return None if draw is None else draw(obj)
+
+
+def _curve(xlabel: str, x: Array, lines: dict[str, Array], limit: float = np.inf) -> Curve:
+    """A curve whose first line is seen whole, and the others within ``limit`` times its height."""
+    first, *others = lines.values()
+    low, high = min(0.0, float(first.min())), max(0.0, float(first.max()))
+    height = limit * (high - low) if limit < np.inf else np.inf
+    for other in others:
+        low = min(low, max(float(other.min()), -height))
+        high = max(high, min(float(other.max()), height))
+    return Curve(xlabel, x, lines, low, high)
+
+
+def activation_curve(activation: Any) -> Curve:
+    """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0)."""
+    z = np.linspace(-5.0, 5.0, _POINTS)
+    rowwise = hasattr(activation, "axis")
+    if rowwise and activation.axis != -1:
+        activation = type(activation)()  # along another axis it is the same function
+    Z = np.zeros((_POINTS, 3 if rowwise else 1))
+    Z[:, 0] = z
+    work, A, dA = Workspace("float64"), np.empty_like(Z), np.zeros_like(Z)
+    activation.forward(Z, A, work)
+    dA[:, 0] = 1.0
+    values = A[:, 0].copy()
+    activation.backward(dA, Z, A, work)
+    name, slope = ("a₁", JACOBIAN) if rowwise else ("a", SLOPE)
+    derivative = as_text(slope).replace("ᵢ", "₁" if rowwise else "").replace("ⱼ", "₁")
+    lines = {name: values, derivative: dA[:, 0].copy()}
+    return _curve("z₁, with z₂ = z₃ = 0" if rowwise else "z", z, lines)
+
+
+#: Of losses by name: the first and last prediction, the target; "row" for one of two classes.
+_LOSSES: dict[str, tuple[float, float, float, str]] = {
+    "mean_squared_logarithmic_error": (0.0, 5.0, 1.0, ""),
+    "mean_absolute_percentage_error": (-1.0, 3.0, 1.0, ""),
+    "poisson": (0.1, 5.0, 1.0, ""),
+    "half_poisson_deviance": (0.1, 5.0, 1.0, ""),
+    "hinge": (-3.0, 3.0, 1.0, ""),
+    "squared_hinge": (-3.0, 3.0, 1.0, ""),
+    "binary_crossentropy": (0.01, 0.99, 1.0, ""),
+    "sum_binary_crossentropy": (0.01, 0.99, 1.0, ""),
+    "binary_focal_crossentropy": (0.01, 0.99, 1.0, ""),
+    "kl_divergence": (0.01, 0.99, 1.0, "row"),
+    "categorical_crossentropy": (0.01, 0.99, 1.0, "row"),
+    "sparse_categorical_crossentropy": (0.01, 0.99, 0.0, "row"),
+    "categorical_focal_crossentropy": (0.01, 0.99, 1.0, "row"),
+    "categorical_hinge": (-3.0, 3.0, 1.0, "row"),
+}
+
+
+def loss_curve(loss: Any) -> Curve | None:
+    """E and its derivative over the prediction, for one target."""
+    name = loss.names[0]
+    if name in ("cosine_similarity", "loss_function_wrapper"):  # functions of directions, of any
+        return None
+    first, last, target, shape = _LOSSES.get(name, (-3.0, 3.0, 0.0, ""))
+    logits = getattr(loss, "from_logits", False)
+    if logits:
+        first, last = -5.0, 5.0
+    a = np.linspace(first, last, _POINTS)
+    A: Array = a.reshape(-1, 1)
+    Y: Array = np.full((_POINTS, 1), target)
+    letter, label = ("z" if logits else "a"), f"y = {target:g}"
+    if shape:
+        rest = np.zeros_like(a) if logits or "hinge" in name else 1 - a
+        A = np.column_stack([a, rest])
+        Y = np.tile([1.0, 0.0], (_POINTS, 1))
+        letter, label = f"{letter}₁", "y = (1, 0)"
+        if loss.target_kind == "labels":
+            Y, label = np.zeros(_POINTS, np.intp), "y = 0, the first class"
+    work, E, dA = Workspace("float64"), np.empty(_POINTS), np.empty_like(A)
+    loss.forward(Y, A, E, work)
+    values = E.copy()
+    loss.backward(Y, A, dA, work)
+    lines = {"E": values, f"∂E/∂{letter}": dA[:, 0].copy()}
+    return _curve(f"{letter}, where {label}", a, lines, limit=1.0)
+
+
+def schedule_curve(schedule: Any) -> Curve:
+    """The rate by steps, to beyond the last of which the arguments speak."""
+    factors = {"first_decay_steps": 7.0, "total_steps": 1.1, "warmup_steps": 4.0}
+    lengths = [
+        factors.get(name, 1.5) * np.max(value)
+        for name, value in schedule.arguments().items()
+        if (name.endswith("steps") or name == "boundaries") and np.size(value)
+    ]
+    steps = np.linspace(0, max([10.0, *lengths]), _POINTS).round().astype(int)
+    rates = np.array([float(schedule(int(step))) for step in steps])
+    return _curve("step", steps, {"learning rate": rates})
+
+
+def penalty_curve(regularizer: Any) -> Curve:
+    """R and its derivative for one weight."""
+    w = np.linspace(-2.0, 2.0, _POINTS)
+    slope = np.zeros((_POINTS, 1))
+    regularizer.add_gradient(w.reshape(-1, 1), slope, Workspace("float64"))
+    values = np.array([regularizer(weight.reshape(1, 1)) for weight in w])
+    return _curve("w", w, {"R": values, "∂R/∂w": slope[:, 0]})

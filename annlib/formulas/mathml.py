@@ -1,0 +1,92 @@
+"""Formulas as MathML, which browsers typeset without a script.
+
+>>> as_mathml("a^2", display=False)
+'<math><msup><mi>a</mi><mn>2</mn></msup></math>'
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from annlib.formulas import symbols
+from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
+
+
+def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
+    """A formula in LaTeX as a ``<math>`` element, on a line of its own or within one.
+
+    Within a line ``large`` makes fractions and sums as large as on a line of their own.
+    """
+    style = ' display="block"' if display else ' displaystyle="true"' if large else ""
+    return f"<math{style}>{_element(parse(latex))}</math>"
+
+
+_LARGE = {"Σ": "∑", "Π": "∏"}
+#: A border, which is as high as the cases, also where no font has a brace that grows.
+_BRACE = "border-left:1.5px solid;border-radius:.4em;padding-left:.3em;margin:.2em"
+
+
+def _element(node: Node) -> str:
+    if isinstance(node, Atom):
+        return _atom(node)
+    if isinstance(node, Row):
+        return f"<mrow>{_row(node.items)}</mrow>"
+    if isinstance(node, Fraction):
+        return f"<mfrac>{_element(node.top)}{_element(node.bottom)}</mfrac>"
+    if isinstance(node, Root):
+        return f"<msqrt>{_element(node.body)}</msqrt>"
+    if isinstance(node, Accent):
+        mark = symbols.ACCENTS[node.mark][1]
+        return f'<mover accent="true">{_element(node.body)}<mo>{mark}</mo></mover>'
+    if isinstance(node, Cases):
+        rows = "".join(
+            f'<mtr><mtd style="text-align:left">{_element(value)}</mtd>'
+            f'<mtd style="text-align:left">{_element(condition)}</mtd></mtr>'
+            for value, condition in node.rows
+        )
+        return f'<mtable displaystyle="true" style="{_BRACE}">{rows}</mtable>'
+    return _scripts(node)
+
+
+def _row(items: tuple[Node, ...]) -> str:
+    """One after the other, with a thin space behind a function that has no parenthesis."""
+    parts = []
+    for item, after in zip(items, (*items[1:], None), strict=True):
+        parts.append(_element(item))
+        if _is(item, "function") and after is not None and not _is(after, "open"):
+            parts.append('<mspace width="0.17em"/>')
+    return "".join(parts)
+
+
+def _is(node: Node, kind: str) -> bool:
+    return isinstance(node, Atom) and node.kind == kind
+
+
+def _atom(atom: Atom) -> str:
+    text = escape(atom.text)
+    if atom.kind == "number":
+        return f"<mn>{text}</mn>"
+    if atom.kind == "letter":
+        return f"<mi>{text}</mi>"
+    if atom.kind == "function":
+        return f"<mi>{text}</mi>"
+    if atom.kind == "text":
+        return f"<mtext>{text.replace(' ', '&#160;')}</mtext>"
+    if atom.kind == "space":
+        return f'<mspace width="{0.5 * len(atom.text)}em"/>'
+    if atom.text == "∂":
+        return "<mi>∂</mi>"
+    if atom.kind == "prefix":
+        return f'<mo largeop="true" movablelimits="false">{_LARGE[text]}</mo>'
+    form = {"open": ' form="prefix"', "close": ' form="postfix"', "sign": ' form="prefix"'}
+    return f"<mo{form.get(atom.kind, '')}>{text}</mo>"
+
+
+def _scripts(node: Scripts) -> str:
+    limits = isinstance(node.base, Atom) and node.base.kind in ("prefix", "function")
+    names = ("munder", "mover", "munderover") if limits else ("msub", "msup", "msubsup")
+    base = _element(node.base)
+    below = "" if node.below is None else _element(node.below)
+    above = "" if node.above is None else _element(node.above)
+    name = names[2] if below and above else names[0] if below else names[1]
+    return f"<{name}>{base}{below}{above}</{name}>"

@@ -1,0 +1,96 @@
+"""The check-up: what Karpathy's "recipe for training neural networks" does by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from annlib.core.checks import check_count
+from annlib.core.errors import DataError, ShapeError
+from annlib.models import Sequential
+from annlib.tools import data_faults, start_faults, training_faults
+from annlib.tools.findings import CheckReport, Finding
+from annlib.tools.patient import Patient
+from annlib.tools.trial import Trial, check_model
+
+_WHERE = "checkup"
+
+#: What is looked at, in this order.
+_CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
+    "input scale": data_faults.input_scale,
+    "constant input": data_faults.constant_columns,
+    "class balance": data_faults.class_balance,
+    "target scale": data_faults.target_scale,
+    "output": data_faults.output_and_loss,
+    "initial weights": start_faults.initial_weights,
+    "dead units": start_faults.dead_units,
+    "saturation": start_faults.saturated_units,
+    "initial loss": start_faults.initial_loss,
+    "gradients": start_faults.gradients,
+    "learning rate": training_faults.learning_rate,
+    "one batch": training_faults.one_batch,
+    "unseen rows": training_faults.unseen_rows,
+}
+
+
+def checkup(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    rows: int = 2000,
+    seed: int = 0,
+) -> CheckReport:
+    """Look for what keeps a model from learning, in the data, at the start and while it trains.
+
+    It takes a second or so, before hours are spent, and works on copies: the model, its optimizer
+    and its random streams are as before. The model is to be as it will be trained, best before
+    ``fit``.
+
+    Parameters
+    ----------
+    model : Sequential
+        Compiled.
+    x, y, sample_weight
+        The data, as ``fit`` takes them.
+    rows : int
+        At most so many rows, drawn from them, are looked at. NaN is looked for in all.
+    seed : int
+        Draws the rows.
+
+    Returns
+    -------
+    CheckReport
+        ``ok``, ``findings``; prints a line for each thing found, with what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, checkup
+    >>> x = np.random.default_rng(0).normal(size=(200, 3)) * 1000
+    >>> model = Sequential([layers.Dense(8, "relu"), layers.Dense(2, "softmax")], seed=0)
+    >>> model.compile("adam", "sparse_categorical_crossentropy")
+    >>> report = checkup(model, x, (x[:, 0] > 0).astype(int))
+    >>> report.ok, "input scale" in report
+    (False, True)
+    """
+    check_model(model, _WHERE)
+    check_count(rows, _WHERE, "rows")
+    try:
+        trial = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=seed)
+    except (DataError, ShapeError) as error:
+        # Nothing more can be looked at.
+        message = str(error).removeprefix(f"{_WHERE}: ")
+        return CheckReport([Finding("error", "data", message[0].upper() + message[1:])], ["data"])
+    patient = Patient(trial, getattr(x, "columns", None))
+    findings: list[Finding] = []
+    looked_at = ["data"]
+    for name, check in _CHECKS.items():
+        if name == "unseen rows" and any(
+            f.check == "one batch" and f.severity == "error" for f in findings
+        ):
+            break  # what cannot be learned by heart says nothing about other rows
+        looked_at.append(name)
+        findings += check(patient)
+    return CheckReport(findings, looked_at)

@@ -1,0 +1,166 @@
+"""Runs side by side: the best epoch of each, as a table, a frame or curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.core.config import near
+from annlib.core.errors import ConfigurationError
+from annlib.core.registry import FAMILIES
+from annlib.plots.curves import Curve, compare_histories, curves_of
+from annlib.tools.table import html_table, text_table
+
+_WHERE = "compare"
+
+
+class Best(NamedTuple):
+    """The best value of a quantity in a run, its epoch, and the last value."""
+
+    value: float
+    epoch: int
+    last: float
+
+
+class Comparison:
+    """What ``compare`` returns; prints as a table, a row a run.
+
+    Attributes
+    ----------
+    best : dict of str to dict of str to Best
+        By run and quantity: ``comparison.best["adam"]["val_loss"].epoch``.
+    histories : dict of str to History
+    """
+
+    def __init__(self, histories: Mapping[str, Any]) -> None:
+        if not isinstance(histories, Mapping) or not histories:
+            raise ConfigurationError(
+                f"{_WHERE}: expected a dict of name to History, got {histories!r}. "
+                'Write compare({"adam": history, "sgd": other}).'
+            )
+        self.histories = dict(histories)
+        self.best: dict[str, dict[str, Best]] = {}
+        self._epochs: dict[str, int] = {}
+        for name, history in self.histories.items():
+            curves = curves_of(history, _WHERE)
+            single = {key: curve for key, curve in curves.items() if curve.values.ndim == 1}
+            self.best[name] = {key: _best(key, curve) for key, curve in single.items()}
+            self._epochs[name] = max(len(curve.epochs) for curve in curves.values())
+
+    @property
+    def quantities(self) -> list[str]:
+        """All that was measured in some run, losses first."""
+        names = dict.fromkeys(key for best in self.best.values() for key in best)
+        return sorted(names, key=lambda name: not name.endswith("loss"))
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        names = self.quantities
+        rows = []
+        for run, best in self.best.items():
+            cells = [
+                f"{best[name].value:.4g} (epoch {best[name].epoch})" if name in best else ""
+                for name in names
+            ]
+            rows.append([run, str(self._epochs[run]), *cells])
+        return ["run", "epochs", *(f"best {name}" for name in names)], rows
+
+    def __repr__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def to_frame(self) -> Any:
+        """A pandas ``DataFrame``: a row a run; for each quantity its best value, the epoch of
+        that and the last value. Needs pandas.
+        """
+        try:
+            from pandas import DataFrame, Index
+        except ImportError:
+            raise ImportError(
+                "Comparison.to_frame: expected the package pandas, got none installed. "
+                "pip install pandas."
+            ) from None
+        rows = []
+        for run, best in self.best.items():
+            row: dict[str, Any] = {"epochs": self._epochs[run]}
+            for name, found in best.items():
+                row |= {
+                    name: found.value,
+                    f"{name} epoch": found.epoch,
+                    f"{name} last": found.last,
+                }
+            rows.append(row)
+        return DataFrame(rows, index=Index(list(self.best), name="run"))
+
+    def plot(self, metric: str = "loss", ax: Any = None) -> Any:
+        """Draw one quantity of all runs, training solid and validation dashed.
+
+        Parameters
+        ----------
+        metric : str
+            Without ``val_``.
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
+        known = [name.removeprefix("val_") for name in self.quantities]
+        if metric not in known:
+            raise ConfigurationError(
+                f"{_WHERE}: expected a metric that was measured, got {metric!r}. "
+                f"{near(str(metric), known)}"
+            )
+        return compare_histories(self.histories, metric, ax)
+
+
+def compare(histories: Mapping[str, Any]) -> Comparison:
+    """Set runs side by side: the best value of each quantity, and in which epoch it was.
+
+    Best is the least, but the largest of a metric that is better when it is more.
+
+    Parameters
+    ----------
+    histories : dict of str to History
+        What ``fit`` returned, by a name for each run.
+
+    Returns
+    -------
+    Comparison
+        Prints as a table; ``best``, ``to_frame`` and ``plot``.
+
+    Examples
+    --------
+    >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+      run   epochs  best loss
+      adam       3  0.4 (epoch 1)
+      sgd        2  0.8 (epoch 1)
+    """
+    return Comparison(histories)
+
+
+def _best(name: str, curve: Curve) -> Best:
+    values = curve.values
+    if np.isnan(values).all():
+        return Best(float("nan"), int(curve.epochs[-1]), float("nan"))
+    at = int(np.nanargmax(values) if more_is_better(name) else np.nanargmin(values))
+    return Best(float(values[at]), int(curve.epochs[at]), float(values[-1]))
+
+
+def more_is_better(name: str) -> bool:
+    """Whether the metric of that name is better when it is more; others are errors and losses.
+
+    >>> more_is_better("val_accuracy"), more_is_better("val_loss"), more_is_better("mine")
+    (True, False, False)
+    """
+    # The second metric of a name gets _1 behind it.
+    name = name.removeprefix("val_").removeprefix("weighted_").rstrip("0123456789").rstrip("_")
+    if name in ("accuracy", "acc"):
+        return True
+    for cls in FAMILIES["metric"]:
+        if name in cls.names:
+            return getattr(cls, "direction", None) == "up"
+    return False

@@ -1,0 +1,288 @@
+"""The gradient check: every gradient of a model against finite differences of its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count, check_number
+from annlib.core.workspace import Workspace
+from annlib.models import Sequential
+from annlib.models.head import Head, split
+from annlib.models.passes import Pass
+from annlib.tools.table import html_table, text_table
+from annlib.tools.trial import Trial
+
+_WHERE = "gradcheck"
+#: Differences over the larger step are precise; those over the smaller rarely cross a kink.
+_STEPS = (1e-4, 1e-6)
+
+
+@dataclass(frozen=True)
+class GradientError:
+    """How far the gradient of one parameter, or of the input, is from differences of the loss.
+
+    Attributes
+    ----------
+    name : str
+        The path of the parameter, or ``"x"``.
+    shape : tuple of int
+    checked, kinks : int
+        The elements compared, and those left out because the loss has no derivative there.
+    error : float
+        The largest difference, divided by the largest of all derivatives compared.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    checked: int
+    kinks: int
+    error: float
+
+
+class GradientReport:
+    """What ``gradcheck`` found; true if every gradient is right.
+
+    Attributes
+    ----------
+    errors : list of GradientError
+    tolerance : float
+    """
+
+    def __init__(self, errors: list[GradientError], tolerance: float) -> None:
+        self.errors = errors
+        self.tolerance = tolerance
+
+    @property
+    def ok(self) -> bool:
+        """Whether no error is above the tolerance."""
+        return not self.wrong
+
+    @property
+    def wrong(self) -> list[GradientError]:
+        """Those above the tolerance; one that is not finite is."""
+        return [each for each in self.errors if not each.error <= self.tolerance]
+
+    @property
+    def largest(self) -> float:
+        """The largest relative error."""
+        return max((each.error for each in self.errors), default=0.0)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def _title(self) -> str:
+        if self.ok:
+            return f"gradients agree with differences: the largest error is {self.largest:.1e}"
+        names = ", ".join(each.name for each in self.wrong)
+        return f"WRONG gradients: {names} (error above {self.tolerance:g})"
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        rows = [
+            [
+                each.name,
+                "×".join(map(str, each.shape)),
+                str(each.checked),
+                str(each.kinks),
+                f"{each.error:.1e}",
+                "ok" if each.error <= self.tolerance else "WRONG",
+            ]
+            for each in self.errors
+        ]
+        return ["gradient of", "shape", "checked", "kinks", "error", ""], rows
+
+    def __repr__(self) -> str:
+        return f"{self._title()}\n{text_table(*self._table())}"
+
+    def _repr_html_(self) -> str:
+        return f"<div><strong>{escape(self._title())}</strong>{html_table(*self._table())}</div>"
+
+
+def gradcheck(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    rows: int = 8,
+    elements: int = 50,
+    tolerance: float = 1e-6,
+    seed: int = 0,
+) -> GradientReport:
+    """Compare every gradient of a model with central differences of its loss, in float64.
+
+    It checks a copy, in training mode with the same random numbers at every evaluation, penalties
+    included: layers, activations and a loss of one's own, too. Where the loss has a kink (a relu
+    whose input is 0) there is no derivative; such elements are counted and left out.
+
+    Parameters
+    ----------
+    model : Sequential
+        Compiled.
+    x, y, sample_weight
+        Some data, as ``fit`` takes them.
+    rows : int
+        How many rows of them to use.
+    elements : int
+        How many elements of each parameter to compare; of a larger one they are drawn, and
+        all together are compared along two random directions.
+    tolerance : float
+        The largest relative error that is taken for rounding.
+    seed : int
+
+    Returns
+    -------
+    GradientReport
+        ``ok``, ``errors``; prints as a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, gradcheck
+    >>> model = Sequential([layers.Dense(4, "tanh"), layers.Dense(2, "softmax")], seed=0)
+    >>> model.compile("adam", "sparse_categorical_crossentropy")
+    >>> bool(gradcheck(model, np.eye(3), [0, 1, 1]))
+    True
+    """
+    check_count(rows, _WHERE, "rows")
+    check_count(elements, _WHERE, "elements")
+    check_number(tolerance, _WHERE, "tolerance", "(0, inf)")
+    trial = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, dtype="float64", seed=seed)
+    return check_trial(trial, elements, tolerance, seed)
+
+
+def check_trial(trial: Trial, elements: int, tolerance: float, seed: int = 0) -> GradientReport:
+    """The same for a trial in float64."""
+    with np.errstate(all="ignore"):
+        return GradientReport(list(_Check(trial, elements, tolerance, seed).run()), tolerance)
+
+
+class _Check:
+    """The loss of a trial as a function of its parameters, and their gradients."""
+
+    def __init__(self, trial: Trial, elements: int, tolerance: float, seed: int) -> None:
+        self.trial, self.elements, self.tolerance, self.seed = trial, elements, tolerance, seed
+        model = trial.model
+        model.vector.allocate_gradients()
+        body, fused = split(model.layers, model.compiled_loss(_WHERE))
+        self.passes = Pass(body, model.dtype)
+        self.head = Head(model.compiled_loss(_WHERE), fused, model.dtype)
+        self.work = Workspace(model.dtype)
+        self.priced = [
+            (entry.parameter.regularizer, model.vector.values[entry.where], entry)
+            for entry in model.vector.penalized()
+        ]
+
+    def run(self) -> Iterator[GradientError]:
+        """The errors of the input, and of the parameters from the first layer on."""
+        dx = self.gradients()
+        vector = self.trial.model.vector
+        analytic = vector.gradients.copy()
+        rng = np.random.default_rng(self.seed)
+        if dx is not None:
+            x = self.trial.x.reshape(-1)
+            yield self.compare("x", self.trial.x.shape, x, dx.reshape(-1), rng)
+        for entry in vector.entries:
+            if entry.trainable:
+                theta, found = vector.values[entry.where], analytic[entry.where]
+                yield self.compare(entry.path, entry.parameter.shape, theta, found, rng)
+
+    def value(self) -> float:
+        """The loss, with the same random numbers at every call."""
+        for index, (layer, work) in enumerate(self.passes.steps):
+            if layer.random:
+                work.rng = np.random.default_rng([self.seed, index])
+        Z = self.passes.forward(self.trial.x, training=True)
+        value = self.head.value(Z, self.trial.y, self.trial.weights) + self.passes.penalty()
+        for regularizer, W, entry in self.priced:
+            value += self.share(regularizer) * regularizer(W.reshape(entry.parameter.shape))
+        return value
+
+    def share(self, regularizer: Any) -> float:
+        rows = self.head.loss.denominator(len(self.trial), self.trial.weights)
+        return float(regularizer.share(rows))
+
+    def gradients(self) -> Array | None:
+        """Write all gradients as the engine does; returns that of the input, if it has one."""
+        self.value()
+        dy: Any = self.head.gradient()
+        for index, (layer, work) in reversed(list(enumerate(self.passes.steps))):
+            wanted = not (index == 0 and layer.codes is not None)
+            dy = layer.backward(dy, work, input_gradient=wanted)
+        vector = self.trial.model.vector
+        for regularizer, W, entry in self.priced:
+            shape = entry.parameter.shape
+            dW = vector.gradients[entry.where].reshape(shape)
+            regularizer.add_gradient(W.reshape(shape), dW, self.work, self.share(regularizer))
+        return None if self.trial.model.layers[0].codes is not None else dy.copy()
+
+    def compare(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        theta: Array,
+        analytic: Array,
+        rng: np.random.Generator,
+    ) -> GradientError:
+        """The error of a gradient by the elements of ``theta``, which is moved and put back."""
+        chosen = np.arange(theta.size)
+        directions = []
+        if theta.size > self.elements:
+            chosen = np.sort(rng.choice(theta.size, self.elements, replace=False))
+            directions = [rng.choice([-1.0, 1.0], theta.size) / theta.size**0.5 for _ in range(2)]
+        one = np.array([1.0])
+        pairs = [
+            (self.along(theta, one, slice(k, k + 1)), float(analytic[k])) for k in chosen.tolist()
+        ]
+        for direction in directions:
+            along = self.along(theta, direction, slice(None))
+            pairs.append((along, float(np.dot(analytic, direction))))
+        # Derivatives below the second are lost in the rounding of the loss.
+        noise = 1e-11 * max(1.0, abs(self.value())) / self.tolerance
+        size = max((max(abs(found), abs(by.by_step[1])) for by, found in pairs), default=0.0)
+        scale = max(size, noise)
+        error, kinks = 0.0, 0
+        for differences, found in pairs:
+            apart = min(abs(by - found) for by in differences.by_step) / scale
+            if apart > self.tolerance and differences.is_kink(scale):
+                kinks += 1
+            else:
+                error = max(error, apart if np.isfinite(apart) else np.inf)
+        return GradientError(name, shape, max(0, len(chosen) - kinks), kinks, error)
+
+    def along(self, theta: Array, direction: Array, where: slice) -> _Differences:
+        """Differences of the loss along a direction of some elements of ``theta``."""
+        before = theta[where].copy()
+
+        def at(step: float) -> float:
+            theta[where] = before + step * direction
+            value = self.value()
+            theta[where] = before
+            return value
+
+        return _Differences(at)
+
+
+class _Differences:
+    """Central differences over two steps, and whether the two sides disagree."""
+
+    def __init__(self, at: Callable[[float], float]) -> None:
+        large, small = _STEPS
+        one, two = (at(large) - at(-large)), (at(2 * large) - at(-2 * large))
+        right, left, here = at(small), at(-small), at(0.0)
+        self.by_step = ((8 * one - two) / (12 * large), (right - left) / (2 * small))
+        self.jump = abs((right - here) - (here - left)) / small
+        nearer = small / 8
+        self.nearer = abs(at(nearer) + at(-nearer) - 2 * here) / nearer
+
+    def is_kink(self, scale: float) -> bool:
+        """Whether the slopes of the two sides differ, however near they are taken.
+
+        Of a smooth function the difference shrinks with the step; that of a kink stays.
+        """
+        return bool(self.jump > 1e-4 * scale and self.nearer > 0.5 * self.jump)

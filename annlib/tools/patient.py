@@ -1,0 +1,126 @@
+"""The patient of a check-up: a trial, what task it is, and what its layers make of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from annlib.activations import Activation, Linear
+from annlib.core.arrays import Array
+from annlib.layers import Dense, Layer
+from annlib.models.passes import Pass
+from annlib.tools.trial import Trial
+
+#: Losses of values that have a unit, by their registered names.
+_REGRESSION = {
+    "half_sum_squared_error",
+    "huber_loss",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_squared_error",
+}
+
+
+class Patient:
+    """A model and data that a check-up looks at.
+
+    Attributes
+    ----------
+    trial : Trial
+    columns : sequence, optional
+        The names of the columns of x.
+    """
+
+    def __init__(self, trial: Trial, columns: Sequence[Any] | None) -> None:
+        self.trial = trial
+        self.columns = columns
+
+    @cached_property
+    def loss_name(self) -> str:
+        """The registered name of the loss."""
+        return self.trial.model.compiled_loss().names[0]
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it is a regression: such a loss, and targets that are not all 0 and 1."""
+        return self.loss_name in _REGRESSION and not self._are_bits(self.trial.y)
+
+    @cached_property
+    def output(self) -> Activation | None:
+        """The activation of the last layer that has one, before reshaping ones."""
+        return self.trial.model.layers[-1].split_activation()[1]
+
+    @property
+    def units(self) -> int:
+        """The size of the output."""
+        return int(self.predictions.shape[-1])
+
+    @cached_property
+    def classes(self) -> Array | None:
+        """The class of each row, if the rows have one class each."""
+        y = self.trial.y
+        if self.trial.model.compiled_loss().target_kind == "labels":
+            return y
+        if y.ndim != 2 or not self._are_bits(y):
+            return None
+        if y.shape[1] == 1:
+            return y[:, 0].astype(int)
+        one_each = np.array_equal(y.sum(axis=1), np.ones(len(y)))
+        return np.argmax(y, axis=1) if one_each else None
+
+    @staticmethod
+    def _are_bits(y: Array) -> bool:
+        return bool(np.isin(y, (0, 1)).all())
+
+    @cached_property
+    def outputs(self) -> list[tuple[Layer, Array, Array]]:
+        """Each layer with what goes into it and what comes out, in a training pass."""
+        model = self.trial.model
+        steps = Pass(model.layers, model.dtype).steps
+        found, x = [], self.trial.x
+        with np.errstate(all="ignore"):
+            for index, (layer, work) in enumerate(steps):
+                if layer.random:
+                    work.rng = np.random.default_rng(index)
+                y = np.array(layer.forward(x, work, training=True))
+                found.append((layer, x, y))
+                x = y
+        return found
+
+    @cached_property
+    def weighted(self) -> list[tuple[Layer, Array, Array]]:
+        """Those of them that multiply by a matrix that is learned."""
+        return [
+            (layer, x, y)
+            for layer, x, y in self.outputs
+            if isinstance(layer, Dense) and layer.kernel.ndim == 2
+        ]
+
+    @cached_property
+    def predictions(self) -> Array:
+        """What the model gives before it has learned."""
+        return self.outputs[-1][2]
+
+    @cached_property
+    def hidden(self) -> list[tuple[str, Activation, Array]]:
+        """The activations before the last layer, with their outputs, by the layer's name."""
+        found = []
+        for layer, _, y in self.outputs[:-1]:
+            activation = getattr(layer, "activation", None)
+            if isinstance(activation, Activation) and not isinstance(activation, Linear):
+                found.append((str(layer.name), activation, y))
+        return found
+
+    def column(self, index: int) -> str:
+        """A column of x as messages call it."""
+        if self.columns is not None and index < len(self.columns):
+            return f'"{self.columns[index]}"'
+        return str(index)
+
+    def some(self, indices: Sequence[int]) -> str:
+        """The first of several columns."""
+        names = [self.column(int(index)) for index in indices[:3]]
+        return ", ".join(names) + (", ..." if len(indices) > 3 else "")

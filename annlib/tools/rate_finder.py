@@ -1,0 +1,197 @@
+"""The learning-rate range test (Smith, 2017), as fastai runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count, check_number
+from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.models import Sequential
+from annlib.optimizers import Optimizer
+from annlib.plots.axes import COLOURS, one_axes
+from annlib.tools.trial import Trial, check_model
+
+_WHERE = "lr_find"
+_SMOOTHING = 0.98
+#: The test is over when the smoothed loss is so many times its least.
+_TOO_MUCH = 4.0
+
+
+class LearningRates:
+    """What ``lr_find`` found.
+
+    Attributes
+    ----------
+    learning_rates : array, (k,)
+        The rates tried, one an update, up to where the loss grew too much.
+    losses : array, (k,)
+        The loss at each, smoothed: an average that forgets 2 % an update, without its bias.
+    suggestion : float
+        A rate on the long descent of the losses: two thirds along its valley.
+    """
+
+    def __init__(self, learning_rates: Array, losses: Array) -> None:
+        self.learning_rates = learning_rates
+        self.losses = losses
+        self.suggestion = float(learning_rates[valley(losses)])
+
+    def __repr__(self) -> str:
+        rates, best = self.learning_rates, int(np.argmin(self.losses))
+        least = f"{self.losses[best]:.4g} at {rates[best]:.2g}"
+        return (
+            f"Suggested: learning_rate={self.suggestion:.2g}\n"
+            f"  tried  {len(rates)} rates from {rates[0]:.2g} to {rates[-1]:.2g}\n"
+            f"  loss   {self.losses[0]:.4g} at first, least {least}, "
+            f"{self.losses[-1]:.4g} at the end"
+        )
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the losses by rate, and the suggestion.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+
+        Returns
+        -------
+        Axes
+        """
+        ax = one_axes(ax, _WHERE, figsize=(5.2, 3.4))
+        ax.plot(self.learning_rates, self.losses, color=COLOURS[0])
+        at = float(self.losses[np.argmin(np.abs(self.learning_rates - self.suggestion))])
+        ax.plot(
+            [self.suggestion],
+            [at],
+            "o",
+            color=COLOURS[1],
+            label=f"suggestion: {self.suggestion:.2g}",
+        )
+        ax.set_xscale("log")
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("loss, smoothed")
+        ax.grid(visible=True, alpha=0.25)
+        ax.legend(frameon=False)
+        return ax
+
+
+def lr_find(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    batch_size: int = 32,
+    start: float = 1e-7,
+    end: float = 10.0,
+    steps: int = 100,
+) -> LearningRates:
+    """Train a copy of a model at rates that rise from update to update, and see how the loss falls.
+
+    The rate of update i = 0, 1, ... is start (end / start)^(i / (steps - 1)); the test is over
+    when the smoothed loss is 4 times its least, or not finite. The model itself, its optimizer and
+    its random streams are not touched.
+
+    Parameters
+    ----------
+    model : Sequential
+        Compiled; its optimizer is tried from its initial state.
+    x, y, sample_weight
+        The data, as ``fit`` takes them.
+    batch_size : int
+        The one to train with: the best rate depends on it.
+    start, end : float, positive
+    steps : int, at least 10
+
+    Returns
+    -------
+    LearningRates
+        ``suggestion``, ``learning_rates``, ``losses`` and ``plot``.
+
+    Raises
+    ------
+    ConfigurationError
+        For an optimizer without a rate, LBFGS.
+    DataError, ShapeError
+        For data that do not fit the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, lr_find
+    >>> x = np.linspace(-1, 1, 64).reshape(-1, 1)
+    >>> model = Sequential([layers.Dense(8, "tanh"), layers.Dense(1)], seed=0)
+    >>> model.compile("adam", "mse")
+    >>> found = lr_find(model, x, x**2, batch_size=16)
+    >>> bool(1e-4 < found.suggestion < 1)
+    True
+    """
+    check_model(model, _WHERE)
+    check_count(batch_size, _WHERE, "batch_size")
+    check_count(steps, _WHERE, "steps", 10)
+    check_number(start, _WHERE, "start", "(0, inf)")
+    check_number(end, _WHERE, "end", "(0, inf)")
+    if not start < end:
+        raise ConfigurationError(f"{_WHERE}: expected start below end, got {start} and {end}.")
+    optimizer = with_rate(model.optimizer, start, _WHERE)
+    # No more rows than the updates take.
+    rows = batch_size * steps
+    whole = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=model.seed)
+    trial = whole.again(optimizer)
+    rates = start * (end / start) ** (np.arange(steps) / (steps - 1))
+    losses: list[float] = []
+    average = 0.0
+    for i, (rate, index) in enumerate(zip(rates, trial.orders(batch_size), strict=False)):
+        optimizer.learning_rate = float(rate)
+        try:
+            average = _SMOOTHING * average + (1 - _SMOOTHING) * trial.update(index)
+        except DivergenceError:
+            break
+        losses.append(average / (1 - _SMOOTHING ** (i + 1)))
+        if losses[-1] > _TOO_MUCH * min(losses) and min(losses) > 0:
+            break
+    if len(losses) < 3:
+        raise DivergenceError(
+            f"{_WHERE}: expected a loss that is finite at a learning rate of {rates[0]:g}, got "
+            "none. Run annlib.checkup(model, x, y), which looks for the cause."
+        )
+    return LearningRates(rates[: len(losses)], np.array(losses))
+
+
+def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer:
+    """An optimizer of the same configuration, but with this constant rate."""
+    assert optimizer is not None, "the model is compiled"
+    if optimizer.full_batch:
+        raise ConfigurationError(
+            f"{where}: expected an optimizer with a learning rate, got {optimizer!r}, whose line "
+            "search finds the length of every step."
+        )
+    arguments = {**optimizer.arguments(), "learning_rate": rate}
+    own = type(optimizer)(**arguments)
+    own.excludes_like(optimizer)
+    return own
+
+
+def valley(losses: Array) -> int:
+    """Where to take the rate: two thirds along the longest descent, as fastai's "valley" does.
+
+    The longest descent is the longest subsequence of losses that fall, which noise interrupts but
+    does not end.
+
+    >>> valley(np.array([5.0, 5, 5, 4, 3, 2, 1, 3, 9]))
+    4
+    """
+    n = len(losses)
+    length, before = np.ones(n, int), np.full(n, -1)
+    for i in range(1, n):
+        longer = np.flatnonzero(losses[:i] > losses[i])
+        if len(longer):
+            longest = longer[length[longer] == length[longer].max()]
+            best = longest[-1]  # so that a plateau before the descent is no part of it
+            length[i], before[i] = length[best] + 1, best
+    last = first = int(np.argmax(length))
+    while before[first] >= 0:
+        first = int(before[first])
+    return first + int((last - first) * 2 / 3)

@@ -1,0 +1,130 @@
+"""Faults at the start: weights, units, the first loss, and whether the gradients are right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from annlib.activations import Sigmoid, Softmax, Tanh
+from annlib.core.arrays import Array
+from annlib.tools.findings import Finding
+from annlib.tools.gradient_check import check_trial
+from annlib.tools.patient import Patient
+
+_DEAD = 0.5
+_SATURATED = 0.5
+#: So many times the loss of a model that knows nothing.
+_CERTAIN = 5.0
+
+
+def initial_weights(patient: Patient) -> Iterator[Finding]:
+    """Whether the units of a layer differ: alike they begin, alike they stay."""
+    hidden = patient.weighted[:-1]
+    for layer, _, _ in hidden:
+        kernel = layer.values()["kernel"]
+        if kernel.shape[1] > 1 and np.ptp(kernel, axis=1).max() == 0:
+            what = "0" if not kernel.any() else "the same for every unit"
+            yield Finding(
+                "error",
+                "initial weights",
+                f'all weights of layer "{layer.name}" are {what}: its units get the same gradient '
+                "and never differ.",
+                'Leave kernel_initializer at its default, or take "he_normal" with relu.',
+            )
+
+
+def dead_units(patient: Patient) -> Iterator[Finding]:
+    """Units that give one number for all rows."""
+    if len(patient.trial) < 10:
+        return
+    for name, _, y in patient.hidden:
+        units = y.reshape(len(y), -1)
+        dead = float(np.mean(np.ptp(units, axis=0) == 0))
+        if dead > _DEAD:
+            yield Finding(
+                "error" if dead > 0.95 else "warning",
+                "dead units",
+                f'{dead:.0%} of the units of layer "{name}" give the same number for all rows and '
+                "do not learn.",
+                "Look at its bias and at the scale of what it gets; "
+                'kernel_initializer="he_normal" and bias 0 suit relu, "leaky_relu" does not die.',
+            )
+
+
+def saturated_units(patient: Patient) -> Iterator[Finding]:
+    """Units at the flat ends of a sigmoid or tanh, where gradients vanish."""
+    for name, activation, y in patient.hidden:
+        if isinstance(activation, Tanh):
+            flat = np.abs(y) > 0.99
+        elif isinstance(activation, Sigmoid):
+            flat = np.abs(y - 0.5) > 0.495
+        else:
+            continue
+        share = float(np.mean(flat))
+        if share > _SATURATED:
+            yield Finding(
+                "warning",
+                "saturation",
+                f'{share:.0%} of the outputs of layer "{name}" are at the flat ends of '
+                f"{activation.names[0]}, where the gradient is 0.",
+                "Scale x, or begin with smaller weights.",
+            )
+
+
+def initial_loss(patient: Patient) -> Iterator[Finding]:
+    """Whether the first loss is what a model that knows nothing should have."""
+    trial = patient.trial
+    found = trial.again().training_loss()
+    expected, formula = _expected(patient)
+    if expected is None:
+        return
+    message = f"the loss begins at {found:.4g}, where {formula} = {expected:.4g} is expected"
+    if not found <= _CERTAIN * expected + 0.5:
+        yield Finding(
+            "warning",
+            "initial loss",
+            message + ": the model begins with certainty in what is wrong.",
+            "Scale x, or begin with smaller weights in the last layer.",
+        )
+    else:
+        yield Finding("note", "initial loss", message + ".")
+
+
+def _expected(patient: Patient) -> tuple[float | None, str]:
+    """The loss of a model that knows nothing, and how it is reckoned."""
+    loss, units = patient.loss_name, patient.units
+    if loss in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
+        return math.log(max(units, 2)), f"log {units}"
+    if loss == "binary_crossentropy":
+        return math.log(2), "log 2"
+    if loss == "sum_binary_crossentropy":
+        return units * math.log(2), f"{units} log 2"
+    if not patient.is_regression or isinstance(patient.output, Softmax):
+        return None, ""
+    y: Array = patient.trial.y.astype(np.float64)
+    if loss == "mean_squared_error":
+        # A prediction near 0, wherever the targets are.
+        return float(np.mean(y**2)) or None, "the mean square of y"
+    if loss == "half_sum_squared_error":
+        return float(np.mean(y**2)) * y[0].size / 2 or None, "half the sum of squares of y"
+    return None, ""
+
+
+def gradients(patient: Patient) -> Iterator[Finding]:
+    """Whether the gradients are those of the loss: of layers and losses of one's own."""
+    # Inputs that are not scaled make differences imprecise, but no factor is that near to 1.
+    report = check_trial(patient.trial.first(8, "float64"), elements=12, tolerance=1e-4)
+    if report.ok:
+        return
+    names = [wrong.name for wrong in report.wrong]
+    which = " and ".join(filter(None, (", ".join(names[:-1][:4]), names[-1])))
+    yield Finding(
+        "error",
+        "gradients",
+        f"the derivative of the loss by {which} is not what backward writes: differences of the "
+        f"loss are off by up to {report.largest:.2g} of the largest.",
+        "Look at the backward of what is your own at the last of these or behind it: "
+        "annlib.testing.check_layer, check_activation and check_loss tell more.",
+    )

@@ -1,0 +1,129 @@
+"""A trial: a private copy of a model and rows to try things on; the model itself is not touched."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+from annlib.models import Sequential
+from annlib.models.preparation import prepare
+from annlib.optimizers import Optimizer
+
+
+class Trial:
+    """A copy of a compiled model with the data in memory, in the layout that its loss takes.
+
+    Parameters
+    ----------
+    model : Sequential
+        Compiled; built or not.
+    x, y, sample_weight
+        As ``fit`` takes them.
+    where : str
+        Whose arguments these are, for messages.
+    rows : int, optional
+        At most so many of them, drawn with ``seed``.
+    dtype : str, optional
+        Another arithmetic than the model's.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        where: str,
+        rows: int | None = None,
+        dtype: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        check_model(model, where)
+        data = prepare(model, x, y, sample_weight, None, where)
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+        self.model = twin(model, dtype)
+        data.admit(self.model)
+        if rows is None or len(data.x) <= rows:
+            batch = data.batch(self.model)
+        else:
+            chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
+            batch = next(data.batches(self.model, rows).in_order(chosen))
+        assert batch.y is not None, "prepare sees to targets"
+        self.x, self.y = np.array(batch.x), np.array(batch.y)
+        self.weights = None if batch.weights is None else np.array(batch.weights)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def again(self, optimizer: Optimizer | None = None, dtype: str | None = None) -> Self:
+        """The same with a model of its own, to be trained; with another optimizer or type."""
+        other = copy.copy(self)
+        other.rng = np.random.default_rng(self.seed)
+        other.model = twin(self.model, dtype, optimizer)
+        other.model.build((None, *self.x.shape[1:]))
+        return other
+
+    def first(self, rows: int, dtype: str) -> Self:
+        """The same with the first rows alone, in this type."""
+        other = self.again(dtype=dtype)
+        x, y, weights = self.part(np.arange(min(rows, len(self))))
+        other.x = x.astype(dtype) if x.dtype.kind == "f" else x
+        other.y = y.astype(dtype) if y.dtype.kind == "f" else y
+        other.weights = None if weights is None else weights.astype(dtype)
+        return other
+
+    def part(self, index: Array) -> tuple[Array, Array, Array | None]:
+        """Some of the rows."""
+        weights = None if self.weights is None else self.weights[index]
+        return self.x[index], self.y[index], weights
+
+    def update(self, index: Array) -> float:
+        """One training step of the copy on these rows; returns the loss."""
+        return self.model.step.update(*self.part(index))
+
+    def loss(self, index: Array | None = None) -> float:
+        """The loss on these rows, or on all, of the model at rest."""
+        x, y, weights = self.part(np.arange(len(self)) if index is None else index)
+        with np.errstate(all="ignore"):
+            return float(self.model.test_on_batch(x, y, weights, return_dict=True)["loss"])
+
+    def training_loss(self) -> float:
+        """The loss on all rows in a training pass: with dropout, by the batch's own statistics."""
+        with np.errstate(all="ignore"):
+            return self.model.step.gradient(self.x, self.y, self.weights)
+
+    def orders(self, batch_size: int, index: Array | None = None) -> Iterator[Array]:
+        """Indices of batches without end, in a new order each time around."""
+        rows = np.arange(len(self)) if index is None else index
+        while True:
+            order = self.rng.permutation(rows)
+            for start in range(0, len(order), batch_size):
+                yield order[start : start + batch_size]
+
+
+def check_model(model: Any, where: str) -> None:
+    """Raise unless it is a compiled model."""
+    if not isinstance(model, Sequential):
+        raise ConfigurationError(f"{where}: expected a Sequential, got {model!r}.")
+    model.compiled_with_loss(where)
+
+
+def twin(
+    model: Sequential, dtype: str | None = None, optimizer: Optimizer | None = None
+) -> Sequential:
+    """A compiled copy with the same weights and random streams of its own, from the same seed."""
+    compiled = model.compiled_with_loss()
+    loss = "crossentropy" if compiled.loss is None else compiled.loss.clone()
+    own = Sequential(copy.deepcopy(model.layers), seed=model.seed, dtype=dtype or model.dtype)
+    if (shape := model.expected_input_shape()) is not None:
+        own.build(shape)
+    own.adopt(type(compiled)(optimizer or compiled.optimizer.clone(), loss), anew=False)
+    return own
