@@ -30,14 +30,18 @@ if TYPE_CHECKING:
         constraints,
         datasets,
         estimators,
+        formulas,
         initializers,
         layers,
         losses,
         metrics,
         models,
         optimizers,
+        plots,
         regularizers,
         schedules,
+        tools,
+        tracing,
         utils,
     )
     from annlib.estimators import (
@@ -47,8 +51,11 @@ if TYPE_CHECKING:
         SequentialClassifier,
         SequentialRegressor,
     )
+    from annlib.formulas import explain
     from annlib.layers import Input
     from annlib.models import Sequential, clone_model, load_model
+    from annlib.plots import plot_model
+    from annlib.tools import checkup, compare, gradcheck, lr_find
     from annlib.utils import show_versions
 
 __all__ = [
@@ -72,20 +79,30 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "checkup",
     "clone_model",
+    "compare",
     "constraints",
     "datasets",
     "estimators",
+    "explain",
+    "formulas",
+    "gradcheck",
     "initializers",
     "layers",
     "load_model",
     "losses",
+    "lr_find",
     "metrics",
     "models",
     "optimizers",
+    "plot_model",
+    "plots",
     "regularizers",
     "schedules",
     "show_versions",
+    "tools",
+    "tracing",
     "utils",
 ]
 
@@ -100,20 +117,30 @@ _LAZY = {
     "SequentialRegressor": "annlib.estimators",
     "activations": "annlib",
     "callbacks": "annlib",
+    "checkup": "annlib.tools",
     "clone_model": "annlib.models",
+    "compare": "annlib.tools",
     "constraints": "annlib",
     "datasets": "annlib",
     "estimators": "annlib",
+    "explain": "annlib.formulas",
+    "formulas": "annlib",
+    "gradcheck": "annlib.tools",
     "initializers": "annlib",
     "layers": "annlib",
     "load_model": "annlib.models",
     "losses": "annlib",
+    "lr_find": "annlib.tools",
     "metrics": "annlib",
     "models": "annlib",
     "optimizers": "annlib",
+    "plot_model": "annlib.plots",
+    "plots": "annlib",
     "regularizers": "annlib",
     "schedules": "annlib",
     "show_versions": "annlib.utils",
+    "tools": "annlib",
+    "tracing": "annlib",
     "utils": "annlib",
 }
 

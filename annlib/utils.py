@@ -3,6 +3,7 @@
 from annlib.core.streams import set_random_seed
 from annlib.data.categorical import to_categorical
 from annlib.data.norms import normalize
+from annlib.plots.network import plot_model
 from annlib.versions import show_versions
 
-__all__ = ["normalize", "set_random_seed", "show_versions", "to_categorical"]
+__all__ = ["normalize", "plot_model", "set_random_seed", "show_versions", "to_categorical"]

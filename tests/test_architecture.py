@@ -22,6 +22,7 @@ MAX_LINES = 330
 TIERS = {
     "_version": 0,
     "core": 0,
+    "plots": 0.5,  # draws arrays, records and what it is handed
     "activations": 1,
     "initializers": 1,
     "regularizers": 1,
@@ -35,10 +36,13 @@ TIERS = {
     "datasets": 1,
     "versions": 1,
     "utils": 2,  # re-exports
-    "reference": 1,  # reads core's types only, and nothing reads it but tests and people
+    "reference": 1,  # reads core's types only; the trace compares itself with it
     "layers": 2,
+    "formulas": 2.2,
+    "tracing": 2.5,  # a model hands itself over
     "models": 3,
     "estimators": 4,
+    "tools": 4,
     "parallel": 4,
     "": 5,  # the package itself
     "testing": 6,  # nothing imports it

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import known_as
 from annlib.models.trainer import Trainer
+
+if TYPE_CHECKING:
+    from annlib.tracing import Trace
 
 
 class Sequential(Trainer):
@@ -69,6 +72,45 @@ class Sequential(Trainer):
         from annlib.models.summary import summary
 
         (print_fn or print)(summary(self, line_length, show_trainable))
+
+    def _repr_html_(self) -> str:
+        from annlib.plots.card import model_html
+
+        return model_html(self)
+
+    def trace(self, x: Any, y: Any, sample_weight: Any = None) -> Trace:
+        """One training step on these rows in the paper's notation, with all its numbers.
+
+        The step is done on a copy: weights, optimizer and random streams stay as they are.
+
+        Parameters
+        ----------
+        x : array_like
+            One row, ``x[0]``, or a few, ``x[:3]``.
+        y : array_like
+            Its target, or theirs.
+        sample_weight : float or array_like, (n,), optional
+
+        Returns
+        -------
+        Trace
+            Prints as text and shows itself as a page in a notebook; ``verify`` holds it against
+            the paper's own equations and finite differences.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(2, activation="tanh")], seed=0)
+        >>> model.compile("sgd", "mse")
+        >>> trace = model.trace([1.0, 2.0], [0.5, -0.5])
+        >>> [step.text for step in trace["dense"].forward]
+        ['{Z} ← [Wᵀ]{X} ⊕ {B}', '{A} ← tanh({Z})']
+        >>> trace.verify().passed
+        True
+        """
+        from annlib.models.traced import trace
+
+        return trace(self, x, y, sample_weight)
 
     def to_json(self, **arguments: Any) -> str:
         """The architecture, without weights, as text; arguments are those of ``json.dumps``."""

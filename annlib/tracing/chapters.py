@@ -1,0 +1,89 @@
+"""A layer's part of a trace: its equations forward, and those that go back through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from annlib import formulas
+from annlib.core.arrays import Array
+from annlib.core.errors import AnnlibError
+from annlib.layers import Dense, Layer
+from annlib.tracing.equation import Equation
+
+
+@dataclass
+class Chapter:
+    """The equations of one layer, of the loss or of the update.
+
+    Parameters
+    ----------
+    name : str
+        The layer's, or "loss".
+    what : str
+        The object as it would be written.
+    forward, backward, update : list of Equation
+        In the order in which they are computed; ``update`` for a layer's parameters.
+    """
+
+    name: str
+    what: str
+    forward: list[Equation] = field(default_factory=list)
+    backward: list[Equation] = field(default_factory=list)
+    update: list[Equation] = field(default_factory=list)
+
+    @property
+    def steps(self) -> list[Equation]:
+        """All of them."""
+        return [*self.forward, *self.backward, *self.update]
+
+    def __iter__(self) -> Iterator[Equation]:
+        return iter(self.steps)
+
+    def __getitem__(self, symbol: str) -> Equation:
+        """The step whose result has this symbol: ``chapter["{Z}"]``, or ``chapter["Z"]``."""
+        for step in self.steps:
+            if symbol in (step.symbol, step.symbol.strip("{}[]")):
+                return step
+        known = ", ".join(dict.fromkeys(step.symbol for step in self.steps))
+        raise KeyError(f'expected a symbol of "{self.name}", got {symbol!r}. Known: {known}')
+
+    def __repr__(self) -> str:
+        from annlib.tracing.text import chapter_text
+
+        return chapter_text(self)
+
+
+def definition(part: Any, kind: str) -> formulas.Formula | None:
+    """The formulas of a part of the model, if somebody wrote them."""
+    try:
+        return formulas.of(part, kind=kind)
+    except AnnlibError:  # a class of the user's own
+        return None
+
+
+def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:
+    """The paper's symbol for a parameter, in TeX."""
+    if isinstance(layer, Dense) and parameter in ("kernel", "bias"):
+        return "[W^T]" if parameter == "kernel" else r"\{B\}"
+    name = "".join(c if c.isascii() and c.isalpha() else "~" for c in parameter)
+    letter = rf"\{name}" if name in ("gamma", "beta", "alpha") else rf"\mathrm{{{name}}}"
+    return f"[{letter}]" if len(shape) > 1 else rf"\{{{letter}\}}"
+
+
+def gradient_symbol(symbol: str) -> str:
+    """That of dE by the parameter of this symbol: ``[D_{E,W^T}]``."""
+    matrix = symbol.startswith("[")
+    inner = symbol[1:-1] if matrix else symbol[2:-2]
+    return f"[D_{{E,{inner}}}]" if matrix else rf"\{{D_{{E,{inner}}}\}}"
+
+
+def as_paper(layer: Layer, parameter: str, array: Array) -> Array:
+    """A parameter or its gradient as the paper has it: the weights of a Dense transposed."""
+    return array.T if isinstance(layer, Dense) and parameter == "kernel" else array
+
+
+def rows_of(array: Array) -> Array:
+    """A batch as rows of vectors, (n, N); of more dimensions, each position is a row of its own."""
+    return array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(-1, 1)

@@ -1,0 +1,240 @@
+"""An equation of the paper with the numbers of one training step in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.formulas import as_mathml, as_text
+from annlib.tracing.numbers import ROWS
+
+#: The operators of the paper's equations, and how TeX calls them.
+OPERATORS = {
+    "←": r"\leftarrow",
+    "⊕": r"\oplus",
+    "⊖": r"\ominus",
+    "⊛": r"\circledast",
+    "=": "=",
+}
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_IN_WORDS = {"←": " = ", "⊕": " + ", "⊖": " \N{MINUS SIGN} ", "⊛": " ⊛ ", "=": " = "}
+
+
+@dataclass(frozen=True, eq=False)
+class Operand:
+    r"""A symbol of an equation, and its numbers.
+
+    Parameters
+    ----------
+    symbol : str
+        In TeX, with the paper's braces: ``\{Z\}`` is a column, ``[W^T]`` a matrix (2.1).
+    array : array
+        With ``by_row`` of rows (n, ...): row r of a batch is the paper's column {V}_r.
+    by_row : bool
+        Whether each row of the batch has numbers of its own.
+    """
+
+    symbol: str
+    array: Array
+    by_row: bool = True
+
+    def of(self, row: int) -> Array:
+        """Its numbers for a row, as the paper writes them: a matrix, a column (N, 1), or (1, 1)."""
+        array = self.array[row] if self.by_row else self.array
+        if array.ndim < 2:
+            return array.reshape(-1, 1)
+        return array.reshape(-1, array.shape[-1])
+
+    @property
+    def shape(self) -> str:
+        """Rows and columns, as ``[3 x 1]``."""
+        rows, columns = self.of(0).shape
+        return f"[{rows}{_TIMES}{columns}]"
+
+    @property
+    def text(self) -> str:
+        """The symbol as plain text."""
+        return plain(self.symbol)
+
+
+Token = Operand | str
+#: A symbol with its numbers for a row, an operator, or TeX.
+Piece = tuple[str, Array] | str
+
+
+@dataclass(frozen=True, eq=False)
+class Equation:
+    """One step of a trace.
+
+    Parameters
+    ----------
+    layer, phase : str
+        Where it stands: a layer's name; "forward", "loss", "backward" or "update".
+    title : str
+        What it computes, in words.
+    section : str
+        Of the paper: "6.1, eq. (5)"; "" for what the paper does not have.
+    tokens : tuple of Operand or str
+        The equation: the result first, then operators (of ``OPERATORS``), brackets and factors in
+        TeX, and other operands.
+    code : str
+        The line that the engine runs for the whole batch.
+    rule : callable, optional
+        From the arrays of all operands but the first to the first: how the numbers hang together.
+        For one row each, or with ``sums`` for all rows.
+    definition : tuple of str
+        In TeX, what the function in it is.
+    rebuilt : bool
+        Whether the result was computed from recorded numbers, since the engine never forms it.
+    note : str
+    """
+
+    layer: str
+    phase: str
+    title: str
+    section: str
+    tokens: tuple[Token, ...]
+    code: str = ""
+    rule: Callable[..., Array | float] | None = None
+    sums: bool = False
+    definition: tuple[str, ...] = ()
+    rebuilt: bool = False
+    note: str = ""
+
+    @property
+    def operands(self) -> list[Operand]:
+        """The symbols with numbers, the result first."""
+        return [token for token in self.tokens if isinstance(token, Operand)]
+
+    @property
+    def result(self) -> Operand:
+        """What is on the left."""
+        return self.operands[0]
+
+    @property
+    def value(self) -> Array:
+        """The result's numbers: with a first axis of rows where each row has its own."""
+        return self.result.array
+
+    @property
+    def by_row(self) -> bool:
+        """Whether each row of the batch has an equation of its own."""
+        return self.result.by_row
+
+    @property
+    def symbol(self) -> str:
+        """The result's symbol as plain text: ``{Z}``."""
+        return self.result.text
+
+    @property
+    def text(self) -> str:
+        """The equation as plain text: ``{Z} ← [Wᵀ]{X} ⊕ {B}``."""
+        return self._line(lambda operand: operand.text, lambda operator: f" {operator} ")
+
+    @property
+    def law(self) -> str:
+        """What the shapes say: ``[2 x 1] = [2 x 3][3 x 1] + [2 x 1]``."""
+        if len(self.operands) == 1:
+            return self.result.shape
+        return self._line(lambda operand: operand.shape, _IN_WORDS.__getitem__)
+
+    def _line(self, operand: Callable[[Operand], str], operator: Callable[[str], str]) -> str:
+        parts = []
+        for token in self.tokens:
+            if isinstance(token, Operand):
+                parts.append(operand(token))
+            else:
+                parts.append(operator(token) if token in OPERATORS else plain(token))
+        return "".join(parts)
+
+    @property
+    def latex(self) -> str:
+        """The equation in TeX, with the size of each symbol as its subscript (2.1)."""
+        parts = []
+        for token in self.tokens:
+            if isinstance(token, Operand):
+                size = token.shape.replace(_TIMES, r" \times ")
+                parts.append(f"{{{token.symbol}}}_{{{size}}}")
+            else:
+                parts.append(OPERATORS.get(token, token))
+        return " ".join(parts)
+
+    @property
+    def mathml(self) -> str:
+        """The same as a ``<math>`` element."""
+        parts = []
+        for token in self.tokens:
+            if isinstance(token, Operand):
+                size = f"<mtext>{token.shape}</mtext>"
+                parts.append(f"<msub>{element(token.symbol)}{size}</msub>")
+            else:
+                parts.append(f"<mo>{token}</mo>" if token in OPERATORS else element(token))
+        return f"<math>{''.join(parts)}</math>"
+
+    @property
+    def lines(self) -> int:
+        """How many equations in numbers there are: one, or one for each row of the batch."""
+        return len(self.value) if self.by_row else 1
+
+    def pieces(self, row: int) -> list[Piece]:
+        """The equation in the numbers of a row; where there is nothing to put in, the result."""
+        result: list[Piece] = [(self.result.symbol, self.result.of(row))]
+        if self.sums:
+            return result + self._summands()
+        if len(self.operands) == 1:
+            return result
+        return [t if isinstance(t, str) else (t.symbol, t.of(row)) for t in self.tokens]
+
+    def _summands(self) -> list[Piece]:
+        """The numbers of each row, as they are added."""
+        (first, *others), pieces = self.operands[1:], list[Piece](["←"])
+        if others or not 1 < len(first.array) <= ROWS:
+            return []
+        factor = "".join(t for t in self.tokens if isinstance(t, str) and r"\sum" in t)
+        if factor := factor.replace(r"\sum_r", "").strip():
+            pieces.append(f"{factor} (")
+        for row in range(len(first.array)):
+            pieces += ["⊕"] * (row > 0) + [(first.symbol, first.of(row))]
+        return [*pieces, ")"] if factor else pieces
+
+    def distance(self) -> float:
+        """How far the result is from what the rule makes of the other numbers.
+
+        The largest difference, divided by the largest number where that is above 1; 0 without a
+        rule, and NaN where a number is not finite.
+        """
+        if self.rule is None:
+            return 0.0
+        with np.errstate(all="ignore"):
+            if self.sums:
+                arrays = [operand.array.astype(np.float64) for operand in self.operands]
+                return apart(arrays[0], np.asarray(self.rule(*arrays[1:])))
+            return max(self._distance_of(row) for row in range(self.lines))
+
+    def _distance_of(self, row: int) -> float:
+        assert self.rule is not None, "asked by the caller"
+        first, *others = (operand.of(row).astype(np.float64) for operand in self.operands)
+        return apart(first, np.asarray(self.rule(*others)))
+
+
+def apart(one: Array, other: Array) -> float:
+    """The largest difference of two arrays, by the largest number of the first where above 1."""
+    if one.shape != other.shape:
+        raise ValueError(f"trace: expected shapes that agree, got {one.shape} and {other.shape}.")
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        return float("nan")
+    if not one.size:
+        return 0.0
+    return float(np.abs(one - other).max() / max(1.0, np.abs(one).max()))
+
+
+def plain(tex: str) -> str:
+    """TeX as one line of text, with the paper's tight indices: ``{D_E,Z}``."""
+    return as_text(tex).replace(", ", ",")
+
+
+def element(tex: str) -> str:
+    return as_mathml(tex, display=False).removeprefix("<math>").removesuffix("</math>")

@@ -1,0 +1,157 @@
+"""A trace as a page that folds: equations in MathML, numbers in brackets, no script, no network.
+
+All colours follow the text colour of the page around it, so that it is readable on light and dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from annlib.core.arrays import Array
+from annlib.formulas import as_mathml
+from annlib.tracing.equation import OPERATORS, Equation, Piece, element
+from annlib.tracing.numbers import ROWS, cells, is_scalar
+from annlib.tracing.text import PHASES, headline, printable
+
+if TYPE_CHECKING:
+    from annlib.tracing.chapters import Chapter
+    from annlib.tracing.trace import Trace
+
+#: A layer's part of at most so many numbers is shown unfolded.
+_OPEN = 600
+#: An equation with a matrix of more columns is set closer, with a digit less.
+_WIDE = 10
+
+_STYLE = """
+.annlib-trace{--dim:color-mix(in srgb,currentColor 62%,transparent);
+--line:color-mix(in srgb,currentColor 16%,transparent);
+--tint:color-mix(in srgb,currentColor 4%,transparent);--accent:hsl(212 80% 55%);
+color:var(--jp-content-font-color1,var(--vscode-editor-foreground,inherit));
+font:14px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;max-width:72rem}
+.annlib-trace code,.annlib-trace .n{font:12px/1.45 ui-monospace,"DejaVu Sans Mono",Menlo,Consolas,
+monospace}
+.annlib-trace h3{font-size:1.25rem;margin:.2rem 0}
+.annlib-trace h4{margin:1.2rem 0 .4rem;font-size:.8rem;letter-spacing:.1em;text-transform:uppercase;
+color:var(--accent)}
+.annlib-trace p{margin:.2rem 0;color:var(--dim)}
+.annlib-trace details{border:1px solid var(--line);border-radius:8px;margin:.5rem 0;
+overflow:hidden}
+.annlib-trace summary{cursor:pointer;padding:.45rem .8rem;background:var(--tint)}
+.annlib-trace summary code{color:var(--dim);margin-left:.6rem}
+.annlib-trace .s{display:grid;grid-template-columns:7.5rem minmax(0,1fr);column-gap:.8rem;
+padding:.7rem .8rem;border-top:1px solid var(--line)}
+.annlib-trace .t{font-size:.78rem;color:var(--dim);line-height:1.35}
+.annlib-trace .t b{display:block;color:var(--accent);font-weight:600}
+.annlib-trace .t i{display:inline-block;font-style:normal;border:1px solid var(--line);
+border-radius:4px;padding:0 .35em;margin-top:.25em}
+.annlib-trace .e{display:flex;flex-wrap:wrap;gap:.2rem 1.5rem;align-items:baseline;
+justify-content:space-between}
+.annlib-trace math{font-size:1.12em}
+.annlib-trace .l{color:var(--dim);font-size:.82rem;display:flex;flex-wrap:wrap;gap:.2rem 1.8rem;
+align-items:center;margin-top:.35rem}
+.annlib-trace .l math{math-style:normal;font-size:1.1em}
+.annlib-trace .r{display:flex;flex-wrap:wrap;align-items:center;gap:.35rem;margin-top:.55rem;
+overflow:auto hidden;padding:.15rem 0}
+.annlib-trace .r>small{color:var(--dim);min-width:3rem}
+.annlib-trace .n{white-space:pre;display:inline-block;position:relative;padding:.1em .75em;
+font-variant-numeric:tabular-nums}
+.annlib-trace .w .n{font-size:10px}
+.annlib-trace .m{border:1.5px solid;border-block:0;border-radius:2px;
+background:linear-gradient(currentColor 0 0) 0 0/5px 1.5px,
+linear-gradient(currentColor 0 0) 100% 0/5px 1.5px,
+linear-gradient(currentColor 0 0) 0 100%/5px 1.5px,
+linear-gradient(currentColor 0 0) 100% 100%/5px 1.5px;background-repeat:no-repeat}
+.annlib-trace .v{padding:.1em 1em}
+.annlib-trace .v::before,.annlib-trace .v::after{content:"";position:absolute;inset:0 auto 0 2px;
+width:7px;background:radial-gradient(circle at 100% 100%,
+#0000 2.4px,currentColor 2.7px 3.8px,#0000 4.1px) 2.6px 0/4px 4px,
+radial-gradient(circle at 100% 0,
+#0000 2.4px,currentColor 2.7px 3.8px,#0000 4.1px) 2.6px 100%/4px 4px,
+radial-gradient(circle at 0 0,
+#0000 2.4px,currentColor 2.7px 3.8px,#0000 4.1px) 0 calc(50% - 2px)/4px 4px,
+radial-gradient(circle at 0 100%,
+#0000 2.4px,currentColor 2.7px 3.8px,#0000 4.1px) 0 calc(50% + 2px)/4px 4px,
+linear-gradient(currentColor 0 0) 2.7px 4px/1.2px calc(50% - 8px),
+linear-gradient(currentColor 0 0) 2.7px calc(100% - 4px)/1.2px calc(50% - 8px);
+background-repeat:no-repeat}
+.annlib-trace .v::after{inset:0 2px 0 auto;transform:scaleX(-1)}
+"""
+
+
+def page(trace: Trace) -> str:
+    """A whole document."""
+    title = escape(printable(f"Trace of {trace.recording.model}"))
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        '<meta name="viewport" content="width=device-width">'
+        "<style>:root{color-scheme:light dark}body{margin:1.5rem auto;padding:0 1rem;"
+        f"max-width:72rem}}</style></head><body>{fragment(trace)}</body></html>\n"
+    )
+
+
+def fragment(trace: Trace) -> str:
+    """What a notebook shows."""
+    return "".join(_parts(trace))
+
+
+def _parts(trace: Trace) -> Iterator[str]:
+    recording = trace.recording
+    yield f'<div class="annlib-trace"><style>{_STYLE}</style>'
+    yield f"<h3>Trace of {_text(recording.model)}</h3>"
+    yield f"<p>{_text(headline(trace))}, <code>{_text(repr(recording.optimizer))}</code></p>"
+    for remark in recording.remarks:
+        yield f"<p>{_text(remark)}</p>"
+    for title, phase in PHASES:
+        chapters = trace.chapters if phase != "backward" else trace.chapters[::-1]
+        found = [chapter for chapter in chapters if getattr(chapter, phase)]
+        if found:
+            yield f"<h4>{title}</h4>"
+        for chapter in found:
+            yield from _card(chapter, getattr(chapter, phase), trace.digits)
+    yield "</div>"
+
+
+def _card(chapter: Chapter, steps: list[Equation], digits: int) -> Iterator[str]:
+    numbers = sum(operand.array.size for step in steps for operand in step.operands)
+    yield f"<details{' open' * (numbers <= _OPEN)}><summary><b>{_text(chapter.name)}</b>"
+    yield f"<code>{_text(chapter.what)}</code></summary>"
+    for step in steps:
+        yield from _step(step, digits)
+    yield "</details>"
+
+
+def _step(step: Equation, digits: int) -> Iterator[str]:
+    yield f'<div class="s"><div class="t"><b>{_text(step.section or "—")}</b>{_text(step.title)}'
+    yield "<br><i>rebuilt</i>" if step.rebuilt else ""
+    yield f'</div><div><div class="e">{step.mathml}<code>{_text(step.code)}</code></div>'
+    definition = "".join(as_mathml(line, display=False) for line in step.definition)
+    yield f'<div class="l"><span>{_text(step.law)}</span>{definition}</div>'
+    for row in range(min(step.lines, ROWS)):
+        label = f"<small>r = {row + 1}</small>" if step.lines > 1 else ""
+        pieces = step.pieces(row)
+        wide = any(isinstance(p, tuple) and p[1].shape[1] > _WIDE for p in pieces)
+        numbers = "".join(_piece(piece, digits, wide) for piece in pieces)
+        yield f'<div class="r{" w" * wide}">{label}{numbers}</div>'
+    if step.lines > ROWS:
+        yield f'<div class="r"><small>⋮</small>{step.lines - ROWS} more rows</div>'
+    yield f"<p>{_text(step.note)}</p>" if step.note else ""
+    yield "</div></div>"
+
+
+def _piece(piece: Piece, digits: int, wide: bool) -> str:
+    if isinstance(piece, tuple):
+        return _matrix(*piece, digits, wide)
+    return f"<span>{piece}</span>" if piece in OPERATORS else f"<math>{element(piece)}</math>"
+
+
+def _matrix(symbol: str, matrix: Array, digits: int, wide: bool) -> str:
+    gap = " " if wide else "  "
+    table = "\n".join(gap.join(line) for line in cells(matrix, digits - wide))
+    kind = "" if is_scalar(symbol) else " m" if symbol.startswith("[") else " v"
+    return f'<span class="n{kind}">{table}</span>'
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))

@@ -1,0 +1,64 @@
+"""The derivative of an activation, made explicit by the engine's own backward pass (7.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from annlib.activations import Activation
+from annlib.activations.rowwise import Rowwise
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+from annlib.core.workspace import Workspace
+
+#: The most numbers of an explicit Jacobian.
+LIMIT = 1_000_000
+
+
+def jacobian(activation: Activation, z: Array) -> Array:
+    """[D_A,Z] of one row {Z}, (N, N): row i is what comes back when only dE/da_i is 1.
+
+    Raises
+    ------
+    ConfigurationError
+        For more than a million numbers.
+
+    Examples
+    --------
+    >>> from annlib.activations import Softmax
+    >>> jacobian(Softmax(), np.zeros(2))
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
+    """
+    n = z.size
+    if n * n > LIMIT:
+        raise ConfigurationError(
+            f"jacobian: expected a layer of at most {int(LIMIT**0.5)} units, got {n}, whose "
+            f"Jacobian has {n * n} numbers. Of an elementwise activation a trace has the diagonal, "
+            'trace["name"]["D_A,Z"]; for others, trace a narrower model.'
+        )
+    return _back(activation, np.tile(z.reshape(1, n), (n, 1)), np.eye(n, dtype=z.dtype))
+
+
+def slopes(activation: Activation, Z: Array) -> Array:
+    """{D_A,Z} of every row, (n, N), where each a_i depends on its own z_i alone (7.2, case 1)."""
+    return _back(activation, Z, np.ones_like(Z))
+
+
+def is_full(activation: Activation, z: Array) -> bool:
+    """Whether each a_i depends on all of {Z} (7.2, case 2)."""
+    if isinstance(activation, Rowwise):
+        return True
+    if type(activation).__module__.startswith("annlib.activations.") or z.size > 64:
+        return False
+    J = jacobian(activation, z)
+    return bool(np.count_nonzero(J - np.diag(np.diag(J))))
+
+
+@np.errstate(all="ignore")
+def _back(activation: Activation, Z: Array, dA: Array) -> Array:
+    """dE/dZ, from dE/dA, by the activation itself."""
+    work, Z = Workspace(Z.dtype), np.array(Z)
+    A = np.empty_like(Z) if activation.needs_input else Z
+    activation.forward(Z, A, work)
+    activation.backward(dA, Z, A, work)
+    return dA

@@ -1,0 +1,194 @@
+"""The loss layer's equations (6.3, 7.1): E of each row and of the batch, and {D_E,A}."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    HalfPoissonDeviance,
+    Loss,
+    SparseCategoricalCrossentropy,
+    SumBinaryCrossentropy,
+)
+from annlib.losses.crossentropy import Categorical
+from annlib.tracing.chapters import definition, rows_of
+from annlib.tracing.equation import Equation, Operand, Token
+from annlib.tracing.recording import Recording
+
+
+def targets(recording: Recording) -> Array:
+    """{Y} of each row, of the output's shape: a label as zeros and a one; smoothed if need be."""
+    A, Y = recording.prediction, recording.y
+    if recording.loss.target_kind == "labels":
+        return np.eye(A.shape[-1], dtype=A.dtype)[Y]
+    if s := getattr(recording.loss, "label_smoothing", 0.0):
+        classes = A.shape[-1] if isinstance(recording.loss, CategoricalCrossentropy) else 2
+        return np.asarray(Y * (1 - s) + s / classes, A.dtype)
+    return Y
+
+
+def output_gradient(recording: Recording) -> Array:
+    """{D_E,A} of every row, times the row's share in the batch: recorded, or else rebuilt.
+
+    The losses that take the activation over never form it. Rebuilt it is the derivative as the
+    paper writes it, without the clipping that a loss of probabilities needs.
+    """
+    if recording.fused is None:
+        return rows_of(recording.head_gradient)
+    A, Y = (part.astype(np.float64) for part in (recording.prediction, targets(recording)))
+    shares = recording.shares.astype(np.float64).reshape(-1, *[1] * (A.ndim - 1))
+    with np.errstate(all="ignore"):
+        return rows_of(_slopes(recording, A, Y) * shares)
+
+
+def _slopes(recording: Recording, A: Array, Y: Array) -> Array:
+    loss = type(recording.loss)
+    if loss in (CategoricalCrossentropy, SparseCategoricalCrossentropy):
+        return np.where(Y == 0, 0.0, -Y / A)
+    if loss in (BinaryCrossentropy, SumBinaryCrossentropy):
+        outputs = 1 if loss is SumBinaryCrossentropy else A[0].size
+        return np.asarray((A - Y) / (A * (1 - A)) / outputs)
+    if loss is HalfPoissonDeviance:
+        return np.asarray(1 - Y / A)
+    work = Workspace(np.float64)
+    plain: Loss = type(recording.loss).from_config(
+        {**recording.loss.get_config(), "from_logits": False, "reduction": "sum"}
+    )
+    plain.value(recording.y.astype(np.float64), A, None, work)
+    return np.array(plain.gradient(recording.y.astype(np.float64), A, None, work))
+
+
+def forward(recording: Recording) -> Iterator[Equation]:
+    """E_r of each row, E of the batch, and E with the penalties."""
+    formula = definition(recording.loss, "loss")
+    section = f"6.3, {formula.section}" if formula and formula.section else "6.3"
+    E, Er = recording.row_losses, Operand("E_r", recording.row_losses.reshape(-1, 1))
+    A, Y = Operand(r"\{A\}", recording.prediction), Operand(r"\{Y\}", targets(recording))
+    yield Equation(
+        "loss",
+        "loss",
+        "the loss of a row",
+        section,
+        (Er, "←", r"\operatorname{L}(", A, ",", Y, ")"),
+        recording.loss.name,
+        definition=formula.equations if formula else (),
+        note="Computed from the logits {Z}: no overflow, no clipping." if recording.fused else "",
+    )
+    total = Operand("E", _number(recording.data_loss, E), by_row=False)
+    shares = Operand("s_r", recording.shares.reshape(-1, 1))
+    tokens: tuple[Token, ...] = (total, "←", r"\sum_r", shares, Er)
+    share = float(recording.shares[0])
+    if recording.weights is None:
+        tokens = (total, "←", _factor(recording) + r"\sum_r", Er)
+    yield Equation(
+        "loss",
+        "loss",
+        "the loss of the batch",
+        "5.2",
+        tokens,
+        {"sum": "E.sum()"}.get(recording.loss.reduction, "E.sum() / n")
+        if recording.weights is None
+        else "(E * s).sum()",
+        (lambda e: share * e.sum(axis=0, keepdims=True))
+        if recording.weights is None
+        else (lambda s, e: (s * e).sum(axis=0, keepdims=True)),
+        sums=True,
+        note=reduction(recording),
+    )
+    prices = [(f"the price of {c.path}", c.price) for c in recording.charges]
+    prices += [("the price of the activity", r.price) for r in recording.layers if r.penalty]
+    if prices:
+        all_prices = np.array([[price for _, price in prices]], E.dtype).T
+        yield Equation(
+            "loss",
+            "loss",
+            "the loss with its penalties",
+            "",
+            (
+                Operand("E", _number(recording.total_loss, E), by_row=False),
+                "←",
+                total,
+                "⊕",
+                r"\sum_k",
+                Operand(r"\{P_k\}", all_prices, by_row=False),
+            ),
+            "",
+            lambda e, p: e + p.sum(),
+            note="The penalties: " + ", ".join(what for what, _ in prices) + ".",
+        )
+
+
+def _factor(recording: Recording) -> str:
+    """What a row's loss counts in the batch's, in TeX."""
+    if recording.weights is not None:
+        return "s_r "
+    n, share = recording.rows, float(recording.shares[0])
+    return "" if share == 1 else rf"\frac{{1}}{{{n}}} "
+
+
+def reduction(recording: Recording) -> str:
+    """How the batch reduces, in words: the usual source of a wrong factor."""
+    n, kind = recording.rows, recording.loss.reduction
+    if recording.weights is not None:
+        return (
+            f"Row r counts s_r, its weight{'' if kind == 'sum' else ' by the rows or weights'}: "
+            "every {D_E,·} below carries that factor."
+        )
+    if kind == "sum" or n == 1:
+        return (
+            "The batch's loss is the sum over its rows: no factor."
+            if kind == "sum"
+            else "The batch's loss is the mean over its rows, here of one: the factor is 1."
+        )
+    return (
+        f"The batch's loss is the mean over its {n} rows: every {{D_E,·}} below carries the "
+        f"factor 1/{n}, so that the rows' gradients only need to be added."
+    )
+
+
+def backward(recording: Recording, D_EA: Array) -> Equation:
+    """{D_E,A}."""
+    formula = definition(recording.loss, "loss")
+    section = f"7.1, {formula.section}" if formula and formula.section else "7.1"
+    fused, slopes = recording.fused is not None, r"\{\frac{\partial E_r}{\partial a_i}\}"
+    note = "The engine goes from the loss to {D_E,Z} at once." if fused else ""
+    if isinstance(recording.loss, Categorical) and not (
+        fused or getattr(recording.loss, "from_logits", False)
+    ):
+        note = "The loss divides {A} by its sum first, as Keras does; this goes through that, too."
+    if not np.isfinite(D_EA).all():
+        note += " It overflows here, where {D_E,Z} does not."
+    return Equation(
+        "loss",
+        "backward",
+        "the gradient of the output",
+        section,
+        (Operand(r"\{D_{E,A}\}", D_EA), "←", _factor(recording) + slopes),
+        "" if fused else "dA = loss.gradient(Y, A)",
+        definition=formula.derivatives if formula else (),
+        rebuilt=fused,
+        note=note.strip(),
+    )
+
+
+def fused_code(recording: Recording) -> str:
+    """The line of code from the logits to {D_E,Z}."""
+    loss = type(recording.loss)
+    if "focal" in loss.names[0]:
+        return "dZ = loss.gradient(Y, Z)"
+    by = ["N"] * (loss is BinaryCrossentropy)
+    if recording.weights is None and recording.loss.reduction != "sum" and recording.rows > 1:
+        by.append("n")
+    divisor = f" / ({' * '.join(by)})" if len(by) > 1 else f" / {by[0]}" if by else ""
+    share = " * s" if recording.weights is not None else ""
+    return f"dZ = (A - Y){divisor}{share}" if divisor or share else "dZ = A - Y"
+
+
+def _number(value: float, like: Array) -> Array:
+    return np.full((1, 1), value, np.float64 if like.dtype == np.float64 else like.dtype)

@@ -1,0 +1,194 @@
+"""What one training step of the engine did, copied at every boundary between two equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from annlib.activations import Activation
+from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
+from annlib.layers import Layer
+from annlib.layers.activation import ActivationLayer
+from annlib.layers.noise import Noise
+from annlib.losses import Loss
+from annlib.optimizers import Optimizer
+from annlib.regularizers import Regularizer
+
+#: How code and paper go together, said once a trace.
+TRANSPOSE = (
+    "A vector of the paper is a column, {X}; in the code the rows of a batch stand one below the "
+    "other, so row r of the array X is {X}ᵣ on its side. Hence {Z} = [Wᵀ]{X} ⊕ {B} for a row is "
+    "Z = X @ W + b for all rows, with W = [Wᵀ]ᵀ, and the sum of {D_E,Z}ᵣ[Xᵀ]ᵣ over the rows is "
+    "(X.T @ dZ).T."
+)
+
+
+class RecordedActivation(Activation):
+    """An activation inside of a layer, called through: the boundary between {Z} and {A}."""
+
+    Z: Array
+    A: Array
+    dA: Array  # noqa: N815  # as an activation calls it
+    dZ: Array  # noqa: N815  # the same
+
+    def __init__(self, inner: Activation) -> None:
+        self.inner = inner
+        self.needs_input = inner.needs_input
+        self.calls = 0
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        self.Z = Z.copy()
+        self.inner.forward(Z, A, work)
+        self.A = A.copy()
+        self.calls += 1
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        self.dA = dA.copy()
+        self.inner.backward(dA, Z, A, work)
+        self.dZ = dA.copy()
+
+
+class LayerRecord:
+    """A layer of a pass, called through: what went in and what came out, forward and backward.
+
+    Parameters
+    ----------
+    layer : Layer
+    penalty : Regularizer, optional
+        For the step behind a layer that puts a price on its activity.
+    """
+
+    x: Array
+    y: Array
+    dy: Array | None = None
+    dx: Array | None = None
+    mask: Array | None = None
+
+    def __init__(self, layer: Layer, penalty: Regularizer | None = None) -> None:
+        self.layer, self.penalty = layer, penalty
+        self.name = str(layer.name)
+        self.price = 0.0
+        self.gradients: dict[str, Array] = {}
+        self.activation: RecordedActivation | None = None
+        self._called = layer
+        inner = getattr(layer, "activation", None)
+        if isinstance(inner, Activation) and not isinstance(layer, ActivationLayer):
+            self.activation = RecordedActivation(inner)
+            self._called = layer.twin()
+            self._called.activation = self.activation  # type: ignore[attr-defined]  # it has one
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        self.x = x.copy()
+        y = self._called.forward(x, work, training=training)
+        self.y = y.copy()
+        if self.penalty is not None:
+            self.price = work["penalty"]
+        if isinstance(self.layer, Noise) and work["noisy"]:
+            self.mask = work.array("M", *x.shape).copy()
+        return y
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        self.dy = dy.copy()
+        dx = self._called.backward(dy, work, input_gradient=input_gradient)
+        self.dx = dx.copy() if dx is not None and input_gradient else None
+        self.gradients = {name: value.copy() for name, value in self.layer.gradients.items()}
+        return dx
+
+
+@dataclass
+class Charge:
+    """The price of a parameter's regularizer, and the gradient that it adds."""
+
+    path: str
+    regularizer: Regularizer
+    share: float
+    price: float
+    gradient: Array
+
+
+@dataclass
+class Recording:
+    """One step: what the engine has computed, and what it needs to be computed again.
+
+    Parameters
+    ----------
+    model : str
+        The model's name.
+    written : dict of str to str
+        Its layers, by their names, as they would be written.
+    dtype : dtype
+    layers : list of LayerRecord
+        In the order of the pass; for a fused output without its activation.
+    loss : Loss
+        As it was compiled.
+    fused : Activation or None
+        The output activation that the loss has taken over, and in ``output`` the layer's name.
+    x, y, weights : array
+        The rows as the engine got them.
+    row_losses : array, (n,)
+        E_r of each row.
+    shares : array, (n,)
+        What each row's loss and gradient count in the batch's.
+    prediction : array
+        The model's output.
+    head_gradient : array
+        What the loss sent back: dE by the output, or by the logits if it is fused.
+    data_loss, total_loss : float
+        The batch's loss without and with penalties.
+    charges : list of Charge
+    before, after, gradients : dict of str to array
+        By the paths of the trainable parameters: values, and what the optimizer got.
+    optimizer : Optimizer
+    rate : float
+        Of this update.
+    trained : bool
+        Whether the optimizer takes batches at all.
+    replay : callable
+        The loss of the same rows and masks, in float64, with one parameter at other values:
+        from its path and an array to a number.
+    """
+
+    model: str
+    written: dict[str, str]
+    dtype: np.dtype[Any]
+    layers: list[LayerRecord]
+    loss: Loss
+    fused: Activation | None
+    output: str
+    x: Array
+    y: Array
+    weights: Array | None
+    row_losses: Array
+    shares: Array
+    prediction: Array
+    head_gradient: Array
+    data_loss: float
+    total_loss: float
+    before: dict[str, Array]
+    after: dict[str, Array]
+    gradients: dict[str, Array]
+    optimizer: Optimizer
+    rate: float
+    trained: bool
+    replay: Callable[[], Callable[[str, Array], float]]
+    charges: list[Charge] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.x)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What stands above a trace: how code and paper go together, and what there is none of."""
+        remarks = [TRANSPOSE]
+        if not self.trained:
+            name = type(self.optimizer).__name__
+            remarks.append(f"{name} takes all rows at once, in fit: there is no update by these.")
+        if not any(record.dy is not None for record in self.layers):
+            remarks.append("No layer learns, so that nothing is sent back.")
+        return remarks

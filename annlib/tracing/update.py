@@ -1,0 +1,114 @@
+"""The update (5.2): what regularizers add to the gradients, and what the optimizer does then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from annlib.core.arrays import Array
+from annlib.layers import Layer
+from annlib.optimizers import SGD, Optimizer
+from annlib.tracing.chapters import as_paper, definition, gradient_symbol, symbol_of
+from annlib.tracing.equation import Equation, Operand
+from annlib.tracing.recording import LayerRecord, Recording
+
+_POLICY = (
+    *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"),
+    "gradient_accumulation_steps",
+)
+
+
+def equations(recording: Recording, record: LayerRecord) -> Iterator[Equation]:
+    """Those of one layer's parameters."""
+    layer: Layer = record.layer
+    for parameter in layer.parameters:
+        path = f"{record.name}/{parameter.name}"
+        if path not in recording.gradients:
+            continue
+
+        def paper(array: Array, name: str = parameter.name) -> Array:
+            return as_paper(layer, name, array)
+
+        symbol = symbol_of(layer, parameter.name, parameter.shape)
+        total = Operand(gradient_symbol(symbol), paper(recording.gradients[path]), by_row=False)
+        for charge in recording.charges:
+            if charge.path == path:
+                of_loss = paper(record.gradients[parameter.name])
+                formula = definition(charge.regularizer, "regularizer")
+                yield Equation(
+                    record.name,
+                    "update",
+                    f"the regularizer of {parameter.name}",
+                    "",
+                    (
+                        total,
+                        "←",
+                        Operand(total.symbol, of_loss, by_row=False),
+                        "⊕",
+                        Operand(_of_penalty(symbol), paper(charge.gradient), by_row=False),
+                    ),
+                    "dW += R'(W)",
+                    lambda loss, penalty: loss + penalty,
+                    definition=formula.derivatives if formula else (),
+                    note=f"{charge.regularizer!r}: a price of {charge.price:.6g}.",
+                )
+        if recording.trained:
+            before, after = paper(recording.before[path]), paper(recording.after[path])
+            constrained = parameter.constraint is not None
+            yield _update(
+                recording, record, parameter.name, symbol, before, after, total, constrained
+            )
+
+
+def _update(
+    recording: Recording,
+    record: LayerRecord,
+    name: str,
+    symbol: str,
+    before: Array,
+    after: Array,
+    total: Operand,
+    constrained: bool,
+) -> Equation:
+    optimizer, rate = recording.optimizer, recording.rate
+    new, old = Operand(symbol, after, by_row=False), Operand(symbol, before, by_row=False)
+    variable = {"kernel": "W", "bias": "b"}.get(name, name)
+    if _is_the_papers(optimizer) and not constrained:
+        return Equation(
+            record.name,
+            "update",
+            f"the update of {name}",
+            "5.2",
+            (new, "←", old, "⊖", r"\rho", total),
+            f"{variable} -= {rate:g} * d{variable}",
+            lambda old, d: old - rate * d,
+            note=f"The learning rate is {rate:g}.",
+        )
+    matrix = symbol.startswith("[")
+    inner = symbol[1:-1] if matrix else symbol[2:-2]
+    step = rf"[\mathrm{{step}}_{{{inner}}}]" if matrix else rf"\{{\mathrm{{step}}_{{{inner}}}\}}"
+    first = next(iter(recording.gradients)) == f"{record.name}/{name}"
+    formula = definition(optimizer, "optimizer") if first else None
+    words = f"{optimizer!r}, at a learning rate of {rate:g}."
+    if constrained:
+        words += " The parameter's constraint is in the step."
+    return Equation(
+        record.name,
+        "update",
+        f"the update of {name}",
+        "5.2",
+        (new, "←", old, "⊕", Operand(step, after - before, by_row=False)),
+        "optimizer.step()",
+        lambda old, step: old + step,
+        definition=formula.equations if formula else (),
+        note=words,
+    )
+
+
+def _is_the_papers(optimizer: Optimizer) -> bool:
+    """Whether it is W <- W - rho D and nothing more."""
+    plain = type(optimizer) is SGD and not optimizer.momentum
+    return plain and not any(getattr(optimizer, name) for name in _POLICY)
+
+
+def _of_penalty(symbol: str) -> str:
+    return gradient_symbol(symbol).replace("D_{E,", "D_{P,")
