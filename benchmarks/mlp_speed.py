@@ -2,7 +2,7 @@
 
 Both train and predict in turn in one process, on one thread, with the same weights and batches;
 the ratio is that of the least CPU times, scikit-learn's over annlib's. ``predict`` is of as many
-rows as a batch has.
+rows as a batch has. OpenBLAS chooses its kernels for the processor at hand.
 
     python -m benchmarks.mlp_speed
 """
@@ -10,11 +10,17 @@ rows as a batch has.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 import warnings
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.speed.worker import FOREIGN
+
+for _name in FOREIGN:  # before NumPy reads them
+    os.environ.pop(_name, None)
 
 import numpy as np
 import sklearn.neural_network
