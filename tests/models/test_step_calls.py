@@ -37,8 +37,8 @@ def calls_of(step):
                 setattr(np, name, Counted(function, name, seen))
         step()
     finally:
-        for name in functions:
-            setattr(np, name, functions[name])
+        for name, function in functions.items():
+            setattr(np, name, function)
     return seen
 
 
