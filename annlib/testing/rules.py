@@ -16,8 +16,8 @@ T = TypeVar("T")
 ALLOCATION = "a second batch allocates nothing that grows with it"
 
 #: Bytes that a call may allocate where it should allocate nothing that grows with the batch:
-#: NumPy's own buffers, where types differ, take 64 KB.
-ALLOWANCE = 1 << 17
+#: NumPy's own buffers, of which a call may have three where types or strides differ, take 64 KB.
+ALLOWANCE = 1 << 18
 
 
 class Rules(Generic[T]):
