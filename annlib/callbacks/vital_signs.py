@@ -109,7 +109,10 @@ class Findings(NamedTuple):
 
 def sentences(found: Findings) -> list[str]:
     """What is out of the ordinary, and what to do about it."""
-    return [*_of_units(found), *_of_gradients(found), *_of_updates(found)]
+    units, (large, small) = _of_units(found), _of_updates(found)
+    if units and np.max(found.dead, initial=0) >= 0.9 and found.gradients.any():
+        return units + large  # no signal comes through: small gradients and updates follow from it
+    return [*units, *_of_gradients(found), *large, *small]
 
 
 def _of_units(found: Findings) -> list[str]:
@@ -174,26 +177,27 @@ def _times(large: float, small: float) -> str:
     return f"{large / small:,.0f} times" if small > 1e-6 * large else "over a million times"
 
 
-def _of_updates(found: Findings) -> list[str]:
-    said = []
+def _of_updates(found: Findings) -> tuple[list[str], list[str]]:
+    """Of those that are too large, and of those that are too small."""
+    too_large, too_small = list[str](), list[str]()
     # Where steps are too large weights grow, until they are not: look at the beginning, too.
     ratios = np.maximum(found.updates, found.first_updates)
     large = [index for index, ratio in enumerate(ratios) if ratio > 0.1]
     small = [index for index, ratio in enumerate(found.updates) if ratio < 1e-5]
     if large:
         most = float(np.max(ratios))
-        said.append(
+        too_large.append(
             f"{_layers(found, large)}: a step changes the weights by {most:.0%} of their size, "
             "which is too much (about 0.1 % is usual). Try a smaller learning rate."
         )
     if small:
         most = float(np.max(found.updates[small]))
-        said.append(
+        too_small.append(
             f"{_layers(found, small)}: a step changes the weights by {most:.0e} of their size or "
             "less, which is hardly anything (about 0.001 is usual). Try a larger learning rate, "
             "unless gradients vanish or the training is at its end."
         )
-    return said
+    return too_large, too_small
 
 
 def _layers(found: Findings, places: Sequence[int]) -> str:

@@ -123,4 +123,4 @@ class Patient:
     def some(self, indices: Sequence[int]) -> str:
         """The first of several columns."""
         names = [self.column(int(index)) for index in indices[:3]]
-        return ", ".join(names) + (", ..." if len(indices) > 3 else "")
+        return ", ".join(names) + (" and others" if len(indices) > 3 else "")
