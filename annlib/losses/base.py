@@ -217,7 +217,8 @@ class MeanOverOutputs(Loss):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         self.slopes(Y, A, dA, work)
-        np.multiply(dA, len(A) / A.size, out=dA)
+        if A.size > len(A):
+            np.multiply(dA, len(A) / A.size, out=dA)
 
 
 class LossOfVectors(Loss):

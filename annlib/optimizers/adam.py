@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.numerics import constant
 from annlib.optimizers import loops
 from annlib.optimizers.base import register
 from annlib.optimizers.moments import Moments
@@ -65,7 +66,7 @@ class Adam(Moments):
         if self.amsgrad:
             v = np.maximum(state[2], v, out=state[2])
         np.sqrt(v, out=scratch)
-        np.add(scratch, epsilon, out=scratch)
+        np.add(scratch, constant(epsilon, theta.dtype.char), out=scratch)
         np.divide(m, scratch, out=scratch)
         np.multiply(scratch, alpha, out=scratch)
         np.subtract(theta, scratch, out=theta)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.numerics import constant
 
 
 def discount(total: Array, value: Array, rho: float) -> None:
     """Total <- rho total + value; that is the average below over (1 - rho), in fewer passes."""
-    np.multiply(total, rho, out=total)
+    np.multiply(total, constant(rho, total.dtype.char), out=total)
     np.add(total, value, out=total)
 
 
