@@ -239,7 +239,6 @@ def test_a_run_that_is_cut_off_again_and_again_ends_at_the_same_bits(run, name, 
     report = in_a_process("cut", run, tmp_path, name, count)
     assert report["cut"] == count
     assert report["found"] == report["expected"]
-    assert report["runs"] >= 1
     # The cuts were spread over all of the run, and did not only hit its start.
     assert len({tuple(place) for place in report["resumed at"]}) > 3
     if name == "SIGINT":

@@ -281,6 +281,14 @@ WRONG = {
 }
 
 
+def test_of_dead_units_no_consequences_are_said():
+    """Gradients that vanish behind them are no reason to take a larger rate, or relu."""
+    said = "\n".join(report(deep("relu", depth=2), bias=-50))
+    assert "100% of the units are dead" in said
+    assert "vanish" not in said
+    assert "larger learning rate" not in said
+
+
 @pytest.mark.parametrize("fault", WRONG)
 def test_what_is_wrong_is_said(fault):
     found, said = WRONG[fault]
