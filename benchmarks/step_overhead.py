@@ -18,6 +18,8 @@ from collections.abc import Callable
 import numpy as np
 
 from annlib import Sequential, layers
+from annlib.data import Batch
+from annlib.training.loop import train_step
 
 ALTERNATIONS = 7
 WORKLOADS = [
@@ -152,10 +154,10 @@ def compare(
         y = rng.integers(0, sizes[-1], batch)
     model = network(sizes, loss)
     bare, theta = by_hand(sizes, X, y, model.get_weights())
-    update = model.step.update
+    step, data = model._functions.step, Batch(X, y, None)
 
     def ours() -> float:
-        return update(X, y)
+        return train_step(step, data)
 
     for _ in range(20):
         ours()

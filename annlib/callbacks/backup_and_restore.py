@@ -77,7 +77,7 @@ class BackupAndRestore(Callback):
         found = [path for path in (self.path, self._previous) if path.exists()]
         self._begun = bool(found)
         if found:
-            self.model.resume(found[0])
+            self.model._resume(found[0])
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if not self._begun:  # so that what cannot be written is said before the work is done
@@ -97,7 +97,7 @@ class BackupAndRestore(Callback):
     def _save(self) -> None:
         if self.double_checkpoint and self.path.exists():
             self.path.replace(self._previous)
-        self.model.backup(self.path)
+        self.model._backup(self.path)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint and not self.model.history.interrupted:

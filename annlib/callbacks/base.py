@@ -88,6 +88,13 @@ class Callback(Configurable):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_gradients(self, batch: int, logs: dict[str, Any]) -> None:
+        """The gradients of a batch are there, and no weight has changed yet (not in Keras).
+
+        They lie in ``model.vector.gradients``, and by name in each layer's ``gradients``;
+        ``logs["x"]`` are the batch's rows. All are borrowed until the hook returns.
+        """
+
     def on_test_begin(self, logs: Logs | None = None) -> None: ...
     def on_test_end(self, logs: Logs | None = None) -> None: ...
     def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
@@ -132,6 +139,7 @@ class CallbackList:
                     f"{where}: expected callbacks as a list of Callback objects, got "
                     f"{callback!r}. Derive the class from annlib.callbacks.Callback."
                 )
+        self._model = model
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
@@ -157,6 +165,15 @@ class CallbackList:
             for callback in self.callbacks
             if any(_overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
         )
+
+    @property
+    def stop_training(self) -> bool:
+        """``stop_training`` of the model, by which a callback ends the run after the batch."""
+        return bool(self._model.stop_training)
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._model.stop_training = value
 
     def __enter__(self) -> Self:
         return self
@@ -186,6 +203,10 @@ class CallbackList:
 
     def _stateful(self) -> list[Callback]:
         return [c for c in self.callbacks if c.remembers or _overrides(c, "get_state")]
+
+    def has(self, hook: str) -> bool:
+        """Whether a callback overrides this hook."""
+        return bool(self._hooks[hook])
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call this hook of every callback that has one, in their order."""

@@ -89,7 +89,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_best_only:  # else nobody asks which way is better
             super().on_train_begin(logs)
         if not self.save_weights_only:  # what cannot be saved says so before the first epoch
-            self.model.check_saving()
+            self.model._check_saving()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.callbacks.tap import Tap
 from annlib.callbacks.vital_signs import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_finite, check_numeric
@@ -81,7 +80,6 @@ class Doctor(Callback):
         #: The probe, once there are rows of it.
         self._rows: Array | None = None
         self._work: list[Workspace] = []
-        self._taps: list[Tap] = []
         self._before: tuple[Array, Array] | None = None
 
     # -- while it trains -------------------------------------------------------------------------
@@ -110,29 +108,30 @@ class Doctor(Callback):
             self._rows = self.probe.astype(np.intp if codes else model.dtype)
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        model = self.model
-        if self._wants_rows():
-            self._taps.append(Tap(model.step, "train", self._take_rows))
-        together = model.optimizer.gradient_accumulation_steps or 1
-        if self._step % (self._stride * together) == together - 1:
-            # The gradient is the optimizer's to overwrite: it is looked at on its way there.
-            self._taps.append(Tap(model.optimizer, "step", self._look))
         self._step += 1
 
+    def on_gradients(self, batch: int, logs: dict[str, Any]) -> None:
+        optimizer = self.model.optimizer
+        # One that takes all rows at once gives the same at every evaluation.
+        wanted = 1 if optimizer.full_batch else _ROWS
+        if self.probe is None and (self._rows is None or len(self._rows) < wanted):
+            self._take_rows(logs["x"])
+        together = optimizer.gradient_accumulation_steps or 1
+        step = self._step - 1
+        if not optimizer.full_batch and step % (self._stride * together) == together - 1:
+            # Before the optimizer overwrites the gradient.
+            self._look()
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self._remove_taps()  # of a step that was refused
         if self._before is not None:
             self._measure()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self.model.optimizer.full_batch:
-            if self._rows is None:
-                self._taps.append(Tap(self.model.step, "measure", self._take_rows))
             self._look()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if self.model.optimizer.full_batch and self._before is not None:
-            self._remove_taps()
             self._before = self._before[0], self._summaries(self.model.vector.gradients)
             self._step += 1
             if (self._step - 1) % self._stride == 0:
@@ -145,22 +144,13 @@ class Doctor(Callback):
         self._end()
 
     def _end(self) -> None:
-        self._remove_taps()
         self._work, self._before = [], None
 
-    def _remove_taps(self) -> None:
-        for tap in self._taps:
-            tap.remove()
-        self._taps = []
-
-    def _wants_rows(self) -> bool:
-        return self.probe is None and (self._rows is None or len(self._rows) < _ROWS)
-
-    def _take_rows(self, batch: Any) -> None:
+    def _take_rows(self, x: Array) -> None:
         """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
         have = 0 if self._rows is None else len(self._rows)
-        count = min(_ROWS - have, len(batch.x))
-        rows = batch.x[np.linspace(0, len(batch.x) - 1, count).astype(np.intp)]
+        count = min(_ROWS - have, len(x))
+        rows = x[np.linspace(0, len(x) - 1, count).astype(np.intp)]
         self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
 
     @np.errstate(all="ignore")
@@ -304,4 +294,4 @@ class Doctor(Callback):
             )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_work": [], "_taps": [], "_before": None}
+        return {**super().__getstate__(), "_work": [], "_before": None}

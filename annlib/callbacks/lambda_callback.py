@@ -46,6 +46,7 @@ class LambdaCallback(Callback):
         on_predict_end: Hook = None,
         on_predict_batch_begin: Hook = None,
         on_predict_batch_end: Hook = None,
+        on_gradients: Hook = None,
         on_exception: Hook = None,
         **unknown: Any,
     ) -> None:

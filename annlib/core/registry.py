@@ -18,7 +18,7 @@ from annlib.core.errors import ConfigurationError, UnknownNameError
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
-    *("metric", "optimizer", "regularizer", "schedule"),
+    *("metric", "model", "optimizer", "regularizer", "schedule"),
 )
 
 

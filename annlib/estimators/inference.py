@@ -12,10 +12,8 @@ from annlib.core.checks import all_finite
 from annlib.data import Batches, Sparse
 from annlib.layers import Layer
 from annlib.models import Sequential
-from annlib.models.passes import Pass
-
-#: Rows at a time: enough for the matrix product, and few enough for the processor's cache.
-_AT_ONCE = 512
+from annlib.network.passes import Pass
+from annlib.network.prediction import INFERENCE_BATCH, predict
 
 
 def infer(model: Sequential, X: Any, *, logits: bool = False) -> Array:
@@ -30,26 +28,15 @@ def infer(model: Sequential, X: Any, *, logits: bool = False) -> Array:
     X : array or sparse matrix, (n, features)
     """
     layers: Sequence[Layer] = model.layers
+    dtype = model.dtype
     if logits:
         last, _ = layers[-1].split_activation()
         layers = [*layers[:-1], *([] if last is None else [last])]
-    forward = Pass(layers, model.dtype).forward
-    with np.errstate(all="ignore"):
-        if count_rows(X) <= _AT_ONCE and isinstance(X, np.ndarray) and X.dtype == model.dtype:
-            return forward(X)
-        batches = Batches(
-            as_rows(X), batch_size=_AT_ONCE, dtype=model.dtype, target_dtype=model.dtype
-        )
-        result: Array | None = None
-        start = 0
-        for batch in batches.in_turn():
-            A = forward(batch.x)
-            if result is None:
-                result = np.empty((batches.rows, *A.shape[1:]), A.dtype)
-            result[start : start + len(A)] = A
-            start += len(A)
-    assert result is not None, "validated: there are rows"
-    return result
+    if count_rows(X) <= INFERENCE_BATCH and isinstance(X, np.ndarray) and X.dtype == dtype:
+        with np.errstate(all="ignore"):
+            return Pass(layers, dtype).forward(X)
+    batches = Batches(as_rows(X), batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    return predict(layers, dtype, batches)
 
 
 def is_plain(estimator: Any, X: Any) -> bool:

@@ -74,6 +74,6 @@ def without_optimizer_state(model: Sequential) -> Sequential:
     """The model to be pickled, with an optimizer that has not made a step; for nothing else."""
     slim: Sequential = object.__new__(Sequential)
     slim.__dict__.update(model.__getstate__())
-    if model.compiled:
-        slim._compiled = model.compiled_state().with_fresh_optimizer()
+    if model._compiled is not None:
+        slim._compiled = model._compiled.with_fresh_optimizer()
     return slim

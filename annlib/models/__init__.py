@@ -1,11 +1,6 @@
-"""The model: layers, loss, optimizer and data come together here and nowhere else."""
+"""The model: network, loss, optimizer and data come together here and nowhere else."""
 
-from annlib.models.sequential import (
-    Sequential,
-    clone_model,
-    load_model,
-    model_from_json,
-    save_model,
-)
+from annlib.models.files import clone_model, load_model, model_from_json, save_model
+from annlib.models.sequential import Sequential, register
 
-__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+__all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "register", "save_model"]

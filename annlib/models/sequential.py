@@ -6,9 +6,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from annlib.core.errors import ConfigurationError
-from annlib.core.registry import known_as
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.config import constructor_arguments, near
+from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.parameters import ParameterVector
+from annlib.core.registry import Registry, known_as
+from annlib.layers import Layer
 from annlib.models.trainer import Trainer
+from annlib.network.network import Network
 
 if TYPE_CHECKING:
     from annlib.tracing import Trace
@@ -59,8 +64,171 @@ class Sequential(Trainer):
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        super().__init__(layers, seed, dtype, name)
-        self._build_if_known()
+        if not isinstance(layers, list | tuple | None):
+            raise ConfigurationError(
+                f"Sequential: expected a list of layers, got {layers!r}. Write Sequential([...])."
+            )
+        parts = [_network_of(layer) for layer in layers or ()]
+        super().__init__(Network(parts, seed, dtype, name))
+        self._network.build_if_known()
+
+    # -- layers ----------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """The name given, or "sequential"."""
+        return self._network.name
+
+    @property
+    def seed(self) -> int:
+        """The integer from which everything random in the model follows."""
+        return self._network.seed
+
+    @property
+    def dtype(self) -> str:
+        """The arithmetic: "float32" or "float64"."""
+        return self._network.dtype
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in their order, without the ``Input``."""
+        return list(self._network.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name or at that index."""
+        layers = self._network.layers
+        if (name is None) == (index is None):
+            raise ConfigurationError(
+                f"Sequential.get_layer: expected a name or an index, got {name!r} and {index!r}. "
+                "Pass one of them."
+            )
+        if index is not None:
+            if not isinstance(index, int) or not -len(layers) <= index < len(layers):
+                raise ConfigurationError(
+                    f"Sequential.get_layer: expected an index < {len(layers)}, got {index!r}."
+                )
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        raise UnknownNameError(
+            f'Sequential.get_layer: expected the name of a layer, got "{name}". '
+            f"{near(str(name), [str(layer.name) for layer in layers])}"
+        )
+
+    def add(self, layer: Any) -> None:
+        """Append a layer; the layers of a model that is added are appended one by one.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no layer, or its name is taken.
+        OwnershipError
+            If the layer already stands in this model.
+        """
+        self._reset_functions()
+        self._network.add(_network_of(layer))
+        self._forget_updates()
+
+    def pop(self) -> Layer:
+        """Remove the last layer and return it."""
+        if not self._network.layers:
+            raise ConfigurationError("Sequential.pop: expected a model with layers, got none.")
+        self._reset_functions()
+        layer = self._network.pop()
+        self._forget_updates()
+        return layer
+
+    def _forget_updates(self) -> None:
+        # The optimizer's state was of other layers, even where names and shapes agree.
+        if self._compiled is not None:
+            self._compiled.optimizer.reset()
+
+    # -- weights ---------------------------------------------------------------------------------
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist."""
+        return self._network.built
+
+    def build(self, input_shape: BatchShape | None = None) -> None:
+        """Make the weights for input of this shape, ``(None, n_features)``.
+
+        Raises
+        ------
+        NotBuiltError
+            If the shape is neither given nor known.
+        ShapeError
+            If it contradicts what the model was built for, or a layer cannot take it.
+        """
+        self._network.build(input_shape)
+
+    @property
+    def input_shape(self) -> BatchShape:
+        """The shape that the model was built for, with None for the batch."""
+        return self._network.input_shape
+
+    @property
+    def output_shape(self) -> BatchShape:
+        """The shape of its output, with None for the batch."""
+        return self.compute_output_shape(self.input_shape)
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        """The shape of the output for this input; builds nothing."""
+        return self._network.compute_output_shape(input_shape)
+
+    @property
+    def vector(self) -> ParameterVector:
+        """The parameters of the layers that this model owns, and their gradients."""
+        return self._network.vector
+
+    @property
+    def weights(self) -> list[Array]:
+        """All parameters, layer after layer: the arrays themselves, not copies."""
+        return self._network.weights
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Those that training changes."""
+        return [value for value, trains in self._flagged() if trains]
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """Those that it does not: of frozen layers, and moving statistics."""
+        return [value for value, trains in self._flagged() if not trains]
+
+    def _flagged(self) -> list[tuple[Array, bool]]:
+        return [
+            (layer.values()[p.name], layer.trainable and p.trainable)
+            for layer in self._network.layers
+            for p in layer.parameters
+        ]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer trains; setting it sets every layer's. Takes effect at ``compile``."""
+        return any(layer.trainable for layer in self._network.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._network.layers:
+            layer.trainable = bool(value)
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all parameters, layer after layer."""
+        self._network.require_weights("get_weights")
+        return [value.copy() for value in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all parameters; all shapes are checked before any is touched."""
+        self._network.set_weights(weights)
+
+    def count_params(self) -> int:
+        """How many numbers the parameters hold."""
+        self._network.require_weights("count_params")
+        return sum(layer.count_params() for layer in self._network.layers)
+
+    # -- looking at it ---------------------------------------------------------------------------
 
     def summary(
         self,
@@ -71,7 +239,8 @@ class Sequential(Trainer):
         """Print a table of the layers, their output shapes and parameters."""
         from annlib.models.summary import summary
 
-        (print_fn or print)(summary(self, line_length, show_trainable))
+        text = summary(self._network, self.optimizer, line_length, show_trainable)
+        (print_fn or print)(text)
 
     def _repr_html_(self) -> str:
         from annlib.plots.card import model_html
@@ -108,15 +277,18 @@ class Sequential(Trainer):
         >>> trace.verify().passed
         True
         """
-        from annlib.models.traced import trace
+        from annlib.tracing.recorder import trace
 
-        return trace(self, x, y, sample_weight)
+        return trace(self._network, self._require_compiled("Sequential.trace"), x, y, sample_weight)
+
+    # -- files -----------------------------------------------------------------------------------
 
     def to_json(self, **arguments: Any) -> str:
         """The architecture, without weights, as text; arguments are those of ``json.dumps``."""
         import json
 
-        return json.dumps({"class_name": "Sequential", "config": self.get_config()}, **arguments)
+        config = {"class_name": type(self).__name__, "config": self.get_config()}
+        return json.dumps(config, **arguments)
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model to a safetensors file, whole or not at all.
@@ -133,15 +305,38 @@ class Sequential(Trainer):
         FileExistsError
             If the file exists and ``overwrite`` is false.
         """
-        from annlib.models.model_file import save_model
+        from annlib.saving import model_file
 
-        save_model(self, filepath, overwrite)
+        model_file.write(*self._describe(), filepath, overwrite)
 
-    def check_saving(self) -> None:
+    def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
-        from annlib.models.model_file import check_saving
+        from annlib.saving import container
 
-        check_saving(self)
+        container.to_bytes("model", self._describe()[0], {})
+
+    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The header and the tensors of the model's file."""
+        from annlib.saving import model_file
+        from annlib.saving.serializable import check_name, configured
+
+        header, tensors = model_file.describe(self._network, self._compiled)
+        cls, where = type(self), "Sequential.save"
+        if cls is Sequential:
+            return header, tensors
+        check_name(self, where)
+        own = constructor_arguments(cls) != constructor_arguments(Sequential)
+        arguments = configured(self, where)["config"] if own else None
+        header |= {"class_name": cls.__name__, "arguments": arguments}
+        try:
+            with known_as({cls.__name__: cls}):
+                made_again(header)
+        except Exception as error:  # of the user's own constructor
+            raise ConfigurationError(
+                f"{where}: expected a class that its configuration makes again, got "
+                f"{cls.__name__} and {type(error).__name__}: {error}"
+            ) from error
+        return header, tensors
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all.
@@ -151,9 +346,9 @@ class Sequential(Trainer):
         FileExistsError
             If the file exists and ``overwrite`` is false.
         """
-        from annlib.models.weights_file import save_weights
+        from annlib.saving.weights_file import save_weights
 
-        save_weights(self, filepath, overwrite)
+        save_weights(self._network, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a file that ``save_weights`` wrote; all of them or none.
@@ -169,73 +364,35 @@ class Sequential(Trainer):
         ModelFormatError
             If the file is damaged, or is of another network.
         """
-        from annlib.models.weights_file import load_weights
+        from annlib.saving.weights_file import load_weights
 
-        load_weights(self, filepath, skip_mismatch)
+        load_weights(self._network, filepath, skip_mismatch)
 
-
-def clone_model(model: Sequential) -> Sequential:
-    """A model of the same configuration with new weights (of the same seed), not compiled."""
-    clone: Sequential = model.clone()
-    return clone
+    def _argument(self, name: str) -> Any:
+        arguments = self._network.arguments()
+        return arguments[name] if name in arguments else super()._argument(name)
 
 
-def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
-    """The model that ``to_json`` described, with new weights.
+def _network_of(layer: Any) -> Any:
+    """A layer as it is, and a model as the network it has."""
+    return layer._network if isinstance(layer, Trainer) else layer
 
-    Parameters
-    ----------
-    text : str
-    custom_objects : dict of str to class, optional
-        Classes of your own that are not registered.
+
+def made_again(header: Mapping[str, Any]) -> Sequential | None:
+    """The model that the class of a file makes of its arguments; None if the class has those of
+    ``Sequential``, which stand in ``config``.
     """
-    import json
+    from annlib.saving.model_file import check_made_again
 
-    config = json.loads(text)
-    if not isinstance(config, dict) or config.get("class_name") != "Sequential":
-        raise ConfigurationError(
-            "model_from_json: expected the text of a Sequential.to_json, got another."
-        )
-    with known_as(custom_objects or {}):
-        return Sequential.from_config(config["config"])
-
-
-def load_model(
-    path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type] | None = None,
-    compile: bool = True,  # Keras' name
-) -> Sequential:
-    """The model that ``Sequential.save`` wrote to a file.
-
-    Classes are looked up by name among those that are registered; nothing that the file names is
-    imported, and nothing in it is run.
-
-    Parameters
-    ----------
-    path : path
-    custom_objects : dict of str to class, optional
-        Classes of your own by the name that the file has for them. A class with
-        ``@layers.register()`` (or of another family) above it is known without.
-    compile : bool
-        Whether to compile as the model was, optimizer state included.
-
-    Returns
-    -------
-    Sequential
-
-    Raises
-    ------
-    ModelFormatError
-        If the file is damaged, foreign, of another kind, or names what is not known.
-    OSError
-        If the system cannot open or read it.
-    """
-    from annlib.models.model_file import read
-
-    model: Sequential = read(path, Sequential, custom_objects or {}, compile)
+    if header.get("arguments") is None:
+        return None
+    cls = registry.find(header["class_name"], "load_model")
+    model = cls.from_config(header["arguments"])
+    check_made_again(model._network, header["config"])
     return model
 
 
-def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """``model.save(filepath, overwrite)``."""
-    model.save(filepath, overwrite)
+registry: Registry[Sequential] = Registry("model", Sequential)
+register = registry.register
+get = registry.get
+register("sequential")(Sequential)

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
+from annlib.network.network import Network
+from annlib.optimizers import Optimizer
 
 _WIDTH = 78
 
 
-def summary(model: Learner, line_length: int | None = None, show_trainable: bool = False) -> str:
+def summary(
+    network: Network,
+    optimizer: Optimizer | None,
+    line_length: int | None = None,
+    show_trainable: bool = False,
+) -> str:
     """Layers with output shapes and numbers of parameters, then totals with their bytes.
 
     Shapes and counts that are not known before the model is built show as ``?``.
     """
     head = ["Layer (type)", "Output shape", "Param #", *["Trainable"] * show_trainable]
-    rows = [head, *_rows(model, show_trainable)]
+    rows = [head, *_rows(network, show_trainable)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     width = max(line_length or _WIDTH, sum(widths) + 2 * (len(head) - 1))
     widths[0] += width - sum(widths) - 2 * (len(head) - 1)
     lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
     rule = "─" * width
-    title = f'Model: "{model.name}" ({model.dtype}, seed {model.seed})'
-    return "\n".join([title, rule, lines[0], rule, *lines[1:], rule, *_totals(model)])
+    title = f'Model: "{network.name}" ({network.dtype}, seed {network.seed})'
+    return "\n".join([title, rule, lines[0], rule, *lines[1:], rule, *_totals(network, optimizer)])
 
 
-def _rows(model: Learner, show_trainable: bool) -> list[list[str]]:
-    shape = model.expected_input_shape()
+def _rows(network: Network, show_trainable: bool) -> list[list[str]]:
+    shape = network.expected_input_shape()
     rows = []
-    for layer in model.layers:
+    for layer in network.layers:
         shape = None if shape is None else layer.compute_output_shape(shape)
         count = f"{layer.count_params():,}" if layer.built_shape is not None else "?"
         row = [
@@ -49,19 +54,24 @@ def _aligned(row: list[str], widths: list[int]) -> list[str]:
     return cells
 
 
-def _totals(model: Learner) -> list[str]:
-    if not model.built:
+def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
+    if not network.built:
         return ["Total params: ? (not built; the first data or model.build makes the weights)"]
-    itemsize = np.dtype(model.dtype).itemsize
-    trainable = sum(weight.size for weight in model.trainable_weights)
-    frozen = sum(weight.size for weight in model.non_trainable_weights)
+    itemsize = np.dtype(network.dtype).itemsize
+    sizes = [
+        (math.prod(p.shape), layer.trainable and p.trainable)
+        for layer in network.layers
+        for p in layer.parameters
+    ]
+    trainable = sum(size for size, trains in sizes if trains)
+    frozen = sum(size for size, trains in sizes if not trains)
     lines = [
         f"Total params: {trainable + frozen:,} ({_size((trainable + frozen) * itemsize)})",
         f"Trainable params: {trainable:,} ({_size(trainable * itemsize)})",
         f"Non-trainable params: {frozen:,} ({_size(frozen * itemsize)})",
     ]
-    if model.optimizer is not None and model.optimizer.state.size:
-        state = model.optimizer.state
+    if optimizer is not None and optimizer.state.size:
+        state = optimizer.state
         lines.append(f"Optimizer params: {state.size:,} ({_size(state.nbytes)})")
     return lines
 

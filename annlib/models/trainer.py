@@ -1,11 +1,12 @@
-"""A model that is trained, tested and asked: ``fit``, ``evaluate``, ``predict``."""
+"""Trainer: what Keras' models do with data: compile, fit, evaluate, predict."""
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Collection, Mapping, Sequence
 from reprlib import repr as show
 from typing import Any
 
@@ -14,26 +15,162 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
-from annlib.core.errors import ConfigurationError
+from annlib.core.config import Configurable, serialize
+from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
 from annlib.core.threads import products
-from annlib.data import Feed, is_stream
-from annlib.models import full_batch, training
-from annlib.models.arguments import frequency, least, optional_count, verbosity
-from annlib.models.inference import Inference
-from annlib.models.learner import Learner
-from annlib.models.preparation import Prepared, prepare
-from annlib.models.streamed import Streamed, receive, receive_inputs
-from annlib.models.training import Training
+from annlib.data import Batch, Feed, is_stream
+from annlib.losses import Loss
+from annlib.metrics import Metric
+from annlib.network.network import Network
+from annlib.network.passes import Pass
+from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
+from annlib.optimizers import Optimizer
+from annlib.optimizers.loops import can_compile
+from annlib.training.arguments import frequency, least, optional_count, verbosity
+from annlib.training.compiled import Compiled, require
+from annlib.training.dataset import Dataset, array_dataset, input_dataset
+from annlib.training.evaluation import Evaluation
+from annlib.training.full_batch import FullBatchTraining
+from annlib.training.functions import Functions, build_for
+from annlib.training.loop import Training, Validation, evaluate, train_step
+from annlib.training.step import Step
+from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
-#: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
-#: small enough to stay in its cache. (Keras takes 32 here too.)
-_INFERENCE_BATCH = 512
 
+class Trainer(Configurable):
+    """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
-class Trainer(Learner):
-    """A learner with the loops over data; see ``Sequential``."""
-
+    _compiled: Compiled | None = None
+    _kept_functions: Functions | None = None
+    _predictor: Predictor | None = None
     _run: Training | None = None
+    history: History | None = None
+    stop_training: bool = False
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    # -- compile ---------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        weighted_metrics: Sequence[Any] | None = None,
+        *,
+        jit_compile: bool | str = "auto",
+    ) -> None:
+        """Choose how the model learns; the weights stay as they are.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+        loss : str or Loss
+        metrics : list of str, Metric or function of (y_true, y_pred)
+            ``"accuracy"`` means what the shapes of target and output say.
+        weighted_metrics : list, optional
+            Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
+        jit_compile : bool or "auto"
+            Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
+            so many parameters that half a second for the compilation is worth it.
+
+        Raises
+        ------
+        ConfigurationError
+            For unknown names and arguments that cannot be meant; nothing is changed then.
+        OwnershipError
+            If a layer belongs to another model.
+        """
+        compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
+        if jit_compile is True and not can_compile():
+            raise ConfigurationError(
+                "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
+                'Run pip install "annlib[jit]", or leave it out: results are the same.'
+            )
+        self._set_compiled(compiled)
+
+    def _set_compiled(self, compiled: Compiled, *, anew: bool = True) -> None:
+        """Install a compiled configuration; ``anew=False`` (when loading) keeps the frozen layout
+        and warns about nothing.
+        """
+        self._network.check_ownership("Sequential.compile")
+        compiled.check_layers(self._network.layers, warn=anew)
+        owner = compiled.optimizer.owner and compiled.optimizer.owner()
+        if owner not in (None, self) and owner.optimizer is compiled.optimizer:
+            raise OwnershipError(
+                f"Sequential.compile: expected an optimizer of this model's own, got one that "
+                f'trains "{owner.name}". Pass optimizer.clone().'
+            )
+        if compiled.optimizer.owner is not None and owner is not self:
+            compiled.optimizer.reset()  # its state is of a model that is gone
+        compiled.optimizer.owner = weakref.ref(self)
+        self._compiled = compiled
+        self._reset_functions()
+        self._network.relayout(refreeze=anew)
+
+    def _require_compiled(self, where: str, *, loss: bool = True) -> Compiled:
+        return require(self._compiled, where, loss=loss)
+
+    @property
+    def _functions(self) -> Functions:
+        """The training step and the evaluation, for what was compiled last."""
+        if self._kept_functions is None:
+            self._kept_functions = Functions(self._network, require(self._compiled))
+        return self._kept_functions
+
+    def _reset_functions(self) -> None:
+        """Drop the memory that was made for another layout, loss or metrics."""
+        if self._kept_functions is not None:
+            self._kept_functions.outdated = True
+        self._kept_functions = self._predictor = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._compiled is not None
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer, or None before ``compile``."""
+        return self._compiled.optimizer if self._compiled else None
+
+    @property
+    def loss(self) -> Loss | None:
+        """The loss, or None; "crossentropy" is resolved when the first data come."""
+        return self._compiled.loss if self._compiled else None
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, without the loss."""
+        return list(self._compiled.metrics) if self._compiled else []
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What ``evaluate`` returns, by name: the loss first."""
+        return ["loss", *(self._compiled.names if self._compiled else [])]
+
+    def reset_metrics(self) -> None:
+        """Begin loss and metrics of training anew."""
+        self._functions.step.metrics.reset()
+
+    def get_metrics_result(self) -> dict[str, float]:
+        """Loss and metrics since they were last reset, as the progress bar shows them."""
+        return self._functions.results()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What ``compile`` was given, as values that JSON can hold; None before it."""
+        if self._compiled is None:
+            return None
+        given = self._compiled.given
+        return {key: serialize(value, f"compile.{key}") for key, value in given.items()}
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """``compile`` with what ``get_compile_config`` gave."""
+        self.compile(**config)
+
+    # -- fit -------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -132,22 +269,23 @@ class Trainer(Learner):
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
         level = verbosity(verbose, where)
-        data = receive(self, x, y, sample_weight, class_weight, where)
-        held_out: Prepared | Streamed | None = None
+        network, compiled = self._network, self._require_compiled(where)
+        data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
+        held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
-            held_out = self._validation_data(validation_data, data)
+            held_out = self._validation_data(compiled, validation_data, data)
         elif validation_split:
             data, held_out = data.split(validation_split)
-        whole = self.compiled_state(where).optimizer.full_batch
+        whole = compiled.optimizer.full_batch
         if whole and steps:
             raise ConfigurationError(
                 f"{where}: expected no steps_per_epoch with an optimizer that takes all rows at "
                 f"once, got {steps}. Leave it out."
             )
         size = data.batch_size(size, steps)
-        batches = data.in_one(self) if whole else data.batches(self, size)
-        validation = held_out and training.Validation(
-            held_out.batches(self, test_size, default=size or 32, name="validation_batch_size"),
+        batches = data.in_one(network) if whole else data.batches(network, size)
+        validation = held_out and Validation(
+            held_out.batches(network, test_size, default=size or 32, name="validation_batch_size"),
             validation_steps,
             validation_freq,
         )
@@ -160,47 +298,104 @@ class Trainer(Learner):
             epochs=last,
             steps=least(batches.count, steps),
         )
-        data.admit(self)
-        self._warn_if_refrozen()
-        self.history = history
-        span = range(first, last)
-        limit = self.step.product_threads(batches.batch_size) if threads is None else threads
-        with hooks, products.limited(limit):
-            if whole:
-                full_batch.Descent(self, batches, validation, hooks, epochs=span).run()
-            else:
-                run = Training(
-                    self,
-                    batches,
-                    validation,
-                    hooks,
-                    epochs=span,
-                    shuffle=bool(shuffle),
-                    steps=steps,
-                )
-                with self.going_on(run):
-                    run.run()
-        return history
-
-    def _warn_if_refrozen(self) -> None:
-        if self.vector.outdated():
+        self._build_for(data)
+        if network.vector.outdated():
             warnings.warn(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
                 "at the next compile. Call compile again.",
-                stacklevel=3,
+                stacklevel=2,
             )
+        self._run_fit(
+            *(batches, validation, hooks, history),
+            epochs=range(first, last),
+            shuffle=bool(shuffle),
+            steps=steps,
+            threads=threads,
+        )
+        return history
 
-    def _validation_data(self, data: Any, like: Prepared | Streamed) -> Prepared | Streamed:
+    def _validation_data(
+        self, compiled: Compiled, data: Any, like: Dataset | StreamDataset
+    ) -> Dataset | StreamDataset:
         where = "Sequential.fit: validation_data"
+        target = self._network, compiled
         if is_stream(data):
-            return receive(self, data, None, None, None, where, like.row_shape)
+            return as_dataset(*target, data, None, None, None, where, like.row_shape)
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise ConfigurationError(
                 f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
                 f"{f'{len(data)} items' if isinstance(data, tuple | list) else show(data)}."
             )
         x, y, *weight = data
-        return prepare(self, x, y, weight[0] if weight else None, None, where, like.row_shape)
+        return array_dataset(
+            *target, x, y, weight[0] if weight else None, None, where, like.row_shape
+        )
+
+    def _build_for(self, data: Dataset | StreamDataset) -> None:
+        """Build the network for checked data, if it was not."""
+        if build_for(self._network, require(self._compiled), data):
+            self._reset_functions()
+
+    def _run_fit(
+        self,
+        batches: Feed,
+        validation: Validation | None,
+        callbacks: CallbackList,
+        history: History,
+        *,
+        epochs: range,
+        shuffle: bool = True,
+        steps: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Train the built model on batches: what ``fit`` and the estimators end in."""
+        functions, self.history = self._functions, history
+        parts = functions, batches, validation, callbacks, history
+        limit = threads or functions.step.product_threads(batches.batch_size)
+        before = self._run
+        try:
+            with callbacks, products.limited(limit):
+                if functions.compiled.optimizer.full_batch:
+                    FullBatchTraining(*parts, epochs=epochs).run()
+                else:
+                    self._run = Training(*parts, epochs=epochs, shuffle=shuffle, steps=steps)
+                    self._run.run()
+        finally:
+            self._run = before
+
+    def _backup(self, path: str | os.PathLike[str]) -> None:
+        """Write all of the active ``fit`` to a file; from there on Ctrl-C writes it, too."""
+        from annlib.saving import checkpoint
+
+        run = self._active_run()
+        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+        checkpoint.save(run, path)
+
+    def _resume(self, path: str | os.PathLike[str]) -> None:
+        """Resume from a checkpoint; call it in ``on_train_begin``.
+
+        Raises
+        ------
+        ModelFormatError
+            If the file is no checkpoint of this run.
+        """
+        from annlib.saving import checkpoint
+
+        run = self._active_run()
+        checkpoint.resume(run, path)
+        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+
+    def _active_run(self) -> Training:
+        if self._run is None:
+            what = self.optimizer if self.optimizer and self.optimizer.full_batch else "none"
+            raise ConfigurationError(
+                "Sequential.backup: expected a fit that is going on with an optimizer that trains "
+                f"batch by batch, got {what}. Leave out BackupAndRestore, or take another "
+                "optimizer."
+            )
+        return self._run
+
+    # -- evaluate and predict --------------------------------------------------------------------
 
     def evaluate(
         self,
@@ -225,12 +420,13 @@ class Trainer(Learner):
         where = "Sequential.evaluate"
         size = optional_count(batch_size, where, "batch_size")
         steps = optional_count(steps, where, "steps")
-        data = receive(self, x, y, sample_weight, None, where)
-        batches = data.batches(self, size, default=_INFERENCE_BATCH)
+        compiled = self._require_compiled(where)
+        data = as_dataset(self._network, compiled, x, y, sample_weight, None, where)
+        batches = data.batches(self._network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        data.admit(self)
+        self._build_for(data)
         with hooks:
-            return self._returned(training.evaluate(self, batches, hooks, steps), return_dict)
+            return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
 
     def predict(
         self,
@@ -245,22 +441,23 @@ class Trainer(Learner):
         x may give batches, as in ``fit``: of x alone, or tuples, whose first is x.
         Any number of threads may predict with one model at a time.
         """
+        network = self._network
         simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
-        if simple and self.built:
-            if self._inference is None:
-                self._inference = Inference(self, _INFERENCE_BATCH)
-            y = self._inference.predict(x)
+        if simple and network.built:
+            if self._predictor is None:
+                self._predictor = Predictor(network, INFERENCE_BATCH)
+            y = self._predictor.predict(x)
             if y is not None:
                 return y
         where = "Sequential.predict"
         size = optional_count(batch_size, where, "batch_size")
         steps = optional_count(steps, where, "steps")
-        data = receive_inputs(self, x, where)
-        batches = data.batches(self, size, default=_INFERENCE_BATCH)
+        data = as_input_dataset(network, x, where)
+        batches = data.batches(network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        data.admit(self)
+        network.build((None, *data.row_shape))
         with hooks:
-            return training.predict(self, batches, hooks, steps)
+            return predict(network.layers, network.dtype, batches, hooks, steps)
 
     def _inference_hooks(
         self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
@@ -270,47 +467,97 @@ class Trainer(Learner):
         count = least(batches.count, steps)
         return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
-    # -- a run that is going on ------------------------------------------------------------------
+    # -- on one batch ----------------------------------------------------------------------------
 
-    @property
-    def run(self) -> Training:
-        """The ``fit`` that is going on; raises if there is none that can be backed up."""
-        if self._run is None:
-            what = self.optimizer if self.optimizer and self.optimizer.full_batch else "none"
-            raise ConfigurationError(
-                "Sequential.backup: expected a fit that is going on with an optimizer that trains "
-                f"batch by batch, got {what}. Leave out BackupAndRestore, or take another "
-                "optimizer."
-            )
-        return self._run
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
+        where = "Sequential.train_on_batch"
+        data = self._batch_data(x, y, sample_weight, class_weight, where)
+        step = self._functions.step
 
-    @contextlib.contextmanager
-    def going_on(self, run: Training) -> Iterator[None]:
-        """While it runs, this is what ``backup`` writes."""
-        before, self._run = self._run, run
+        def act(batch: Batch) -> None:
+            step.update_metrics(batch, train_step(step, batch))
+
         try:
-            yield
-        finally:
-            self._run = before
+            return self._on_batch(data, step, act, return_dict)
+        except DivergenceError as error:
+            raise DivergenceError(f"{where}: {error}") from None
 
-    def backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all of the running ``fit`` to a file: what ``BackupAndRestore`` calls.
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Loss and metrics on these rows, without an update."""
+        where = "Sequential.test_on_batch"
+        data = self._batch_data(x, y, sample_weight, None, where)
+        evaluation = self._functions.evaluation
+        return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
 
-        From there on Ctrl-C writes it, too, so that no step is lost.
+    def _batch_data(self, x: Any, y: Any, weight: Any, class_weight: Any, where: str) -> Dataset:
+        compiled = self._require_compiled(where)
+        data = array_dataset(self._network, compiled, x, y, weight, class_weight, where)
+        self._build_for(data)
+        return data
+
+    def _on_batch(
+        self,
+        data: Dataset,
+        run: Step | Evaluation,
+        act: Callable[[Batch], None],
+        as_dict: bool,
+        where: str = "",
+    ) -> Any:
+        (batch,) = data.in_one(self._network).in_turn(where)
+        with self._functions.running(run) as metrics:
+            act(batch)
+            return _returned(metrics.results(), as_dict)
+
+    def predict_on_batch(self, x: Any) -> Array:
+        """The output for these rows in one pass."""
+        return self._in_one_pass(x, "Sequential.predict_on_batch")
+
+    def __call__(self, x: Any, training: bool = False) -> Array:
+        """The output for one batch; with ``training=True`` as a training pass computes it.
+
+        The pass is thrown away: no weight and no statistic changes. A training pass draws from
+        the model's random streams, so that every call drops other units.
         """
-        self.run.save(path)
+        return self._in_one_pass(x, "Sequential.__call__", training)
 
-    def resume(self, path: str | os.PathLike[str]) -> None:
-        """Let the ``fit`` that begins go on from such a file; from ``on_train_begin``.
+    def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
+        network = self._network
+        data = input_dataset(network, x, where)
+        network.build((None, *data.row_shape))
+        rng_of = network.rng_of if training else (lambda layer: None)
+        (batch,) = data.in_one(network).in_turn(where)
+        with np.errstate(all="ignore"):
+            one = Pass(network.layers, network.dtype, rng_of)
+            return np.array(one.forward(batch.x, training=training))
 
-        Raises
-        ------
-        ModelFormatError
-            If the file is no checkpoint of this run.
-        """
-        from annlib.models import checkpoint
-
-        checkpoint.prepare(self.run, path)
+    # -- copies ----------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_run": None}
+        # What is made for passes, and is no part of a copy.
+        return {**self.__dict__, "_kept_functions": None, "_predictor": None, "_run": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._compiled is not None:
+            self._compiled.optimizer.owner = weakref.ref(self)
+
+    # Two models of one configuration are two models.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+def _returned(results: dict[str, float], return_dict: bool) -> Any:
+    if return_dict:
+        return dict(sorted(results.items()))
+    values = list(results.values())
+    return values if len(values) > 1 else values[0]

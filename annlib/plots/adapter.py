@@ -113,7 +113,7 @@ def as_classifier(model: Any, where: str) -> Any:
             "cross-entropy."
         )
     if isinstance(estimator, SequentialAsClassifier):
-        model.weights_exist("predict")
+        model._network.require_weights("predict")
     return estimator
 
 

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 def rows_of(model: Any) -> Iterator[Row]:
     """The layers of a model in their order."""
-    shape = model.expected_input_shape()
+    shape = model._network.expected_input_shape()
     for layer in model.layers:
         before = shape
         shape = None if shape is None else layer.compute_output_shape(shape)

@@ -122,7 +122,7 @@ def plot_model(
 
 
 def _of_input(model: Any, show_shapes: bool, show_dtype: bool) -> tuple[str, list[str]]:
-    shape = [shape_text(model.expected_input_shape())] if show_shapes else []
+    shape = [shape_text(model._network.expected_input_shape())] if show_shapes else []
     return "#848d97", ["Input", *shape, *([model.dtype] if show_dtype else [])]
 
 

@@ -25,7 +25,7 @@ _STYLE = (
 
 def units_svg(model: Any) -> str:
     """The SVG; of a column of more than 16 units the ends with "⋮" between."""
-    shape = model.expected_input_shape()
+    shape = model._network.expected_input_shape()
     first = None if shape is None else math.prod(shape[1:])
     columns: list[tuple[int | None, str, str, str, Any]] = [
         (first, "#848d97", "input", _amount(first, ""), None)

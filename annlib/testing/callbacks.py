@@ -24,7 +24,7 @@ from annlib.callbacks.base import ALIASES, HOOKS
 from annlib.core.arrays import Array
 from annlib.layers import Dense
 from annlib.models import Sequential
-from annlib.models.packing import pack, unpack
+from annlib.saving.packing import pack, unpack
 from annlib.testing.configuration import check_config, copies
 from annlib.testing.rules import Rules, expected_error
 

@@ -146,7 +146,7 @@ def _range(patient: Patient) -> tuple[float, float]:
 def output_and_loss(patient: Patient) -> Iterator[Finding]:
     """Whether the last activation and the loss belong together."""
     activation, loss = patient.output, patient.loss_name
-    logits = getattr(patient.trial.model.compiled_loss(), "from_logits", False)
+    logits = getattr(patient.trial.loss_function, "from_logits", False)
     name = "none" if activation is None else activation.names[0]
     of_classes = loss in _OF_CLASSES
     advice = ""

@@ -11,12 +11,10 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
-from annlib.core.workspace import Workspace
 from annlib.models import Sequential
-from annlib.models.head import Head, split
-from annlib.models.passes import Pass
 from annlib.tools.table import html_table, text_table
 from annlib.tools.trial import Trial
+from annlib.training.objective import Objective
 
 _WHERE = "gradcheck"
 #: Differences over the larger step are precise; those over the smaller rarely cross a kink.
@@ -167,16 +165,9 @@ class _Check:
 
     def __init__(self, trial: Trial, elements: int, tolerance: float, seed: int) -> None:
         self.trial, self.elements, self.tolerance, self.seed = trial, elements, tolerance, seed
-        model = trial.model
-        model.vector.allocate_gradients()
-        body, fused = split(model.layers, model.compiled_loss(_WHERE))
-        self.passes = Pass(body, model.dtype)
-        self.head = Head(model.compiled_loss(_WHERE), fused, model.dtype)
-        self.work = Workspace(model.dtype)
-        self.priced = [
-            (entry.parameter.regularizer, model.vector.values[entry.where], entry)
-            for entry in model.vector.penalized()
-        ]
+        network, compiled = trial.model._network, trial.model._require_compiled(_WHERE)
+        loss = compiled.require_loss(_WHERE)
+        self.objective = Objective(network, loss, training=True, to_input=True)
 
     def run(self) -> Iterator[GradientError]:
         """The errors of the input, and of the parameters from the first layer on."""
@@ -194,32 +185,19 @@ class _Check:
 
     def value(self) -> float:
         """The loss, with the same random numbers at every call."""
-        for index, (layer, work) in enumerate(self.passes.steps):
+        for index, (layer, work) in enumerate(self.objective.passes.steps):
             if layer.random:
                 work.rng = np.random.default_rng([self.seed, index])
-        Z = self.passes.forward(self.trial.x, training=True)
-        value = self.head.value(Z, self.trial.y, self.trial.weights) + self.passes.penalty()
-        for regularizer, W, entry in self.priced:
-            value += self.share(regularizer) * regularizer(W.reshape(entry.parameter.shape))
-        return value
-
-    def share(self, regularizer: Any) -> float:
-        rows = self.head.loss.denominator(len(self.trial), self.trial.weights)
-        return float(regularizer.share(rows))
+        x, y, weights = self.trial.x, self.trial.y, self.trial.weights
+        value = self.objective.value(x, y, weights, training=True)
+        return sum(self.objective.penalties(), value)
 
     def gradients(self) -> Array | None:
         """Write all gradients as the engine does; returns that of the input, if it has one."""
         self.value()
-        dy: Any = self.head.gradient()
-        for index, (layer, work) in reversed(list(enumerate(self.passes.steps))):
-            wanted = not (index == 0 and layer.codes is not None)
-            dy = layer.backward(dy, work, input_gradient=wanted)
-        vector = self.trial.model.vector
-        for regularizer, W, entry in self.priced:
-            shape = entry.parameter.shape
-            dW = vector.gradients[entry.where].reshape(shape)
-            regularizer.add_gradient(W.reshape(shape), dW, self.work, self.share(regularizer))
-        return None if self.trial.model.layers[0].codes is not None else dy.copy()
+        dX = self.objective.backward()
+        takes_codes = self.trial.model.layers[0].codes is not None
+        return None if takes_codes or dX is None else dX.copy()
 
     def compare(
         self,

@@ -11,7 +11,7 @@ import numpy as np
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
 from annlib.layers import Dense, Layer
-from annlib.models.passes import Pass
+from annlib.network.passes import Pass
 from annlib.tools.trial import Trial
 
 #: Losses of values that have a unit, by their registered names.
@@ -41,7 +41,7 @@ class Patient:
     @cached_property
     def loss_name(self) -> str:
         """The registered name of the loss."""
-        return self.trial.model.compiled_loss().names[0]
+        return self.trial.loss_function.names[0]
 
     @property
     def is_regression(self) -> bool:
@@ -62,7 +62,7 @@ class Patient:
     def classes(self) -> Array | None:
         """The class of each row, if the rows have one class each."""
         y = self.trial.y
-        if self.trial.model.compiled_loss().target_kind == "labels":
+        if self.trial.loss_function.target_kind == "labels":
             return y
         if y.ndim != 2 or not self._are_bits(y):
             return None

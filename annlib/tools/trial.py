@@ -10,9 +10,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
+from annlib.data import Batch
+from annlib.losses import Loss
 from annlib.models import Sequential
-from annlib.models.preparation import prepare
 from annlib.optimizers import Optimizer
+from annlib.training.dataset import array_dataset
+from annlib.training.loop import train_step
 
 
 class Trial:
@@ -46,19 +49,26 @@ class Trial:
         seed: int = 0,
     ) -> None:
         check_model(model, where)
-        data = prepare(model, x, y, sample_weight, None, where)
+        network, compiled = model._network, model._require_compiled(where)
+        data = array_dataset(network, compiled, x, y, sample_weight, None, where)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
         self.model = twin(model, dtype)
-        data.admit(self.model)
+        self.model._build_for(data)
+        network = self.model._network
         if rows is None or len(data.x) <= rows:
-            batch = data.batch(self.model)
+            batch = data.batch(network)
         else:
             chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
-            batch = next(data.batches(self.model, rows).in_order(chosen))
-        assert batch.y is not None, "prepare sees to targets"
+            batch = next(data.batches(network, rows).in_order(chosen))
+        assert batch.y is not None, "array_dataset checks the targets"
         self.x, self.y = np.array(batch.x), np.array(batch.y)
         self.weights = None if batch.weights is None else np.array(batch.weights)
+
+    @property
+    def loss_function(self) -> Loss:
+        """The loss of the model, resolved for these data."""
+        return self.model._require_compiled("Trial").require_loss()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -87,7 +97,7 @@ class Trial:
 
     def update(self, index: Array) -> float:
         """One training step of the copy on these rows; returns the loss."""
-        return self.model.step.update(*self.part(index))
+        return train_step(self.model._functions.step, Batch(*self.part(index)))
 
     def loss(self, index: Array | None = None) -> float:
         """The loss on these rows, or on all, of the model at rest."""
@@ -98,7 +108,8 @@ class Trial:
     def training_loss(self) -> float:
         """The loss on all rows in a training pass: with dropout, by the batch's own statistics."""
         with np.errstate(all="ignore"):
-            return self.model.step.gradient(self.x, self.y, self.weights)
+            batch = Batch(self.x, self.y, self.weights)
+            return self.model._functions.step.loss_and_gradient(batch)
 
     def orders(self, batch_size: int, index: Array | None = None) -> Iterator[Array]:
         """Indices of batches without end, in a new order each time around."""
@@ -113,17 +124,17 @@ def check_model(model: Any, where: str) -> None:
     """Raise unless it is a compiled model."""
     if not isinstance(model, Sequential):
         raise ConfigurationError(f"{where}: expected a Sequential, got {model!r}.")
-    model.compiled_with_loss(where)
+    model._require_compiled(where)
 
 
 def twin(
     model: Sequential, dtype: str | None = None, optimizer: Optimizer | None = None
 ) -> Sequential:
     """A compiled copy with the same weights and random streams of its own, from the same seed."""
-    compiled = model.compiled_with_loss()
+    compiled = model._require_compiled("Sequential")
     loss = "crossentropy" if compiled.loss is None else compiled.loss.clone()
     own = Sequential(copy.deepcopy(model.layers), seed=model.seed, dtype=dtype or model.dtype)
-    if (shape := model.expected_input_shape()) is not None:
+    if (shape := model._network.expected_input_shape()) is not None:
         own.build(shape)
-    own.adopt(type(compiled)(optimizer or compiled.optimizer.clone(), loss), anew=False)
+    own._set_compiled(type(compiled)(optimizer or compiled.optimizer.clone(), loss), anew=False)
     return own

@@ -23,7 +23,7 @@ class ScriptedModel:
     def set_weights(self, weights):
         (self.weights,) = weights
 
-    def check_saving(self):
+    def _check_saving(self):
         pass
 
     def save(self, filepath):

@@ -50,7 +50,7 @@ def recorder(hooks, stop_at=None, calls=None, name=None):
 
 
 KERAS_HOOKS = [hook for hook in HOOKS if hook not in ("on_batch_begin", "on_batch_end")]
-KERAS_HOOKS.remove("on_exception")
+KERAS_HOOKS = [hook for hook in KERAS_HOOKS if hook not in ("on_exception", "on_gradients")]
 
 
 def assert_same_calls(calls, expected):
@@ -322,3 +322,30 @@ def test_a_model_dies_after_a_failed_fit_too():
 def test_callbacks_are_found_by_name():
     assert callbacks.get("early_stopping") is not callbacks.get("early_stopping")
     assert type(callbacks.get("EarlyStopping")) is EarlyStopping
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_gradients_are_shown_before_the_update(optimizer):
+    """Of the mean squared error of a linear layer they are known: 2 / n X^T (XW - Y)."""
+    model = make_model()
+    model.compile(optimizer, "mse")
+    found = []
+
+    class Look(Callback):
+        def on_gradients(self, batch, logs):
+            (W, b), n = self.model.layers[0].get_weights(), len(logs["x"])
+            rows = X[batch * n : (batch + 1) * n]
+            np.testing.assert_array_equal(logs["x"], rows)
+            error = rows @ W + b - Y[batch * n : (batch + 1) * n].reshape(-1, 1)
+            expected = [2 / n * rows.T @ error, 2 / n * error.sum(axis=0)]
+            for value, right in zip(self.model.layers[0].gradients.values(), expected, strict=True):
+                np.testing.assert_allclose(value, right, rtol=1e-10)
+            found.append(batch)
+
+    model.fit(X[:32], Y[:32], batch_size=16, shuffle=False, verbose=0, callbacks=[Look()])
+    assert found[:2] == ([0, 1] if optimizer == "sgd" else [0, 0])
+
+
+def test_without_the_hook_nothing_is_called():
+    calls = CallbackList([Callback()], make_model(), "fit")
+    assert not calls.has("on_gradients")

@@ -125,4 +125,4 @@ def steps_of(stream, name="steps_per_epoch"):
 def same(one, other):
     assert [w.tobytes() for w in one.weights] == [w.tobytes() for w in other.weights]
     assert one.history.history == other.history.history
-    assert one.streams.state() == other.streams.state()
+    assert one._network.streams.state() == other._network.streams.state()

@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import has_fit_parameter
 
 from annlib import MLPClassifier, MLPRegressor, losses
+from annlib.data import Batch
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -25,15 +26,15 @@ def test_the_gradient_of_several_outputs_is_that_of_their_loss(loss):
     """#8349: theirs is as many times too large as there are outputs."""
     net = MLPRegressor(loss, (5,), activation="tanh", solver="lbfgs", alpha=0.1, max_iter=1)
     net.set_params(random_state=0).fit(X, np.abs(Y))
-    step, vector = net.model_.step, net.model_.vector
+    step, vector = net.model_._functions.step, net.model_.vector
     targets = np.abs(Y)
-    step.gradient(X, targets)
+    step.loss_and_gradient(Batch(X, targets, None))
     gradient = vector.gradients.copy()
     direction = RNG.normal(size=gradient.shape)
     start, values = vector.values.copy(), []
     for h in (1e-5, -1e-5):
         vector.values[:] = start + h * direction
-        values.append(step.gradient(X, targets))
+        values.append(step.loss_and_gradient(Batch(X, targets, None)))
     slope = (values[0] - values[1]) / 2e-5
     assert slope == pytest.approx(gradient @ direction, rel=1e-6)
 

@@ -8,8 +8,8 @@ from golden import recorded
 
 from annlib import Sequential, activations, layers, losses
 from annlib.core.errors import ShapeError
-from annlib.models.head import split
 from annlib.testing.passes import LayerTrial
+from annlib.training.fused_loss import split
 
 KERAS = recorded("activations")["layers"]
 

@@ -27,8 +27,8 @@ import pytest
 
 import annlib
 from annlib.core.errors import ModelFormatError
-from annlib.models import container
-from annlib.models.atomic import atomic_write
+from annlib.saving import container
+from annlib.saving.atomic import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill, umask and modes are POSIX")
 

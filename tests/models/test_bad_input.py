@@ -42,11 +42,11 @@ def state(model):
     return (
         model.built,
         model.compiled,
-        model.expected_input_shape(),
+        model._network.expected_input_shape(),
         [(id(layer), layer.name, layer.built_shape) for layer in model.layers],
         [weight.tobytes() for weight in model.weights],
         optimizer and (id(optimizer), optimizer.iterations, optimizer.state.tobytes()),
-        model.streams.state(),
+        model._network.streams.state(),
         model.loss,
         model.metrics,
         model.history,

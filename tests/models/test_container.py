@@ -33,8 +33,8 @@ import annlib
 from annlib._version import __version__
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
-from annlib.models import container
-from annlib.models.container import from_bytes, to_bytes
+from annlib.saving import container
+from annlib.saving.container import from_bytes, to_bytes
 
 GRAMMAR = re.compile(r"^[^:]+: expected .+, got .+\.", re.DOTALL)
 HEADER = {"config": {"layers": [{"class": "Dense", "name": "hidden é", "units": 2}]}, "rate": 1e-3}
@@ -581,8 +581,8 @@ def test_a_wrong_byte_of_safetensors_never_reaches_the_disk(
 
 
 def test_importing_loads_neither_safetensors_nor_hashlib() -> None:
-    loaded = in_a_process("-c", "import annlib.models.container, sys; print(*sys.modules)").split()
-    assert "annlib.models.container" in loaded
+    loaded = in_a_process("-c", "import annlib.saving.container, sys; print(*sys.modules)").split()
+    assert "annlib.saving.container" in loaded
     assert not {"safetensors", "hashlib", "json"} & set(loaded)
 
 

@@ -61,7 +61,7 @@ def bits(model):
     return (
         [weight.tobytes() for weight in model.weights],
         optimizer and (optimizer.iterations, optimizer.state.tobytes()),
-        model.streams.state(),
+        model._network.streams.state(),
     )
 
 

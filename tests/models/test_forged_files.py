@@ -44,7 +44,8 @@ from annlib import (
     schedules,
 )
 from annlib.core.errors import ModelFormatError
-from annlib.models import container, model_file
+from annlib.models import files
+from annlib.saving import container, model_file
 
 # -- files from strangers --------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ def small() -> tuple[dict[str, Any], dict[str, Any]]:
     model = Sequential([Input((3,)), layers.Dense(2, "relu"), layers.Dropout(0.5)], seed=1)
     model.compile(optimizers.SGD(0.1, momentum=0.9), "mse", metrics=["mae"])
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
-    return opened(container.to_bytes("model", *model_file.describe(model)))
+    return opened(container.to_bytes("model", *model._describe()))
 
 
 def opened(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -218,7 +219,7 @@ def test_forged_files_are_refused_before_they_cost_anything(name, tmp_path):
 def test_weights_that_do_not_fit_are_refused():
     header, tensors = small()
     kernel, row = tensors["layers/0/kernel"], tensors["optimizer/0"]
-    model_file.restore(header, dict(tensors), Sequential, True)
+    files.restore(header, dict(tensors))
     for changes, message in (
         ({"layers/0/kernel": kernel.T}, r"of shape \(3, 2\)"),
         ({"layers/0/kernel": kernel.astype(bool)}, "floating-point.*bool"),
@@ -236,7 +237,7 @@ def test_weights_that_do_not_fit_are_refused():
     ):
         changed = {k: v for k, v in {**tensors, **changes}.items() if v is not None}
         with pytest.raises(ModelFormatError, match=message):
-            model_file.restore(header, changed, Sequential, True)
+            files.restore(header, changed)
 
 
 def test_files_of_another_kind_are_refused(tmp_path):
@@ -385,7 +386,7 @@ class Fuzzer:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.files = [container.to_bytes("model", *model_file.describe(m)) for m in self.models()]
+        self.files = [container.to_bytes("model", *m._describe()) for m in self.models()]
         self.opened = [opened(data) for data in self.files]
         self.texts = [json.dumps(header) for header, _ in self.opened]
 
@@ -534,7 +535,7 @@ def fuzz(count: int) -> dict[str, Any]:
                     header, tensors = opened(fuzzer.damaged())
                 else:
                     header, tensors = fuzzer.forged()
-                model_file.restore(header, tensors, Sequential, True)
+                files.restore(header, tensors)
             found[f"{kind} and loaded"] += 1
         except ModelFormatError as error:
             found["forged and refused"] += kind == "forged"

@@ -9,7 +9,7 @@ import pytest
 
 from annlib import Sequential, callbacks, layers
 from annlib.core.errors import DataError, ShapeError
-from annlib.models import trainer
+from annlib.network import prediction
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(600, 5))
@@ -27,13 +27,13 @@ def network(*extra, dtype="float32"):
 def taken(monkeypatch):
     """How often the short way answered."""
     answers = []
-    way = trainer.Inference.predict
+    way = prediction.Predictor.predict
 
     def watched(self, x):
         answers.append(way(self, x) is not None)
         return way(self, x)
 
-    monkeypatch.setattr(trainer.Inference, "predict", watched)
+    monkeypatch.setattr(prediction.Predictor, "predict", watched)
     return answers
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import annlib
 from annlib import Sequential, callbacks, layers, optimizers
-from annlib.models.interruption import Interruption
+from annlib.training.interruption import Interruption
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 

@@ -52,7 +52,7 @@ def bits(model: Sequential) -> dict[str, Any]:
         "learns": [layer.learns for layer in model.layers],
         "trainable": [layer.trainable for layer in model.layers],
         "weights": [(W.dtype.str, W.shape, W.tobytes()) for W in model.weights],
-        "streams": model.streams.state(),
+        "streams": model._network.streams.state(),
         "seed": model.seed,
     }
     if model.optimizer is not None:
@@ -265,7 +265,7 @@ def grown():
     model.pop()
     model.pop()
     model.add(layers.Dense(5, name="last"))
-    model._layers[0].automatic_name = "dense_7"
+    model._network.layers[0].automatic_name = "dense_7"
     return model
 
 
@@ -432,17 +432,89 @@ def test_a_callback_saves_a_model_that_goes_on_as_the_run_did(tmp_path):
     assert bits(again) == bits(model)
 
 
-def test_a_subclass_is_saved_as_the_layers_that_it_has(tmp_path):
-    class MLP(Sequential):
-        def __init__(self, units: int) -> None:
-            super().__init__([layers.Dense(units), layers.Dense(5)], seed=1)
-            self.units = units
+class MLP(Sequential):
+    """Makes its layers itself."""
 
-    model = compiled(MLP(3))
+    def __init__(self, units: int, seed: int = 1) -> None:
+        super().__init__([layers.Dense(units), layers.Dense(5)], seed=seed)
+        self.units = units
+
+
+class Doubled(Sequential):
+    """Takes what Sequential takes."""
+
+    def predict(self, x, **keywords):
+        return 2 * super().predict(x, **keywords)
+
+
+class BuiltDoubled(MLP):
+    """Is built when it is made."""
+
+    def __init__(self, units: int) -> None:
+        Sequential.__init__(self, [layers.Dense(units, input_dim=X.shape[1]), layers.Dense(5)])
+        self.units = units
+
+    def predict(self, x, **keywords):
+        return 2 * super().predict(x, **keywords)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MLP(3),
+        lambda: BuiltDoubled(3),
+        lambda: Doubled([layers.Dense(3), layers.Dense(5)], seed=1, name="mine"),
+    ],
+    ids=["own arguments", "built at once", "Sequential's arguments"],
+)
+def test_a_subclass_comes_back_as_itself(tmp_path, make):
+    model = compiled(make())
     train(model)
-    again = reloaded(model, tmp_path)
-    assert type(again) is Sequential
+    model.save(tmp_path / "m")
+    with pytest.raises(ModelFormatError, match="custom_objects"):
+        load_model(tmp_path / "m")
+    again = load_model(tmp_path / "m", {type(model).__name__: type(model)})
+    assert type(again) is type(model)
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert bits(again) == bits(model)
+    train(model)
+    train(again)
+    assert bits(again) == bits(model)
+
+
+def test_a_registered_subclass_needs_no_custom_objects(tmp_path):
+    @annlib.models.register()
+    class Registered(Doubled):
+        pass
+
+    model = Registered([layers.Dense(3)], seed=1)
+    model.build((None, X.shape[1]))
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert type(again) is Registered
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    assert type(annlib.models.model_from_json(model.to_json())) is Registered
+
+
+def test_a_subclass_that_cannot_come_back_is_refused(tmp_path):
+    class Forgetful(Sequential):
+        def __init__(self, units: int) -> None:
+            super().__init__([layers.Dense(units)])
+
+    with pytest.raises(ConfigurationError, match=r"Store it: self\.units = units"):
+        Forgetful(3).save(tmp_path / "m")
+    grown = MLP(3)
+    grown.add(layers.Dense(2))
+    with pytest.raises(ConfigurationError, match="makes its layers again"):
+        grown.save(tmp_path / "m")
+
+    class Sequential_(Sequential):
+        pass
+
+    Sequential_.__name__ = "Sequential"
+    with pytest.raises(ConfigurationError, match="a name of its own"):
+        Sequential_([layers.Dense(1)]).save(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
 
 
 def test_keras_functions_save_and_load(tmp_path):
@@ -660,7 +732,7 @@ def test_what_no_file_can_hold_is_refused_before_anything_is_written(name, tmp_p
     assert path.read_bytes() == b"the file before"
     assert os.listdir(tmp_path) == ["m"]
     with pytest.raises(annlib.AnnlibError, match=message):
-        model.check_saving()
+        model._check_saving()
 
 
 def test_a_class_that_a_notebook_defines_again_is_no_other(tmp_path):

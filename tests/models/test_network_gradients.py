@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from annlib import Sequential, layers, optimizers, regularizers
 from annlib.core.workspace import Workspace
+from annlib.data import Batch
 from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from annlib.models.head import FUSIBLE, Head, split
-from annlib.models.passes import Pass
+from annlib.network.passes import Pass
 from annlib.testing import check_gradient
+from annlib.training.fused_loss import FUSIBLE, FusedLoss, split
+from annlib.training.loop import train_step
 
 # Losses meet linear outputs here on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
@@ -40,11 +42,11 @@ def compiled(stack, loss, **keywords):
 
 def loss_and_gradient(model, x, y, weights=None):
     """The value and a copy of the gradient, with the same random numbers and statistics."""
-    values, streams = model.vector.values.copy(), model.streams.state()
-    value = model.step.update(x, y, weights)
+    values, streams = model.vector.values.copy(), model._network.streams.state()
+    value = train_step(model._functions.step, Batch(x, y, weights))
     gradient = model.vector.gradients[: model.vector.n_trainable].copy()
     model.vector.values[...] = values  # moving statistics have been committed
-    model.streams.restore(streams)
+    model._network.streams.restore(streams)
     return value, gradient
 
 
@@ -53,7 +55,7 @@ def assert_step_gradient(model, x, y, weights=None):
     values = model.vector.values
     model.vector.allocate_gradients()
     model.vector.gradients.fill(np.nan)
-    _ = model.step
+    _ = model._functions.step
     _, gradient = loss_and_gradient(model, x, y, weights)
     here = values.copy()
 
@@ -248,9 +250,9 @@ def test_fused_or_not_the_numbers_are_the_same(
     assert split(model.layers, model.loss)[1]
     assert (type(model.layers[-1].activation), loss) in FUSIBLE
     value, gradient = loss_and_gradient(model, x, y, weights)
-    prediction = model.step._head.prediction().copy()
+    prediction = model._functions.step.objective.loss.prediction.copy()
 
-    plain, head = Pass(model.layers, "float64"), Head(model.loss, fused=False, dtype="float64")
+    plain, head = Pass(model.layers, "float64"), FusedLoss(model.loss, fused=False, dtype="float64")
     A = plain.forward(x, training=True)
     assert value == pytest.approx(head.value(A, y, weights), rel=1e-12)
     np.testing.assert_allclose(prediction, A, rtol=1e-12)
@@ -305,7 +307,7 @@ def test_a_prediction_however_wrong_has_a_gradient():
     value, gradient = loss_and_gradient(model, x, y)
     assert value == pytest.approx(2500.0)
     np.testing.assert_allclose(gradient.reshape(5, 2), [[1.0, -1.0]] * 5)
-    plain, head = Pass(model.layers, "float64"), Head(model.loss, fused=False, dtype="float64")
+    plain, head = Pass(model.layers, "float64"), FusedLoss(model.loss, fused=False, dtype="float64")
     head.value(plain.forward(x, training=True), y, None)
     plain.backward(head.gradient())
     assert not model.vector.gradients.any()
@@ -383,8 +385,8 @@ def everything(dtype="float64", loss="sparse_categorical_crossentropy"):
 
 
 def workspaces(step):
-    yield from (work for _, work in step._training.steps)
-    yield from (step._head.work, step._work)
+    yield from (work for _, work in step.objective.passes.steps)
+    yield from (step.objective.loss.work, step.objective.work)
 
 
 def test_a_step_sees_nothing_that_the_last_one_left():
@@ -392,7 +394,7 @@ def test_a_step_sees_nothing_that_the_last_one_left():
     rng = np.random.default_rng(1)
     for n in (8, 3, 11, 1, 8):
         x, y, weights = rng.normal(size=(n, 5)), rng.integers(0, 3, n), rng.uniform(0.1, 1, n)
-        for work in workspaces(dirty.step):
+        for work in workspaces(dirty._functions.step):
             work.fill(np.nan)
         dirty.vector.gradients.fill(np.nan)
         found = dirty.train_on_batch(x, y, weights)
@@ -411,7 +413,7 @@ def test_the_type_of_the_model_is_the_type_of_everything(dtype):
         assert model.predict(x.astype("f4")).dtype == dtype
     model.evaluate(x, y, sample_weight=np.ones(20))
     arrays = [model.vector.values, model.vector.gradients, model.optimizer.state, *model.weights]
-    for work in workspaces(model.step):
+    for work in workspaces(model._functions.step):
         arrays += [b for b in work._buffers.values() if b.dtype.kind == "f"]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
 
@@ -483,7 +485,7 @@ def test_a_pass_that_is_thrown_away_leaves_no_mark():
     x = np.random.default_rng(0).normal(size=(6, 5))
     before = model.vector.values.copy()
     model(x, training=True)
-    Pass(model.layers, "float64", model.rng_of).forward(x, training=True)
+    Pass(model.layers, "float64", model._network.rng_of).forward(x, training=True)
     np.testing.assert_array_equal(model.vector.values, before)
 
 
@@ -491,7 +493,7 @@ def test_the_frozen_bottom_of_a_network_is_not_differentiated():
     """Nothing below the first layer that learns is asked for a gradient."""
     model = compiled([layers.Dense(4, trainable=False), layers.Dense(3), layers.Dense(2)], "mse")
     x, y = np.ones((4, 5)), np.ones((4, 2))
-    _ = model.step
+    _ = model._functions.step
     model.vector.gradients.fill(np.nan)
     loss_and_gradient(model, x, y)
     gradients = [layer.gradients["kernel"] for layer in model.layers]

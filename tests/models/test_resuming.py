@@ -28,7 +28,7 @@ import annlib
 from annlib import Sequential, callbacks, layers, load_model, metrics, optimizers, schedules
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.data import Batches
-from annlib.models import checkpoint, container
+from annlib.saving import checkpoint, container
 
 X, Y = np.random.default_rng(0).normal(size=(2, 60, 4))
 LABELS = (Y[:, :1] > 0).astype(float)
@@ -179,7 +179,7 @@ def outcome(model: Sequential, history: Any, folder: Path) -> dict[str, Any]:
         "optimizer": hashlib.sha256(model.optimizer.state.tobytes()).hexdigest(),
         "steps": model.optimizer.calls,
         "rate": model.optimizer.learning_rate,
-        "streams": repr(model.streams.state()),
+        "streams": repr(model._network.streams.state()),
         "history": repr(history.history),
         "epochs": history.epoch,
         "log": log,
@@ -273,7 +273,7 @@ class CtrlC(callbacks.Callback):
         setattr(self, hook, self._ask)
 
     def _ask(self, number, logs=None):
-        here = (self.model.run.epoch, number)
+        here = (self.model._run.epoch, number)
         if self.due and here[: len(self.place)] >= self.place:
             self.due = False
             signal.raise_signal(signal.SIGINT)
@@ -359,7 +359,7 @@ def test_another_platform_is_told_of(tmp_path, monkeypatch):
     fit("by_batches", tmp_path, more=[CtrlC("on_epoch_end", 1)])
     other = {"numpy": np.__version__, "blas": [["openblas", "0.1", 64]]}
     monkeypatch.setattr(checkpoint, "platform", lambda: other)
-    with pytest.warns(UserWarning, match=r"not to the last bit: blas.*there.*here"):
+    with pytest.warns(UserWarning, match=r"differ in the last bits: blas.*there.*here"):
         fit("by_batches", tmp_path)
 
 
@@ -560,7 +560,7 @@ def test_lbfgs_has_no_checkpoints(tmp_path):
     model, arguments = small(tmp_path, optimizer=optimizers.LBFGS())
     untouched(model, arguments, ConfigurationError, "batch by batch, got LBFGS.*Leave out Backup")
     with pytest.raises(ConfigurationError, match="expected a fit that is going on"):
-        model.backup(tmp_path / "x")
+        model._backup(tmp_path / "x")
 
 
 @pytest.mark.parametrize("freq", ["epoch", 1000])

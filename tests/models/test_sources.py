@@ -265,7 +265,7 @@ def state(model):
         model.built,
         [weight.tobytes() for weight in model.weights],
         (optimizer.iterations, optimizer.state.tobytes()),
-        model.streams.state(),
+        model._network.streams.state(),
         model.history,
     )
 

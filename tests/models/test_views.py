@@ -240,7 +240,7 @@ def test_a_frozen_model_trains_as_one_that_was_always_frozen():
     for one in (model, other):
         one.layers[0].trainable = False
         compile_(one)
-        one.streams.restore({})
+        one._network.streams.restore({})
     assert_trains_as(model, other)
 
 
@@ -295,7 +295,7 @@ def test_add_keeps_the_weights_below_and_trains():
     twin.set_weights(model.get_weights())
     for one in (model, twin):
         compile_(one)
-        one.streams.restore({})
+        one._network.streams.restore({})
     assert_trains_as(model, twin)
 
 

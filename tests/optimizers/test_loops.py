@@ -10,7 +10,7 @@ import pytest
 from annlib import Sequential, layers, optimizers
 from annlib.core import threads
 from annlib.core.errors import ConfigurationError
-from annlib.models import learner
+from annlib.models import trainer
 from annlib.optimizers import loops, views
 
 pytest.importorskip("numba")
@@ -72,7 +72,7 @@ def test_by_itself_it_compiles_from_some_size_on():
 
 
 def test_without_numba_true_is_refused_and_auto_does_without(monkeypatch):
-    monkeypatch.setattr(learner, "can_compile", lambda: False)
+    monkeypatch.setattr(trainer, "can_compile", lambda: False)
     monkeypatch.setattr(optimizers.base, "can_compile", lambda: False)
     with pytest.raises(ConfigurationError, match=r"expected Numba.*annlib\[jit\]"):
         trained(optimizers.Adam(), "float32", True)

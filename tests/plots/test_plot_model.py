@@ -195,8 +195,8 @@ def test_neither_matplotlib_nor_anything_else_is_needed():
 
 def test_the_model_stays_as_it_is():
     model = mixed()
-    before = [w.tobytes() for w in model.weights], model.streams.state()
+    before = [w.tobytes() for w in model.weights], model._network.streams.state()
     plot_model(model, None, show_units=True)
     model._repr_html_()
-    assert ([w.tobytes() for w in model.weights], model.streams.state()) == before
+    assert ([w.tobytes() for w in model.weights], model._network.streams.state()) == before
     assert np.isfinite(model.predict(np.ones((1, 784)))).all()

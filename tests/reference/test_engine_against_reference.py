@@ -10,6 +10,7 @@ import pytest
 from annlib import Sequential, layers, losses, optimizers, reference
 from annlib.core.streams import Streams
 from annlib.core.workspace import Workspace
+from annlib.data import Batch
 
 HIDDEN = ["relu", "sigmoid", "tanh", "softmax", "linear"]
 
@@ -93,7 +94,7 @@ def test_batch_gradients_are_the_accumulated_ones(depth, output, reduction):
         model, paper, inputs, units, kind = network(depth, OUTPUTS[output], reduction, 0.1, rng)
         X = rng.normal(size=(7, inputs))
         engine_Y, paper_Y = targets(kind, 7, units, rng)
-        value = model.step.gradient(X, engine_Y)
+        value = model._functions.step.loss_and_gradient(Batch(X, engine_Y, None))
         total, accumulated = reference.accumulate_5_2(paper, X, paper_Y)
         factor = share(paper.loss, reduction, 7, units)
         assert close(value, total * factor, 1e-12)

@@ -17,7 +17,7 @@ def everything(model):
     digest = hashlib.sha256(pickle.dumps(model))
     if model.built:
         digest.update(model.vector.values.tobytes() + model.vector.gradients.tobytes())
-    digest.update(repr((model.streams.state(), model.history)).encode())
+    digest.update(repr((model._network.streams.state(), model.history)).encode())
     return digest.hexdigest()
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList, History
 from annlib.callbacks.base import Logs
 from annlib.core.errors import DivergenceError
-from annlib.core.threads import products
 from annlib.data import Batch, Batches
 from annlib.estimators.inference import as_rows, count_rows
 from annlib.estimators.perceptron.convergence import Convergence
@@ -18,11 +17,8 @@ from annlib.estimators.perceptron.narration import EpochBar, narrator, warn, war
 from annlib.estimators.perceptron.solvers import RateRule
 from annlib.estimators.rows import Rows
 from annlib.models import Sequential
-from annlib.models.full_batch import Descent
-from annlib.models.training import Training, Validation
-
-# Rows of validation data at a time.
-_AT_ONCE = 512
+from annlib.network.prediction import INFERENCE_BATCH
+from annlib.training.loop import Validation
 
 
 class ShuffledBatches(Batches):
@@ -98,7 +94,7 @@ def train(
         watches_score=watches_score,
         say=narrator(estimator.verbose),
     )
-    history = model.history = History()
+    history = History()
     bar = EpochBar() if estimator.verbose == "tqdm" else None
     hooks = CallbackList(
         [rule, *callbacks, bar, history],
@@ -110,19 +106,15 @@ def train(
     )
     validation = None
     if held_out is not None:
-        validation = Validation(_batches(model, held_out, Batches, _AT_ONCE), None, 1)
-    span = range(epochs)
+        validation = Validation(_batches(model, held_out, Batches, INFERENCE_BATCH), None, 1)
     if optimizer.full_batch:
-        size, whole = rows, _batches(model, data, Batches, rows)
-        run: Any = Descent(model, whole, validation, hooks, epochs=span)
+        batches = _batches(model, data, Batches, rows)
     else:
         size = estimator._rows_of_batch(rows)
         shuffled = random_state if estimator.shuffle else None
         batches = _batches(model, data, ShuffledBatches, size, random_state=shuffled)
-        run = Training(model, batches, validation, hooks, epochs=span, shuffle=False, steps=None)
     try:
-        with hooks, products.limited(model.step.product_threads(size)):
-            run.run()
+        model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
     except DivergenceError as error:
         if not watches_score:
             raise ValueError(

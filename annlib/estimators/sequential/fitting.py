@@ -24,8 +24,8 @@ from annlib.estimators.targets import ClassTargets, LabelTargets, Targets, learn
 from annlib.estimators.weights import mean_one, row_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
-from annlib.models.compilation import CROSSENTROPY
 from annlib.optimizers import Optimizer
+from annlib.training.compiled import CROSSENTROPY
 
 
 class FittedSequential(NetworkEstimator):

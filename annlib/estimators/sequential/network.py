@@ -83,7 +83,7 @@ def build_network(
     """
     if not isinstance(model, Sequential):
         model, changes = _call(model, shape, changes, where), {}
-    if seed is None and not model.streams.drawn:
+    if seed is None and not model._network.streams.drawn:
         seed = model.seed
     fresh = Sequential(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
     fresh.build((None, shape["n_features_in"]))

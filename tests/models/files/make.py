@@ -49,7 +49,7 @@ CUSTOM = {"Cube": Cube}
 def data(model: Sequential) -> tuple[Any, Any]:
     """Numbers for the input and targets for the output of a model."""
     rng = np.random.default_rng(12)
-    shape, codes = (model.expected_input_shape() or (None, 3))[1:], model.layers[0].codes
+    shape, codes = (model._network.expected_input_shape() or (None, 3))[1:], model.layers[0].codes
     x = rng.normal(size=(20, *shape)) if codes is None else rng.integers(0, codes, (20, *shape))
     units = model.compute_output_shape((None, *shape))[-1]
     if model.name == "classes":

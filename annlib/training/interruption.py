@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish: the first ends a run at the next step, the second at once."""
+"""Graceful Ctrl-C: the first stops after the current step, the second immediately."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
+from annlib.callbacks import History
 
 _SAID = b"\nInterrupted: training ends after this step. Once more ends it at once.\n"
 
@@ -60,20 +59,11 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruptible(model: Learner) -> Iterator[Interruption]:
-    """While it runs, the first Ctrl-C asks the run to end, and History tells of it."""
-    history = model.history
-    assert history is not None, "a fit is going on"
+def interruptible(history: History) -> Iterator[Interruption]:
+    """In this context the first Ctrl-C asks the run to end, and is noted in its history."""
     interruption = Interruption()
     try:
         with interruption:
             yield interruption
     finally:  # when no more can come
         history.interrupted |= interruption.asked
-
-
-def interrupt(model: Learner) -> None:
-    """Note that Ctrl-C ends the run."""
-    assert model.history is not None, "a fit is going on"
-    model.history.interrupted = True
-    model.stop_training = True

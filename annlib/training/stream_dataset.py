@@ -1,27 +1,26 @@
-"""At the doors of a model: batches that the user makes, checked one by one."""
+"""Data sets that come as batches which the user makes, checked one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from reprlib import repr as show
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.arrays import Shape
+from annlib.core.arrays import BatchShape, Shape
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.data import Batch, Stream, as_stream, holds_arrays, is_stream
-from annlib.models.preparation import Prepared, prepare, prepare_inputs
+from annlib.network.network import Network
+from annlib.training.compiled import Compiled
+from annlib.training.dataset import Dataset, array_dataset, input_dataset
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
 
-
-class Streamed(NamedTuple):
-    """A stream whose first batch fits the model: to the loops what ``Prepared`` is of rows."""
+class StreamDataset(NamedTuple):
+    """A stream of batches, of which the first is known to fit the network and its loss."""
 
     stream: Stream
-    first: Prepared
+    first: Dataset
     where: str
 
     @property
@@ -29,12 +28,13 @@ class Streamed(NamedTuple):
         """That of one row of x."""
         return self.first.row_shape
 
-    def admit(self, model: Learner) -> None:
-        """Build the model for these data if it was not, and settle what its metrics mean."""
-        self.first.admit(model)
+    @property
+    def target_shape(self) -> BatchShape | None:
+        """That of the first batch's targets, if there are any."""
+        return self.first.target_shape
 
     def batches(
-        self, model: Learner, size: int | None, *, default: int = 32, name: str = "batch_size"
+        self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
     ) -> Stream:
         """The stream; its batches are as long as they come."""
         if size is not None:
@@ -44,7 +44,7 @@ class Streamed(NamedTuple):
             )
         return self.stream
 
-    def in_one(self, model: Learner) -> Stream:
+    def in_one(self, network: Network) -> Stream:
         """Raise: the stream may have no end."""
         raise ConfigurationError(
             f"{self.where}: expected arrays with an optimizer that takes all rows at once, got an "
@@ -55,7 +55,7 @@ class Streamed(NamedTuple):
         """The size that was given, which ``batches`` refuses."""
         return size
 
-    def split(self, share: Any) -> tuple[Prepared, Prepared]:
+    def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """Raise: nobody knows which are the last rows."""
         raise ConfigurationError(
             f"{self.where}: expected no validation_split where x gives batches, got {share!r}. "
@@ -63,18 +63,19 @@ class Streamed(NamedTuple):
         )
 
 
-def receive(
-    model: Learner,
+def as_dataset(
+    network: Network,
+    compiled: Compiled,
     x: Any,
     y: Any,
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     where: str,
     row_shape: Shape | None = None,
-) -> Prepared | Streamed:
-    """Any data to train or evaluate on: what ``prepare`` takes, or what gives batches of it."""
+) -> Dataset | StreamDataset:
+    """Data to train or evaluate on: what ``array_dataset`` takes, or what gives batches of it."""
     if not is_stream(x):
-        return prepare(model, x, y, sample_weight, class_weight, where, row_shape)
+        return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, row_shape)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ConfigurationError(
@@ -82,35 +83,36 @@ def receive(
                 f"{type(x).__name__}), got {show(value)}. Let x give (x, y) or (x, y, "
                 "sample_weight)."
             )
-    model.compiled_with_loss(where)  # before anything is drawn
-    converter = _Converter(model, class_weight)
+    converter = _Converter(network, compiled, class_weight)
     stream = as_stream(x, converter)
     first = converter.prepare(stream.first(where), f"{where}, batch 1", row_shape)
-    return Streamed(stream, first, where)
+    return StreamDataset(stream, first, where)
 
 
-def receive_inputs(model: Learner, x: Any, where: str) -> Prepared | Streamed:
-    """Any x to predict: what ``prepare_inputs`` takes, or what gives batches of it."""
+def as_input_dataset(network: Network, x: Any, where: str) -> Dataset | StreamDataset:
+    """Any x to predict: what ``input_dataset`` takes, or what gives batches of it."""
     if not is_stream(x):
-        return prepare_inputs(model, x, where)
-    converter = _InputConverter(model)
+        return input_dataset(network, x, where)
+    converter = _InputConverter(network)
     stream = as_stream(x, converter)
-    return Streamed(stream, converter.prepare(stream.first(where), f"{where}, batch 1"), where)
+    return StreamDataset(stream, converter.prepare(stream.first(where), f"{where}, batch 1"), where)
 
 
 class _Converter:
-    """Makes batches of the model's types, in memory of their own, of what a stream gives."""
+    """Turns what a stream gives into batches of the network's types, in memory of their own."""
 
-    def __init__(self, model: Learner, class_weight: Mapping[int, float] | None) -> None:
-        self._model = model
+    def __init__(
+        self, network: Network, compiled: Compiled, class_weight: Mapping[int, float] | None
+    ) -> None:
+        self._network, self._compiled = network, compiled
         self._class_weight = class_weight
         self._target: Shape | None = None
 
     def __call__(self, item: Any, where: str) -> Batch:
-        return self.prepare(item, where).batch(self._model)
+        return self.prepare(item, where).batch(self._network)
 
-    def prepare(self, item: Any, where: str, row_shape: Shape | None = None) -> Prepared:
-        """The item as a data set for the model."""
+    def prepare(self, item: Any, where: str, row_shape: Shape | None = None) -> Dataset:
+        """The item as a data set."""
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             size = len(item) if isinstance(item, tuple | list) else None
             raise DataError(
@@ -119,7 +121,10 @@ class _Converter:
                 "Targets come with their rows."
             )
         x, y, weight = (_scannable(part) for part in (*item, None)[:3])
-        data = prepare(self._model, x, y, weight, self._class_weight, where, row_shape, whole=False)
+        data = array_dataset(
+            *(self._network, self._compiled, x, y, weight, self._class_weight, where, row_shape),
+            whole=False,
+        )
         assert data.y is not None, "targets are a must"
         target = data.y.shape[1:]
         if self._target not in (None, target):
@@ -132,19 +137,19 @@ class _Converter:
 
 
 class _InputConverter:
-    """The same of x alone; targets beside it are left out."""
+    """Turns what a stream gives into batches of x alone; targets beside it are left out."""
 
-    def __init__(self, model: Learner) -> None:
-        self._model = model
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def __call__(self, item: Any, where: str) -> Batch:
-        return self.prepare(item, where).batch(self._model)
+        return self.prepare(item, where).batch(self._network)
 
-    def prepare(self, item: Any, where: str) -> Prepared:
-        """The item as a data set for the model."""
+    def prepare(self, item: Any, where: str) -> Dataset:
+        """The item as a data set."""
         if isinstance(item, tuple | list) and holds_arrays(item):
             item = item[0]
-        return prepare_inputs(self._model, _scannable(item), where)
+        return input_dataset(self._network, _scannable(item), where)
 
 
 def _scannable(part: Any) -> Any:

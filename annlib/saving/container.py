@@ -22,7 +22,7 @@ import numpy as np
 from annlib._version import __version__
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
-from annlib.models.atomic import atomic_write
+from annlib.saving.atomic import atomic_write
 
 Kind = Literal["weights", "model", "checkpoint"]
 Header = dict[str, Any]
@@ -50,7 +50,7 @@ def write(
     ModelFormatError
         If something cannot be stored; nothing has been written then.
     OSError
-        If the system refuses; see `annlib.models.atomic.atomic_write`.
+        If the system refuses; see `annlib.saving.atomic.atomic_write`.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""At the doors of a model: data, targets and weights are checked before anything is touched."""
+"""A data set that fits a network: data, targets and weights, checked before anything changes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,14 +12,12 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import Batch, Batches, Source, Sparse, Table, as_source, own
-from annlib.models.head import check_output
-
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
+from annlib.network.network import Network
+from annlib.training.compiled import Compiled
 
 
-class Prepared(NamedTuple):
-    """A data set that fits the model."""
+class Dataset(NamedTuple):
+    """Rows with their targets and weights, which fit a network and its loss."""
 
     x: Source
     y: Array | None
@@ -29,9 +27,9 @@ class Prepared(NamedTuple):
     #: Whether the targets are integer labels.
     labels: bool = False
 
-    def part(self, rows: slice) -> Prepared:
+    def part(self, rows: slice) -> Dataset:
         """Some of the rows, as views."""
-        return Prepared(
+        return Dataset(
             self.x[rows],
             None if self.y is None else self.y[rows],
             None if self.weights is None else self.weights[rows],
@@ -39,29 +37,21 @@ class Prepared(NamedTuple):
             self.labels,
         )
 
-    def admit(self, model: Learner) -> None:
-        """Build the model for these data if it was not, and settle what its metrics mean."""
-        shape = (None, *self.x.shape[1:])
-        model.build(shape)
-        if self.y is not None:
-            output_shape = model.compute_output_shape(shape)
-            compiled = model.compiled_state()
-            late = compiled.loss is None
-            if compiled.settle(self.y.shape, output_shape):
-                model.start_anew()
-            if late and compiled.loss is not None:
-                check_output(model.layers, compiled.loss, "Sequential.fit")
-
     @property
     def row_shape(self) -> Shape:
         """That of one row of x."""
         return self.x.shape[1:]
 
+    @property
+    def target_shape(self) -> BatchShape | None:
+        """That of the targets, if there are any."""
+        return None if self.y is None else self.y.shape
+
     def batches(
-        self, model: Learner, size: int | None, *, default: int = 32, name: str = "batch_size"
+        self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
     ) -> Batches:
-        """The data in batches of the model's types; codes of an Embedding uncast, as integers."""
-        dtype, target_dtype = self._types(model)
+        """The data in batches of the network's types; codes of an Embedding uncast, as integers."""
+        dtype, target_dtype = self._types(network)
         return Batches(
             self.x,
             self.y,
@@ -69,31 +59,31 @@ class Prepared(NamedTuple):
             batch_size=size or default,
             dtype=dtype,
             target_dtype=target_dtype,
-            weight_dtype=model.dtype,
+            weight_dtype=network.dtype,
         )
 
-    def in_one(self, model: Learner) -> Batches:
+    def in_one(self, network: Network) -> Batches:
         """The data as one batch."""
-        return self.batches(model, len(self.x))
+        return self.batches(network, len(self.x))
 
-    def batch(self, model: Learner) -> Batch:
+    def batch(self, network: Network) -> Batch:
         """The data as one batch in memory of its own."""
-        dtype, target_dtype = self._types(model)
+        dtype, target_dtype = self._types(network)
         weights = _product(self.weights, self.class_weights)
         return Batch(
             own(self.x, dtype),
             None if self.y is None else own(self.y, target_dtype),
-            None if weights is None else own(weights, model.dtype),
+            None if weights is None else own(weights, network.dtype),
         )
 
-    def _types(self, model: Learner) -> tuple[Any, Any]:
-        return _input_type(model, self.x), np.intp if self.labels else model.dtype
+    def _types(self, network: Network) -> tuple[Any, Any]:
+        return _input_type(network, self.x), np.intp if self.labels else network.dtype
 
     def batch_size(self, size: int | None, steps: int | None) -> int | None:
         """The size that was given, or else one that makes so many batches."""
         return -(-len(self.x) // steps) if steps and not size else size
 
-    def split(self, share: Any) -> tuple[Prepared, Prepared]:
+    def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """The first rows to train on and the last to validate on, where classes do not count."""
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
             raise ConfigurationError(
@@ -110,16 +100,17 @@ class Prepared(NamedTuple):
         return self.part(slice(0, cut)), last
 
 
-def prepare_inputs(model: Learner, x: Any, where: str) -> Prepared:
-    """X alone as a data set for this model; nothing is changed."""
+def input_dataset(network: Network, x: Any, where: str) -> Dataset:
+    """X alone as a data set for this network; nothing is changed."""
     source = as_source(x, where, "x")
-    _check_features(model.expected_input_shape(), model, source, where)
-    _check_codes(model, source, where, getattr(x, "columns", None))
-    return Prepared(source, None, None)
+    _check_features(network.expected_input_shape(), network, source, where)
+    _check_codes(network, source, where, getattr(x, "columns", None))
+    return Dataset(source, None, None)
 
 
-def prepare(
-    model: Learner,
+def array_dataset(
+    network: Network,
+    compiled: Compiled,
     x: Any,
     y: Any,
     sample_weight: Any,
@@ -128,24 +119,35 @@ def prepare(
     row_shape: Shape | None = None,
     *,
     whole: bool = True,
-) -> Prepared:
-    """x, y and weights as a data set for this model, of rows of this shape; ``whole`` or a part of
-    one, whose weights may all be 0.
+) -> Dataset:
+    """x, y and weights as a data set; nothing is changed.
+
+    Parameters
+    ----------
+    network : Network
+    compiled : Compiled
+        With a loss.
+    x, y, sample_weight, class_weight
+        As ``fit`` takes them.
+    where : str
+        The method to name in errors.
+    row_shape : tuple of int, optional
+        The shape of a row of x, if it is known from other data.
+    whole : bool
+        False for one batch of a stream, whose sample weights may all be 0.
 
     Raises
     ------
     DataError, ShapeError, ConfigurationError
-        Nothing is changed, then or otherwise; ``Prepared.admit`` does that.
     """
-    compiled = model.compiled_with_loss(where)
-    model.check_ownership(where)
+    network.check_ownership(where)
     source = as_source(x, where, "x")
-    expected = model.expected_input_shape() if row_shape is None else (None, *row_shape)
-    _check_features(expected, model, source, where)
-    _check_codes(model, source, where, getattr(x, "columns", None))
+    expected = network.expected_input_shape() if row_shape is None else (None, *row_shape)
+    _check_features(expected, network, source, where)
+    _check_codes(network, source, where, getattr(x, "columns", None))
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
-    output_shape = model.compute_output_shape((None, *source.shape[1:]))
+    output_shape = network.compute_output_shape((None, *source.shape[1:]))
     target = _rows(y, where, "y")
     if len(target) != len(source):
         raise ShapeError(
@@ -156,12 +158,12 @@ def prepare(
     target = loss.check_targets(target, output_shape, where)
     compiled.check_metrics(target, output_shape)
     weights, by_class = _weights(sample_weight, class_weight, target, where, whole)
-    return Prepared(source, target, weights, by_class, loss.target_kind == "labels")
+    return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
 
 
-def _input_type(model: Learner, source: Source) -> Any:
-    if model.layers[0].codes is None:
-        return model.dtype
+def _input_type(network: Network, source: Source) -> Any:
+    if network.layers[0].codes is None:
+        return network.dtype
     # A memory map of floating-point numbers, which nobody has looked at, is the layer's to check:
     # as integers they would be whole.
     if isinstance(source, np.memmap) and source.dtype.kind == "f":
@@ -170,9 +172,9 @@ def _input_type(model: Learner, source: Source) -> Any:
 
 
 def _check_features(
-    expected: BatchShape | None, model: Learner, source: Source, where: str
+    expected: BatchShape | None, network: Network, source: Source, where: str
 ) -> None:
-    if not model.layers:
+    if not network.layers:
         raise NotBuiltError(f"{where}: expected a model with layers, got none. Add some.")
     if expected is not None and source.shape[1:] != expected[1:]:
         shape = str(("n", *expected[1:])).replace("'", "")
@@ -184,14 +186,14 @@ def _check_features(
         elif math.prod(source.shape[1:]) == math.prod(size or 0 for size in expected[1:]):
             hint = "Pass x.reshape(len(x), -1), or build a model that begins with layers.Flatten()."
         raise ShapeError(
-            f'{where}: expected x of shape {shape}, which layer "{model.layers[0].name}" was '
+            f'{where}: expected x of shape {shape}, which layer "{network.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"
         )
 
 
-def _check_codes(model: Learner, source: Source, where: str, columns: Any) -> None:
+def _check_codes(network: Network, source: Source, where: str, columns: Any) -> None:
     """Raise if the first layer takes codes and x has others; memory maps it looks at itself."""
-    codes = model.layers[0].codes
+    codes = network.layers[0].codes
     if codes is None or isinstance(source, np.memmap):
         return
     if isinstance(source, np.ndarray):

@@ -6,45 +6,45 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
-from annlib.models import container
-
-if TYPE_CHECKING:
-    from annlib.layers import Layer
-    from annlib.models.learner import Learner
+from annlib.layers import Layer
+from annlib.network.network import Network
+from annlib.saving import container
 
 _HINT = "Load it into a model of the layers that it was saved from, or pass skip_mismatch=True."
 
 
-def save_weights(model: Learner, path: str | os.PathLike[str], overwrite: bool) -> None:
+def save_weights(network: Network, path: str | os.PathLike[str], overwrite: bool) -> None:
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
-    model.weights_exist("save_weights")
+    network.require_weights("save_weights")
     path = os.fsdecode(path)
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save_weights: expected a path where no file is, got {os.fspath(path)}. "
             "Pass overwrite=True, or another path."
         )
-    layers = [{"class": type(layer).__name__, "name": layer.name} for layer in model.layers]
-    tensors = {key: value for _, key, value in _named(model)}
-    container.write(path, "weights", {"config": {"layers": layers, "dtype": model.dtype}}, tensors)
+    layers = [{"class": type(layer).__name__, "name": layer.name} for layer in network.layers]
+    tensors = {key: value for _, key, value in _named(network)}
+    container.write(
+        path, "weights", {"config": {"layers": layers, "dtype": network.dtype}}, tensors
+    )
 
 
-def load_weights(model: Learner, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
+def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
     """Read the parameters of every layer; see ``Sequential.load_weights``."""
-    model.weights_exist("load_weights")
+    network.require_weights("load_weights")
     path = os.fsdecode(path)  # and not a number, which ``open`` would take for an open file
     header, tensors = container.read(path, "weights")
     theirs = _layer_count(header, path)
-    if theirs != len(model.layers) and not skip_mismatch:
+    if theirs != len(network.layers) and not skip_mismatch:
         raise ModelFormatError(
-            f"Sequential.load_weights: expected {len(model.layers)} layers, got {theirs} in "
+            f"Sequential.load_weights: expected {len(network.layers)} layers, got {theirs} in "
             f"{os.fspath(path)}. {_HINT}"
         )
-    own = list(_named(model))
+    own = list(_named(network))
     misfits = dict.fromkeys(
         layer.name
         for layer, key, value in own
@@ -75,8 +75,8 @@ def load_weights(model: Learner, path: str | os.PathLike[str], skip_mismatch: bo
             value[...] = tensors[key]
 
 
-def _named(model: Learner) -> Iterator[tuple[Layer, str, Array]]:
-    for index, layer in enumerate(model.layers):
+def _named(network: Network) -> Iterator[tuple[Layer, str, Array]]:
+    for index, layer in enumerate(network.layers):
         for name, value in layer.values().items():
             yield layer, f"layers/{index}/{name}", value
 

@@ -1,4 +1,4 @@
-"""What the batches of a run add up to: the running loss and metrics."""
+"""The running loss and metrics over the batches of an epoch or an evaluation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from annlib.data import Batch
 from annlib.metrics import Metric
 
 
-class Tally:
-    """The mean of the batches' losses, each by what it was divided by, and the metrics.
+class RunningMetrics:
+    """The mean of the batches' losses, weighted by their denominators, and the metrics.
 
     Parameters
     ----------
@@ -33,40 +33,42 @@ class Tally:
         self.reset()
 
     def reset(self) -> None:
-        """Start anew."""
-        self._total, self._share = 0.0, 0.0
+        """Begin again without batches."""
+        self._total, self._weight = 0.0, 0.0
         for metric in self.metrics:
             metric.reset_state()
 
-    def add(self, loss: float, share: float, batch: Batch, prediction: Array) -> None:
-        """Take in a batch; ``share`` is its part in the mean loss: its rows, or their weights."""
-        self._total += loss * share
-        self._share += share
+    def update(self, loss: float, weight: float, batch: Batch, prediction: Array) -> None:
+        """Take in a batch; ``weight`` is what it counts in the mean loss: its rows, or the sum of
+        their weights.
+        """
+        self._total += loss * weight
+        self._weight += weight
         for metric in self._plain:
             metric.update_state(batch.y, prediction)
         for metric in self._weighted:
             metric.update_state(batch.y, prediction, batch.weights)
 
-    def spoil(self) -> None:
-        """Count a batch whose loss is not finite."""
+    def mark_diverged(self) -> None:
+        """Count a batch whose loss is not finite: loss and metrics become NaN."""
         self._total = math.nan
-        self._share = self._share or 1.0
+        self._weight = self._weight or 1.0
 
     def results(self) -> dict[str, Any]:
         """Loss and metrics since the last reset, the loss first; numbers, or arrays of them."""
-        loss = self._total / self._share if self._share else 0.0
+        loss = self._total / self._weight if self._weight else 0.0
         values = [metric.result() for metric in self.metrics]
-        if math.isnan(loss):  # spoiled: 0, the metrics of no rows, would look like the best
+        if math.isnan(loss):  # 0, the metrics of no rows, would look like the best
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
 
     def get_state(self) -> dict[str, Any]:
-        """All that the running values are made of."""
+        """The sums that the running values are computed from."""
         metrics = [metric.get_state() for metric in self.metrics]
-        return {"total": self._total, "share": self._share, "metrics": metrics}
+        return {"total": self._total, "share": self._weight, "metrics": metrics}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._total, self._share = state["total"], state["share"]
+        """Continue from what ``get_state`` gave."""
+        self._total, self._weight = state["total"], state["share"]
         for metric, own in zip(self.metrics, state["metrics"], strict=True):
             metric.set_state(own)

@@ -1,7 +1,8 @@
 """Whole models on disk: the container's kind "model", from which training goes on to the bit.
 
-The header holds ``config`` (layers, seed, dtype, name), ``shape`` (of a row, None before the model
-is built), ``layers`` (of each its name, whether it learns, the shape it was built for),
+The header holds ``config`` (layers, seed, dtype, name), ``class_name`` and ``arguments`` of the
+model where its class is no plain ``Sequential``, ``shape`` (of a row, None before it is built),
+``layers`` (of each its name, whether it learns, the shape it was built for),
 ``streams`` (where each random generator stands) and ``compiled``: the arguments of ``compile``,
 which parameters do not decay, and what the optimizer has been through. Tensors are
 ``layers/<index>/<parameter>`` and ``optimizer/<row of its state>``.
@@ -15,25 +16,21 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from reprlib import repr as show
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
 from annlib.core.checks import check_shape
-from annlib.core.config import constructor_arguments
-from annlib.core.errors import ModelFormatError
-from annlib.core.registry import known_as
-from annlib.layers import Input
+from annlib.core.config import constructor_arguments, refuse_unknown
+from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
-from annlib.models import container
-from annlib.models.compilation import Compiled
-from annlib.models.savable import check_names, configured, refuse_unsavable
-from annlib.models.stack import Stack
-
-if TYPE_CHECKING:
-    from annlib.layers import Layer
-    from annlib.models.learner import Learner
+from annlib.network.network import Network
+from annlib.optimizers import Optimizer
+from annlib.saving import container
+from annlib.saving.serializable import check_names, check_serializable, configured
+from annlib.training.compiled import Compiled
 
 # What a file may have at most: more would take minutes to put together.
 _MOST_LAYERS = 1000
@@ -44,25 +41,26 @@ _MOST_COUNTED = 2**22
 _LONGEST = 500
 
 
-def save_model(model: Learner, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write layers, weights, and what training needs to go on; see ``Sequential.save``."""
+def write(
+    header: dict[str, Any],
+    tensors: dict[str, Array],
+    path: str | os.PathLike[str],
+    overwrite: bool = True,
+) -> None:
+    """Write what ``describe`` gave; see ``Sequential.save``."""
     path = os.fsdecode(path)
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save: expected a path where no file is, got {path}. Pass overwrite=True, "
             "or another path."
         )
-    header, tensors = describe(model)
     container.write(path, "model", header, tensors)
 
 
-def check_saving(model: Learner) -> None:
-    """Raise what ``save_model`` would, and write nothing; see ``Sequential.check_saving``."""
-    container.to_bytes("model", describe(model)[0], {})
-
-
-def describe(model: Learner) -> tuple[dict[str, Any], dict[str, Array]]:
-    """A model as what a file's header and its tensors can hold.
+def describe(
+    network: Network, compiled: Compiled | None
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """A network and its compiled configuration as a file's header and its tensors.
 
     Raises
     ------
@@ -70,31 +68,29 @@ def describe(model: Learner) -> tuple[dict[str, Any], dict[str, Array]]:
         If a part of it can be no part of a file; the message says what to do.
     """
     where = "Sequential.save"
-    refuse_unsavable(model)
-    arguments = {name: model._argument(name) for name in constructor_arguments(Stack)}
+    check_serializable(network, compiled)
     header: dict[str, Any] = {
-        "config": {name: configured(value, where) for name, value in arguments.items()},
-        "shape": list(model.input_shape[1:]) if model.built else None,
-        "layers": [_mark(layer) for layer in model.layers],
-        "streams": model.streams.state(),
+        "config": {key: configured(value, where) for key, value in network.arguments().items()},
+        "shape": list(network.input_shape[1:]) if network.built else None,
+        "layers": [_mark(layer) for layer in network.layers],
+        "streams": network.streams.state(),
         "compiled": None,
     }
     tensors = {
         f"layers/{index}/{name}": value
-        for index, layer in enumerate(model.layers)
+        for index, layer in enumerate(network.layers)
         for name, value in layer.values().items()
     }
-    if model.compiled:
-        compiled = model.compiled_state()
+    if compiled is not None:
         optimizer, built = compiled.optimizer, False
         given = compiled.given.items()
         header["compiled"] = {key: configured(value, where) for key, value in given}
         header["compiled"]["undecayed"] = []
-        if model.built:
-            paths = [entry.path for entry in model.vector.entries]
+        if network.built:
+            paths = [entry.path for entry in network.vector.entries]
             header["compiled"]["undecayed"] = [p for p in paths if not optimizer.decays(p)]
             # What it remembers of another layout, it forgets at the next step.
-            built = optimizer.fits(model.vector)
+            built = optimizer.fits(network.vector)
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:
@@ -107,16 +103,6 @@ def _mark(layer: Layer) -> dict[str, Any]:
     """What a layer has become in its model."""
     shape = layer.built_shape if layer.built else None
     return {"name": layer.name, "learns": layer.learns, "shape": shape and list(shape[1:])}
-
-
-def read(
-    path: str | os.PathLike[str], empty: Any, custom_objects: Mapping[str, type], compile: bool
-) -> Any:
-    """The model in a file; ``empty`` is the class of a model, see ``load_model``."""
-    path = os.fsdecode(path)
-    header, tensors = container.read(path, "model")
-    with known_as(custom_objects), refusing(path):
-        return restore(header, tensors, empty, compile)
 
 
 @contextlib.contextmanager
@@ -137,42 +123,70 @@ def refusing(path: str) -> Iterator[None]:
         ) from error
 
 
-def restore(header: Mapping[str, Any], tensors: dict[str, Array], empty: Any, compile: bool) -> Any:
-    """The model that ``describe`` described."""
-    check_header(header)
-    config = dict(header["config"])
-    stack, marks = config.pop("layers"), list(header["layers"])
-    model = empty.from_config(config)
-    for part in stack:
-        layer = get_layer(_object(part, "layer"))
-        if not isinstance(layer, Input):
-            layer.automatic_name = _name(marks[len(model.layers)]["name"])
-        model._append(layer)
-    _require([mark["name"] for mark in marks], [layer.name for layer in model.layers], "names")
-    for layer, mark in zip(model.layers, marks, strict=True):
+def restore_network(
+    header: Mapping[str, Any], tensors: Mapping[str, Array], network: Network | None = None
+) -> Network:
+    """The network that ``describe`` described.
+
+    Parameters
+    ----------
+    header, tensors
+        Of a file; ``check_header`` has seen the header.
+    network : Network, optional
+        One that the class of a model has made: to be brought to where the file's was.
+    """
+    config, marks = header["config"], list(header["layers"])
+    if network is None:
+        unknown = sorted(config.keys() - constructor_arguments(Network).keys())
+        refuse_unknown("Sequential.from_config", unknown, Network)
+        network = Network(**{**config, "layers": ()})
+        for part in config["layers"]:
+            layer = get_layer(_object(part, "layer"))
+            if not isinstance(layer, Input):
+                layer.automatic_name = _name(marks[len(network.layers)]["name"])
+            network.append(layer)
+    else:
+        check_made_again(network, config)
+        network.streams.reseed(config["seed"])
+    _require([mark["name"] for mark in marks], [layer.name for layer in network.layers], "names")
+    for layer, mark in zip(network.layers, marks, strict=True):
         if mark["shape"] is not None:
             layer.declare((None, *check_shape(mark["shape"], "file", "shape")))
-    values = checked_weights(model, tensors)
-    for layer, mark, own in zip(model.layers, marks, values, strict=True):
+    values = checked_weights(network, tensors)
+    for layer, mark, own in zip(network.layers, marks, values, strict=True):
         _require(type(mark["learns"]), bool, "the type of learns")
         layer.learns = mark["learns"]
         if mark["shape"] is not None:
             # Bound before the layout: the layout takes these values over, and draws none.
             layer.bind(own, {})
     if header["shape"] is not None:
-        _require([layer.built for layer in model.layers], [True] * len(marks), "built layers")
-        model.build((None, *check_shape(header["shape"], "file", "shape")))
+        _require([layer.built for layer in network.layers], [True] * len(marks), "built layers")
+        made = network.built
+        network.build((None, *check_shape(header["shape"], "file", "shape")))
+        if made:
+            network.convert(network.dtype)  # its vector takes over the values bound above
         types = {str(value.dtype) for own in values for value in own.values()}
-        _require(types or {model.dtype}, {model.dtype}, "types")
-    model.streams.restore(header["streams"])
-    if compile and header["compiled"] is not None:
-        put_compiled(model, header["compiled"], tensors)
-    return model
+        _require(types or {network.dtype}, {network.dtype}, "types")
+    network.streams.restore(header["streams"])
+    return network
+
+
+def check_made_again(network: Network, config: Mapping[str, Any]) -> None:
+    """Raise ``ConfigurationError`` unless a class made the network of this configuration."""
+    made = {key: configured(value, "file") for key, value in network.arguments().items()}
+    for part in ("layers", "dtype"):
+        if made[part] != config[part]:
+            raise ConfigurationError(
+                f"expected a class whose constructor makes its {part} again from its arguments, "
+                f"got {show(made[part])} instead of {show(config[part])}. Make all layers in "
+                "__init__, from arguments that are stored under their names."
+            )
 
 
 def check_header(header: Mapping[str, Any]) -> None:
     """Refuse what would cost time or memory out of proportion, or play tricks on a terminal."""
-    check_names({key: header[key] for key in ("config", "layers", "compiled")}, "header")
+    parts = ("config", "layers", "compiled", "class_name", "arguments")
+    check_names({key: header[key] for key in parts if key in header}, "header")
     layers, compiled = header["config"]["layers"], header["compiled"] or {}
     found = [*compiled.get("metrics", ()), *compiled.get("weighted_metrics", ())]
     for what, most, count in (
@@ -213,14 +227,14 @@ def _require(found: Any, expected: Any, what: str) -> None:
 
 
 def checked_weights(
-    model: Any, tensors: Mapping[str, Array], others: tuple[str, ...] = ("optimizer/",)
+    network: Network, tensors: Mapping[str, Array], others: tuple[str, ...] = ("optimizer/",)
 ) -> list[dict[str, Array]]:
-    """The tensors of each layer by parameter; raises if they are not the model's, one for one, but
-    for those whose names begin like ``others``.
+    """The tensors of each layer by parameter; raises if they are not the network's, one for one,
+    but for those whose names begin like ``others``.
     """
     shapes = {
         f"layers/{index}/{p.name}": p.shape
-        for index, layer in enumerate(model.layers)
+        for index, layer in enumerate(network.layers)
         for p in layer.parameters
     }
     odd = sorted(shapes.keys() ^ {key for key in tensors if not key.startswith(others)})
@@ -236,30 +250,31 @@ def checked_weights(
             )
     return [
         {p.name: tensors[f"layers/{index}/{p.name}"] for p in layer.parameters}
-        for index, layer in enumerate(model.layers)
+        for index, layer in enumerate(network.layers)
     ]
 
 
-def put_compiled(model: Any, given: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-    """Compile as the model was, with the optimizer where it stood."""
+def restore_compiled(given: Mapping[str, Any]) -> Compiled:
+    """The compiled configuration that ``describe`` described, with an optimizer yet to be set."""
     arguments = dict(given)
-    run, undecayed = arguments.pop("run"), arguments.pop("undecayed")
+    undecayed = arguments.pop("undecayed")
+    arguments.pop("run")
     _object(arguments["optimizer"], "optimizer")
     compiled = Compiled(**arguments)
     if undecayed:
         compiled.optimizer.exclude_from_weight_decay(var_list=undecayed)
-    model.adopt(compiled, anew=False)
-    put_optimizer(model, run, tensors)
+    return compiled
 
 
-def put_optimizer(model: Any, run: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
+def restore_optimizer(
+    network: Network, optimizer: Optimizer, run: Mapping[str, Any], tensors: Mapping[str, Array]
+) -> None:
     """Bring the optimizer to where it stood; all is checked first."""
-    optimizer = model.optimizer
     rows = [key for key in tensors if key.startswith("optimizer/")]
     own: Any = []
     if run["built"]:
-        model.vector.allocate_gradients()
-        optimizer.build(model.vector)
+        network.vector.allocate_gradients()
+        optimizer.build(network.vector)
         own = optimizer.state
     names = [f"optimizer/{index}" for index in range(len(own))]
     fits = sorted(names) == sorted(rows) and all(
@@ -276,13 +291,17 @@ def put_optimizer(model: Any, run: Mapping[str, Any], tensors: Mapping[str, Arra
         np.copyto(row, tensors[name])
 
 
-def put_state(model: Any, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-    """Bring a built and compiled model of the same configuration to where the file's was."""
-    values = checked_weights(model, tensors, ("optimizer/", "tally", "callbacks", "logs"))
-    put_optimizer(model, header["compiled"]["run"], tensors)
-    for layer, stored in zip(model.layers, values, strict=True):
+def restore_state(
+    network: Network,
+    optimizer: Optimizer,
+    header: Mapping[str, Any],
+    tensors: Mapping[str, Array],
+) -> None:
+    """Bring a built and compiled network of the same configuration to where the file's was."""
+    values = checked_weights(network, tensors, ("optimizer/", "tally", "callbacks", "logs"))
+    restore_optimizer(network, optimizer, header["compiled"]["run"], tensors)
+    for layer, stored in zip(network.layers, values, strict=True):
         for name, own in layer.values().items():
             np.copyto(own, stored[name])
-    model.streams.reseed(header["config"]["seed"])
-    model.streams.restore(header["streams"])
-    model.seed = model.streams.seed
+    network.streams.reseed(header["config"]["seed"])
+    network.streams.restore(header["streams"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 
 
 class ActivityPenalty(Layer):
-    """The step behind a layer with an ``activity_regularizer``: y = x, at a price of R(x) / n."""
+    """The identity behind a layer with an ``activity_regularizer``; adds R(x) / n to the loss."""
 
     def __init__(self, regularizer: Regularizer) -> None:
         super().__init__()
@@ -46,6 +46,8 @@ class Pass:
     dtype : dtype
     rng_of : callable, optional
         The random stream of a layer, in a pass that trains.
+    to_input : bool
+        Whether ``backward`` goes down to the input and returns its gradient.
     """
 
     def __init__(
@@ -53,6 +55,8 @@ class Pass:
         layers: Sequence[Layer],
         dtype: npt.DTypeLike,
         rng_of: Callable[[Layer], Any] = lambda layer: None,
+        *,
+        to_input: bool = False,
     ) -> None:
         steps: list[Layer] = []
         for layer in layers:
@@ -64,6 +68,8 @@ class Pass:
         # Nothing below the first layer that learns needs a gradient, its own input neither.
         learning = [layer.learns and any(p.trainable for p in layer.parameters) for layer in steps]
         first = learning.index(True) if any(learning) else len(steps)
+        if to_input:
+            first = 0 if steps[0].codes is not None else -1
         self._backward: list[tuple[Any, Workspace, bool]] = [
             (layer.backward, work, index > first)
             for index, (layer, work) in reversed(list(enumerate(self.steps)))
@@ -74,8 +80,7 @@ class Pass:
             for layer, work in self.steps
             if type(layer).commit is not Layer.commit
         ]
-        self._priced = [work for layer, work in self.steps if isinstance(layer, ActivityPenalty)]
-        self.is_priced = bool(self._priced)
+        self._penalties = [w for layer, w in self.steps if isinstance(layer, ActivityPenalty)]
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """The output for a batch, borrowed until the next call."""
@@ -83,8 +88,8 @@ class Pass:
             x = forward(x, work, training=training)
         return x
 
-    def backward(self, dy: Array | None) -> None:
-        """Write every gradient, from dE/dy of the last forward pass."""
+    def backward(self, dy: Array | None) -> Array | None:
+        """Write every gradient, from dE/dy of the last forward pass; returns dE/dx if wanted."""
         for backward, work, input_gradient in self._backward:
             dy = backward(dy, work, input_gradient=input_gradient)
             if dy is None and input_gradient:
@@ -93,20 +98,21 @@ class Pass:
                     f"{type(layer).__name__}.backward: expected dE/dx, got None, in layer "
                     f'"{layer.name}". Return it, unless input_gradient is false.'
                 )
+        return dy
 
     def commit(self) -> None:
-        """Let the layers take over what the last forward pass has learned on the way."""
+        """Let the layers take over the statistics of the last forward pass."""
         for commit, work in self._commits:
             commit(work)
 
-    def forget(self) -> None:
-        """Let go of what the last batch left, which may be views of the user's data."""
+    def clear(self) -> None:
+        """Drop references to the last batch, which may be views of the user's data."""
         for _, work in self.steps:
             work.clear()
 
     def penalty(self) -> float:
-        """The price of the activities of the last forward pass."""
-        return float(sum(work["penalty"] for work in self._priced))
+        """The activity penalties of the last forward pass."""
+        return float(sum(work["penalty"] for work in self._penalties))
 
     def first_not_finite(self, x: Array) -> str | None:
         """The name of the first layer whose output for x has a NaN or infinity."""

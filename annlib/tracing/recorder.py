@@ -1,10 +1,10 @@
-"""A training step on a copy of a model with every boundary recorded: what ``trace`` shows."""
+"""A training step on a copy of a network with every boundary recorded: what ``trace`` shows."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
 from annlib.layers.noise import Noise
-from annlib.models.head import Head, split
-from annlib.models.passes import ActivityPenalty, Pass
-from annlib.models.preparation import prepare
-from annlib.models.step import Step
+from annlib.network.network import Network
+from annlib.network.passes import ActivityPenalty, Pass
 from annlib.tracing.recording import Charge, LayerRecord, Recording
-
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
-    from annlib.tracing import Trace
+from annlib.tracing.trace import Trace
+from annlib.training.compiled import Compiled
+from annlib.training.dataset import array_dataset
+from annlib.training.functions import build_for
+from annlib.training.fused_loss import FusedLoss, split
+from annlib.training.step import Step
 
 _WHERE = "Sequential.trace"
 
@@ -41,14 +41,14 @@ class RecordedPass(Pass):
         ]
 
 
-class RecordedHead(Head):
-    """A head that keeps copies of what it gives."""
+class RecordedLoss(FusedLoss):
+    """A loss that keeps copies of what it gives."""
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
         self.loss_of_batch = super().value(Z, Y, weights)
         self.loss_of_rows = self.work.array("E", len(Z)).copy()
         self.shares = self.work.array("shares", len(Z)).copy()
-        self.output = np.array(self.prediction())
+        self.output = np.array(self.prediction)
         return self.loss_of_batch
 
     def gradient(self) -> Array:
@@ -58,50 +58,47 @@ class RecordedHead(Head):
 
 
 class RecordedStep(Step):
-    """A step of a model that is nobody else's, recorded."""
+    """A step of a network that is nobody else's, recorded."""
 
-    _training: RecordedPass
-    _head: RecordedHead
-
-    def __init__(self, model: Learner) -> None:
-        super().__init__(model)
-        loss = model.compiled_loss()
-        body, self._fused = split(model.layers, loss)
-        self._training = RecordedPass(body, model.dtype, model.rng_of)
-        self._head = RecordedHead(loss, self._fused, model.dtype)
-        self._model = model
+    def __init__(self, network: Network, compiled: Compiled) -> None:
+        super().__init__(network, compiled)
+        self._network, self._loss = network, compiled.require_loss()
+        body, self._fused = split(network.layers, self._loss)
+        self._passes = RecordedPass(body, network.dtype, network.rng_of)
+        self._recorded = RecordedLoss(self._loss, self._fused, network.dtype)
+        self.objective.passes, self.objective.loss = self._passes, self._recorded
 
     def masks(self) -> list[Array | None]:
         """What the layers that make noise have drawn."""
-        records = self._training.records
+        records = self._passes.records
         return [record.mask for record in records if isinstance(record.layer, Noise)]
 
     @np.errstate(all="ignore")  # a trace shows what is not finite, too
     def record(self, batch: Batch, replay: Callable[[], Any]) -> Recording:
         """What one update by this batch does."""
-        assert batch.y is not None, "the door sees to targets"
-        model, head, n = self._model, self._head, len(batch.x)
+        assert batch.y is not None, "checked in trace"
+        network, loss = self._network, self._recorded
         X, Y = np.array(batch.x), np.array(batch.y)
         weights = None if batch.weights is None else np.array(batch.weights)
-        before, optimizer = self._values(self._vector.values), self._optimizer
-        total = self.gradient(X, Y, weights)
-        fused = model.layers[-1].split_activation()[1] if self._fused else None
+        before, optimizer = self._values(self._vector.values), self.optimizer
+        total = self.loss_and_gradient(Batch(X, Y, weights))
+        fused = network.layers[-1].split_activation()[1] if self._fused else None
         recording = Recording(
-            model=model.name,
-            written={str(layer.name): repr(layer) for layer in model.layers},
-            dtype=np.dtype(model.dtype),
-            layers=self._training.records,
-            loss=model.compiled_loss(),
+            model=network.name,
+            written={str(layer.name): repr(layer) for layer in network.layers},
+            dtype=np.dtype(network.dtype),
+            layers=self._passes.records,
+            loss=self._loss,
             fused=fused,
-            output=str(model.layers[-1].name),
+            output=str(network.layers[-1].name),
             x=X,
             y=Y,
             weights=weights,
-            row_losses=head.loss_of_rows,
-            shares=head.shares,
-            prediction=head.output,
-            head_gradient=head.sent_back,
-            data_loss=head.loss_of_batch,
+            row_losses=loss.loss_of_rows,
+            shares=loss.shares,
+            prediction=loss.output,
+            head_gradient=loss.sent_back,
+            data_loss=loss.loss_of_batch,
             total_loss=total,
             before=before,
             after=before,
@@ -110,7 +107,7 @@ class RecordedStep(Step):
             rate=optimizer.learning_rate,
             trained=not optimizer.full_batch,
             replay=replay,
-            charges=[*self._charges(n, weights)],
+            charges=[*self._penalties()],
         )
         if recording.trained:
             optimizer.step()
@@ -124,71 +121,80 @@ class RecordedStep(Step):
             if entry.trainable
         }
 
-    def _charges(self, n: int, weights: Array | None) -> Any:
-        rows = self._head.loss.denominator(n, weights)
-        for entry, (regularizer, W, _) in zip(self._vector.penalized(), self._priced, strict=True):
-            share, added = regularizer.share(rows), np.zeros_like(W)
+    def _penalties(self) -> Any:
+        n = self._recorded.denominator
+        entries, penalized = self._vector.penalized(), self.objective.penalized
+        for entry, (regularizer, W, _) in zip(entries, penalized, strict=True):
+            share, added = regularizer.share(n), np.zeros_like(W)
             regularizer.add_gradient(W, added, Workspace(W.dtype), share)
             yield Charge(entry.path, regularizer, share, share * regularizer(W), added)
 
 
-def trace(model: Learner, x: Any, y: Any, sample_weight: Any) -> Trace:
-    """The trace of one training step on these rows; the model stays as it is, to the last bit."""
-    from annlib.tracing import Trace
+def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: Any) -> Trace:
+    """The trace of one training step on these rows; the network stays as it is, to the last bit.
 
-    model.compiled_with_loss(_WHERE)
-    twin = copy.deepcopy(model)
-    if _is_one_row(model, x):
+    Parameters
+    ----------
+    network : Network
+    compiled : Compiled
+        With a loss.
+    x, y, sample_weight
+        One row, or a few.
+    """
+    network, compiled = copy.deepcopy((network, compiled))
+    if _is_one_row(network, x):
         x, y = np.asarray(x)[np.newaxis], np.asarray(y)[np.newaxis]
         sample_weight = None if sample_weight is None else np.reshape(sample_weight, (1,))
-    data = prepare(twin, x, y, sample_weight, None, _WHERE)
-    data.admit(twin)
-    twin.lay_out_again(refreeze=False)
-    (batch,) = data.batches(twin, len(data.x)).in_turn(_WHERE)
-    batch = Batch(*map(_own, batch))
-    origin = copy.deepcopy(twin)
-    step = RecordedStep(twin)
-    return Trace(step.record(batch, lambda: _replay(origin, batch, step.masks())))
+    data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
+    build_for(network, compiled, data)
+    network.relayout(refreeze=False)
+    (batch,) = data.batches(network, len(data.x)).in_turn(_WHERE)
+    batch = Batch(*map(_copied, batch))
+    origin = copy.deepcopy((network, compiled))
+    step = RecordedStep(network, compiled)
+    return Trace(step.record(batch, lambda: _replay(*origin, batch, step.masks())))
 
 
-def _own(part: Any) -> Any:
+def _copied(part: Any) -> Any:
     """Memory of its own for what a batch lends."""
     return None if part is None else np.array(part)
 
 
-def _is_one_row(model: Learner, x: Any) -> bool:
-    """Whether x is a row, and not rows: as the model was built, or a vector if it was not."""
-    expected, shape = model.expected_input_shape(), np.shape(x)
+def _is_one_row(network: Network, x: Any) -> bool:
+    """Whether x is a row, and not rows: as the network was built, or a vector if it was not."""
+    expected, shape = network.expected_input_shape(), np.shape(x)
     return len(shape) == (1 if expected is None else len(expected) - 1)
 
 
-def _replay(origin: Learner, batch: Batch, masks: list[Array | None]) -> Callable[..., float]:
+def _replay(
+    network: Network, compiled: Compiled, batch: Batch, masks: list[Array | None]
+) -> Callable[..., float]:
     """The loss of the batch by a parameter's values, in float64 and with the same masks."""
-    model = copy.deepcopy(origin)
-    model.dtype = "float64"
-    model._lay_out(refreeze=False)
-    step = Step(model)
-    noisy = [layer for layer in model.layers if isinstance(layer, Noise)]
+    network, compiled = copy.deepcopy((network, compiled))
+    network.convert("float64")
+    step = Step(network, compiled)
+    noisy = [layer for layer in network.layers if isinstance(layer, Noise)]
     for layer, mask in zip(noisy, masks, strict=True):
         if mask is not None:
             layer.draw = _drawn(mask)  # type: ignore[method-assign]  # on this copy alone
     x = batch.x if batch.x.dtype.kind in "iu" else batch.x.astype(np.float64)
     y, weights = batch.y, batch.weights
-    assert y is not None, "the door sees to targets"
+    assert y is not None, "checked in trace"
     if y.dtype.kind == "f":
         y = y.astype(np.float64)
     if weights is not None:
         weights = weights.astype(np.float64)
-    places = {entry.path: entry.where for entry in model.vector.entries}
-    streams = model.streams.state()
+    batch = Batch(x, y, weights)
+    places = {entry.path: entry.where for entry in network.vector.entries}
+    streams = network.streams.state()
 
     def loss(path: str, values: Array) -> float:
-        where = model.vector.values[places[path]]
+        where = network.vector.values[places[path]]
         kept = where.copy()
-        model.streams.restore(streams)
+        network.streams.restore(streams)
         where[:] = values.reshape(-1)
         try:
-            return step.gradient(x, y, weights)
+            return step.loss_and_gradient(batch)
         finally:
             where[:] = kept
 

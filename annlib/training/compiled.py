@@ -1,4 +1,4 @@
-"""What ``compile`` adds to a model: an optimizer, a loss and metrics, resolved and checked."""
+"""The arguments of ``compile`` as objects: an optimizer, a loss and metrics, checked."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ import numpy as np
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import near
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import (
+    ConfigurationError,
+    NotBuiltError,
+    NotCompiledError,
+    UnknownNameError,
+)
+from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric, resolve_accuracy
 from annlib.optimizers import Optimizer
+from annlib.training.fused_loss import check_output
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
@@ -23,10 +30,10 @@ _TRIED = 256
 
 
 class Compiled:
-    """The arguments of ``compile``, as objects.
+    """An optimizer, a loss and metrics: what ``compile`` was given, as objects.
 
     A metric given as a string is reported under that string; a name that comes twice gets _1, _2.
-    What "crossentropy" and "accuracy" mean is settled when the shapes of the data are known.
+    What "crossentropy" and "accuracy" mean is resolved when the shapes of the data are known.
     """
 
     def __init__(
@@ -38,9 +45,9 @@ class Compiled:
         jit_compile: bool | str = "auto",
     ) -> None:
         self.optimizer: Optimizer = optimizers.get(optimizer)
-        self._late_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
+        self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
-        if loss is not None and not self._late_loss:
+        if loss is not None and not self._deferred_loss:
             self.loss = losses.get(loss)
         if self.loss is not None and self.loss.reduction == "none":
             raise ConfigurationError(
@@ -69,12 +76,12 @@ class Compiled:
         for argument in weighted_metrics or ():
             self._specify(argument, "weighted_")
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
-        self._late = len(self.metrics) < len(self._specified)
-        self._settled_for: tuple[BatchShape, BatchShape] | None = None
+        self._deferred = len(self.metrics) < len(self._specified)
+        self._resolved_for: tuple[BatchShape, BatchShape] | None = None
         #: The arguments, with objects where classes, functions and most names stood for them.
         self.given: dict[str, Any] = {
             "optimizer": self.optimizer,
-            "loss": loss if self._late_loss else self.loss,
+            "loss": loss if self._deferred_loss else self.loss,
             "metrics": self._given[: self.unweighted],
             "weighted_metrics": self._given[self.unweighted :],
             "jit_compile": jit_compile,
@@ -82,8 +89,8 @@ class Compiled:
 
     def _specify(self, argument: Any, prefix: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
-        late = isinstance(argument, str) and argument in ACCURACY
-        metric = argument if late else _metric(argument)
+        deferred = isinstance(argument, str) and argument in ACCURACY
+        metric = argument if deferred else _metric(argument)
         name = argument if isinstance(argument, str) else metric.name
         if name in self.names:
             name = f"{prefix}{name}"
@@ -92,7 +99,7 @@ class Compiled:
             count += 1
             unique = f"{name}_{count}"
         self.names.append(unique)
-        if not late and unique != metric.name:
+        if not deferred and unique != metric.name:
             metric.rename(unique)
         self._specified.append(metric)
         self._given.append(argument if isinstance(argument, str) else metric)
@@ -100,14 +107,47 @@ class Compiled:
     @property
     def has_loss(self) -> bool:
         """Whether there is one, or will be when the data come."""
-        return self.loss is not None or self._late_loss
+        return self.loss is not None or self._deferred_loss
 
     def loss_for(self, target_shape: BatchShape, output_shape: BatchShape) -> Loss:
         """The loss for targets and outputs of these shapes."""
-        if self._late_loss:
+        if self._deferred_loss:
             return resolve_crossentropy(target_shape, output_shape)
-        assert self.loss is not None, "the doors see to that"
+        assert self.loss is not None, "checked in fit"
         return self.loss
+
+    def require_loss(self, where: str = "Sequential") -> Loss:
+        """The loss object; "crossentropy" is resolved only once data shapes are known.
+
+        Raises
+        ------
+        NotCompiledError, NotBuiltError
+            If there is none, or none yet.
+        """
+        if not self.has_loss:
+            raise NotCompiledError(
+                f'{where}: expected a loss, got none. Call compile(..., loss="mse") or another.'
+            )
+        if self.loss is None:
+            raise NotBuiltError(
+                f"{where}: expected a model that has seen data, got none to tell which "
+                "crossentropy is meant. Call fit or evaluate first, or name the loss."
+            )
+        return self.loss
+
+    def check_layers(self, layers: Sequence[Layer], *, warn: bool = True) -> None:
+        """Raise ``ConfigurationError`` if these layers cannot be trained with these parts."""
+        for layer in layers:
+            if type(layer).backward is Layer.backward:
+                raise ConfigurationError(
+                    f"Sequential.compile: expected layers that can learn, got "
+                    f'"{layer.name}" ({type(layer).__name__}) without a backward method. Write '
+                    "backward(self, dy, work, *, input_gradient=True)."
+                )
+        _check_overrides(self.loss, ("forward", "backward"))
+        _check_overrides(self.optimizer, ("step",) if self.optimizer.full_batch else ("update",))
+        if self.loss is not None and layers:
+            check_output(layers, self.loss, "Sequential.compile", warn)
 
     def check_metrics(self, target: Array, output_shape: BatchShape) -> None:
         """Let each metric try some of the targets, before a step has been made.
@@ -123,21 +163,21 @@ class Compiled:
             if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
                 metric.clone().update_state(target[rows], predictions)
 
-    def settle(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
-        """Settle what the names mean, now that the shapes are known; say if that is new."""
+    def resolve(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
+        """Resolve what the names mean, now that the shapes are known; say if that is new."""
         shapes = target_shape[1:], output_shape[1:]
-        new = (self._late or self._late_loss) and shapes != self._settled_for
+        new = (self._deferred or self._deferred_loss) and shapes != self._resolved_for
         if new:
             self.loss = self.loss_for(target_shape, output_shape)
             self.metrics = [
                 resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
                 for m, name in zip(self._specified, self.names, strict=True)
             ]
-            self._settled_for = shapes
+            self._resolved_for = shapes
         return new
 
     def with_fresh_optimizer(self) -> Compiled:
-        """The same with an optimizer that has not made a step."""
+        """A copy with an optimizer that has not made a step."""
         fresh = copy.copy(self)
         fresh.optimizer = copy.copy(self.optimizer)
         fresh.optimizer.reset()
@@ -145,7 +185,21 @@ class Compiled:
         return fresh
 
 
-def check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> None:
+def require(
+    compiled: Compiled | None, where: str = "Sequential", *, loss: bool = False
+) -> Compiled:
+    """The compiled configuration, or ``NotCompiledError``: there is none, or none with a loss."""
+    if compiled is None:
+        raise NotCompiledError(
+            f"{where}: expected a compiled model, got one without loss and optimizer. Call "
+            'compile(optimizer="adam", loss="mse") first.'
+        )
+    if loss and not compiled.has_loss:
+        compiled.require_loss(where)
+    return compiled
+
+
+def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> None:
     """Raise if a loss or an optimizer of the user's lacks a method that training calls."""
     base = Loss if isinstance(part, Loss) else Optimizer
     for method in methods:

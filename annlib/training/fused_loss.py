@@ -1,4 +1,4 @@
-"""The head of a model while it trains: its loss, fused with the output activation where it can be.
+"""The loss of a network that trains, fused with the output activation where that is possible.
 
 Softmax or sigmoid followed by its cross-entropy has the gradient a - y, computed from the logits:
 no clipping, no plateau and no NaN however wrong the prediction is.
@@ -89,14 +89,14 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
         )
 
 
-class Head:
-    """The loss of a batch and its gradient with respect to what the body gives.
+class FusedLoss:
+    """The loss of a batch and its gradient with respect to what the layers before it give.
 
     Parameters
     ----------
     loss : Loss
     fused : bool
-        Whether the body ends in logits and the loss makes the activation as well.
+        Whether the layers end in logits and the loss computes the activation as well.
     dtype : dtype
     """
 
@@ -108,7 +108,7 @@ class Head:
         self.work = Workspace(dtype)
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
-        """The loss of the batch, from the body's output and the targets."""
+        """The loss of the batch, from the last layer's output and the targets."""
         self._batch = Z, Y, weights
         return self.loss.value(Y, Z, weights, self.work)
 
@@ -117,11 +117,18 @@ class Head:
         Z, Y, weights = self._batch
         return self.loss.gradient(Y, Z, weights, self.work)
 
-    def forget(self) -> None:
-        """Let go of the last batch."""
+    def clear(self) -> None:
+        """Drop references to the last batch."""
         self.__dict__.pop("_batch", None)
 
+    @property
+    def denominator(self) -> float:
+        """What the last value was divided by: the number of rows, or the sum of their weights."""
+        Z, _, weights = self._batch
+        return self.loss.denominator(len(Z), weights)
+
+    @property
     def prediction(self) -> Array:
-        """The model's output for the batch of the last value."""
+        """The network's output for the batch of the last value."""
         Z = self._batch[0]
         return self.work.array(self.loss.PROBABILITIES, *Z.shape) if self.fused else Z

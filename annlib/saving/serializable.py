@@ -1,33 +1,31 @@
-"""What a file can hold of a model: classes with a configuration that makes them again."""
+"""Checks that every part of a model can be rebuilt from its configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from reprlib import repr as show
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES, known_as
+from annlib.network.network import Network
+from annlib.training.compiled import Compiled
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
 
-
-def refuse_unsavable(model: Learner) -> None:
+def check_serializable(network: Network, compiled: Compiled | None) -> None:
     """Raise ``ConfigurationError`` for the first part of a model that no file can hold.
 
     Each part is made again from its configuration, as loading will do it.
     """
-    for layer in model.layers:
-        _check_part(layer, f'Sequential.save, layer "{layer.name}"')
-    if not model.compiled:
+    for layer in network.layers:
+        check_part(layer, f'Sequential.save, layer "{layer.name}"')
+    if compiled is None:
         return
-    compiled = model.compiled_state()
     for what, value in compiled.given.items():
         for part in value if isinstance(value, list) else [value]:
-            _check_part(part, f"Sequential.save, {what}")
-    if compiled.optimizer.excludes and not model.built:
+            check_part(part, f"Sequential.save, {what}")
+    if compiled.optimizer.excludes and not network.built:
         raise ConfigurationError(
             "Sequential.save: expected a built model, since exclude_from_weight_decay means "
             "parameters by what their names match, got one without weights. Build it first: "
@@ -48,7 +46,7 @@ def configured(value: Any, where: str) -> Any:
         raise ConfigurationError(f"{where}: {error}") from None
 
 
-def _check_part(part: Any, where: str) -> None:
+def check_part(part: Any, where: str) -> None:
     """Raise unless ``part``, a name or an object, is the same after its configuration is read."""
     if not isinstance(part, Configurable):
         configured(part, where)
@@ -56,7 +54,7 @@ def _check_part(part: Any, where: str) -> None:
     config, parts = configured(part, where), list(_parts(part))
     check_names(config, where)
     for one in parts:
-        _check_name(one, where)
+        check_name(one, where)
     with known_as({type(one).__name__: type(one) for one in parts}):
         try:
             twin = _family(part).get(config)
@@ -74,7 +72,7 @@ def _check_part(part: Any, where: str) -> None:
         )
 
 
-def _check_name(part: Configurable, where: str) -> None:
+def check_name(part: Configurable, where: str) -> None:
     """Raise if a class of the user's goes by the name of another."""
     name = type(part).__name__
     try:

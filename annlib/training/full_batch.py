@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from annlib.callbacks import CallbackList
+from annlib.callbacks import CallbackList, History
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.data import Feed
 from annlib.layers import Layer
-from annlib.models.interruption import interrupt, interruptible
-from annlib.models.training import Logs, Validation, report
+from annlib.network.network import Network
 from annlib.optimizers import LBFGS
+from annlib.training.functions import Functions
+from annlib.training.interruption import interruptible
+from annlib.training.loop import Logs, Validation, report
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
 
-
-class Descent:
+class FullBatchTraining:
     """A training by iterations on the whole data set, each of them an epoch.
 
     Parameters
     ----------
-    model : Learner
+    functions : Functions
+        Of a built and compiled network.
     batches : Feed
         All rows in one batch.
     validation : Validation, optional
     callbacks : CallbackList
+    history : History
     epochs : range
     """
 
     def __init__(
         self,
-        model: Learner,
+        functions: Functions,
         batches: Feed,
         validation: Validation | None,
         callbacks: CallbackList,
+        history: History,
         *,
         epochs: range,
     ) -> None:
-        self._model = model
+        self._functions = functions
         self._validation = validation
         self._callbacks = callbacks
+        self._history = history
         self._epochs = epochs
         self._epoch, self._begun = epochs.start, False
-        self._step, vector = model.step, model.vector
+        self._step, vector = functions.step, functions.network.vector
         (self._batch,) = batches.in_turn("Sequential.fit")
         self._theta = vector.values[: vector.n_trainable]
         self._gradient = vector.gradients[: vector.n_trainable]
@@ -57,12 +58,15 @@ class Descent:
 
     def run(self) -> None:
         """Train to the end, or until something asks to stop."""
-        model, callbacks = self._model, self._callbacks
-        optimizer = model.optimizer
+        functions, callbacks = self._functions, self._callbacks
+        optimizer = functions.compiled.optimizer
         assert isinstance(optimizer, LBFGS), "the only one so far"
-        refuse_unsteady(model)
-        model.stop_training = False
-        with model.running(self._step), interruptible(model) as self._interruption:
+        check_deterministic(functions.network)
+        callbacks.stop_training = False
+        with (
+            functions.running(self._step),
+            interruptible(self._history) as self._interruption,
+        ):
             callbacks.call("on_train_begin", {})
             if self._epochs:
                 start, count = self._accepted, len(self._epochs)
@@ -71,7 +75,7 @@ class Descent:
                 finally:
                     self._put(self._accepted)
             if self._interruption.asked:
-                interrupt(model)
+                self._history.interrupted = callbacks.stop_training = True
             callbacks.call("on_train_end", self._logs)
 
     def _put(self, theta: Array) -> None:
@@ -86,38 +90,50 @@ class Descent:
             self._callbacks.call("on_epoch_begin", self._epoch, {})
         self._put(theta)
         try:
-            value = self._step.measure(self._batch)
+            value = self._measure()
         except DivergenceError as error:
             raise DivergenceError(f"Sequential.fit, epoch {self._epoch + 1}: {error}") from None
         self._evaluated = theta.copy()
         return value, self._gradient.astype(np.float64)
+
+    @np.errstate(all="ignore")
+    def _measure(self) -> float:
+        """The loss of the batch, which becomes the running one, and its gradient."""
+        step, batch = self._step, self._batch
+        value = step.loss_and_gradient(batch)
+        step.check_finite(batch, value)
+        if self._callbacks.has("on_gradients"):
+            self._callbacks.call("on_gradients", 0, {"x": batch.x})
+        step.metrics.reset()
+        step.update_metrics(batch, value)
+        return value
 
     def _end_iteration(self, theta: Array) -> None:
         """End an epoch with the loss and the metrics at its new parameters."""
         if not np.array_equal(theta, self._evaluated):
             self._loss(theta)
         self._accepted = theta.copy()
-        model, callbacks, epoch = self._model, self._callbacks, self._epoch
-        results, interruption = self._step.tally.results(), self._interruption
-        logs = report(model, self._validation, callbacks, epoch, results, interruption)
+        functions, callbacks, epoch = self._functions, self._callbacks, self._epoch
+        results, interruption = self._step.metrics.results(), self._interruption
+        logs = report(functions, self._validation, callbacks, epoch, results, interruption)
         if interruption.asked:
             raise StopIteration
         self._epoch, self._begun, self._logs = epoch + 1, False, logs
         callbacks.call("on_epoch_end", epoch, logs)
-        if model.stop_training:
+        if callbacks.stop_training:
             raise StopIteration
 
 
-def refuse_unsteady(model: Learner) -> None:
+def check_deterministic(network: Network) -> None:
     """Raise if the loss is no function of the parameters alone, or not every vector is allowed."""
-    for layer in model.layers:
+    for layer in network.layers:
         if layer.random or (layer.trainable and type(layer).commit is not Layer.commit):
             raise ConfigurationError(
                 f"Sequential.fit: expected layers that give the same loss for the same weights "
                 f'with LBFGS, got "{layer.name}" ({type(layer).__name__}), which is random or '
                 "keeps statistics while training. Leave it out, or take another optimizer."
             )
-    for entry in model.vector.entries:
+    for entry in network.vector.entries:
         if entry.trainable and entry.parameter.constraint is not None:
             raise ConfigurationError(
                 f'Sequential.fit: expected parameters without constraints with LBFGS, got "'

@@ -1,4 +1,4 @@
-"""What the loops over data are told, checked: counts, frequencies, how much they shall say."""
+"""Checks of the arguments that ``fit``, ``evaluate`` and ``predict`` share."""
 
 from __future__ import annotations
 

@@ -1,43 +1,41 @@
-"""Rounds through the data, cut into epochs."""
+"""Which batches make an epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Generator as Gen
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from annlib.core.streams import Streams
 from annlib.data import Batch, Feed
 
-if TYPE_CHECKING:
-    from annlib.models.learner import Learner
 
+class EpochIterator:
+    """The batches of each epoch in turn.
 
-class Rounds:
-    """The epochs of a run.
-
-    An epoch is a round, or with ``steps`` so many batches: then the next one goes on where it
-    ended, and a round that is through ends the epoch.
+    An epoch is one pass over the data, or ``steps`` batches; then the next epoch continues the
+    pass, and the end of a pass ends the epoch.
     """
 
-    def __init__(self, model: Learner, batches: Feed, shuffle: bool, steps: int | None) -> None:
+    def __init__(self, batches: Feed, streams: Streams, shuffle: bool, steps: int | None) -> None:
         self.arguments = {"shuffle": shuffle, "steps_per_epoch": steps}
         self._batches = batches
         self._steps = steps or batches.count
-        self._rng = model.streams.kept("shuffle") if shuffle else None
+        self._rng = streams.kept("shuffle") if shuffle else None
         self._items: Iterator[Any] = iter(())
         self._done, self._through = 0, True
         self._before: Any = None
 
     def epoch(self, where: str, done: int = 0) -> Gen[Batch, None, None]:
-        """The batches of the next epoch, or the rest of one of which so many are done.
+        """Yield the next epoch's batches, skipping the first ``done``.
 
         Raises
         ------
         DataError
             If there are none, or a generator has too few.
         """
-        if self._through and not done:  # else the round has ended this epoch
+        if self._through and not done:  # else the pass has ended this epoch
             self._begin(0)
         got = 0
         with closing(self._read(where, done)) as batches:
@@ -45,13 +43,13 @@ class Rounds:
                 got += 1
                 yield batch
         if not got and self._done and self._batches.repeats and not done:
-            # The last epoch ended where the round did, which nobody could tell then.
+            # The last epoch ended where the pass did, which nobody could tell then.
             yield from self.epoch(where)
             return
         self._batches.check_supply(done + got, self._steps, where)
 
     def _read(self, where: str, done: int) -> Gen[Batch, None, None]:
-        """The rest of the epoch, as far as the round goes."""
+        """The rest of the epoch, as far as the pass goes."""
         ends = (
             None if self._steps is None else self._steps - done,
             None if self._batches.count is None else self._batches.count - self._done,
@@ -72,7 +70,7 @@ class Rounds:
         self._done, self._through = done, done == self._batches.count
 
     def get_state(self) -> dict[str, Any]:
-        """Where it stands: how much of the round is done, and the stream before its shuffle."""
+        """How much of the pass is done, and the random stream before its shuffle."""
         return {
             "done": self._done,
             "through": self._through,
@@ -81,7 +79,7 @@ class Rounds:
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there: in the same order, after as many batches."""
+        """Continue from what ``get_state`` gave: in the same order, after as many batches."""
         self._batches.set_state(int(state["data"]))
         if state["through"]:
             self._done, self._through = int(state["done"]), True

@@ -1,0 +1,100 @@
+"""Models in and out of files and texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
+from annlib.core.registry import known_as
+from annlib.models.sequential import Sequential, made_again, registry
+from annlib.saving import container, model_file
+
+
+def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """``model.save(filepath, overwrite)``."""
+    model.save(filepath, overwrite)
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, type] | None = None,
+    compile: bool = True,  # Keras' name
+) -> Sequential:
+    """The model that ``Sequential.save`` wrote to a file.
+
+    Classes are looked up by name among those that are registered; nothing that the file names is
+    imported, and nothing in it is run.
+
+    Parameters
+    ----------
+    path : path
+    custom_objects : dict of str to class, optional
+        Classes of your own by the name that the file has for them. A class with
+        ``@layers.register()`` (or of another family) above it is known without.
+    compile : bool
+        Whether to compile as the model was, optimizer state included.
+
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    ModelFormatError
+        If the file is damaged, foreign, of another kind, or names what is not known.
+    OSError
+        If the system cannot open or read it.
+    """
+    path = os.fsdecode(path)
+    header, tensors = container.read(path, "model")
+    with known_as(custom_objects or {}), model_file.refusing(path):
+        return restore(header, tensors, compile)
+
+
+def restore(
+    header: Mapping[str, Any], tensors: Mapping[str, Array], compile: bool = True
+) -> Sequential:
+    """The model that a file's header and tensors describe."""
+    model_file.check_header(header)
+    cls = registry.find(header.get("class_name", "Sequential"), "load_model")
+    model = made_again(header)
+    own = None if model is None else model._network
+    network = model_file.restore_network(header, tensors, own)
+    if model is None:
+        model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
+        model._network = network
+    if compile and (given := header["compiled"]) is not None:
+        compiled = model_file.restore_compiled(given)
+        model._set_compiled(compiled, anew=False)
+        model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
+    return model
+
+
+def clone_model(model: Sequential) -> Sequential:
+    """A model of the same configuration with new weights (of the same seed), not compiled."""
+    clone: Sequential = model.clone()
+    return clone
+
+
+def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
+    """The model that ``to_json`` described, with new weights.
+
+    Parameters
+    ----------
+    text : str
+    custom_objects : dict of str to class, optional
+        Classes of your own that are not registered.
+    """
+    import json
+
+    config = json.loads(text)
+    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+        raise ConfigurationError(
+            "model_from_json: expected the text of a Sequential.to_json, got another."
+        )
+    with known_as(custom_objects or {}):
+        cls = registry.find(config.get("class_name", ""), "model_from_json")
+        return cls.from_config(config["config"])

@@ -1,0 +1,1 @@
+"""Layers in their order with their weights: passes over batches, and prediction."""

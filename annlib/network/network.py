@@ -1,0 +1,424 @@
+"""A network: layers in their order, their names, shapes and random streams, in one vector."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from annlib.core.arrays import DTYPES, Array, BatchShape
+from annlib.core.checks import check_numeric, check_shape
+from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
+from annlib.core.parameters import Entry, ParameterVector
+from annlib.core.streams import Streams
+from annlib.layers import Input, Layer
+from annlib.layers import get as get_layer
+from annlib.layers.base import as_arrays
+
+# One for all networks: building is rare, and a lock of a network's own could not be pickled.
+_BUILDING = threading.RLock()
+
+
+class Network:
+    """Layers one after the other; it knows nothing of losses, optimizers or data.
+
+    Its parameters are made when the shape of the input is known, and lie in one vector. A layer's
+    parameters belong to one network; another that has the layer may read them.
+
+    Parameters
+    ----------
+    layers : sequence of Layer, dict or Network
+        May begin with an ``Input``; a network among them stands for its layers.
+    seed : int, optional
+        Without one a seed is drawn and kept.
+    dtype : {"float32", "float64"}
+    name : str, optional
+
+    Attributes
+    ----------
+    layers : list of Layer
+        In their order, without the ``Input``.
+    input : Input or None
+    streams : Streams
+        The random generators, by name.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Any] = (),
+        seed: int | None = None,
+        dtype: str = "float32",
+        name: str | None = None,
+    ) -> None:
+        if not isinstance(name, str | None):
+            raise ConfigurationError(f"Sequential: expected name as text, got {name!r}.")
+        self.streams = Streams(seed)
+        self.dtype = _checked_dtype(dtype)
+        self._name = name
+        self.input: Input | None = None
+        self.layers: list[Layer] = []
+        self._shape: BatchShape | None = None
+        self._vector: ParameterVector | None = None
+        for layer in layers:
+            self.append(layer)
+
+    @property
+    def name(self) -> str:
+        """The name given, or "sequential"."""
+        return self._name or "sequential"
+
+    def arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as they would be passed again."""
+        layers = [*([] if self.input is None else [self.input]), *self.layers]
+        return {"layers": layers, "seed": self.seed, "dtype": self.dtype, "name": self._name}
+
+    @property
+    def seed(self) -> int:
+        """The seed given, or the one that was drawn."""
+        return self.streams.seed
+
+    # -- layers ----------------------------------------------------------------------------------
+
+    def append(self, layer: Any) -> None:
+        """Put a layer, or the layers of another network, at the end; lays out nothing.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no layer, or its name is taken.
+        OwnershipError
+            If the layer already stands in this network.
+        """
+        if isinstance(layer, Network):
+            if layer.input is not None and not self.layers:
+                self.append(layer.input)
+            for inner in layer.layers:
+                self.append(inner)
+            return
+        if isinstance(layer, dict):
+            layer = get_layer(layer)
+        if not isinstance(layer, Layer):
+            raise ConfigurationError(
+                f"Sequential.add: expected a layer, got {layer!r}. Layers are in annlib.layers; "
+                "pass an object, not a class or a name."
+            )
+        if isinstance(layer, Input):
+            if self.layers or self.input is not None:
+                raise ConfigurationError(
+                    "Sequential.add: expected the Input first and once, got another after it."
+                )
+            self.input = layer
+            return
+        if any(layer is other for other in self.layers):
+            raise OwnershipError(
+                f"Sequential.add: expected a layer that is not in the model yet, got "
+                f'"{layer.name}" again. Make a second one: a layer has one place.'
+            )
+        if type(layer).forward is Layer.forward:
+            raise ConfigurationError(
+                f"Sequential.add: expected a layer with a forward method, got "
+                f"{type(layer).__name__} without one."
+            )
+        self._give_name(layer)
+        self.layers.append(layer)
+
+    def _give_name(self, layer: Layer) -> None:
+        taken = [other.name for other in self.layers]
+        # A name that another network has given is no reason to refuse: it was not the user's.
+        if layer.owner is None and layer.automatic_name in taken:
+            layer.automatic_name = None
+        if layer.name is None:
+            base = type(layer).names[0]
+            name, count = base, 0
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            layer.automatic_name = name
+        elif layer.name in taken:
+            raise ConfigurationError(
+                f'Sequential.add: expected names that differ, got "{layer.name}" twice. '
+                "Name one of the layers otherwise."
+            )
+
+    def add(self, layer: Any) -> None:
+        """Append a layer and lay out the parameters again; all or nothing."""
+        before = (list(self.layers), self.input, self._shape)
+        built = self.built
+        try:
+            self.append(layer)
+            self._rebuild()
+        except Exception:
+            self.layers, self.input, self._shape = before
+            if built:
+                self._lay_out(refreeze=False)
+            raise
+
+    def pop(self) -> Layer:
+        """Remove the last layer and return it, with its values."""
+        layer = self.layers.pop()
+        if owner_of(layer) is self:
+            layer.release()
+        self._rebuild()
+        return layer
+
+    def check_ownership(self, where: str) -> None:
+        """Raise ``OwnershipError`` if a layer's parameters are another network's."""
+        for layer in self.layers:
+            owner = owner_of(layer)
+            if owner is not None and owner is not self:
+                raise OwnershipError(
+                    f'{where}: expected layers of this model\'s own, got "{layer.name}" '
+                    f'of "{owner.name}", whose weights they are. For a model of its own: '
+                    "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
+                )
+
+    # -- shapes ----------------------------------------------------------------------------------
+
+    def expected_input_shape(self) -> BatchShape | None:
+        """The shape of the input with the batch dimension, if it is known already."""
+        if self._shape is not None:
+            return self._shape
+        if self.input is not None:
+            return (None, *self.input.shape)
+        if self.layers:
+            first = self.layers[0]
+            if first.built_shape is not None:
+                return first.built_shape
+            if first.row_shape is not None:
+                return (None, *first.row_shape)
+        return None
+
+    @property
+    def input_shape(self) -> BatchShape:
+        """The shape that the network was built for, with None for the batch."""
+        self.require_weights("input_shape")
+        assert self._shape is not None, "built"
+        return self._shape
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        """The shape of the output for this input; builds nothing."""
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    # -- random streams --------------------------------------------------------------------------
+
+    def rng_of(self, layer: Layer) -> Any:
+        """The stream that a layer draws from while training, if it draws at all."""
+        if not layer.random:
+            return None
+        seed = getattr(layer, "seed", None)
+        name = self._ordinal(layer)
+        return self.streams.kept(name if seed is None else f"{name}/seed {seed}", seed)
+
+    def _initial_stream(self, entry: Entry) -> Any:
+        # By kind and ordinal, never by a name: two networks built alike are alike.
+        return self.streams.fresh(f"{self._ordinal(entry.layer)}/{entry.parameter.name}")
+
+    def _ordinal(self, layer: Any) -> str:
+        """Kind and place among its kind: what names a layer's random streams."""
+        kind = type(layer).names[0]
+        alike = [other for other in self.layers if type(other).names[0] == kind]
+        return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
+
+    # -- parameters ------------------------------------------------------------------------------
+
+    @property
+    def built(self) -> bool:
+        """Whether the parameters exist."""
+        return self._vector is not None
+
+    def build(self, input_shape: BatchShape | None = None) -> None:
+        """Make the parameters for input of this shape, ``(None, n_features)``.
+
+        Raises
+        ------
+        NotBuiltError
+            If the shape is neither given nor known.
+        ShapeError
+            If it contradicts what the network was built for, or a layer cannot take it.
+        """
+        expected = self.expected_input_shape()
+        if not self.layers:
+            raise NotBuiltError(
+                "Sequential.build: expected a model with layers, got none. Add some."
+            )
+        if expected is None and input_shape is None:
+            raise NotBuiltError(
+                "Sequential.build: expected an input shape, got none. Pass (None, n_features), or "
+                "put annlib.Input((n_features,)) first."
+            )
+        shape = expected if input_shape is None else _with_batch(input_shape)
+        assert shape is not None, "one of the two is given"
+        if expected is not None and shape[1:] != expected[1:]:
+            raise ShapeError(
+                f"Sequential.build: expected the input shape {expected}, which the model has, "
+                f"got {shape}. Build a new model for other data."
+            )
+        if self._vector is None:
+            with _BUILDING:  # the first predict may come from many threads at once
+                if self._vector is None:
+                    self._build(shape)
+
+    def build_if_known(self) -> None:
+        """Build, if there are layers and the shape of their input is known."""
+        if self.layers and self.expected_input_shape() is not None:
+            self.build()
+
+    def _build(self, shape: BatchShape) -> None:
+        declared = self._declare(shape)
+        try:
+            self._lay_out(refreeze=False)
+        except Exception:  # an initializer that cannot make this shape
+            self._vector = None
+            for layer in declared:
+                layer.forget()
+            raise
+        self._shape = shape
+
+    def _rebuild(self) -> None:
+        """Lay out the parameters of the layers as they stand now."""
+        shape, self._shape, self._vector = self._shape, None, None
+        if shape is None:
+            self.build_if_known()
+        elif self.layers:
+            self.build(shape)
+
+    def _declare(self, shape: BatchShape) -> list[Layer]:
+        """Let each layer declare its parameters; returns those that had not, or changes nothing."""
+        declared: list[Layer] = []
+        try:
+            for layer in self.layers:
+                if layer.built_shape is None:
+                    declared.append(layer)
+                    layer.learns = layer.trainable
+                elif layer.built_shape[1:] != shape[1:]:
+                    raise ShapeError(
+                        f"Sequential.build: expected input of shape {layer.built_shape} for layer "
+                        f'"{layer.name}", which is built already, got {shape} from the one before. '
+                        "Put a new layer in its place."
+                    )
+                shape = layer.declare(shape)
+        except Exception:
+            for layer in declared:
+                layer.forget()
+            raise
+        return declared
+
+    def _lay_out(self, refreeze: bool) -> None:
+        """Put the parameters of all layers that no other network owns into one vector."""
+        own = [layer for layer in self.layers if owner_of(layer) in (None, self)]
+        for layer in self.layers:
+            if layer not in own and any(W.dtype != self.dtype for W in layer.values().values()):
+                dtype = owner_of(layer).dtype
+                raise ConfigurationError(
+                    f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
+                    f'{dtype} model. Pass dtype="{dtype}".'
+                )
+        fresh = [layer for layer in own if not layer.built]
+        vector = ParameterVector(own, self.dtype, refreeze)
+        vector.initialize(self._initial_stream, fresh)
+        for layer in own:
+            layer.owner = weakref.ref(self)
+        self._vector = vector  # last: from now on other threads take the network for built
+
+    def relayout(self, refreeze: bool = True) -> bool:
+        """Rebuild the vector if layers were frozen, unfrozen or became free; say if it was.
+
+        Parameters
+        ----------
+        refreeze : bool
+            Whether ``trainable`` of the layers counts as it is now, or as at the last layout.
+        """
+        if self._vector is None:
+            return False
+        own = [layer for layer in self.layers if owner_of(layer) in (None, self)]
+        if self._vector.layers == own and not (refreeze and self._vector.outdated()):
+            return False
+        self._lay_out(refreeze)
+        return True
+
+    def convert(self, dtype: str) -> None:
+        """Go on in another arithmetic, with the same values."""
+        self.dtype = _checked_dtype(dtype)
+        self._lay_out(refreeze=False)
+
+    def require_weights(self, where: str) -> None:
+        """Raise ``NotBuiltError`` naming the model's method ``where`` if they do not exist."""
+        if not self.built:
+            raise NotBuiltError(
+                f"Sequential.{where}: expected a built model, got one without weights. Call "
+                "build((None, n_features)) or fit, or put annlib.Input((n_features,)) first."
+            )
+
+    @property
+    def vector(self) -> ParameterVector:
+        """The parameters of the layers that this network owns."""
+        self.require_weights("vector")
+        assert self._vector is not None, "built"
+        return self._vector
+
+    @property
+    def weights(self) -> list[Array]:
+        """All parameters, layer after layer: the arrays themselves, not copies."""
+        return [value for layer in self.layers for value in layer.values().values()]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all parameters; all shapes are checked before any is touched."""
+        self.require_weights("set_weights")
+        where = "Sequential.set_weights"
+        paths = [f"{layer.name}/{p.name}" for layer in self.layers for p in layer.parameters]
+        arrays = as_arrays(weights, where)
+        if len(arrays) != len(paths):
+            raise ShapeError(
+                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}), got {len(arrays)}."
+            )
+        for path, own, array in zip(paths, self.weights, arrays, strict=True):
+            if own.shape != array.shape:
+                raise ShapeError(
+                    f'{where}: expected shape {own.shape} for "{path}", got {array.shape}.'
+                )
+            check_numeric(array, where, path)
+        for own, array in zip(self.weights, arrays, strict=True):
+            own[...] = array
+
+    # -- copies ----------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copied view would come apart from its vector: the copy lays out one of its own.
+        return {**self.__dict__, "_vector": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._shape is not None:
+            self._lay_out(refreeze=False)
+
+
+def owner_of(layer: Layer) -> Any:
+    """The network whose vector holds the layer's parameters, or None."""
+    return layer.owner() if layer.owner is not None else None
+
+
+def _checked_dtype(dtype: Any) -> str:
+    try:
+        name = "" if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
+        raise ConfigurationError(
+            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {dtype!r}."
+        )
+    return name
+
+
+def _with_batch(input_shape: Any) -> BatchShape:
+    """A shape that ``build`` was given, with None for the batch."""
+    if not isinstance(input_shape, tuple | list) or not input_shape:
+        raise ShapeError(
+            f"Sequential.build: expected input_shape as (None, n_features), got {input_shape!r}."
+        )
+    return (None, *check_shape(input_shape[1:], "Sequential.build", "the shape of a row"))

@@ -1,0 +1,121 @@
+"""Prediction: a network at rest, its outputs for rows, batches or a stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from annlib.callbacks import CallbackList
+from annlib.core.arrays import Array
+from annlib.data import Feed
+from annlib.layers import Layer
+from annlib.network.network import Network
+from annlib.network.passes import Pass
+
+#: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
+#: small enough to stay in its cache. (Keras takes 32 here too.)
+INFERENCE_BATCH = 512
+# Passes that are kept: one for each thread that predicts at a time.
+_KEPT = 8
+
+
+def predict(
+    layers: Sequence[Layer],
+    dtype: str,
+    batches: Feed,
+    callbacks: CallbackList | None = None,
+    steps: int | None = None,
+) -> Array:
+    """The output of these layers for every row, in an array of its own.
+
+    The pass belongs to the call, so that any number of threads can predict with one network.
+    """
+    forward = Pass(layers, dtype).forward
+    outputs = _Outputs(batches, steps)
+    callbacks = callbacks or CallbackList(None, None, "predict")
+    callbacks.call("on_predict_begin", {})
+    with closing(batches.in_turn("Sequential.predict", steps)) as read:
+        for index, batch in enumerate(read):
+            callbacks.call("on_predict_batch_begin", index, {})
+            with np.errstate(all="ignore"):
+                y = forward(batch.x)
+            outputs.add(y)
+            callbacks.call("on_predict_batch_end", index, {"outputs": y})
+    callbacks.call("on_predict_end", {})
+    return outputs.whole()
+
+
+class _Outputs:
+    """Outputs of batches put together: in one array where the number of rows is known."""
+
+    def __init__(self, batches: Feed, steps: int | None) -> None:
+        self._rows = batches.rows
+        if batches.rows is not None and batches.batch_size is not None and steps is not None:
+            self._rows = min(batches.rows, steps * batches.batch_size)
+        self._whole: Array | None = None
+        self._parts: list[Array] = []
+        self._filled = 0
+
+    def add(self, y: Array) -> None:
+        """Keep a copy of a batch."""
+        if self._rows is None:
+            self._parts.append(y.copy())
+            return
+        if self._whole is None:
+            self._whole = np.empty((self._rows, *y.shape[1:]), y.dtype)
+        self._whole[self._filled : self._filled + len(y)] = y
+        self._filled += len(y)
+
+    def whole(self) -> Array:
+        """All batches as one array."""
+        return np.concatenate(self._parts) if self._whole is None else self._whole
+
+
+class Predictor:
+    """Fast path of ``predict`` for small arrays: it keeps forward passes with their memory.
+
+    For one sample, building a pass would cost more than computing it. Any number of threads may
+    call it: each takes a pass of its own.
+
+    Parameters
+    ----------
+    network : Network
+        Built; a ``Predictor`` is of one layout of its layers.
+    rows : int
+        The most that it takes.
+    """
+
+    def __init__(self, network: Network, rows: int) -> None:
+        self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
+        self._row = network.input_shape[1:]
+        self._takes_codes = self._layers[0].codes is not None
+        self._idle: list[Pass] = []
+
+    def predict(self, x: Any) -> Array | None:
+        """The output for x in an array of its own; None if x is not such a small array."""
+        if (
+            type(x) is not np.ndarray
+            or x.dtype.char not in "fd"
+            or x.shape[1:] != self._row
+            or not 0 < len(x) <= self._most
+            or self._takes_codes
+        ):
+            return None
+        with np.errstate(all="ignore"):
+            X = np.ascontiguousarray(x, self._dtype)
+            if not math.isfinite(np.vdot(X, X)):
+                return None
+            # ``pop`` and ``append`` are one step each to other threads.
+            try:
+                run = self._idle.pop()
+            except IndexError:
+                run = Pass(self._layers, self._dtype)
+            y = run.forward(X).copy()
+        run.clear()
+        if len(self._idle) < _KEPT:
+            self._idle.append(run)
+        return y

@@ -1,0 +1,151 @@
+"""A run on disk: the container's kind "checkpoint", from which ``fit`` goes on to the bit.
+
+The header is that of a model, and ``run`` (what makes two runs the same), ``platform`` (what the
+last bits depend on besides) and ``place`` (where it stands); tensors are a model's, and what
+``annlib.saving.packing`` makes of running metrics (``tally/...``) and callbacks.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.checks import check_count
+from annlib.core.errors import ModelFormatError
+from annlib.core.streams import check_position
+from annlib.saving import container
+from annlib.saving.model_file import check_header, describe, refusing, restore_state
+from annlib.saving.packing import check_alike, first_difference, pack, unpack
+from annlib.training.loop import Training
+
+# The parts of a run's state that may hold arrays.
+_PACKED = ("tally", "callbacks", "logs")
+_HINT = (
+    "Start the run with the same model, data and arguments, or with another backup_dir to begin "
+    "anew."
+)
+
+
+class Resumption(NamedTuple):
+    """Where a run stood, read from a file and checked."""
+
+    path: str
+    header: dict[str, Any]
+    tensors: dict[str, Array]
+    state: dict[str, Any]
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that were done."""
+        return int(self.state["epoch"])
+
+    @property
+    def batch(self) -> int:
+        """Batches that were done of the next one."""
+        return int(self.state["batch"])
+
+    def apply(self, run: Training) -> None:
+        """Bring network, optimizer and run to there."""
+        functions = run.functions
+        with refusing(self.path):
+            # What callbacks keep is theirs to know, and made only when they begin.
+            check_alike(self.state["callbacks"], run.callbacks.get_state(), "callbacks")
+            check_alike(self.state["tally"], run.step.metrics.get_state(), "tally")
+            optimizer = functions.compiled.optimizer
+            restore_state(functions.network, optimizer, self.header, self.tensors)
+            run.set_state(self.state)
+        run.calls = self.header["calls"]
+
+
+def save(run: Training, path: str | os.PathLike[str]) -> None:
+    """Write where a run stands, between two steps."""
+    header, tensors = describe(run.functions.network, run.functions.compiled)
+    header |= {"run": run.identity(), "calls": run.calls, "platform": platform()}
+    state = run.get_state()
+    packed = {part: pack(state[part], part, tensors) for part in _PACKED}
+    header["place"] = {**state, **packed}
+    container.write(path, "checkpoint", header, tensors)
+
+
+def resume(run: Training, path: str | os.PathLike[str]) -> None:
+    """Let a run that begins continue from where the file says that one stood.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is not the same run; nothing is changed then.
+    """
+    path = os.fsdecode(path)
+    header, tensors = container.read(path, "checkpoint")
+    with refusing(path):
+        check_header(header)
+        check_same_run(run, header)
+        state = dict(header["place"])
+        if (position := state["rounds"]["shuffle"]) is not None:
+            check_position("shuffle", position)
+        check_alike(state["rounds"], run.iterator.get_state(), "rounds")
+        state |= {part: unpack(state[part], tensors) for part in _PACKED}
+        run.callbacks.check_state(state["callbacks"])
+        for key in ("epoch", "batch", "validated"):
+            state[key] = check_count(state[key], "BackupAndRestore", key, 0)
+        state["stopped"] = state["stopped"] is True
+        run.pending = Resumption(path, header, tensors, state)
+    _warn_of_another_platform(header)
+
+
+def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
+    """Raise if the file is of another model, optimizer or run."""
+    network = run.functions.network
+    own, _ = describe(network, run.functions.compiled)
+    own["run"] = run.identity()
+    seed = set() if network.streams.drawn else {"seed"}
+    for part, keys, what in (
+        # A model without a seed has drawn another, and takes over that of the file.
+        ("config", {"layers", "dtype", "name", *seed}, "model"),
+        ("shape", None, "input shape"),
+        ("layers", None, "layers"),
+        ("compiled", own["compiled"].keys() - {"run"}, "compile"),
+        ("run", None, "data or arguments of fit"),
+    ):
+        there, here = _only(header[part], keys), _only(own[part], keys)
+        difference = first_difference(there, here)
+        if difference is not None:
+            raise ModelFormatError(
+                f"BackupAndRestore: expected a checkpoint of this run, got one with another "
+                f"{what} ({difference}). {_HINT}"
+            )
+    if check_count(header["calls"], "BackupAndRestore", "calls", 0) > run.calls:
+        raise ModelFormatError(
+            f"BackupAndRestore: expected a checkpoint of this run, got one of a later fit, that "
+            f"began after {header['calls']} steps. Give each fit a backup_dir of its own."
+        )
+
+
+def _only(part: Any, keys: Any) -> Any:
+    return {key: part[key] for key in sorted(keys)} if keys else part
+
+
+@functools.cache
+def platform() -> dict[str, Any]:
+    """What the last bits of a product depend on besides the numbers."""
+    from threadpoolctl import threadpool_info
+
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # Sorted: the order of loading differs between processes.
+    blas = sorted([str(p["internal_api"]), str(p["version"]), int(p["num_threads"])] for p in pools)
+    return {"numpy": np.__version__, "blas": blas}
+
+
+def _warn_of_another_platform(header: Mapping[str, Any]) -> None:
+    difference = first_difference(header["platform"], platform())
+    if difference is not None:
+        warnings.warn(
+            f"BackupAndRestore: resuming, but results may differ in the last bits: {difference}.",
+            stacklevel=2,
+        )

@@ -1,0 +1,1 @@
+"""A network with a loss and an optimizer: the objective, the step, evaluation, and the loop."""

@@ -1,0 +1,294 @@
+"""The loops: an epoch is, for each batch, forward, loss, backward, update, tell the callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from annlib.callbacks import CallbackList, History
+from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.data import Batch, Feed
+from annlib.training.epochs import EpochIterator
+from annlib.training.functions import Functions
+from annlib.training.interruption import Interruption, interruptible
+from annlib.training.step import Step
+
+Logs = dict[str, float]
+
+
+class Validation(NamedTuple):
+    """What ``fit`` evaluates the model on, and after which epochs (counted from 1)."""
+
+    batches: Feed
+    steps: int | None
+    frequency: int | Collection[int]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells it from others."""
+        frequency = self.frequency if isinstance(self.frequency, int) else sorted(self.frequency)
+        return {"data": self.batches.fingerprint(), "steps": self.steps, "frequency": frequency}
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether it follows this epoch, counted from 0."""
+        if isinstance(self.frequency, int):
+            return (epoch + 1) % self.frequency == 0
+        return epoch + 1 in self.frequency
+
+
+class Resumption(Protocol):
+    """Where an earlier run stood, from which another continues."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that were done."""
+
+    @property
+    def batch(self) -> int:
+        """Batches that were done of the next one."""
+
+    def apply(self, run: Training) -> None:
+        """Bring network, optimizer and run to there."""
+
+
+@np.errstate(all="ignore")  # the check says more than NumPy's warnings
+def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None = None) -> float:
+    """Forward, loss, backward, update (paper 5.2); returns the loss, penalties included.
+
+    Raises
+    ------
+    DivergenceError
+        If loss or gradient is NaN or infinite: before anything has been changed.
+    """
+    loss = step.loss_and_gradient(batch)
+    step.check_finite(batch, loss)
+    if on_gradients is not None:
+        on_gradients()
+    step.optimizer.step()
+    step.objective.passes.commit()
+    return loss
+
+
+class Training:
+    """One ``fit``: for each epoch, for each batch, a step (paper 5.2).
+
+    Parameters
+    ----------
+    functions : Functions
+        Of a built and compiled network.
+    batches : Feed
+    validation : Validation, optional
+    callbacks : CallbackList
+    history : History
+    epochs : range
+    shuffle : bool
+    steps : int, optional
+        Batches an epoch.
+
+    Attributes
+    ----------
+    epoch, batch : int
+        Epochs that are done, and batches of the one that runs.
+    logs : dict
+        What the last epoch reported.
+    validated : int
+        How many batches the last validation consumed from a one-shot generator.
+    pending : Resumption, optional
+        Where to continue from, once the callbacks have begun.
+    on_interrupt : callable, optional
+        Called with the run when Ctrl-C has ended it between two steps.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        batches: Feed,
+        validation: Validation | None,
+        callbacks: CallbackList,
+        history: History,
+        *,
+        epochs: range,
+        shuffle: bool,
+        steps: int | None,
+    ) -> None:
+        self.epoch, self.batch = epochs.start, 0
+        self.first, self._last = epochs.start, epochs.stop
+        self.functions = functions
+        self.batches = batches
+        self.validation = validation
+        self.callbacks = callbacks
+        self.history = history
+        self.step = functions.step
+        self.calls = self.step.optimizer.calls
+        self.iterator = EpochIterator(batches, functions.network.streams, shuffle, steps)
+        self.logs: Logs = {}
+        self.validated = 0
+        self.pending: Resumption | None = None
+        self.on_interrupt: Callable[[Training], None] | None = None
+
+    def run(self) -> None:
+        """Train to the end, or until something asks to stop."""
+        callbacks = self.callbacks
+        callbacks.stop_training = False
+        with (
+            self.functions.running(self.step),
+            interruptible(self.history) as interruption,
+        ):
+            callbacks.call("on_train_begin", {})
+            if self.pending is not None:
+                if self.pending.batch:
+                    callbacks.call("on_epoch_begin", self.pending.epoch, {})
+                self.pending.apply(self)
+            while self.epoch < self._last and not interruption.asked:
+                if not self.batch:
+                    if callbacks.stop_training:
+                        break
+                    callbacks.call("on_epoch_begin", self.epoch, {})
+                self._train_epoch(interruption)
+            if interruption.asked:
+                if self.on_interrupt is not None:
+                    self.on_interrupt(self)
+                self.history.interrupted = callbacks.stop_training = True
+            if (self.epoch, self.batch) != (self.first, 0):
+                self.step.optimizer.finalize()
+            callbacks.call("on_train_end", self.logs)
+
+    def _train_epoch(self, interruption: Interruption) -> None:
+        """Train for an epoch, or for the rest of it, and report it unless that is cut off."""
+        step, callbacks = self.step, self.callbacks
+        if not self.batch:
+            step.metrics.reset()
+        ended = self.batch and callbacks.stop_training  # resumed after the last step of its epoch
+        where = f"Sequential.fit, epoch {self.epoch + 1}"
+        with closing(self.iterator.epoch(where, self.batch)) as batches:
+            for batch in () if ended else batches:
+                index = self.batch
+                callbacks.call("on_train_batch_begin", index, {})
+                self._check_unchanged()
+                self._train_batch(batch)
+                self.batch += 1
+                logs = self.functions.results() if callbacks.read_batch_logs else {}
+                callbacks.call("on_train_batch_end", index, logs)
+                if callbacks.stop_training or interruption.asked:
+                    break
+        try:
+            step.check_weights()  # the last update has no next step that would notice
+        except DivergenceError as error:
+            if not callbacks.handle_divergence:
+                raise DivergenceError(f"{where}: {error}") from None
+            step.metrics.mark_diverged()
+            callbacks.stop_training = True
+        results, epoch = step.metrics.results(), self.epoch
+        logs = report(self.functions, self.validation, callbacks, epoch, results, interruption)
+        if not interruption.asked:
+            self.epoch, self.batch, self.logs = epoch + 1, 0, logs
+            if self.validation is not None:
+                self.validated = self.validation.batches.get_state()
+            callbacks.call("on_epoch_end", epoch, logs)
+
+    def _train_batch(self, batch: Batch) -> None:
+        step, callbacks = self.step, self.callbacks
+        on_gradients = None
+        if callbacks.has("on_gradients"):
+
+            def on_gradients() -> None:
+                callbacks.call("on_gradients", self.batch, {"x": batch.x})
+
+        try:
+            loss = train_step(step, batch, on_gradients)
+        except DivergenceError as error:
+            if callbacks.handle_divergence:
+                step.metrics.mark_diverged()
+                return
+            place = f"Sequential.fit, epoch {self.epoch + 1}, batch {self.batch + 1}"
+            raise DivergenceError(f"{place}: {error}") from None
+        step.update_metrics(batch, loss)
+
+    def _check_unchanged(self) -> None:
+        if self.functions.outdated:
+            raise ConfigurationError(
+                "Sequential.fit: expected a model that stays as it was compiled, got one that a "
+                "callback has changed. Call compile, add and pop after fit."
+            )
+
+    # -- to be resumed ---------------------------------------------------------------------------
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return self.batches.fingerprint()
+
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same: data and arguments except ``epochs``."""
+        found = {"data": self._data, "first_epoch": self.first, **self.iterator.arguments}
+        if self.validation is not None:
+            found["validation"] = self.validation.fingerprint()
+        return found
+
+    def get_state(self) -> dict[str, Any]:
+        """Where the run stands, between two steps."""
+        return {
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "stopped": bool(self.callbacks.stop_training),
+            "rounds": self.iterator.get_state(),
+            "validated": self.validated,
+            "tally": self.step.metrics.get_state(),
+            "callbacks": self.callbacks.get_state(),
+            "logs": self.logs,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what ``get_state`` gave, in a run of the same identity."""
+        self.iterator.set_state(state["rounds"])
+        self.validated = state["validated"]
+        if self.validation is not None:
+            # Skip what an earlier run consumed of a one-shot generator for validation.
+            self.validation.batches.set_state(self.validated)
+        self.step.metrics.set_state(state["tally"])
+        self.callbacks.set_state(state["callbacks"])
+        self.epoch, self.batch, self.logs = state["epoch"], state["batch"], state["logs"]
+        self.callbacks.stop_training = state["stopped"]
+
+
+def report(
+    functions: Functions,
+    validation: Validation | None,
+    callbacks: CallbackList,
+    epoch: int,
+    logs: Logs,
+    interruption: Interruption,
+) -> Logs:
+    """The logs of an epoch: those of training, and of the validation if that is due."""
+    if validation is not None and validation.is_due(epoch) and not interruption.asked:
+        data, steps = validation.batches, validation.steps
+        where = f"Sequential.fit: validation_data after epoch {epoch + 1}"
+        results = evaluate(functions, data, callbacks, steps, interruption, where)
+        logs |= {f"val_{name}": value for name, value in results.items()}
+    # Keras reports by the alphabet, and people read History in that order.
+    return dict(sorted(logs.items()))
+
+
+def evaluate(
+    functions: Functions,
+    batches: Feed,
+    callbacks: CallbackList,
+    steps: int | None = None,
+    interruption: Interruption | None = None,
+    where: str = "Sequential.evaluate",
+) -> Logs:
+    """Loss and metrics of the network at rest, over all batches, or until Ctrl-C."""
+    evaluation = functions.evaluation
+    with functions.running(evaluation) as metrics, closing(batches.in_turn(where, steps)) as read:
+        callbacks.call("on_test_begin", {})
+        for index, batch in enumerate(read):
+            callbacks.call("on_test_batch_begin", index, {})
+            evaluation.test(batch)
+            logs = functions.results() if callbacks.read_test_logs else {}
+            callbacks.call("on_test_batch_end", index, logs)
+            if interruption is not None and interruption.asked:
+                break
+        callbacks.call("on_test_end", functions.results())
+        return metrics.results()

@@ -1,0 +1,117 @@
+"""The training step: the memory to train a compiled network batch by batch, and its checks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.errors import DivergenceError
+from annlib.core.threads import for_products
+from annlib.data import Batch
+from annlib.network.network import Network
+from annlib.training.compiled import Compiled
+from annlib.training.objective import Objective
+from annlib.training.running_metrics import RunningMetrics
+
+
+class Step:
+    """A compiled network with the memory to train it.
+
+    Made when the first batch comes and again whenever the layout of the parameters changes.
+
+    Attributes
+    ----------
+    objective : Objective
+    optimizer : Optimizer
+    gradient : array
+        That of the trainable parameters, which ``loss_and_gradient`` writes.
+    metrics : RunningMetrics
+    """
+
+    def __init__(self, network: Network, compiled: Compiled) -> None:
+        vector = network.vector
+        self.objective = Objective(network, compiled.require_loss(), training=True)
+        self.gradient = vector.gradients[: vector.n_trainable]
+        self._vector = vector
+        self.optimizer = compiled.optimizer
+        self.optimizer.build(vector, compiled.jit_compile)
+        self.metrics = RunningMetrics(compiled.names, compiled.metrics, compiled.unweighted)
+
+    def loss_and_gradient(self, batch: Batch) -> float:
+        """Forward, loss, backward: the loss of a batch, penalties included."""
+        X, Y, weights = batch
+        assert Y is not None, "checked in fit"
+        loss = self.objective.value(X, Y, weights, training=True)
+        self.objective.backward()
+        return sum(self.objective.penalties(), loss)
+
+    def update_metrics(self, batch: Batch, loss: float) -> None:
+        """Take the batch of the last loss into the running loss and metrics."""
+        part = self.objective.loss
+        self.metrics.update(loss, part.denominator, batch, part.prediction)
+
+    def clear(self) -> None:
+        """Drop references to the user's data; the buffers stay."""
+        self.objective.clear()
+
+    def product_threads(self, rows: int | None) -> int | None:
+        """The limit for its matrix products on batches of so many rows, by their size; or None."""
+        shapes = (e.parameter.shape for e in self._vector.entries if len(e.parameter.shape) > 1)
+        return for_products((rows or 1) * max(map(math.prod, shapes), default=0))
+
+    # -- when it goes wrong ----------------------------------------------------------------------
+
+    def check_finite(self, batch: Batch, loss: float) -> None:
+        """Raise ``DivergenceError`` if the loss or the gradient is NaN or infinite."""
+        gradient = self.gradient
+        if not (math.isfinite(loss) and math.isfinite(np.dot(gradient, gradient))):
+            self._raise_divergence(batch, loss)
+
+    def _raise_divergence(self, batch: Batch, loss: float) -> None:
+        """Say where the first number that is not finite arose."""
+        X, Y, _ = batch
+        if math.isfinite(loss) and np.isfinite(self.gradient).all():
+            return  # only the square of the norm overflows
+        self.check_weights()
+        if not np.isfinite(X).all():
+            where = f"x of the batch, as {X.dtype}, is not finite"
+        elif not np.isfinite(Y).all():  # type: ignore[arg-type]  # checked in fit
+            where = f"y of the batch, as {Y.dtype}, is not finite"  # type: ignore[union-attr]
+        elif (name := self.objective.passes.first_not_finite(X)) is not None:
+            where = f'the output of layer "{name}" is the first that is not finite'
+        else:
+            bad = self._not_finite(self._vector.gradients)
+            where = (
+                f'the gradient of "{bad[-1]}" is the first that is not finite'
+                if bad
+                else "the layers' outputs and gradients are finite"
+            )
+        raise DivergenceError(
+            f"expected a finite loss and gradient, got loss {loss} ({where}). The weights are "
+            f"those after the last good step. Try a learning rate below "
+            f"{self.optimizer.learning_rate:g}, clipnorm=1.0 in the optimizer, or inputs scaled "
+            "to about [-1, 1]."
+        )
+
+    @np.errstate(all="ignore")  # squares may overflow
+    def check_weights(self) -> None:
+        """Raise ``DivergenceError`` if an update, or the user, made a weight NaN or infinite."""
+        values = self._vector.values
+        if math.isfinite(np.dot(values, values)):
+            return
+        if bad := self._not_finite(values):
+            raise DivergenceError(
+                f'expected finite weights, got "{bad[0]}" with NaN or infinity: set so, or by an '
+                f"update at a learning rate of {self.optimizer.learning_rate:g} that overflowed. "
+                "Set, load or build the weights anew, and take a smaller rate."
+            )
+
+    def _not_finite(self, vector: Array) -> list[str]:
+        """The parameters that are not finite in a vector of the network's layout."""
+        return [
+            entry.path
+            for entry in self._vector.entries
+            if not np.isfinite(vector[entry.where]).all()
+        ]
