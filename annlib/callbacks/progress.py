@@ -1,4 +1,4 @@
-"""The progress bar: a tqdm bar an epoch, or a plain line an epoch."""
+"""Progress on stdout: a tqdm bar an epoch, a plain line an epoch, or one bar for all epochs."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class ProgressBar(_Progress):
 
 @register("evaluation_bar")
 class EvaluationBar(_Progress):
-    """The same for one ``evaluate`` or ``predict``."""
+    """Live loss and metrics of one ``evaluate`` or ``predict``, redrawn as those of ``fit`` are."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._begin("Evaluate")
@@ -141,6 +141,30 @@ class EvaluationBar(_Progress):
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         self._finish(None)
+
+
+class EpochBar(Callback):
+    """One bar for all epochs, with the last loss and the last score."""
+
+    reads_batch_logs = False
+    _bar: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(total=self.params["epochs"], unit="epoch")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        shown = {name: f"{value:.4g}" for name, value in (logs or {}).items()}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._bar.close()
+
+    def on_exception(self, error: BaseException) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _values(logs: Logs) -> list[str]:

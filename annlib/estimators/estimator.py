@@ -1,36 +1,52 @@
-"""What all estimators share: ``fit``, data at the doors, predictions and tags.
+"""What all estimators share: the steps of ``fit``, checks of data, predictions and tags.
 
-A subclass trains in ``_train``, and has, once it is fitted, ``model_`` (the network), ``_targets``
-(what y means) and ``_outputs`` (how the last layer is read).
+A subclass overrides the steps that ``_train`` names. Once it is fitted it has ``model_`` (the
+network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is read).
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
+from annlib.core.checks import all_finite
 from annlib.estimators.documentation import Documented
-from annlib.estimators.inference import is_plain
 from annlib.estimators.nested import NestedParameters
-from annlib.estimators.outputs import Outputs
+from annlib.estimators.outputs import Outputs, outputs_of, wants_one_hot
 from annlib.estimators.persistence import Persistent
-from annlib.estimators.rows import Rows
-from annlib.estimators.sklearn_callbacks import CallbackSupport, with_callbacks
-from annlib.estimators.targets import Targets, check_y
-from annlib.estimators.weights import row_weights
+from annlib.estimators.rules import Rule, check_parameters
+from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
+from annlib.estimators.targets import LabelTargets, Targets, check_y, learn_targets
+from annlib.estimators.weights import Samples, sample_weights
+from annlib.losses import Loss
 from annlib.models import Sequential
+from annlib.optimizers import Optimizer
 
 _FLOATS = (np.float64, np.float32)
+
+
+class Parts(NamedTuple):
+    """The objects that an estimator's parameters stand for."""
+
+    #: What builds the network.
+    network: Any
+    optimizer: Optimizer
+    #: None if it follows from network and targets.
+    loss: Loss | str | None
+    callbacks: list[Callback]
 
 
 class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base class of an estimator around a ``Sequential``."""
 
     _classifies: ClassVar[bool]
+    _rules: ClassVar[dict[str, Rule]]
 
     model_: Sequential
     history_: dict[str, list[Any]]
@@ -63,6 +79,8 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         """
         return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
+    # -- training --------------------------------------------------------------------------------
+
     def _train(
         self,
         X: Any,
@@ -70,10 +88,108 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         sample_weight: Any,
         validation: tuple[Any, Any, Any] = (None, None, None),
         *,
-        once: bool = False,
+        partial: bool = False,
         classes: Any = None,
     ) -> Self:
-        """Train to the end, or ``once`` for one epoch of a training that goes on."""
+        """Train to the end, or with ``partial`` for one epoch, which later calls continue."""
+        check_parameters(self, self._rules)
+        parts = self._make_parts(partial)
+        warm = bool(partial or self.warm_start) and self._has_weights()
+        X, y = self._check_data(X, y, reset=not warm)
+        targets = self._targets_for(y, warm, classes)
+        class_weight = getattr(self, "class_weight", None)
+        data = Samples(X, y, sample_weights(X, y, sample_weight, class_weight, targets))
+        held_out = self._check_validation(*validation)
+        random_state = check_random_state(self.random_state)
+        model, loss = self._network_for(X, targets, parts, random_state, warm)
+        data = data._replace(Y=self._encode(data.y, targets, model, loss))
+        if held_out is not None:
+            held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
+        elif not partial and self._wants_validation(parts.optimizer):
+            data, held_out = self._split(data, sample_weight, targets, model, random_state)
+        self._compile(model, parts.optimizer, loss, warm)
+        fitted = self._fitted(model, targets)
+        callbacks = parts.callbacks
+        if not partial:
+            callbacks += tasks(self, self._max_epochs, X, y, sample_weight, fitted)
+        history = self._run(fitted, data, held_out, callbacks, random_state, warm, partial)
+        self.__dict__.update(fitted)
+        self._partially_fitted = partial or (warm and self._partially_fitted)
+        before = self.history_ if warm and hasattr(self, "history_") else {}
+        self.history_ = before | {
+            name: before.get(name, []) + values for name, values in history.history.items()
+        }
+        return self
+
+    @property
+    def _max_epochs(self) -> int:
+        """The most epochs of a ``fit``."""
+        raise NotImplementedError
+
+    def _make_parts(self, partial: bool) -> Parts:
+        """The parameters as objects; raises for what they cannot mean together."""
+        raise NotImplementedError
+
+    def _has_weights(self) -> bool:
+        """Whether there are weights that a warm start can continue from."""
+        return self.__sklearn_is_fitted__()
+
+    def _targets_for(self, y: Array, warm: bool, classes: Any) -> Targets:
+        """What y means, as before with a warm start."""
+        known: Targets | None = getattr(self, "_targets", None) if warm else None
+        return known or learn_targets(y, classifier=self._classifies, classes=classes)
+
+    def _network_for(
+        self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
+    ) -> tuple[Sequential, Any]:
+        """A built network and its loss: new ones, or with a warm start those there are."""
+        raise NotImplementedError
+
+    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
+        """Targets as the loss takes them."""
+        return targets.encode(y, wants_one_hot(loss, model, targets))
+
+    def _wants_validation(self, optimizer: Optimizer) -> bool:
+        """Whether the parameters ask to set samples aside for validation."""
+        raise NotImplementedError
+
+    def _split(
+        self,
+        data: Samples,
+        sample_weight: Any,
+        targets: Targets,
+        model: Sequential,
+        random_state: Any,
+    ) -> tuple[Samples, Samples]:
+        """Samples to train on and to validate on."""
+        raise NotImplementedError
+
+    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
+        """Compile the network, if a warm start does not keep how it learns."""
+        raise NotImplementedError
+
+    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
+        """The attributes that make the estimator a fitted one."""
+        fitted = {
+            "model_": model,
+            "_targets": targets,
+            "_outputs": outputs_of(model, model.loss),
+        }
+        if isinstance(targets, LabelTargets):
+            fitted["classes_"] = targets.classes
+        return fitted
+
+    def _run(
+        self,
+        fitted: dict[str, Any],
+        data: Samples,
+        held_out: Samples | None,
+        callbacks: list[Callback],
+        random_state: Any,
+        warm: bool,
+        partial: bool,
+    ) -> History:
+        """Train the compiled network and store what belongs to this kind of estimator."""
         raise NotImplementedError
 
     # -- data ------------------------------------------------------------------------------------
@@ -92,7 +208,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         )
         return X, check_y(y, classifier=self._classifies)
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Rows | None:
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Samples | None:
         """The validation data that ``fit`` was given."""
         if X is None:
             if y is not None or sample_weight is not None:
@@ -102,14 +218,28 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         if y is None:
             raise ValueError("X_val is provided, but y_val was not provided.")
         X, y = self._check_data(X, y, reset=False)
-        return Rows(X, y, row_weights(X, y, sample_weight))
+        return Samples(X, y, sample_weights(X, y, sample_weight))
 
     def _check_inputs(self, X: Any) -> Any:
         if not self.__sklearn_is_fitted__():  # which takes longer to ask in scikit-learn's way
             check_is_fitted(self)
-        if is_plain(self, X):
+        if self._is_valid(X):
             return X
         return validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
+
+    def _is_valid(self, X: Any) -> bool:
+        """Whether ``validate_data`` would return X unchanged (it costs more than predicting one
+        sample).
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype.char in "fd"
+            and X.shape == (len(X), self.n_features_in_)
+            and len(X) > 0
+            and not hasattr(self, "feature_names_in_")
+            and X.flags.c_contiguous
+            and all_finite(X)
+        )
 
     # -- predictions -----------------------------------------------------------------------------
 

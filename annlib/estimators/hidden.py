@@ -21,10 +21,10 @@ from sklearn.utils.validation import check_is_fitted
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.estimators.documentation import Documented
-from annlib.estimators.inference import infer
 from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
 from annlib.models import Sequential
+from annlib.network.prediction import infer
 
 _LAYER = Rule(
     "an int or a str, the place or the name of a layer",
@@ -145,7 +145,7 @@ class HiddenLayerTransformer(
         """
         check_is_fitted(self)
         fitted = self._fitted()
-        features = infer(self._upto(fitted), fitted._check_inputs(X))
+        features = infer(self._upto(fitted)._network, fitted._check_inputs(X))
         return features.reshape(len(features), -1)
 
     def _fitted(self) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
@@ -22,14 +22,22 @@ from annlib.optimizers import Optimizer
 Changes = Mapping[str, Any]
 
 
+class Part(NamedTuple):
+    """A parameter that stands for an object: how to get it, and what the parameter must be."""
+
+    #: From the estimator and the parameter's value.
+    get: Callable[[Any, Any], Any]
+    expected: str
+
+
 class NestedParameters:
     """To inherit from, before ``BaseEstimator``: parameters that are objects have parameters.
 
     ``__init__(self, ..., **nested)`` is ``self._store(locals())`` and nothing else.
     """
 
-    #: The parameters whose parts have parameters.
-    _nests: ClassVar[tuple[str, ...]] = ()
+    #: The parameters that stand for objects, whose arguments are parameters, too.
+    _nests: ClassVar[dict[str, Part]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         # What inspect shows of the class are the parameters that have names; scikit-learn tries
@@ -69,27 +77,23 @@ class NestedParameters:
             if name.startswith(start)
         }
 
-    def _part(self, prefix: str) -> Any:
-        """What stands behind a parameter: an object, a list of them, or None."""
-        raise NotImplementedError
-
-    def _resolved(self, name: str, get: Callable[[Any], Any], expected: str) -> Any:
-        """What ``get`` makes of a parameter, with what is set for it.
+    def _part(self, name: str) -> Any:
+        """The object that a parameter stands for, with what is set for it.
 
         Raises
         ------
         InvalidParameterError
-            If it is nothing; ``expected`` says what it must be.
+            If it stands for none.
         """
-        value = getattr(self, name)
+        part, value = self._nests[name], getattr(self, name)
         try:
-            part = get(value)
+            found = part.get(self, value)
         except (AnnlibError, TypeError) as error:
-            raise invalid(self, name, expected, value) from error
-        return self._changed(name, part)
+            raise invalid(self, name, part.expected, value) from error
+        return self._changed(name, found)
 
     def _changed(self, name: str, part: Any) -> Any:
-        """A part with what is set for it; itself if nothing is."""
+        """A part with the arguments that are set for it; the part itself if none are."""
         changes = self._nested(name)
         if not changes:
             return part
@@ -147,7 +151,7 @@ class NestedParameters:
         return self
 
 
-def callback_objects(given: Any) -> list[Callback]:
+def callback_objects(_estimator: Any, given: Any) -> list[Callback]:
     """The callbacks that are meant by one or by a list: objects, names, classes or None."""
     many = given if isinstance(given, list | tuple) else [given]
     return [callbacks.get(each) for each in many if each is not None]

@@ -12,7 +12,6 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.estimators.blocks import BlockCrossentropy, blocks
-from annlib.estimators.inference import infer
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -28,6 +27,7 @@ from annlib.losses import (
     SparseCategoricalCrossentropy,
 )
 from annlib.models import Sequential
+from annlib.network.prediction import infer
 
 
 class Outputs(NamedTuple):
@@ -46,7 +46,7 @@ class Outputs(NamedTuple):
 
     def probabilities(self, model: Sequential, X: Any) -> Array:
         """The output after its sigmoids or softmax."""
-        A = infer(model, X)
+        A = infer(model._network, X)
         if self.applied or not self.link:
             return A
         if self.link == "sigmoid":
@@ -59,7 +59,7 @@ class Outputs(NamedTuple):
 
     def logits(self, model: Sequential, X: Any) -> Array:
         """The output before them."""
-        return infer(model, X, logits=self.applied)
+        return infer(model._network, X, logits=self.applied)
 
 
 def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:

@@ -35,11 +35,12 @@ class InconsistentVersionWarning(UserWarning):
 class Persistent:
     """To inherit from, before ``BaseEstimator``: what ``pickle`` and ``joblib`` keep.
 
-    The optimizer's state, which is two to three times the weights, stays behind unless training
-    shall go on: with ``warm_start``, or once ``partial_fit`` was used (``_goes_on`` is true then).
+    The optimizer's state, which is two to three times the weights, is left out unless training
+    can be continued: with ``warm_start``, or once ``partial_fit`` was used.
     """
 
-    _goes_on: bool = False
+    #: Whether ``partial_fit`` was used since the last cold start.
+    _partially_fitted: bool = False
 
     def __copy__(self) -> Any:
         # Not by the state, whose network is for a file: a shallow copy shares this one.
@@ -51,8 +52,10 @@ class Persistent:
         parent: Any = super()
         state = dict(parent.__getstate__())
         model = state.get("model_")
-        if isinstance(model, Sequential) and not (self._goes_on or state.get("warm_start")):
-            state["model_"] = without_optimizer_state(model)
+        if isinstance(model, Sequential) and not (
+            self._partially_fitted or state.get("warm_start")
+        ):
+            state["model_"] = model._without_optimizer_state()
         return {**state, "_annlib_version": __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -68,12 +71,3 @@ class Persistent:
             parent.__setstate__(state)
         else:
             self.__dict__.update(state)
-
-
-def without_optimizer_state(model: Sequential) -> Sequential:
-    """The model to be pickled, with an optimizer that has not made a step; for nothing else."""
-    slim: Sequential = object.__new__(Sequential)
-    slim.__dict__.update(model.__getstate__())
-    if model._compiled is not None:
-        slim._compiled = model._compiled.with_fresh_optimizer()
-    return slim

@@ -8,8 +8,8 @@ from sklearn.base import RegressorMixin
 
 from annlib.core.arrays import Array
 from annlib.estimators.estimator import NetworkEstimator
-from annlib.estimators.inference import infer
 from annlib.estimators.targets import NumberTargets
+from annlib.network.prediction import infer
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -31,7 +31,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         -------
         self
         """
-        return self._train(X, y, sample_weight, once=True)
+        return self._train(X, y, sample_weight, partial=True)
 
     def _read(self, X: Any) -> Array:
-        return infer(self.model_, X)
+        return infer(self.model_._network, X)

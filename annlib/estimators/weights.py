@@ -1,20 +1,42 @@
-"""What each row counts: sample weights times the weights of its classes."""
+"""Samples and their weights: sample weights times the weights of their classes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
+from annlib.data import Sparse
 from annlib.estimators.rules import Rule
 from annlib.estimators.targets import LabelTargets, Targets
 
 
-def row_weights(
+class Samples(NamedTuple):
+    """Validated features, targets and weights of the same samples."""
+
+    X: Any
+    y: Array
+    weights: Array | None
+    #: The targets as the loss takes them, once the network is known.
+    Y: Array | None = None
+
+    def take(self, rows: Array) -> Samples:
+        """Copy some of the samples."""
+        weights = None if self.weights is None else self.weights[rows]
+        Y = None if self.Y is None else self.Y[rows]
+        return Samples(self.X[rows], self.y[rows], weights, Y)
+
+    @property
+    def source(self) -> Array | Sparse:
+        """X as batches read it."""
+        return self.X if isinstance(self.X, np.ndarray) else Sparse(self.X)
+
+
+def sample_weights(
     X: Any, y: Array, sample_weight: Any, class_weight: Any = None, targets: Targets | None = None
 ) -> Array | None:
     """One weight a row, or None where all count the same.

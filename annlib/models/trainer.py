@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from reprlib import repr as show
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -550,6 +550,13 @@ class Trainer(Configurable):
         self.__dict__.update(state)
         if self._compiled is not None:
             self._compiled.optimizer.owner = weakref.ref(self)
+
+    def _without_optimizer_state(self) -> Self:
+        """A model of the same network, to be pickled: its optimizer has not made a step."""
+        fresh = self._compiled and self._compiled.with_fresh_optimizer()
+        slim = type(self).__new__(type(self))
+        slim.__setstate__({**self.__getstate__(), "_compiled": fresh})
+        return slim
 
     # Two models of one configuration are two models.
     __eq__ = object.__eq__

@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
-from annlib.data import Feed
+from annlib.data import Batches, Feed, Sparse
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.network.passes import Pass
@@ -47,6 +47,29 @@ def predict(
             callbacks.call("on_predict_batch_end", index, {"outputs": y})
     callbacks.call("on_predict_end", {})
     return outputs.whole()
+
+
+def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
+    """The output of a built network for each row of checked data, in an array of its own.
+
+    Parameters
+    ----------
+    network : Network
+    X : array or CSR matrix, (n, features)
+    logits : bool
+        Leave out the activation of the last layer.
+    """
+    layers, dtype = network.layers, network.dtype
+    if logits:
+        last, _ = layers[-1].split_activation()
+        layers = [*layers[:-1], *([] if last is None else [last])]
+    dense = isinstance(X, np.ndarray)
+    if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
+        with np.errstate(all="ignore"):
+            return Pass(layers, dtype).forward(X)
+    source = X if dense else Sparse(X)
+    batches = Batches(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    return predict(layers, dtype, batches)
 
 
 class _Outputs:

@@ -1,6 +1,5 @@
 """scikit-learn's perceptrons, on annlib's engine, and what they lack."""
 
-from annlib.estimators.perceptron.classifier import MLPClassifier
-from annlib.estimators.perceptron.regressor import MLPRegressor
+from annlib.estimators.perceptron.mlp import MLPClassifier, MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]

@@ -40,6 +40,8 @@ class Architecture:
     Parameters
     ----------
     estimator : Perceptron
+    loss, regularizer : Loss and Regularizer, or None
+        In place of scikit-learn's.
 
     Raises
     ------
@@ -47,15 +49,15 @@ class Architecture:
         For a parameter that cannot be meant.
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, loss: Loss | None, regularizer: Regularizer | None) -> None:
         self.estimator = estimator
         self.sizes = hidden_sizes(estimator.hidden_layer_sizes)
         self.activations = self._activations()
         self.rates = self._dropout()
-        self.penalty = self._penalty()
-        self._given_loss: Loss | None = estimator._part("loss")
+        self.penalty = self._penalty(regularizer)
+        self._given_loss = loss
 
-    def check_steady(self, optimizer: Optimizer) -> None:
+    def check_deterministic(self, optimizer: Optimizer) -> None:
         """Raise for what an optimizer that takes all rows at once cannot train."""
         e, name = self.estimator, type(optimizer).__name__
         text = f"{{}} with {name}, which needs the same loss for the same weights"
@@ -147,9 +149,8 @@ class Architecture:
             self._activation(given)
         return found
 
-    def _penalty(self) -> Regularizer | None:
+    def _penalty(self, given: Regularizer | None) -> Regularizer | None:
         alpha = float(self.estimator.alpha)
-        given: Regularizer | None = self.estimator._part("regularizer")
         return given if given is not None or not alpha else Ridge(alpha)
 
     def _as_many(self) -> str:
@@ -174,14 +175,13 @@ class Architecture:
         return rates
 
 
-def named_loss(estimator: Any) -> Loss | None:
-    """The loss that the parameter means; None for scikit-learn's, which waits for the targets."""
-    given = estimator.loss
+def named_loss(given: Any, *, classifier: bool) -> Loss | None:
+    """The loss that the parameter means; None if it depends on the targets."""
     if not isinstance(given, str):
         return losses.get(given)
-    if estimator._classifies and given == "log_loss":
+    if classifier and given == "log_loss":
         return None
-    if not estimator._classifies and given in _LOSSES:
+    if not classifier and given in _LOSSES:
         return _by_weight(_LOSSES[given]())
     return _by_weight(losses.get(given))
 

@@ -112,7 +112,7 @@ tol : float, default=1e-4
 verbose : bool, int or "tqdm", default=False
     Whether to print a line an epoch, or to show one bar.
 warm_start : bool, default=False
-    Whether ``fit`` goes on from the network as it is, and with the optimizer as it is unless one
+    Whether ``fit`` continues with the network as it is, and with the optimizer as it is unless one
     of its parameters has changed.
 momentum : float in [0, 1], default=0.9
     For ``solver="sgd"``.
@@ -125,7 +125,7 @@ validation_fraction : float in [0, 1), default=0.1
 beta_1 : float in [0, 1), default=0.9
     For ``solver="adam"``, whose mean of the gradients decays by it.
 beta_2 : float in [0, 1), default=0.999
-    The same for the mean of their squares.
+    For ``solver="adam"``, whose mean of the squared gradients decays by it.
 epsilon : float, default=1e-8
     Added to the root of that mean.
 n_iter_no_change : int or inf, default=10

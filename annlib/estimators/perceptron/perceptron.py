@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 
 from annlib import regularizers
-from annlib.callbacks import History
+from annlib.callbacks import Callback, CallbackList, History
+from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
-from annlib.estimators.nested import callback_objects
-from annlib.estimators.outputs import outputs_of
+from annlib.core.errors import DivergenceError
+from annlib.estimators.estimator import NetworkEstimator, Parts
+from annlib.estimators.nested import Part, callback_objects
 from annlib.estimators.perceptron.architecture import (
     Architecture,
     dense_layers,
     named_loss,
     output_name,
 )
-from annlib.estimators.perceptron.coefficients import Coefficients
-from annlib.estimators.perceptron.convergence import Convergence, Progress
-from annlib.estimators.perceptron.narration import warn
+from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.perceptron.parameters import RULES
-from annlib.estimators.perceptron.scoring import check_scoring_name, epoch_score
-from annlib.estimators.perceptron.solvers import chosen
-from annlib.estimators.perceptron.training import train
-from annlib.estimators.rows import Rows
-from annlib.estimators.rules import Rule, check_parameters
-from annlib.estimators.sklearn_callbacks import tasks
-from annlib.estimators.targets import LabelTargets, Targets, learn_targets
-from annlib.estimators.weights import row_weights
+from annlib.estimators.perceptron.scoring import check_scoring_name, default_score, epoch_score
+from annlib.estimators.perceptron.training import (
+    Convergence,
+    Progress,
+    RateRule,
+    batches_of,
+    chosen,
+)
+from annlib.estimators.rules import Rule
+from annlib.estimators.targets import Targets
+from annlib.estimators.weights import Samples, sample_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
+from annlib.network.prediction import INFERENCE_BATCH
 from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer
+from annlib.training.loop import Validation
 
-#: The attributes that ``predict`` reads.
-_FITTED = {
-    *("model_", "_targets", "_outputs", "classes_"),
-    *("coefs_", "intercepts_", "_shown"),
-}
+_OBJECT = "the name, the configuration or an object of"
 
 
 def seed_of(random_state: Any) -> int:
@@ -50,99 +50,203 @@ def seed_of(random_state: Any) -> int:
     return (int(words[0]) << 10) + int(position)
 
 
-class Perceptron(Coefficients):
+def loss_part(names: str, *, classifier: bool) -> Part:
+    """The part ``loss``, which may have one of scikit-learn's names."""
+    return Part(
+        lambda estimator, given: named_loss(given, classifier=classifier),
+        f"{names}, or {_OBJECT} a loss of annlib",
+    )
+
+
+def _regularizer(_estimator: Any, given: Any) -> Regularizer | None:
+    return None if given is None else regularizers.get(given)
+
+
+class Perceptron(NetworkEstimator):
     """Base class: fit and partial_fit, as scikit-learn's perceptrons do it, and more.
 
-    Once it is fitted it has ``_progress`` besides what every ``NetworkEstimator`` has.
+    ``coefs_`` and ``intercepts_`` are the network's own arrays, so that a change in place is one
+    of the network; what a user puts in their place is copied into the network when it is next used.
     """
 
-    _nests: ClassVar[tuple[str, ...]] = ("optimizer", "loss", "regularizer", "callbacks")
+    _nests: ClassVar[dict[str, Part]] = {
+        "optimizer": Part(
+            lambda estimator, given: chosen(estimator), f"None, or {_OBJECT} an optimizer of annlib"
+        ),
+        "loss": loss_part("a name", classifier=False),
+        "regularizer": Part(_regularizer, f"None, or {_OBJECT} a regularizer of annlib"),
+        "callbacks": Part(callback_objects, "a callback of annlib, its name, or a list of these"),
+    }
     _rules: ClassVar[dict[str, Rule]] = RULES
-    _loss_text: ClassVar[str]
 
-    def _part(self, prefix: str) -> Any:
-        text = "the name, the configuration or an object of"
-        if prefix == "optimizer":
-            text = f"None, or {text} an optimizer of annlib"
-            return self._resolved(prefix, lambda given: chosen(self).clone(), text)
-        if prefix == "loss":
-            return self._resolved(prefix, lambda given: named_loss(self), self._loss_text)
-        if prefix == "regularizer":
-            text = f"None, or {text} a regularizer of annlib"
-            return self._resolved(prefix, _regularizer, text)
-        text = "a callback of annlib, its name, or a list of these"
-        return self._resolved(prefix, callback_objects, text)
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    _progress: Progress
 
-    # -- training --------------------------------------------------------------------------------
+    # -- the steps of a fit ----------------------------------------------------------------------
 
-    def _train(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any] = (None, None, None),
-        *,
-        once: bool = False,
-        classes: Any = None,
-    ) -> Self:
-        check_parameters(self, self._rules)
-        if self.early_stopping and once:
+    @property
+    def _max_epochs(self) -> int:
+        return int(self.max_iter)
+
+    def _make_parts(self, partial: bool) -> Parts:
+        if self.early_stopping and partial:
             raise ValueError("partial_fit does not support early_stopping=True")
-        architecture, optimizer = Architecture(self), self._part("optimizer")
-        architecture.check_steady(optimizer)
+        loss, optimizer = self._part("loss"), self._part("optimizer")
+        architecture = Architecture(self, loss, self._part("regularizer"))
+        architecture.check_deterministic(optimizer)
         check_scoring_name(self)
-        callbacks = self._part("callbacks")
-        goes_on = hasattr(self, "coefs_") and bool(self.warm_start or once)
-        X, y = self._check_data(X, y, reset=not goes_on)
-        targets = self._targets_for(y, goes_on, classes)
-        class_weight = getattr(self, "class_weight", None)
-        data = Rows(X, y, row_weights(X, y, sample_weight, class_weight, targets))
-        held_out = self._check_validation(*validation)
-        random_state = check_random_state(self.random_state)
-        model = self._network(architecture, X, targets, random_state, goes_on)
-        loss = architecture.loss(targets)
-        if held_out is None and self.early_stopping and not optimizer.full_batch:
-            train_rows, rest = self._split(y, targets, random_state)
-            held_out = Rows(X, y, row_weights(X, y, sample_weight)).part(rest)
-            data = data.part(train_rows)
-        encode = partial(_encoded, targets=targets, loss=loss, model=model)
-        learned = data._replace(y=encode(data.y))
-        watched = None if held_out is None else held_out._replace(y=encode(held_out.y))
-        self._compile(model, optimizer, loss)
-        if not goes_on or not hasattr(self, "_progress"):
-            self._progress = Progress()
-            self.history_ = {}
-        self._goes_on = once or (self._goes_on and goes_on)
-        self._targets, self.model_, self._outputs = targets, model, outputs_of(model, loss)
-        self._describe()
-        if not once:
-            fitted = {name: value for name, value in vars(self).items() if name in _FITTED}
-            callbacks += tasks(self, self.max_iter, X, y, sample_weight, fitted)
-        score = None if held_out is None else epoch_score(self, self.scoring, held_out)
-        train(self, learned, watched, score, random_state, callbacks, once=once)
-        return self
+        return Parts(architecture, optimizer, loss, self._part("callbacks"))
 
-    def _network(
-        self, architecture: Architecture, X: Any, targets: Targets, random_state: Any, goes_on: bool
-    ) -> Sequential:
-        """A new network, or the one that goes on, with the weights that a user has set."""
-        model: Sequential | None = getattr(self, "model_", None) if goes_on else None
+    def _has_weights(self) -> bool:
+        return hasattr(self, "coefs_")
+
+    def _network_for(
+        self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
+    ) -> tuple[Sequential, Any]:
+        architecture = parts.network
+        model: Sequential | None = getattr(self, "model_", None) if warm else None
         if model is None:
             dtype = np.dtype(self.dtype or X.dtype).name
             model = architecture.build(X.shape[1], targets, dtype, seed_of(random_state))
-        if goes_on:
-            self._give_weights_to(model)
+        if warm:
+            self._sync_coefs(model)
         else:
             architecture.draw(model, random_state)
-        return model
+        return model, architecture.loss(targets)
 
-    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Loss) -> None:
-        """With an optimizer that goes on, unless its parameters are others than they were."""
+    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Loss) -> Array:
+        Y = super()._encode(y, targets, model, loss)
+        return loss.check_targets(Y, model.output_shape, "y")
+
+    def _wants_validation(self, optimizer: Optimizer) -> bool:
+        return bool(self.early_stopping) and not optimizer.full_batch
+
+    def _split(
+        self,
+        data: Samples,
+        sample_weight: Any,
+        targets: Targets,
+        model: Sequential,
+        random_state: Any,
+    ) -> tuple[Samples, Samples]:
+        """Samples drawn as scikit-learn draws them; class weights do not count in validation."""
+        # Of more than two classes it does not draw from each, and a rare one is no error.
+        two = self._classifies and targets.units == 1
+        train_rows, rest = train_test_split(
+            np.arange(len(data.y)),
+            random_state=random_state,
+            test_size=self.validation_fraction,
+            stratify=targets.encode(data.y).astype(bool).reshape(-1, 1) if two else None,
+        )
+        if len(rest) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        weights = sample_weights(data.X, data.y, sample_weight)
+        return data.take(train_rows), data._replace(weights=weights).take(rest)
+
+    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
+        """Compile with the optimizer as it is, unless its parameters have changed."""
         old = model.optimizer
         same = old is not None and type(old) is type(optimizer)
         if same and old is not None and old.arguments() == optimizer.arguments():
             optimizer = old
         model.compile(optimizer, loss)
+
+    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
+        return super()._fitted(model, targets) | exposed_coefs(model)
+
+    def _run(
+        self,
+        fitted: dict[str, Any],
+        data: Samples,
+        held_out: Samples | None,
+        callbacks: list[Callback],
+        random_state: Any,
+        warm: bool,
+        partial: bool,
+    ) -> History:
+        self.__dict__.update(fitted)  # a scorer asks the estimator after each epoch
+        if not warm or not hasattr(self, "_progress"):
+            self._progress, self.history_ = Progress(), {}
+        model, optimizer = self.model_, self._optimizer
+        layers = dense_layers(model)
+        self.n_layers_ = len(layers) + 1
+        self.n_outputs_ = int(layers[-1].units)
+        self.out_activation_ = output_name(layers[-1])
+        rows = len(data.y)
+        size = rows if optimizer.full_batch else self._batch_rows(rows)
+        batches = batches_of(model, data, size, random_state if self.shuffle else None)
+        validation, score = None, None
+        if held_out is not None:
+            validation = Validation(batches_of(model, held_out, INFERENCE_BATCH), None, 1)
+            score = epoch_score(self, held_out, lambda: self._default_score(held_out))
+        watches_score = self._wants_validation(optimizer)
+        rule = Convergence(
+            self._progress,
+            rows=rows,
+            tol=float(self.tol),
+            patience=self.n_iter_no_change,
+            rate=RateRule.of(self),
+            score=score,
+            watches_score=watches_score,
+            log=verbose_printer(self.verbose),
+        )
+        epochs = 1 if partial else self._max_epochs
+        history = History()
+        hooks = CallbackList(
+            [rule, *callbacks, EpochBar() if self.verbose == "tqdm" else None, history],
+            model,
+            f"{type(self).__name__}.fit",
+            verbose=int(bool(self.verbose)),
+            epochs=epochs,
+            steps=None,
+        )
+        try:
+            model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
+        except DivergenceError as error:
+            if not watches_score:
+                raise ValueError(
+                    "Solver produced non-finite parameter weights. The input data may contain "
+                    f"large values and need to be preprocessed. ({error})"
+                ) from error
+            rule.record_divergence()
+        except KeyboardInterrupt:
+            history.interrupted = True
+        if history.interrupted:
+            warn("Training interrupted by user.")
+        elif not partial and not rule.ended:
+            warn_if_not_converged(optimizer, rule.epochs, epochs)
+        if watches_score and self._progress.best_weights is not None:
+            np.copyto(model.vector.values, self._progress.best_weights)
+        self._store_results(rule.epochs)
+        return history
+
+    def _default_score(self, data: Samples) -> float:
+        return default_score(self._targets, self._read(data.X), data)
+
+    def _store_results(self, epochs: int) -> None:
+        """Set scikit-learn's attributes after a training of so many epochs."""
+        progress, optimizer = self._progress, self._optimizer
+        self.n_iter_ = epochs
+        self.t_ = progress.t
+        self._no_improvement_count = progress.epochs_without_improvement  # scikit-learn's tests
+        if progress.losses:
+            self.loss_ = progress.losses[-1]
+        if not optimizer.full_batch:
+            watched = self.early_stopping
+            self.loss_curve_ = progress.losses
+            self.best_loss_ = None if watched else progress.best_loss
+            self.validation_scores_ = progress.scores if watched else None
+            self.best_validation_score_ = progress.best_score if watched else None
+
+    @property
+    def _optimizer(self) -> Optimizer:
+        optimizer = self.model_.optimizer
+        assert optimizer is not None, "compiled"
+        return optimizer
 
     # -- data ------------------------------------------------------------------------------------
 
@@ -152,31 +256,7 @@ class Perceptron(Coefficients):
             y = column_or_1d(y, warn=True)
         return X, y
 
-    def _split(self, y: Array, targets: Targets, random_state: Any) -> tuple[Array, Array]:
-        """Rows to train on and rows to score, drawn as scikit-learn draws them."""
-        # Of more than two classes it does not draw from each, and a rare one is no error.
-        two = self._classifies and targets.units == 1
-        train_rows, rest = train_test_split(
-            np.arange(len(y)),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=targets.encode(y).astype(bool).reshape(-1, 1) if two else None,
-        )
-        if len(rest) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        return train_rows, rest
-
-    def _targets_for(self, y: Array, goes_on: bool, classes: Any) -> Targets:
-        """What y means, as before if training goes on."""
-        known: Targets | None = getattr(self, "_targets", None)
-        if goes_on and known is not None:
-            return known
-        return learn_targets(y, classifier=self._classifies, classes=classes)
-
-    def _rows_of_batch(self, rows: int) -> int:
+    def _batch_rows(self, rows: int) -> int:
         """``batch_size`` for so many rows."""
         if self.batch_size == "auto":
             return min(200, rows)
@@ -187,45 +267,58 @@ class Perceptron(Coefficients):
             )
         return min(int(self.batch_size), rows)
 
-    # -- what a fit leaves -----------------------------------------------------------------------
+    # -- weights as lists ------------------------------------------------------------------------
 
-    def _describe(self) -> None:
-        layers = dense_layers(self.model_)
-        if isinstance(self._targets, LabelTargets):
-            self.classes_ = self._targets.classes
-        self.n_layers_ = len(layers) + 1
-        self.n_outputs_ = int(layers[-1].units)
-        self.out_activation_ = output_name(layers[-1])
-        self._show_weights()
+    def _sync_coefs(self, model: Sequential) -> None:
+        """Copy into a network what a user has put in the place of its arrays.
 
-    def _take_up(self, rule: Convergence, history: History) -> None:
-        """Show what a training has come to."""
-        progress, optimizer = rule.progress, self.model_.optimizer
-        for name, values in history.history.items():
-            self.history_.setdefault(name, []).extend(values)
-        self.n_iter_ = rule.epochs
-        self.t_ = progress.t
-        self._no_improvement_count = progress.stale  # scikit-learn's tests read it
-        if progress.losses:
-            self.loss_ = progress.losses[-1]
-        if optimizer is not None and not optimizer.full_batch:
-            watched = self.early_stopping
-            self.loss_curve_ = progress.losses
-            self.best_loss_ = None if watched else progress.best_loss
-            self.validation_scores_ = progress.scores if watched else None
-            self.best_validation_score_ = progress.best_score if watched else None
+        Raises
+        ------
+        ValueError
+            If it does not fit.
+        """
+        given = (*self.coefs_, *self.intercepts_)
+        exposed = getattr(self, "_exposed", ())
+        if len(given) == len(exposed) and all(a is b for a, b in zip(given, exposed, strict=True)):
+            return
+        layers = dense_layers(model)
+        own = [layer.kernel for layer in layers] + [layer.bias for layer in layers]
+        arrays = [np.asarray(values) for values in given]
+        if [values.shape for values in arrays] != [values.shape for values in own]:
+            raise ValueError(
+                f"coefs_ and intercepts_: expected arrays of shapes {[v.shape for v in own]}, got "
+                f"{[v.shape for v in arrays]}."
+            )
+        for place, values in zip(own, arrays, strict=True):
+            place[...] = values
+        if getattr(self, "model_", None) is model:
+            self.__dict__.update(exposed_coefs(self.model_))
 
-    @property
-    def _optimizer(self) -> Optimizer | None:
-        return self.model_.optimizer
+    def _check_inputs(self, X: Any) -> Any:
+        X = super()._check_inputs(X)
+        self._sync_coefs(self.model_)
+        return X
+
+    def __getstate__(self) -> dict[str, Any]:
+        fitted = self.__sklearn_is_fitted__()
+        if fitted:
+            self._sync_coefs(self.model_)
+        state: dict[str, Any] = super().__getstate__()
+        if fitted:
+            for name in ("coefs_", "intercepts_", "_exposed"):  # views, which would come apart
+                state.pop(name, None)
+            if not self.warm_start:
+                state["_progress"] = self._progress.without_weights()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self.__sklearn_is_fitted__():
+            self.__dict__.update(exposed_coefs(self.model_))
 
 
-def _regularizer(given: Any) -> Regularizer | None:
-    return None if given is None else regularizers.get(given)
-
-
-def _encoded(y: Array, targets: Targets, loss: Loss, model: Sequential) -> Array:
-    """Targets as the loss takes them."""
-    shape = model.output_shape
-    one_hot = loss.target_kind != "labels" and shape[-1] != 1
-    return loss.check_targets(targets.encode(y, one_hot), shape, "y")
+def exposed_coefs(model: Sequential) -> dict[str, Any]:
+    """The attributes that hold the network's own arrays."""
+    layers = dense_layers(model)
+    coefs, intercepts = [layer.kernel for layer in layers], [layer.bias for layer in layers]
+    return {"coefs_": coefs, "intercepts_": intercepts, "_exposed": (*coefs, *intercepts)}

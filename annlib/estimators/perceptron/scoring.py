@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,9 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.config import near
-from annlib.estimators.rows import Rows
 from annlib.estimators.rules import invalid
-from annlib.estimators.targets import LabelTargets, accuracy
+from annlib.estimators.targets import LabelTargets, Targets, accuracy
+from annlib.estimators.weights import Samples
 
 
 def check_scoring_name(estimator: Any) -> None:
@@ -24,34 +25,36 @@ def check_scoring_name(estimator: Any) -> None:
         raise invalid(estimator, "scoring", text.rstrip("."), scoring)
 
 
-def epoch_score(estimator: Any, scoring: Any, data: Rows) -> Callable[[Logs], float]:
-    """What gives the score after an epoch, from its logs; greater is better.
+def epoch_score(
+    estimator: Any, data: Samples, default: Callable[[], float]
+) -> Callable[[Logs], float]:
+    """A function from the logs of an epoch to its score; greater is better.
 
     Parameters
     ----------
     estimator : Perceptron
-        With ``model_``, the network that is trained.
-    scoring : str, callable or None
-        ``"loss"`` is minus the loss; None accuracy or R2.
-    data : Rows
+        With ``model_``, the network that is trained; of its ``scoring``, ``"loss"`` is minus the
+        loss.
+    data : Samples
+        To validate on.
+    default : callable
+        The score where ``scoring`` is None.
     """
+    scoring = estimator.scoring
     if isinstance(scoring, str) and scoring == "loss":
         return lambda logs: -float(logs["val_loss"])
     if scoring is None:
-        return lambda logs: default_score(estimator, data)
+        return lambda logs: default()
     scorer = check_scoring(estimator, scoring)
     # Its own data have no column names any more, of which predict would complain.
-    bare = object.__new__(type(estimator))
-    vars(bare).update(vars(estimator))
+    bare = copy.copy(estimator)
     vars(bare).pop("feature_names_in_", None)
     weights = {} if data.weights is None else {"sample_weight": data.weights}
     return lambda logs: float(scorer(bare, data.X, data.y, **weights))
 
 
-def default_score(estimator: Any, data: Rows) -> float:
-    """Accuracy or R2; NaN where a prediction is not finite."""
-    targets = estimator._targets
-    A = estimator._read(data.X)
+def default_score(targets: Targets, A: Array, data: Samples) -> float:
+    """Accuracy or R2 of the network's output A; NaN where it is not finite."""
     if not np.isfinite(A).all():
         return float("nan")
     predicted = targets.decode(A)

@@ -1,30 +1,224 @@
-"""The training of a perceptron: annlib's loop with scikit-learn's batches and stopping rule."""
+"""How a perceptron is trained: its solver, learning rate and batches, and the rule that ends it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from annlib.callbacks import Callback, CallbackList, History
+from annlib import optimizers
+from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
-from annlib.core.errors import DivergenceError
+from annlib.core.arrays import Array
 from annlib.data import Batch, Batches
-from annlib.estimators.inference import as_rows, count_rows
-from annlib.estimators.perceptron.convergence import Convergence
-from annlib.estimators.perceptron.narration import EpochBar, narrator, warn, warn_if_cut_off
-from annlib.estimators.perceptron.solvers import RateRule
-from annlib.estimators.rows import Rows
+from annlib.estimators.weights import Samples
 from annlib.models import Sequential
-from annlib.network.prediction import INFERENCE_BATCH
-from annlib.training.loop import Validation
+from annlib.optimizers import LBFGS, SGD, Adam, Optimizer
+
+#: An adaptive rate at or below this ends the training.
+_LEAST_RATE = 1e-6
+
+
+def of_solver(estimator: Any) -> Optimizer:
+    """The optimizer that ``solver`` and the parameters that belong to it describe."""
+    if estimator.solver == "lbfgs":
+        return LBFGS(gtol=float(estimator.tol), maxfun=int(estimator.max_fun))
+    rate: Any = estimator.learning_rate
+    if isinstance(rate, str):
+        rate = float(estimator.learning_rate_init)
+    if estimator.solver == "sgd":
+        return SGD(rate, float(estimator.momentum), bool(estimator.nesterovs_momentum))
+    return Adam(rate, float(estimator.beta_1), float(estimator.beta_2), float(estimator.epsilon))
+
+
+def chosen(estimator: Any) -> Optimizer:
+    """A new optimizer: like the one that the user named or made, or else that of the solver."""
+    if estimator.optimizer is None:
+        return of_solver(estimator)
+    return optimizers.get(estimator.optimizer).clone()
+
+
+def is_batchwise(estimator: Any) -> bool:
+    """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
+    optimizer = chosen(estimator)
+    if optimizer.full_batch:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{optimizer.names[0]} is not stochastic."
+        )
+    return True
+
+
+class RateRule:
+    """scikit-learn's ``learning_rate`` from epoch to epoch; for ``sgd`` alone.
+
+    Parameters
+    ----------
+    how : {"constant", "invscaling", "adaptive"}
+        The first leaves the rate alone; with the second it is initial / (t + 1)^power after t
+        rows; with the third it is divided by 5 where training would end.
+    initial : float
+    power : float
+    """
+
+    def __init__(self, how: str, initial: float, power: float) -> None:
+        self.how = how
+        self.initial = initial
+        self.power = power
+
+    @classmethod
+    def of(cls, estimator: Any) -> RateRule:
+        """The rule that an estimator's parameters describe."""
+        own = estimator.solver == "sgd" and estimator.optimizer is None
+        how = estimator.learning_rate if own else "constant"
+        how = how if isinstance(how, str) else "constant"
+        return cls(how, float(estimator.learning_rate_init), float(estimator.power_t))
+
+    def end_epoch(self, optimizer: Optimizer, t: int) -> None:
+        """Set the rate of the next epoch, after so many rows in all."""
+        if self.how == "invscaling":
+            optimizer.learning_rate = self.initial / (t + 1) ** self.power
+
+    def decide(self, optimizer: Optimizer) -> tuple[bool, str]:
+        """Whether a training without progress continues with a smaller rate; and a message."""
+        if self.how != "adaptive":
+            return False, "Stopping."
+        if optimizer.learning_rate <= _LEAST_RATE:
+            return False, "Learning rate too small. Stopping."
+        optimizer.learning_rate /= 5
+        return True, f"Setting learning rate to {optimizer.learning_rate:f}"
+
+
+@dataclass
+class Progress:
+    """How far a training has come, over all calls with a warm start."""
+
+    losses: list[float] = field(default_factory=list)
+    best_loss: float = np.inf
+    scores: list[float] = field(default_factory=list)
+    best_score: float = -np.inf
+    #: All parameters of the model, where the score was best.
+    best_weights: Array | None = None
+    epochs_without_improvement: int = 0
+    #: Rows seen.
+    t: int = 0
+
+    def without_weights(self) -> Progress:
+        """A copy for a training that is not continued."""
+        return replace(self, best_weights=None)
+
+
+class Convergence(Callback):
+    """Ends a training without progress: ``tol`` at least, in more than ``patience`` epochs.
+
+    Parameters
+    ----------
+    progress : Progress
+        Of the training that is continued; changed in place.
+    rows : int
+        The samples of an epoch.
+    tol, patience : float
+    rate : RateRule
+    score : callable, optional
+        From the logs of an epoch to the score on the validation data.
+    watches_score : bool
+        Whether the score decides, and not the loss on the training data.
+    log : callable
+        Gets the lines that scikit-learn prints.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        *,
+        rows: int,
+        tol: float,
+        patience: float,
+        rate: RateRule,
+        score: Callable[[Logs], float] | None,
+        watches_score: bool,
+        log: Callable[[str], None],
+    ) -> None:
+        self.progress = progress
+        self.rows = rows
+        self.tol = tol
+        self.patience = patience
+        self.rate = rate
+        self.score = score
+        self.watches_score = watches_score
+        self.log = log
+        self.epochs = 0
+        #: Whether the rule has ended the training.
+        self.ended = False
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        logs = {} if logs is None else logs
+        progress, optimizer = self.progress, self.model.optimizer
+        self.epochs += 1
+        progress.losses.append(float(logs["loss"]))
+        progress.t += self.rows
+        self.log(f"Iteration {self.epochs}, loss = {progress.losses[-1]:.8f}")
+        if self.score is not None:
+            logs["val_score"] = self.score(logs)
+        if not optimizer.full_batch:
+            logs["learning_rate"] = optimizer.learning_rate
+        if self.watches_score:
+            self._record_score(float(logs["val_score"]))
+        else:
+            self._record_loss()
+        self.rate.end_epoch(optimizer, progress.t)
+        if progress.epochs_without_improvement > self.patience and not optimizer.full_batch:
+            what = "Validation score" if self.watches_score else "Training loss"
+            continues, verdict = self.rate.decide(optimizer)
+            self.log(
+                f"{what} did not improve more than tol={self.tol:f} for {self.patience} "
+                f"consecutive epochs. {verdict}"
+            )
+            if continues:
+                progress.epochs_without_improvement = 0
+            else:
+                self.ended = True
+                self.model.stop_training = True
+
+    def record_divergence(self) -> None:
+        """Record an epoch that diverged."""
+        self.epochs += 1
+        self.progress.losses.append(np.nan)
+        self.progress.t += self.rows
+        if self.watches_score:
+            self.progress.scores.append(float("nan"))
+        self.ended = True
+
+    def _record_loss(self) -> None:
+        progress = self.progress
+        loss = progress.losses[-1]
+        progress.epochs_without_improvement = (
+            progress.epochs_without_improvement + 1 if loss > progress.best_loss - self.tol else 0
+        )
+        progress.best_loss = min(progress.best_loss, loss)
+
+    def _record_score(self, score: float) -> None:
+        progress = self.progress
+        progress.scores.append(score)
+        self.log(f"Validation score: {score:f}")
+        progress.epochs_without_improvement = (
+            progress.epochs_without_improvement + 1 if score < progress.best_score + self.tol else 0
+        )
+        if score > progress.best_score:
+            progress.best_score = score
+            values: Any = self.model.vector.values
+            if progress.best_weights is None:
+                progress.best_weights = values.copy()
+            else:
+                np.copyto(progress.best_weights, values)
 
 
 class ShuffledBatches(Batches):
-    """Batches whose rows are permuted anew in each round, or are left in their order.
+    """Batches whose rows are permuted anew in each epoch, or stay in their order.
 
-    Each round permutes what the last one had; so the same seed gives scikit-learn's batches.
+    Each epoch permutes the order of the last one; so the same seed gives scikit-learn's batches.
 
     Parameters
     ----------
@@ -34,7 +228,7 @@ class ShuffledBatches(Batches):
         None leaves the rows in their order.
     """
 
-    def __init__(self, *data: Any, random_state: Any, **types: Any) -> None:
+    def __init__(self, *data: Any, random_state: Any = None, **types: Any) -> None:
         super().__init__(*data, **types)
         self._random_state = random_state
         self._order = np.arange(self.rows)
@@ -49,101 +243,17 @@ class ShuffledBatches(Batches):
         return self.in_order(self._order)
 
 
-def train(
-    estimator: Any,
-    data: Rows,
-    held_out: Rows | None,
-    score: Callable[[Logs], float] | None,
-    random_state: Any,
-    callbacks: list[Callback],
-    *,
-    once: bool,
-) -> None:
-    """Train ``estimator.model_``, for one epoch if ``once``, and leave what it has come to.
-
-    Parameters
-    ----------
-    estimator : Perceptron
-    data, held_out : Rows
-        To train on, and (or None) to validate on after each epoch; y as the loss takes it.
-    score : callable, optional
-        From the logs of an epoch to the score on data that are held out.
-    random_state : numpy.random.RandomState
-        For shuffling.
-    callbacks : list of Callback
-    once : bool
-
-    Raises
-    ------
-    ValueError
-        If the weights become NaN or infinite.
-    """
-    model: Sequential = estimator.model_
-    optimizer = model.optimizer
-    assert optimizer is not None, "compiled"
-    rows = count_rows(data.X)
-    watches_score = bool(estimator.early_stopping) and not optimizer.full_batch
-    epochs = 1 if once else int(estimator.max_iter)
-    rule = Convergence(
-        estimator._progress,
-        rows=rows,
-        tol=float(estimator.tol),
-        patience=estimator.n_iter_no_change,
-        rate=RateRule.of(estimator),
-        score=score,
-        watches_score=watches_score,
-        say=narrator(estimator.verbose),
-    )
-    history = History()
-    bar = EpochBar() if estimator.verbose == "tqdm" else None
-    hooks = CallbackList(
-        [rule, *callbacks, bar, history],
-        model,
-        f"{type(estimator).__name__}.fit",
-        verbose=int(bool(estimator.verbose)),
-        epochs=epochs,
-        steps=None,
-    )
-    validation = None
-    if held_out is not None:
-        validation = Validation(_batches(model, held_out, Batches, INFERENCE_BATCH), None, 1)
-    if optimizer.full_batch:
-        batches = _batches(model, data, Batches, rows)
-    else:
-        size = estimator._rows_of_batch(rows)
-        shuffled = random_state if estimator.shuffle else None
-        batches = _batches(model, data, ShuffledBatches, size, random_state=shuffled)
-    try:
-        model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
-    except DivergenceError as error:
-        if not watches_score:
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                f"values and need to be preprocessed. ({error})"
-            ) from error
-        rule.note_divergence()
-    except KeyboardInterrupt:
-        history.interrupted = True
-    if history.interrupted:
-        warn("Training interrupted by user.")
-    elif not once and not rule.ended:
-        warn_if_cut_off(optimizer, rule.epochs, epochs)
-    if watches_score and rule.progress.best_weights is not None:
-        np.copyto(model.vector.values, rule.progress.best_weights)
-    estimator._take_up(rule, history)
-
-
-def _batches(
-    model: Sequential, data: Rows, make: Callable[..., Batches], size: int, **more: Any
-) -> Batches:
-    """Rows in batches of the model's types."""
+def batches_of(
+    model: Sequential, data: Samples, size: int, random_state: Any = None
+) -> ShuffledBatches:
+    """Encoded samples in batches of the compiled model's types."""
     labels = model.loss is not None and model.loss.target_kind == "labels"
-    return make(
-        as_rows(data.X),
-        data.y,
+    return ShuffledBatches(
+        data.source,
+        data.Y,
         data.weights,
         batch_size=size,
         dtype=model.dtype,
         target_dtype=np.intp if labels else model.dtype,
-        **more,
+        random_state=random_state,
     )

@@ -43,7 +43,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
 
     See Also
     --------
-    SequentialRegressor : The same for numbers.
+    SequentialRegressor : Predicts numbers.
     HiddenLayerTransformer : What the hidden layers of a fitted network make of X.
 
     Notes

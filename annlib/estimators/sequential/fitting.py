@@ -1,101 +1,69 @@
-"""Fitting a ``Sequential`` behind scikit-learn's doors: what classifier and regressor share."""
+"""Steps of fitting a ``Sequential`` that classifier and regressor share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 
 from annlib import losses, optimizers
-from annlib.core.arrays import Array
+from annlib.callbacks import Callback, History
 from annlib.core.errors import DataError
-from annlib.estimators.estimator import NetworkEstimator
-from annlib.estimators.nested import callback_objects
-from annlib.estimators.outputs import check_units, fitting_loss, outputs_of, wants_one_hot
-from annlib.estimators.rows import Rows
-from annlib.estimators.rules import Rule, check_parameters
+from annlib.estimators.estimator import NetworkEstimator, Parts
+from annlib.estimators.nested import Part, callback_objects
+from annlib.estimators.outputs import check_units, fitting_loss
+from annlib.estimators.rules import Rule
 from annlib.estimators.sequential.network import build_network, default_network
 from annlib.estimators.sequential.parameters import RULES
-from annlib.estimators.sklearn_callbacks import tasks
-from annlib.estimators.targets import ClassTargets, LabelTargets, Targets, learn_targets
-from annlib.estimators.weights import mean_one, row_weights
+from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
+from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.training.compiled import CROSSENTROPY
 
 
+def _optimizer(_estimator: Any, given: Any) -> Optimizer:
+    automatic = isinstance(given, str) and given == "auto"
+    return optimizers.get("adam" if automatic else given).clone()
+
+
+def _loss(_estimator: Any, given: Any) -> Loss | str:
+    deferred = isinstance(given, str) and given.lower() in CROSSENTROPY  # the shapes decide
+    return given if deferred else losses.get(given)
+
+
+_EXPECTED = "the name of a known {0}, or an object or class of that kind"
+
+
 class FittedSequential(NetworkEstimator):
     """Base class of ``SequentialClassifier`` and ``SequentialRegressor``."""
 
-    _nests: ClassVar[tuple[str, ...]] = ("model", "optimizer", "loss", "callbacks")
-    _rules: ClassVar[Mapping[str, Rule]] = RULES
+    _nests: ClassVar[dict[str, Part]] = {
+        "model": Part(lambda estimator, given: given, "a Sequential or a function"),
+        "optimizer": Part(_optimizer, _EXPECTED.format("Optimizer")),
+        "loss": Part(_loss, _EXPECTED.format("Loss")),
+        "callbacks": Part(callback_objects, _EXPECTED.format("Callback")),
+    }
+    _rules: ClassVar[dict[str, Rule]] = RULES
 
     n_iter_: int
 
-    def _train(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any] = (None, None, None),
-        *,
-        once: bool = False,
-        classes: Any = None,
-    ) -> Self:
-        check_parameters(self, self._rules)
+    @property
+    def _max_epochs(self) -> int:
+        return int(self.epochs)
+
+    def _make_parts(self, partial: bool) -> Parts:
         optimizer, loss = self._part("optimizer"), self._part("loss")
-        callbacks = [] if once else self._part("callbacks")
-        goes_on = hasattr(self, "model_") and bool(self.warm_start or once)
-        X, y = self._check_data(X, y, reset=not goes_on)
-        if goes_on:
-            targets = self._targets
-        else:
-            targets = learn_targets(y, classifier=self._classifies, classes=classes)
-        class_weight = getattr(self, "class_weight", None)
-        weights = row_weights(X, y, sample_weight, class_weight, targets)
-        held_out = self._check_validation(*validation)
-        model = self.model_ if goes_on else self._compiled(X, targets, optimizer, loss)
-        train = Rows(X, _encoded(model, y, targets), weights)
-        if held_out is not None:
-            held_out = held_out._replace(y=_encoded(model, held_out.y, targets))
-        elif self.validation_split and not once:
-            train, held_out = self._split(model, train, isinstance(targets, ClassTargets))
-        first, epochs = (self.n_iter_ if goes_on else 0), (1 if once else self.epochs)
-        fitted = {"model_": model, "_targets": targets, "_outputs": outputs_of(model, model.loss)}
-        if isinstance(targets, LabelTargets):
-            fitted["classes_"] = targets.classes
-        if not once:
-            callbacks += tasks(self, epochs, X, y, sample_weight, fitted)
-        history = model.fit(
-            train.X,
-            train.y,
-            sample_weight=mean_one(train.weights),
-            validation_data=(
-                None if held_out is None else (*held_out[:2], mean_one(held_out.weights))
-            ),
-            batch_size=self.batch_size,
-            initial_epoch=first,
-            epochs=first + epochs,
-            shuffle=self.shuffle,
-            verbose=self.verbose if isinstance(self.verbose, str) else int(self.verbose),
-            callbacks=callbacks,
-        )
-        before = self.history_ if goes_on else {}
-        self.__dict__.update(fitted)
-        self._goes_on = once
-        self.history_ = before | {
-            name: before.get(name, []) + values for name, values in history.history.items()
-        }
-        self.n_iter_ = first + len(history.epoch)
-        return self
+        callbacks = [] if partial else self._part("callbacks")
+        return Parts(self._part("model"), optimizer, loss, callbacks)
 
-    # -- the network -----------------------------------------------------------------------------
-
-    def _compiled(self, X: Any, targets: Targets, optimizer: Any, loss: Any) -> Sequential:
+    def _network_for(
+        self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
+    ) -> tuple[Sequential, Any]:
+        if warm:
+            return self.model_, self.model_.loss
         where = type(self).__name__
         shape = {
             "n_features_in": X.shape[1],
@@ -107,9 +75,9 @@ class FittedSequential(NetworkEstimator):
             shape["n_classes"] = list(of_columns) if of_columns else len(targets.classes)
         seed = None
         if self.random_state is not None:
-            seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+            seed = int(random_state.randint(np.iinfo(np.int32).max))
         model = build_network(
-            default_network if self.model is None else self.model,
+            parts.network,
             shape,
             self._nested("model"),
             seed=seed,
@@ -117,58 +85,78 @@ class FittedSequential(NetworkEstimator):
             where=where,
         )
         check_units(model, targets, X.shape[1], where)
+        loss = parts.loss
         if loss is None:
             loss = self._changed("loss", losses.get(fitting_loss(model, targets, where)))
-        model.compile(optimizer, loss, weighted_metrics=self.metrics)
-        return model
+        return model, loss
 
-    def _split(self, model: Sequential, rows: Rows, labels: bool) -> tuple[Rows, Rows]:
-        """Rows to train on and to validate on: random ones, and of each class as many."""
-        y = rows.y
-        codes = (y if y.ndim == 1 else y.argmax(axis=1)) if labels else None
-        n_test = int(np.ceil(self.validation_split * len(y)))
-        if not 0 < n_test < len(y):
+    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
+        if not warm:
+            model.compile(optimizer, loss, weighted_metrics=self.metrics)
+
+    def _wants_validation(self, optimizer: Optimizer) -> bool:
+        return bool(self.validation_split)
+
+    def _split(
+        self,
+        data: Samples,
+        sample_weight: Any,
+        targets: Targets,
+        model: Sequential,
+        random_state: Any,
+    ) -> tuple[Samples, Samples]:
+        """Random samples, and of each class as many as its share."""
+        codes = targets.encode(data.y) if isinstance(targets, ClassTargets) else None
+        n_samples = len(data.y)
+        n_test = int(np.ceil(self.validation_split * n_samples))
+        if not 0 < n_test < n_samples:
             raise DataError(
                 f"fit: expected rows on both sides of validation_split={self.validation_split}, "
-                f"got n_samples={len(y)}. Pass more rows, or X_val and y_val."
+                f"got n_samples={n_samples}. Pass more rows, or X_val and y_val."
             )
         if codes is not None:
             counts = np.bincount(codes.astype(np.intp))
             counts = counts[counts > 0]
-            if counts.min() < 2 or min(n_test, len(y) - n_test) < len(counts):
+            if counts.min() < 2 or min(n_test, n_samples - n_test) < len(counts):
                 codes = None
         train, test = train_test_split(
-            np.arange(len(y)), test_size=n_test, stratify=codes, random_state=model.seed % 2**32
+            np.arange(n_samples), test_size=n_test, stratify=codes, random_state=model.seed % 2**32
         )
-        return rows.part(train), rows.part(test)
+        return data.take(train), data.take(test)
 
-    def _part(self, prefix: str) -> Any:
-        value = getattr(self, prefix)
-        if prefix == "model":
+    def _run(
+        self,
+        fitted: dict[str, Any],
+        data: Samples,
+        held_out: Samples | None,
+        callbacks: list[Callback],
+        random_state: Any,
+        warm: bool,
+        partial: bool,
+    ) -> History:
+        first = self.n_iter_ if warm else 0
+        validation = None
+        if held_out is not None:
+            validation = held_out.X, held_out.Y, mean_one(held_out.weights)
+        history: History = fitted["model_"].fit(
+            data.X,
+            data.Y,
+            sample_weight=mean_one(data.weights),
+            validation_data=validation,
+            batch_size=self.batch_size,
+            initial_epoch=first,
+            epochs=first + (1 if partial else self._max_epochs),
+            shuffle=self.shuffle,
+            verbose=self.verbose if isinstance(self.verbose, str) else int(self.verbose),
+            callbacks=callbacks,
+        )
+        self.n_iter_ = first + len(history.epoch)
+        return history
+
+    def _part(self, name: str) -> Any:
+        value = getattr(self, name)
+        if name == "model":  # its parameters are arguments of a function, or of layers
             return default_network if value is None else value
-        if prefix == "loss" and isinstance(value, str) and value == "auto":
-            return None  # until the network is known
-        get, kind = _PARTS[prefix]
-        expected = f"the name of a known {kind}, or an object or class of that kind"
-        return self._resolved(prefix, get, expected)
-
-
-def _optimizer(given: Any) -> Optimizer:
-    automatic = isinstance(given, str) and given == "auto"
-    return optimizers.get("adam" if automatic else given).clone()
-
-
-def _loss(given: Any) -> Loss | str:
-    settled = isinstance(given, str) and given.lower() in CROSSENTROPY  # by the shapes
-    return given if settled else losses.get(given)
-
-
-_PARTS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "optimizer": (_optimizer, "Optimizer"),
-    "loss": (_loss, "Loss"),
-    "callbacks": (callback_objects, "Callback"),
-}
-
-
-def _encoded(model: Sequential, y: Array, targets: Targets) -> Array:
-    return targets.encode(y, wants_one_hot(model.loss, model, targets))
+        if name == "loss" and isinstance(value, str) and value == "auto":
+            return None
+        return super()._part(name)

@@ -46,7 +46,7 @@ shuffle : bool, default=True
 verbose : {0, 1, 2, "auto"} or bool, default=0
     1 is a bar an epoch, 2 a line.
 warm_start : bool, default=False
-    Whether ``fit`` goes on with network and optimizer as they are.
+    Whether ``fit`` continues with network and optimizer as they are.
 random_state : int, RandomState or None, default=None
     For weights, shuffling, dropout and the validation split. None draws a seed; the model's
     own, if it has one, counts then.

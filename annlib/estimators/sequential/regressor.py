@@ -31,7 +31,7 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
 
     See Also
     --------
-    SequentialClassifier : The same for classes.
+    SequentialClassifier : Predicts classes.
     sklearn.compose.TransformedTargetRegressor : Scales y, which helps where it is large.
 
     Examples

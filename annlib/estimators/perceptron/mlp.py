@@ -1,4 +1,4 @@
-"""MLPClassifier: scikit-learn's multi-layer perceptron for classes, and what it lacks."""
+"""MLPClassifier and MLPRegressor: scikit-learn's multi-layer perceptrons, and what they lack."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from annlib.core.arrays import Array
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
 from annlib.estimators.perceptron.parameters import ATTRIBUTES, NESTED, PARAMETERS
-from annlib.estimators.perceptron.perceptron import Perceptron
-from annlib.estimators.perceptron.solvers import is_batchwise
+from annlib.estimators.perceptron.perceptron import Perceptron, loss_part
+from annlib.estimators.perceptron.training import is_batchwise
+from annlib.estimators.regressor import NetworkRegressor
 from annlib.estimators.targets import IndicatorTargets, Targets
 from annlib.estimators.weights import CLASS_WEIGHT
 
@@ -42,7 +43,7 @@ class MLPClassifier(Perceptron, NetworkClassifier):
 
     See Also
     --------
-    MLPRegressor : The same for numbers.
+    MLPRegressor : Predicts numbers.
     SequentialClassifier : Any network of one's own.
 
     Notes
@@ -61,7 +62,7 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     """
 
     _rules = Perceptron._rules | {"class_weight": CLASS_WEIGHT}
-    _loss_text = "'log_loss', or the name, the configuration or an object of a loss of annlib"
+    _nests = Perceptron._nests | {"loss": loss_part("'log_loss'", classifier=True)}
 
     def __init__(
         self,
@@ -104,9 +105,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
 
     partial_fit = available_if(is_batchwise)(NetworkClassifier.partial_fit)
 
-    def _targets_for(self, y: Array, goes_on: bool, classes: Any) -> Targets:
-        targets = super()._targets_for(y, goes_on, classes)
-        if goes_on and self.warm_start and not isinstance(self.classes_, list):
+    def _targets_for(self, y: Array, warm: bool, classes: Any) -> Targets:
+        targets = super()._targets_for(y, warm, classes)
+        if warm and self.warm_start and not isinstance(self.classes_, list):
             found = self.classes_ if isinstance(targets, IndicatorTargets) else np.unique(y)
             if not np.array_equal(found, self.classes_):
                 raise ValueError(
@@ -117,6 +118,83 @@ class MLPClassifier(Perceptron, NetworkClassifier):
 
     @property
     def _label_binarizer(self) -> LabelBinarizer:
-        """Where scikit-learn's has it, which converters of models (to ONNX) ask for the targets."""
+        """scikit-learn's attribute, which converters of models (to ONNX) ask for the targets."""
         several = isinstance(self._targets, IndicatorTargets)
         return LabelBinarizer().fit(np.eye(self._targets.units) if several else self.classes_)
+
+
+@documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
+class MLPRegressor(Perceptron, NetworkRegressor):
+    """A multi-layer perceptron that predicts numbers: scikit-learn's, on annlib's engine.
+
+    It takes the parameters of ``sklearn.neural_network.MLPRegressor`` with the same meaning and,
+    by name, more. The same ``random_state`` gives the same weights and batches.
+
+    Parameters
+    ----------
+    loss : str or Loss, default="squared_error"
+        Half of the squared error, half of the deviance of ``"poisson"`` (whose output layer is
+        exponential), both summed over the outputs; or a loss of annlib: ``"huber"``, ...
+    {parameters}
+    {nested}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    MLPClassifier : Predicts classes.
+    SequentialRegressor : Any network of one's own.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from annlib import MLPRegressor
+    >>> X, y = make_regression(n_samples=200, n_features=20, random_state=1)
+    >>> net = MLPRegressor(random_state=1, max_iter=2000, tol=0.1).fit(X, y)
+    >>> net.score(X, y) > 0.99
+    True
+    """
+
+    _nests = Perceptron._nests | {"loss": loss_part("'squared_error', 'poisson'", classifier=False)}
+
+    def __init__(
+        self,
+        loss: Any = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: Any = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        optimizer: Any = None,
+        regularizer: Any = None,
+        dropout: Any = 0.0,
+        batch_normalization: bool = False,
+        callbacks: Any = None,
+        scoring: Any = None,
+        dtype: Any = None,
+        **nested: Any,
+    ) -> None:
+        self._store(locals())
+
+    partial_fit = available_if(is_batchwise)(NetworkRegressor.partial_fit)
