@@ -23,7 +23,7 @@ from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
 from annlib.estimators.targets import LabelTargets, Targets, check_y, learn_targets
-from annlib.estimators.weights import Samples, sample_weights
+from annlib.estimators.weights import Samples, row_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -98,7 +98,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         X, y = self._check_data(X, y, reset=not warm)
         targets = self._targets_for(y, warm, classes)
         class_weight = getattr(self, "class_weight", None)
-        data = Samples(X, y, sample_weights(X, y, sample_weight, class_weight, targets))
+        data = Samples(X, y, row_weights(X, y, sample_weight, class_weight, targets))
         held_out = self._check_validation(*validation)
         random_state = check_random_state(self.random_state)
         model, loss = self._network_for(X, targets, parts, random_state, warm)
@@ -218,7 +218,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         if y is None:
             raise ValueError("X_val is provided, but y_val was not provided.")
         X, y = self._check_data(X, y, reset=False)
-        return Samples(X, y, sample_weights(X, y, sample_weight))
+        return Samples(X, y, row_weights(X, y, sample_weight))
 
     def _check_inputs(self, X: Any) -> Any:
         if not self.__sklearn_is_fitted__():  # which takes longer to ask in scikit-learn's way

@@ -86,11 +86,23 @@ def one_of(*values: Any) -> Rule:
     )
 
 
+def str_among(*names: str) -> Rule:
+    """One of a few names."""
+    shown = ", ".join(map(repr, names))
+    return Rule(f"a str among {{{shown}}}", lambda v: isinstance(v, str) and v in names)
+
+
+def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
+    """A list, a tuple or an object of more types, whose items all follow a rule."""
+    return Rule(text, lambda v: isinstance(v, (list, tuple, *types)) and all(map(rule.holds, v)))
+
+
 def instance_of(*types: type, text: str) -> Rule:
     """An object of one of some classes."""
     return Rule(text, lambda value: isinstance(value, types))
 
 
+WHOLE = Rule("an int", is_whole)
 FLAG = instance_of(bool, np.bool_, text="an instance of 'bool'")
 NONE = Rule("None", lambda value: value is None)
 RANDOM_STATE = Rule(

@@ -36,7 +36,7 @@ class Samples(NamedTuple):
         return self.X if isinstance(self.X, np.ndarray) else Sparse(self.X)
 
 
-def sample_weights(
+def row_weights(
     X: Any, y: Array, sample_weight: Any, class_weight: Any = None, targets: Targets | None = None
 ) -> Array | None:
     """One weight a row, or None where all count the same.

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.checks import is_number
-from annlib.estimators.rules import FLAG, NONE, RANDOM_STATE, Rule, count, is_whole, number
-
-
-def _each(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Whether it holds for all of a list."""
-    return lambda value: isinstance(value, list | tuple) and all(map(holds, value))
-
-
-def _name(*names: str) -> Rule:
-    """One of a few names."""
-    return Rule(
-        f"a str among {{{', '.join(map(repr, names))}}}",
-        lambda v: isinstance(v, str) and v in names,
-    )
-
+from annlib.estimators.rules import (
+    FLAG,
+    NONE,
+    RANDOM_STATE,
+    WHOLE,
+    Rule,
+    count,
+    list_of,
+    number,
+    str_among,
+)
 
 _RATE = number("[0, 1)")
 _SIZE = count(1)
 _SIZES = Rule(
-    "an array-like or an int in the range [1, inf)",
-    lambda v: (
-        _SIZE.holds(v)
-        or (isinstance(v, list | tuple | np.ndarray) and all(is_whole(size) for size in v))
-    ),
+    "an array-like or an int in the range [1, inf)", (_SIZE | list_of(WHOLE, np.ndarray)).holds
 )
 
 
@@ -50,10 +41,10 @@ _VERBOSE = Rule(
 
 RULES: dict[str, Rule] = {
     "hidden_layer_sizes": _SIZES,
-    "solver": _name("adam", "lbfgs", "sgd"),
+    "solver": str_among("adam", "lbfgs", "sgd"),
     "alpha": number("[0, inf)"),
-    "batch_size": _name("auto") | _SIZE,
-    "learning_rate": _name("adaptive", "constant", "invscaling")
+    "batch_size": str_among("auto") | _SIZE,
+    "learning_rate": str_among("adaptive", "constant", "invscaling")
     | Rule("a schedule of annlib or another callable", callable),
     "learning_rate_init": number("(0, inf)"),
     "power_t": number("[0, inf)"),
@@ -72,7 +63,7 @@ RULES: dict[str, Rule] = {
     "epsilon": number("(0, inf)"),
     "n_iter_no_change": _SIZE | Rule("a float among {inf}", lambda v: is_number(v) and v == np.inf),
     "max_fun": _SIZE,
-    "dropout": _RATE | Rule("a list of these for the hidden layers", _each(_RATE.holds)),
+    "dropout": _RATE | list_of(_RATE, text="a list of these for the hidden layers"),
     "batch_normalization": FLAG,
     "scoring": NONE
     | Rule(

@@ -33,7 +33,7 @@ from annlib.estimators.perceptron.training import (
 )
 from annlib.estimators.rules import Rule
 from annlib.estimators.targets import Targets
-from annlib.estimators.weights import Samples, sample_weights
+from annlib.estimators.weights import Samples, row_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.network.prediction import INFERENCE_BATCH
@@ -144,7 +144,7 @@ class Perceptron(NetworkEstimator):
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 "your dataset."
             )
-        weights = sample_weights(data.X, data.y, sample_weight)
+        weights = row_weights(data.X, data.y, sample_weight)
         return data.take(train_rows), data._replace(weights=weights).take(rest)
 
     def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
