@@ -1,8 +1,8 @@
-"""Checks at the public doors: data and numbers are looked at before anything is changed."""
+"""Checks of what the user passes: data and numbers, before anything is changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from reprlib import repr as show
 from typing import Any
@@ -21,6 +21,25 @@ def check_count(value: Any, where: str, name: str, least: int = 1) -> int:
             f"{where}: expected {name} as an integer >= {least}, got {value!r}."
         )
     return int(value)
+
+
+def check_optional_count(value: Any, where: str, name: str) -> int | None:
+    """``value`` as an int of at least 1, or None; raises ``ConfigurationError``."""
+    return None if value is None else check_count(value, where, name)
+
+
+def check_frequency(value: Any, where: str, name: str) -> int | set[int]:
+    """Every how many epochs, or after which; raises ``ConfigurationError``."""
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return {check_count(epoch, where, f"each of {name}") for epoch in value}
+    return check_count(value, where, name)
+
+
+def check_verbosity(verbose: Any, where: str) -> int:
+    """0, 1 or 2, for which "auto" stands as well; raises ``ConfigurationError``."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
+    return 1 if verbose == "auto" else int(verbose)
 
 
 def is_number(value: Any) -> bool:

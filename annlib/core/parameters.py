@@ -55,11 +55,8 @@ class Entry(NamedTuple):
     parameter: Parameter
     where: slice
     trainable: bool
-
-    @property
-    def path(self) -> str:
-        """Layer and parameter as messages, files and ``exclude_from_weight_decay`` name them."""
-        return f"{self.layer.name}/{self.parameter.name}"
+    #: Layer and parameter as messages, files and ``exclude_from_weight_decay`` name them.
+    path: str
 
 
 class ParameterVector:
@@ -95,7 +92,8 @@ class ParameterVector:
         start = 0
         for layer, parameter, trainable in declared:
             stop = start + math.prod(parameter.shape)
-            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable))
+            path = f"{layer.name}/{parameter.name}"
+            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable, path))
             start = stop
         self.size = start
         self.n_trainable = sum(

@@ -188,12 +188,16 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape, limit = tuple(int(size) for size in shape), constraints.get(constraint)
-        if limit is not None:
-            limit.check_shape(shape, f"{self.name}/{name}")
-        penalty = regularizers.get(regularizer)
+        shape = tuple(int(size) for size in shape)
+        if constraint is not None:
+            constraint = constraints.get(constraint)
+            constraint.check_shape(shape, f"{self.name}/{name}")
+        if regularizer is not None:
+            regularizer = regularizers.get(regularizer)
+        if not isinstance(initializer, initializers.Initializer):
+            initializer = initializers.get(initializer)
         self.parameters.append(
-            Parameter(name, shape, initializers.get(initializer), penalty, limit, trainable)
+            Parameter(name, shape, initializer, regularizer, constraint, trainable)
         )
 
     def declare(self, input_shape: BatchShape) -> BatchShape:
