@@ -24,15 +24,21 @@ def near(name: str, known: Iterable[str]) -> str:
     >>> near("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
-    import difflib
+    from difflib import SequenceMatcher
+
+    def letters(name: str) -> str:
+        return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
+
+    def likeness(other: str) -> float:
+        mine, theirs = letters(name), letters(other)
+        swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
+        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
-    name = name[:100]  # a file may have a name of millions of letters
-    close = difflib.get_close_matches(name, names, n=1)
+    ranked = sorted(names, key=likeness, reverse=True)
+    hint = f'Did you mean "{ranked[0]}"? ' if names and likeness(ranked[0]) >= 0.6 else ""
     if len(names) > 30:
-        more = f"and {len(names) - 12} more"
-        names = [*difflib.get_close_matches(name, names, n=12, cutoff=0.0), more]
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
+        names = [*ranked[:12], f"and {len(names) - 12} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
 
 

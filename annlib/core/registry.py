@@ -124,14 +124,11 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[type[T]]:
         return iter(dict.fromkeys(self._classes.values()))
 
-    def attribute(self, name: str) -> type[T]:
-        """A class as an attribute of its package by its registered name: ``regularizers.l2`` is
+    def attribute(self, name: str) -> type[T] | None:
+        """The class with exactly this registered name, if there is one: ``regularizers.l2`` is
         ``regularizers.L2``, as in Keras.
         """
-        for cls in self:
-            if name in cls.names:
-                return cls
-        raise AttributeError(f"annlib.{self.plural} has no attribute '{name}'")
+        return next((cls for cls in self if name in cls.names), None)
 
     def find(self, name: str, where: str = "") -> type[T]:
         """The class of that name; ``UnknownNameError`` lists the near ones."""

@@ -1,5 +1,6 @@
 """The model: layers, loss, optimizer and data come together here and nowhere else."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.models.sequential import (
     Sequential,
     clone_model,
@@ -9,3 +10,5 @@ from annlib.models.sequential import (
 )
 
 __all__ = ["Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+show_public_names(__name__)
