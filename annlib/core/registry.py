@@ -133,9 +133,9 @@ class Registry(Generic[T]):
     def find(self, name: str, where: str = "") -> type[T]:
         """The class of that name; ``UnknownNameError`` lists the near ones."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
-        custom = _CUSTOM.get().get(name) if isinstance(name, str) else None
-        if custom is not None and issubclass(custom, self.base):
-            return custom
+        for known_name, custom in _CUSTOM.get().items():
+            if _key(known_name) == _key(str(name)) and issubclass(custom, self.base):
+                return custom
         if cls is None:
             known = sorted(alias for cls in self for alias in cls.names)
             raise UnknownNameError(
