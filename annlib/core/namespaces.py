@@ -1,4 +1,4 @@
-"""What a package shows of itself: the names in its ``__all__``, and the near one for a misspelt."""
+"""The attributes of a package: ``dir`` lists ``__all__``, an unknown name gets a suggestion."""
 
 from __future__ import annotations
 

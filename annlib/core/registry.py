@@ -34,11 +34,10 @@ def _plural(family: str) -> str:
     return "losses" if family == "loss" else f"{family}s"
 
 
-#: Every family by its name, loaded when it is asked for: for a class that holds an object of a
-#: family which it may not import.
+#: Every family by its name, loaded when it is asked for.
 FAMILIES: dict[str, Registry[Any]] = _Families()
 
-# Classes that are known by name besides the registered ones, while a file is read.
+# Further classes by name, while a file is read.
 _CUSTOM: ContextVar[Mapping[str, type]] = ContextVar("custom", default={})  # noqa: B039  # never changed
 
 T = TypeVar("T", bound=Configurable)
@@ -47,7 +46,7 @@ C = TypeVar("C", bound=type[Configurable])
 
 @contextlib.contextmanager
 def known_as(classes: Mapping[str, type]) -> Iterator[None]:
-    """Know these classes by these names, in this thread and for this while.
+    """A context in which these classes are found by these names, in this thread only.
 
     Raises
     ------
@@ -68,7 +67,7 @@ def known_as(classes: Mapping[str, type]) -> Iterator[None]:
 
 
 def _same(one: type, other: type) -> bool:
-    """Whether it is one class, or one that was defined again: a notebook's cell run twice."""
+    """Whether it is one class, perhaps defined again by a notebook's cell that ran twice."""
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
@@ -97,7 +96,7 @@ class Registry(Generic[T]):
         FAMILIES[family] = self
 
     def register(self, *names: str) -> Callable[[C], C]:
-        """A class decorator; without names the class' own, in snake case.
+        """A class decorator; the default name is the class' own in snake case.
 
         Raises
         ------
@@ -131,7 +130,7 @@ class Registry(Generic[T]):
         return next((cls for cls in self if name in cls.names), None)
 
     def find(self, name: str, where: str = "") -> type[T]:
-        """The class of that name; ``UnknownNameError`` lists the near ones."""
+        """The class with this name; otherwise ``UnknownNameError`` lists similar names."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
         for known_name, custom in _CUSTOM.get().items():
             if _key(known_name) == _key(str(name)) and issubclass(custom, self.base):
@@ -145,16 +144,16 @@ class Registry(Generic[T]):
         return cls
 
     def get(self, identifier: Any, where: str = "") -> T:
-        """The object that ``identifier`` means: an object, a name, a class or a configuration.
+        """The object that ``identifier`` stands for: an object, name, class or configuration.
 
-        ``where`` is whose argument it is, for messages: ``"Dense.activation"``.
+        ``where`` names the argument in messages: ``"Dense.activation"``.
 
         Raises
         ------
         UnknownNameError
             For a name that is not registered.
         ConfigurationError
-            For anything else that cannot be meant.
+            For anything else that is no such identifier.
         """
         if isinstance(identifier, self.base):
             return identifier
