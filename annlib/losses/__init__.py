@@ -5,6 +5,7 @@
 4.0
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -60,3 +61,5 @@ __all__ = [
     "registry",
     "resolve_crossentropy",
 ]
+
+show_public_names(__name__)

@@ -4,6 +4,7 @@
 equations of each kind of layer, how they are checked (``verification``), and how they are shown.
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.tracing.chapters import Chapter
 from annlib.tracing.equation import Equation, Operand
 from annlib.tracing.jacobian import jacobian
@@ -22,3 +23,5 @@ __all__ = [
     "Trace",
     "jacobian",
 ]
+
+show_public_names(__name__)
