@@ -22,6 +22,8 @@ class Rowwise(Activation):
         Not the first, 0.
     """
 
+    elementwise = False
+
     def __init__(self, axis: int = -1) -> None:
         whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
         if not whole or axis == 0:
