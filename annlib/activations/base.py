@@ -35,6 +35,10 @@ class Activation(Configurable):
     elementwise: ClassVar[bool] = True
     #: The axis along which a row lies, for one that is not elementwise.
     axis: int = -1
+    #: How a trace writes ``backward`` in code, and the paper's section and equation of its
+    #: Jacobian, if it is not elementwise.
+    backward_code: ClassVar[str] = ""
+    jacobian_section: ClassVar[str] = ""
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError

@@ -91,6 +91,9 @@ class Softmax(Rowwise):
     array([[0.5, 0.5]])
     """
 
+    backward_code = "dZ = A * (dA - (dA * A).sum(axis=1))"
+    jacobian_section = "8.4, eq. (7)"
+
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         k = Z.shape[-1]
         numerics.softmax(Z.reshape(-1, k), A.reshape(-1, k), work)

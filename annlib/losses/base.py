@@ -96,8 +96,13 @@ class Loss(Configurable):
         return Y
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
-        """dE_r/dA of each row; where there is a plain equation, by that and without clipping."""
+        """dE_r/dA of each row; where there is a plain equation, by that and without clipping.
+
+        Y has A's shape: effective targets, or zeros and a one for each label.
+        """
         work, dA = Workspace(A.dtype), np.empty_like(A)
+        if self.target_kind == "labels":
+            Y = Y.argmax(axis=-1)
         self.forward(Y, A, work.array("E", len(A)), work)
         self.backward(Y, A, dA, work)
         return dA

@@ -118,7 +118,6 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
-        Y = self.effective_targets(Y, Workspace(A.dtype))
         outputs = A[0].size if self.averages_outputs else 1
         return np.asarray((A - Y) / (A * (1 - A)) / outputs)
 
@@ -128,10 +127,8 @@ class Categorical(LossOfVectors):
 
     from_logits: bool
     canonical = True
-    reference_name = "categorical_crossentropy"
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
-        Y = self.effective_targets(Y, Workspace(A.dtype))
         return np.where(Y == 0, 0.0, -Y / A)
 
     def _log_probabilities(self, A: Array, work: Workspace) -> Array:
@@ -185,6 +182,7 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     """
 
     exclusive = True
+    reference_name = "categorical_crossentropy"
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
@@ -231,6 +229,7 @@ class SparseCategoricalCrossentropy(Categorical):
     """
 
     target_kind = "labels"
+    reference_name = "categorical_crossentropy"
 
     def __init__(
         self,
@@ -295,9 +294,6 @@ class SparseCategoricalCrossentropy(Categorical):
         dA.reshape(-1).put(positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
-
-    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
-        return super().unclipped_gradient(np.eye(A.shape[1], dtype=A.dtype)[Y], A)
 
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:

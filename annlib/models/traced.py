@@ -16,7 +16,7 @@ from annlib.models.head import Head, split
 from annlib.models.passes import ActivityPenalty, Pass
 from annlib.models.preparation import prepare
 from annlib.models.step import Step
-from annlib.tracing.recording import Charge, LayerRecord, Recording
+from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording
 
 if TYPE_CHECKING:
     from annlib.models.learner import Learner
@@ -88,7 +88,7 @@ class RecordedStep(Step):
         fused = model.layers[-1].split_activation()[1] if self._fused else None
         recording = Recording(
             model=model.name,
-            written={str(layer.name): repr(layer) for layer in model.layers},
+            reprs={str(layer.name): repr(layer) for layer in model.layers},
             dtype=np.dtype(model.dtype),
             layers=self._training.records,
             loss=model.compiled_loss(),
@@ -110,7 +110,7 @@ class RecordedStep(Step):
             rate=optimizer.learning_rate,
             trained=not optimizer.full_batch,
             replay=replay,
-            charges=[*self._charges(n, weights)],
+            penalties=[*self._charges(n, weights)],
         )
         if recording.trained:
             optimizer.step()
@@ -129,7 +129,7 @@ class RecordedStep(Step):
         for entry, (regularizer, W, _) in zip(self._vector.penalized(), self._priced, strict=True):
             share, added = regularizer.share(rows), np.zeros_like(W)
             regularizer.add_gradient(W, added, Workspace(W.dtype), share)
-            yield Charge(entry.path, regularizer, share, share * regularizer(W), added)
+            yield PenaltyRecord(entry.path, regularizer, share, share * regularizer(W), added)
 
 
 def trace(model: Learner, x: Any, y: Any, sample_weight: Any) -> Trace:
