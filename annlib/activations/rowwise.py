@@ -22,6 +22,8 @@ class Rowwise(Activation):
         Not the first, 0.
     """
 
+    elementwise = False
+
     def __init__(self, axis: int = -1) -> None:
         whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
         if not whole or axis == 0:
@@ -88,6 +90,9 @@ class Softmax(Rowwise):
     >>> Softmax()([[1000.0, 1000.0]])
     array([[0.5, 0.5]])
     """
+
+    backward_code = "dZ = A * (dA - (dA * A).sum(axis=1))"
+    jacobian_section = "8.4, eq. (7)"
 
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         k = Z.shape[-1]

@@ -52,8 +52,8 @@ def _curve(xlabel: str, x: Array, lines: dict[str, Array], limit: float = np.inf
 def activation_curve(activation: Any) -> Curve:
     """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0)."""
     z = np.linspace(-5.0, 5.0, _POINTS)
-    rowwise = hasattr(activation, "axis")
-    if rowwise and activation.axis != -1:
+    rowwise = not activation.elementwise
+    if activation.axis != -1:
         activation = type(activation)()  # along another axis it is the same function
     Z = np.zeros((_POINTS, 3 if rowwise else 1))
     Z[:, 0] = z

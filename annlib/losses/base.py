@@ -52,6 +52,13 @@ class Loss(Configurable):
     target_kind: ClassVar[str] = "values"
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
+    #: Whether E_r is the mean of its outputs' terms, and not their sum.
+    averages_outputs: ClassVar[bool] = False
+    #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
+    #: takes over.
+    canonical: ClassVar[bool] = False
+    #: Its name in ``annlib.reference``, if it is there; a subclass that is there, too, says so.
+    reference_name: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -80,6 +87,25 @@ class Loss(Configurable):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         raise NotImplementedError
+
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        """The targets that predictions are compared with: Y, or what ``forward`` makes of it.
+
+        A loss that smooths or re-codes its targets does it here, for itself and for a trace.
+        """
+        return Y
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        """dE_r/dA of each row; where there is a plain equation, by that and without clipping.
+
+        Y has A's shape: effective targets, or zeros and a one for each label.
+        """
+        work, dA = Workspace(A.dtype), np.empty_like(A)
+        if self.target_kind == "labels":
+            Y = Y.argmax(axis=-1)
+        self.forward(Y, A, work.array("E", len(A)), work)
+        self.backward(Y, A, dA, work)
+        return dA
 
     # -- what the model calls --------------------------------------------------------------------
 
@@ -200,6 +226,8 @@ class MeanOverOutputs(Loss):
     - ``slopes(Y, A, dA, work)``: de/da of each into dA. It runs after ``terms`` with the same
       ``work``, and finds T there as ``work.array("terms", *A.shape)``.
     """
+
+    averages_outputs = True
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         raise NotImplementedError

@@ -6,7 +6,7 @@ no overflow. A model with a softmax or sigmoid output uses the logits by itself 
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -38,6 +38,10 @@ class SmoothedArguments(LossArguments, total=False):
 class Smoothed(Loss):
     """What the cross-entropies of targets between 0 and 1 share: their arguments and targets."""
 
+    #: Whether a row is of one class of N, over all of which smoothing spreads; else each output
+    #: is of one of two classes.
+    exclusive: ClassVar[bool] = False
+
     def __init__(
         self,
         from_logits: bool = False,
@@ -58,10 +62,11 @@ class Smoothed(Loss):
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, 1, where, "Re-code classes as 0 and 1.")
 
-    def _targets(self, Y: Array, classes: int, work: Workspace) -> Array:
-        """Y (1 - s) + s / classes."""
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        """Y (1 - s) + s / N, of N exclusive classes or of two."""
         if not self.label_smoothing:
             return Y
+        classes = Y.shape[1] if self.exclusive else 2
         smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
         return np.add(smooth, self.label_smoothing / classes, out=smooth)
 
@@ -83,8 +88,11 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
         Along the outputs of a row; there is no other.
     """
 
+    canonical = True
+    reference_name = "binary_log_loss"
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
-        Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
+        Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
             numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
             # The large terms first, which cancel exactly where the prediction is right and certain.
@@ -99,7 +107,7 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             np.negative(T, out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y = self._targets(Y, 2, work)
+        Y = self.effective_targets(Y, work)
         if self.from_logits:
             np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
         else:
@@ -109,11 +117,19 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             # Where the probability was clipped, the loss does not depend on it.
             np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
 
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        outputs = A[0].size if self.averages_outputs else 1
+        return np.asarray((A - Y) / (A * (1 - A)) / outputs)
+
 
 class Categorical(LossOfVectors):
     """What the categorical cross-entropies share: the way from predictions to log a."""
 
     from_logits: bool
+    canonical = True
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        return np.where(Y == 0, 0.0, -Y / A)
 
     def _log_probabilities(self, A: Array, work: Workspace) -> Array:
         """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
@@ -165,13 +181,16 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     0.693147
     """
 
+    exclusive = True
+    reference_name = "categorical_crossentropy"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
+        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         terms = np.multiply(Y, L, out=work.array("products", *A.shape))
         np.negative(np.dot(terms, work.ones(A.shape[1]), out=E), out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y, P = self._targets(Y, A.shape[1], work), work.array(self.PROBABILITIES, *A.shape)
+        Y, P = self.effective_targets(Y, work), work.array(self.PROBABILITIES, *A.shape)
         if self.from_logits:
             sums = np.dot(Y, work.ones(A.shape[1]), out=work.array("sums", len(A)))
             np.multiply(P, sums.reshape(-1, 1), out=dA)
@@ -210,6 +229,7 @@ class SparseCategoricalCrossentropy(Categorical):
     """
 
     target_kind = "labels"
+    reference_name = "categorical_crossentropy"
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import register
+from annlib.losses.base import Loss, register
 from annlib.losses.crossentropy import (
     BinaryCrossentropy,
     Categorical,
@@ -29,6 +29,9 @@ class FocalArguments(SmoothedArguments, total=False):
 
 class _Focal(Smoothed):
     """What the focal losses share: the two arguments of their factor."""
+
+    canonical = False
+    unclipped_gradient = Loss.unclipped_gradient
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         super().terms(Y, A, T, work)
-        Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
+        Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
         P, complement = self._probabilities(A, work), work.array("complement", *A.shape)
         if self.from_logits:  # 1 - sigmoid(z), without cancellation
             numerics.sigmoid(np.negative(A, out=complement), complement)
@@ -100,7 +103,7 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
         np.multiply(T, factor, out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y, P = self._targets(Y, 2, work), self._probabilities(A, work)
+        Y, P = self.effective_targets(Y, work), self._probabilities(A, work)
         Q, T = work.array("Q", *A.shape), work.array("terms", *A.shape)
         np.multiply(work.array("D", *A.shape), work.array("factor", *A.shape), out=dA)
         # dl/da = (a - y) / (a (1 - a)), and da/dz is that divisor.
@@ -149,8 +152,10 @@ class CategoricalFocalCrossentropy(_Focal, Categorical):
     0.693147
     """
 
+    exclusive = True
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
+        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         Q = np.subtract(1, self._clipped(A, work), out=work.array("Q", *A.shape))
         factor = np.power(Q, self.gamma, out=work.array("factor", *A.shape))
         np.multiply(np.multiply(factor, -self.alpha, out=factor), Y, out=factor)

@@ -17,11 +17,14 @@ class _Hinge(MeanOverOutputs):
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         return two_labels(super().check_targets(y, output_shape, where), where)
 
-    @staticmethod
-    def _shortfall(Y: Array, A: Array, work: Workspace) -> Array:
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        """The labels as -1 and 1."""
+        S = np.abs(Y, out=work.array("signs", *Y.shape))
+        return np.subtract(np.add(S, Y, out=S), 1, out=S)  # |y| + y - 1 is -1 for 0 and for -1
+
+    def _shortfall(self, Y: Array, A: Array, work: Workspace) -> Array:
         """M = 1 - y a, and the labels y as -1 and 1 in ``work``."""
-        S = np.abs(Y, out=work.array("signs", *A.shape))
-        np.subtract(np.add(S, Y, out=S), 1, out=S)  # |y| + y - 1 is -1 for 0 and for -1
+        work["labels"] = S = self.effective_targets(Y, work)
         M = np.multiply(S, A, out=work.array("M", *A.shape))
         return np.subtract(1, M, out=M)
 
@@ -43,7 +46,7 @@ class Hinge(_Hinge):
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         _step(work.array("M", *A.shape), dA)
-        np.multiply(dA, work.array("signs", *A.shape), out=dA)
+        np.multiply(dA, work["labels"], out=dA)
         np.negative(dA, out=dA)
 
 
@@ -64,7 +67,7 @@ class SquaredHinge(_Hinge):
         np.square(M.clip(0, np.inf, out=M), out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        np.multiply(work.array("M", *A.shape), work.array("signs", *A.shape), out=dA)
+        np.multiply(work.array("M", *A.shape), work["labels"], out=dA)
         np.multiply(dA, -2, out=dA)
 
 

@@ -31,6 +31,9 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
     1.386294
     """
 
+    averages_outputs = False
+    reference_name = "binary_log_loss"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         T = work.array("terms", *A.shape)
         self.terms(Y, A, T, work)
@@ -59,6 +62,8 @@ class HalfPoissonDeviance(Loss):
     >>> HalfPoissonDeviance()([[1.0, 0.0]], [[1.0, 3.0]])
     3.0
     """
+
+    canonical = True
 
     def __init__(
         self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
@@ -94,3 +99,6 @@ class HalfPoissonDeviance(Loss):
             # Where the prediction was held up, the loss does not depend on it.
             inside = np.equal(a, A, out=work.array("inside", *A.shape, dtype=bool))
             np.multiply(dA, inside, out=dA)
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        return np.asarray(1 - Y / A)

@@ -24,6 +24,8 @@ class HalfSumSquaredError(Loss):
     5.0
     """
 
+    reference_name = "half_sum_squared_error"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         D = differences(Y, A, work)
         squares = np.square(D, out=work.array("squares", *A.shape)).reshape(len(A), -1)

@@ -1,4 +1,4 @@
-"""A layer's part of a trace: its equations forward, and those that go back through it."""
+"""A section of a trace: the equations of one layer, and how its parameters are written."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from annlib.core.arrays import Array
 from annlib.core.errors import AnnlibError
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
+from annlib.tracing.equation_text import section_lines
 
 
 @dataclass
-class Chapter:
+class Section:
     """The equations of one layer, of the loss or of the update.
 
     Parameters
@@ -22,7 +23,7 @@ class Chapter:
     name : str
         The layer's, or "loss".
     what : str
-        The object as it would be written.
+        The object's ``repr``.
     forward, backward, update : list of Equation
         In the order in which they are computed; ``update`` for a layer's parameters.
     """
@@ -35,14 +36,14 @@ class Chapter:
 
     @property
     def steps(self) -> list[Equation]:
-        """All of them."""
+        """All its equations in their order."""
         return [*self.forward, *self.backward, *self.update]
 
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.steps)
 
     def __getitem__(self, symbol: str) -> Equation:
-        """The step whose result has this symbol: ``chapter["{Z}"]``, or ``chapter["Z"]``."""
+        """The step whose result has this symbol: ``section["{Z}"]``, or ``section["Z"]``."""
         for step in self.steps:
             if symbol in (step.symbol, step.symbol.strip("{}[]")):
                 return step
@@ -50,9 +51,7 @@ class Chapter:
         raise KeyError(f'expected a symbol of "{self.name}", got {symbol!r}. Known: {known}')
 
     def __repr__(self) -> str:
-        from annlib.tracing.text import chapter_text
-
-        return chapter_text(self)
+        return "\n".join(section_lines(self.name, self.what, self.steps, 5)).rstrip()
 
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
