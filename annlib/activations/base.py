@@ -6,7 +6,7 @@ row in the tests' table of cases.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -31,6 +31,12 @@ class Activation(Configurable):
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
     needs_input: bool = False
+    #: Whether each output depends on its own input alone (the paper's case 1), or on its row.
+    elementwise: ClassVar[bool] = True
+    #: The axis along which a row lies, for one that is not elementwise.
+    axis: int = -1
+    #: The task of which its outputs are probabilities: each for itself, or a row together.
+    task: ClassVar[Literal["binary", "classes"] | None] = None
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError

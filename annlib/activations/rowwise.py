@@ -22,6 +22,8 @@ class Rowwise(Activation):
         Not the first, 0.
     """
 
+    elementwise = False
+
     def __init__(self, axis: int = -1) -> None:
         whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
         if not whole or axis == 0:
@@ -88,6 +90,8 @@ class Softmax(Rowwise):
     >>> Softmax()([[1000.0, 1000.0]])
     array([[0.5, 0.5]])
     """
+
+    task = "classes"
 
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         k = Z.shape[-1]

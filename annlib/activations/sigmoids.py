@@ -14,6 +14,8 @@ from annlib.core.workspace import Workspace
 class Sigmoid(Activation):
     """a = 1 / (1 + exp(-z)), da/dz = a (1 - a) (paper 8.2), stable for every z (errata 11)."""
 
+    task = "binary"
+
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         numerics.sigmoid(Z, A)
 

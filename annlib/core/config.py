@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -121,6 +122,22 @@ class Configurable:
         """A new object of the same configuration, without any run state."""
         return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
 
+    def replace(self, **changes: Any) -> Self:
+        """A new object of the same configuration but for these arguments."""
+        return type(self)(**self.clone().arguments() | changes)
+
+    @classmethod
+    def holds(cls, fact: str) -> bool:
+        """Whether what the class, or a base class, says of itself under this name is true of it:
+        no class below that one writes a method of its own.
+        """
+        for base in cls.__mro__:
+            if fact in vars(base):
+                return True
+            if any(_is_method(*entry) for entry in vars(base).items()):
+                return False
+        return False
+
     def is_default(self) -> bool:
         """Whether every argument has its default, so that the name alone says all."""
         arguments = constructor_arguments(type(self))
@@ -144,6 +161,12 @@ class Configurable:
 
     def __hash__(self) -> int:
         return hash(type(self))
+
+
+def _is_method(name: str, value: Any) -> bool:
+    return not name.startswith("__") and isinstance(
+        value, FunctionType | classmethod | staticmethod | property
+    )
 
 
 def serialize(value: Any, where: str) -> Any:

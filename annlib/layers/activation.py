@@ -33,7 +33,7 @@ class ActivationLayer(Layer):
         return dy
 
     def split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
-        if getattr(self.activation, "axis", -1) != -1:  # losses have classes on the last axis
+        if self.activation.axis != -1:  # losses have classes on the last axis
             return self, None
         return None, self.activation
 

@@ -98,7 +98,7 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)
-        axis, last = getattr(self.activation, "axis", -1), len(input_shape) - 1
+        axis, last = self.activation.axis, len(input_shape) - 1
         if last > 1 and axis not in (-1, last):
             raise ShapeError(
                 f"Dense: expected an activation along the last axis for input of shape "

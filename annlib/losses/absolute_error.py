@@ -42,6 +42,8 @@ class MeanAbsolutePercentageError(MeanOverOutputs):
     25.0
     """
 
+    drawn = (-1.0, 3.0, 1.0)
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         scale = np.abs(Y, out=work.array("scale", *A.shape))
         np.divide(100, scale.clip(EPSILON, np.inf, out=scale), out=scale)

@@ -7,7 +7,7 @@ Weights and reductions are here, once.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
@@ -50,6 +50,18 @@ class Loss(Configurable):
 
     #: Targets are "values" of the prediction's shape, or integer "labels", one a row.
     target_kind: ClassVar[str] = "values"
+    #: What it is for: to predict numbers, or classes of which a row has each or not ("binary") or
+    #: exactly one ("classes").
+    task: ClassVar[Literal["regression", "binary", "classes"]] = "regression"
+    #: Of classes: whether predictions are distances from the border, and not probabilities.
+    margin: ClassVar[bool] = False
+    #: Whether predictions are what its activation gets, and not what that makes of it.
+    from_logits: bool = False
+    #: The registered name of the activation that it takes over, computed from logits: it has the
+    #: argument ``from_logits``. A subclass that writes methods of its own says so again.
+    fuses_with: ClassVar[str] = ""
+    #: What ``explain`` draws: from which prediction to which, and for which target.
+    drawn: ClassVar[tuple[float, float, float] | None] = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
 

@@ -30,6 +30,8 @@ class CosineSimilarity(LossOfVectors):
     -1.0
     """
 
+    drawn = None  # of a direction
+
     def __init__(self, axis: int = -1, *shared: Any, **keywords: Unpack[LossArguments]) -> None:
         super().__init__(*shared, **keywords)
         self.axis = check_last_axis(axis, type(self).__name__)

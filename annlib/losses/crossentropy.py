@@ -1,7 +1,7 @@
 """Cross-entropies: the paper's log loss (9.2) for one class of many, and the binary one (errata 4).
 
 From probabilities they clip as Keras does; from logits they need not: gradient a - y, no plateau,
-no overflow. A model with a softmax or sigmoid output uses the logits by itself (``models.head``).
+no overflow. A model with a softmax or sigmoid output uses the logits by itself: see ``fuses_with``.
 """
 
 from __future__ import annotations
@@ -83,6 +83,10 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
         Along the outputs of a row; there is no other.
     """
 
+    task = "binary"
+    fuses_with = "sigmoid"
+    drawn = (0.01, 0.99, 1.0)
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
@@ -112,8 +116,6 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
 
 class Categorical(LossOfVectors):
     """What the categorical cross-entropies share: the way from predictions to log a."""
-
-    from_logits: bool
 
     def _log_probabilities(self, A: Array, work: Workspace) -> Array:
         """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
@@ -165,6 +167,10 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     0.693147
     """
 
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
         terms = np.multiply(Y, L, out=work.array("products", *A.shape))
@@ -209,6 +215,9 @@ class SparseCategoricalCrossentropy(Categorical):
     0.693147
     """
 
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
     target_kind = "labels"
 
     def __init__(

@@ -24,6 +24,9 @@ class KLDivergence(LossOfVectors):
     0.69315
     """
 
+    task = "classes"
+    drawn = (0.01, 0.99, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, 1, where, "Divide rows of counts by their sums.")
@@ -54,6 +57,8 @@ class Poisson(MeanOverOutputs):
     >>> round(Poisson()([[2.0]], [[1.0]]), 5)
     1.0
     """
+
+    drawn = (0.1, 5.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)

@@ -69,6 +69,8 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
     0.001054
     """
 
+    fuses_with = "sigmoid"
+
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -148,6 +150,10 @@ class CategoricalFocalCrossentropy(_Focal, Categorical):
     >>> round(CategoricalFocalCrossentropy(alpha=1.0)([[0, 1]], [[0.5, 0.5]]) * 4, 6)
     0.693147
     """
+
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)

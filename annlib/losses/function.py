@@ -39,6 +39,8 @@ class LossFunctionWrapper(Loss):
     ('absolute', 2.0)
     """
 
+    drawn = None  # of any function
+
     def __init__(
         self,
         fn: Callable[[Array, Array], Any],

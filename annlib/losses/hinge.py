@@ -14,6 +14,10 @@ from annlib.losses.targets import targets_between, two_labels
 class _Hinge(MeanOverOutputs):
     """What the two binary hinges share: their labels, and the distance to the margin."""
 
+    task = "binary"
+    margin = True
+    drawn = (-3.0, 3.0, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         return two_labels(super().check_targets(y, output_shape, where), where)
 
@@ -80,6 +84,9 @@ class CategoricalHinge(LossOfVectors):
     >>> CategoricalHinge()([[0, 1, 0]], [[0.25, 0.5, -1.0]])
     0.75
     """
+
+    task = "classes"
+    margin = True
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)

@@ -31,6 +31,8 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
     1.386294
     """
 
+    fuses_with = "sigmoid"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         T = work.array("terms", *A.shape)
         self.terms(Y, A, T, work)
@@ -59,6 +61,9 @@ class HalfPoissonDeviance(Loss):
     >>> HalfPoissonDeviance()([[1.0, 0.0]], [[1.0, 3.0]])
     3.0
     """
+
+    fuses_with = "exponential"
+    drawn = (0.1, 5.0, 1.0)
 
     def __init__(
         self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]

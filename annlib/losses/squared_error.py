@@ -65,6 +65,8 @@ class MeanSquaredLogarithmicError(MeanOverOutputs):
     1.0
     """
 
+    drawn = (0.0, 5.0, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, np.inf, where, "Negative values would all count as 0.")

@@ -40,7 +40,7 @@ class Composition:
         own = record.layer
         if isinstance(own, Dense) and type(own).forward is Dense.forward:
             self._add_dense(chapter, record, own)
-        elif isinstance(own, ActivationLayer) and getattr(own.activation, "axis", -1) == -1:
+        elif isinstance(own, ActivationLayer) and own.activation.axis == -1:
             back = None
             if record.dy is not None and record.dx is not None:
                 back = record.dy, record.dx
