@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, LossOfVectors, register
 from annlib.losses.targets import targets_between
@@ -53,6 +53,10 @@ class BlockCrossentropy(LossOfVectors):
         self, sizes: Sequence[int] = (), *shared: Any, **keywords: Unpack[LossArguments]
     ) -> None:
         super().__init__(*shared, **keywords)
+        if not isinstance(sizes, list | tuple):
+            raise ConfigurationError(
+                f"BlockCrossentropy: expected sizes as a list of numbers, got {sizes!r}."
+            )
         self.sizes = tuple(check_count(size, "BlockCrossentropy", "sizes") for size in sizes)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
