@@ -89,6 +89,9 @@ class Configurable:
     #: Whether an argument None means an object of this class (the identity, as an activation).
     stands_for_none: ClassVar[bool] = False
 
+    #: An example of each argument that is required, to explain the class by its name.
+    example_arguments: ClassVar[Mapping[str, Any]] = {}
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         # Not its base class' names: a subclass is another class until it is registered.

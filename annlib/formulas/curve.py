@@ -8,8 +8,6 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
-from annlib.formulas.activations import JACOBIAN, SLOPE
-from annlib.formulas.text import as_text
 
 _POINTS = 241
 
@@ -62,9 +60,8 @@ def activation_curve(activation: Any) -> Curve:
     dA[:, 0] = 1.0
     values = A[:, 0].copy()
     activation.backward(dA, Z, A, work)
-    name, slope = ("a₁", JACOBIAN) if rowwise else ("a", SLOPE)
-    derivative = as_text(slope).replace("ᵢ", "₁" if rowwise else "").replace("ⱼ", "₁")
-    lines = {name: values, derivative: dA[:, 0].copy()}
+    index = "₁" if rowwise else ""
+    lines = {f"a{index}": values, f"∂a{index}/∂z{index}": dA[:, 0].copy()}
     return _curve("z₁, with z₂ = z₃ = 0" if rowwise else "z", z, lines)
 
 

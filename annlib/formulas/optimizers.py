@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from annlib.formulas.activations import number
+from annlib.core.formula import number
 from annlib.formulas.formula import Formula, built_in
 
 SHAPES = "{θ}, {g} and the state: [P × 1], all P parameters in one vector; element by element"

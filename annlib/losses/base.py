@@ -15,11 +15,19 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_name, check_numeric
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 from annlib.losses.targets import matching_targets
 
-REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+#: With what each makes of the rows' losses.
+REDUCTIONS = {
+    "sum_over_batch_size": r"L = \frac{1}{n} \sum_r w_r E_r",
+    "mean": r"L = \frac{1}{n} \sum_r w_r E_r",
+    "sum": r"L = \sum_r w_r E_r",
+    "mean_with_sample_weight": r"L = \frac{\sum_r w_r E_r}{\sum_r w_r}",
+    "none": "L_r = w_r E_r",
+}
 
 
 class LossArguments(TypedDict, total=False):
@@ -74,7 +82,7 @@ class Loss(Configurable):
         refuse_unknown(type(self).__name__, unknown, type(self))
         where = type(self).__name__
         reduction = "none" if reduction is None else reduction
-        self.reduction: str = check_choice(reduction, where, "reduction", REDUCTIONS)
+        self.reduction: str = check_choice(reduction, where, "reduction", (*REDUCTIONS,))
         self._name = check_name(name, where)
 
     @property
@@ -92,6 +100,30 @@ class Loss(Configurable):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         raise NotImplementedError
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return self._function("L")
+
+    def _function(self, name: str) -> Formula:
+        """That of a function of which only the name is known."""
+        slope = r"\operatorname{gradient}(\{Y\}, \{A\})_i"
+        return self._formula(rf"E = {word(name)}(\{{Y\}}, \{{A\}})", slope=slope)
+
+    def _formula(self, *equations: str, slope: str, symbols: Any = (), **more: Any) -> Formula:
+        """A formula with this derivative by the outputs, or from logits by those."""
+        columns = "{Z}, {A}" if self.from_logits else "{A}"
+        columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
+        return Formula(
+            self.names[0],
+            "loss",
+            equations,
+            (rf"\frac{{\partial E}}{{\partial {'z' if self.from_logits else 'a'}_i}} = {slope}",),
+            f"{columns}; E: a number; a batch: (n, N), E and w: (n,)",
+            (REDUCTIONS[self.reduction],),
+            symbols=(*symbols, ("w_r", "the sample weight of row r, or 1")),
+            **more,
+        )
 
     # -- what the model calls --------------------------------------------------------------------
 

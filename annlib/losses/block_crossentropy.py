@@ -12,6 +12,7 @@ from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, LossOfVectors, register
 from annlib.losses.targets import targets_between
@@ -97,3 +98,11 @@ class BlockCrossentropy(LossOfVectors):
             sums = np.dot(D, work.ones(P.shape[1]), out=work.array("sum", len(A)))
             S = np.multiply(P, sums.reshape(-1, 1), out=work.array(f"log/{index}", *P.shape))
             np.copyto(dA[:, block], np.subtract(S, D, out=D))
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
+            r"E = -\sum_i y_i \log(a_i)",
+            slope=r"a_i \sum_j y_j - y_i",
+            note="Sums over j go over the block that output i is in." if self.sizes else "",
+        )

@@ -6,64 +6,30 @@ no overflow. A model with a softmax or sigmoid output uses the logits by itself:
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_flag, check_number
+from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import (
     Loss,
-    LossArguments,
     LossOfVectors,
     MeanOverOutputs,
     check_last_axis,
     register,
 )
-from annlib.losses.targets import matching_labels, targets_between
+from annlib.losses.smoothed import Smoothed
+from annlib.losses.targets import matching_labels
 
-
-class SmoothedArguments(LossArguments, total=False):
-    """The keyword arguments of a loss with smoothed targets."""
-
-    from_logits: bool
-    label_smoothing: float
-    axis: int
-
-
-class Smoothed(Loss):
-    """What the cross-entropies of targets between 0 and 1 share: their arguments and targets."""
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        *shared: Any,
-        **keywords: Unpack[LossArguments],
-    ) -> None:
-        super().__init__(*shared, **keywords)
-        where = type(self).__name__
-        self.from_logits = check_flag(from_logits, where, "from_logits")
-        self.label_smoothing: float = check_number(
-            label_smoothing, where, "label_smoothing", "[0, 1]"
-        )
-        self.axis = check_last_axis(axis, where)
-
-    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        y = super().check_targets(y, output_shape, where)
-        return targets_between(y, 0, 1, where, "Re-code classes as 0 and 1.")
-
-    def _targets(self, Y: Array, classes: int, work: Workspace) -> Array:
-        """Y (1 - s) + s / classes."""
-        if not self.label_smoothing:
-            return Y
-        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
-        return np.add(smooth, self.label_smoothing / classes, out=smooth)
+SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
+SOFTMAX = r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}"
+NORMALIZED = "{A} is to add up to 1: annlib divides it by its sum first, as Keras does."
 
 
 @register("binary_crossentropy", "bce")
@@ -112,6 +78,21 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             np.divide(np.subtract(P, Y, out=dA), scratch, out=dA)
             # Where the probability was clipped, the loss does not depend on it.
             np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
+
+    def formula(self) -> Formula:
+        return self._log_loss(r"\frac{1}{N} ")
+
+    def _log_loss(self, share: str) -> Formula:
+        """The formula, with this share of each output in the sum."""
+        slope = f"{share}(a_i - y_i)" if share else "a_i - y_i"
+        steep = rf"{share}\frac{{a_i - y_i}}{{a_i (1 - a_i)}}"
+        return self._formula(
+            *self._before("2", SIGMOID),
+            rf"E = -{share}\sum_i (y_i \log(a_i) + (1 - y_i) \log(1 - a_i))",
+            slope=slope if self.from_logits else steep,
+            section="9.2",
+            note="The paper prints the first term only (errata 4).",
+        )
 
 
 class Categorical(LossOfVectors):
@@ -191,6 +172,15 @@ class CategoricalCrossentropy(Smoothed, Categorical):
         return (
             'For integer class labels use loss="sparse_categorical_crossentropy"; for one-hot '
             f"rows pass y of shape (n, {output_shape[-1]})."
+        )
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *self._before("N", SOFTMAX),
+            r"E = -\sum_i y_i \log(a_i)",
+            slope=r"a_i \sum_j y_j - y_i" if self.from_logits else r"-\frac{y_i}{a_i}",
+            section="9.2",
+            note=NORMALIZED,
         )
 
 
@@ -283,6 +273,15 @@ class SparseCategoricalCrossentropy(Categorical):
         dA.reshape(-1).put(positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *((SOFTMAX,) if self.from_logits else ()),
+            r"E = -\log(a_y)",
+            slope=r"a_i - \delta_{iy}" if self.from_logits else r"-\frac{\delta_{iy}}{a_y}",
+            section="9.2",
+            note=NORMALIZED,
+        )
 
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:

@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossOfVectors, MeanOverOutputs, register
 from annlib.losses.targets import targets_between, two_labels
@@ -50,6 +51,13 @@ class Hinge(_Hinge):
         np.multiply(dA, work.array("signs", *A.shape), out=dA)
         np.negative(dA, out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)",
+            slope=cases((r"-\frac{y_i}{N}", "y_i a_i < 1"), ("0", "")),
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
+
 
 @register("squared_hinge")
 class SquaredHinge(_Hinge):
@@ -70,6 +78,13 @@ class SquaredHinge(_Hinge):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.multiply(work.array("M", *A.shape), work.array("signs", *A.shape), out=dA)
         np.multiply(dA, -2, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)^2",
+            slope=r"-\frac{2}{N} y_i \max(1 - y_i a_i, 0)",
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
 
 
 @register("categorical_hinge")
@@ -112,6 +127,17 @@ class CategoricalHinge(LossOfVectors):
         np.subtract(work.array("others", *A.shape), Y, out=dA)
         within = _step(work.array("M", len(A)), work.array("within", len(A)))
         np.multiply(dA, within.reshape(-1, 1), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"m = \max_i((1 - y_i) a_i)",
+            r"E = \max(1 + m - \sum_i y_i a_i, 0)",
+            slope=cases(
+                ("-y_i", r"E > 0, y_i = 1"),
+                ("1", "E > 0, a_i = m"),
+                ("0", ""),
+            ),
+        )
 
 
 def _step(M: Array, out: Array) -> Array:

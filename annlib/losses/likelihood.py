@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, register
@@ -41,6 +42,9 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         self.slopes(Y, A, dA, work)
+
+    def formula(self) -> Formula:
+        return self._log_loss("")
 
 
 @register("half_poisson_deviance")
@@ -99,3 +103,10 @@ class HalfPoissonDeviance(Loss):
             # Where the prediction was held up, the loss does not depend on it.
             inside = np.equal(a, A, out=work.array("inside", *A.shape, dtype=bool))
             np.multiply(dA, inside, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *(("a_i = e^{z_i}",) if self.from_logits else ()),
+            r"E = \sum_i (y_i \log(\frac{y_i}{a_i}) - y_i + a_i)",
+            slope="a_i - y_i" if self.from_logits else r"1 - \frac{y_i}{a_i}",
+        )

@@ -57,6 +57,8 @@ class Chapter:
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
     """The formulas of a part of the model, if somebody wrote them."""
+    if hasattr(part, "formula") and not part.holds("formula"):
+        return None
     try:
         return formulas.of(part, kind=kind)
     except AnnlibError:  # a class of the user's own
