@@ -85,29 +85,8 @@ def formula_of(cls: type[Configurable]) -> Callable[[Writer], Writer]:
 
 
 Writer = Callable[[Any], formula.Formula]
-_OPTIMIZERS: dict[str, Writer] = {}
-
-
-def built_in(_kind: str, *names: str) -> Callable[[Writer], Writer]:
-    """The same for the optimizers of annlib, by registered name."""
-
-    def decorate(write: Writer) -> Writer:
-        for name in names:
-            _OPTIMIZERS[name] = write
-        return write
-
-    return decorate
 
 
 def write(obj: Any, kind: str) -> Formula:
     """The formula of an object of this family: its own, or what can be said of any."""
-    if kind == "optimizer" and not hasattr(obj, "formula"):
-        from annlib.core.errors import UnknownNameError
-
-        if type(obj).names[0] not in _OPTIMIZERS:
-            raise UnknownNameError(
-                f"explain: expected something with a formula, got {type(obj).__name__}. Write "
-                "one for a class of your own: annlib.formulas.formula_of."
-            )
-        return Formula(**vars(_OPTIMIZERS[type(obj).names[0]](obj)))
     return Formula(**vars(formula.described(obj, FAMILIES[kind].base)))

@@ -7,11 +7,7 @@ from typing import Any
 from annlib.core.config import Configurable, constructor_arguments, near
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.registry import FAMILIES
-from annlib.formulas import optimizers
 from annlib.formulas.formula import Formula, write
-
-#: They write formulas as soon as they are loaded.
-_WRITTEN = (optimizers,)
 
 #: The families whose members have formulas, in the order in which a name is looked up.
 KINDS = ("activation", "loss", "optimizer", "layer", "regularizer", "schedule")

@@ -8,7 +8,6 @@ from typing import Any
 
 from annlib import formulas
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
 
@@ -57,12 +56,7 @@ class Chapter:
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
     """The formulas of a part of the model, if somebody wrote them."""
-    if hasattr(part, "formula") and not part.holds("formula"):
-        return None
-    try:
-        return formulas.of(part, kind=kind)
-    except AnnlibError:  # a class of the user's own
-        return None
+    return formulas.of(part, kind=kind) if part.holds("formula") else None
 
 
 def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:

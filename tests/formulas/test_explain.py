@@ -114,6 +114,10 @@ def test_a_subclass_that_computes_something_else_is_some_function():
         def forward(self, x, work, *, training=False):
             return super().forward(x, work, training=training) + 1
 
+    class Signs(optimizers.SGD):
+        def update(self, theta, gradient, rate, *state, scratch):
+            theta -= rate * np.sign(gradient)
+
     class Cubic(regularizers.L1):
         def __call__(self, W):
             return float(abs(W**3).sum())
@@ -121,6 +125,10 @@ def test_a_subclass_that_computes_something_else_is_some_function():
     assert explain(Twice()).formula.text == "aᵢ = f(zᵢ)"
     assert explain(Cubes()).formula.text == "E = L({Y}, {A})"
     assert explain(Shifted(2)).formula.text == "{Y} = f({X})"
+    assert explain(Signs(0.5, clipvalue=2.0)).formula.equations[1:] == (
+        r"\theta \leftarrow \operatorname{f}(\theta, g)",
+    )
+    assert "0.5, the learning rate" in repr(explain(Signs(0.5)))
     assert "tanh" not in repr(explain(layers.Dense(2, Twice())))
 
 
