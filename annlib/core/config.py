@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -94,6 +95,9 @@ class Configurable:
     #: Whether the argument None means an object of this class (the identity, as an activation).
     stands_for_none: ClassVar[bool] = False
 
+    #: An example of each argument that is required, to explain the class by its name.
+    example_arguments: ClassVar[Mapping[str, Any]] = {}
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         # Not its base class' names: a subclass is another class until it is registered.
@@ -127,6 +131,22 @@ class Configurable:
         """A new object with the same configuration and no run state."""
         return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
 
+    def replace(self, **changes: Any) -> Self:
+        """A new object of the same configuration but for these arguments."""
+        return type(self)(**self.clone().arguments() | changes)
+
+    @classmethod
+    def holds(cls, fact: str) -> bool:
+        """Whether what the class, or a base class, says of itself under this name is true of it:
+        no class below that one writes a method of its own.
+        """
+        for base in cls.__mro__:
+            if fact in vars(base):
+                return True
+            if any(_is_method(*entry) for entry in vars(base).items()):
+                return False
+        return False
+
     def is_default(self) -> bool:
         """Whether every argument has its default value, so that the name alone describes it."""
         arguments = constructor_arguments(type(self))
@@ -150,6 +170,12 @@ class Configurable:
 
     def __hash__(self) -> int:
         return hash(type(self))
+
+
+def _is_method(name: str, value: Any) -> bool:
+    return not name.startswith("__") and isinstance(
+        value, FunctionType | classmethod | staticmethod | property
+    )
 
 
 def serialize(value: Any, where: str) -> Any:

@@ -25,6 +25,7 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -159,6 +160,20 @@ class Layer(Configurable):
 
     def commit(self, work: Workspace) -> None:
         """Take over what a training pass has learned on the way; called after its update."""
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        back = r"\{D_{E,X}\} = [D_{Y,X}]^T \{D_{E,Y}\}"
+        return self._formula(
+            r"\{Y\} = \operatorname{f}(\{X\})", back=(back,), shapes="a batch: (n, ...)"
+        )
+
+    def _formula(
+        self, *equations: str, back: tuple[str, ...], shapes: str = "", **more: Any
+    ) -> Formula:
+        """A formula with these derivatives."""
+        shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
+        return Formula(self.names[0], "layer", equations, back, shapes, **more)
 
     def split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""

@@ -13,6 +13,7 @@ from annlib.losses.absolute_error import (
     MeanAbsolutePercentageError,
 )
 from annlib.losses.base import Loss, LossOfVectors, MeanOverOutputs, register, registry
+from annlib.losses.block_crossentropy import BlockCrossentropy
 from annlib.losses.cosine import CosineSimilarity
 from annlib.losses.crossentropy import (
     BinaryCrossentropy,
@@ -34,6 +35,7 @@ from annlib.losses.squared_error import (
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "BlockCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",

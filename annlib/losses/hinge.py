@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossOfVectors, MeanOverOutputs, register
 from annlib.losses.targets import targets_between, two_labels
@@ -13,6 +14,10 @@ from annlib.losses.targets import targets_between, two_labels
 
 class _Hinge(MeanOverOutputs):
     """What the two binary hinges share: their labels, and the distance to the margin."""
+
+    task = "binary"
+    margin = True
+    drawn = (-3.0, 3.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         return two_labels(super().check_targets(y, output_shape, where), where)
@@ -49,6 +54,13 @@ class Hinge(_Hinge):
         np.multiply(dA, work["labels"], out=dA)
         np.negative(dA, out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)",
+            slope=cases((r"-\frac{y_i}{N}", "y_i a_i < 1"), ("0", "")),
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
+
 
 @register("squared_hinge")
 class SquaredHinge(_Hinge):
@@ -70,6 +82,13 @@ class SquaredHinge(_Hinge):
         np.multiply(work.array("M", *A.shape), work["labels"], out=dA)
         np.multiply(dA, -2, out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)^2",
+            slope=r"-\frac{2}{N} y_i \max(1 - y_i a_i, 0)",
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
+
 
 @register("categorical_hinge")
 class CategoricalHinge(LossOfVectors):
@@ -83,6 +102,9 @@ class CategoricalHinge(LossOfVectors):
     >>> CategoricalHinge()([[0, 1, 0]], [[0.25, 0.5, -1.0]])
     0.75
     """
+
+    task = "classes"
+    margin = True
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
@@ -108,6 +130,17 @@ class CategoricalHinge(LossOfVectors):
         np.subtract(work.array("others", *A.shape), Y, out=dA)
         within = _step(work.array("M", len(A)), work.array("within", len(A)))
         np.multiply(dA, within.reshape(-1, 1), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"m = \max_i((1 - y_i) a_i)",
+            r"E = \max(1 + m - \sum_i y_i a_i, 0)",
+            slope=cases(
+                ("-y_i", r"E > 0, y_i = 1"),
+                ("1", "E > 0, a_i = m"),
+                ("0", ""),
+            ),
+        )
 
 
 def _step(M: Array, out: Array) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, register
@@ -33,6 +34,7 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
 
     averages_outputs = False
     reference_name = "binary_log_loss"
+    fuses_with = "sigmoid"
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         T = work.array("terms", *A.shape)
@@ -42,6 +44,9 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         self.slopes(Y, A, dA, work)
+
+    def formula(self) -> Formula:
+        return self._log_loss("")
 
 
 @register("half_poisson_deviance")
@@ -64,6 +69,8 @@ class HalfPoissonDeviance(Loss):
     """
 
     canonical = True
+    fuses_with = "exponential"
+    drawn = (0.1, 5.0, 1.0)
 
     def __init__(
         self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
@@ -102,3 +109,10 @@ class HalfPoissonDeviance(Loss):
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
         return np.asarray(1 - Y / A)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *(("a_i = e^{z_i}",) if self.from_logits else ()),
+            r"E = \sum_i (y_i \log(\frac{y_i}{a_i}) - y_i + a_i)",
+            slope="a_i - y_i" if self.from_logits else r"1 - \frac{y_i}{a_i}",
+        )

@@ -17,10 +17,12 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, is_number
 from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.optimizers.averages import move_toward
 from annlib.optimizers.clipping import clip
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled
 from annlib.optimizers.policy import check_policy
 from annlib.optimizers.views import SETTLE_EVERY, Views
@@ -323,6 +325,10 @@ class Optimizer(Configurable):
     # An optimizer is itself: it has state.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)

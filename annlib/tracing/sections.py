@@ -8,7 +8,6 @@ from typing import Any
 
 from annlib import formulas
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
 from annlib.tracing.equation_text import section_lines
@@ -56,10 +55,7 @@ class Section:
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
     """The formulas of a part of the model, if somebody wrote them."""
-    try:
-        return formulas.of(part, kind=kind)
-    except AnnlibError:  # a class of the user's own
-        return None
+    return formulas.of(part, kind=kind) if part.holds("formula") else None
 
 
 def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:
