@@ -151,7 +151,7 @@ def _network(trace: TraceData) -> tuple[reference.Network | None, str]:
     """The network in the paper's notation, or why it has none."""
     recording = trace.recording
     loss = vars(type(recording.loss)).get("reference_name")
-    if not loss or (recording.fused is None and getattr(recording.loss, "from_logits", False)):
+    if not loss or (recording.fused is None and recording.loss.from_logits):
         return None, f"the paper has no {recording.loss!r}."
     stages: list[reference.FullyConnected | reference.Activation] = []
     for record in recording.layers:
