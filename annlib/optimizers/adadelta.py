@@ -11,6 +11,7 @@ from annlib.core.checks import check_number
 from annlib.optimizers.averages import discount, root
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("adadelta")
@@ -31,7 +32,7 @@ class Adadelta(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("v", "s")
+    state_names = ("v", "s")
 
     def __init__(
         self,
@@ -45,9 +46,9 @@ class Adadelta(Optimizer):
         self.epsilon = check_number(epsilon, "Adadelta", "epsilon", "[0, inf)")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        v, s = state
+        v, s = state.v, state.s
         epsilon = self.epsilon / (1 - self.rho)
         discount(v, np.multiply(gradient, gradient, out=scratch), self.rho)
         np.divide(gradient, root(v, epsilon, scratch), out=gradient)
