@@ -199,7 +199,7 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
             arguments[name] = changed(arguments[name], those, f"{where}__{name}")
         fresh = type(part)(**arguments)
     if isinstance(part, Optimizer) and isinstance(fresh, Optimizer):
-        fresh.excludes_like(part)
+        fresh.policy.excluded = part.policy.excluded
     return fresh
 
 

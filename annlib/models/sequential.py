@@ -307,7 +307,8 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
-        model_file.write(*self._describe(), filepath, overwrite)
+        with self._evaluating():
+            model_file.write(*self._describe(), filepath, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -348,7 +349,8 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
-        save_weights(self._network, filepath, overwrite)
+        with self._evaluating():
+            save_weights(self._network, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a file that ``save_weights`` wrote; all of them or none.

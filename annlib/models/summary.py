@@ -70,9 +70,9 @@ def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
         f"Trainable params: {trainable:,} ({_size(trainable * itemsize)})",
         f"Non-trainable params: {frozen:,} ({_size(frozen * itemsize)})",
     ]
-    if optimizer is not None and optimizer.state.size:
-        state = optimizer.state
-        lines.append(f"Optimizer params: {state.size:,} ({_size(state.nbytes)})")
+    if optimizer is not None and (arrays := optimizer.state_arrays().values()):
+        size = sum(array.size for array in arrays)
+        lines.append(f"Optimizer params: {size:,} ({_size(size * itemsize)})")
     return lines
 
 

@@ -7,6 +7,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from reprlib import repr as show
 from typing import Any
 
@@ -429,7 +430,7 @@ class Trainer(Configurable):
         batches = data.batches(self._network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
-        with hooks:
+        with hooks, self._evaluating():
             return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
 
     def predict(
@@ -450,7 +451,8 @@ class Trainer(Configurable):
         if simple and network.built:
             if self._predictor is None:
                 self._predictor = Predictor(network, INFERENCE_BATCH)
-            y = self._predictor.predict(x)
+            with self._evaluating():
+                y = self._predictor.predict(x)
             if y is not None:
                 return y
         where = "Sequential.predict"
@@ -460,8 +462,14 @@ class Trainer(Configurable):
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         network.build((None, *data.row_shape))
-        with hooks:
+        with hooks, self._evaluating():
             return predict(network.layers, network.dtype, batches, hooks, steps)
+
+    def _evaluating(self) -> AbstractContextManager[None]:
+        """A context in which the network has the weights to evaluate with."""
+        if self._compiled is None or not self._network.built:
+            return nullcontext()
+        return self._compiled.optimizer.evaluating(self._network.vector)
 
     def _inference_hooks(
         self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
@@ -490,7 +498,8 @@ class Trainer(Configurable):
             step.update_metrics(batch, train_step(step, batch))
 
         try:
-            return self._on_batch(data, step, act, return_dict)
+            with step.optimizer.training(step.vector):
+                return self._on_batch(data, step, act, return_dict)
         except DivergenceError as error:
             raise DivergenceError(f"{where}: {error}") from None
 
@@ -501,7 +510,8 @@ class Trainer(Configurable):
         where = "Sequential.test_on_batch"
         data = self._batch_data(x, y, sample_weight, None, where)
         evaluation = self._functions.evaluation
-        return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
+        with self._evaluating():
+            return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
 
     def _batch_data(self, x: Any, y: Any, weight: Any, class_weight: Any, where: str) -> Dataset:
         compiled = self._require_compiled(where)
@@ -540,7 +550,7 @@ class Trainer(Configurable):
         network.build((None, *data.row_shape))
         rng_of = network.rng_of if training else (lambda layer: None)
         (batch,) = data.in_one(network).in_turn(where)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), nullcontext() if training else self._evaluating():
             one = Pass(network.layers, network.dtype, rng_of)
             return np.array(one.forward(batch.x, training=training))
 

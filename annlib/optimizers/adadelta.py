@@ -13,6 +13,7 @@ from annlib.optimizers.averages import discount, root
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("adadelta")
@@ -33,7 +34,7 @@ class Adadelta(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("v", "s")
+    state_names = ("v", "s")
 
     def __init__(
         self,
@@ -47,9 +48,9 @@ class Adadelta(Optimizer):
         self.epsilon = check_number(epsilon, "Adadelta", "epsilon", "[0, inf)")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        v, s = state
+        v, s = state.v, state.s
         epsilon = self.epsilon / (1 - self.rho)
         discount(v, np.multiply(gradient, gradient, out=scratch), self.rho)
         np.divide(gradient, root(v, epsilon, scratch), out=gradient)

@@ -13,6 +13,7 @@ from annlib.optimizers.averages import root
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("adagrad")
@@ -30,7 +31,7 @@ class Adagrad(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("n",)
+    state_names = ("n",)
 
     def __init__(
         self,
@@ -45,13 +46,13 @@ class Adagrad(Optimizer):
         )
         self.epsilon = check_number(epsilon, "Adagrad", "epsilon", "[0, inf)")
 
-    def initial_state(self) -> list[float]:
-        return [self.initial_accumulator_value]
+    def initialize(self, theta: Array, state: State) -> None:
+        state.n.fill(self.initial_accumulator_value)
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        (n,) = state
+        n = state.n
         np.add(n, np.multiply(gradient, gradient, out=scratch), out=n)
         np.divide(gradient, root(n, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)

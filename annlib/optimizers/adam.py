@@ -16,6 +16,7 @@ from annlib.optimizers.base import register
 from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
+from annlib.optimizers.state import State
 
 
 @register("adam")
@@ -52,12 +53,12 @@ class Adam(Moments):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **keywords)
         self.amsgrad = check_flag(amsgrad, type(self).__name__, "amsgrad")
-        self.slots = ("m", "v", "v_max") if amsgrad else ("m", "v")
+        self.state_names = ("m", "v", "v_max") if amsgrad else ("m", "v")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state[:2]
+        m, v = state.m, state.v
         t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
         alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
@@ -68,7 +69,7 @@ class Adam(Moments):
             return
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:
-            v = np.maximum(state[2], v, out=state[2])
+            v = np.maximum(state.v_max, v, out=state.v_max)
         np.sqrt(v, out=scratch)
         np.add(scratch, constant(epsilon, theta.dtype.char), out=scratch)
         np.divide(m, scratch, out=scratch)

@@ -10,6 +10,7 @@ from annlib.optimizers.averages import discount
 from annlib.optimizers.base import register
 from annlib.optimizers.formula import FIRST_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.state import State
 
 
 @register("adamax")
@@ -27,12 +28,12 @@ class Adamax(Moments):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("m", "u")
+    state_names = ("m", "u")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, u = state
+        m, u = state.m, state.u
         discount(m, gradient, self.beta_1)
         np.multiply(u, self.beta_2, out=u)
         np.maximum(u, np.abs(gradient, out=scratch), out=u)

@@ -13,6 +13,7 @@ from annlib.core.formula import Formula
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("ftrl")
@@ -34,7 +35,7 @@ class Ftrl(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("n", "z")
+    state_names = ("n", "z")
 
     def __init__(
         self,
@@ -56,15 +57,15 @@ class Ftrl(Optimizer):
         self.beta = beta
         _check(self)
 
-    def initial_state(self) -> list[float]:
-        return [self.initial_accumulator_value, 0.0]
+    def initialize(self, theta: Array, state: State) -> None:
+        state.n.fill(self.initial_accumulator_value)
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         if not rate:
             return
-        n, z = state
+        n, z = state.n, state.z
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         if shrinkage := self.l2_shrinkage_regularization_strength:
             np.add(z, np.multiply(theta, 2 * shrinkage, out=scratch), out=z)

@@ -9,9 +9,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.formula import Formula
 from annlib.optimizers.base import register
-from annlib.optimizers.clipping import norm
 from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.policy import norm
+from annlib.optimizers.state import State
 
 
 @register("lamb")
@@ -35,9 +36,9 @@ class Lamb(Moments):
     per_parameter = True
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state
+        m, v = state.m, state.v
         t = self.iterations + 1
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
         self.update_moments(gradient, m, v, scratch)

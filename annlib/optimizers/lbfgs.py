@@ -116,7 +116,7 @@ class LBFGS(Optimizer):
                 self.message, self.status = str(result.message), int(result.status)
         return last
 
-    def step(self) -> None:
+    def step(self, gradient: Array) -> None:
         raise ConfigurationError(
             "LBFGS: expected all data at once, got a batch. Train with fit, which gives it all "
             "rows in every iteration, or compile with another optimizer for train_on_batch."

@@ -13,6 +13,7 @@ from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("lion")
@@ -30,8 +31,8 @@ class Lion(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("m",)
-    settles = False
+    state_names = ("m",)
+    flushes_denormals = False
 
     def __init__(
         self,
@@ -45,9 +46,9 @@ class Lion(Optimizer):
         self.beta_2 = check_number(beta_2, "Lion", "beta_2", "[0, 1)")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        (m,) = state
+        m = state.m
         np.multiply(m, self.beta_1 * (1 - self.beta_2), out=scratch)
         discount(m, gradient, self.beta_2)
         np.multiply(gradient, 1 - self.beta_1, out=gradient)

@@ -11,6 +11,7 @@ from annlib.core.formula import Formula
 from annlib.optimizers.base import register
 from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.state import State
 
 # prod (1 - 0.96^i / 2) for i = 1 ... t; beyond a thousand steps no factor differs from 1.
 _GROWTH: list[float] = np.cumprod(1 - 0.96 ** np.arange(1, 1001) / 2).tolist()
@@ -34,9 +35,9 @@ class Nadam(Moments):
     """
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state
+        m, v = state.m, state.v
         t = self.iterations + 1
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
         self.update_moments(gradient, m, v, scratch)

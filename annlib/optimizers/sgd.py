@@ -13,6 +13,7 @@ from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("sgd")
@@ -42,14 +43,14 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **keywords)
         self.momentum = check_number(momentum, "SGD", "momentum", "[0, 1]")
         self.nesterov = check_flag(nesterov, "SGD", "nesterov")
-        self.slots = ("velocity",) if momentum else ()
+        self.state_names = ("velocity",) if momentum else ()
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         descent = np.multiply(gradient, -rate, out=scratch)
         if self.momentum:
-            (velocity,) = state
+            velocity = state.velocity
             discount(velocity, descent, self.momentum)
             if self.nesterov:
                 np.add(theta, descent, out=theta)

@@ -88,13 +88,14 @@ def describe(
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
-            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.decays(p)]
+            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
             # What it remembers of another layout, it forgets at the next step.
-            built = optimizer.fits(network.vector)
+            built = optimizer.matches_layout(network.vector)
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:
-            tensors |= {f"optimizer/{index}": row for index, row in enumerate(optimizer.state)}
+            arrays = optimizer.state_arrays().values()
+            tensors |= {f"optimizer/{index}": array for index, array in enumerate(arrays)}
     check_header(header)
     return header, tensors
 
@@ -275,11 +276,11 @@ def restore_optimizer(
     if run["built"]:
         network.vector.allocate_gradients()
         optimizer.build(network.vector)
-        own = optimizer.state
+        own = list(optimizer.state_arrays().values())
     names = [f"optimizer/{index}" for index in range(len(own))]
     fits = sorted(names) == sorted(rows) and all(
-        (tensors[name].shape, tensors[name].dtype) == (row.shape, row.dtype)
-        for name, row in zip(names, own, strict=True)
+        (tensors[name].shape, tensors[name].dtype) == (array.shape, array.dtype)
+        for name, array in zip(names, own, strict=True)
     )
     if not fits:
         raise ModelFormatError(
@@ -287,8 +288,8 @@ def restore_optimizer(
             f"weights, got {[(tensors[key].shape, str(tensors[key].dtype)) for key in rows]}."
         )
     optimizer.set_state(run)
-    for name, row in zip(names, own, strict=True):
-        np.copyto(row, tensors[name])
+    for name, array in zip(names, own, strict=True):
+        np.copyto(array, tensors[name])
 
 
 def restore_state(

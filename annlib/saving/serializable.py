@@ -25,7 +25,7 @@ def check_serializable(network: Network, compiled: Compiled | None) -> None:
     for what, value in compiled.given.items():
         for part in value if isinstance(value, list) else [value]:
             check_part(part, f"Sequential.save, {what}")
-    if compiled.optimizer.excludes and not network.built:
+    if compiled.optimizer.policy.excluded and not network.built:
         raise ConfigurationError(
             "Sequential.save: expected a built model, since exclude_from_weight_decay means "
             "parameters by what their names match, got one without weights. Build it first: "

@@ -170,7 +170,7 @@ def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer
         )
     arguments = {**optimizer.arguments(), "learning_rate": rate}
     own = type(optimizer)(**arguments)
-    own.excludes_like(optimizer)
+    own.policy.excluded = optimizer.policy.excluded
     return own
 
 

@@ -141,9 +141,7 @@ def backward(recording: Recording, D_EA: Array) -> Equation:
     section = f"7.1, {formula.section}" if formula and formula.section else "7.1"
     fused, slopes = recording.fused is not None, r"\{\frac{\partial E_r}{\partial a_i}\}"
     note = "The engine goes from the loss to {D_E,Z} at once." if fused else ""
-    if isinstance(recording.loss, Categorical) and not (
-        fused or recording.loss.from_logits
-    ):
+    if isinstance(recording.loss, Categorical) and not (fused or recording.loss.from_logits):
         note = "The loss divides {A} by its sum first, as Keras does; this goes through that, too."
     if not np.isfinite(D_EA).all():
         note += " It overflows here, where {D_E,Z} does not."

@@ -80,7 +80,8 @@ class RecordedStep(Step):
         network, loss = self._network, self._recorded
         X, Y = np.array(batch.x), np.array(batch.y)
         weights = None if batch.weights is None else np.array(batch.weights)
-        before, optimizer = self._values(self._vector.values), self.optimizer
+        self.optimizer.to_training(self.vector)
+        before, optimizer = self._values(self.vector.values), self.optimizer
         total = self.loss_and_gradient(Batch(X, Y, weights))
         fused = network.layers[-1].split_activation()[1] if self._fused else None
         recording = Recording(
@@ -102,7 +103,7 @@ class RecordedStep(Step):
             total_loss=total,
             before=before,
             after=before,
-            gradients=self._values(self._vector.gradients),
+            gradients=self._values(self.vector.gradients),
             optimizer=optimizer,
             rate=optimizer.learning_rate,
             trained=not optimizer.full_batch,
@@ -110,20 +111,20 @@ class RecordedStep(Step):
             penalties=[*self._penalties()],
         )
         if recording.trained:
-            optimizer.step()
-            recording.after = self._values(self._vector.values)
+            optimizer.step(self.gradient)
+            recording.after = self._values(self.vector.values)
         return recording
 
     def _values(self, vector: Array) -> dict[str, Array]:
         return {
             entry.path: vector[entry.where].reshape(entry.parameter.shape).copy()
-            for entry in self._vector.entries
+            for entry in self.vector.entries
             if entry.trainable
         }
 
     def _penalties(self) -> Any:
         n = self._recorded.denominator
-        entries, penalized = self._vector.penalized(), self.objective.penalized
+        entries, penalized = self.vector.penalized(), self.objective.penalized
         for entry, (regularizer, W, _) in zip(entries, penalized, strict=True):
             share, added = regularizer.share(n), np.zeros_like(W)
             regularizer.add_gradient(W, added, Workspace(W.dtype), share)

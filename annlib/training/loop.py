@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -63,11 +63,12 @@ def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None
     DivergenceError
         If loss or gradient is NaN or infinite: before anything has been changed.
     """
+    step.optimizer.to_training(step.vector)
     loss = step.loss_and_gradient(batch)
     step.check_finite(batch, loss)
     if on_gradients is not None:
         on_gradients()
-    step.optimizer.step()
+    step.optimizer.step(step.gradient)
     step.objective.passes.commit()
     return loss
 
@@ -122,7 +123,7 @@ class Training:
         self.callbacks = callbacks
         self.history = history
         self.step = functions.step
-        self.calls = self.step.optimizer.calls
+        self.calls = self.step.optimizer.steps
         self.iterator = EpochIterator(batches, functions.network.streams, shuffle, steps)
         self.logs: Logs = {}
         self.validated = 0
@@ -131,12 +132,14 @@ class Training:
 
     def run(self) -> None:
         """Train to the end, or until something asks to stop."""
-        callbacks = self.callbacks
+        callbacks, step = self.callbacks, self.step
         callbacks.stop_training = False
         with (
-            self.functions.running(self.step),
+            self.functions.running(step),
             interruptible(self.history) as interruption,
+            ExitStack() as after_errors,
         ):
+            after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
                 if self.pending.batch:
@@ -152,8 +155,9 @@ class Training:
                 if self.on_interrupt is not None:
                     self.on_interrupt(self)
                 self.history.interrupted = callbacks.stop_training = True
+            step.optimizer.to_evaluation(step.vector)
             if (self.epoch, self.batch) != (self.first, 0):
-                self.step.optimizer.finalize()
+                step.optimizer.finalize()
             callbacks.call("on_train_end", self.logs)
 
     def _train_epoch(self, interruption: Interruption) -> None:
@@ -181,6 +185,8 @@ class Training:
                 raise DivergenceError(f"{where}: {error}") from None
             step.metrics.mark_diverged()
             callbacks.stop_training = True
+        if not interruption.asked:  # else a checkpoint is written first
+            step.optimizer.to_evaluation(step.vector)
         results, epoch = step.metrics.results(), self.epoch
         logs = report(self.functions, self.validation, callbacks, epoch, results, interruption)
         if not interruption.asked:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from annlib import initializers, layers
 from annlib.core.parameters import ParameterVector
-from annlib.optimizers.views import merged
+from annlib.optimizers.policy import merged
 
 
 def built(*stack, features=3):

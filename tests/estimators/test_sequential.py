@@ -249,7 +249,7 @@ def test_optimizers_are_cloned():
     assert optimizer.iterations == 0
     assert fitted.model_.optimizer.iterations == 100
     assert fitted.model_.optimizer.arguments()["learning_rate"] == 0.05
-    assert not fitted.model_.optimizer.decays("dense/bias")
+    assert not fitted.model_.optimizer.policy.decays("dense/bias")
 
 
 def test_lbfgs():

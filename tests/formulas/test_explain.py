@@ -221,7 +221,7 @@ def test_an_explanation_leaves_the_object_as_it_was():
     assert layer.built_shape is None and not layer.parameters
     optimizer = optimizers.Adam()
     explain(optimizer)
-    assert optimizer.calls == 0 and optimizer.state.size == 0
+    assert optimizer.steps == 0 and optimizer.state.size == 0
 
 
 @pytest.mark.parametrize(

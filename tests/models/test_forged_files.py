@@ -340,8 +340,8 @@ def write(path: str) -> None:
     model.compile(optimizers.SGD(0.1, momentum=0.9), "mse")
     model.fit(np.ones((2, 40)), np.ones((2, 300)), verbose=0)
     while True:
-        model.optimizer.calls += 1
-        model.vector.values.fill(model.optimizer.calls)
+        model.optimizer.steps += 1
+        model.vector.values.fill(model.optimizer.steps)
         model.save(path)
 
 
@@ -371,8 +371,8 @@ def kills(count: int, path: str, naive: bool) -> dict[str, Any]:
         report["in the middle"] += len(os.listdir(os.path.dirname(path))) > 1
         with contextlib.suppress(ModelFormatError):
             model = load_model(path)
-            assert (model.vector.values == model.optimizer.calls).all()
-            versions.add((number, model.optimizer.calls))
+            assert (model.vector.values == model.optimizer.steps).all()
+            versions.add((number, model.optimizer.steps))
             report["loaded"] += 1
     return {**report, "versions": len(versions)}
 

@@ -177,7 +177,7 @@ def outcome(model: Sequential, history: Any, folder: Path) -> dict[str, Any]:
     return {
         "weights": [hashlib.sha256(W.tobytes()).hexdigest() for W in model.get_weights()],
         "optimizer": hashlib.sha256(model.optimizer.state.tobytes()).hexdigest(),
-        "steps": model.optimizer.calls,
+        "steps": model.optimizer.steps,
         "rate": model.optimizer.learning_rate,
         "streams": repr(model._network.streams.state()),
         "history": repr(history.history),
@@ -435,13 +435,13 @@ def test_another_run_is_refused_by_its_first_difference(name, tmp_path):
     model, arguments = small(tmp_path, **changes)
     arguments["callbacks"] += more
     model.build((None, arguments["x"].shape[1]))
-    weights, calls = model.get_weights(), model.optimizer.calls
+    weights, calls = model.get_weights(), model.optimizer.steps
     with pytest.raises(ModelFormatError, match=message) as raised:
         model.fit(**arguments)
     assert str(file) in str(raised.value)
     assert file.read_bytes() == before
     assert log.read_text() == "epoch,loss\n0,1.0\n"
-    assert model.optimizer.calls == calls
+    assert model.optimizer.steps == calls
     for one, other in zip(model.get_weights(), weights, strict=True):
         np.testing.assert_array_equal(one, other)
     arguments["callbacks"] = None
@@ -551,7 +551,7 @@ def untouched(model, arguments, error, match):
     """The error comes before the first step, and no file is left."""
     with pytest.raises(error, match=match):
         model.fit(**arguments)
-    assert model.optimizer.calls == 0
+    assert model.optimizer.steps == 0
 
 
 def test_lbfgs_has_no_checkpoints(tmp_path):

@@ -36,7 +36,14 @@ class FakeLayer:
 def vector_of(*fakes):
     vector = ParameterVector(fakes, "float64")
     vector.allocate_gradients()
+    for fake in fakes:
+        fake.vector = vector
     return vector
+
+
+def step_by(optimizer, vector):
+    """A step by what the vector's gradients are."""
+    optimizer.step(vector.gradients[: vector.n_trainable])
 
 
 def steps_of(optimizer, fake, gradients, before=lambda step: None):
@@ -50,7 +57,7 @@ def more_steps(optimizer, fake, gradients, before=lambda step: None):
         for name, value in gradient.items():
             fake.gradients[name][...] = value
         before(step)
-        optimizer.step()
+        step_by(optimizer, fake.vector)
         yield {name: value.copy() for name, value in fake.now.items()}
 
 

@@ -44,7 +44,7 @@ def state_of(net):
     return (
         [weights.tobytes() for weights in net.get_weights()] if net.built else None,
         json.dumps(net.get_config(), default=str),
-        net.optimizer.calls,
+        net.optimizer.steps,
         net.optimizer.state.tobytes(),
         net.optimizer.learning_rate,
         None if net.history is None else copy.deepcopy(net.history.history),
