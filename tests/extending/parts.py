@@ -127,13 +127,12 @@ class Within(metrics.MeanOverRows):
 class SignDescent(optimizers.Optimizer):
     """theta <- theta - rate sign(v), v <- 0.9 v + g."""
 
-    slots = ("v",)
+    state_names = ("v",)
 
-    def update(self, theta, gradient, rate, *state, scratch):
-        (v,) = state
-        v *= 0.9
-        v += gradient
-        theta -= np.multiply(np.sign(v, out=scratch), rate, out=scratch)
+    def update(self, theta, gradient, rate, state, scratch):
+        state.v *= 0.9
+        state.v += gradient
+        theta -= np.multiply(np.sign(state.v, out=scratch), rate, out=scratch)
 
 
 @schedules.register()
