@@ -69,9 +69,9 @@ class Memory:
     def places(self, vector: ParameterVector) -> list[Place]:
         """List the parts of the trainable parameters, in their order."""
         whole, per_parameter = self._divides
-        trainable = (e for e in vector.entries if e.trainable)
         if per_parameter:
-            return [Place(e.where, e.parameter.shape, e.path) for e in trainable]
+            filled = (e for e in vector.entries if e.trainable and e.where.start < e.where.stop)
+            return [Place(e.where, e.parameter.shape, e.path) for e in filled]
         n = vector.n_trainable
         length = max(n, 1) if whole else _PART
         stretches = [slice(i, min(i + length, n)) for i in range(0, n, length)]

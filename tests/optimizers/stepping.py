@@ -53,6 +53,7 @@ def steps_of(optimizer, fake, gradients, before=lambda step: None):
 
 
 def more_steps(optimizer, fake, gradients, before=lambda step: None):
+    optimizer.to_training(fake.vector)
     for step, gradient in enumerate(gradients):
         for name, value in gradient.items():
             fake.gradients[name][...] = value
