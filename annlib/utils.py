@@ -1,7 +1,7 @@
 """What Keras scripts use beside models, by Keras' names: nothing of its own."""
 
 from annlib.core.namespaces import show_public_names
-from annlib.core.streams import set_random_seed
+from annlib.core.random_streams import set_random_seed
 from annlib.data.categorical import to_categorical
 from annlib.data.norms import normalize
 from annlib.plots.network import plot_model

@@ -30,7 +30,7 @@ class History(Callback):
         Whether the run was ended by Ctrl-C.
     """
 
-    remembers = ("history", "epoch", "epochs_of")
+    state_attributes = ("history", "epoch", "epochs_of")
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs
 from annlib.core.checks import check_choice, check_number, is_number
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 
 Mode = Literal["auto", "min", "max"]
@@ -85,7 +85,7 @@ class MonitorCallback(Callback):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected a monitor whose direction is known, or "
                 f'mode="min" or mode="max", got "{self.monitor}" and mode="auto". '
-                f"{near(self.monitor, [*names, *(f'val_{name}' for name in names)])}"
+                f"{suggest(self.monitor, [*names, *(f'val_{name}' for name in names)])}"
             )
         return 1 if direction == "up" else -1
 

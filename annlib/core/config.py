@@ -18,11 +18,11 @@ import numpy as np
 from annlib.core.errors import ConfigurationError
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, and all of them,
     or of many the dozen that are most like it.
 
-    >>> near("rleu", ["relu", "tanh"])
+    >>> suggest("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
     from difflib import SequenceMatcher
@@ -72,7 +72,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f'{where}: expected known arguments, got "{name}". {near(name, known)}'
+            f'{where}: expected known arguments, got "{name}". {suggest(name, known)}'
         )
 
 
@@ -93,7 +93,7 @@ class Configurable:
     #: Whether these names are registered, so that a string can stand for a default object.
     registered: ClassVar[bool] = False
     #: Whether the argument None means an object of this class (the identity, as an activation).
-    stands_for_none: ClassVar[bool] = False
+    default_for_none: ClassVar[bool] = False
 
     #: An example of each argument that is required, to explain the class by its name.
     example_arguments: ClassVar[Mapping[str, Any]] = {}
@@ -107,9 +107,9 @@ class Configurable:
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as a call would pass them again."""
-        return {name: self._argument(name) for name in constructor_arguments(type(self))}
+        return {name: self.get_argument(name) for name in constructor_arguments(type(self))}
 
-    def _argument(self, name: str) -> Any:
+    def get_argument(self, name: str) -> Any:
         """The value of one argument; overridden where it is not stored under its name."""
         return getattr(self, name)
 
@@ -201,7 +201,7 @@ def _equals(value: Any, other: Any) -> bool:
     if isinstance(value, Configurable) and isinstance(other, str):
         return value.registered and other in value.names and value.is_default()
     if other is None and isinstance(value, Configurable):
-        return value.stands_for_none
+        return value.default_for_none
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(value, other)
     return bool(value == other)

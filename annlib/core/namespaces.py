@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from annlib.core.config import near
+from annlib.core.config import suggest
 
 
 def show_public_names(package: str, find: Callable[[str], Any] | None = None) -> None:
@@ -22,7 +22,7 @@ def show_public_names(package: str, find: Callable[[str], Any] | None = None) ->
         value = find(name) if find is not None else None
         if value is not None:
             return value
-        hint = "" if name.startswith("__") else f". {near(name, module.__all__)}"
+        hint = "" if name.startswith("__") else f". {suggest(name, module.__all__)}"
         # Without the attribute's name Python adds no second suggestion of its own.
         raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}", name=None)
 

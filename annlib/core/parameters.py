@@ -38,14 +38,14 @@ class ParameterOwner(Protocol):
 
     parameters: list[Parameter]
     trainable: bool
-    learns: bool
+    _effective_trainable: bool
 
     @property
     def name(self) -> str | None: ...
 
     def values(self) -> dict[str, Array]: ...
 
-    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
+    def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
 
 
 class Entry(NamedTuple):
@@ -81,9 +81,9 @@ class ParameterVector:
         self.layers = list(layers)
         if refreeze:
             for layer in layers:
-                layer.learns = layer.trainable
+                layer._effective_trainable = layer.trainable
         declared = [
-            (layer, parameter, layer.learns and parameter.trainable)
+            (layer, parameter, layer._effective_trainable and parameter.trainable)
             for layer in layers
             for parameter in layer.parameters
         ]
@@ -124,7 +124,7 @@ class ParameterVector:
 
     def outdated(self) -> bool:
         """Whether a layer was frozen or unfrozen after the layout was made."""
-        return any(layer.learns != layer.trainable for layer in self.layers)
+        return any(layer._effective_trainable != layer.trainable for layer in self.layers)
 
     def penalized(self) -> Iterator[Entry]:
         """The trainable entries with a regularizer: the penalty of a frozen one is constant."""
@@ -133,7 +133,7 @@ class ParameterVector:
     def _bind(self) -> None:
         for layer in self.layers:
             mine = [entry for entry in self.entries if entry.layer is layer]
-            layer.bind(self._views(mine, self.values), self._views(mine, self.gradients))
+            layer._attach(self._views(mine, self.values), self._views(mine, self.gradients))
 
     @staticmethod
     def _views(entries: list[Entry], vector: Array) -> dict[str, Array]:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from annlib.core.config import Configurable, near, snake_case
+from annlib.core.config import Configurable, snake_case, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
 _FAMILIES = (
@@ -45,7 +45,7 @@ C = TypeVar("C", bound=type[Configurable])
 
 
 @contextlib.contextmanager
-def known_as(classes: Mapping[str, type]) -> Iterator[None]:
+def custom_object_scope(classes: Mapping[str, type]) -> Iterator[None]:
     """A context in which these classes are found by these names, in this thread only.
 
     Raises
@@ -140,7 +140,7 @@ class Registry(Generic[T]):
             known = sorted(alias for cls in self for alias in cls.names)
             raise UnknownNameError(
                 f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
-                f"{near(str(name), known)}"
+                f"{suggest(str(name), known)}"
             )
         return cls
 

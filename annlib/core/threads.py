@@ -20,12 +20,12 @@ import numpy as np
 LARGE = 1 << 23
 
 # The environment variables that set the number of threads; joblib sets them for its workers, too.
-_TOLD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
 
-def told() -> bool:
+def threads_set_by_user() -> bool:
     """Whether OMP_NUM_THREADS or the like is set: then nothing here changes the number."""
-    return any(os.environ.get(name) for name in _TOLD)
+    return any(os.environ.get(name) for name in _SETTINGS)
 
 
 def processors() -> int:
@@ -81,20 +81,20 @@ class ProductThreads:
         return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-products = ProductThreads()
+blas_threads = ProductThreads()
 
 
-def several() -> bool:
+def multithreaded() -> bool:
     """Whether more than one thread may be used."""
-    return processors() > 1 and not told()
+    return processors() > 1 and not threads_set_by_user()
 
 
-def for_products(largest: int) -> int | None:
+def blas_threads_for(largest: int) -> int | None:
     """The limit for a training whose largest product has ``largest`` multiplications, or None."""
-    return 1 if largest < LARGE and several() else None
+    return 1 if largest < LARGE and multithreaded() else None
 
 
-class Halves:
+class SecondThread:
     """A second thread, for NumPy calls and compiled code that release Python's lock.
 
     It is started at its first use, once in a process; a child of ``fork`` starts its own.
@@ -127,6 +127,6 @@ def _each(work: Callable[[Any], None], parts: Sequence[Any]) -> None:
         work(part)
 
 
-halves = Halves()
+second_thread = SecondThread()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=halves.forget)
+    os.register_at_fork(after_in_child=second_thread.forget)

@@ -53,7 +53,7 @@ def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer |
     return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
 
 
-def own(source: Source, dtype: npt.DTypeLike) -> Array:
+def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
     """All rows as one contiguous array of this type, which shares no memory with ``source``."""
     if not isinstance(source, np.ndarray):
         return gatherer(source, dtype).slice(0, len(source))

@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
-from annlib.data import Batches, Sparse
+from annlib.data import ArrayLoader, Sparse
 from annlib.layers import Layer
 from annlib.models import Sequential
 from annlib.network.passes import Pass
@@ -30,12 +30,12 @@ def infer(model: Sequential, X: Any, *, logits: bool = False) -> Array:
     layers: Sequence[Layer] = model.layers
     dtype = model.dtype
     if logits:
-        last, _ = layers[-1].split_activation()
+        last, _ = layers[-1]._split_activation()
         layers = [*layers[:-1], *([] if last is None else [last])]
     if count_rows(X) <= INFERENCE_BATCH and isinstance(X, np.ndarray) and X.dtype == dtype:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
-    batches = Batches(as_rows(X), batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    batches = ArrayLoader(as_rows(X), batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
     return predict(layers, dtype, batches)
 
 

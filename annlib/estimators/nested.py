@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from annlib import callbacks
 from annlib.callbacks import Callback
-from annlib.core.config import Configurable, constructor_arguments, near
+from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
@@ -58,7 +58,7 @@ class NestedParameters:
 
     def _hint(self, name: str) -> str:
         known = [*type(self)._get_param_names(), *(f"{nest}__..." for nest in self._nests)]  # type: ignore[attr-defined]  # of BaseEstimator
-        return near(name.removeprefix("fit__").removeprefix("compile__"), known)
+        return suggest(name.removeprefix("fit__").removeprefix("compile__"), known)
 
     def _nested(self, prefix: str) -> dict[str, Any]:
         """What is set for a part, by the names that it has for it."""
@@ -259,5 +259,5 @@ def _refuse(names: Any, known: Any, where: str) -> None:
     for name in names:
         if name not in known:
             raise ConfigurationError(
-                f"{where}: expected a known parameter, got {where}__{name}. {near(name, known)}"
+                f"{where}: expected a known parameter, got {where}__{name}. {suggest(name, known)}"
             )

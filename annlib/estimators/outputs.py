@@ -82,7 +82,7 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     activation, units, task = _activation(model), _units(model), _task(model)
     if not isinstance(targets, LabelTargets):
         return targets.loss
-    linear = activation is None or activation.stands_for_none
+    linear = activation is None or activation.default_for_none
     if isinstance(targets, ColumnsTargets):
         if linear:
             return targets.loss
@@ -125,7 +125,7 @@ def wants_one_hot(loss: Any, model: Sequential, targets: Targets) -> bool:
 
 
 def _activation(model: Sequential) -> Any:
-    return model.layers[-1].split_activation()[1]
+    return model.layers[-1]._split_activation()[1]
 
 
 def _task(model: Sequential) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from annlib.core.config import Configurable, constructor_arguments, near
+from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.registry import FAMILIES
 from annlib.formulas.formula import Formula, write
@@ -41,7 +41,9 @@ def of(obj: Any, kind: str | None = None) -> Formula:
 def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
     """The object that is meant, one with the default arguments for a name, and its family."""
     if kind is not None and kind not in KINDS:
-        raise UnknownNameError(f'explain: expected a known kind, got "{kind}". {near(kind, KINDS)}')
+        raise UnknownNameError(
+            f'explain: expected a known kind, got "{kind}". {suggest(kind, KINDS)}'
+        )
     kinds = KINDS if kind is None else (kind,)
     if isinstance(obj, tuple):
         obj = _pair(obj, kinds[0])
@@ -73,7 +75,7 @@ def _named(name: str, kinds: tuple[str, ...]) -> tuple[Any, str]:
             return example(registry.find(name)), family
         known += sorted(alias for cls in registry for alias in cls.names)
     raise UnknownNameError(
-        f'explain: expected a known {_listed(kinds)}, got "{name}". {near(name, known)}'
+        f'explain: expected a known {_listed(kinds)}, got "{name}". {suggest(name, known)}'
     )
 
 

@@ -35,7 +35,7 @@ class ActivationLayer(Layer):
         self.activation.backward(dy, work["Z"], work["A"], work)
         return dy
 
-    def split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
+    def _split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
         if self.activation.axis != -1:  # losses have classes on the last axis
             return self, None
         return None, self.activation

@@ -99,7 +99,7 @@ class Layer(Configurable):
                 f'{where}: expected name without "/", got {name!r}: it separates layer and '
                 "parameter in paths."
             )
-        self.automatic_name: str | None = None
+        self._auto_name: str | None = None
         self.trainable = check_flag(trainable, where, "trainable")
         self.activity_regularizer = regularizers.get(
             activity_regularizer, f"{where}.activity_regularizer"
@@ -114,12 +114,12 @@ class Layer(Configurable):
         """Be as before ``build``."""
         for name in getattr(self, "_bound", ()):
             delattr(self, name)
-        self.built_shape: BatchShape | None = None
+        self._built_shape: BatchShape | None = None
         self.parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
         self._bound: tuple[str, ...] = ()
         #: ``trainable`` as it was when the vector was laid out: a change waits for ``compile``.
-        self.learns = self.trainable
+        self._effective_trainable = self.trainable
         #: A weak reference to the model whose parameter vector holds this layer's.
         self.owner: Any = None
 
@@ -175,7 +175,7 @@ class Layer(Configurable):
         shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
         return Formula(self.names[0], "layer", equations, back, shapes, **more)
 
-    def split_activation(self) -> tuple[Layer | None, Activation | None]:
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
 
@@ -215,33 +215,33 @@ class Layer(Configurable):
             Parameter(name, shape, initializer, regularizer, constraint, trainable)
         )
 
-    def declare(self, input_shape: BatchShape) -> BatchShape:
+    def _declare(self, input_shape: BatchShape) -> BatchShape:
         """Build, unless that is done; return the output shape."""
-        if self.built_shape is None:
+        if self._built_shape is None:
             self.build(input_shape)
-            self.built_shape = input_shape
+            self._built_shape = input_shape
         return self.compute_output_shape(input_shape)
 
     @property
     def name(self) -> str | None:
         """The name given, or the one that the model gave."""
-        return self._name or self.automatic_name
+        return self._name or self._auto_name
 
     @property
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
-        return self.built_shape is not None and len(self._bound) == len(self.parameters)
+        return self._built_shape is not None and len(self._bound) == len(self.parameters)
 
-    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
+    def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
         for name, view in values.items():
             setattr(self, name, view)
         self._bound = tuple(values)
         self.gradients = gradients
 
-    def release(self) -> None:
+    def _detach(self) -> None:
         """Leave the model's vector: keep the values in arrays of the layer's own."""
-        self.bind({name: value.copy() for name, value in self.values().items()}, {})
+        self._attach({name: value.copy() for name, value in self.values().items()}, {})
         self.owner = None
 
     def values(self) -> dict[str, Array]:
@@ -276,14 +276,14 @@ class Layer(Configurable):
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self.parameters)
 
-    def twin(self) -> Self:
+    def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
 
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
+    def get_argument(self, name: str) -> Any:
+        return self._name if name == "name" else super().get_argument(name)
 
     def __getstate__(self) -> dict[str, Any]:
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of

@@ -113,7 +113,7 @@ class BatchNormalization(Layer):
         X = axes.rows_along(self.axis, x, work, "X")
         n, features = X.shape
         D, Y = work.array("D", n, features), work.array("Y", n, features)
-        work["of_batch"] = of_batch = training and self.learns
+        work["of_batch"] = of_batch = training and self._effective_trainable
         if of_batch:
             mean, variance = work.array("mean", features), work.array("variance", features)
             np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)

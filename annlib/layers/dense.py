@@ -142,14 +142,14 @@ class Dense(Layer):
         dX = np.dot(dZ, self.kernel.T, out=work.array("dX", *X.shape))
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
 
-    def split_activation(self) -> tuple[Layer | None, Activation | None]:
-        affine = self.twin()
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
+        affine = self._shared_copy()
         affine.activation = Linear()
         return affine, self.activation
 
     def formula(self) -> Formula:
         N = str(self.units)
-        M = str(self.built_shape[-1]) if self.built_shape is not None else "M"
+        M = str(self._built_shape[-1]) if self._built_shape is not None else "M"
         bias = r" + \{B\}" if self.use_bias else ""
         shapes = (
             f"[{N} × {M}] [{M} × 1]" + (f" + [{N} × 1]" if self.use_bias else "") + f" = [{N} × 1]"
@@ -158,7 +158,7 @@ class Dense(Layer):
         batch = [r"Z = X W + b" if self.use_bias else "Z = X W"]
         backward: list[str] = []
         section = "5.1, 6.1, 7.3"
-        if not self.activation.stands_for_none:
+        if not self.activation.default_for_none:
             act = described(self.activation, Activation)
             forward += act.equations
             backward += act.derivatives

@@ -97,8 +97,8 @@ class Loss(Configurable):
         """The name given, or the registered one."""
         return self._name or self.names[0]
 
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
+    def get_argument(self, name: str) -> Any:
+        return self._name if name == "name" else super().get_argument(name)
 
     # -- what a subclass writes ------------------------------------------------------------------
 

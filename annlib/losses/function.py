@@ -64,8 +64,8 @@ class LossFunctionWrapper(Loss):
         """The name given, or the function's."""
         return self._name or str(getattr(self.fn, "__name__", self.names[0]))
 
-    def _argument(self, name: str) -> Any:
-        return self._gradient if name == "gradient" else super()._argument(name)
+    def get_argument(self, name: str) -> Any:
+        return self._gradient if name == "gradient" else super().get_argument(name)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         hint = "one number a row; average over the outputs: .mean(axis=-1)"

@@ -51,8 +51,8 @@ class Metric(Configurable):
         """Report under this name."""
         self._name = name
 
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
+    def get_argument(self, name: str) -> Any:
+        return self._name if name == "name" else super().get_argument(name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of targets and predictions, each row with its weight (1 without)."""

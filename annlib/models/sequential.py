@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import constructor_arguments, near
+from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
-from annlib.core.registry import Registry, known_as
+from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer
 from annlib.network.network import Network
@@ -113,7 +113,7 @@ class Sequential(Trainer):
                 return layer
         raise UnknownNameError(
             f'Sequential.get_layer: expected the name of a layer, got "{name}". '
-            f"{near(str(name), [str(layer.name) for layer in layers])}"
+            f"{suggest(str(name), [str(layer.name) for layer in layers])}"
         )
 
     def add(self, layer: Any) -> None:
@@ -330,7 +330,7 @@ class Sequential(Trainer):
         arguments = configured(self, where)["config"] if own else None
         header |= {"class_name": cls.__name__, "arguments": arguments}
         try:
-            with known_as({cls.__name__: cls}):
+            with custom_object_scope({cls.__name__: cls}):
                 made_again(header)
         except Exception as error:  # of the user's own constructor
             raise ConfigurationError(
@@ -370,9 +370,9 @@ class Sequential(Trainer):
 
         load_weights(self._network, filepath, skip_mismatch)
 
-    def _argument(self, name: str) -> Any:
+    def get_argument(self, name: str) -> Any:
         arguments = self._network.arguments()
-        return arguments[name] if name in arguments else super()._argument(name)
+        return arguments[name] if name in arguments else super().get_argument(name)
 
 
 def _network_of(layer: Any) -> Any:

@@ -38,7 +38,7 @@ def _rows(network: Network, show_trainable: bool) -> list[list[str]]:
     rows = []
     for layer in network.layers:
         shape = None if shape is None else layer.compute_output_shape(shape)
-        count = f"{layer.count_params():,}" if layer.built_shape is not None else "?"
+        count = f"{layer.count_params():,}" if layer._built_shape is not None else "?"
         row = [
             f"{layer.name} ({type(layer).__name__})",
             "?" if shape is None else f"({', '.join(str(size) for size in shape)})",

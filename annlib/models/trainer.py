@@ -23,8 +23,8 @@ from annlib.core.checks import (
 )
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
-from annlib.core.threads import products
-from annlib.data import Batch, Feed, is_stream
+from annlib.core.threads import blas_threads
+from annlib.data import Batch, DataLoader, is_stream
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.network.network import Network
@@ -343,7 +343,7 @@ class Trainer(Configurable):
 
     def _run_fit(
         self,
-        batches: Feed,
+        batches: DataLoader,
         validation: Validation | None,
         callbacks: CallbackList,
         history: History,
@@ -359,7 +359,7 @@ class Trainer(Configurable):
         limit = threads or functions.step.product_threads(batches.batch_size)
         before = self._run
         try:
-            with callbacks, products.limited(limit):
+            with callbacks, blas_threads.limited(limit):
                 if functions.compiled.optimizer.full_batch:
                     FullBatchTraining(*parts, epochs=epochs).run()
                 else:
@@ -472,7 +472,7 @@ class Trainer(Configurable):
         return self._compiled.optimizer.evaluating(self._network.vector)
 
     def _inference_hooks(
-        self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
+        self, callbacks: Any, verbose: Any, where: str, batches: DataLoader, steps: int | None
     ) -> CallbackList:
         level = check_verbosity(verbose, where)
         bar = EvaluationBar(level) if level else None
@@ -527,7 +527,7 @@ class Trainer(Configurable):
         as_dict: bool,
         where: str = "",
     ) -> Any:
-        (batch,) = data.in_one(self._network).in_turn(where)
+        (batch,) = data.in_one(self._network).sequential(where)
         with self._functions.running(run) as metrics:
             act(batch)
             return _returned(metrics.results(), as_dict)
@@ -549,7 +549,7 @@ class Trainer(Configurable):
         data = input_dataset(network, x, where)
         network.build((None, *data.row_shape))
         rng_of = network.rng_of if training else (lambda layer: None)
-        (batch,) = data.in_one(network).in_turn(where)
+        (batch,) = data.in_one(network).sequential(where)
         with np.errstate(all="ignore"), nullcontext() if training else self._evaluating():
             one = Pass(network.layers, network.dtype, rng_of)
             return np.array(one.forward(batch.x, training=training))

@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
-from annlib.data import Feed
+from annlib.data import DataLoader
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.network.passes import Pass
@@ -26,7 +26,7 @@ _KEPT = 8
 def predict(
     layers: Sequence[Layer],
     dtype: str,
-    batches: Feed,
+    batches: DataLoader,
     callbacks: CallbackList | None = None,
     steps: int | None = None,
 ) -> Array:
@@ -38,7 +38,7 @@ def predict(
     outputs = _Outputs(batches, steps)
     callbacks = callbacks or CallbackList(None, None, "predict")
     callbacks.call("on_predict_begin", {})
-    with closing(batches.in_turn("Sequential.predict", steps)) as read:
+    with closing(batches.sequential("Sequential.predict", steps)) as read:
         for index, batch in enumerate(read):
             callbacks.call("on_predict_batch_begin", index, {})
             with np.errstate(all="ignore"):
@@ -52,7 +52,7 @@ def predict(
 class _Outputs:
     """Outputs of batches put together: in one array where the number of rows is known."""
 
-    def __init__(self, batches: Feed, steps: int | None) -> None:
+    def __init__(self, batches: DataLoader, steps: int | None) -> None:
         self._rows = batches.rows
         if batches.rows is not None and batches.batch_size is not None and steps is not None:
             self._rows = min(batches.rows, steps * batches.batch_size)

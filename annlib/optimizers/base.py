@@ -181,8 +181,8 @@ class Optimizer(Rule, Configurable):
 
     # -- configuration ---------------------------------------------------------------------------
 
-    def _argument(self, name: str) -> Any:
-        return self._configured_rate if name == "learning_rate" else super()._argument(name)
+    def get_argument(self, name: str) -> Any:
+        return self._configured_rate if name == "learning_rate" else super().get_argument(name)
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
@@ -224,7 +224,7 @@ class Optimizer(Rule, Configurable):
         divisible = not (self.whole or self.per_parameter)
         self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
         self._gradient = vector.gradients[: vector.n_trainable]
-        self.policy.bind(vector, memory.vectors[len(self.state_names) :])
+        self.policy.attach(vector, memory.vectors[len(self.state_names) :])
         # Where there is no epsilon, 0 / 0 would follow.
         self._flushes = self.flushes_denormals and getattr(self, "epsilon", True)
         self._ready = False

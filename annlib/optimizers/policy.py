@@ -112,6 +112,9 @@ class Policy:
         """Leave the parameters of these paths, and of these patterns, out of the weight decay."""
         self.excluded += tuple(f"^{re.escape(path)}$" for path in paths) + tuple(patterns)
 
+    def __repr__(self) -> str:
+        return f"Policy({ {k: v for k, v in vars(self).items() if k != '_views'} })"
+
     def decays(self, path: str) -> bool:
         """Whether the weight decay takes the parameter of this path."""
         return not any(re.search(pattern, path) for pattern in self.excluded)
@@ -124,7 +127,7 @@ class Policy:
         sums = ("policy/gradient_sum",) if self.gradient_accumulation_steps else ()
         return (*sums, "policy/average") if self.use_ema else sums
 
-    def bind(self, vector: ParameterVector, state: Array) -> None:
+    def attach(self, vector: ParameterVector, state: Array) -> None:
         """Act on this vector from now on, with a row of ``state`` for each of the state names."""
         n, trainable = vector.n_trainable, [e for e in vector.entries if e.trainable]
         theta, dtype = vector.values[:n], vector.values.dtype
@@ -142,7 +145,7 @@ class Policy:
 
     @property
     def _bound(self) -> _Views:
-        assert self._views is not None, "bind comes first"
+        assert self._views is not None, "attach comes first"
         return self._views
 
     def __getstate__(self) -> dict[str, Any]:

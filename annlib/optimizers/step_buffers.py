@@ -56,7 +56,7 @@ class StepBuffers:
     ) -> None:
         places, values = memory.places(vector), vector.values
         long = vector.n_trainable >= (_WORTH_A_THREAD * 8 if compiled else _WORTH_A_THREAD)
-        self._halved = long and divisible and threads.several()
+        self._halved = long and divisible and threads.multithreaded()
         longest = max((p.where.stop - p.where.start for p in places), default=0)
         # Each of two threads has its scratch.
         scratches = [aligned(longest, dtype=values.dtype) for _ in range(1 + self._halved)]
@@ -77,7 +77,7 @@ class StepBuffers:
     def update(self, rule: Callable[..., None], rate: float) -> None:
         """Call the rule with each part; with those of long vectors in two threads."""
         if self._halved:
-            threads.halves.run(lambda p: rule(p[0], p[1], rate, p[2], p[3]), self.parts)
+            threads.second_thread.run(lambda p: rule(p[0], p[1], rate, p[2], p[3]), self.parts)
             return
         for theta, gradient, state, scratch in self.parts:
             rule(theta, gradient, rate, state, scratch)

@@ -43,12 +43,12 @@ class Regularizer(Configurable):
         return 1.0 / rows if rows else 0.0
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         """Whether it is 0 for every W: no name stands for that, since it would go unnoticed."""
         return False
 
     def is_default(self) -> bool:
-        return super().is_default() and not self.is_nothing
+        return super().is_default() and not self.is_zero
 
     def formula(self) -> Formula:
         """The formula that ``explain`` shows; of a class without one, that it is a function."""
@@ -100,7 +100,7 @@ def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
         return RegularizerFunction(*identifier)
     found = registry.get(identifier, where)
-    if isinstance(identifier, str | type) and found.is_nothing:
+    if isinstance(identifier, str | type) and found.is_zero:
         raise ConfigurationError(
             f"{where}: expected factors for {type(found).__name__}, got its name alone, "
             f"which penalizes nothing. Pass an object: {type(found).__name__}(...)."

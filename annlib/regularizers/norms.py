@@ -32,7 +32,7 @@ class L1L2(Regularizer):
         self.l2 = float(check_number(l2, type(self).__name__, "l2", "[0, inf)"))
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         return not (self.l1 or self.l2)
 
     def __call__(self, W: Array) -> float:

@@ -34,7 +34,7 @@ class Ridge(Regularizer):
         self.alpha = float(check_number(alpha, "Ridge", "alpha", "[0, inf)"))
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         return not self.alpha
 
     def __call__(self, W: Array) -> float:

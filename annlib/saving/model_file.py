@@ -102,8 +102,12 @@ def describe(
 
 def _mark(layer: Layer) -> dict[str, Any]:
     """What a layer has become in its model."""
-    shape = layer.built_shape if layer.built else None
-    return {"name": layer.name, "learns": layer.learns, "shape": shape and list(shape[1:])}
+    shape = layer._built_shape if layer.built else None
+    return {
+        "name": layer.name,
+        "learns": layer._effective_trainable,
+        "shape": shape and list(shape[1:]),
+    }
 
 
 @contextlib.contextmanager
@@ -144,7 +148,7 @@ def restore_network(
         for part in config["layers"]:
             layer = get_layer(_object(part, "layer"))
             if not isinstance(layer, Input):
-                layer.automatic_name = _name(marks[len(network.layers)]["name"])
+                layer._auto_name = _name(marks[len(network.layers)]["name"])
             network.append(layer)
     else:
         check_made_again(network, config)
@@ -152,14 +156,14 @@ def restore_network(
     _require([mark["name"] for mark in marks], [layer.name for layer in network.layers], "names")
     for layer, mark in zip(network.layers, marks, strict=True):
         if mark["shape"] is not None:
-            layer.declare((None, *check_shape(mark["shape"], "file", "shape")))
+            layer._declare((None, *check_shape(mark["shape"], "file", "shape")))
     values = checked_weights(network, tensors)
     for layer, mark, own in zip(network.layers, marks, values, strict=True):
         _require(type(mark["learns"]), bool, "the type of learns")
-        layer.learns = mark["learns"]
+        layer._effective_trainable = mark["learns"]
         if mark["shape"] is not None:
             # Bound before the layout: the layout takes these values over, and draws none.
-            layer.bind(own, {})
+            layer._attach(own, {})
     if header["shape"] is not None:
         _require([layer.built for layer in network.layers], [True] * len(marks), "built layers")
         made = network.built

@@ -8,7 +8,7 @@ from typing import Any
 
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
-from annlib.core.registry import FAMILIES, Registry, known_as
+from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -55,7 +55,7 @@ def check_part(part: Any, where: str) -> None:
     check_names(config, where)
     for one in parts:
         check_name(one, _family(one), where)
-    with known_as({type(one).__name__: type(one) for one in parts}):
+    with custom_object_scope({type(one).__name__: type(one) for one in parts}):
         try:
             twin = _family(part).get(config)
         except Exception as error:  # of the user's own constructor

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from annlib.core.checks import check_choice
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
 from annlib.plots.curves import Curve, compare_histories, curves_of
@@ -145,7 +145,7 @@ class Comparison:
         if metric not in known:
             raise ConfigurationError(
                 f"{_WHERE}: expected a metric that was measured, got {metric!r}. "
-                f"{near(str(metric), known)}"
+                f"{suggest(str(metric), known)}"
             )
         return compare_histories(self.histories, metric, ax)
 

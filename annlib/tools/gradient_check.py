@@ -13,8 +13,8 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.finite_differences import Differences
 from annlib.models import Sequential
+from annlib.tools.model_copy import Trial
 from annlib.tools.table import html_table, text_table
-from annlib.tools.trial import Trial
 from annlib.training.objective import Objective
 
 _WHERE = "gradcheck"

@@ -12,7 +12,7 @@ from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
-from annlib.tools.trial import Trial, check_model
+from annlib.tools.model_copy import Trial, check_model
 
 _WHERE = "lr_find"
 _SMOOTHING = 0.98

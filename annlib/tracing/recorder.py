@@ -83,7 +83,7 @@ class RecordedStep(Step):
         self.optimizer.to_training(self.vector)
         before, optimizer = self._values(self.vector.values), self.optimizer
         total = self.loss_and_gradient(Batch(X, Y, weights))
-        fused = network.layers[-1].split_activation()[1] if self._fused else None
+        fused = network.layers[-1]._split_activation()[1] if self._fused else None
         recording = Recording(
             model=network.name,
             reprs={str(layer.name): repr(layer) for layer in network.layers},
@@ -149,7 +149,7 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
     build_for(network, compiled, data)
     network.relayout(refreeze=False)
-    (batch,) = data.batches(network, len(data.x)).in_turn(_WHERE)
+    (batch,) = data.batches(network, len(data.x)).sequential(_WHERE)
     batch = Batch(*map(_copied, batch))
     origin = copy.deepcopy((network, compiled))
     step = RecordedStep(network, compiled)

@@ -78,7 +78,7 @@ class LayerRecord:
         inner = getattr(layer, "activation", None)
         if isinstance(inner, Activation) and not isinstance(layer, ActivationLayer):
             self.activation = RecordedActivation(inner)
-            self._called = layer.twin()
+            self._called = layer._shared_copy()
             self._called.activation = self.activation  # type: ignore[attr-defined]  # it has one
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
@@ -95,7 +95,7 @@ class Trace(TraceData):
                 return section
         raise UnknownNameError(
             f'Trace: expected the name of a layer or "loss", got {name!r}. '
-            f"{near(str(name), [section.name for section in self.sections])}"
+            f"{suggest(str(name), [section.name for section in self.sections])}"
         )
 
     def __iter__(self) -> Iterator[Equation]:
@@ -122,7 +122,7 @@ class Trace(TraceData):
         if name not in self.activations:
             raise UnknownNameError(
                 f'Trace.jacobian: expected a layer with an activation, got "{section.name}". '
-                f"{near(name, self.activations)}"
+                f"{suggest(name, self.activations)}"
             )
         f, Z = self.activations[name]
         if not isinstance(row, int) or not -len(Z) <= row < len(Z):

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
@@ -217,5 +217,5 @@ def _metric(argument: Any) -> Metric:
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls.names)]
         raise UnknownNameError(
             f'Sequential.compile: expected a known metric, got "{argument}". '
-            f"{near(str(argument), known)}"
+            f"{suggest(str(argument), known)}"
         ) from None

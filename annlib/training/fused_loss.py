@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     """The layers to run before the loss, and whether the loss takes the last activation over."""
     body = list(layers)
-    last, activation = body[-1].split_activation()
+    last, activation = body[-1]._split_activation()
     # A subclass with a forward of its own does more than its base class can split off.
-    fuses = _definer(body[-1], "forward") is _definer(body[-1], "split_activation") and (
+    fuses = _definer(body[-1], "forward") is _definer(body[-1], "_split_activation") and (
         not loss.from_logits
         and loss.fuses_with in _own_names(activation)
         and loss.holds("fuses_with")
@@ -55,7 +55,7 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
     ConfigurationError
         If one of logits gets probabilities: it would take the softmax of a softmax.
     """
-    _, activation = layers[-1].split_activation()
+    _, activation = layers[-1]._split_activation()
     if loss.from_logits and activation is not None and activation.task:
         raise ConfigurationError(
             f"{where}: expected logits for {loss!r}, got an output layer "

@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList, History
 from annlib.core.errors import ConfigurationError, DivergenceError
-from annlib.data import Batch, Feed
+from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
 from annlib.training.interruption import Interruption, interruptible
@@ -23,7 +23,7 @@ Logs = dict[str, float]
 class Validation(NamedTuple):
     """What ``fit`` evaluates the model on, and after which epochs (counted from 1)."""
 
-    batches: Feed
+    batches: DataLoader
     steps: int | None
     frequency: int | Collection[int]
 
@@ -80,7 +80,7 @@ class Training:
     ----------
     functions : Functions
         Of a built and compiled network.
-    batches : Feed
+    batches : DataLoader
     validation : Validation, optional
     callbacks : CallbackList
     history : History
@@ -106,7 +106,7 @@ class Training:
     def __init__(
         self,
         functions: Functions,
-        batches: Feed,
+        batches: DataLoader,
         validation: Validation | None,
         callbacks: CallbackList,
         history: History,
@@ -279,7 +279,7 @@ def report(
 
 def evaluate(
     functions: Functions,
-    batches: Feed,
+    batches: DataLoader,
     callbacks: CallbackList,
     steps: int | None = None,
     interruption: Interruption | None = None,
@@ -287,7 +287,10 @@ def evaluate(
 ) -> Logs:
     """Loss and metrics of the network at rest, over all batches, or until Ctrl-C."""
     evaluation = functions.evaluation
-    with functions.running(evaluation) as metrics, closing(batches.in_turn(where, steps)) as read:
+    with (
+        functions.running(evaluation) as metrics,
+        closing(batches.sequential(where, steps)) as read,
+    ):
         callbacks.call("on_test_begin", {})
         for index, batch in enumerate(read):
             callbacks.call("on_test_batch_begin", index, {})

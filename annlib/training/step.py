@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
-from annlib.core.threads import for_products
+from annlib.core.threads import blas_threads_for
 from annlib.data import Batch
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -60,7 +60,7 @@ class Step:
     def product_threads(self, rows: int | None) -> int | None:
         """The limit for its matrix products on batches of so many rows, by their size; or None."""
         shapes = (e.parameter.shape for e in self.vector.entries if len(e.parameter.shape) > 1)
-        return for_products((rows or 1) * max(map(math.prod, shapes), default=0))
+        return blas_threads_for((rows or 1) * max(map(math.prod, shapes), default=0))
 
     # -- when it goes wrong ----------------------------------------------------------------------
 

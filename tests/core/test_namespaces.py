@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import annlib
-from annlib.core.config import near
+from annlib.core.config import suggest
 
 ROOT = Path(annlib.__file__).parent
 PACKAGES = sorted(
@@ -107,12 +107,12 @@ def test_a_name_that_is_loaded_when_it_is_asked_for_is_found_once():
 )
 def test_swaps_case_and_underscores_are_no_great_distance(misspelt, meant):
     known = ["adadelta", "adagrad", "adam", "adamax", "adamw", "rmsprop", "sgd"]
-    assert near(misspelt, known).startswith(f'Did you mean "{meant}"?')
+    assert suggest(misspelt, known).startswith(f'Did you mean "{meant}"?')
 
 
 def test_of_many_names_the_dozen_most_alike_are_listed():
     known = [f"name_{i}" for i in range(100)]
-    text = near("name_7x", known)
+    text = suggest("name_7x", known)
     assert text.startswith('Did you mean "name_7"? Known: name_7, ')
     assert text.endswith(", and 88 more.")
     assert text.count(", ") == 12

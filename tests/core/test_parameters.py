@@ -17,8 +17,8 @@ from annlib.optimizers.policy import merged
 def built(*stack, features=3):
     shape = (None, features)
     for index, layer in enumerate(stack):
-        layer.automatic_name = f"layer_{index}"
-        shape = layer.declare(shape)
+        layer._auto_name = f"layer_{index}"
+        shape = layer._declare(shape)
     return list(stack)
 
 

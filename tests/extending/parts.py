@@ -151,7 +151,7 @@ class Stairs(schedules.LearningRateSchedule):
 class StopAfter(callbacks.Callback):
     """Stop training after so many batches."""
 
-    remembers = ("batches",)
+    state_attributes = ("batches",)
 
     def __init__(self, limit=1000):
         self.limit = limit

@@ -49,7 +49,7 @@ def test_the_objects_own_arguments_are_in_it():
 
 
 def _built(layer, features):
-    layer.declare((None, features))
+    layer._declare((None, features))
     return layer
 
 
@@ -218,7 +218,7 @@ def test_the_formula_is_frozen():
 def test_an_explanation_leaves_the_object_as_it_was():
     layer = layers.BatchNormalization()
     explain(layer)
-    assert layer.built_shape is None and not layer.parameters
+    assert layer._built_shape is None and not layer.parameters
     optimizer = optimizers.Adam()
     explain(optimizer)
     assert optimizer.steps == 0 and optimizer.state.size == 0

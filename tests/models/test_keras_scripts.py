@@ -29,7 +29,7 @@ def script(request, tmp_path_factory):
     names = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp(request.param))
-        patch.setattr(annlib.core.streams, "_process", [])
+        patch.setattr(annlib.core.random_streams, "_process", [])
         exec(compile(changed, request.param, "exec"), names)
         names["files"] = sorted(path.name for path in Path().iterdir())
     return names, KERAS[request.param]

@@ -27,7 +27,7 @@ import pytest
 import annlib
 from annlib import Sequential, callbacks, layers, load_model, metrics, optimizers, schedules
 from annlib.core.errors import ConfigurationError, ModelFormatError
-from annlib.data import Batches
+from annlib.data import ArrayLoader
 from annlib.saving import checkpoint, container
 
 X, Y = np.random.default_rng(0).normal(size=(2, 60, 4))
@@ -38,7 +38,7 @@ WEIGHTS = np.random.default_rng(1).uniform(0.1, 2, 60)
 class Diary(callbacks.Callback):
     """One of the user's own, with a state of every kind."""
 
-    remembers = ("steps", "sums", "words", "last", "nothing", "nested")
+    state_attributes = ("steps", "sums", "words", "last", "nothing", "nested")
 
     def on_train_begin(self, logs=None):
         self.steps, self.sums, self.words = 0, np.zeros(2), []
@@ -451,7 +451,7 @@ def test_another_run_is_refused_by_its_first_difference(name, tmp_path):
 def test_one_number_in_thousands_makes_other_data():
     x = np.zeros((5000, 3))
     prints = [
-        Batches(data, batch_size=10, dtype="f4", target_dtype="f4").fingerprint()
+        ArrayLoader(data, batch_size=10, dtype="f4", target_dtype="f4").fingerprint()
         for data in (x, x.copy(), but(x, (2345, 1), 1e-9), x.astype("f4"), np.asfortranarray(x))
     ]
     assert prints[0] == prints[1] == prints[4]
@@ -588,7 +588,7 @@ def test_what_cannot_be_saved_says_so_before_the_first_step(freq, tmp_path):
             assert not list(tmp_path.rglob("*.safetensors"))
 
     class Odd(callbacks.Callback):
-        remembers = ("thing",)
+        state_attributes = ("thing",)
         thing = object()
 
     model, arguments = small(tmp_path, callbacks=[Odd()])
@@ -700,7 +700,7 @@ def test_the_backup_sees_what_all_others_have_done(tmp_path):
             self.note("epoch end")
 
     class Outer(Noting):
-        outermost = True
+        wraps_others = True
 
     model, arguments = small(tmp_path, epochs=1)
     arguments["callbacks"] = [Noting("a"), Outer("outer"), [Noting("b")]]

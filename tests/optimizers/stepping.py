@@ -29,7 +29,7 @@ class FakeLayer:
     def values(self):
         return self.now
 
-    def bind(self, values, gradients):
+    def _attach(self, values, gradients):
         self.now, self.gradients = values, gradients
 
 

@@ -98,7 +98,7 @@ def test_two_threads_change_no_bit(optimizer, compiled, monkeypatch):
     monkeypatch.setattr(memory, "_PART", 64)
     one = trained(optimizers.get(optimizer), "float32", compiled)
     monkeypatch.setattr(step_buffers, "_WORTH_A_THREAD", 1)
-    monkeypatch.setattr(threads, "several", lambda: True)
+    monkeypatch.setattr(threads, "multithreaded", lambda: True)
     other = trained(optimizers.get(optimizer), "float32", compiled)
     assert other.optimizer._buffers._halved
     assert bits(one) == bits(other)

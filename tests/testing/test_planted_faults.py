@@ -750,7 +750,7 @@ class Forgetful(Callback):
 
 @breaks("callback", "its state can be saved: with it, another object goes on in its place")
 class RemembersTheModel(Callback):
-    remembers = ("model",)
+    state_attributes = ("model",)
 
 
 @breaks("callback", "it keeps no model alive")

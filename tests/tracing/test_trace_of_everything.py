@@ -113,7 +113,7 @@ def test_a_random_layer_of_ones_own_draws_the_same_again():
 
 
 def test_an_activation_of_ones_own_says_that_it_is_of_rows():
-    class Halves(activations.Activation):
+    class SecondThread(activations.Activation):
         """Each output is half of its row's sum."""
 
         elementwise = False
@@ -124,7 +124,7 @@ def test_an_activation_of_ones_own_says_that_it_is_of_rows():
         def backward(self, dA, Z, A, work):
             np.copyto(dA, dA.sum(axis=-1, keepdims=True) / 2)
 
-    model = Sequential([layers.Dense(3, Halves()), layers.Dense(1)], seed=0, dtype="float64")
+    model = Sequential([layers.Dense(3, SecondThread()), layers.Dense(1)], seed=0, dtype="float64")
     model.compile("sgd", "mse")
     trace = model.trace([1.0, 2.0], [1.0])
     shown(trace)

@@ -10,7 +10,7 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList, History
 from annlib.callbacks.base import Logs
 from annlib.core.errors import DivergenceError
-from annlib.data import Batch, Batches
+from annlib.data import ArrayLoader, Batch
 from annlib.estimators.inference import as_rows, count_rows
 from annlib.estimators.perceptron.convergence import Convergence
 from annlib.estimators.perceptron.narration import EpochBar, narrator, warn, warn_if_cut_off
@@ -21,7 +21,7 @@ from annlib.network.prediction import INFERENCE_BATCH
 from annlib.training.loop import Validation
 
 
-class ShuffledBatches(Batches):
+class ShuffledLoader(ArrayLoader):
     """Batches whose rows are permuted anew in each round, or are left in their order.
 
     Each round permutes what the last one had; so the same seed gives scikit-learn's batches.
@@ -29,7 +29,7 @@ class ShuffledBatches(Batches):
     Parameters
     ----------
     *data, **types
-        As for ``Batches``.
+        As for ``ArrayLoader``.
     random_state : numpy.random.RandomState, optional
         None leaves the rows in their order.
     """
@@ -39,14 +39,14 @@ class ShuffledBatches(Batches):
         self._random_state = random_state
         self._order = np.arange(self.rows)
 
-    def round(self, rng: Any, done: int = 0) -> Iterator[Batch]:
+    def start_pass(self, rng: Any, done: int = 0) -> Iterator[Batch]:
         """All rows; ``rng``, the model's own stream, is not used."""
         if self._random_state is None:
-            return super().round(None, done)
+            return super().start_pass(None, done)
         permutation = np.arange(self.rows)
         self._random_state.shuffle(permutation)
         self._order = self._order[permutation]
-        return self.in_order(self._order)
+        return self.take(self._order)
 
 
 def train(
@@ -106,13 +106,13 @@ def train(
     )
     validation = None
     if held_out is not None:
-        validation = Validation(_batches(model, held_out, Batches, INFERENCE_BATCH), None, 1)
+        validation = Validation(_batches(model, held_out, ArrayLoader, INFERENCE_BATCH), None, 1)
     if optimizer.full_batch:
-        batches = _batches(model, data, Batches, rows)
+        batches = _batches(model, data, ArrayLoader, rows)
     else:
         size = estimator._rows_of_batch(rows)
         shuffled = random_state if estimator.shuffle else None
-        batches = _batches(model, data, ShuffledBatches, size, random_state=shuffled)
+        batches = _batches(model, data, ShuffledLoader, size, random_state=shuffled)
     try:
         model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
     except DivergenceError as error:
@@ -134,8 +134,8 @@ def train(
 
 
 def _batches(
-    model: Sequential, data: Rows, make: Callable[..., Batches], size: int, **more: Any
-) -> Batches:
+    model: Sequential, data: Rows, make: Callable[..., ArrayLoader], size: int, **more: Any
+) -> ArrayLoader:
     """Rows in batches of the model's types."""
     labels = model.loss is not None and model.loss.target_kind == "labels"
     return make(

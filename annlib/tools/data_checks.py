@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from annlib.callbacks.vital_signs import bounds_of
+from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.tools.findings import Finding
-from annlib.tools.patient import Patient
+from annlib.tools.subject import Subject
 
 #: Inputs of a larger size than this saturate units and ask for a tiny learning rate.
 _LARGE = 20.0
@@ -22,11 +22,11 @@ _MANY = 50
 _SLACK = 1e-3
 
 
-def input_scale(patient: Patient) -> Iterator[Finding]:
+def input_scale(subject: Subject) -> Iterator[Finding]:
     """Whether what the first matrix multiplies has a size of about 1."""
-    if not patient.weighted:
+    if not subject.weighted:
         return
-    x = patient.weighted[0][1].reshape(len(patient.trial), -1)
+    x = subject.weighted[0][1].reshape(len(subject.trial), -1)
     size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
     large = np.flatnonzero(size > _LARGE)
     advice = "Scale x: layers.Normalization with adapt(x) first, or sklearn's StandardScaler."
@@ -36,7 +36,7 @@ def input_scale(patient: Patient) -> Iterator[Finding]:
             "error" if size.max() > 10 * _LARGE else "warning",
             "input scale",
             f"{len(large)} of {len(size)} columns of x are far from a size of 1: "
-            f"{patient.some(list(worst))}; the largest is about {size.max():.3g}.",
+            f"{subject.some(list(worst))}; the largest is about {size.max():.3g}.",
             advice,
         )
     elif size.max() < _SMALL:
@@ -48,10 +48,10 @@ def input_scale(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def constant_columns(patient: Patient) -> Iterator[Finding]:
+def constant_columns(subject: Subject) -> Iterator[Finding]:
     """Columns of x that tell nothing, since all rows have the same number there."""
-    x = patient.trial.x
-    if x.ndim != 2 or len(x) < 10 or patient.trial.model.layers[0].codes is not None:
+    x = subject.trial.x
+    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].codes is not None:
         return
     constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if not len(constant):
@@ -66,17 +66,17 @@ def constant_columns(patient: Patient) -> Iterator[Finding]:
         "note" if natural else "warning",
         "constant input",
         f"{len(constant)} of {x.shape[1]} columns of x have one value in all rows: "
-        f"{patient.some(list(constant))}.",
+        f"{subject.some(list(constant))}.",
         "" if natural else "Leave them out, or see why they are constant.",
     )
 
 
-def class_balance(patient: Patient) -> Iterator[Finding]:
+def class_balance(subject: Subject) -> Iterator[Finding]:
     """Whether each class has its share of the rows."""
-    classes = patient.classes
+    classes = subject.classes
     if classes is None:
         return
-    count = max(2, patient.units)
+    count = max(2, subject.units)
     shares = np.bincount(classes.astype(int), minlength=count) / len(classes)
     absent = np.flatnonzero(shares == 0)
     if len(absent) and len(classes) >= 20 * count:
@@ -101,13 +101,13 @@ def class_balance(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def target_scale(patient: Patient) -> Iterator[Finding]:
+def target_scale(subject: Subject) -> Iterator[Finding]:
     """Whether the targets of a regression have the size of what the model gives."""
-    if not patient.is_regression:
+    if not subject.is_regression:
         return
-    y = patient.trial.y.astype(np.float64)
+    y = subject.trial.y.astype(np.float64)
     size, spread = float(np.sqrt(np.mean(y**2))), float(y.std())
-    given = float(np.sqrt(np.mean(np.square(patient.predictions, dtype=np.float64))))
+    given = float(np.sqrt(np.mean(np.square(subject.predictions, dtype=np.float64))))
     if spread == 0:
         yield Finding(
             "error",
@@ -115,28 +115,28 @@ def target_scale(patient: Patient) -> Iterator[Finding]:
             f"y is {y.flat[0]:g} in all rows: there is nothing to learn.",
             "See whether it is the right column.",
         )
-    elif _has_scale(patient) and (size > _LARGE * max(1.0, given) or spread < _SMALL):
+    elif _has_scale(subject) and (size > _LARGE * max(1.0, given) or spread < _SMALL):
         yield Finding(
             "warning",
             "target scale",
             f"the targets have mean {y.mean():.3g} and standard deviation {spread:.3g}, where "
             f"outputs begin at a size of {given:.2g}.",
-            _scaling(patient, y),
+            _scaling(subject, y),
         )
 
 
-def _has_scale(patient: Patient) -> bool:
+def _has_scale(subject: Subject) -> bool:
     """Whether the loss depends on the size of the targets, not on their direction alone."""
-    loss, y = patient.loss, patient.trial.y
+    loss, y = subject.loss, subject.trial.y
     with np.errstate(all="ignore"):
-        half, whole = (loss(targets, patient.predictions) for targets in (y / 2, y))
+        half, whole = (loss(targets, subject.predictions) for targets in (y / 2, y))
     return not np.isclose(half, whole, rtol=1e-6)
 
 
-def _scaling(patient: Patient, y: Array) -> str:
+def _scaling(subject: Subject, y: Array) -> str:
     """How to scale targets; some losses take none below 0."""
     try:
-        patient.loss.check_targets(y - y.mean(), patient.predictions.shape, "checkup")
+        subject.loss.check_targets(y - y.mean(), subject.predictions.shape, "checkup")
     except DataError:
         return "Train on y / y.mean(), which has a size of 1."
     return (
@@ -145,19 +145,19 @@ def _scaling(patient: Patient, y: Array) -> str:
     )
 
 
-def output(patient: Patient) -> Iterator[Finding]:
+def output(subject: Subject) -> Iterator[Finding]:
     """Whether the last activation goes with the loss, and with the targets."""
-    yield from output_and_loss(patient)
-    yield from output_range(patient)
+    yield from output_and_loss(subject)
+    yield from output_range(subject)
 
 
-def output_range(patient: Patient) -> Iterator[Finding]:
+def output_range(subject: Subject) -> Iterator[Finding]:
     """Whether the last activation can give what the loss wants: the targets, or both margins."""
-    lowest, highest = bounds_of(patient.output)
-    y, what = patient.trial.y, "the targets go"
-    if patient.loss.margin:
-        y, what = np.array([-1.0, 1.0]), f"the loss {patient.loss.names[0]} wants margins"
-    elif not patient.is_regression:
+    lowest, highest = bounds_of(subject.output)
+    y, what = subject.trial.y, "the targets go"
+    if subject.loss.margin:
+        y, what = np.array([-1.0, 1.0]), f"the loss {subject.loss.names[0]} wants margins"
+    elif not subject.is_regression:
         return
     if y.min() < lowest - _SLACK or y.max() > highest + _SLACK:
         yield Finding(
@@ -169,13 +169,13 @@ def output_range(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def output_and_loss(patient: Patient) -> Iterator[Finding]:
+def output_and_loss(subject: Subject) -> Iterator[Finding]:
     """Whether the last activation and the loss belong together."""
-    activation, loss = patient.output, patient.loss
+    activation, loss = subject.output, subject.loss
     given = None if activation is None else activation.task
     of_probabilities = loss.task != "regression" and not (loss.margin or loss.from_logits)
     advice = ""
-    if given == "classes" and patient.units == 1:
+    if given == "classes" and subject.units == 1:
         advice = 'One unit with softmax is always 1: use "sigmoid" and "binary_crossentropy".'
     elif of_probabilities and loss.task == "classes" and given != "classes":
         advice = 'Give the last layer activation="softmax".'
@@ -184,13 +184,13 @@ def output_and_loss(patient: Patient) -> Iterator[Finding]:
     elif of_probabilities and loss.task == "binary" and given != "binary":
         advice = 'Give the last layer activation="sigmoid"'
         advice += ', or take the loss "categorical_crossentropy".' if given else "."
-    elif given and loss.task == "regression" and patient.classes is not None:
+    elif given and loss.task == "regression" and subject.classes is not None:
         wanted = "binary" if given == "binary" else "categorical"
         advice = f'Use loss "{wanted}_crossentropy", whose gradient does not vanish.'
     if advice:
         name = "none" if activation is None else activation.names[0]
         yield Finding(
-            "error" if of_probabilities or patient.units == 1 else "warning",
+            "error" if of_probabilities or subject.units == 1 else "warning",
             "output",
             f"the last layer's activation is {name}, which does not go with the loss "
             f"{loss.names[0]}.",

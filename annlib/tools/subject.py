@@ -1,4 +1,4 @@
-"""The patient of a check-up: a trial, what task it is, and what its layers make of the data."""
+"""The subject of a check-up: a trial, what task it is, and what its layers make of the data."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from annlib.core.arrays import Array
 from annlib.layers import Dense, Layer
 from annlib.losses import Loss
 from annlib.network.passes import Pass
-from annlib.tools.trial import Trial
+from annlib.tools.model_copy import Trial
 
 
-class Patient:
+class Subject:
     """A model and data that a check-up looks at.
 
     Attributes
@@ -43,7 +43,7 @@ class Patient:
     @cached_property
     def output(self) -> Activation | None:
         """The activation of the last layer that has one, before reshaping ones."""
-        return self.trial.model.layers[-1].split_activation()[1]
+        return self.trial.model.layers[-1]._split_activation()[1]
 
     @property
     def units(self) -> int:
@@ -102,7 +102,7 @@ class Patient:
         found = []
         for layer, _, y in self.outputs[:-1]:
             activation = getattr(layer, "activation", None)
-            if isinstance(activation, Activation) and not activation.stands_for_none:
+            if isinstance(activation, Activation) and not activation.default_for_none:
                 found.append((str(layer.name), activation, y))
         return found
 

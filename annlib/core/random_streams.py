@@ -36,7 +36,7 @@ def set_random_seed(seed: int) -> None:
     ----------
     seed : int
     """
-    _process[:] = [Streams(seed).seed, 0]
+    _process[:] = [RandomStreams(seed).seed, 0]
 
 
 def _new_seed() -> int:
@@ -47,7 +47,7 @@ def _new_seed() -> int:
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
-class Streams:
+class RandomStreams:
     """The random generators of one model.
 
     Parameters
@@ -57,19 +57,19 @@ class Streams:
 
     Examples
     --------
-    >>> Streams(7).fresh("dense/0/kernel").integers(100) == Streams(7).fresh(
+    >>> RandomStreams(7).new("dense/0/kernel").integers(100) == RandomStreams(7).new(
     ...     "dense/0/kernel").integers(100)
     np.True_
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self.reseed(seed)
-        self._kept: dict[str, Generator] = {}
+        self._persistent: dict[str, Generator] = {}
 
     def reseed(self, seed: int | None) -> None:
         """Use another seed for the streams that start from now on."""
         #: Whether the seed was drawn rather than given.
-        self.drawn = seed is None
+        self.seed_was_drawn = seed is None
         if seed is None:
             seed = _new_seed()
         elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -78,7 +78,7 @@ class Streams:
             )
         self.seed = int(seed)
 
-    def fresh(self, name: str, seed: int | None = None) -> Generator:
+    def new(self, name: str, seed: int | None = None) -> Generator:
         """A new generator at the start of stream ``name``: the same name, the same numbers."""
         # The name's bytes are the key: no two names share a stream, and no hash is needed.
         sequence = np.random.SeedSequence(
@@ -86,15 +86,15 @@ class Streams:
         )
         return np.random.Generator(np.random.PCG64(sequence))
 
-    def kept(self, name: str, seed: int | None = None) -> Generator:
+    def persistent(self, name: str, seed: int | None = None) -> Generator:
         """The generator of the stream ``name``, which continues from its last use."""
-        if name not in self._kept:
-            self._kept[name] = self.fresh(name, seed)
-        return self._kept[name]
+        if name not in self._persistent:
+            self._persistent[name] = self.new(name, seed)
+        return self._persistent[name]
 
     def state(self) -> dict[str, Any]:
         """The position of each persistent stream, as values that JSON can hold."""
-        return {name: rng.bit_generator.state for name, rng in sorted(self._kept.items())}
+        return {name: rng.bit_generator.state for name, rng in sorted(self._persistent.items())}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Set the persistent streams to the positions in ``state``.
@@ -106,11 +106,11 @@ class Streams:
         """
         for name, position in state.items():
             check_position(name, position)
-        for name in self._kept.keys() - state.keys():
-            del self._kept[name]
+        for name in self._persistent.keys() - state.keys():
+            del self._persistent[name]
         # In place: passes hold these generators and continue from here, too.
         for name, position in state.items():
-            self.kept(name).bit_generator.state = position
+            self.persistent(name).bit_generator.state = position
 
 
 def check_position(name: str, position: Any) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from annlib.callbacks.vital_signs import range_of, shares
+from annlib.callbacks.layer_statistics import range_of, shares
 from annlib.tools.findings import Finding
 from annlib.tools.gradient_check import check_trial
-from annlib.tools.patient import Patient
+from annlib.tools.subject import Subject
 
 _DEAD = 0.5
 _SATURATED = 0.5
@@ -17,9 +17,9 @@ _SATURATED = 0.5
 _CERTAIN = 5.0
 
 
-def initial_weights(patient: Patient) -> Iterator[Finding]:
+def initial_weights(subject: Subject) -> Iterator[Finding]:
     """Whether the units of a layer differ: alike they begin, alike they stay."""
-    hidden = patient.weighted[:-1]
+    hidden = subject.weighted[:-1]
     for layer, _, _ in hidden:
         kernel = layer.values()["kernel"]
         if kernel.shape[1] > 1 and np.ptp(kernel, axis=1).max() == 0:
@@ -33,11 +33,11 @@ def initial_weights(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def dead_units(patient: Patient) -> Iterator[Finding]:
+def dead_units(subject: Subject) -> Iterator[Finding]:
     """Units that give one number for all rows."""
-    if len(patient.trial) < 10:
+    if len(subject.trial) < 10:
         return
-    for name, _, y in patient.hidden:
+    for name, _, y in subject.hidden:
         units = y.reshape(len(y), -1)
         dead = float(np.mean(np.ptp(units, axis=0) == 0))
         if dead > _DEAD:
@@ -51,9 +51,9 @@ def dead_units(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def saturated_units(patient: Patient) -> Iterator[Finding]:
+def saturated_units(subject: Subject) -> Iterator[Finding]:
     """Units at the flat ends of their activation, where gradients vanish."""
-    for name, activation, y in patient.hidden:
+    for name, activation, y in subject.hidden:
         _, share = shares(y, range_of(activation))
         if share > _SATURATED:
             yield Finding(
@@ -65,15 +65,15 @@ def saturated_units(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def initial_loss(patient: Patient) -> Iterator[Finding]:
+def initial_loss(subject: Subject) -> Iterator[Finding]:
     """Whether the first loss is what a model that knows nothing should have."""
-    trial = patient.trial
+    trial = subject.trial
     found = trial.again().training_loss()
-    nothing = np.zeros_like(patient.predictions)
-    if patient.output is not None:
-        nothing = patient.output(nothing)
+    nothing = np.zeros_like(subject.predictions)
+    if subject.output is not None:
+        nothing = subject.output(nothing)
     with np.errstate(all="ignore"):
-        expected = float(patient.loss(trial.y, nothing, trial.weights))
+        expected = float(subject.loss(trial.y, nothing, trial.weights))
     if not expected:
         return
     message = (
@@ -91,10 +91,10 @@ def initial_loss(patient: Patient) -> Iterator[Finding]:
         yield Finding("note", "initial loss", message + ".")
 
 
-def gradients(patient: Patient) -> Iterator[Finding]:
+def gradients(subject: Subject) -> Iterator[Finding]:
     """Whether the gradients are those of the loss: of layers and losses of one's own."""
     # Inputs that are not scaled make differences imprecise, but no factor is that near to 1.
-    report = check_trial(patient.trial.first(8, "float64"), elements=12, tolerance=1e-4)
+    report = check_trial(subject.trial.first(8, "float64"), elements=12, tolerance=1e-4)
     if report.ok:
         return
     names = [wrong.name for wrong in report.wrong]
