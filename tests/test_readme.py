@@ -96,7 +96,7 @@ def test_the_commands_are_those_that_are_tested():
     pattern = re.search(r"grep -m 1 -E '([^']+)' README\.md", (ROOT / ".ci/run").read_text())[1]
     found = [line for line in README.read_text().splitlines() if re.search(pattern, line)]
     assert found == [develop]
-    assert develop == 'python -m pip install -e ".[test]" && python -m pytest'
+    assert develop == 'python -m pip install -e ".[test]" && python -m pytest -n auto'
 
 
 def test_files_and_options_that_are_named_exist():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,15 +25,21 @@ def near(name: str, known: Iterable[str]) -> str:
     >>> near("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
-    import difflib
+    from difflib import SequenceMatcher
+
+    def letters(name: str) -> str:
+        return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
+
+    def likeness(other: str) -> float:
+        mine, theirs = letters(name), letters(other)
+        swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
+        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
-    name = name[:100]  # a file may have a name of millions of letters
-    close = difflib.get_close_matches(name, names, n=1)
+    ranked = sorted(names, key=likeness, reverse=True)
+    hint = f'Did you mean "{ranked[0]}"? ' if names and likeness(ranked[0]) >= 0.6 else ""
     if len(names) > 30:
-        more = f"and {len(names) - 12} more"
-        names = [*difflib.get_close_matches(name, names, n=12, cutoff=0.0), more]
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
+        names = [*ranked[:12], f"and {len(names) - 12} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
 
 
@@ -75,18 +82,21 @@ def snake_case(name: str) -> str:
 
 
 class Configurable:
-    """A thing that its constructor arguments describe completely.
+    """Base class of objects that their constructor arguments describe completely.
 
-    Two are equal when class and arguments are; run state (what training changes) is not part of
-    it. Subclasses whose identity matters (layers, optimizers) say so and compare by identity.
+    Two are equal when class and arguments are; run state (what training changes) does not count.
+    Layers, optimizers, callbacks and metrics are compared by identity instead.
     """
 
-    #: The names of the class; the first is how automatic names and ``repr`` write it.
+    #: The names of the class; automatic names and ``repr`` use the first.
     names: ClassVar[tuple[str, ...]] = ()
     #: Whether these names are registered, so that a string can stand for a default object.
     registered: ClassVar[bool] = False
-    #: Whether an argument None means an object of this class (the identity, as an activation).
+    #: Whether the argument None means an object of this class (the identity, as an activation).
     stands_for_none: ClassVar[bool] = False
+
+    #: An example of each argument that is required, to explain the class by its name.
+    example_arguments: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -96,11 +106,11 @@ class Configurable:
             cls.names = (snake_case(cls.__name__),)
 
     def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, as they would be passed again."""
+        """The constructor's arguments by name, as a call would pass them again."""
         return {name: self._argument(name) for name in constructor_arguments(type(self))}
 
     def _argument(self, name: str) -> Any:
-        """One of them; overridden where it is stored otherwise than under its name."""
+        """The value of one argument; overridden where it is not stored under its name."""
         return getattr(self, name)
 
     def get_config(self) -> dict[str, Any]:
@@ -118,11 +128,27 @@ class Configurable:
         return cls(**config)
 
     def clone(self) -> Self:
-        """A new object of the same configuration, without any run state."""
+        """A new object with the same configuration and no run state."""
         return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
 
+    def replace(self, **changes: Any) -> Self:
+        """A new object of the same configuration but for these arguments."""
+        return type(self)(**self.clone().arguments() | changes)
+
+    @classmethod
+    def holds(cls, fact: str) -> bool:
+        """Whether what the class, or a base class, says of itself under this name is true of it:
+        no class below that one writes a method of its own.
+        """
+        for base in cls.__mro__:
+            if fact in vars(base):
+                return True
+            if any(_is_method(*entry) for entry in vars(base).items()):
+                return False
+        return False
+
     def is_default(self) -> bool:
-        """Whether every argument has its default, so that the name alone says all."""
+        """Whether every argument has its default value, so that the name alone describes it."""
         arguments = constructor_arguments(type(self))
         return all(_equals(v, arguments[name].default) for name, v in self.arguments().items())
 
@@ -146,8 +172,14 @@ class Configurable:
         return hash(type(self))
 
 
+def _is_method(name: str, value: Any) -> bool:
+    return not name.startswith("__") and isinstance(
+        value, FunctionType | classmethod | staticmethod | property
+    )
+
+
 def serialize(value: Any, where: str) -> Any:
-    """``value`` in JSON's terms; raises ``ConfigurationError`` for what has none (a function)."""
+    """``value`` as JSON can hold it; raises ``ConfigurationError`` for a function and the like."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic | np.ndarray):
@@ -165,7 +197,7 @@ def serialize(value: Any, where: str) -> Any:
 
 
 def _equals(value: Any, other: Any) -> bool:
-    """Equality that looks into arrays and takes a registered name for its default object."""
+    """Equality that compares arrays, and a registered name with its default object."""
     if isinstance(value, Configurable) and isinstance(other, str):
         return value.registered and other in value.names and value.is_default()
     if other is None and isinstance(value, Configurable):
@@ -176,7 +208,7 @@ def _equals(value: Any, other: Any) -> bool:
 
 
 def _cloned(value: Any) -> Any:
-    """Nested objects anew, and all else as it is."""
+    """A clone of a nested object; anything else unchanged."""
     if isinstance(value, Configurable):
         return value.clone()
     if isinstance(value, list | tuple):

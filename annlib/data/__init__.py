@@ -1,5 +1,6 @@
 """Where batches come from."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.data.batches import Batches
 from annlib.data.feed import Batch, Feed
 from annlib.data.gather import Gatherer
@@ -23,3 +24,5 @@ __all__ = [
     "is_stream",
     "own",
 ]
+
+show_public_names(__name__)

@@ -29,7 +29,8 @@ def as_source(x: Any, where: str, name: str) -> Source:
     DataError
         If it is empty, holds no numbers, or a NaN or infinity.
     """
-    source = _read(x, where, name)
+    plain = type(x) is np.ndarray and x.ndim > 0
+    source = x if plain else _read(x, where, name)
     if 0 in source.shape:
         raise DataError(
             f"{where}: expected {name} with at least one row and one column, got shape "
@@ -41,7 +42,7 @@ def as_source(x: Any, where: str, name: str) -> Source:
     check_numeric(source, where, name)
     # A memory map is checked batch by batch: a scan would read the whole file.
     if not isinstance(source, np.memmap):
-        check_finite(source, where, name, frames.names(x))
+        check_finite(source, where, name, None if plain else frames.names(x))
     return source
 
 

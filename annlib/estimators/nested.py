@@ -191,7 +191,7 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
             f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
-    fresh = type(part)(**part.clone().arguments() | own)
+    fresh = part.replace(**own)
     if inner:
         arguments = fresh.arguments()
         _refuse(inner, arguments, where)

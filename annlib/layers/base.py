@@ -25,6 +25,7 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -160,6 +161,20 @@ class Layer(Configurable):
     def commit(self, work: Workspace) -> None:
         """Take over what a training pass has learned on the way; called after its update."""
 
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        back = r"\{D_{E,X}\} = [D_{Y,X}]^T \{D_{E,Y}\}"
+        return self._formula(
+            r"\{Y\} = \operatorname{f}(\{X\})", back=(back,), shapes="a batch: (n, ...)"
+        )
+
+    def _formula(
+        self, *equations: str, back: tuple[str, ...], shapes: str = "", **more: Any
+    ) -> Formula:
+        """A formula with these derivatives."""
+        shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
+        return Formula(self.names[0], "layer", equations, back, shapes, **more)
+
     def split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
@@ -188,12 +203,16 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape, limit = tuple(int(size) for size in shape), constraints.get(constraint)
-        if limit is not None:
-            limit.check_shape(shape, f"{self.name}/{name}")
-        penalty = regularizers.get(regularizer)
+        shape = tuple(int(size) for size in shape)
+        if constraint is not None:
+            constraint = constraints.get(constraint)
+            constraint.check_shape(shape, f"{self.name}/{name}")
+        if regularizer is not None:
+            regularizer = regularizers.get(regularizer)
+        if not isinstance(initializer, initializers.Initializer):
+            initializer = initializers.get(initializer)
         self.parameters.append(
-            Parameter(name, shape, initializers.get(initializer), penalty, limit, trainable)
+            Parameter(name, shape, initializer, regularizer, constraint, trainable)
         )
 
     def declare(self, input_shape: BatchShape) -> BatchShape:

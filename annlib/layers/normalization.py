@@ -10,6 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_flag, is_number
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.data import Batches, Source, as_source
@@ -166,6 +167,22 @@ class Normalization(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, work["factor"], out=dy) if input_gradient else None
+
+    def formula(self) -> Formula:
+        forward, back = (
+            r"y_i = \frac{x_i - \mu_i}{\sigma_i}",
+            rf"{DX} = \frac{{1}}{{\sigma_i}} {DY}",
+        )
+        if self.invert:
+            forward, back = r"y_i = \sigma_i x_i + \mu_i", rf"{DX} = \sigma_i {DY}"
+        return self._formula(
+            forward,
+            back=(back,),
+            symbols=(
+                (r"\mu_i", "the mean of feature i, given or found by adapt"),
+                (r"\sigma_i", "its standard deviation"),
+            ),
+        )
 
 
 def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:

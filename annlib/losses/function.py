@@ -10,6 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_numeric
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
 
@@ -38,6 +39,8 @@ class LossFunctionWrapper(Loss):
     >>> loss.name, loss([[0.0, 0.0]], [[1.0, -3.0]])
     ('absolute', 2.0)
     """
+
+    drawn = None  # of any function
 
     def __init__(
         self,
@@ -91,6 +94,9 @@ class LossFunctionWrapper(Loss):
             )
         check_numeric(values, where, f"what {what} returns")
         return values
+
+    def formula(self) -> Formula:
+        return self._function(self.name)
 
 
 def _read_only(array: Array) -> Array:

@@ -325,7 +325,7 @@ class Sequential(Trainer):
         cls, where = type(self), "Sequential.save"
         if cls is Sequential:
             return header, tensors
-        check_name(self, where)
+        check_name(self, registry, where)
         own = constructor_arguments(cls) != constructor_arguments(Sequential)
         arguments = configured(self, where)["config"] if own else None
         header |= {"class_name": cls.__name__, "arguments": arguments}

@@ -15,7 +15,12 @@ import numpy as np
 
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
+from annlib.core.checks import (
+    check_count,
+    check_frequency,
+    check_optional_count,
+    check_verbosity,
+)
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
 from annlib.core.threads import products
@@ -27,7 +32,6 @@ from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
-from annlib.training.arguments import frequency, least, optional_count, verbosity
 from annlib.training.compiled import Compiled, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
@@ -261,15 +265,15 @@ class Trainer(Configurable):
         where = "Sequential.fit"
         first = check_count(initial_epoch, where, "initial_epoch", 0)
         last = check_count(epochs, where, "epochs", 0)
-        steps = optional_count(steps_per_epoch, where, "steps_per_epoch")
-        size = optional_count(batch_size, where, "batch_size")
-        test_size = optional_count(validation_batch_size, where, "validation_batch_size")
-        optional_count(validation_steps, where, "validation_steps")
-        optional_count(threads, where, "threads")
-        validation_freq = frequency(validation_freq, where)
+        steps = check_optional_count(steps_per_epoch, where, "steps_per_epoch")
+        size = check_optional_count(batch_size, where, "batch_size")
+        test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
+        check_optional_count(validation_steps, where, "validation_steps")
+        check_optional_count(threads, where, "threads")
+        validation_freq = check_frequency(validation_freq, where, "validation_freq")
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
-        level = verbosity(verbose, where)
+        level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
         held_out: Dataset | StreamDataset | None = None
@@ -297,7 +301,7 @@ class Trainer(Configurable):
             where,
             verbose=level,
             epochs=last,
-            steps=least(batches.count, steps),
+            steps=_fewer(batches.count, steps),
         )
         self._build_for(data)
         if network.vector.outdated():
@@ -419,8 +423,8 @@ class Trainer(Configurable):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
-        size = optional_count(batch_size, where, "batch_size")
-        steps = optional_count(steps, where, "steps")
+        size = check_optional_count(batch_size, where, "batch_size")
+        steps = check_optional_count(steps, where, "steps")
         compiled = self._require_compiled(where)
         data = as_dataset(self._network, compiled, x, y, sample_weight, None, where)
         batches = data.batches(self._network, size, default=INFERENCE_BATCH)
@@ -452,8 +456,8 @@ class Trainer(Configurable):
             if y is not None:
                 return y
         where = "Sequential.predict"
-        size = optional_count(batch_size, where, "batch_size")
-        steps = optional_count(steps, where, "steps")
+        size = check_optional_count(batch_size, where, "batch_size")
+        steps = check_optional_count(steps, where, "steps")
         data = as_input_dataset(network, x, where)
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
@@ -470,9 +474,9 @@ class Trainer(Configurable):
     def _inference_hooks(
         self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
     ) -> CallbackList:
-        level = verbosity(verbose, where)
+        level = check_verbosity(verbose, where)
         bar = EvaluationBar(level) if level else None
-        count = least(batches.count, steps)
+        count = _fewer(batches.count, steps)
         return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
     # -- on one batch ----------------------------------------------------------------------------
@@ -564,6 +568,10 @@ class Trainer(Configurable):
     # Two models of one configuration are two models.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+def _fewer(count: int | None, steps: int | None) -> int | None:
+    return steps if count is None else count if steps is None else min(count, steps)
 
 
 def _returned(results: dict[str, float], return_dict: bool) -> Any:

@@ -319,9 +319,9 @@ class Network:
                     f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
                     f'{dtype} model. Pass dtype="{dtype}".'
                 )
-        fresh = [layer for layer in own if not layer.built]
+        new = [layer for layer in own if not layer.built]
         vector = ParameterVector(own, self.dtype, refreeze)
-        vector.initialize(self._initial_stream, fresh)
+        vector.initialize(self._initial_stream, new)
         for layer in own:
             layer.owner = weakref.ref(self)
         self._vector = vector  # last: from now on other threads take the network for built

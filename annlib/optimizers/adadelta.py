@@ -8,8 +8,10 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount, root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
 from annlib.optimizers.state import State
 
@@ -56,3 +58,15 @@ class Adadelta(Optimizer):
         discount(s, np.multiply(gradient, gradient, out=scratch), self.rho)
         np.multiply(gradient, rate, out=gradient)
         np.subtract(theta, gradient, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            r"v \leftarrow \rho v + (1 - \rho) g^2",
+            r"d = \frac{\sqrt{s + \varepsilon}}{\sqrt{v + \varepsilon}} g",
+            r"s \leftarrow \rho s + (1 - \rho) d^2",
+            r"\theta \leftarrow \theta - \eta d",
+            source="Zeiler (2012)",
+            rho=self.rho,
+            epsilon=self.epsilon,
+        )

@@ -8,8 +8,10 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
 from annlib.optimizers.state import State
 
@@ -55,3 +57,13 @@ class Adagrad(Optimizer):
         np.divide(gradient, root(n, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            r"v \leftarrow v + g^2",
+            r"\theta \leftarrow \theta - \eta \frac{g}{\sqrt{v + \varepsilon}}",
+            source="Duchi et al. (2011)",
+            note=f"v begins at {self.initial_accumulator_value:g}.",
+            epsilon=self.epsilon,
+        )

@@ -9,9 +9,11 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.core.numerics import constant
 from annlib.optimizers import loops
 from annlib.optimizers.base import register
+from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
 from annlib.optimizers.state import State
@@ -35,6 +37,8 @@ class Adam(Moments):
     **keywords
         The policy that every ``Optimizer`` takes.
     """
+
+    _source = "Kingma & Ba (2015), with Keras' epsilon"
 
     compilable: ClassVar[loops.Loop | None] = loops.adam
 
@@ -72,6 +76,22 @@ class Adam(Moments):
         np.multiply(scratch, alpha, out=scratch)
         np.subtract(theta, scratch, out=theta)
 
+    def formula(self) -> Formula:
+        v = "u" if self.amsgrad else "v"
+        largest = (r"u \leftarrow \max(u, v)",) if self.amsgrad else ()
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            SECOND_MOMENT,
+            *largest,
+            r"\alpha = \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}",
+            rf"\theta \leftarrow \theta - \alpha \frac{{m}}{{\sqrt{{{v}}} + \varepsilon}}",
+            source=self._source + ("; Reddi et al. (2018)" if self.amsgrad else ""),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
+
 
 @register("adamw")
 class AdamW(Adam):
@@ -86,6 +106,8 @@ class AdamW(Adam):
     beta_1, beta_2, epsilon, amsgrad, **keywords
         As for ``Adam``.
     """
+
+    _source = "Loshchilov & Hutter (2019)"
 
     def __init__(
         self,

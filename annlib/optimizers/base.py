@@ -19,8 +19,10 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_name, is_number
 from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled
 from annlib.optimizers.memory import Memory
 from annlib.optimizers.policy import OfPolicy, Policy
@@ -405,6 +407,10 @@ class Optimizer(Rule, Configurable):
     # Two of the same arguments are not equal: each has its own state.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
 
 
 @contextmanager

@@ -7,7 +7,9 @@ import math
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.optimizers.base import register
+from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.state import State
 
@@ -52,3 +54,19 @@ class Nadam(Moments):
 
     def _product(self, t: int) -> float:
         return float(self.beta_1**t) * _GROWTH[min(t, 1000) - 1]
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            SECOND_MOMENT,
+            r"\mu_t = \beta_1 (1 - \frac{1}{2} 0.96^t)",
+            r"\hat{m} = \frac{\mu_{t+1} m}{1 - \prod_{s=1}^{t+1} \mu_s}"
+            r" + \frac{(1 - \mu_t) g}{1 - \prod_{s=1}^t \mu_s}",
+            r"\hat{v} = \frac{v}{1 - \beta_2^t}",
+            r"\theta \leftarrow \theta - \eta \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon}",
+            source="Dozat (2016)",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )

@@ -8,8 +8,10 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount, move_toward, root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
 from annlib.optimizers.state import State
 
@@ -63,3 +65,18 @@ class RMSprop(Optimizer):
             discount(velocity, scratch, self.momentum)
             scratch = velocity
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        lines = [r"v \leftarrow \rho v + (1 - \rho) g^2"]
+        square = "v"
+        if self.centered:
+            lines.append(r"m \leftarrow \rho m + (1 - \rho) g")
+            square = "v - m^2"
+        step = rf"\eta \frac{{g}}{{\sqrt{{{square} + \varepsilon}}}}"
+        letters = {"rho": self.rho, "epsilon": self.epsilon}
+        if self.momentum:
+            lines += [rf"u \leftarrow \mu u + {step}", r"\theta \leftarrow \theta - u"]
+            letters["momentum"] = self.momentum
+        else:
+            lines.append(rf"\theta \leftarrow \theta - {step}")
+        return update_formula(self, *lines, source="Tieleman & Hinton (2012)", **letters)

@@ -15,6 +15,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -48,6 +49,20 @@ class Regularizer(Configurable):
 
     def is_default(self) -> bool:
         return super().is_default() and not self.is_nothing
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return self._formula(r"\operatorname{r}(w)", slope=r"\operatorname{r}'(w)")
+
+    def _formula(self, value: str, slope: str, **more: Any) -> Formula:
+        return Formula(
+            self.names[0],
+            "regularizer",
+            (f"R = {value}",),
+            (rf"\frac{{\partial R}}{{\partial w}} = {slope}",),
+            "[W], [D_R,W]: of one shape; R: a number",
+            **more,
+        )
 
 
 class RegularizerFunction(Regularizer):

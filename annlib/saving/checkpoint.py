@@ -143,7 +143,8 @@ def platform() -> dict[str, Any]:
 
 
 def _warn_of_another_platform(header: Mapping[str, Any]) -> None:
-    difference = first_difference(header["platform"], platform())
+    there = {**header["platform"], "blas": sorted(header["platform"]["blas"])}
+    difference = first_difference(there, platform())
     if difference is not None:
         warnings.warn(
             f"BackupAndRestore: resuming, but results may differ in the last bits: {difference}.",

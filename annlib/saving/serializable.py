@@ -8,7 +8,7 @@ from typing import Any
 
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
-from annlib.core.registry import FAMILIES, known_as
+from annlib.core.registry import FAMILIES, Registry, known_as
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -54,7 +54,7 @@ def check_part(part: Any, where: str) -> None:
     config, parts = configured(part, where), list(_parts(part))
     check_names(config, where)
     for one in parts:
-        check_name(one, where)
+        check_name(one, _family(one), where)
     with known_as({type(one).__name__: type(one) for one in parts}):
         try:
             twin = _family(part).get(config)
@@ -72,11 +72,11 @@ def check_part(part: Any, where: str) -> None:
         )
 
 
-def check_name(part: Configurable, where: str) -> None:
+def check_name(part: Configurable, family: Registry[Any], where: str) -> None:
     """Raise if a class of the user's goes by the name of another."""
     name = type(part).__name__
     try:
-        known = _family(part).find(name)
+        known = family.find(name)
     except UnknownNameError:
         return  # for custom_objects
     same = [(cls.__module__, cls.__qualname__) for cls in (known, type(part))]

@@ -21,7 +21,7 @@ _CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
     "constant input": data_faults.constant_columns,
     "class balance": data_faults.class_balance,
     "target scale": data_faults.target_scale,
-    "output": data_faults.output_and_loss,
+    "output": data_faults.output,
     "initial weights": start_faults.initial_weights,
     "dead units": start_faults.dead_units,
     "saturation": start_faults.saturated_units,

@@ -8,20 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from annlib.activations import Activation, Linear
+from annlib.activations import Activation
 from annlib.core.arrays import Array
 from annlib.layers import Dense, Layer
+from annlib.losses import Loss
 from annlib.network.passes import Pass
 from annlib.tools.trial import Trial
-
-#: Losses of values that have a unit, by their registered names.
-_REGRESSION = {
-    "half_sum_squared_error",
-    "huber_loss",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_squared_error",
-}
 
 
 class Patient:
@@ -39,14 +31,14 @@ class Patient:
         self.columns = columns
 
     @cached_property
-    def loss_name(self) -> str:
-        """The registered name of the loss."""
-        return self.trial.loss_function.names[0]
+    def loss(self) -> Loss:
+        """The loss of the model."""
+        return self.trial.loss_function
 
     @property
     def is_regression(self) -> bool:
         """Whether it is a regression: such a loss, and targets that are not all 0 and 1."""
-        return self.loss_name in _REGRESSION and not self._are_bits(self.trial.y)
+        return self.loss.task == "regression" and not self._are_bits(self.trial.y)
 
     @cached_property
     def output(self) -> Activation | None:
@@ -62,7 +54,7 @@ class Patient:
     def classes(self) -> Array | None:
         """The class of each row, if the rows have one class each."""
         y = self.trial.y
-        if self.trial.loss_function.target_kind == "labels":
+        if self.loss.target_kind == "labels":
             return y
         if y.ndim != 2 or not self._are_bits(y):
             return None
@@ -110,7 +102,7 @@ class Patient:
         found = []
         for layer, _, y in self.outputs[:-1]:
             activation = getattr(layer, "activation", None)
-            if isinstance(activation, Activation) and not isinstance(activation, Linear):
+            if isinstance(activation, Activation) and not activation.stands_for_none:
                 found.append((str(layer.name), activation, y))
         return found
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from annlib.activations import Sigmoid, Softmax, Tanh
-from annlib.core.arrays import Array
+from annlib.callbacks.vital_signs import range_of, shares
 from annlib.tools.findings import Finding
 from annlib.tools.gradient_check import check_trial
 from annlib.tools.patient import Patient
@@ -54,15 +52,9 @@ def dead_units(patient: Patient) -> Iterator[Finding]:
 
 
 def saturated_units(patient: Patient) -> Iterator[Finding]:
-    """Units at the flat ends of a sigmoid or tanh, where gradients vanish."""
+    """Units at the flat ends of their activation, where gradients vanish."""
     for name, activation, y in patient.hidden:
-        if isinstance(activation, Tanh):
-            flat = np.abs(y) > 0.99
-        elif isinstance(activation, Sigmoid):
-            flat = np.abs(y - 0.5) > 0.495
-        else:
-            continue
-        share = float(np.mean(flat))
+        _, share = shares(y, range_of(activation))
         if share > _SATURATED:
             yield Finding(
                 "warning",
@@ -77,39 +69,26 @@ def initial_loss(patient: Patient) -> Iterator[Finding]:
     """Whether the first loss is what a model that knows nothing should have."""
     trial = patient.trial
     found = trial.again().training_loss()
-    expected, formula = _expected(patient)
-    if expected is None:
+    nothing = np.zeros_like(patient.predictions)
+    if patient.output is not None:
+        nothing = patient.output(nothing)
+    with np.errstate(all="ignore"):
+        expected = float(patient.loss(trial.y, nothing, trial.weights))
+    if not expected:
         return
-    message = f"the loss begins at {found:.4g}, where {formula} = {expected:.4g} is expected"
-    if not found <= _CERTAIN * expected + 0.5:
+    message = (
+        f"the loss begins at {found:.4g}, where {expected:.4g} is expected: that of outputs that "
+        f"are all {nothing.flat[0]:.3g}"
+    )
+    if not found <= _CERTAIN * abs(expected) + 0.5:
         yield Finding(
             "warning",
             "initial loss",
-            message + ": the model begins with certainty in what is wrong.",
+            message + ". The model begins with certainty in what is wrong.",
             "Scale x, or begin with smaller weights in the last layer.",
         )
     else:
         yield Finding("note", "initial loss", message + ".")
-
-
-def _expected(patient: Patient) -> tuple[float | None, str]:
-    """The loss of a model that knows nothing, and how it is reckoned."""
-    loss, units = patient.loss_name, patient.units
-    if loss in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
-        return math.log(max(units, 2)), f"log {units}"
-    if loss == "binary_crossentropy":
-        return math.log(2), "log 2"
-    if loss == "sum_binary_crossentropy":
-        return units * math.log(2), f"{units} log 2"
-    if not patient.is_regression or isinstance(patient.output, Softmax):
-        return None, ""
-    y: Array = patient.trial.y.astype(np.float64)
-    if loss == "mean_squared_error":
-        # A prediction near 0, wherever the targets are.
-        return float(np.mean(y**2)) or None, "the mean square of y"
-    if loss == "half_sum_squared_error":
-        return float(np.mean(y**2)) * y[0].size / 2 or None, "half the sum of squares of y"
-    return None, ""
 
 
 def gradients(patient: Patient) -> Iterator[Finding]:

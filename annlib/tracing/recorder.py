@@ -14,7 +14,7 @@ from annlib.data import Batch
 from annlib.layers.noise import Noise
 from annlib.network.network import Network
 from annlib.network.passes import ActivityPenalty, Pass
-from annlib.tracing.recording import Charge, LayerRecord, Recording
+from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording
 from annlib.tracing.trace import Trace
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import array_dataset
@@ -86,7 +86,7 @@ class RecordedStep(Step):
         fused = network.layers[-1].split_activation()[1] if self._fused else None
         recording = Recording(
             model=network.name,
-            written={str(layer.name): repr(layer) for layer in network.layers},
+            reprs={str(layer.name): repr(layer) for layer in network.layers},
             dtype=np.dtype(network.dtype),
             layers=self._passes.records,
             loss=self._loss,
@@ -108,7 +108,7 @@ class RecordedStep(Step):
             rate=optimizer.learning_rate,
             trained=not optimizer.full_batch,
             replay=replay,
-            charges=[*self._penalties()],
+            penalties=[*self._penalties()],
         )
         if recording.trained:
             optimizer.step(self.gradient)
@@ -128,7 +128,7 @@ class RecordedStep(Step):
         for entry, (regularizer, W, _) in zip(entries, penalized, strict=True):
             share, added = regularizer.share(n), np.zeros_like(W)
             regularizer.add_gradient(W, added, Workspace(W.dtype), share)
-            yield Charge(entry.path, regularizer, share, share * regularizer(W), added)
+            yield PenaltyRecord(entry.path, regularizer, share, share * regularizer(W), added)
 
 
 def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: Any) -> Trace:

@@ -74,7 +74,7 @@ def as_dataset(
     row_shape: Shape | None = None,
 ) -> Dataset | StreamDataset:
     """Data to train or evaluate on: what ``array_dataset`` takes, or what gives batches of it."""
-    if not is_stream(x):
+    if isinstance(x, np.ndarray) or not is_stream(x):
         return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, row_shape)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
@@ -91,7 +91,7 @@ def as_dataset(
 
 def as_input_dataset(network: Network, x: Any, where: str) -> Dataset | StreamDataset:
     """Any x to predict: what ``input_dataset`` takes, or what gives batches of it."""
-    if not is_stream(x):
+    if isinstance(x, np.ndarray) or not is_stream(x):
         return input_dataset(network, x, where)
     converter = _InputConverter(network)
     stream = as_stream(x, converter)

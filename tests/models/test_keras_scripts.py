@@ -73,7 +73,7 @@ def test_a_model_of_the_imbalanced_script_loads_again(script):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not annlib.datasets.mnist.is_available(), reason="needs mnist.npz")
 def test_the_mnist_script_gives_keras_history_and_accuracy(capsys):
     names = {}

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from annlib import Sequential, callbacks, initializers, layers, optimizers
+from annlib import Sequential, activations, callbacks, initializers, layers, optimizers
 from annlib.callbacks import Doctor
 from annlib.callbacks.vital_signs import QUANTILES, range_of, shares
 from annlib.core.errors import (
@@ -318,8 +318,6 @@ def test_a_model_that_learns_nothing_has_activations_only():
 
 
 def test_the_range_of_an_activation_is_found_by_trying():
-    from annlib import activations
-
     for name, low, high, saturates in (
         ("relu", 0, None, False),
         ("relu6", 0, 6, False),
@@ -341,7 +339,7 @@ def test_the_range_of_an_activation_is_found_by_trying():
 
 
 def test_shares_count_units_and_outputs():
-    sigmoid = range_of(lambda z: 1 / (1 + np.exp(-z)))
+    sigmoid = range_of(activations.get("sigmoid"))
     A = np.array([[0.0, 0.5, 0.999], [0.0, 0.995, 0.5]])
     dead, saturated = shares(A, sigmoid)
     assert dead == pytest.approx(1 / 3)

@@ -396,6 +396,16 @@ class WritesZ(Tanh):
         np.tanh(Z, out=A)
 
 
+@breaks("activation", "elementwise says whether an output depends on its own input alone")
+class SaysElementwise(Softmax):
+    elementwise = True
+
+
+@breaks("activation", "elementwise says whether an output depends on its own input alone")
+class SaysRowwise(Tanh):
+    elementwise = False
+
+
 @breaks("activation", "backward reads Z only if needs_input says so, and writes to dA alone")
 class ReadsZ(Tanh):
     def backward(self, dA, Z, A, work):
@@ -440,6 +450,8 @@ class DiagonalSoftmax(Softmax):
 @breaks("activation", "rows of more dimensions are rows along the last axis")
 class SecondAxis(Activation):
     """z less the mean of its row."""
+
+    elementwise = False
 
     def forward(self, Z, A, work):
         np.subtract(Z, Z.mean(axis=1, keepdims=True), out=A)
