@@ -11,6 +11,7 @@ from annlib.core.arrays import Array
 class State:
     """The state of a part by its names: ``state.m``; what is assigned is copied into the array.
 
+    >>> import numpy as np
     >>> state = State({"m": np.zeros(2)})
     >>> state.m = 0.9 * state.m + 1
     >>> state.m
