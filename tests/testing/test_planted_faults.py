@@ -672,15 +672,21 @@ class ForgetfulCopy(Momentum):
 @breaks("optimizer", "reset forgets state and steps")
 class Remembers(Momentum):
     def reset(self):
-        if not hasattr(self, "_memory"):
-            super().reset()
+        self.before = getattr(self, "_memory", None)
+        super().reset()
+
+    def build(self, vector):
+        if self.before is not None and self.before.matches(self, vector, ()):
+            self._memory = self.before
+        super().build(vector)
 
 
 @breaks("optimizer", "float32 stays float32, and float64 float64")
 class WideState(Momentum):
     def build(self, vector):
         super().build(vector)
-        self._memory.vectors = self.state.astype("float64")
+        if self.state.dtype == "float32":
+            self._memory.vectors = self.state.astype("float64")
 
 
 @breaks("optimizer", "a second step allocates nothing that grows with the parameters")
