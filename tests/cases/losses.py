@@ -42,7 +42,7 @@ _BY_DATA = {
     ],
     ("unit", "unit"): [Row(losses.BinaryFocalCrossentropy, gamma=1)],
     ("unit", "real"): [
-        Row(losses.BlockCrossentropy, (2,)),
+        Row(losses.BlockCrossentropy, (1,)),
         Row(losses.BinaryCrossentropy, **LOGITS),
         Row(losses.CategoricalCrossentropy, **LOGITS),
         Row(losses.BinaryFocalCrossentropy, **LOGITS),
