@@ -61,5 +61,5 @@ class LambdaCallback(Callback):
             if hook is not None:
                 setattr(self, name, hook)
 
-    def get_argument(self, name: str) -> Any:
-        return self._given[name]
+    def arguments(self) -> dict[str, Any]:
+        return super().arguments() | self._given

@@ -98,6 +98,9 @@ class Configurable:
     #: An example of each argument that is required, to explain the class by its name.
     example_arguments: ClassVar[Mapping[str, Any]] = {}
 
+    #: The attributes of arguments that are not stored under their names.
+    _stored_as: ClassVar[Mapping[str, str]] = {}
+
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         # Not its base class' names: a subclass is another class until it is registered.
@@ -107,11 +110,8 @@ class Configurable:
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as a call would pass them again."""
-        return {name: self.get_argument(name) for name in constructor_arguments(type(self))}
-
-    def get_argument(self, name: str) -> Any:
-        """The value of one argument; overridden where it is not stored under its name."""
-        return getattr(self, name)
+        stored = self._stored_as
+        return {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(type(self))}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as values that JSON can hold; nested objects as class name and config."""
@@ -133,7 +133,8 @@ class Configurable:
 
     def replace(self, **changes: Any) -> Self:
         """A new object of the same configuration but for these arguments."""
-        return type(self)(**self.clone().arguments() | changes)
+        own = {name: _cloned(value) for name, value in self.arguments().items()}
+        return type(self)(**own | changes)
 
     @classmethod
     def holds(cls, fact: str) -> bool:

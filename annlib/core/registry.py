@@ -88,12 +88,12 @@ class Registry(Generic[T]):
 "he_norml". Did you mean "he_normal"? Known: ...
     """
 
-    def __init__(self, family: str, base: type[T]) -> None:
+    def __init__(self, family: str, base: type[T], *, listed: bool = True) -> None:
         self.family = family
         self.plural = _plural(family)
         self.base = base
         self._classes: dict[str, type[T]] = {}
-        if family in _FAMILIES:
+        if listed:
             FAMILIES[family] = self
 
     def register(self, *names: str) -> Callable[[C], C]:

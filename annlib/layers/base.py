@@ -81,6 +81,8 @@ class Layer(Configurable):
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
 
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+
     def __init__(
         self,
         *,
@@ -281,9 +283,6 @@ class Layer(Configurable):
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
-
-    def get_argument(self, name: str) -> Any:
-        return self._name if name == "name" else super().get_argument(name)
 
     def __getstate__(self) -> dict[str, Any]:
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of

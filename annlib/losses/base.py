@@ -72,6 +72,8 @@ class Loss(Configurable):
     drawn: ClassVar[tuple[float, float, float] | None] = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
+
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
@@ -96,9 +98,6 @@ class Loss(Configurable):
     def name(self) -> str:
         """The name given, or the registered one."""
         return self._name or self.names[0]
-
-    def get_argument(self, name: str) -> Any:
-        return self._name if name == "name" else super().get_argument(name)
 
     # -- what a subclass writes ------------------------------------------------------------------
 

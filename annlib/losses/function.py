@@ -42,6 +42,8 @@ class LossFunctionWrapper(Loss):
 
     drawn = None  # of any function
 
+    _stored_as = {"name": "_name", "gradient": "_gradient"}  # noqa: RUF012  # never changed
+
     def __init__(
         self,
         fn: Callable[[Array, Array], Any],
@@ -63,9 +65,6 @@ class LossFunctionWrapper(Loss):
     def name(self) -> str:
         """The name given, or the function's."""
         return self._name or str(getattr(self.fn, "__name__", self.names[0]))
-
-    def get_argument(self, name: str) -> Any:
-        return self._gradient if name == "gradient" else super().get_argument(name)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         hint = "one number a row; average over the outputs: .mean(axis=-1)"

@@ -35,6 +35,8 @@ class Metric(Configurable):
     #: Which way is better; callbacks with ``mode="auto"`` read it.
     direction: ClassVar[Direction | None] = None
 
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)
         self.work = Workspace("float64")
@@ -50,9 +52,6 @@ class Metric(Configurable):
     def rename(self, name: str) -> None:
         """Report under this name."""
         self._name = name
-
-    def get_argument(self, name: str) -> Any:
-        return self._name if name == "name" else super().get_argument(name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of targets and predictions, each row with its weight (1 without)."""

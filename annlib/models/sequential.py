@@ -370,9 +370,9 @@ class Sequential(Trainer):
 
         load_weights(self._network, filepath, skip_mismatch)
 
-    def get_argument(self, name: str) -> Any:
-        arguments = self._network.arguments()
-        return arguments[name] if name in arguments else super().get_argument(name)
+    def arguments(self) -> dict[str, Any]:
+        own = self._network.arguments()
+        return {name: own.get(name, value) for name, value in super().arguments().items()}
 
 
 def _network_of(layer: Any) -> Any:
@@ -394,7 +394,7 @@ def made_again(header: Mapping[str, Any]) -> Sequential | None:
     return model
 
 
-registry: Registry[Sequential] = Registry("model", Sequential)
+registry: Registry[Sequential] = Registry("model", Sequential, listed=False)
 register = registry.register
 get = registry.get
 register("sequential")(Sequential)

@@ -95,6 +95,8 @@ class Optimizer(Rule, Configurable):
     _buffers: StepBuffers | None
     _gradient: Array | None
 
+    _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
+
     weight_decay = OfPolicy()
     clipnorm = OfPolicy()
     clipvalue = OfPolicy()
@@ -180,9 +182,6 @@ class Optimizer(Rule, Configurable):
         self.steps = value * (self.policy.gradient_accumulation_steps or 1)
 
     # -- configuration ---------------------------------------------------------------------------
-
-    def get_argument(self, name: str) -> Any:
-        return self._configured_rate if name == "learning_rate" else super().get_argument(name)
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
