@@ -87,7 +87,7 @@ def test_every_family_has_a_part():
 def test_the_configuration_is_the_constructor(family):
     testing.check_config(part(family))
     assert FAMILIES[family].get(PARTS[family]) is not None
-    assert type(part(family)).registered
+    assert type(part(family))._registered
 
 
 @each_part

@@ -66,11 +66,11 @@ class Activation(Configurable):
             by = "j"
             shapes = "{Z}, {A}: [N × 1], [D_A,Z]: [N × N]; a batch: (n, N), row by row"
         derivatives = (rf"\frac{{\partial a_i}}{{\partial z_{by}}} = {slope}",)
-        return Formula(name or self.names[0], "activation", equations, derivatives, shapes, **more)
+        return Formula(name or self._names[0], "activation", equations, derivatives, shapes, **more)
 
     def __call__(self, x: Any, **arguments: Any) -> Array:
         if arguments:
-            own = self.arguments()
+            own = self._arguments()
             refuse_unknown(type(self).__name__, arguments.keys() - own.keys(), type(self))
             return type(self)(**own | arguments)(x)
         x = np.asarray(x)

@@ -14,7 +14,7 @@ from annlib.core.workspace import Workspace
 class Linear(Activation):
     """a = z, da/dz = 1 (paper 8.5)."""
 
-    default_for_none = True
+    _default_for_none = True
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         if A is not Z:

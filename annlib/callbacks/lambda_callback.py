@@ -61,5 +61,5 @@ class LambdaCallback(Callback):
             if hook is not None:
                 setattr(self, name, hook)
 
-    def arguments(self) -> dict[str, Any]:
-        return super().arguments() | self._given
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | self._given

@@ -89,11 +89,11 @@ class Configurable:
     """
 
     #: The names of the class; automatic names and ``repr`` use the first.
-    names: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[tuple[str, ...]] = ()
     #: Whether these names are registered, so that a string can stand for a default object.
-    registered: ClassVar[bool] = False
+    _registered: ClassVar[bool] = False
     #: Whether the argument None means an object of this class (the identity, as an activation).
-    default_for_none: ClassVar[bool] = False
+    _default_for_none: ClassVar[bool] = False
 
     #: An example of each argument that is required, to explain the class by its name.
     example_arguments: ClassVar[Mapping[str, Any]] = {}
@@ -104,11 +104,11 @@ class Configurable:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         # Not its base class' names: a subclass is another class until it is registered.
-        cls.registered = False
-        if "names" not in vars(cls):
-            cls.names = (snake_case(cls.__name__),)
+        cls._registered = False
+        if "_names" not in vars(cls):
+            cls._names = (snake_case(cls.__name__),)
 
-    def arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as a call would pass them again."""
         stored = self._stored_as
         return {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(type(self))}
@@ -117,7 +117,7 @@ class Configurable:
         """The arguments as values that JSON can hold; nested objects as class name and config."""
         where = type(self).__name__
         return {
-            name: serialize(value, f"{where}.{name}") for name, value in self.arguments().items()
+            name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
     @classmethod
@@ -129,15 +129,15 @@ class Configurable:
 
     def clone(self) -> Self:
         """A new object with the same configuration and no run state."""
-        return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
+        return type(self)(**{name: _cloned(value) for name, value in self._arguments().items()})
 
     def replace(self, **changes: Any) -> Self:
         """A new object of the same configuration but for these arguments."""
-        own = {name: _cloned(value) for name, value in self.arguments().items()}
+        own = {name: _cloned(value) for name, value in self._arguments().items()}
         return type(self)(**own | changes)
 
     @classmethod
-    def holds(cls, fact: str) -> bool:
+    def _holds(cls, fact: str) -> bool:
         """Whether what the class, or a base class, says of itself under this name is true of it:
         no class below that one writes a method of its own.
         """
@@ -148,15 +148,15 @@ class Configurable:
                 return False
         return False
 
-    def is_default(self) -> bool:
+    def _is_default(self) -> bool:
         """Whether every argument has its default value, so that the name alone describes it."""
         arguments = constructor_arguments(type(self))
-        return all(_equals(v, arguments[name].default) for name, v in self.arguments().items())
+        return all(_equals(v, arguments[name].default) for name, v in self._arguments().items())
 
     def __repr__(self) -> str:
         parts = []
         for name, parameter in constructor_arguments(type(self)).items():
-            value = self.arguments()[name]
+            value = self._arguments()[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))
             elif not _equals(value, parameter.default):
@@ -166,8 +166,8 @@ class Configurable:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        theirs = other.arguments()
-        return all(_equals(value, theirs[name]) for name, value in self.arguments().items())
+        theirs = other._arguments()
+        return all(_equals(value, theirs[name]) for name, value in self._arguments().items())
 
     def __hash__(self) -> int:
         return hash(type(self))
@@ -200,9 +200,9 @@ def serialize(value: Any, where: str) -> Any:
 def _equals(value: Any, other: Any) -> bool:
     """Equality that compares arrays, and a registered name with its default object."""
     if isinstance(value, Configurable) and isinstance(other, str):
-        return value.registered and other in value.names and value.is_default()
+        return value._registered and other in value._names and value._is_default()
     if other is None and isinstance(value, Configurable):
-        return value.default_for_none
+        return value._default_for_none
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(value, other)
     return bool(value == other)
@@ -218,6 +218,6 @@ def _cloned(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, Configurable) and value.registered and value.is_default():
-        return repr(value.names[0])
+    if isinstance(value, Configurable) and value._registered and value._is_default():
+        return repr(value._names[0])
     return repr(value)

@@ -79,6 +79,6 @@ def described(part: Any, family: type[Any]) -> Formula:
     """The formula of a part: its own, or of a class that changes what a base class computes what
     can be said of the whole family.
     """
-    of = type(part) if part.holds("formula") else family
+    of = type(part) if part._holds("formula") else family
     formula: Formula = of.formula(part)
     return formula

@@ -106,16 +106,16 @@ class Registry(Generic[T]):
         """
 
         def decorate(cls: C) -> C:
-            cls.names = names or (snake_case(cls.__name__),)
-            for name in (*cls.names, cls.__name__):
+            cls._names = names or (snake_case(cls.__name__),)
+            for name in (*cls._names, cls.__name__):
                 taken = self._classes.get(_key(name))
                 if taken is not None and not _same(taken, cls):
                     raise ConfigurationError(
                         f'{self.plural}.register: expected a free name, got "{name}", which is '
                         f"{taken.__name__}'s. Choose another."
                     )
-            cls.registered = True
-            for name in (*cls.names, cls.__name__):
+            cls._registered = True
+            for name in (*cls._names, cls.__name__):
                 self._classes[_key(name)] = cls  # type: ignore[assignment]  # C is a subclass of T
             return cls
 
@@ -128,7 +128,7 @@ class Registry(Generic[T]):
         """The class with exactly this registered name, if there is one: ``regularizers.l2`` is
         ``regularizers.L2``, as in Keras.
         """
-        return next((cls for cls in self if name in cls.names), None)
+        return next((cls for cls in self if name in cls._names), None)
 
     def find(self, name: str, where: str = "") -> type[T]:
         """The class with this name; otherwise ``UnknownNameError`` lists similar names."""
@@ -137,7 +137,7 @@ class Registry(Generic[T]):
             if _key(known_name) == _key(str(name)) and issubclass(custom, self.base):
                 return custom
         if cls is None:
-            known = sorted(alias for cls in self for alias in cls.names)
+            known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
                 f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
                 f"{suggest(str(name), known)}"

@@ -160,7 +160,7 @@ def arguments_of(part: Any) -> dict[str, Any]:
     if isinstance(part, list | tuple):
         return _prefixed(_named(part))
     if isinstance(part, Configurable):
-        return part.arguments()
+        return part._arguments()
     return {}
 
 
@@ -193,7 +193,7 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
     _refuse(own, constructor_arguments(type(part)), where)
     fresh = part.replace(**own)
     if inner:
-        arguments = fresh.arguments()
+        arguments = fresh._arguments()
         _refuse(inner, arguments, where)
         for name, those in inner.items():
             arguments[name] = changed(arguments[name], those, f"{where}__{name}")
@@ -209,7 +209,7 @@ def changed_layers(model: Sequential, changes: Changes, where: str) -> list[Any]
     names = [str(layer.name) for layer in model.layers]
     _refuse([name for name in changes if "__" not in name], [f"{n}__..." for n in names], where)
     _refuse(inner, names, where)
-    first = [each for each in model.arguments()["layers"] if isinstance(each, Input)]
+    first = [each for each in model._arguments()["layers"] if isinstance(each, Input)]
     return [each.clone() for each in first] + [
         changed(layer, inner.get(str(layer.name), {}), f"{where}__{layer.name}")
         for layer in model.layers
@@ -237,7 +237,7 @@ def _named(parts: Any) -> dict[str, Any]:
     """Objects of a list by their registered names, ``_1`` and so on for those that come again."""
     found: dict[str, Any] = {}
     for part in parts:
-        name = unique = part.names[0] if isinstance(part, Configurable) else str(part)
+        name = unique = part._names[0] if isinstance(part, Configurable) else str(part)
         count = 0
         while unique in found:
             count += 1

@@ -82,7 +82,7 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     activation, units, task = _activation(model), _units(model), _task(model)
     if not isinstance(targets, LabelTargets):
         return targets.loss
-    linear = activation is None or activation.default_for_none
+    linear = activation is None or activation._default_for_none
     if isinstance(targets, ColumnsTargets):
         if linear:
             return targets.loss
@@ -90,7 +90,7 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
         return BinaryCrossentropy(from_logits=linear)
     elif task == "classes" or linear:
         return SparseCategoricalCrossentropy(from_logits=linear)
-    name = "linear" if linear else activation.names[0]
+    name = "linear" if linear else activation._names[0]
     raise ConfigurationError(
         f'{where}: expected a last layer whose loss is known for {_described(targets)}, got '
         f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
@@ -109,7 +109,7 @@ def check_units(model: Sequential, targets: Targets, n_features: int, where: str
         allowed = {2} if softmax else {1} if task == "binary" else {1, 2}
     several = isinstance(targets, IndicatorTargets | ColumnsTargets)
     if len(shape) != 2 or shape[1] not in allowed or (softmax and several):
-        name = "no activation" if activation is None else f"activation {activation.names[0]}"
+        name = "no activation" if activation is None else f"activation {activation._names[0]}"
         raise ConfigurationError(
             f"{where}: expected a last layer for {_described(targets)}, got "
             f'"{model.layers[-1].name}" with outputs of shape {shape[1:]} and {name}. '

@@ -96,7 +96,7 @@ def schedule_curve(schedule: Any) -> Curve:
     factors = {"first_decay_steps": 7.0, "total_steps": 1.1, "warmup_steps": 4.0}
     lengths = [
         factors.get(name, 1.5) * np.max(value)
-        for name, value in schedule.arguments().items()
+        for name, value in schedule._arguments().items()
         if (name.endswith("steps") or name == "boundaries") and np.size(value)
     ]
     steps = np.linspace(0, max([10.0, *lengths]), _POINTS).round().astype(int)

@@ -70,10 +70,10 @@ def _named(name: str, kinds: tuple[str, ...]) -> tuple[Any, str]:
     known: list[str] = []
     for family in kinds:
         registry = FAMILIES[family]
-        names = [alias for cls in registry for alias in (*cls.names, cls.__name__)]
+        names = [alias for cls in registry for alias in (*cls._names, cls.__name__)]
         if name.replace("_", "").lower() in (alias.replace("_", "").lower() for alias in names):
             return example(registry.find(name)), family
-        known += sorted(alias for cls in registry for alias in cls.names)
+        known += sorted(alias for cls in registry for alias in cls._names)
     raise UnknownNameError(
         f'explain: expected a known {_listed(kinds)}, got "{name}". {suggest(name, known)}'
     )

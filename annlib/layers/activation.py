@@ -43,7 +43,7 @@ class ActivationLayer(Layer):
     def formula(self) -> Formula:
         act = described(self.activation, activations.Activation)
         section = ", ".join(part for part in ("6.2, 7.2", act.section) if part)
-        return replace(act, name=self.names[0], kind="layer", section=section, note="")
+        return replace(act, name=self._names[0], kind="layer", section=section, note="")
 
 
 @register("activation")

@@ -45,9 +45,9 @@ class ActivityRegularization(Identity):
         self.l2 = check_number(l2, "ActivityRegularization", "l2", "[0, inf)")
         self.activity_regularizer = regularizers.L1L2(l1, l2)
 
-    def arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         # Made of l1 and l2, not given.
-        return super().arguments() | {"activity_regularizer": None}
+        return super()._arguments() | {"activity_regularizer": None}
 
     def formula(self) -> Formula:
         l1, l2, slope = number(self.l1), number(self.l2), number(2 * self.l2)

@@ -175,7 +175,7 @@ class Layer(Configurable):
     ) -> Formula:
         """A formula with these derivatives."""
         shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
-        return Formula(self.names[0], "layer", equations, back, shapes, **more)
+        return Formula(self._names[0], "layer", equations, back, shapes, **more)
 
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""

@@ -158,7 +158,7 @@ class Dense(Layer):
         batch = [r"Z = X W + b" if self.use_bias else "Z = X W"]
         backward: list[str] = []
         section = "5.1, 6.1, 7.3"
-        if not self.activation.default_for_none:
+        if not self.activation._default_for_none:
             act = described(self.activation, Activation)
             forward += act.equations
             backward += act.derivatives

@@ -85,10 +85,10 @@ class Normalization(Layer):
         """The variance in use."""
         return self._given[1] if self._given else getattr(self, "adapt_variance", None)
 
-    def arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         mean, variance = (None, None) if self._given is None else self._given
         given = {"mean": mean, "variance": variance}
-        return super().arguments() | {k: v if v is None else v.tolist() for k, v in given.items()}
+        return super()._arguments() | {k: v if v is None else v.tolist() for k, v in given.items()}
 
     def build(self, input_shape: BatchShape) -> None:
         sizes = self._sizes(input_shape)

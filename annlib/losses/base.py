@@ -97,7 +97,7 @@ class Loss(Configurable):
     @property
     def name(self) -> str:
         """The name given, or the registered one."""
-        return self._name or self.names[0]
+        return self._name or self._names[0]
 
     # -- what a subclass writes ------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Loss(Configurable):
         columns = "{Z}, {A}" if self.from_logits else "{A}"
         columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
         return Formula(
-            self.names[0],
+            self._names[0],
             "loss",
             equations,
             (rf"\frac{{\partial E}}{{\partial {'z' if self.from_logits else 'a'}_i}} = {slope}",),

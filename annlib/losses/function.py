@@ -64,7 +64,7 @@ class LossFunctionWrapper(Loss):
     @property
     def name(self) -> str:
         """The name given, or the function's."""
-        return self._name or str(getattr(self.fn, "__name__", self.names[0]))
+        return self._name or str(getattr(self.fn, "__name__", self._names[0]))
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         hint = "one number a row; average over the outputs: .mean(axis=-1)"

@@ -47,7 +47,7 @@ class Metric(Configurable):
     @property
     def name(self) -> str:
         """The name given, or the registered one."""
-        return self._name or self.names[0]
+        return self._name or self._names[0]
 
     def rename(self, name: str) -> None:
         """Report under this name."""

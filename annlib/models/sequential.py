@@ -370,9 +370,9 @@ class Sequential(Trainer):
 
         load_weights(self._network, filepath, skip_mismatch)
 
-    def arguments(self) -> dict[str, Any]:
+    def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()
-        return {name: own.get(name, value) for name, value in super().arguments().items()}
+        return {name: own.get(name, value) for name, value in super()._arguments().items()}
 
 
 def _network_of(layer: Any) -> Any:

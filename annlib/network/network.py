@@ -131,7 +131,7 @@ class Network:
         if layer.owner is None and layer._auto_name in taken:
             layer._auto_name = None
         if layer.name is None:
-            base = type(layer).names[0]
+            base = type(layer)._names[0]
             name, count = base, 0
             while name in taken:
                 count += 1
@@ -221,8 +221,8 @@ class Network:
 
     def _ordinal(self, layer: Any) -> str:
         """Kind and place among its kind: what names a layer's random streams."""
-        kind = type(layer).names[0]
-        alike = [other for other in self.layers if type(other).names[0] == kind]
+        kind = type(layer)._names[0]
+        alike = [other for other in self.layers if type(other)._names[0] == kind]
         return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
 
     # -- parameters ------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def update_formula(
         note = f"{note} θ takes the value of its average {when}at the end of fit.".strip()
     lines = (*before, *lines, *_averages(f))
     return Formula(
-        f.names[0], "optimizer", lines, (), SHAPES, (), section, source, (*values, *policy), note
+        f._names[0], "optimizer", lines, (), SHAPES, (), section, source, (*values, *policy), note
     )
 
 

@@ -85,7 +85,7 @@ def count_text(layer: Any) -> str:
 def activation_name(layer: Any) -> str:
     """The name of the activation that a layer has, or nothing."""
     activation = getattr(layer, "activation", None)
-    if activation is None or getattr(activation, "default_for_none", False):
+    if activation is None or getattr(activation, "_default_for_none", False):
         return ""
     return str((getattr(activation, "names", None) or [type(activation).__name__])[0])
 

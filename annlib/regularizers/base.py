@@ -47,8 +47,8 @@ class Regularizer(Configurable):
         """Whether it is 0 for every W: no name stands for that, since it would go unnoticed."""
         return False
 
-    def is_default(self) -> bool:
-        return super().is_default() and not self.is_zero
+    def _is_default(self) -> bool:
+        return super()._is_default() and not self.is_zero
 
     def formula(self) -> Formula:
         """The formula that ``explain`` shows; of a class without one, that it is a function."""
@@ -56,7 +56,7 @@ class Regularizer(Configurable):
 
     def _formula(self, value: str, slope: str, **more: Any) -> Formula:
         return Formula(
-            self.names[0],
+            self._names[0],
             "regularizer",
             (f"R = {value}",),
             (rf"\frac{{\partial R}}{{\partial w}} = {slope}",),

@@ -96,7 +96,7 @@ def _parts(value: Any) -> Iterator[Configurable]:
     """An object and all that are arguments of it, theirs too."""
     if isinstance(value, Configurable):
         yield value
-        value = value.arguments()
+        value = value._arguments()
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):

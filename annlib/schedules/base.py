@@ -28,7 +28,7 @@ class LearningRateSchedule(Configurable):
 
     def _formula(self, *lines: str, source: str = "", symbols: Any = (STEP,)) -> Formula:
         return Formula(
-            self.names[0], "schedule", lines, shapes="a number", source=source, symbols=symbols
+            self._names[0], "schedule", lines, shapes="a number", source=source, symbols=symbols
         )
 
 

@@ -201,6 +201,6 @@ def known_direction(name: str) -> str | None:
     if name in ("accuracy", "acc"):  # fit takes the one that suits the targets
         return "up"
     for cls in FAMILIES["metric"]:
-        if name in cls.names:
+        if name in cls._names:
             return str(cls.direction) if cls.direction else None
-    return "down" if name == "loss" or any(name in cls.names for cls in FAMILIES["loss"]) else None
+    return "down" if name == "loss" or any(name in cls._names for cls in FAMILIES["loss"]) else None

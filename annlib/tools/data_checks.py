@@ -156,7 +156,7 @@ def output_range(subject: Subject) -> Iterator[Finding]:
     lowest, highest = bounds_of(subject.output)
     y, what = subject.trial.y, "the targets go"
     if subject.loss.margin:
-        y, what = np.array([-1.0, 1.0]), f"the loss {subject.loss.names[0]} wants margins"
+        y, what = np.array([-1.0, 1.0]), f"the loss {subject.loss._names[0]} wants margins"
     elif not subject.is_regression:
         return
     if y.min() < lowest - _SLACK or y.max() > highest + _SLACK:
@@ -188,11 +188,11 @@ def output_and_loss(subject: Subject) -> Iterator[Finding]:
         wanted = "binary" if given == "binary" else "categorical"
         advice = f'Use loss "{wanted}_crossentropy", whose gradient does not vanish.'
     if advice:
-        name = "none" if activation is None else activation.names[0]
+        name = "none" if activation is None else activation._names[0]
         yield Finding(
             "error" if of_probabilities or subject.units == 1 else "warning",
             "output",
             f"the last layer's activation is {name}, which does not go with the loss "
-            f"{loss.names[0]}.",
+            f"{loss._names[0]}.",
             advice,
         )

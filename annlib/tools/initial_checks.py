@@ -60,7 +60,7 @@ def saturated_units(subject: Subject) -> Iterator[Finding]:
                 "warning",
                 "saturation",
                 f'{share:.0%} of the outputs of layer "{name}" are at the flat ends of '
-                f"{activation.names[0]}, where the gradient is 0.",
+                f"{activation._names[0]}, where the gradient is 0.",
                 "Scale x, or begin with smaller weights.",
             )
 

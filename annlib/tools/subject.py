@@ -102,7 +102,7 @@ class Subject:
         found = []
         for layer, _, y in self.outputs[:-1]:
             activation = getattr(layer, "activation", None)
-            if isinstance(activation, Activation) and not activation.default_for_none:
+            if isinstance(activation, Activation) and not activation._default_for_none:
                 found.append((str(layer.name), activation, y))
         return found
 

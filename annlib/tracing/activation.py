@@ -15,7 +15,7 @@ from annlib.tracing.sections import definition
 
 def activation_name(activation: Activation) -> str:
     """Its name in TeX, as a function."""
-    name = "".join(c if c.isascii() and c.isalnum() else r"\_" for c in activation.names[0])
+    name = "".join(c if c.isascii() and c.isalnum() else r"\_" for c in activation._names[0])
     return rf"\operatorname{{{name}}}"
 
 

@@ -127,7 +127,7 @@ def _number(value: float, like: Array) -> Array:
 
 
 def _function(record: LayerRecord) -> str:
-    name = type(record.layer).names[0]
+    name = type(record.layer)._names[0]
     return rf"\operatorname{{{''.join(c if c.isascii() and c.isalnum() else '~' for c in name)}}}("
 
 
@@ -139,4 +139,4 @@ def _multiplies(record: LayerRecord) -> bool:
 def _words(record: LayerRecord) -> str:
     if isinstance(record.layer, ActivationLayer):
         return "the activation"
-    return type(record.layer).names[0].replace("_", " ")
+    return type(record.layer)._names[0].replace("_", " ")

@@ -55,7 +55,7 @@ class Section:
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
     """The formulas of a part of the model, if somebody wrote them."""
-    return formulas.of(part, kind=kind) if part.holds("formula") else None
+    return formulas.of(part, kind=kind) if part._holds("formula") else None
 
 
 def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:

@@ -169,11 +169,11 @@ def _network(trace: TraceData) -> tuple[reference.Network | None, str]:
             f = layer.activation
         else:
             return None, f"it knows no {type(layer).__name__}."
-        if f.names[0] not in reference.ACTIVATIONS or not f.is_default():
+        if f._names[0] not in reference.ACTIVATIONS or not f._is_default():
             return None, f"it knows no activation {f!r}."
-        stages.append(reference.Activation(f.names[0]))
+        stages.append(reference.Activation(f._names[0]))
     if recording.fused is not None:
-        stages.append(reference.Activation(recording.fused.names[0]))
+        stages.append(reference.Activation(recording.fused._names[0]))
     if loss == "categorical_crossentropy" and stages[-1:] != [reference.Activation("softmax")]:
         return None, "annlib divides outputs that do not come from softmax by their sum."
     return reference.Network(stages, loss), ""

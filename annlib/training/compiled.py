@@ -214,7 +214,7 @@ def _metric(argument: Any) -> Metric:
     try:
         return metrics.get(argument)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
-        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls.names)]
+        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
             f'Sequential.compile: expected a known metric, got "{argument}". '
             f"{suggest(str(argument), known)}"

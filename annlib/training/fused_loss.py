@@ -29,7 +29,7 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     fuses = _definer(body[-1], "forward") is _definer(body[-1], "_split_activation") and (
         not loss.from_logits
         and loss.fuses_with in _own_names(activation)
-        and loss.holds("fuses_with")
+        and loss._holds("fuses_with")
         and body[-1].activity_regularizer is None
     )
     if fuses:
@@ -44,7 +44,7 @@ def _definer(layer: Layer, method: str) -> type:
 
 def _own_names(activation: Activation | None) -> tuple[str, ...]:
     """The registered names of its class, which a subclass does not share."""
-    return activation.names if activation is not None and activation.registered else ()
+    return activation._names if activation is not None and activation._registered else ()
 
 
 def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = True) -> None:

@@ -70,9 +70,9 @@ def test_equality_needs_the_same_class_and_arguments():
 
 
 def test_is_default():
-    assert Base().is_default()
-    assert not Base(size=2).is_default()
-    assert not Further(3).is_default()
+    assert Base()._is_default()
+    assert not Base(size=2)._is_default()
+    assert not Further(3)._is_default()
 
 
 @pytest.mark.parametrize(

@@ -220,5 +220,5 @@ def dense_layers(model: Sequential) -> list[Any]:
 
 def output_name(layer: Dense) -> str:
     """scikit-learn's name of a last layer's activation."""
-    name = layer.activation.names[0]
+    name = layer.activation._names[0]
     return _OUTPUTS.get(name, name)

@@ -140,7 +140,7 @@ class Perceptron(Coefficients):
         """With an optimizer that goes on, unless its parameters are others than they were."""
         old = model.optimizer
         same = old is not None and type(old) is type(optimizer)
-        if same and old is not None and old.arguments() == optimizer.arguments():
+        if same and old is not None and old._arguments() == optimizer._arguments():
             optimizer = old
         model.compile(optimizer, loss)
 

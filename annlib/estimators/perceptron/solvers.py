@@ -36,7 +36,7 @@ def is_batchwise(estimator: Any) -> bool:
     if optimizer.full_batch:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
-            f"{optimizer.names[0]} is not stochastic."
+            f"{optimizer._names[0]} is not stochastic."
         )
     return True
 
