@@ -22,6 +22,7 @@ from annlib.core.errors import (
     ShapeError,
     UnknownNameError,
 )
+from annlib.core.namespaces import show_public_names
 
 if TYPE_CHECKING:
     from annlib import (
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
         models,
         optimizers,
         plots,
+        reference,
         regularizers,
         schedules,
+        testing,
         tools,
         tracing,
         utils,
@@ -98,9 +101,11 @@ __all__ = [
     "optimizers",
     "plot_model",
     "plots",
+    "reference",
     "regularizers",
     "schedules",
     "show_versions",
+    "testing",
     "tools",
     "tracing",
     "utils",
@@ -136,19 +141,21 @@ _LAZY = {
     "optimizers": "annlib",
     "plot_model": "annlib.plots",
     "plots": "annlib",
+    "reference": "annlib",
     "regularizers": "annlib",
     "schedules": "annlib",
     "show_versions": "annlib.utils",
+    "testing": "annlib",
     "tools": "annlib",
     "tracing": "annlib",
     "utils": "annlib",
 }
 
 
-def __getattr__(name: str) -> Any:
+def _load(name: str) -> Any:
     home = _LAZY.get(name)
     if home is None:
-        raise AttributeError(f"module 'annlib' has no attribute '{name}'")
+        return None
     value = (
         import_module(f"annlib.{name}") if home == "annlib" else getattr(import_module(home), name)
     )
@@ -156,5 +163,4 @@ def __getattr__(name: str) -> Any:
     return value
 
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+show_public_names(__name__, _load)

@@ -10,6 +10,9 @@ import pytest
 import annlib  # noqa: F401  # fills the registries
 from annlib.core.registry import FAMILIES
 
+# Its modules register classes: the test of them imports it, and forgets it.
+collect_ignore = ["extending"]
+
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("annlib")

@@ -10,7 +10,7 @@ from annlib import Sequential, datasets, layers
 
 HOME = os.environ.get("ANNLIB_DATA_HOME", "")
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(
         not (Path(HOME) / "mnist.npz").is_file(), reason="no mnist.npz in ANNLIB_DATA_HOME"

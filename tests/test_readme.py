@@ -68,7 +68,7 @@ def test_the_parts_of_the_readme_train_by_name_and_keep_the_rules(namespace):
     assert history["within"] == history["within_1"]
     metric = namespace["Within"](1.0)
     assert metric([[0.0], [5.0], [1.5]], [[0.9], [3.0], [1.0]], [1, 2, 3]) == pytest.approx(4 / 6)
-    assert annlib.optimizers.get("sign_descent").slots == ("v",)
+    assert annlib.optimizers.get("sign_descent").state_names == ("v",)
     annlib.testing.check_config(metric)
 
 
@@ -96,7 +96,7 @@ def test_the_commands_are_those_that_are_tested():
     pattern = re.search(r"grep -m 1 -E '([^']+)' README\.md", (ROOT / ".ci/run").read_text())[1]
     found = [line for line in README.read_text().splitlines() if re.search(pattern, line)]
     assert found == [develop]
-    assert develop == 'python -m pip install -e ".[test]" && python -m pytest'
+    assert develop == 'python -m pip install -e ".[test]" && python -m pytest -n auto'
 
 
 def test_files_and_options_that_are_named_exist():

@@ -19,6 +19,7 @@ from annlib.activations.rectifiers import LeakyReLU, ReLU, ReLU6
 from annlib.activations.rowwise import LogSoftmax, Softmax
 from annlib.activations.sigmoids import Sigmoid, Softsign, Tanh
 from annlib.activations.softplus import LogSigmoid, Softplus
+from annlib.core.namespaces import show_public_names
 
 celu = CELU()
 elu = ELU()
@@ -93,3 +94,5 @@ __all__ = [
     "swish",
     "tanh",
 ]
+
+show_public_names(__name__)

@@ -6,12 +6,13 @@ row in the tests' table of cases.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -31,6 +32,16 @@ class Activation(Configurable):
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
     needs_input: bool = False
+    #: Whether each output depends on its own input alone (the paper's case 1), or on its row.
+    elementwise: ClassVar[bool] = True
+    #: The axis along which a row lies, for one that is not elementwise.
+    axis: int = -1
+    #: How a trace writes ``backward`` in code, and the paper's section and equation of its
+    #: Jacobian, if it is not elementwise.
+    backward_code: ClassVar[str] = ""
+    jacobian_section: ClassVar[str] = ""
+    #: The task of which its outputs are probabilities: each for itself, or a row together.
+    task: ClassVar[Literal["binary", "classes"] | None] = None
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError
@@ -41,9 +52,25 @@ class Activation(Configurable):
     def check_shape(self, shape: BatchShape) -> None:
         """Raise ``ShapeError`` if it is no function of arrays of this shape, (n, ...)."""
 
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        if self.elementwise:
+            return self._formula(r"a_i = \operatorname{f}(z_i)", slope=r"\operatorname{f}'(z_i)")
+        slope = r"\frac{\partial f_i}{\partial z_j}"
+        return self._formula(r"a_i = f_i(\{Z\})", slope=slope)
+
+    def _formula(self, *equations: str, slope: str, name: str = "", **more: Any) -> Formula:
+        """A formula with this derivative."""
+        by, shapes = "i", "{Z}, {A}, {D_A,Z}: [N × 1], element by element; a batch: (n, N)"
+        if not self.elementwise:
+            by = "j"
+            shapes = "{Z}, {A}: [N × 1], [D_A,Z]: [N × N]; a batch: (n, N), row by row"
+        derivatives = (rf"\frac{{\partial a_i}}{{\partial z_{by}}} = {slope}",)
+        return Formula(name or self._names[0], "activation", equations, derivatives, shapes, **more)
+
     def __call__(self, x: Any, **arguments: Any) -> Array:
         if arguments:
-            own = self.arguments()
+            own = self._arguments()
             refuse_unknown(type(self).__name__, arguments.keys() - own.keys(), type(self))
             return type(self)(**own | arguments)(x)
         x = np.asarray(x)

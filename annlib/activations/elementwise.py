@@ -10,6 +10,7 @@ import numpy as np
 from annlib.activations.base import Activation
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula, word
 from annlib.core.workspace import Workspace
 
 Function = Callable[[Array], Any]
@@ -68,3 +69,7 @@ class Elementwise(Activation):
                 "It gets the whole batch at once; a constant is np.full_like(Z, constant)."
             )
         raise ConfigurationError(f"{where} real numbers, got {values.dtype}.")
+
+    def formula(self) -> Formula:
+        name = self.name or str(getattr(self.function, "__name__", "f"))
+        return self._formula(f"a_i = {word(name)}(z_i)", slope=f"{word(name)}'(z_i)", name=name)

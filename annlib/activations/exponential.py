@@ -8,6 +8,7 @@ from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 
 
@@ -20,6 +21,9 @@ class Exponential(Activation):
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         np.multiply(dA, A, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula("a_i = e^{z_i}", slope="a_i")
 
 
 class ExponentialLinear(Activation):
@@ -69,6 +73,14 @@ class ELU(ExponentialLinear):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = self.depth = check_number(alpha, "ELU", "alpha", "[0, inf)")
 
+    def formula(self) -> Formula:
+        return self._formula(
+            "a_i = " + cases(("z_i", "z_i > 0"), (r"\alpha (e^{z_i} - 1)", r"z_i \le 0")),
+            slope=cases(("1", "z_i > 0"), (r"a_i + \alpha", r"z_i \le 0")),
+            source="Clevert et al. (2016)",
+            symbols=((r"\alpha", f"{self.alpha:g}"),),
+        )
+
 
 @register("celu")
 class CELU(ExponentialLinear):
@@ -84,6 +96,14 @@ class CELU(ExponentialLinear):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = self.depth = self.width = check_number(alpha, "CELU", "alpha", "(0, inf)")
 
+    def formula(self) -> Formula:
+        return self._formula(
+            "a_i = " + cases(("z_i", "z_i > 0"), (r"\alpha (e^{z_i / \alpha} - 1)", r"z_i \le 0")),
+            slope=cases(("1", "z_i > 0"), (r"e^{z_i / \alpha}", r"z_i \le 0")),
+            source="Barron (2017)",
+            symbols=((r"\alpha", f"{self.alpha:g}"),),
+        )
+
 
 @register("selu")
 class SELU(ExponentialLinear):
@@ -95,3 +115,15 @@ class SELU(ExponentialLinear):
 
     slope = 1.0507009873554805
     depth = slope * 1.6732632423543772
+
+    def formula(self) -> Formula:
+        return self._formula(
+            "a_i = "
+            + cases((r"\lambda z_i", "z_i > 0"), (r"\lambda \alpha (e^{z_i} - 1)", r"z_i \le 0")),
+            slope=cases((r"\lambda", "z_i > 0"), (r"a_i + \lambda \alpha", r"z_i \le 0")),
+            source="Klambauer et al. (2017)",
+            symbols=(
+                (r"\lambda", f"{self.slope:.12g}"),
+                (r"\alpha", f"{self.depth / self.slope:.12g}"),
+            ),
+        )

@@ -7,6 +7,7 @@ import numpy as np
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
@@ -47,6 +48,14 @@ class SiLU(Activation):
         V = numerics.capped(Z, work.array("gate.v", *Z.shape))
         np.multiply(dA, gate_slope(V, V, work), out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"s_i = \frac{1}{1 + e^{-z_i}}",
+            "a_i = z_i s_i",
+            slope="s_i (1 + z_i (1 - s_i))",
+            source="Elfwing et al. (2018); as Swish, Ramachandran et al. (2017)",
+        )
+
 
 @register("mish")
 class Mish(Activation):
@@ -78,3 +87,11 @@ class Mish(Activation):
         np.add(E, N, out=E)
         np.divide(E, D, out=E)
         np.multiply(dA, E, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"t_i = \tanh(\log(1 + e^{z_i}))",
+            "a_i = z_i t_i",
+            slope=r"t_i + \frac{z_i (1 - t_i^2)}{1 + e^{-z_i}}",
+            source="Misra (2020)",
+        )

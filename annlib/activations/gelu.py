@@ -11,6 +11,7 @@ from annlib.activations.gated import gate, gate_slope
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
@@ -66,6 +67,26 @@ class GELU(Activation):
         mask = np.greater(Z, 0, out=work.array("gelu.mask", *Z.shape, dtype=bool))
         np.multiply(S, mask, out=S)
         np.multiply(dA, np.add(Q, S, out=Q), out=dA)
+
+    def formula(self) -> Formula:
+        source = "Hendrycks & Gimpel (2016)"
+        if self.approximate:
+            return self._formula(
+                r"t_i = \tanh(\sqrt{\frac{2}{\pi}} (z_i + 0.044715 z_i^3))",
+                r"a_i = \frac{1}{2} z_i (1 + t_i)",
+                slope=r"\frac{1}{2} (1 + t_i) + "
+                r"\frac{1}{2} z_i (1 - t_i^2) \sqrt{\frac{2}{\pi}} (1 + 0.134145 z_i^2)",
+                source=source,
+            )
+        return self._formula(
+            r"a_i = z_i \Phi(z_i)",
+            slope=r"\Phi(z_i) + z_i \phi(z_i)",
+            source=source,
+            symbols=(
+                (r"\Phi", "the distribution function of the standard normal"),
+                (r"\phi", "its density"),
+            ),
+        )
 
 
 def size(Z: Array, U: Array) -> Array:

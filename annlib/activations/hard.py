@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 
 
@@ -20,6 +21,13 @@ class HardTanh(Activation):
         size = np.abs(A, out=work.array("hard_tanh.size", *A.shape))
         mask = work.array("hard_tanh.mask", *A.shape, dtype=bool)
         np.multiply(dA, np.less(size, 1, out=mask), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \max(-1, \min(z_i, 1))",
+            slope=cases(("1", "-1 < z_i < 1"), ("0", "")),
+            source="Collobert (2004)",
+        )
 
 
 @register("hard_sigmoid")
@@ -37,6 +45,13 @@ class HardSigmoid(Activation):
         np.multiply(dA, np.greater(A, 0, out=mask), out=dA)
         np.multiply(dA, np.less(A, 1, out=mask), out=dA)
         np.divide(dA, 6, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \max(0, \min(\frac{z_i + 3}{6}, 1))",
+            slope=cases((r"\frac{1}{6}", "-3 < z_i < 3"), ("0", "")),
+            source="Courbariaux et al. (2015), with the slope of Keras 3",
+        )
 
 
 @register("hard_silu", "hard_swish")
@@ -59,6 +74,14 @@ class HardSiLU(Activation):
         np.divide(slope, 6, out=slope)
         np.add(slope, hard_sigmoid(Z, size), out=slope)
         np.multiply(dA, slope, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"h_i = \max(0, \min(\frac{z_i + 3}{6}, 1))",
+            "a_i = z_i h_i",
+            slope=cases((r"h_i + \frac{z_i}{6}", "-3 < z_i < 3"), ("h_i", "")),
+            source="Howard et al. (2019)",
+        )
 
 
 def hard_sigmoid(Z: Array, A: Array) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
@@ -13,7 +14,7 @@ from annlib.core.workspace import Workspace
 class Linear(Activation):
     """a = z, da/dz = 1 (paper 8.5)."""
 
-    stands_for_none = True
+    _default_for_none = True
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         if A is not Z:
@@ -21,3 +22,6 @@ class Linear(Activation):
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         pass
+
+    def formula(self) -> Formula:
+        return self._formula("a_i = z_i", slope="1", section="8.5")

@@ -8,6 +8,7 @@ from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula, cases, number
 from annlib.core.workspace import Workspace
 
 
@@ -92,6 +93,29 @@ class ReLU(Activation):
         np.add(slope, low, out=slope)
         np.multiply(dA, slope, out=dA)
 
+    def formula(self) -> Formula:
+        threshold, low = number(self.threshold), number(self.negative_slope)
+        top = None if self.max_value is None else number(self.max_value)
+        rise = "z_i" if top is None else rf"\min(z_i, {top})"
+        if not (self.negative_slope or self.threshold):
+            equation = rf"a_i = \max({rise}, 0)"
+        else:
+            place = "z_i" if not self.threshold else f"(z_i - {threshold})"
+            below = f"{low} {place}" if self.negative_slope else "0"
+            equation = "a_i = " + cases((rise, f"z_i > {threshold}"), (below, ""))
+        steep = f"z_i > {threshold}" if top is None else f"{threshold} < z_i < {top}"
+        slopes = [("1", steep)]
+        if self.slope_at_zero:
+            # From the slope below the threshold to the one above.
+            at_zero = number(self.negative_slope + (1 - self.negative_slope) * self.slope_at_zero)
+            slopes.append((at_zero, f"z_i = {threshold}"))
+        if top is not None and self.negative_slope:
+            below = "<" if self.slope_at_zero else r"\le"
+            slopes += [(low, f"z_i {below} {threshold}"), ("0", "")]
+        else:
+            slopes.append((low, ""))
+        return self._formula(equation, slope=cases(*slopes), section="8.1")
+
 
 @register("leaky_relu")
 class LeakyReLU(ReLU):
@@ -112,6 +136,15 @@ class LeakyReLU(ReLU):
         below = np.multiply(Z, self.negative_slope, out=work.array("relu.below", *Z.shape))
         np.maximum(Z, below, out=A)
 
+    def formula(self) -> Formula:
+        s = number(self.negative_slope)
+        return self._formula(
+            "a_i = "
+            + cases(("z_i", "z_i > 0"), (f"{s} z_i" if self.negative_slope else "0", r"z_i \le 0")),
+            slope=cases(("1", "z_i > 0"), (s, r"z_i \le 0")),
+            source="Maas et al. (2013)",
+        )
+
 
 @register("relu6")
 class ReLU6(ReLU):
@@ -119,3 +152,10 @@ class ReLU6(ReLU):
 
     def __init__(self) -> None:
         super().__init__(max_value=6.0)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \min(\max(z_i, 0), 6)",
+            slope=cases(("1", "0 < z_i < 6"), ("0", "")),
+            source="Krizhevsky (2010)",
+        )

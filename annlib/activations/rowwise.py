@@ -8,6 +8,7 @@ from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
@@ -21,6 +22,8 @@ class Rowwise(Activation):
     axis : int
         Not the first, 0.
     """
+
+    elementwise = False
 
     def __init__(self, axis: int = -1) -> None:
         whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
@@ -89,6 +92,10 @@ class Softmax(Rowwise):
     array([[0.5, 0.5]])
     """
 
+    backward_code = "dZ = A * (dA - (dA * A).sum(axis=1))"
+    jacobian_section = "8.4, eq. (7)"
+    task = "classes"
+
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         k = Z.shape[-1]
         numerics.softmax(Z.reshape(-1, k), A.reshape(-1, k), work)
@@ -99,6 +106,14 @@ class Softmax(Rowwise):
         sums = np.dot(products, work.ones(k), out=work.array("softmax.sums", len(products)))
         np.subtract(dA, sums.reshape(*A.shape[:-1], 1), out=dA)
         np.multiply(dA, A, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
+            slope=r"a_i (\delta_{ij} - a_j)",
+            batch=(r"D_Z = A \odot (D_A - \operatorname{rowsum}(D_A \odot A))",),
+            section="8.4",
+        )
 
 
 @register("log_softmax")
@@ -133,3 +148,10 @@ class LogSoftmax(Rowwise):
         powers = np.exp(A, out=work.array("log_softmax.powers", *A.shape))
         np.multiply(powers, sums.reshape(*A.shape[:-1], 1), out=powers)
         np.subtract(dA, powers, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = z_i - \log(\sum_j e^{z_j})",
+            slope=r"\delta_{ij} - e^{a_j}",
+            batch=(r"D_Z = D_A - e^A \odot \operatorname{rowsum}(D_A)",),
+        )

@@ -7,12 +7,15 @@ import numpy as np
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
 @register("sigmoid")
 class Sigmoid(Activation):
     """a = 1 / (1 + exp(-z)), da/dz = a (1 - a) (paper 8.2), stable for every z (errata 11)."""
+
+    task = "binary"
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         numerics.sigmoid(Z, A)
@@ -21,6 +24,9 @@ class Sigmoid(Activation):
         slope = np.subtract(1, A, out=work.array("sigmoid.slope", *A.shape))
         np.multiply(slope, A, out=slope)
         np.multiply(dA, slope, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(r"a_i = \frac{1}{1 + e^{-z_i}}", slope="a_i (1 - a_i)", section="8.2")
 
 
 @register("tanh")
@@ -34,6 +40,9 @@ class Tanh(Activation):
         slope = np.multiply(A, A, out=work.array("tanh.slope", *A.shape))
         np.subtract(1, slope, out=slope)
         np.multiply(dA, slope, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(r"a_i = \tanh(z_i)", slope="1 - a_i^2", section="8.3")
 
 
 @register("softsign")
@@ -50,3 +59,10 @@ class Softsign(Activation):
         np.subtract(1, slope, out=slope)
         np.multiply(slope, slope, out=slope)
         np.multiply(dA, slope, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \frac{z_i}{1 + \lvert z_i \rvert}",
+            slope=r"(1 - \lvert a_i \rvert)^2",
+            source="Bergstra et al. (2009)",
+        )

@@ -7,6 +7,7 @@ import numpy as np
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
@@ -28,6 +29,11 @@ class Softplus(Activation):
         numerics.expm1(slope, slope, scratch)
         np.multiply(dA, np.negative(slope, out=slope), out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \log(1 + e^{z_i})", slope="1 - e^{-a_i}", source="Dugas et al. (2001)"
+        )
+
 
 @register("log_sigmoid")
 class LogSigmoid(Activation):
@@ -42,3 +48,6 @@ class LogSigmoid(Activation):
         slope, scratch = (work.array(f"log_sigmoid.{n}", *A.shape) for n in ("bend", "scratch"))
         numerics.expm1(A, slope, scratch)
         np.multiply(dA, np.negative(slope, out=slope), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(r"a_i = -\log(1 + e^{-z_i})", slope="1 - e^{a_i}")

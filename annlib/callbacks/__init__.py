@@ -20,6 +20,7 @@ from annlib.callbacks.progress import EvaluationBar, ProgressBar
 from annlib.callbacks.swap_ema_weights import SwapEMAWeights
 from annlib.callbacks.tensor_board import TensorBoard
 from annlib.callbacks.terminate_on_nan import TerminateOnNaN
+from annlib.core.namespaces import show_public_names
 
 __all__ = [
     "BackupAndRestore",
@@ -44,3 +45,5 @@ __all__ = [
     "register",
     "registry",
 ]
+
+show_public_names(__name__)

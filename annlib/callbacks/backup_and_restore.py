@@ -41,8 +41,8 @@ class BackupAndRestore(Callback):
         message names the first difference, and nothing is changed.
     """
 
-    outermost = True
-    remembers = ("_batches",)
+    wraps_others = True
+    state_attributes = ("_batches",)
     reads_batch_logs = False
 
     def __init__(

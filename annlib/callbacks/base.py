@@ -46,12 +46,11 @@ class Callback(Configurable):
 
     #: The attributes that are its state in a run, for a checkpoint to keep: numbers, texts, arrays,
     #: and lists and dictionaries of them. ``on_train_begin`` makes them anew.
-    remembers: ClassVar[tuple[str, ...]] = ()
-    #: Those of its attributes that go on from one ``fit`` to the next; all others begin anew.
-    lasts: ClassVar[tuple[str, ...]] = ()
-    #: Whether its hooks are called before those of all others where something begins, and after
-    #: them where something ends: it sees what they have done.
-    outermost: ClassVar[bool] = False
+    state_attributes: ClassVar[tuple[str, ...]] = ()
+    #: Those of its attributes that persist from one ``fit`` to the next; all others begin anew.
+    persistent_attributes: ClassVar[tuple[str, ...]] = ()
+    #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
+    wraps_others: ClassVar[bool] = False
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
@@ -72,12 +71,12 @@ class Callback(Configurable):
         self.params = params
 
     def get_state(self) -> dict[str, Any]:
-        """What it remembers in the run that is going on."""
-        return {name: getattr(self, name) for name in self.remembers}
+        """Its state in the current run, by attribute."""
+        return {name: getattr(self, name) for name in self.state_attributes}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there; called after ``on_train_begin``."""
-        for name in self.remembers:
+        """Continue from what ``get_state`` gave; called after ``on_train_begin``."""
+        for name in self.state_attributes:
             setattr(self, name, state[name])
 
     def on_train_begin(self, logs: Logs | None = None) -> None: ...
@@ -153,7 +152,7 @@ class CallbackList:
         begins = hook.endswith("_begin")
         short = next((name for name, long in ALIASES.items() if long == hook), hook)
         methods = []
-        for callback in sorted(self.callbacks, key=lambda c: c.outermost, reverse=begins):
+        for callback in sorted(self.callbacks, key=lambda c: c.wraps_others, reverse=begins):
             name = hook if _overrides(callback, hook) else short
             if _overrides(callback, name):
                 methods.append(getattr(callback, name))
@@ -202,7 +201,7 @@ class CallbackList:
             callback.set_state(state)
 
     def _stateful(self) -> list[Callback]:
-        return [c for c in self.callbacks if c.remembers or _overrides(c, "get_state")]
+        return [c for c in self.callbacks if c.state_attributes or _overrides(c, "get_state")]
 
     def has(self, hook: str) -> bool:
         """Whether a callback overrides this hook."""

@@ -50,8 +50,8 @@ class ModelCheckpoint(MonitorCallback):
     since the last file.
     """
 
-    remembers = ("_batches", "_kept", "best")
-    lasts = remembers
+    state_attributes = ("_batches", "_kept", "best")
+    persistent_attributes = state_attributes
 
     def __init__(
         self,

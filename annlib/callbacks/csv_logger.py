@@ -34,7 +34,7 @@ class CSVLogger(Callback):
     has outdated are cut off, so that none is there twice.
     """
 
-    remembers = ("_columns", "_size")
+    state_attributes = ("_columns", "_size")
 
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.callbacks.vital_signs import Findings, range_of, sentences, shares, summary
+from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_finite, check_numeric
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
 from annlib.core.workspace import Workspace
 
@@ -61,7 +61,7 @@ class Doctor(Callback):
     """
 
     reads_batch_logs = False
-    remembers = ("steps", "layers", "outputs", "_step", "_stride", "_samples", "_rows")
+    state_attributes = ("steps", "layers", "outputs", "_step", "_stride", "_samples", "_rows")
 
     def __init__(self, every: int = 10, probe: Any = None) -> None:
         self.every = check_count(every, "Doctor", "every")
@@ -95,7 +95,7 @@ class Doctor(Callback):
                 self._slices[name] = slice(start, entry.where.stop)
         self.layers = list(self._slices)
         self.outputs = [layer.name for layer in model.layers]
-        self._ranges = [range_of(layer.split_activation()[1]) for layer in model.layers]
+        self._ranges = [range_of(layer._split_activation()[1]) for layer in model.layers]
         self._work = [Workspace(model.dtype) for _ in model.layers]
         if self.probe is not None:
             expected = model.input_shape
@@ -278,7 +278,7 @@ class Doctor(Callback):
         if layer not in names:
             raise ConfigurationError(
                 f'Doctor.plot_{what}: expected layer as the name of one, got "{layer}". '
-                f"{near(str(layer), names)}"
+                f"{suggest(str(layer), names)}"
             )
         spread = series[:, list(names).index(layer), 1:]
         return plot_spread(self.steps, spread, f"{what} of {layer}", ax)

@@ -41,7 +41,7 @@ class EarlyStopping(MonitorCallback):
     best : float
     """
 
-    remembers = ("_wait", "_best_weights", "best", "best_epoch", "stopped_epoch")
+    state_attributes = ("_wait", "_best_weights", "best", "best_epoch", "stopped_epoch")
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
+from annlib.callbacks.monitor import directions
 
 
 @register("history")
@@ -23,22 +24,28 @@ class History(Callback):
         The epochs' numbers, from 0.
     epochs_of : dict of str to list of int
         By name, the epochs of its values: not every epoch is validated.
+    directions : dict of str to {"up", "down"}
+        Which way the loss and each metric is better, as far as it is known, by name.
     interrupted : bool
         Whether the run was ended by Ctrl-C.
     """
 
-    remembers = ("history", "epoch", "epochs_of")
+    state_attributes = ("history", "epoch", "epochs_of")
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.epochs_of: dict[str, list[int]] = {}
+        self.directions: dict[str, str] = {}
         self.interrupted = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.history = {}
         self.epoch = []
         self.epochs_of = {}
+        known = directions(getattr(self.model, "metrics", ()))
+        self.directions = {name: way for name, way in known.items() if way is not None}
+        self.directions |= {f"val_{name}": way for name, way in self.directions.items()}
         self.interrupted = False
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -61,5 +61,5 @@ class LambdaCallback(Callback):
             if hook is not None:
                 setattr(self, name, hook)
 
-    def _argument(self, name: str) -> Any:
-        return self._given[name]
+    def _arguments(self) -> dict[str, Any]:
+        return super()._arguments() | self._given

@@ -114,7 +114,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
     best : float
     """
 
-    remembers = ("_wait", "_cooling", "best")
+    state_attributes = ("_wait", "_cooling", "best")
 
     def __init__(
         self,

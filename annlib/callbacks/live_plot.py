@@ -50,7 +50,7 @@ class LivePlot(Callback):
     """
 
     reads_batch_logs = False
-    remembers = ("_curves",)
+    state_attributes = ("_curves",)
 
     #: The clock, in seconds.
     clock: Callable[[], float] = staticmethod(time.perf_counter)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import warnings
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs
 from annlib.core.checks import check_choice, check_number, is_number
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 
 Mode = Literal["auto", "min", "max"]
@@ -77,16 +78,21 @@ class MonitorCallback(Callback):
     def _direction(self) -> int:
         if self.mode != "auto":
             return 1 if self.mode == "max" else -1
-        known = {"loss": "down"} | {metric.name: metric.direction for metric in self.model.metrics}
+        known = directions(self.model.metrics)
         direction = known.get(self.monitor.removeprefix("val_"))
         if direction is None:
             names = [name for name, way in known.items() if way is not None]
             raise ConfigurationError(
                 f"{type(self).__name__}: expected a monitor whose direction is known, or "
                 f'mode="min" or mode="max", got "{self.monitor}" and mode="auto". '
-                f"{near(self.monitor, [*names, *(f'val_{name}' for name in names)])}"
+                f"{suggest(self.monitor, [*names, *(f'val_{name}' for name in names)])}"
             )
         return 1 if direction == "up" else -1
+
+
+def directions(metrics: Iterable[Any]) -> dict[str, str | None]:
+    """Which way the loss and each metric is better, by name: "up", "down" or None."""
+    return {"loss": "down"} | {metric.name: metric.direction for metric in metrics}
 
 
 def say(verbose: Any, text: str) -> None:

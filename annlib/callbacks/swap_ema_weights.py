@@ -28,7 +28,7 @@ class SwapEMAWeights(Callback):
         When training or a test begins, if the optimizer keeps no averages.
     """
 
-    remembers = ("_own",)
+    state_attributes = ("_own",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = check_flag(swap_on_epoch, "SwapEMAWeights", "swap_on_epoch")

@@ -30,7 +30,7 @@ class TensorBoard(Callback):
         After every epoch, or every so many batches as well.
     """
 
-    remembers = ("_step",)
+    state_attributes = ("_step",)
 
     def __init__(
         self,

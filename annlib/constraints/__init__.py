@@ -2,6 +2,7 @@
 
 from annlib.constraints.base import Constraint, get, register, registry
 from annlib.constraints.norms import MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+from annlib.core.namespaces import show_public_names
 
 __all__ = [
     "Constraint",
@@ -14,4 +15,4 @@ __all__ = [
     "registry",
 ]
 
-__getattr__ = registry.attribute  # Keras' names in lower case: max_norm
+show_public_names(__name__, registry.attribute)  # Keras' names in lower case: max_norm

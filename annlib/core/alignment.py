@@ -1,4 +1,4 @@
-"""Arrays that begin where the processor's wide registers like it."""
+"""Arrays that start at a cache line, as the processor's wide registers need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types that every module speaks of: an array, a shape."""
+"""The types that every module uses: an array, a shape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DTYPES = ("float32", "float64")
 
 
 def as_array(x: Any) -> Array:
-    """``x`` as an array, without a copy where it already is one (frames, lists, memory maps)."""
+    """``x`` as an array, without a copy if it is one; it may be a frame, a list, a memory map."""
     return x if type(x) in (np.ndarray, np.memmap) else np.asarray(x)
 
 

@@ -1,8 +1,8 @@
-"""Checks at the public doors: data and numbers are looked at before anything is changed."""
+"""Checks of arguments in public methods: of data and numbers, before anything is changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from reprlib import repr as show
 from typing import Any
@@ -23,8 +23,27 @@ def check_count(value: Any, where: str, name: str, least: int = 1) -> int:
     return int(value)
 
 
+def check_optional_count(value: Any, where: str, name: str) -> int | None:
+    """``value`` as an int of at least 1, or None; raises ``ConfigurationError``."""
+    return None if value is None else check_count(value, where, name)
+
+
+def check_frequency(value: Any, where: str, name: str) -> int | set[int]:
+    """Every how many epochs, or after which; raises ``ConfigurationError``."""
+    if isinstance(value, Collection) and not isinstance(value, str):
+        return {check_count(epoch, where, f"each of {name}") for epoch in value}
+    return check_count(value, where, name)
+
+
+def check_verbosity(verbose: Any, where: str) -> int:
+    """0, 1 or 2, for which "auto" stands as well; raises ``ConfigurationError``."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
+    return 1 if verbose == "auto" else int(verbose)
+
+
 def is_number(value: Any) -> bool:
-    """Whether it is one real number: no text, no truth value, no array."""
+    """Whether ``value`` is one real number: no text, no boolean, no array."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
@@ -114,7 +133,7 @@ _NO_NUMBERS = {
 
 
 def check_numeric(array: Array, where: str, name: str) -> None:
-    """Raise ``DataError`` unless the array holds real numbers or truth values."""
+    """Raise ``DataError`` unless the array holds real numbers or booleans."""
     if array.dtype.kind in "fiub":
         return
     what, hint = _NO_NUMBERS.get(array.dtype.kind, ("no numbers", "Convert it to numbers first."))
@@ -141,7 +160,7 @@ def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | N
 def check_codes(
     array: Array, codes: int, where: str, name: str, columns: Sequence[Any] | None = None
 ) -> None:
-    """Raise ``DataError`` naming the first number that is none of 0, 1, ..., ``codes`` - 1."""
+    """Raise ``DataError`` naming the first number that is not one of 0, 1, ..., ``codes`` - 1."""
     if array.dtype.kind in "iub" and array.min() >= 0 and array.max() < codes:
         return
     first, count = _first(array, lambda part: ~((part >= 0) & (part < codes) & (part % 1 == 0)))
@@ -155,7 +174,7 @@ def check_codes(
 
 
 def _first(array: Array, wrong: Callable[[Array], Array]) -> tuple[Shape, int]:
-    """Where the first wrong element is, and how many there are; the array is read in parts."""
+    """The index of the first wrong element, and their number; the array is read in parts."""
     first: Shape = ()
     count = 0
     rows = max(1, (1 << 20) // max(1, array[:1].size))
@@ -180,7 +199,7 @@ def _place(position: Shape, columns: Sequence[Any] | None) -> str:
 
 
 def all_finite(array: Array) -> bool:
-    """Whether there is no NaN and no infinity; the sum tells in one pass, without a copy."""
+    """Whether all values are finite; their sum shows it in one pass, without a copy."""
     if array.dtype.kind != "f":
         return True
     with np.errstate(over="ignore", invalid="ignore"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,22 +18,28 @@ import numpy as np
 from annlib.core.errors import ConfigurationError
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, and all of them,
     or of many the dozen that are most like it.
 
-    >>> near("rleu", ["relu", "tanh"])
+    >>> suggest("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
     """
-    import difflib
+    from difflib import SequenceMatcher
+
+    def letters(name: str) -> str:
+        return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
+
+    def likeness(other: str) -> float:
+        mine, theirs = letters(name), letters(other)
+        swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
+        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
-    name = name[:100]  # a file may have a name of millions of letters
-    close = difflib.get_close_matches(name, names, n=1)
+    ranked = sorted(names, key=likeness, reverse=True)
+    hint = f'Did you mean "{ranked[0]}"? ' if names and likeness(ranked[0]) >= 0.6 else ""
     if len(names) > 30:
-        more = f"and {len(names) - 12} more"
-        names = [*difflib.get_close_matches(name, names, n=12, cutoff=0.0), more]
-    hint = f'Did you mean "{close[0]}"? ' if close else ""
+        names = [*ranked[:12], f"and {len(names) - 12} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
 
 
@@ -65,7 +72,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f'{where}: expected known arguments, got "{name}". {near(name, known)}'
+            f'{where}: expected known arguments, got "{name}". {suggest(name, known)}'
         )
 
 
@@ -75,39 +82,42 @@ def snake_case(name: str) -> str:
 
 
 class Configurable:
-    """A thing that its constructor arguments describe completely.
+    """Base class of objects that their constructor arguments describe completely.
 
-    Two are equal when class and arguments are; run state (what training changes) is not part of
-    it. Subclasses whose identity matters (layers, optimizers) say so and compare by identity.
+    Two are equal when class and arguments are; run state (what training changes) does not count.
+    Layers, optimizers, callbacks and metrics are compared by identity instead.
     """
 
-    #: The names of the class; the first is how automatic names and ``repr`` write it.
-    names: ClassVar[tuple[str, ...]] = ()
+    #: The names of the class; automatic names and ``repr`` use the first.
+    _names: ClassVar[tuple[str, ...]] = ()
     #: Whether these names are registered, so that a string can stand for a default object.
-    registered: ClassVar[bool] = False
-    #: Whether an argument None means an object of this class (the identity, as an activation).
-    stands_for_none: ClassVar[bool] = False
+    _registered: ClassVar[bool] = False
+    #: Whether the argument None means an object of this class (the identity, as an activation).
+    _default_for_none: ClassVar[bool] = False
+
+    #: An example of each argument that is required, to explain the class by its name.
+    example_arguments: ClassVar[Mapping[str, Any]] = {}
+
+    #: The attributes of arguments that are not stored under their names.
+    _stored_as: ClassVar[Mapping[str, str]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         # Not its base class' names: a subclass is another class until it is registered.
-        cls.registered = False
-        if "names" not in vars(cls):
-            cls.names = (snake_case(cls.__name__),)
+        cls._registered = False
+        if "_names" not in vars(cls):
+            cls._names = (snake_case(cls.__name__),)
 
-    def arguments(self) -> dict[str, Any]:
-        """The constructor's arguments by name, as they would be passed again."""
-        return {name: self._argument(name) for name in constructor_arguments(type(self))}
-
-    def _argument(self, name: str) -> Any:
-        """One of them; overridden where it is stored otherwise than under its name."""
-        return getattr(self, name)
+    def _arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as a call would pass them again."""
+        stored = self._stored_as
+        return {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(type(self))}
 
     def get_config(self) -> dict[str, Any]:
         """The arguments as values that JSON can hold; nested objects as class name and config."""
         where = type(self).__name__
         return {
-            name: serialize(value, f"{where}.{name}") for name, value in self.arguments().items()
+            name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
     @classmethod
@@ -118,18 +128,35 @@ class Configurable:
         return cls(**config)
 
     def clone(self) -> Self:
-        """A new object of the same configuration, without any run state."""
-        return type(self)(**{name: _cloned(value) for name, value in self.arguments().items()})
+        """A new object with the same configuration and no run state."""
+        return type(self)(**{name: _cloned(value) for name, value in self._arguments().items()})
 
-    def is_default(self) -> bool:
-        """Whether every argument has its default, so that the name alone says all."""
+    def replace(self, **changes: Any) -> Self:
+        """A new object of the same configuration but for these arguments."""
+        own = {name: _cloned(value) for name, value in self._arguments().items()}
+        return type(self)(**own | changes)
+
+    @classmethod
+    def _holds(cls, fact: str) -> bool:
+        """Whether what the class, or a base class, says of itself under this name is true of it:
+        no class below that one writes a method of its own.
+        """
+        for base in cls.__mro__:
+            if fact in vars(base):
+                return True
+            if any(_is_method(*entry) for entry in vars(base).items()):
+                return False
+        return False
+
+    def _is_default(self) -> bool:
+        """Whether every argument has its default value, so that the name alone describes it."""
         arguments = constructor_arguments(type(self))
-        return all(_equals(v, arguments[name].default) for name, v in self.arguments().items())
+        return all(_equals(v, arguments[name].default) for name, v in self._arguments().items())
 
     def __repr__(self) -> str:
         parts = []
         for name, parameter in constructor_arguments(type(self)).items():
-            value = self.arguments()[name]
+            value = self._arguments()[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))
             elif not _equals(value, parameter.default):
@@ -139,15 +166,21 @@ class Configurable:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        theirs = other.arguments()
-        return all(_equals(value, theirs[name]) for name, value in self.arguments().items())
+        theirs = other._arguments()
+        return all(_equals(value, theirs[name]) for name, value in self._arguments().items())
 
     def __hash__(self) -> int:
         return hash(type(self))
 
 
+def _is_method(name: str, value: Any) -> bool:
+    return not name.startswith("__") and isinstance(
+        value, FunctionType | classmethod | staticmethod | property
+    )
+
+
 def serialize(value: Any, where: str) -> Any:
-    """``value`` in JSON's terms; raises ``ConfigurationError`` for what has none (a function)."""
+    """``value`` as JSON can hold it; raises ``ConfigurationError`` for a function and the like."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic | np.ndarray):
@@ -165,18 +198,18 @@ def serialize(value: Any, where: str) -> Any:
 
 
 def _equals(value: Any, other: Any) -> bool:
-    """Equality that looks into arrays and takes a registered name for its default object."""
+    """Equality that compares arrays, and a registered name with its default object."""
     if isinstance(value, Configurable) and isinstance(other, str):
-        return value.registered and other in value.names and value.is_default()
+        return value._registered and other in value._names and value._is_default()
     if other is None and isinstance(value, Configurable):
-        return value.stands_for_none
+        return value._default_for_none
     if isinstance(value, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(value, other)
     return bool(value == other)
 
 
 def _cloned(value: Any) -> Any:
-    """Nested objects anew, and all else as it is."""
+    """A clone of a nested object; anything else unchanged."""
     if isinstance(value, Configurable):
         return value.clone()
     if isinstance(value, list | tuple):
@@ -185,6 +218,6 @@ def _cloned(value: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, Configurable) and value.registered and value.is_default():
-        return repr(value.names[0])
+    if isinstance(value, Configurable) and value._registered and value._is_default():
+        return repr(value._names[0])
     return repr(value)

@@ -10,11 +10,11 @@ class AnnlibError(Exception):
 
 
 class ConfigurationError(AnnlibError, ValueError):
-    """A constructor or compile argument that cannot be meant."""
+    """An invalid argument of a constructor or of compile."""
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that no registered class has; the message lists the near ones."""
+    """A name that no registered class has; the message lists similar names."""
 
 
 class ShapeError(AnnlibError, ValueError):
@@ -45,4 +45,4 @@ class DivergenceError(AnnlibError, FloatingPointError):
 
 
 class ModelFormatError(AnnlibError, ValueError):
-    """A file that is no whole, undamaged annlib file of a version that this one reads."""
+    """A file that is not a complete, undamaged annlib file of a version that this one reads."""

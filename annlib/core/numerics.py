@@ -23,7 +23,7 @@ INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, 
 
 @functools.lru_cache(256)
 def constant(value: float, kind: str) -> Array:
-    """A number as an array of a type, which NumPy takes in without asking what it is."""
+    """A number as an array of this type, which NumPy need not convert at each call."""
     array = np.array(value, kind)
     array.flags.writeable = False
     return array

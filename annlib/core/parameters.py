@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 
 
 class Parameter(NamedTuple):
-    """What a layer says of one of its parameters."""
+    """The declaration of one of a layer's parameters."""
 
     name: str
     shape: Shape
@@ -34,32 +34,29 @@ class Parameter(NamedTuple):
 
 
 class ParameterOwner(Protocol):
-    """What the vector needs of a layer."""
+    """The attributes of a layer that the vector uses."""
 
     parameters: list[Parameter]
     trainable: bool
-    learns: bool
+    _effective_trainable: bool
 
     @property
     def name(self) -> str | None: ...
 
     def values(self) -> dict[str, Array]: ...
 
-    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
+    def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
 
 
 class Entry(NamedTuple):
-    """Where a parameter lies in the vector."""
+    """A parameter and its slice of the vector."""
 
     layer: ParameterOwner
     parameter: Parameter
     where: slice
     trainable: bool
-
-    @property
-    def path(self) -> str:
-        """Layer and parameter as messages, files and ``exclude_from_weight_decay`` name them."""
-        return f"{self.layer.name}/{self.parameter.name}"
+    #: ``layer/parameter``, as in messages, files and ``exclude_from_weight_decay``.
+    path: str
 
 
 class ParameterVector:
@@ -74,7 +71,8 @@ class ParameterVector:
     dtype : dtype
         float32 or float64.
     refreeze : bool
-        Whether what is frozen now counts, or what was at the last layout (of a copied model).
+        Whether to read each layer's ``trainable`` again, or to keep what was frozen at the last
+        layout (for a copied model).
     """
 
     def __init__(
@@ -83,9 +81,9 @@ class ParameterVector:
         self.layers = list(layers)
         if refreeze:
             for layer in layers:
-                layer.learns = layer.trainable
+                layer._effective_trainable = layer.trainable
         declared = [
-            (layer, parameter, layer.learns and parameter.trainable)
+            (layer, parameter, layer._effective_trainable and parameter.trainable)
             for layer in layers
             for parameter in layer.parameters
         ]
@@ -95,7 +93,8 @@ class ParameterVector:
         start = 0
         for layer, parameter, trainable in declared:
             stop = start + math.prod(parameter.shape)
-            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable))
+            path = f"{layer.name}/{parameter.name}"
+            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable, path))
             start = stop
         self.size = start
         self.n_trainable = sum(
@@ -110,7 +109,7 @@ class ParameterVector:
         self._bind()
 
     def allocate_gradients(self) -> None:
-        """Make the gradient vector; a model that only predicts has none."""
+        """Allocate the gradient vector, which a model that only predicts does not need."""
         if self.gradients.size != self.size:
             self.gradients = aligned(self.size, dtype=self.values.dtype)
             self._bind()
@@ -124,17 +123,17 @@ class ParameterVector:
                 self.values[entry.where] = np.asarray(value).ravel()
 
     def outdated(self) -> bool:
-        """Whether a layer was frozen or unfrozen since the layout was made."""
-        return any(layer.learns != layer.trainable for layer in self.layers)
+        """Whether a layer was frozen or unfrozen after the layout was made."""
+        return any(layer._effective_trainable != layer.trainable for layer in self.layers)
 
     def penalized(self) -> Iterator[Entry]:
-        """The trainable entries that have a regularizer: a frozen one's price never changes."""
+        """The trainable entries with a regularizer: the penalty of a frozen one is constant."""
         return (e for e in self.entries if e.trainable and e.parameter.regularizer is not None)
 
     def _bind(self) -> None:
         for layer in self.layers:
             mine = [entry for entry in self.entries if entry.layer is layer]
-            layer.bind(self._views(mine, self.values), self._views(mine, self.gradients))
+            layer._attach(self._views(mine, self.values), self._views(mine, self.gradients))
 
     @staticmethod
     def _views(entries: list[Entry], vector: Array) -> dict[str, Array]:

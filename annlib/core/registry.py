@@ -13,12 +13,12 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from annlib.core.config import Configurable, near, snake_case
+from annlib.core.config import Configurable, snake_case, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
-    *("metric", "model", "optimizer", "regularizer", "schedule"),
+    *("metric", "optimizer", "regularizer", "schedule"),
 )
 
 
@@ -34,11 +34,10 @@ def _plural(family: str) -> str:
     return "losses" if family == "loss" else f"{family}s"
 
 
-#: Every family by its name, loaded when it is asked for: for a class that holds an object of a
-#: family which it may not import.
+#: Every family by its name, loaded when it is asked for.
 FAMILIES: dict[str, Registry[Any]] = _Families()
 
-# Classes that are known by name besides the registered ones, while a file is read.
+# Further classes by name, while a file is read.
 _CUSTOM: ContextVar[Mapping[str, type]] = ContextVar("custom", default={})  # noqa: B039  # never changed
 
 T = TypeVar("T", bound=Configurable)
@@ -46,8 +45,8 @@ C = TypeVar("C", bound=type[Configurable])
 
 
 @contextlib.contextmanager
-def known_as(classes: Mapping[str, type]) -> Iterator[None]:
-    """Know these classes by these names, in this thread and for this while.
+def custom_object_scope(classes: Mapping[str, type]) -> Iterator[None]:
+    """A context in which these classes are found by these names, in this thread only.
 
     Raises
     ------
@@ -68,7 +67,7 @@ def known_as(classes: Mapping[str, type]) -> Iterator[None]:
 
 
 def _same(one: type, other: type) -> bool:
-    """Whether it is one class, or one that was defined again: a notebook's cell run twice."""
+    """Whether it is one class, perhaps defined again by a notebook's cell that ran twice."""
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
@@ -89,15 +88,16 @@ class Registry(Generic[T]):
 "he_norml". Did you mean "he_normal"? Known: ...
     """
 
-    def __init__(self, family: str, base: type[T]) -> None:
+    def __init__(self, family: str, base: type[T], *, listed: bool = True) -> None:
         self.family = family
         self.plural = _plural(family)
         self.base = base
         self._classes: dict[str, type[T]] = {}
-        FAMILIES[family] = self
+        if listed:
+            FAMILIES[family] = self
 
     def register(self, *names: str) -> Callable[[C], C]:
-        """A class decorator; without names the class' own, in snake case.
+        """A class decorator; the default name is the class' own in snake case.
 
         Raises
         ------
@@ -106,16 +106,16 @@ class Registry(Generic[T]):
         """
 
         def decorate(cls: C) -> C:
-            cls.names = names or (snake_case(cls.__name__),)
-            for name in (*cls.names, cls.__name__):
+            cls._names = names or (snake_case(cls.__name__),)
+            for name in (*cls._names, cls.__name__):
                 taken = self._classes.get(_key(name))
                 if taken is not None and not _same(taken, cls):
                     raise ConfigurationError(
                         f'{self.plural}.register: expected a free name, got "{name}", which is '
                         f"{taken.__name__}'s. Choose another."
                     )
-            cls.registered = True
-            for name in (*cls.names, cls.__name__):
+            cls._registered = True
+            for name in (*cls._names, cls.__name__):
                 self._classes[_key(name)] = cls  # type: ignore[assignment]  # C is a subclass of T
             return cls
 
@@ -124,40 +124,37 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[type[T]]:
         return iter(dict.fromkeys(self._classes.values()))
 
-    def attribute(self, name: str) -> type[T]:
-        """A class as an attribute of its package by its registered name: ``regularizers.l2`` is
+    def attribute(self, name: str) -> type[T] | None:
+        """The class with exactly this registered name, if there is one: ``regularizers.l2`` is
         ``regularizers.L2``, as in Keras.
         """
-        for cls in self:
-            if name in cls.names:
-                return cls
-        raise AttributeError(f"annlib.{self.plural} has no attribute '{name}'")
+        return next((cls for cls in self if name in cls._names), None)
 
     def find(self, name: str, where: str = "") -> type[T]:
-        """The class of that name; ``UnknownNameError`` lists the near ones."""
+        """The class with this name; otherwise ``UnknownNameError`` lists similar names."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
-        custom = _CUSTOM.get().get(name) if isinstance(name, str) else None
-        if custom is not None and issubclass(custom, self.base):
-            return custom
+        for known_name, custom in _CUSTOM.get().items():
+            if _key(known_name) == _key(str(name)) and issubclass(custom, self.base):
+                return custom
         if cls is None:
-            known = sorted(alias for cls in self for alias in cls.names)
+            known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
                 f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
-                f"{near(str(name), known)}"
+                f"{suggest(str(name), known)}"
             )
         return cls
 
     def get(self, identifier: Any, where: str = "") -> T:
-        """The object that ``identifier`` means: an object, a name, a class or a configuration.
+        """The object that ``identifier`` stands for: an object, name, class or configuration.
 
-        ``where`` is whose argument it is, for messages: ``"Dense.activation"``.
+        ``where`` names the argument in messages: ``"Dense.activation"``.
 
         Raises
         ------
         UnknownNameError
             For a name that is not registered.
         ConfigurationError
-            For anything else that cannot be meant.
+            For anything else that is no such identifier.
         """
         if isinstance(identifier, self.base):
             return identifier

@@ -1,8 +1,8 @@
-"""How many threads the matrix products of a training get, and a second thread for long vectors.
+"""The number of BLAS threads during training, and a second thread for long vectors.
 
-Two threads for a small product are at best half as fast again as one, and many times slower where
-other programs want the processors as well: each product waits for the slower half. So small ones
-get one thread, by their size alone, never by the clock: the same seed gives the same bits.
+Two threads for a small product are at most half as fast again as one, and many times slower when
+other programs use the processors too: each product waits for its slower half. So small products
+get one thread, by their size alone and never by a measured time: the same seed gives the same bits.
 """
 
 from __future__ import annotations
@@ -16,31 +16,32 @@ from typing import Any
 
 import numpy as np
 
-#: Multiplications in a product from which it gets all threads.
+#: The number of multiplications from which a product gets all threads.
 LARGE = 1 << 23
 
-# What tells a process how many threads it shall have; workers of joblib are told so as well.
-_TOLD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+# The environment variables that set the number of threads; joblib sets them for its workers, too.
+_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 
 
-def told() -> bool:
-    """Whether the process was told its number of threads: then nothing here interferes."""
-    return any(os.environ.get(name) for name in _TOLD)
+def threads_set_by_user() -> bool:
+    """Whether OMP_NUM_THREADS or the like is set: then nothing here changes the number."""
+    return any(os.environ.get(name) for name in _SETTINGS)
 
 
 def processors() -> int:
-    """Those that the process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class ProductThreads:
-    """The threads of NumPy's matrix products, for as long as a training limits them.
+    """A limit on the threads of NumPy's matrix products that ends with the training.
 
-    The setting belongs to the process, and recent versions of threadpoolctl let only one thread
-    change it, the first to do so. So of trainings that overlap the first one in sets the limit and
-    restores what was before when it leaves, as does the last one out: none leaves a limit behind.
+    The setting belongs to the process, and recent versions of threadpoolctl let only the first
+    thread that changed it change it again. So when trainings overlap, the first to start sets the
+    limit; when it ends it restores the setting from before, and so does the last to end: no
+    limit is left behind.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class ProductThreads:
 
     @contextlib.contextmanager
     def limited(self, threads: int | None) -> Iterator[None]:
-        """At most so many threads within; None leaves them alone."""
+        """A context with at most so many threads; None changes nothing."""
         if threads is None:
             yield
             return
@@ -80,30 +81,30 @@ class ProductThreads:
         return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
-products = ProductThreads()
+blas_threads = ProductThreads()
 
 
-def several() -> bool:
-    """Whether there may be more than one thread."""
-    return processors() > 1 and not told()
+def multithreaded() -> bool:
+    """Whether more than one thread may be used."""
+    return processors() > 1 and not threads_set_by_user()
 
 
-def for_products(largest: int) -> int | None:
-    """The limit for a training whose largest product has so many multiplications, or None."""
-    return 1 if largest < LARGE and several() else None
+def blas_threads_for(largest: int) -> int | None:
+    """The limit for a training whose largest product has ``largest`` multiplications, or None."""
+    return 1 if largest < LARGE and multithreaded() else None
 
 
-class Halves:
-    """A second thread, for what NumPy or machine code does without Python's lock.
+class SecondThread:
+    """A second thread, for NumPy calls and compiled code that release Python's lock.
 
-    Made at its first use, and once in a process: a child of ``fork`` makes its own.
+    It is started at its first use, once in a process; a child of ``fork`` starts its own.
     """
 
     def __init__(self) -> None:
         self._executor: Any = None
 
     def run(self, work: Callable[[Any], None], parts: Sequence[Any]) -> None:
-        """``work`` on each of the parts, one half of them in the second thread."""
+        """Call ``work`` on each part, for half of the parts in the second thread."""
         if self._executor is None:
             from concurrent.futures import ThreadPoolExecutor
 
@@ -116,16 +117,16 @@ class Halves:
             other.result()
 
     def forget(self) -> None:
-        """After ``fork`` there is no second thread any more."""
+        """Drop the executor after ``fork``, which does not copy its thread."""
         self._executor = None
 
 
-@np.errstate(all="ignore")  # which belongs to a thread; the training checks what comes out
+@np.errstate(all="ignore")  # a setting of each thread; training checks the results itself
 def _each(work: Callable[[Any], None], parts: Sequence[Any]) -> None:
     for part in parts:
         work(part)
 
 
-halves = Halves()
+second_thread = SecondThread()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=halves.forget)
+    os.register_at_fork(after_in_child=second_thread.forget)

@@ -77,7 +77,7 @@ class Workspace(dict[str, Any]):
         return view
 
     def fill(self, value: float) -> None:
-        """Overwrite every floating buffer: nothing may depend on what a pass left behind."""
+        """Overwrite every buffer of floats, to test that no pass depends on an earlier one."""
         for buffer in self._buffers.values():
             if buffer.dtype.kind == "f":
                 buffer.fill(value)

@@ -1,25 +1,28 @@
 """Where batches come from."""
 
-from annlib.data.batches import Batches
-from annlib.data.feed import Batch, Feed
+from annlib.core.namespaces import show_public_names
+from annlib.data.array_loader import ArrayLoader
 from annlib.data.gather import Gatherer
-from annlib.data.source import Source, as_source, own
+from annlib.data.loader import Batch, DataLoader
+from annlib.data.source import Source, as_source, materialize
 from annlib.data.sparse import Sparse
-from annlib.data.streams import Stream, as_stream, holds_arrays, is_stream
+from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.data.table import Table
 
 __all__ = [
+    "ArrayLoader",
     "Batch",
-    "Batches",
-    "Feed",
+    "DataLoader",
     "Gatherer",
     "Source",
     "Sparse",
-    "Stream",
+    "StreamLoader",
     "Table",
     "as_source",
-    "as_stream",
+    "as_stream_loader",
     "holds_arrays",
     "is_stream",
-    "own",
+    "materialize",
 ]
+
+show_public_names(__name__)

@@ -29,7 +29,8 @@ def as_source(x: Any, where: str, name: str) -> Source:
     DataError
         If it is empty, holds no numbers, or a NaN or infinity.
     """
-    source = _read(x, where, name)
+    plain = type(x) is np.ndarray and x.ndim > 0
+    source = x if plain else _read(x, where, name)
     if 0 in source.shape:
         raise DataError(
             f"{where}: expected {name} with at least one row and one column, got shape "
@@ -41,7 +42,7 @@ def as_source(x: Any, where: str, name: str) -> Source:
     check_numeric(source, where, name)
     # A memory map is checked batch by batch: a scan would read the whole file.
     if not isinstance(source, np.memmap):
-        check_finite(source, where, name, frames.names(x))
+        check_finite(source, where, name, None if plain else frames.names(x))
     return source
 
 
@@ -52,7 +53,7 @@ def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer |
     return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
 
 
-def own(source: Source, dtype: npt.DTypeLike) -> Array:
+def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
     """All rows as one contiguous array of this type, which shares no memory with ``source``."""
     if not isinstance(source, np.ndarray):
         return gatherer(source, dtype).slice(0, len(source))

@@ -5,7 +5,10 @@ taken from the folder in ``ANNLIB_DATA_HOME``, else from the cache, else fetched
 scikit-learn once.
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.datasets import california_housing, fashion_mnist, mnist
 from annlib.datasets.store import DatasetNotFoundError
 
 __all__ = ["DatasetNotFoundError", "california_housing", "fashion_mnist", "mnist"]
+
+show_public_names(__name__)

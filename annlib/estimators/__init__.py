@@ -1,5 +1,6 @@
 """scikit-learn estimators on annlib's engine."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.estimators.hidden import HiddenLayerTransformer
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
 from annlib.estimators.persistence import InconsistentVersionWarning
@@ -13,3 +14,5 @@ __all__ = [
     "SequentialClassifier",
     "SequentialRegressor",
 ]
+
+show_public_names(__name__)

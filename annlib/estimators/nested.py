@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
-from annlib.core.config import Configurable, constructor_arguments, near
+from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
@@ -66,7 +66,7 @@ class NestedParameters:
 
     def _hint(self, name: str) -> str:
         known = [*type(self)._get_param_names(), *(f"{nest}__..." for nest in self._nests)]  # type: ignore[attr-defined]  # of BaseEstimator
-        return near(name.removeprefix("fit__").removeprefix("compile__"), known)
+        return suggest(name.removeprefix("fit__").removeprefix("compile__"), known)
 
     def _nested(self, prefix: str) -> dict[str, Any]:
         """What is set for a part, by the names that it has for it."""
@@ -164,7 +164,7 @@ def arguments_of(part: Any) -> dict[str, Any]:
     if isinstance(part, list | tuple):
         return _prefixed(_named(part))
     if isinstance(part, Configurable):
-        return part.arguments()
+        return part._arguments()
     return {}
 
 
@@ -195,15 +195,15 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
             f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
-    fresh = type(part)(**part.clone().arguments() | own)
+    fresh = part.replace(**own)
     if inner:
-        arguments = fresh.arguments()
+        arguments = fresh._arguments()
         _refuse(inner, arguments, where)
         for name, those in inner.items():
             arguments[name] = changed(arguments[name], those, f"{where}__{name}")
         fresh = type(part)(**arguments)
     if isinstance(part, Optimizer) and isinstance(fresh, Optimizer):
-        fresh.excludes_like(part)
+        fresh.policy.excluded = part.policy.excluded
     return fresh
 
 
@@ -213,7 +213,7 @@ def changed_layers(model: Sequential, changes: Changes, where: str) -> list[Any]
     names = [str(layer.name) for layer in model.layers]
     _refuse([name for name in changes if "__" not in name], [f"{n}__..." for n in names], where)
     _refuse(inner, names, where)
-    first = [each for each in model.arguments()["layers"] if isinstance(each, Input)]
+    first = [each for each in model._arguments()["layers"] if isinstance(each, Input)]
     return [each.clone() for each in first] + [
         changed(layer, inner.get(str(layer.name), {}), f"{where}__{layer.name}")
         for layer in model.layers
@@ -241,7 +241,7 @@ def _named(parts: Any) -> dict[str, Any]:
     """Objects of a list by their registered names, ``_1`` and so on for those that come again."""
     found: dict[str, Any] = {}
     for part in parts:
-        name = unique = part.names[0] if isinstance(part, Configurable) else str(part)
+        name = unique = part._names[0] if isinstance(part, Configurable) else str(part)
         count = 0
         while unique in found:
             count += 1
@@ -263,5 +263,5 @@ def _refuse(names: Any, known: Any, where: str) -> None:
     for name in names:
         if name not in known:
             raise ConfigurationError(
-                f"{where}: expected a known parameter, got {where}__{name}. {near(name, known)}"
+                f"{where}: expected a known parameter, got {where}__{name}. {suggest(name, known)}"
             )

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib.activations import Linear, Sigmoid, Softmax
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
-from annlib.estimators.blocks import BlockCrossentropy, blocks
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -22,7 +20,7 @@ from annlib.estimators.targets import (
 )
 from annlib.losses import (
     BinaryCrossentropy,
-    BinaryFocalCrossentropy,
+    BlockCrossentropy,
     Loss,
     SparseCategoricalCrossentropy,
 )
@@ -35,7 +33,7 @@ class Outputs(NamedTuple):
 
     Parameters
     ----------
-    link : {"sigmoid", "softmax", "blocks", ""}
+    link : {"sigmoid", "softmax", ""}
         What makes probabilities of logits; nothing where there are none, as with a hinge loss.
     applied : bool
         Whether the last layer does so already.
@@ -51,9 +49,8 @@ class Outputs(NamedTuple):
             return A
         if self.link == "sigmoid":
             return numerics.sigmoid(A, A)
-        loss = model.loss
-        sizes = loss.sizes if isinstance(loss, BlockCrossentropy) else (A.shape[1],)
-        for block in blocks(sizes):
+        loss = model.loss if isinstance(model.loss, BlockCrossentropy) else BlockCrossentropy()
+        for block in loss.blocks(A.shape[1]):
             A[:, block] = softmax(np.ascontiguousarray(A[:, block]))
         return A
 
@@ -64,16 +61,14 @@ class Outputs(NamedTuple):
 
 def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
     """How to read the output of a network that is trained with this loss."""
-    activation = _activation(model)
-    if isinstance(activation, Softmax | Sigmoid):
-        link = "softmax" if isinstance(activation, Softmax) else "sigmoid"
-        return Outputs(link, applied=True)
-    if isinstance(loss, BlockCrossentropy):
-        return Outputs("blocks", applied=False)
-    if getattr(loss, "from_logits", False):
-        binary = isinstance(loss, BinaryCrossentropy | BinaryFocalCrossentropy)
-        return Outputs("sigmoid" if binary else "softmax", applied=False)
-    return Outputs("", applied=False)
+    if task := _task(model):
+        return Outputs(_LINKS[task], applied=True)
+    logits = loss is not None and loss.from_logits
+    return Outputs(_LINKS.get(loss.task, "") if loss and logits else "", applied=False)
+
+
+#: What makes probabilities of logits, by the task.
+_LINKS = {"binary": "sigmoid", "classes": "softmax"}
 
 
 def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
@@ -84,18 +79,18 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     ConfigurationError
         If there is none.
     """
-    activation, units = _activation(model), _units(model)
+    activation, units, task = _activation(model), _units(model), _task(model)
     if not isinstance(targets, LabelTargets):
         return targets.loss
-    linear = activation is None or isinstance(activation, Linear)
+    linear = activation is None or activation._default_for_none
     if isinstance(targets, ColumnsTargets):
         if linear:
             return targets.loss
-    elif isinstance(activation, Sigmoid) or (linear and _one_each(targets, units)):
+    elif task == "binary" or (linear and _one_each(targets, units)):
         return BinaryCrossentropy(from_logits=linear)
-    elif isinstance(activation, Softmax) or linear:
+    elif task == "classes" or linear:
         return SparseCategoricalCrossentropy(from_logits=linear)
-    name = "linear" if linear else activation.names[0]
+    name = "linear" if linear else activation._names[0]
     raise ConfigurationError(
         f'{where}: expected a last layer whose loss is known for {_described(targets)}, got '
         f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
@@ -107,13 +102,14 @@ def check_units(model: Sequential, targets: Targets, n_features: int, where: str
     """Raise ``ConfigurationError`` unless the last layer can tell these targets."""
     shape = model.compute_output_shape((None, n_features))
     activation = _activation(model)
-    softmax = isinstance(activation, Softmax)
+    task = _task(model)
+    softmax = task == "classes"
     allowed = {targets.units}
     if isinstance(targets, BinaryTargets):
-        allowed = {2} if softmax else {1} if isinstance(activation, Sigmoid) else {1, 2}
+        allowed = {2} if softmax else {1} if task == "binary" else {1, 2}
     several = isinstance(targets, IndicatorTargets | ColumnsTargets)
     if len(shape) != 2 or shape[1] not in allowed or (softmax and several):
-        name = "no activation" if activation is None else f"activation {activation.names[0]}"
+        name = "no activation" if activation is None else f"activation {activation._names[0]}"
         raise ConfigurationError(
             f"{where}: expected a last layer for {_described(targets)}, got "
             f'"{model.layers[-1].name}" with outputs of shape {shape[1:]} and {name}. '
@@ -129,7 +125,13 @@ def wants_one_hot(loss: Any, model: Sequential, targets: Targets) -> bool:
 
 
 def _activation(model: Sequential) -> Any:
-    return model.layers[-1].split_activation()[1]
+    return model.layers[-1]._split_activation()[1]
+
+
+def _task(model: Sequential) -> str | None:
+    """The task of which the last layer gives probabilities."""
+    activation = _activation(model)
+    return None if activation is None else activation.task
 
 
 def _units(model: Sequential) -> int:

@@ -94,7 +94,9 @@ def str_among(*names: str) -> Rule:
 
 def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
     """A list, a tuple or an object of more types, whose items all follow a rule."""
-    return Rule(text, lambda v: isinstance(v, (list, tuple, *types)) and all(map(rule.holds, v)))
+    return Rule(
+        text, lambda v: isinstance(v, (list, tuple, *types)) and all(rule.holds(item) for item in v)
+    )
 
 
 def instance_of(*types: type, text: str) -> Rule:

@@ -21,8 +21,7 @@ from sklearn.utils.validation import column_or_1d
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
-from annlib.estimators.blocks import BlockCrossentropy, blocks
-from annlib.losses import Loss
+from annlib.losses import BlockCrossentropy, Loss
 
 
 class Targets:
@@ -222,7 +221,7 @@ class ColumnsTargets(LabelTargets):
         return [(classes, find_codes(column, classes)) for classes, column in pairs]
 
     def _split(self, A: Array) -> list[Array]:
-        return [A[:, block] for block in blocks(self.sizes)]
+        return [A[:, block] for block in BlockCrossentropy(self.sizes).blocks(self.units)]
 
 
 def accuracy(y: Array, predicted: Array, weights: Array | None = None) -> float:

@@ -8,8 +8,6 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
-from annlib.formulas.activations import JACOBIAN, SLOPE
-from annlib.formulas.text import as_text
 
 _POINTS = 241
 
@@ -52,9 +50,9 @@ def _curve(xlabel: str, x: Array, lines: dict[str, Array], limit: float = np.inf
 def activation_curve(activation: Any) -> Curve:
     """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0)."""
     z = np.linspace(-5.0, 5.0, _POINTS)
-    rowwise = hasattr(activation, "axis")
-    if rowwise and activation.axis != -1:
-        activation = type(activation)()  # along another axis it is the same function
+    rowwise = not activation.elementwise
+    if activation.axis != -1:
+        activation = activation.replace(axis=-1)  # along another axis it is the same function
     Z = np.zeros((_POINTS, 3 if rowwise else 1))
     Z[:, 0] = z
     work, A, dA = Workspace("float64"), np.empty_like(Z), np.zeros_like(Z)
@@ -62,46 +60,24 @@ def activation_curve(activation: Any) -> Curve:
     dA[:, 0] = 1.0
     values = A[:, 0].copy()
     activation.backward(dA, Z, A, work)
-    name, slope = ("a₁", JACOBIAN) if rowwise else ("a", SLOPE)
-    derivative = as_text(slope).replace("ᵢ", "₁" if rowwise else "").replace("ⱼ", "₁")
-    lines = {name: values, derivative: dA[:, 0].copy()}
+    index = "₁" if rowwise else ""
+    lines = {f"a{index}": values, f"∂a{index}/∂z{index}": dA[:, 0].copy()}
     return _curve("z₁, with z₂ = z₃ = 0" if rowwise else "z", z, lines)
-
-
-#: Of losses by name: the first and last prediction, the target; "row" for one of two classes.
-_LOSSES: dict[str, tuple[float, float, float, str]] = {
-    "mean_squared_logarithmic_error": (0.0, 5.0, 1.0, ""),
-    "mean_absolute_percentage_error": (-1.0, 3.0, 1.0, ""),
-    "poisson": (0.1, 5.0, 1.0, ""),
-    "half_poisson_deviance": (0.1, 5.0, 1.0, ""),
-    "hinge": (-3.0, 3.0, 1.0, ""),
-    "squared_hinge": (-3.0, 3.0, 1.0, ""),
-    "binary_crossentropy": (0.01, 0.99, 1.0, ""),
-    "sum_binary_crossentropy": (0.01, 0.99, 1.0, ""),
-    "binary_focal_crossentropy": (0.01, 0.99, 1.0, ""),
-    "kl_divergence": (0.01, 0.99, 1.0, "row"),
-    "categorical_crossentropy": (0.01, 0.99, 1.0, "row"),
-    "sparse_categorical_crossentropy": (0.01, 0.99, 0.0, "row"),
-    "categorical_focal_crossentropy": (0.01, 0.99, 1.0, "row"),
-    "categorical_hinge": (-3.0, 3.0, 1.0, "row"),
-}
 
 
 def loss_curve(loss: Any) -> Curve | None:
     """E and its derivative over the prediction, for one target."""
-    name = loss.names[0]
-    if name in ("cosine_similarity", "loss_function_wrapper"):  # functions of directions, of any
+    if loss.drawn is None:
         return None
-    first, last, target, shape = _LOSSES.get(name, (-3.0, 3.0, 0.0, ""))
-    logits = getattr(loss, "from_logits", False)
-    if logits:
+    first, last, target = loss.drawn
+    if loss.from_logits:
         first, last = -5.0, 5.0
     a = np.linspace(first, last, _POINTS)
     A: Array = a.reshape(-1, 1)
     Y: Array = np.full((_POINTS, 1), target)
-    letter, label = ("z" if logits else "a"), f"y = {target:g}"
-    if shape:
-        rest = np.zeros_like(a) if logits or "hinge" in name else 1 - a
+    letter, label = ("z" if loss.from_logits else "a"), f"y = {target:g}"
+    if loss.task == "classes":
+        rest = np.zeros_like(a) if loss.from_logits or loss.margin else 1 - a
         A = np.column_stack([a, rest])
         Y = np.tile([1.0, 0.0], (_POINTS, 1))
         letter, label = f"{letter}₁", "y = (1, 0)"
@@ -120,7 +96,7 @@ def schedule_curve(schedule: Any) -> Curve:
     factors = {"first_decay_steps": 7.0, "total_steps": 1.1, "warmup_steps": 4.0}
     lengths = [
         factors.get(name, 1.5) * np.max(value)
-        for name, value in schedule.arguments().items()
+        for name, value in schedule._arguments().items()
         if (name.endswith("steps") or name == "boundaries") and np.size(value)
     ]
     steps = np.linspace(0, max([10.0, *lengths]), _POINTS).round().astype(int)

@@ -1,57 +1,19 @@
-"""What a formula is, and who writes the one of a class."""
+"""A formula that can be shown, and how a class of one's own gets one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
+from annlib.core import formula
 from annlib.core.config import Configurable
-from annlib.core.errors import UnknownNameError
+from annlib.core.registry import FAMILIES
 from annlib.formulas.mathml import as_mathml
 from annlib.formulas.text import as_text
 
 
-@dataclass(frozen=True)
-class Formula:
-    """The equations of one activation, loss, optimizer, layer, regularizer or schedule.
-
-    All are LaTeX; text and MathML are made from it.
-
-    Parameters
-    ----------
-    name : str
-        The registered name.
-    kind : str
-        The family: ``"activation"``, ``"loss"``, ...
-    equations : tuple of str
-        What it computes, line by line.
-    derivatives : tuple of str
-        What goes back through it; empty for optimizers and schedules.
-    shapes : str
-        The law of the shapes, N outputs from M inputs, n rows.
-    batch : tuple of str
-        The same for a whole batch, as annlib computes it, where that is written otherwise.
-    section : str
-        Of the paper; empty if it is not in there.
-    source : str
-        Who wrote of it first, or where the form is from.
-    symbols : tuple of (str, str)
-        Letters in LaTeX, and what they are or their value in this object.
-    note : str
-        What else one should know.
-    """
-
-    name: str
-    kind: str
-    equations: tuple[str, ...]
-    derivatives: tuple[str, ...] = ()
-    shapes: str = ""
-    batch: tuple[str, ...] = ()
-    section: str = ""
-    source: str = ""
-    symbols: tuple[tuple[str, str], ...] = ()
-    note: str = ""
+class Formula(formula.Formula):
+    """The equations of a part of annlib, in LaTeX, from which text and MathML are made."""
 
     @property
     def latex(self) -> str:
@@ -98,13 +60,10 @@ def block(equations: tuple[str, ...]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-Writer = Callable[[Any], Formula]
-_WRITERS: dict[type, Writer] = {}
-_BUILT_IN: dict[tuple[str, str], Writer] = {}
-
-
 def formula_of(cls: type[Configurable]) -> Callable[[Writer], Writer]:
     """A decorator: the function writes the formula of objects of this class, one of your own.
+
+    The same as a method ``formula`` of the class.
 
     >>> import numpy as np
     >>> from annlib import activations
@@ -119,30 +78,15 @@ def formula_of(cls: type[Configurable]) -> Callable[[Writer], Writer]:
     """
 
     def decorate(write: Writer) -> Writer:
-        _WRITERS[cls] = write
+        cls.formula = write  # type: ignore[attr-defined]  # the families with formulas have it
         return write
 
     return decorate
 
 
-def built_in(kind: str, *names: str) -> Callable[[Writer], Writer]:
-    """The same for those of annlib, by kind and registered name: their classes stay unloaded."""
-
-    def decorate(write: Writer) -> Writer:
-        for name in names:
-            _BUILT_IN[kind, name] = write
-        return write
-
-    return decorate
+Writer = Callable[[Any], formula.Formula]
 
 
 def write(obj: Any, kind: str) -> Formula:
-    """The formula of an object of this family; ``UnknownNameError`` if nobody writes it."""
-    cls = type(obj)
-    writer = _WRITERS.get(cls) or _BUILT_IN.get((kind, cls.names[0]))
-    if writer is None:
-        raise UnknownNameError(
-            f"explain: expected something with a formula, got {cls.__name__}, of which none is "
-            "known. Write one for a class of your own: annlib.formulas.formula_of."
-        )
-    return writer(obj)
+    """The formula of an object of this family: its own, or what can be said of any."""
+    return Formula(**vars(formula.described(obj, FAMILIES[kind].base)))

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from annlib.core.config import Configurable, constructor_arguments, near
+from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.registry import FAMILIES
-from annlib.formulas import activations, layers, losses, optimizers, penalties, schedules
 from annlib.formulas.formula import Formula, write
-
-#: Each writes the formulas of its family as soon as it is loaded.
-_WRITTEN = (activations, layers, losses, optimizers, penalties, schedules)
 
 #: The families whose members have formulas, in the order in which a name is looked up.
 KINDS = ("activation", "loss", "optimizer", "layer", "regularizer", "schedule")
@@ -45,7 +41,9 @@ def of(obj: Any, kind: str | None = None) -> Formula:
 def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
     """The object that is meant, one with the default arguments for a name, and its family."""
     if kind is not None and kind not in KINDS:
-        raise UnknownNameError(f'explain: expected a known kind, got "{kind}". {near(kind, KINDS)}')
+        raise UnknownNameError(
+            f'explain: expected a known kind, got "{kind}". {suggest(kind, KINDS)}'
+        )
     kinds = KINDS if kind is None else (kind,)
     if isinstance(obj, tuple):
         obj = _pair(obj, kinds[0])
@@ -72,12 +70,12 @@ def _named(name: str, kinds: tuple[str, ...]) -> tuple[Any, str]:
     known: list[str] = []
     for family in kinds:
         registry = FAMILIES[family]
-        names = [alias for cls in registry for alias in (*cls.names, cls.__name__)]
+        names = [alias for cls in registry for alias in (*cls._names, cls.__name__)]
         if name.replace("_", "").lower() in (alias.replace("_", "").lower() for alias in names):
             return example(registry.find(name)), family
-        known += sorted(alias for cls in registry for alias in cls.names)
+        known += sorted(alias for cls in registry for alias in cls._names)
     raise UnknownNameError(
-        f'explain: expected a known {_listed(kinds)}, got "{name}". {near(name, known)}'
+        f'explain: expected a known {_listed(kinds)}, got "{name}". {suggest(name, known)}'
     )
 
 
@@ -85,40 +83,16 @@ def _listed(kinds: tuple[str, ...]) -> str:
     return " or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
 
 
-#: Arguments that a class requires, for a formula of its name alone.
-_EXAMPLES: dict[str, Any] = {
-    "units": 10,
-    "input_dim": 100,
-    "output_dim": 8,
-    "shape": (10,),
-    "target_shape": (-1,),
-    "rate": 0.5,
-    "stddev": 0.1,
-    "scale": 1 / 255,
-    "activation": "relu",
-    "initial_learning_rate": 0.1,
-    "max_learning_rate": 0.1,
-    "decay_steps": 1000,
-    "first_decay_steps": 1000,
-    "total_steps": 1000,
-    "decay_rate": 0.5,
-    "boundaries": [500, 800],
-    "values": [0.1, 0.05, 0.01],
-    "schedule": 0.1,
-    "warmup_steps": 100,
-}
-
-
 def example(cls: type[Configurable]) -> Any:
-    """An object of a class, with its defaults and an example of every argument without one."""
-    required = [
+    """An object of a class, as the class offers it."""
+    missing = [
         name
         for name, argument in constructor_arguments(cls).items()
-        if argument.default is argument.empty
+        if argument.default is argument.empty and name not in cls.example_arguments
     ]
-    if missing := [name for name in required if name not in _EXAMPLES]:
+    if missing:
         raise ConfigurationError(
             f"explain: expected an object of {cls.__name__}, which needs {', '.join(missing)}, "
             "got its class alone."
         )
-    return cls(**{name: _EXAMPLES[name] for name in required})
+    return cls(**cls.example_arguments)

@@ -1,5 +1,6 @@
 """Initial values of parameters."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.initializers.base import Initializer, get, register, registry
 from annlib.initializers.constants import Constant, Identity, Ones, Zeros
 from annlib.initializers.orthogonal import Orthogonal
@@ -38,4 +39,4 @@ __all__ = [
     "registry",
 ]
 
-__getattr__ = registry.attribute  # Keras' names in lower case: he_normal
+show_public_names(__name__, registry.attribute)  # Keras' names in lower case: he_normal

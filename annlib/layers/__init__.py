@@ -5,6 +5,7 @@
 Dense(128, activation='relu')
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.layers.activation import Activation
 from annlib.layers.activity_regularization import ActivityRegularization
 from annlib.layers.alpha_dropout import AlphaDropout
@@ -56,3 +57,5 @@ __all__ = [
     "register",
     "registry",
 ]
+
+show_public_names(__name__)

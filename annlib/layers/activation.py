@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Unpack
 
 from annlib import activations
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -32,10 +35,15 @@ class ActivationLayer(Layer):
         self.activation.backward(dy, work["Z"], work["A"], work)
         return dy
 
-    def split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
-        if getattr(self.activation, "axis", -1) != -1:  # losses have classes on the last axis
+    def _split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
+        if self.activation.axis != -1:  # losses have classes on the last axis
             return self, None
         return None, self.activation
+
+    def formula(self) -> Formula:
+        act = described(self.activation, activations.Activation)
+        section = ", ".join(part for part in ("6.2, 7.2", act.section) if part)
+        return replace(act, name=self._names[0], kind="layer", section=section, note="")
 
 
 @register("activation")
@@ -51,6 +59,8 @@ class Activation(ActivationLayer):
     >>> Activation("tanh")
     Activation('tanh')
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"activation": "relu"}
 
     def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from annlib import regularizers
 from annlib.core.checks import check_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import DX, DY, Formula, number
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.identity import Identity
 
@@ -44,6 +45,17 @@ class ActivityRegularization(Identity):
         self.l2 = check_number(l2, "ActivityRegularization", "l2", "[0, inf)")
         self.activity_regularizer = regularizers.L1L2(l1, l2)
 
-    def _argument(self, name: str) -> Any:
+    def _arguments(self) -> dict[str, Any]:
         # Made of l1 and l2, not given.
-        return None if name == "activity_regularizer" else super()._argument(name)
+        return super()._arguments() | {"activity_regularizer": None}
+
+    def formula(self) -> Formula:
+        l1, l2, slope = number(self.l1), number(self.l2), number(2 * self.l2)
+        return self._formula(
+            "y_i = x_i",
+            r"L \leftarrow L + \frac{1}{n} \sum_r \sum_i "
+            rf"({l1} \lvert x_i \rvert + {l2} x_i^2)",
+            back=(
+                rf"{DX} = {DY} + \frac{{1}}{{n}} ({l1} \operatorname{{sign}}(x_i) + {slope} x_i)",
+            ),
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import DX, DY, Formula, cases, number
 from annlib.layers.base import register
 from annlib.layers.dropout import Dropout
 
@@ -38,3 +39,23 @@ class AlphaDropout(Dropout):
         np.subtract(x, SATURATION, out=y)
         np.multiply(y, M, out=y)
         np.add(y, self.kept * (1 - self.rate) * SATURATION, out=y)
+
+    def formula(self) -> Formula:
+        p = number(self.rate)
+        return self._formula(
+            "y_i = "
+            + cases(
+                (r"\alpha s + \beta", rf"\text{{a~share~of~}} {p}"), (r"\alpha x_i + \beta", "")
+            ),
+            back=(f"{DX} = " + cases(("0", r"\text{the~same}"), (rf"\alpha {DY}", "")),),
+            source="Klambauer et al. (2017)",
+            note="Only while training; otherwise y = x.",
+            symbols=(
+                ("s", "-1.7581, the limit of SELU"),
+                (r"\alpha", f"{self.kept:.6g}, which keeps the variance 1"),
+                (
+                    r"\beta",
+                    f"{self.kept * self.rate * 1.7580993408473766:.6g}, which keeps the mean 0",
+                ),
+            ),
+        )

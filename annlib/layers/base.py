@@ -25,6 +25,7 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -80,6 +81,8 @@ class Layer(Configurable):
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
 
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+
     def __init__(
         self,
         *,
@@ -98,7 +101,7 @@ class Layer(Configurable):
                 f'{where}: expected name without "/", got {name!r}: it separates layer and '
                 "parameter in paths."
             )
-        self.automatic_name: str | None = None
+        self._auto_name: str | None = None
         self.trainable = check_flag(trainable, where, "trainable")
         self.activity_regularizer = regularizers.get(
             activity_regularizer, f"{where}.activity_regularizer"
@@ -113,12 +116,12 @@ class Layer(Configurable):
         """Be as before ``build``."""
         for name in getattr(self, "_bound", ()):
             delattr(self, name)
-        self.built_shape: BatchShape | None = None
+        self._built_shape: BatchShape | None = None
         self.parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
         self._bound: tuple[str, ...] = ()
         #: ``trainable`` as it was when the vector was laid out: a change waits for ``compile``.
-        self.learns = self.trainable
+        self._effective_trainable = self.trainable
         #: A weak reference to the model whose parameter vector holds this layer's.
         self.owner: Any = None
 
@@ -160,7 +163,21 @@ class Layer(Configurable):
     def commit(self, work: Workspace) -> None:
         """Take over what a training pass has learned on the way; called after its update."""
 
-    def split_activation(self) -> tuple[Layer | None, Activation | None]:
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        back = r"\{D_{E,X}\} = [D_{Y,X}]^T \{D_{E,Y}\}"
+        return self._formula(
+            r"\{Y\} = \operatorname{f}(\{X\})", back=(back,), shapes="a batch: (n, ...)"
+        )
+
+    def _formula(
+        self, *equations: str, back: tuple[str, ...], shapes: str = "", **more: Any
+    ) -> Formula:
+        """A formula with these derivatives."""
+        shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
+        return Formula(self._names[0], "layer", equations, back, shapes, **more)
+
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
 
@@ -188,41 +205,45 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape, limit = tuple(int(size) for size in shape), constraints.get(constraint)
-        if limit is not None:
-            limit.check_shape(shape, f"{self.name}/{name}")
-        penalty = regularizers.get(regularizer)
+        shape = tuple(int(size) for size in shape)
+        if constraint is not None:
+            constraint = constraints.get(constraint)
+            constraint.check_shape(shape, f"{self.name}/{name}")
+        if regularizer is not None:
+            regularizer = regularizers.get(regularizer)
+        if not isinstance(initializer, initializers.Initializer):
+            initializer = initializers.get(initializer)
         self.parameters.append(
-            Parameter(name, shape, initializers.get(initializer), penalty, limit, trainable)
+            Parameter(name, shape, initializer, regularizer, constraint, trainable)
         )
 
-    def declare(self, input_shape: BatchShape) -> BatchShape:
+    def _declare(self, input_shape: BatchShape) -> BatchShape:
         """Build, unless that is done; return the output shape."""
-        if self.built_shape is None:
+        if self._built_shape is None:
             self.build(input_shape)
-            self.built_shape = input_shape
+            self._built_shape = input_shape
         return self.compute_output_shape(input_shape)
 
     @property
     def name(self) -> str | None:
         """The name given, or the one that the model gave."""
-        return self._name or self.automatic_name
+        return self._name or self._auto_name
 
     @property
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
-        return self.built_shape is not None and len(self._bound) == len(self.parameters)
+        return self._built_shape is not None and len(self._bound) == len(self.parameters)
 
-    def bind(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
+    def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
         for name, view in values.items():
             setattr(self, name, view)
         self._bound = tuple(values)
         self.gradients = gradients
 
-    def release(self) -> None:
+    def _detach(self) -> None:
         """Leave the model's vector: keep the values in arrays of the layer's own."""
-        self.bind({name: value.copy() for name, value in self.values().items()}, {})
+        self._attach({name: value.copy() for name, value in self.values().items()}, {})
         self.owner = None
 
     def values(self) -> dict[str, Array]:
@@ -257,14 +278,11 @@ class Layer(Configurable):
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self.parameters)
 
-    def twin(self) -> Self:
+    def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
-
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
 
     def __getstate__(self) -> dict[str, Any]:
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of

@@ -10,9 +10,11 @@ from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
+from annlib.layers.row_normalization import scaled
 
 
 @register("batch_normalization")
@@ -111,7 +113,7 @@ class BatchNormalization(Layer):
         X = axes.rows_along(self.axis, x, work, "X")
         n, features = X.shape
         D, Y = work.array("D", n, features), work.array("Y", n, features)
-        work["of_batch"] = of_batch = training and self.learns
+        work["of_batch"] = of_batch = training and self._effective_trainable
         if of_batch:
             mean, variance = work.array("mean", features), work.array("variance", features)
             np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)
@@ -157,3 +159,38 @@ class BatchNormalization(Layer):
                 batch = work.array(name, *moving.shape)
                 np.multiply(moving, self.momentum, out=moving)
                 np.add(moving, np.multiply(batch, 1 - self.momentum, out=batch), out=moving)
+
+    def formula(self) -> Formula:
+        of_what = (
+            "of the batch; at rest the moving average" if self.trainable else "the moving average"
+        )
+        gradients = []
+        if self.scale:
+            gradients.append(
+                r"\frac{\partial E}{\partial \gamma_i} = \sum_r h_i \frac{\partial E}{\partial y_i}"
+            )
+        if self.center:
+            gradients.append(
+                r"\frac{\partial E}{\partial \beta_i} = \sum_r \frac{\partial E}{\partial y_i}"
+            )
+        spread = r"\sqrt{\sigma_i^2 + \varepsilon}"
+        slope = rf"\frac{{1}}{{{spread}}} (g_i - \frac{{1}}{{n}} \sum_r g_i - "
+        slope += r"\frac{1}{n} h_i \sum_r g_i h_i)"
+        frozen = rf"\frac{{g_i}}{{{spread}}}"
+        return self._formula(
+            rf"h_i = \frac{{x_i - \mu_i}}{{{spread}}}",
+            scaled(self.scale, self.center),
+            back=(
+                "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
+                f"{DX} = {slope if self.trainable else frozen}",
+                *gradients,
+            ),
+            shapes="{X}, {Y}, {γ}, {β}, {μ}, {σ²}: [N × 1]; a batch: (n, N), by columns",
+            source="Ioffe & Szegedy (2015)",
+            symbols=(
+                (r"\mu_i", f"the mean of feature i, {of_what}"),
+                (r"\sigma_i^2", "its variance, likewise"),
+                (r"\varepsilon", f"{self.epsilon:g}"),
+                (r"\sum_r", "over the n rows of the batch"),
+            ),
+        )

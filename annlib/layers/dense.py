@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
+from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -50,6 +52,8 @@ class Dense(Layer):
     >>> Dense(10, activation="softmax")
     Dense(10, activation='softmax')
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"units": 10}
 
     kernel: Array
     bias: Array
@@ -98,7 +102,7 @@ class Dense(Layer):
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)
-        axis, last = getattr(self.activation, "axis", -1), len(input_shape) - 1
+        axis, last = self.activation.axis, len(input_shape) - 1
         if last > 1 and axis not in (-1, last):
             raise ShapeError(
                 f"Dense: expected an activation along the last axis for input of shape "
@@ -138,7 +142,42 @@ class Dense(Layer):
         dX = np.dot(dZ, self.kernel.T, out=work.array("dX", *X.shape))
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
 
-    def split_activation(self) -> tuple[Layer | None, Activation | None]:
-        affine = self.twin()
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
+        affine = self._shared_copy()
         affine.activation = Linear()
         return affine, self.activation
+
+    def formula(self) -> Formula:
+        N = str(self.units)
+        M = str(self._built_shape[-1]) if self._built_shape is not None else "M"
+        bias = r" + \{B\}" if self.use_bias else ""
+        shapes = (
+            f"[{N} × {M}] [{M} × 1]" + (f" + [{N} × 1]" if self.use_bias else "") + f" = [{N} × 1]"
+        )
+        forward = [r"\{Z\} = [W^T] \{X\}" + bias]
+        batch = [r"Z = X W + b" if self.use_bias else "Z = X W"]
+        backward: list[str] = []
+        section = "5.1, 6.1, 7.3"
+        if not self.activation._default_for_none:
+            act = described(self.activation, Activation)
+            forward += act.equations
+            backward += act.derivatives
+            section += f", {act.section}" if act.section else ""
+            jacobian = r"[D_{A,Z}]^T \{D_{E,A}\}"
+            product = r"\{D_{E,A}\} \circledast \{D_{A,Z}\}"
+            backward.append(
+                r"\{D_{E,Z}\} = " + (product if self.activation.elementwise else jacobian)
+            )
+            batch += [r"A = \operatorname{f}(Z)"]
+        backward += [r"[D_{E,W^T}] = \{D_{E,Z}\} [X^T]"]
+        batch += ["D_W = X^T D_Z"]
+        if self.use_bias:
+            backward += [r"\{D_{E,B}\} = \{D_{E,Z}\}"]
+            batch += [r"D_b = \sum_r (D_Z)_r"]
+        return self._formula(
+            *forward,
+            back=(*backward, r"\{D_{E,X}\} = [W] \{D_{E,Z}\}"),
+            shapes=f"{shapes}; a batch: (n, {M}) ({M}, {N}) = (n, {N})",
+            batch=(*batch, "D_X = D_Z W^T"),
+            section=section,
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Unpack
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import DX, DY, Formula, cases, number
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.noise import Noise
 
@@ -28,6 +30,8 @@ class Dropout(Noise):
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"rate": 0.5}
 
     #: The rates that make sense, an interval.
     rates: ClassVar[str] = "[0, 1]"
@@ -51,3 +55,13 @@ class Dropout(Noise):
         rng.random(out=M, dtype=M.dtype.type)
         np.less(M, 1 - self.rate, out=M)
         np.multiply(M, self.kept, out=M)
+
+    def formula(self) -> Formula:
+        p = number(self.rate)
+        return self._formula(
+            "y_i = m_i x_i",
+            "m_i = " + cases(("0", rf"\text{{a~share~of~}} {p}"), (rf"\frac{{1}}{{1 - {p}}}", "")),
+            back=(f"{DX} = m_i {DY}",),
+            source="Srivastava et al. (2014)",
+            note="Only while training; otherwise y = x.",
+        )

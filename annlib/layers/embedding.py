@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, check_count
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
 
@@ -54,6 +56,8 @@ class Embedding(Layer):
     >>> model.predict([[0, 3], [2, 5]]).shape
     (2, 1)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"input_dim": 100, "output_dim": 8}
 
     embeddings: Array
 
@@ -134,6 +138,16 @@ class Embedding(Layer):
         # On vectors ``add.at`` is several times as fast as on rows, and than sorting the codes.
         np.add.at(gradient, places.reshape(-1), dy.reshape(-1))
         return None
+
+    def formula(self) -> Formula:
+        shape = (self.input_dim, self.output_dim)
+        return self._formula(
+            r"\{Y\} = [W^T] \{u_x\}",
+            back=(r"[D_{E,W^T}] = \{D_{E,Y}\} [u_x^T]",),
+            shapes=f"[W]: {shape[0]} codes of {shape[1]} numbers; a batch: (n, k) to "
+            f"(n, k, {shape[1]}), W[x] without the product",
+            symbols=(("u_x", "all 0, but 1 at the code x"),),
+        )
 
 
 def _numbers(d: int, work: Workspace) -> Array:

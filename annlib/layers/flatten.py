@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
 
@@ -22,3 +23,10 @@ class Flatten(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy.reshape(work["shape"])
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"y_k = x_{ij}",
+            back=(r"\frac{\partial E}{\partial x_{ij}} = \frac{\partial E}{\partial y_k}",),
+            shapes="(n, ...) to (n, N): the same numbers in the same order",
+        )

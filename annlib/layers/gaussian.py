@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.dropout import Dropout
@@ -32,6 +34,8 @@ class GaussianNoise(Noise):
         A seed of the layer's own, instead of a stream of the model's.
     """
 
+    example_arguments: ClassVar[Mapping[str, Any]] = {"stddev": 0.1}
+
     def __init__(
         self, stddev: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
     ) -> None:
@@ -51,6 +55,15 @@ class GaussianNoise(Noise):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy
+
+    def formula(self) -> Formula:
+        return self._formula(
+            "y_i = x_i + m_i",
+            rf"m_i \sim \operatorname{{normal}}(0, {number(self.stddev)}^2)",
+            back=(f"{DX} = {DY}",),
+            note="Only while training; otherwise y = x.",
+            symbols=((r"\operatorname{normal}", "of this mean and variance"),),
+        )
 
 
 @register("gaussian_dropout")
@@ -72,3 +85,14 @@ class GaussianDropout(Dropout):
         rng.standard_normal(out=M, dtype=M.dtype.type)
         np.multiply(M, math.sqrt(self.rate / (1 - self.rate)), out=M)
         np.add(M, 1, out=M)
+
+    def formula(self) -> Formula:
+        p = number(self.rate)
+        return self._formula(
+            "y_i = m_i x_i",
+            rf"m_i \sim \operatorname{{normal}}(1, \frac{{{p}}}{{1 - {p}}})",
+            back=(f"{DX} = m_i {DY}",),
+            source="Srivastava et al. (2014)",
+            note="Only while training; otherwise y = x.",
+            symbols=((r"\operatorname{normal}", "of this mean and variance"),),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from annlib.core.arrays import Array
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
 
@@ -16,3 +17,6 @@ class Identity(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy
+
+    def formula(self) -> Formula:
+        return self._formula("y_i = x_i", back=(f"{DX} = {DY}",))

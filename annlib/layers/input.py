@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
 
@@ -30,6 +32,8 @@ class Input(Layer):
     name : str, optional
     """
 
+    example_arguments: ClassVar[Mapping[str, Any]] = {"shape": (10,)}
+
     def __init__(
         self,
         shape: Shape,
@@ -50,6 +54,9 @@ class Input(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy
+
+    def formula(self) -> Formula:
+        return self._formula("y_i = x_i", back=(f"{DX} = {DY}",))
 
 
 def _number_type(dtype: Any) -> str:

@@ -9,9 +9,10 @@ import numpy as np
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
-from annlib.layers.row_normalization import RowNormalization
+from annlib.layers.row_normalization import RowNormalization, scaled
 
 
 @register("layer_normalization")
@@ -83,6 +84,21 @@ class LayerNormalization(RowNormalization):
 
     def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)
+
+    def formula(self) -> Formula:
+        slope = r"\frac{1}{s} (g_i - \frac{1}{N} \sum_j g_j - \frac{1}{N} h_i \sum_j g_j h_j)"
+        return self._formula(
+            r"\mu = \frac{1}{N} \sum_i x_i",
+            r"s = \sqrt{\frac{1}{N} \sum_i (x_i - \mu)^2 + \varepsilon}",
+            r"h_i = \frac{x_i - \mu}{s}",
+            scaled(self.scale, self.center),
+            back=(
+                "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
+                f"{DX} = {slope}",
+            ),
+            source="Ba et al. (2016)",
+            symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+        )
 
 
 def inverse_root(s: Array, k: int, epsilon: float, unit: Array | float) -> float:

@@ -10,9 +10,10 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_flag, is_number
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.data import Batches, Source, as_source
+from annlib.data import ArrayLoader, Source, as_source
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -84,10 +85,10 @@ class Normalization(Layer):
         """The variance in use."""
         return self._given[1] if self._given else getattr(self, "adapt_variance", None)
 
-    def _argument(self, name: str) -> Any:
-        if name in ("mean", "variance"):
-            return self._given and self._given[name == "variance"].tolist()
-        return super()._argument(name)
+    def _arguments(self) -> dict[str, Any]:
+        mean, variance = (None, None) if self._given is None else self._given
+        given = {"mean": mean, "variance": variance}
+        return super()._arguments() | {k: v if v is None else v.tolist() for k, v in given.items()}
 
     def build(self, input_shape: BatchShape) -> None:
         sizes = self._sizes(input_shape)
@@ -135,16 +136,16 @@ class Normalization(Layer):
             )
         source = as_source(data, where, "data")
         shape: BatchShape = (None, *source.shape[1:])
-        if self.built_shape is not None and self.built_shape[1:] != shape[1:]:
+        if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
-                f"{where}: expected rows of shape {self.built_shape[1:]}, for which the layer was "
+                f"{where}: expected rows of shape {self._built_shape[1:]}, for which the layer was "
                 f"built, got {shape[1:]}. Pass data as the model gets them."
             )
         sizes = self._sizes(shape)
         mean, variance = _moments(source, axes.positions(self.axis, len(shape)), where)
-        self.declare(shape)
+        self._declare(shape)
         if not self.built:
-            self.bind({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
+            self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
         self.adapt_mean[...] = mean.reshape(sizes)
         self.adapt_variance[...] = variance.reshape(sizes)
 
@@ -166,6 +167,22 @@ class Normalization(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, work["factor"], out=dy) if input_gradient else None
+
+    def formula(self) -> Formula:
+        forward, back = (
+            r"y_i = \frac{x_i - \mu_i}{\sigma_i}",
+            rf"{DX} = \frac{{1}}{{\sigma_i}} {DY}",
+        )
+        if self.invert:
+            forward, back = r"y_i = \sigma_i x_i + \mu_i", rf"{DX} = \sigma_i {DY}"
+        return self._formula(
+            forward,
+            back=(back,),
+            symbols=(
+                (r"\mu_i", "the mean of feature i, given or found by adapt"),
+                (r"\sigma_i", "its standard deviation"),
+            ),
+        )
 
 
 def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
@@ -211,8 +228,8 @@ def _moments(source: Source, kept: Shape, where: str) -> tuple[Array, Array]:
     rows = max(1, _AT_A_TIME // math.prod(source.shape[1:]))
     count, origin, mean, squares = 0, np.zeros(()), np.zeros(()), np.zeros(())
     with np.errstate(over="ignore", invalid="ignore"):  # the error below says more
-        parts = Batches(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)
-        for part in parts.in_turn(where):
+        parts = ArrayLoader(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)
+        for part in parts.sequential(where):
             if not count:
                 origin = np.mean(part.x, axis=over, keepdims=True)
             x, n = part.x - origin, len(part.x) * others

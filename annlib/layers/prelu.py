@@ -11,6 +11,7 @@ from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count
 from annlib.core.errors import ShapeError
+from annlib.core.formula import DX, DY, Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -93,3 +94,16 @@ class PReLU(Layer):
         np.dot(work.ones(n), term.reshape(n, row.size), out=row.reshape(-1))
         axes = tuple(axis - 1 for axis in self.shared_axes)
         np.add.reduce(row, axis=axes, keepdims=True, out=gradient)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            "y_i = " + cases(("x_i", r"x_i \ge 0"), (r"\alpha_i x_i", "x_i < 0")),
+            back=(
+                f"{DX} = " + cases((DY, "x_i > 0"), (rf"\alpha_i {DY}", "x_i < 0")),
+                r"\frac{\partial E}{\partial \alpha_i} = "
+                + cases(("0", "x_i > 0"), (f"x_i {DY}", "x_i < 0")),
+            ),
+            shapes="{X}, {Y}, {α}: [N × 1]; a batch: (n, N)",
+            source="He et al. (2015)",
+            note="α is learned.",
+        )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -22,6 +24,8 @@ class Rescaling(Layer):
     offset : float
     """
 
+    example_arguments: ClassVar[Mapping[str, Any]] = {"scale": 1 / 255}
+
     def __init__(
         self, scale: float, offset: float = 0.0, **keywords: Unpack[LayerArguments]
     ) -> None:
@@ -35,3 +39,8 @@ class Rescaling(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, self.scale, out=dy) if input_gradient else None
+
+    def formula(self) -> Formula:
+        s, o = number(self.scale), number(abs(self.offset))
+        shift = f" {'+' if self.offset > 0 else '-'} {o}" if self.offset else ""
+        return self._formula(f"y_i = {s} x_i{shift}", back=(f"{DX} = {s} {DY}",))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -32,6 +34,8 @@ class Reshape(Layer):
     >>> Reshape((3, -1)).compute_output_shape((None, 12))
     (None, 3, 4)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"target_shape": (-1,)}
 
     def __init__(self, target_shape: Shape, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
@@ -64,3 +68,11 @@ class Reshape(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy.reshape(work["shape"])
+
+    def formula(self) -> Formula:
+        shape = ", ".join(map(str, self.target_shape))
+        return self._formula(
+            r"y_k = x_{ij}",
+            back=(r"\frac{\partial E}{\partial x_{ij}} = \frac{\partial E}{\partial y_k}",),
+            shapes=f"(n, ...) to (n, {shape}): the same numbers in the same order",
+        )

@@ -6,6 +6,7 @@ from typing import Any, Unpack
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_number
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.layer_normalization import inverse_root
@@ -42,3 +43,16 @@ class RMSNormalization(RowNormalization):
 
     def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"s = \sqrt{\frac{1}{N} \sum_i x_i^2 + \varepsilon}",
+            r"h_i = \frac{x_i}{s}",
+            r"y_i = \gamma_i h_i",
+            back=(
+                rf"g_i = \gamma_i {DY}",
+                rf"{DX} = \frac{{1}}{{s}} (g_i - \frac{{1}}{{N}} h_i \sum_j g_j h_j)",
+            ),
+            source="Zhang & Sennrich (2019)",
+            symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+        )

@@ -128,3 +128,8 @@ def _power_of_two(X: Array) -> Array:
     m = np.maximum(np.max(X, axis=1, keepdims=True), -np.min(X, axis=1, keepdims=True))
     powers: Array = np.maximum(np.ldexp(np.ones_like(m), np.frexp(m)[1] - 1), 1.0)
     return powers
+
+
+def scaled(scale: bool, center: bool) -> str:
+    """The line of a formula that scales and shifts what is normalized."""
+    return ("y_i = " + r"\gamma_i " * scale + "h_i") + r" + \beta_i" * center

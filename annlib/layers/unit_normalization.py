@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import register
 from annlib.layers.row_normalization import RowNormalization
@@ -31,3 +32,11 @@ class UnitNormalization(RowNormalization):
         np.greater(s.reshape(-1), _LEAST, out=by_length)
         np.reciprocal(np.maximum(s, _LEAST, out=s), out=s)
         return by_length
+
+    def formula(self) -> Formula:
+        sums = r"\sum_j y_j \frac{\partial E}{\partial y_j}"
+        return self._formula(
+            r"s = \sqrt{\sum_i x_i^2}",
+            r"y_i = \frac{x_i}{s}",
+            back=(rf"{DX} = \frac{{1}}{{s}} ({DY} - y_i {sums})",),
+        )

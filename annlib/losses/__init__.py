@@ -5,6 +5,7 @@
 4.0
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -12,6 +13,7 @@ from annlib.losses.absolute_error import (
     MeanAbsolutePercentageError,
 )
 from annlib.losses.base import Loss, LossOfVectors, MeanOverOutputs, register, registry
+from annlib.losses.block_crossentropy import BlockCrossentropy
 from annlib.losses.cosine import CosineSimilarity
 from annlib.losses.crossentropy import (
     BinaryCrossentropy,
@@ -33,6 +35,7 @@ from annlib.losses.squared_error import (
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",
+    "BlockCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",
@@ -60,3 +63,5 @@ __all__ = [
     "registry",
     "resolve_crossentropy",
 ]
+
+show_public_names(__name__)

@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula, cases
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
@@ -29,6 +30,12 @@ class MeanAbsoluteError(MeanOverOutputs):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.sign(work.array("D", *A.shape), out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \lvert a_i - y_i \rvert",
+            slope=r"\frac{1}{N} \operatorname{sign}(a_i - y_i)",
+        )
+
 
 @register("mean_absolute_percentage_error", "mape")
 class MeanAbsolutePercentageError(MeanOverOutputs):
@@ -42,6 +49,8 @@ class MeanAbsolutePercentageError(MeanOverOutputs):
     25.0
     """
 
+    drawn = (-1.0, 3.0, 1.0)
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         scale = np.abs(Y, out=work.array("scale", *A.shape))
         np.divide(100, scale.clip(EPSILON, np.inf, out=scale), out=scale)
@@ -50,6 +59,12 @@ class MeanAbsolutePercentageError(MeanOverOutputs):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.sign(work.array("D", *A.shape), out=dA)
         np.multiply(dA, work.array("scale", *A.shape), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{100}{N} \sum_i \frac{\lvert a_i - y_i \rvert}{\lvert y_i \rvert}",
+            slope=r"\frac{100}{N} \frac{\operatorname{sign}(a_i - y_i)}{\lvert y_i \rvert}",
+        )
 
 
 @register("huber_loss", "huber")
@@ -84,6 +99,18 @@ class Huber(MeanOverOutputs):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.copyto(dA, work.array("clipped", *A.shape))
 
+    def formula(self) -> Formula:
+        square = (r"\frac{1}{2} d_i^2", r"\lvert d_i \rvert \le \delta")
+        line = (r"\delta (\lvert d_i \rvert - \frac{1}{2} \delta)", "")
+        return self._formula(
+            "d_i = a_i - y_i",
+            "h_i = " + cases(square, line),
+            r"E = \frac{1}{N} \sum_i h_i",
+            slope=r"\frac{1}{N} \max(-\delta, \min(d_i, \delta))",
+            source="Huber (1964)",
+            symbols=((r"\delta", f"{self.delta:g}"),),
+        )
+
 
 @register("log_cosh")
 class LogCosh(MeanOverOutputs):
@@ -108,3 +135,8 @@ class LogCosh(MeanOverOutputs):
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.tanh(work.array("D", *A.shape), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \log(\cosh(a_i - y_i))", slope=r"\frac{1}{N} \tanh(a_i - y_i)"
+        )

@@ -7,7 +7,7 @@ Weights and reductions are here, once.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
@@ -15,11 +15,19 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_name, check_numeric
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 from annlib.losses.targets import matching_targets
 
-REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
+#: With what each makes of the rows' losses.
+REDUCTIONS = {
+    "sum_over_batch_size": r"L = \frac{1}{n} \sum_r w_r E_r",
+    "mean": r"L = \frac{1}{n} \sum_r w_r E_r",
+    "sum": r"L = \sum_r w_r E_r",
+    "mean_with_sample_weight": r"L = \frac{\sum_r w_r E_r}{\sum_r w_r}",
+    "none": "L_r = w_r E_r",
+}
 
 
 class LossArguments(TypedDict, total=False):
@@ -50,8 +58,29 @@ class Loss(Configurable):
 
     #: Targets are "values" of the prediction's shape, or integer "labels", one a row.
     target_kind: ClassVar[str] = "values"
+    #: What it is for: to predict numbers, or classes of which a row has each or not ("binary") or
+    #: exactly one ("classes").
+    task: ClassVar[Literal["regression", "binary", "classes"]] = "regression"
+    #: Of classes: whether predictions are distances from the border, and not probabilities.
+    margin: ClassVar[bool] = False
+    #: Whether predictions are what its activation gets, and not what that makes of it.
+    from_logits: bool = False
+    #: The registered name of the activation that it takes over, computed from logits: it has the
+    #: argument ``from_logits``. A subclass that writes methods of its own says so again.
+    fuses_with: ClassVar[str] = ""
+    #: What ``explain`` draws: from which prediction to which, and for which target.
+    drawn: ClassVar[tuple[float, float, float] | None] = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
+
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    #: Whether E_r is the mean of its outputs' terms, and not their sum.
+    averages_outputs: ClassVar[bool] = False
+    #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
+    #: takes over.
+    canonical: ClassVar[bool] = False
+    #: Its name in ``annlib.reference``, if it is there; a subclass that is there, too, says so.
+    reference_name: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -62,16 +91,13 @@ class Loss(Configurable):
         refuse_unknown(type(self).__name__, unknown, type(self))
         where = type(self).__name__
         reduction = "none" if reduction is None else reduction
-        self.reduction: str = check_choice(reduction, where, "reduction", REDUCTIONS)
+        self.reduction: str = check_choice(reduction, where, "reduction", (*REDUCTIONS,))
         self._name = check_name(name, where)
 
     @property
     def name(self) -> str:
         """The name given, or the registered one."""
-        return self._name or self.names[0]
-
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
+        return self._name or self._names[0]
 
     # -- what a subclass writes ------------------------------------------------------------------
 
@@ -80,6 +106,49 @@ class Loss(Configurable):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         raise NotImplementedError
+
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        """The targets that predictions are compared with: Y, or what ``forward`` makes of it.
+
+        A loss that smooths or re-codes its targets does it here, for itself and for a trace.
+        """
+        return Y
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        """dE_r/dA of each row; where there is a plain equation, by that and without clipping.
+
+        Y has A's shape: effective targets, or zeros and a one for each label.
+        """
+        work, dA = Workspace(A.dtype), np.empty_like(A)
+        if self.target_kind == "labels":
+            Y = Y.argmax(axis=-1)
+        self.forward(Y, A, work.array("E", len(A)), work)
+        self.backward(Y, A, dA, work)
+        return dA
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return self._function("L")
+
+    def _function(self, name: str) -> Formula:
+        """That of a function of which only the name is known."""
+        slope = r"\operatorname{gradient}(\{Y\}, \{A\})_i"
+        return self._formula(rf"E = {word(name)}(\{{Y\}}, \{{A\}})", slope=slope)
+
+    def _formula(self, *equations: str, slope: str, symbols: Any = (), **more: Any) -> Formula:
+        """A formula with this derivative by the outputs, or from logits by those."""
+        columns = "{Z}, {A}" if self.from_logits else "{A}"
+        columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
+        return Formula(
+            self._names[0],
+            "loss",
+            equations,
+            (rf"\frac{{\partial E}}{{\partial {'z' if self.from_logits else 'a'}_i}} = {slope}",),
+            f"{columns}; E: a number; a batch: (n, N), E and w: (n,)",
+            (REDUCTIONS[self.reduction],),
+            symbols=(*symbols, ("w_r", "the sample weight of row r, or 1")),
+            **more,
+        )
 
     # -- what the model calls --------------------------------------------------------------------
 
@@ -200,6 +269,8 @@ class MeanOverOutputs(Loss):
     - ``slopes(Y, A, dA, work)``: de/da of each into dA. It runs after ``terms`` with the same
       ``work``, and finds T there as ``work.array("terms", *A.shape)``.
     """
+
+    averages_outputs = True
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         raise NotImplementedError

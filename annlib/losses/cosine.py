@@ -7,6 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON, row_max
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, LossOfVectors, check_last_axis, register
@@ -30,6 +31,8 @@ class CosineSimilarity(LossOfVectors):
     -1.0
     """
 
+    drawn = None  # of a direction
+
     def __init__(self, axis: int = -1, *shared: Any, **keywords: Unpack[LossArguments]) -> None:
         super().__init__(*shared, **keywords)
         self.axis = check_last_axis(axis, type(self).__name__)
@@ -49,6 +52,14 @@ class CosineSimilarity(LossOfVectors):
         np.multiply(work.array("V", *A.shape), along.reshape(-1, 1), out=dA)
         np.add(dA, work.array("U", *A.shape), out=dA)
         np.multiply(dA, np.negative(inverse, out=along).reshape(-1, 1), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"u_i = \frac{y_i}{\sqrt{\sum_j y_j^2}}",
+            r"v_i = \frac{a_i}{\sqrt{\sum_j a_j^2}}",
+            r"E = -\sum_i u_i v_i",
+            slope=r"-\frac{u_i + E v_i}{\sqrt{\sum_j a_j^2}}",
+        )
 
 
 def _unit_rows(X: Array, name: str, work: Workspace) -> Array:

@@ -1,69 +1,35 @@
 """Cross-entropies: the paper's log loss (9.2) for one class of many, and the binary one (errata 4).
 
 From probabilities they clip as Keras does; from logits they need not: gradient a - y, no plateau,
-no overflow. A model with a softmax or sigmoid output uses the logits by itself (``models.head``).
+no overflow. A model with a softmax or sigmoid output uses the logits by itself: see ``fuses_with``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any
 
 import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_flag, check_number
+from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import (
     Loss,
-    LossArguments,
     LossOfVectors,
     MeanOverOutputs,
     check_last_axis,
     register,
 )
-from annlib.losses.targets import matching_labels, targets_between
+from annlib.losses.smoothed import Smoothed
+from annlib.losses.targets import matching_labels
 
-
-class SmoothedArguments(LossArguments, total=False):
-    """The keyword arguments of a loss with smoothed targets."""
-
-    from_logits: bool
-    label_smoothing: float
-    axis: int
-
-
-class Smoothed(Loss):
-    """What the cross-entropies of targets between 0 and 1 share: their arguments and targets."""
-
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        *shared: Any,
-        **keywords: Unpack[LossArguments],
-    ) -> None:
-        super().__init__(*shared, **keywords)
-        where = type(self).__name__
-        self.from_logits = check_flag(from_logits, where, "from_logits")
-        self.label_smoothing: float = check_number(
-            label_smoothing, where, "label_smoothing", "[0, 1]"
-        )
-        self.axis = check_last_axis(axis, where)
-
-    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        y = super().check_targets(y, output_shape, where)
-        return targets_between(y, 0, 1, where, "Re-code classes as 0 and 1.")
-
-    def _targets(self, Y: Array, classes: int, work: Workspace) -> Array:
-        """Y (1 - s) + s / classes."""
-        if not self.label_smoothing:
-            return Y
-        smooth = np.multiply(Y, 1 - self.label_smoothing, out=work.array("smooth", *Y.shape))
-        return np.add(smooth, self.label_smoothing / classes, out=smooth)
+SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
+SOFTMAX = r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}"
+NORMALIZED = "{A} is to add up to 1: annlib divides it by its sum first, as Keras does."
 
 
 @register("binary_crossentropy", "bce")
@@ -83,8 +49,14 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
         Along the outputs of a row; there is no other.
     """
 
+    canonical = True
+    reference_name = "binary_log_loss"
+    task = "binary"
+    fuses_with = "sigmoid"
+    drawn = (0.01, 0.99, 1.0)
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
-        Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
+        Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
         if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
             numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
             # The large terms first, which cancel exactly where the prediction is right and certain.
@@ -99,7 +71,7 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             np.negative(T, out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y = self._targets(Y, 2, work)
+        Y = self.effective_targets(Y, work)
         if self.from_logits:
             np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
         else:
@@ -109,11 +81,33 @@ class BinaryCrossentropy(Smoothed, MeanOverOutputs):
             # Where the probability was clipped, the loss does not depend on it.
             np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
 
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        outputs = A[0].size if self.averages_outputs else 1
+        return np.asarray((A - Y) / (A * (1 - A)) / outputs)
+
+    def formula(self) -> Formula:
+        return self._log_loss(r"\frac{1}{N} ")
+
+    def _log_loss(self, share: str) -> Formula:
+        """The formula, with this share of each output in the sum."""
+        slope = f"{share}(a_i - y_i)" if share else "a_i - y_i"
+        steep = rf"{share}\frac{{a_i - y_i}}{{a_i (1 - a_i)}}"
+        return self._formula(
+            *self._before("2", SIGMOID),
+            rf"E = -{share}\sum_i (y_i \log(a_i) + (1 - y_i) \log(1 - a_i))",
+            slope=slope if self.from_logits else steep,
+            section="9.2",
+            note="The paper prints the first term only (errata 4).",
+        )
+
 
 class Categorical(LossOfVectors):
     """What the categorical cross-entropies share: the way from predictions to log a."""
 
-    from_logits: bool
+    canonical = True
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        return np.where(Y == 0, 0.0, -Y / A)
 
     def _log_probabilities(self, A: Array, work: Workspace) -> Array:
         """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
@@ -165,13 +159,18 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     0.693147
     """
 
+    reference_name = "categorical_crossentropy"
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
+        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         terms = np.multiply(Y, L, out=work.array("products", *A.shape))
         np.negative(np.dot(terms, work.ones(A.shape[1]), out=E), out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y, P = self._targets(Y, A.shape[1], work), work.array(self.PROBABILITIES, *A.shape)
+        Y, P = self.effective_targets(Y, work), work.array(self.PROBABILITIES, *A.shape)
         if self.from_logits:
             sums = np.dot(Y, work.ones(A.shape[1]), out=work.array("sums", len(A)))
             np.multiply(P, sums.reshape(-1, 1), out=dA)
@@ -185,6 +184,15 @@ class CategoricalCrossentropy(Smoothed, Categorical):
         return (
             'For integer class labels use loss="sparse_categorical_crossentropy"; for one-hot '
             f"rows pass y of shape (n, {output_shape[-1]})."
+        )
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *self._before("N", SOFTMAX),
+            r"E = -\sum_i y_i \log(a_i)",
+            slope=r"a_i \sum_j y_j - y_i" if self.from_logits else r"-\frac{y_i}{a_i}",
+            section="9.2",
+            note=NORMALIZED,
         )
 
 
@@ -209,7 +217,11 @@ class SparseCategoricalCrossentropy(Categorical):
     0.693147
     """
 
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
     target_kind = "labels"
+    reference_name = "categorical_crossentropy"
 
     def __init__(
         self,
@@ -274,6 +286,15 @@ class SparseCategoricalCrossentropy(Categorical):
         dA.reshape(-1).put(positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *((SOFTMAX,) if self.from_logits else ()),
+            r"E = -\log(a_y)",
+            slope=r"a_i - \delta_{iy}" if self.from_logits else r"-\frac{\delta_{iy}}{a_y}",
+            section="9.2",
+            note=NORMALIZED,
+        )
 
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:

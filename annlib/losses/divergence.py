@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossOfVectors, MeanOverOutputs, register
@@ -24,6 +25,9 @@ class KLDivergence(LossOfVectors):
     0.69315
     """
 
+    task = "classes"
+    drawn = (0.01, 0.99, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, 1, where, "Divide rows of counts by their sums.")
@@ -40,6 +44,13 @@ class KLDivergence(LossOfVectors):
         np.divide(work.array("targets", *A.shape), P, out=dA)
         np.multiply(np.negative(dA, out=dA), np.equal(P, A, out=inside), out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \sum_i y_i \log(\frac{y_i}{a_i})",
+            slope=r"-\frac{y_i}{a_i}",
+            source="Kullback & Leibler (1951)",
+        )
+
 
 @register("poisson")
 class Poisson(MeanOverOutputs):
@@ -55,6 +66,8 @@ class Poisson(MeanOverOutputs):
     1.0
     """
 
+    drawn = (0.1, 5.0, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, np.inf, where, "Poisson's y are counts.")
@@ -66,3 +79,9 @@ class Poisson(MeanOverOutputs):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.divide(Y, work.array("shifted", *A.shape), out=dA)
         np.subtract(1, dA, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i (a_i - y_i \log(a_i))",
+            slope=r"\frac{1}{N} (1 - \frac{y_i}{a_i})",
+        )

@@ -9,15 +9,18 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import register
+from annlib.losses.base import Loss, register
 from annlib.losses.crossentropy import (
+    NORMALIZED,
+    SIGMOID,
+    SOFTMAX,
     BinaryCrossentropy,
     Categorical,
-    Smoothed,
-    SmoothedArguments,
 )
+from annlib.losses.smoothed import Smoothed, SmoothedArguments
 
 
 class FocalArguments(SmoothedArguments, total=False):
@@ -29,6 +32,9 @@ class FocalArguments(SmoothedArguments, total=False):
 
 class _Focal(Smoothed):
     """What the focal losses share: the two arguments of their factor."""
+
+    canonical = False
+    unclipped_gradient = Loss.unclipped_gradient
 
     def __init__(
         self,
@@ -69,6 +75,8 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
     0.001054
     """
 
+    fuses_with = "sigmoid"
+
     def __init__(
         self,
         apply_class_balancing: bool = False,
@@ -82,7 +90,7 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         super().terms(Y, A, T, work)
-        Y, scratch = self._targets(Y, 2, work), work.array("scratch", *A.shape)
+        Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
         P, complement = self._probabilities(A, work), work.array("complement", *A.shape)
         if self.from_logits:  # 1 - sigmoid(z), without cancellation
             numerics.sigmoid(np.negative(A, out=complement), complement)
@@ -100,7 +108,7 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
         np.multiply(T, factor, out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y, P = self._targets(Y, 2, work), self._probabilities(A, work)
+        Y, P = self.effective_targets(Y, work), self._probabilities(A, work)
         Q, T = work.array("Q", *A.shape), work.array("terms", *A.shape)
         np.multiply(work.array("D", *A.shape), work.array("factor", *A.shape), out=dA)
         # dl/da = (a - y) / (a (1 - a)), and da/dz is that divisor.
@@ -121,6 +129,26 @@ class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
 
     def _probabilities(self, A: Array, work: Workspace) -> Array:
         return work.array(self.PROBABILITIES if self.from_logits else "clipped", *A.shape)
+
+    def formula(self) -> Formula:
+        balance: tuple[str, ...] = ()
+        b = ""
+        if self.apply_class_balancing:
+            balance, b = (r"b_i = y_i \alpha + (1 - y_i) (1 - \alpha)",), "b_i "
+        steep = r"\frac{a_i - y_i}{a_i (1 - a_i)}"
+        rest = r"\gamma (1 - 2 y_i) q_i^{\gamma - 1} \ell_i"
+        if self.from_logits:
+            steep, rest = "(a_i - y_i)", rest + " a_i (1 - a_i)"
+        return self._formula(
+            *self._before("2", SIGMOID),
+            *balance,
+            "q_i = y_i (1 - a_i) + (1 - y_i) a_i",
+            r"\ell_i = -(y_i \log(a_i) + (1 - y_i) \log(1 - a_i))",
+            rf"E = \frac{{1}}{{N}} \sum_i {b}q_i^\gamma \ell_i",
+            slope=rf"\frac{{1}}{{N}} {b}(q_i^\gamma {steep} + {rest})",
+            source="Lin et al. (2017)",
+            symbols=((r"\alpha", f"{self.alpha:g}"), (r"\gamma", f"{self.gamma:g}")),
+        )
 
 
 @register("categorical_focal_crossentropy")
@@ -149,8 +177,12 @@ class CategoricalFocalCrossentropy(_Focal, Categorical):
     0.693147
     """
 
+    task = "classes"
+    fuses_with = "softmax"
+    drawn = (0.01, 0.99, 1.0)
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self._targets(Y, A.shape[1], work)
+        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         Q = np.subtract(1, self._clipped(A, work), out=work.array("Q", *A.shape))
         factor = np.power(Q, self.gamma, out=work.array("factor", *A.shape))
         np.multiply(np.multiply(factor, -self.alpha, out=factor), Y, out=factor)
@@ -178,3 +210,19 @@ class CategoricalFocalCrossentropy(_Focal, Categorical):
         if self.from_logits:
             return P
         return P.clip(EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
+
+    def formula(self) -> Formula:
+        factor = r"\alpha y_i (1 - a_i)^\gamma"
+        lines = [*self._before("N", SOFTMAX)]
+        lines.append(r"E = -\alpha \sum_i (1 - a_i)^\gamma y_i \log(a_i)")
+        slope = rf"{factor} (\gamma \frac{{\log(a_i)}}{{1 - a_i}} - \frac{{1}}{{a_i}})"
+        if self.from_logits:
+            lines.append(rf"g_i = {factor} (\gamma a_i \frac{{\log(a_i)}}{{1 - a_i}} - 1)")
+            slope = r"g_i - a_i \sum_j g_j"
+        return self._formula(
+            *lines,
+            slope=slope,
+            source="Lin et al. (2017)",
+            note=NORMALIZED,
+            symbols=((r"\alpha", f"{self.alpha:g}"), (r"\gamma", f"{self.gamma:g}")),
+        )

@@ -10,6 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_numeric
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
 
@@ -39,6 +40,10 @@ class LossFunctionWrapper(Loss):
     ('absolute', 2.0)
     """
 
+    drawn = None  # of any function
+
+    _stored_as = {"name": "_name", "gradient": "_gradient"}  # noqa: RUF012  # never changed
+
     def __init__(
         self,
         fn: Callable[[Array, Array], Any],
@@ -59,10 +64,7 @@ class LossFunctionWrapper(Loss):
     @property
     def name(self) -> str:
         """The name given, or the function's."""
-        return self._name or str(getattr(self.fn, "__name__", self.names[0]))
-
-    def _argument(self, name: str) -> Any:
-        return self._gradient if name == "gradient" else super()._argument(name)
+        return self._name or str(getattr(self.fn, "__name__", self._names[0]))
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         hint = "one number a row; average over the outputs: .mean(axis=-1)"
@@ -91,6 +93,9 @@ class LossFunctionWrapper(Loss):
             )
         check_numeric(values, where, f"what {what} returns")
         return values
+
+    def formula(self) -> Formula:
+        return self._function(self.name)
 
 
 def _read_only(array: Array) -> Array:

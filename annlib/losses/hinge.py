@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossOfVectors, MeanOverOutputs, register
 from annlib.losses.targets import targets_between, two_labels
@@ -14,14 +15,21 @@ from annlib.losses.targets import targets_between, two_labels
 class _Hinge(MeanOverOutputs):
     """What the two binary hinges share: their labels, and the distance to the margin."""
 
+    task = "binary"
+    margin = True
+    drawn = (-3.0, 3.0, 1.0)
+
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         return two_labels(super().check_targets(y, output_shape, where), where)
 
-    @staticmethod
-    def _shortfall(Y: Array, A: Array, work: Workspace) -> Array:
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        """The labels as -1 and 1."""
+        S = np.abs(Y, out=work.array("signs", *Y.shape))
+        return np.subtract(np.add(S, Y, out=S), 1, out=S)  # |y| + y - 1 is -1 for 0 and for -1
+
+    def _shortfall(self, Y: Array, A: Array, work: Workspace) -> Array:
         """M = 1 - y a, and the labels y as -1 and 1 in ``work``."""
-        S = np.abs(Y, out=work.array("signs", *A.shape))
-        np.subtract(np.add(S, Y, out=S), 1, out=S)  # |y| + y - 1 is -1 for 0 and for -1
+        work["labels"] = S = self.effective_targets(Y, work)
         M = np.multiply(S, A, out=work.array("M", *A.shape))
         return np.subtract(1, M, out=M)
 
@@ -43,8 +51,15 @@ class Hinge(_Hinge):
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         _step(work.array("M", *A.shape), dA)
-        np.multiply(dA, work.array("signs", *A.shape), out=dA)
+        np.multiply(dA, work["labels"], out=dA)
         np.negative(dA, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)",
+            slope=cases((r"-\frac{y_i}{N}", "y_i a_i < 1"), ("0", "")),
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
 
 
 @register("squared_hinge")
@@ -64,8 +79,15 @@ class SquaredHinge(_Hinge):
         np.square(M.clip(0, np.inf, out=M), out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        np.multiply(work.array("M", *A.shape), work.array("signs", *A.shape), out=dA)
+        np.multiply(work.array("M", *A.shape), work["labels"], out=dA)
         np.multiply(dA, -2, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i \max(1 - y_i a_i, 0)^2",
+            slope=r"-\frac{2}{N} y_i \max(1 - y_i a_i, 0)",
+            note="Targets are -1 and 1; 0 counts as -1.",
+        )
 
 
 @register("categorical_hinge")
@@ -80,6 +102,9 @@ class CategoricalHinge(LossOfVectors):
     >>> CategoricalHinge()([[0, 1, 0]], [[0.25, 0.5, -1.0]])
     0.75
     """
+
+    task = "classes"
+    margin = True
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
@@ -105,6 +130,17 @@ class CategoricalHinge(LossOfVectors):
         np.subtract(work.array("others", *A.shape), Y, out=dA)
         within = _step(work.array("M", len(A)), work.array("within", len(A)))
         np.multiply(dA, within.reshape(-1, 1), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"m = \max_i((1 - y_i) a_i)",
+            r"E = \max(1 + m - \sum_i y_i a_i, 0)",
+            slope=cases(
+                ("-y_i", r"E > 0, y_i = 1"),
+                ("1", "E > 0, a_i = m"),
+                ("0", ""),
+            ),
+        )
 
 
 def _step(M: Array, out: Array) -> Array:

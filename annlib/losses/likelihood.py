@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, register
@@ -31,6 +32,10 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
     1.386294
     """
 
+    averages_outputs = False
+    reference_name = "binary_log_loss"
+    fuses_with = "sigmoid"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         T = work.array("terms", *A.shape)
         self.terms(Y, A, T, work)
@@ -39,6 +44,9 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         self.slopes(Y, A, dA, work)
+
+    def formula(self) -> Formula:
+        return self._log_loss("")
 
 
 @register("half_poisson_deviance")
@@ -59,6 +67,10 @@ class HalfPoissonDeviance(Loss):
     >>> HalfPoissonDeviance()([[1.0, 0.0]], [[1.0, 3.0]])
     3.0
     """
+
+    canonical = True
+    fuses_with = "exponential"
+    drawn = (0.1, 5.0, 1.0)
 
     def __init__(
         self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
@@ -94,3 +106,13 @@ class HalfPoissonDeviance(Loss):
             # Where the prediction was held up, the loss does not depend on it.
             inside = np.equal(a, A, out=work.array("inside", *A.shape, dtype=bool))
             np.multiply(dA, inside, out=dA)
+
+    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
+        return np.asarray(1 - Y / A)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            *(("a_i = e^{z_i}",) if self.from_logits else ()),
+            r"E = \sum_i (y_i \log(\frac{y_i}{a_i}) - y_i + a_i)",
+            slope="a_i - y_i" if self.from_logits else r"1 - \frac{y_i}{a_i}",
+        )

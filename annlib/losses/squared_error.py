@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, MeanOverOutputs, differences, register
@@ -24,6 +25,8 @@ class HalfSumSquaredError(Loss):
     5.0
     """
 
+    reference_name = "half_sum_squared_error"
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         D = differences(Y, A, work)
         squares = np.square(D, out=work.array("squares", *A.shape)).reshape(len(A), -1)
@@ -32,6 +35,11 @@ class HalfSumSquaredError(Loss):
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.copyto(dA, work.array("D", *A.shape))
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{2} \sum_i (a_i - y_i)^2", slope="a_i - y_i", section="9.1"
+        )
 
 
 @register("mean_squared_error", "mse")
@@ -50,6 +58,11 @@ class MeanSquaredError(MeanOverOutputs):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.multiply(work.array("D", *A.shape), 2, out=dA)
 
+    def formula(self) -> Formula:
+        return self._formula(
+            r"E = \frac{1}{N} \sum_i (a_i - y_i)^2", slope=r"\frac{2}{N} (a_i - y_i)"
+        )
+
 
 @register("mean_squared_logarithmic_error", "msle")
 class MeanSquaredLogarithmicError(MeanOverOutputs):
@@ -64,6 +77,8 @@ class MeanSquaredLogarithmicError(MeanOverOutputs):
     >>> round(MeanSquaredLogarithmicError()([[0.0]], [[math.e - 1]]), 6)
     1.0
     """
+
+    drawn = (0.0, 5.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
@@ -82,3 +97,10 @@ class MeanSquaredLogarithmicError(MeanOverOutputs):
         np.multiply(np.add(dA, 1, out=dA), work.array("D", *A.shape), out=dA)
         divisor = work.array("terms", *A.shape)
         np.divide(dA, np.add(work.array("clipped", *A.shape), 1, out=divisor), out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"d_i = \log(1 + a_i) - \log(1 + y_i)",
+            r"E = \frac{1}{N} \sum_i d_i^2",
+            slope=r"\frac{2}{N} \frac{d_i}{1 + a_i}",
+        )

@@ -7,6 +7,7 @@
 0.5
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -87,3 +88,5 @@ __all__ = [
     "registry",
     "resolve_accuracy",
 ]
+
+show_public_names(__name__)

@@ -35,6 +35,8 @@ class Metric(Configurable):
     #: Which way is better; callbacks with ``mode="auto"`` read it.
     direction: ClassVar[Direction | None] = None
 
+    _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)
         self.work = Workspace("float64")
@@ -45,14 +47,11 @@ class Metric(Configurable):
     @property
     def name(self) -> str:
         """The name given, or the registered one."""
-        return self._name or self.names[0]
+        return self._name or self._names[0]
 
     def rename(self, name: str) -> None:
         """Report under this name."""
         self._name = name
-
-    def _argument(self, name: str) -> Any:
-        return self._name if name == "name" else super()._argument(name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of targets and predictions, each row with its weight (1 without)."""

@@ -28,7 +28,7 @@ class MeanLoss(MeanOverRows):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
-        arguments = {key: value for key, value in self.arguments().items() if key != "name"}
+        arguments = {key: value for key, value in self._arguments().items() if key != "name"}
         self._loss: Any = FAMILIES["loss"].find(self.loss)(**arguments)
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:

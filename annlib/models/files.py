@@ -8,7 +8,7 @@ from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
-from annlib.core.registry import known_as
+from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
 
@@ -50,7 +50,7 @@ def load_model(
     """
     path = os.fsdecode(path)
     header, tensors = container.read(path, "model")
-    with known_as(custom_objects or {}), model_file.refusing(path):
+    with custom_object_scope(custom_objects or {}), model_file.refusing(path):
         return restore(header, tensors, compile)
 
 
@@ -95,6 +95,6 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
         raise ConfigurationError(
             "model_from_json: expected the text of a Sequential.to_json, got another."
         )
-    with known_as(custom_objects or {}):
+    with custom_object_scope(custom_objects or {}):
         cls = registry.find(config.get("class_name", ""), "model_from_json")
         return cls.from_config(config["config"])

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import constructor_arguments, near
+from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
-from annlib.core.registry import Registry, known_as
+from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer
 from annlib.network.network import Network
@@ -113,7 +113,7 @@ class Sequential(Trainer):
                 return layer
         raise UnknownNameError(
             f'Sequential.get_layer: expected the name of a layer, got "{name}". '
-            f"{near(str(name), [str(layer.name) for layer in layers])}"
+            f"{suggest(str(name), [str(layer.name) for layer in layers])}"
         )
 
     def add(self, layer: Any) -> None:
@@ -307,7 +307,8 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
-        model_file.write(*self._describe(), filepath, overwrite)
+        with self._evaluating():
+            model_file.write(*self._describe(), filepath, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -324,12 +325,12 @@ class Sequential(Trainer):
         cls, where = type(self), "Sequential.save"
         if cls is Sequential:
             return header, tensors
-        check_name(self, where)
+        check_name(self, registry, where)
         own = constructor_arguments(cls) != constructor_arguments(Sequential)
         arguments = configured(self, where)["config"] if own else None
         header |= {"class_name": cls.__name__, "arguments": arguments}
         try:
-            with known_as({cls.__name__: cls}):
+            with custom_object_scope({cls.__name__: cls}):
                 made_again(header)
         except Exception as error:  # of the user's own constructor
             raise ConfigurationError(
@@ -348,7 +349,8 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
-        save_weights(self._network, filepath, overwrite)
+        with self._evaluating():
+            save_weights(self._network, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a file that ``save_weights`` wrote; all of them or none.
@@ -368,9 +370,9 @@ class Sequential(Trainer):
 
         load_weights(self._network, filepath, skip_mismatch)
 
-    def _argument(self, name: str) -> Any:
-        arguments = self._network.arguments()
-        return arguments[name] if name in arguments else super()._argument(name)
+    def _arguments(self) -> dict[str, Any]:
+        own = self._network.arguments()
+        return {name: own.get(name, value) for name, value in super()._arguments().items()}
 
 
 def _network_of(layer: Any) -> Any:
@@ -392,7 +394,7 @@ def made_again(header: Mapping[str, Any]) -> Sequential | None:
     return model
 
 
-registry: Registry[Sequential] = Registry("model", Sequential)
+registry: Registry[Sequential] = Registry("model", Sequential, listed=False)
 register = registry.register
 get = registry.get
 register("sequential")(Sequential)

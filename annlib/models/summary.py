@@ -38,7 +38,7 @@ def _rows(network: Network, show_trainable: bool) -> list[list[str]]:
     rows = []
     for layer in network.layers:
         shape = None if shape is None else layer.compute_output_shape(shape)
-        count = f"{layer.count_params():,}" if layer.built_shape is not None else "?"
+        count = f"{layer.count_params():,}" if layer._built_shape is not None else "?"
         row = [
             f"{layer.name} ({type(layer).__name__})",
             "?" if shape is None else f"({', '.join(str(size) for size in shape)})",
@@ -70,9 +70,9 @@ def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
         f"Trainable params: {trainable:,} ({_size(trainable * itemsize)})",
         f"Non-trainable params: {frozen:,} ({_size(frozen * itemsize)})",
     ]
-    if optimizer is not None and optimizer.state.size:
-        state = optimizer.state
-        lines.append(f"Optimizer params: {state.size:,} ({_size(state.nbytes)})")
+    if optimizer is not None and (arrays := optimizer.state_arrays().values()):
+        size = sum(array.size for array in arrays)
+        lines.append(f"Optimizer params: {size:,} ({_size(size * itemsize)})")
     return lines
 
 

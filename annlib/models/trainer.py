@@ -7,6 +7,7 @@ import os
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from reprlib import repr as show
 from typing import Any, Self
 
@@ -14,11 +15,16 @@ import numpy as np
 
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
+from annlib.core.checks import (
+    check_count,
+    check_frequency,
+    check_optional_count,
+    check_verbosity,
+)
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
-from annlib.core.threads import products
-from annlib.data import Batch, Feed, is_stream
+from annlib.core.threads import blas_threads
+from annlib.data import Batch, DataLoader, is_stream
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.network.network import Network
@@ -26,7 +32,6 @@ from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
-from annlib.training.arguments import frequency, least, optional_count, verbosity
 from annlib.training.compiled import Compiled, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
@@ -260,15 +265,15 @@ class Trainer(Configurable):
         where = "Sequential.fit"
         first = check_count(initial_epoch, where, "initial_epoch", 0)
         last = check_count(epochs, where, "epochs", 0)
-        steps = optional_count(steps_per_epoch, where, "steps_per_epoch")
-        size = optional_count(batch_size, where, "batch_size")
-        test_size = optional_count(validation_batch_size, where, "validation_batch_size")
-        optional_count(validation_steps, where, "validation_steps")
-        optional_count(threads, where, "threads")
-        validation_freq = frequency(validation_freq, where)
+        steps = check_optional_count(steps_per_epoch, where, "steps_per_epoch")
+        size = check_optional_count(batch_size, where, "batch_size")
+        test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
+        check_optional_count(validation_steps, where, "validation_steps")
+        check_optional_count(threads, where, "threads")
+        validation_freq = check_frequency(validation_freq, where, "validation_freq")
         if not isinstance(shuffle, bool | np.bool_):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
-        level = verbosity(verbose, where)
+        level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
         held_out: Dataset | StreamDataset | None = None
@@ -296,7 +301,7 @@ class Trainer(Configurable):
             where,
             verbose=level,
             epochs=last,
-            steps=least(batches.count, steps),
+            steps=_fewer(batches.count, steps),
         )
         self._build_for(data)
         if network.vector.outdated():
@@ -338,7 +343,7 @@ class Trainer(Configurable):
 
     def _run_fit(
         self,
-        batches: Feed,
+        batches: DataLoader,
         validation: Validation | None,
         callbacks: CallbackList,
         history: History,
@@ -354,7 +359,7 @@ class Trainer(Configurable):
         limit = threads or functions.step.product_threads(batches.batch_size)
         before = self._run
         try:
-            with callbacks, products.limited(limit):
+            with callbacks, blas_threads.limited(limit):
                 if functions.compiled.optimizer.full_batch:
                     FullBatchTraining(*parts, epochs=epochs).run()
                 else:
@@ -418,14 +423,14 @@ class Trainer(Configurable):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
-        size = optional_count(batch_size, where, "batch_size")
-        steps = optional_count(steps, where, "steps")
+        size = check_optional_count(batch_size, where, "batch_size")
+        steps = check_optional_count(steps, where, "steps")
         compiled = self._require_compiled(where)
         data = as_dataset(self._network, compiled, x, y, sample_weight, None, where)
         batches = data.batches(self._network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
-        with hooks:
+        with hooks, self._evaluating():
             return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
 
     def predict(
@@ -446,25 +451,32 @@ class Trainer(Configurable):
         if simple and network.built:
             if self._predictor is None:
                 self._predictor = Predictor(network, INFERENCE_BATCH)
-            y = self._predictor.predict(x)
+            with self._evaluating():
+                y = self._predictor.predict(x)
             if y is not None:
                 return y
         where = "Sequential.predict"
-        size = optional_count(batch_size, where, "batch_size")
-        steps = optional_count(steps, where, "steps")
+        size = check_optional_count(batch_size, where, "batch_size")
+        steps = check_optional_count(steps, where, "steps")
         data = as_input_dataset(network, x, where)
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         network.build((None, *data.row_shape))
-        with hooks:
+        with hooks, self._evaluating():
             return predict(network.layers, network.dtype, batches, hooks, steps)
 
+    def _evaluating(self) -> AbstractContextManager[None]:
+        """A context in which the network has the weights to evaluate with."""
+        if self._compiled is None or not self._network.built:
+            return nullcontext()
+        return self._compiled.optimizer.evaluating(self._network.vector)
+
     def _inference_hooks(
-        self, callbacks: Any, verbose: Any, where: str, batches: Feed, steps: int | None
+        self, callbacks: Any, verbose: Any, where: str, batches: DataLoader, steps: int | None
     ) -> CallbackList:
-        level = verbosity(verbose, where)
+        level = check_verbosity(verbose, where)
         bar = EvaluationBar(level) if level else None
-        count = least(batches.count, steps)
+        count = _fewer(batches.count, steps)
         return CallbackList([callbacks, bar], self, where, verbose=level, steps=count)
 
     # -- on one batch ----------------------------------------------------------------------------
@@ -486,7 +498,8 @@ class Trainer(Configurable):
             step.update_metrics(batch, train_step(step, batch))
 
         try:
-            return self._on_batch(data, step, act, return_dict)
+            with step.optimizer.training(step.vector):
+                return self._on_batch(data, step, act, return_dict)
         except DivergenceError as error:
             raise DivergenceError(f"{where}: {error}") from None
 
@@ -497,7 +510,8 @@ class Trainer(Configurable):
         where = "Sequential.test_on_batch"
         data = self._batch_data(x, y, sample_weight, None, where)
         evaluation = self._functions.evaluation
-        return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
+        with self._evaluating():
+            return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
 
     def _batch_data(self, x: Any, y: Any, weight: Any, class_weight: Any, where: str) -> Dataset:
         compiled = self._require_compiled(where)
@@ -513,7 +527,7 @@ class Trainer(Configurable):
         as_dict: bool,
         where: str = "",
     ) -> Any:
-        (batch,) = data.in_one(self._network).in_turn(where)
+        (batch,) = data.in_one(self._network).sequential(where)
         with self._functions.running(run) as metrics:
             act(batch)
             return _returned(metrics.results(), as_dict)
@@ -535,8 +549,8 @@ class Trainer(Configurable):
         data = input_dataset(network, x, where)
         network.build((None, *data.row_shape))
         rng_of = network.rng_of if training else (lambda layer: None)
-        (batch,) = data.in_one(network).in_turn(where)
-        with np.errstate(all="ignore"):
+        (batch,) = data.in_one(network).sequential(where)
+        with np.errstate(all="ignore"), nullcontext() if training else self._evaluating():
             one = Pass(network.layers, network.dtype, rng_of)
             return np.array(one.forward(batch.x, training=training))
 
@@ -561,6 +575,10 @@ class Trainer(Configurable):
     # Two models of one configuration are two models.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+def _fewer(count: int | None, steps: int | None) -> int | None:
+    return steps if count is None else count if steps is None else min(count, steps)
 
 
 def _returned(results: dict[str, float], return_dict: bool) -> Any:

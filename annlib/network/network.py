@@ -13,7 +13,7 @@ from annlib.core.arrays import DTYPES, Array, BatchShape
 from annlib.core.checks import check_numeric, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
 from annlib.core.parameters import Entry, ParameterVector
-from annlib.core.streams import Streams
+from annlib.core.random_streams import RandomStreams
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
@@ -42,7 +42,7 @@ class Network:
     layers : list of Layer
         In their order, without the ``Input``.
     input : Input or None
-    streams : Streams
+    streams : RandomStreams
         The random generators, by name.
     """
 
@@ -55,7 +55,7 @@ class Network:
     ) -> None:
         if not isinstance(name, str | None):
             raise ConfigurationError(f"Sequential: expected name as text, got {name!r}.")
-        self.streams = Streams(seed)
+        self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name
         self.input: Input | None = None
@@ -128,15 +128,15 @@ class Network:
     def _give_name(self, layer: Layer) -> None:
         taken = [other.name for other in self.layers]
         # A name that another network has given is no reason to refuse: it was not the user's.
-        if layer.owner is None and layer.automatic_name in taken:
-            layer.automatic_name = None
+        if layer.owner is None and layer._auto_name in taken:
+            layer._auto_name = None
         if layer.name is None:
-            base = type(layer).names[0]
+            base = type(layer)._names[0]
             name, count = base, 0
             while name in taken:
                 count += 1
                 name = f"{base}_{count}"
-            layer.automatic_name = name
+            layer._auto_name = name
         elif layer.name in taken:
             raise ConfigurationError(
                 f'Sequential.add: expected names that differ, got "{layer.name}" twice. '
@@ -160,7 +160,7 @@ class Network:
         """Remove the last layer and return it, with its values."""
         layer = self.layers.pop()
         if owner_of(layer) is self:
-            layer.release()
+            layer._detach()
         self._rebuild()
         return layer
 
@@ -185,8 +185,8 @@ class Network:
             return (None, *self.input.shape)
         if self.layers:
             first = self.layers[0]
-            if first.built_shape is not None:
-                return first.built_shape
+            if first._built_shape is not None:
+                return first._built_shape
             if first.row_shape is not None:
                 return (None, *first.row_shape)
         return None
@@ -213,16 +213,16 @@ class Network:
             return None
         seed = getattr(layer, "seed", None)
         name = self._ordinal(layer)
-        return self.streams.kept(name if seed is None else f"{name}/seed {seed}", seed)
+        return self.streams.persistent(name if seed is None else f"{name}/seed {seed}", seed)
 
     def _initial_stream(self, entry: Entry) -> Any:
         # By kind and ordinal, never by a name: two networks built alike are alike.
-        return self.streams.fresh(f"{self._ordinal(entry.layer)}/{entry.parameter.name}")
+        return self.streams.new(f"{self._ordinal(entry.layer)}/{entry.parameter.name}")
 
     def _ordinal(self, layer: Any) -> str:
         """Kind and place among its kind: what names a layer's random streams."""
-        kind = type(layer).names[0]
-        alike = [other for other in self.layers if type(other).names[0] == kind]
+        kind = type(layer)._names[0]
+        alike = [other for other in self.layers if type(other)._names[0] == kind]
         return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
 
     # -- parameters ------------------------------------------------------------------------------
@@ -293,16 +293,16 @@ class Network:
         declared: list[Layer] = []
         try:
             for layer in self.layers:
-                if layer.built_shape is None:
+                if layer._built_shape is None:
                     declared.append(layer)
-                    layer.learns = layer.trainable
-                elif layer.built_shape[1:] != shape[1:]:
+                    layer._effective_trainable = layer.trainable
+                elif layer._built_shape[1:] != shape[1:]:
                     raise ShapeError(
-                        f"Sequential.build: expected input of shape {layer.built_shape} for layer "
+                        f"Sequential.build: expected input of shape {layer._built_shape} for layer "
                         f'"{layer.name}", which is built already, got {shape} from the one before. '
                         "Put a new layer in its place."
                     )
-                shape = layer.declare(shape)
+                shape = layer._declare(shape)
         except Exception:
             for layer in declared:
                 layer.forget()
@@ -319,9 +319,9 @@ class Network:
                     f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
                     f'{dtype} model. Pass dtype="{dtype}".'
                 )
-        fresh = [layer for layer in own if not layer.built]
+        new = [layer for layer in own if not layer.built]
         vector = ParameterVector(own, self.dtype, refreeze)
-        vector.initialize(self._initial_stream, fresh)
+        vector.initialize(self._initial_stream, new)
         for layer in own:
             layer.owner = weakref.ref(self)
         self._vector = vector  # last: from now on other threads take the network for built

@@ -66,7 +66,10 @@ class Pass:
         self.steps = [(layer, Workspace(dtype, rng_of(layer))) for layer in steps]
         self._forward = [(layer.forward, work) for layer, work in self.steps]
         # Nothing below the first layer that learns needs a gradient, its own input neither.
-        learning = [layer.learns and any(p.trainable for p in layer.parameters) for layer in steps]
+        learning = [
+            layer._effective_trainable and any(p.trainable for p in layer.parameters)
+            for layer in steps
+        ]
         first = learning.index(True) if any(learning) else len(steps)
         if to_input:
             first = 0 if steps[0].codes is not None else -1

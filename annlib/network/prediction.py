@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
-from annlib.data import Batches, Feed, Sparse
+from annlib.data import ArrayLoader, DataLoader, Sparse
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.network.passes import Pass
@@ -26,7 +26,7 @@ _KEPT = 8
 def predict(
     layers: Sequence[Layer],
     dtype: str,
-    batches: Feed,
+    batches: DataLoader,
     callbacks: CallbackList | None = None,
     steps: int | None = None,
 ) -> Array:
@@ -38,7 +38,7 @@ def predict(
     outputs = _Outputs(batches, steps)
     callbacks = callbacks or CallbackList(None, None, "predict")
     callbacks.call("on_predict_begin", {})
-    with closing(batches.in_turn("Sequential.predict", steps)) as read:
+    with closing(batches.sequential("Sequential.predict", steps)) as read:
         for index, batch in enumerate(read):
             callbacks.call("on_predict_batch_begin", index, {})
             with np.errstate(all="ignore"):
@@ -61,21 +61,21 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     """
     layers, dtype = network.layers, network.dtype
     if logits:
-        last, _ = layers[-1].split_activation()
+        last, _ = layers[-1]._split_activation()
         layers = [*layers[:-1], *([] if last is None else [last])]
     dense = isinstance(X, np.ndarray)
     if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
-    batches = Batches(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
     return predict(layers, dtype, batches)
 
 
 class _Outputs:
     """Outputs of batches put together: in one array where the number of rows is known."""
 
-    def __init__(self, batches: Feed, steps: int | None) -> None:
+    def __init__(self, batches: DataLoader, steps: int | None) -> None:
         self._rows = batches.rows
         if batches.rows is not None and batches.batch_size is not None and steps is not None:
             self._rows = min(batches.rows, steps * batches.batch_size)

@@ -5,6 +5,7 @@
 Adam(learning_rate=0.01, clipnorm=1.0)
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.optimizers import schedules
 from annlib.optimizers.adadelta import Adadelta
 from annlib.optimizers.adagrad import Adagrad
@@ -38,3 +39,5 @@ __all__ = [
     "registry",
     "schedules",
 ]
+
+show_public_names(__name__)

@@ -8,9 +8,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount, root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("adadelta")
@@ -31,7 +34,7 @@ class Adadelta(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("v", "s")
+    state_names = ("v", "s")
 
     def __init__(
         self,
@@ -45,9 +48,9 @@ class Adadelta(Optimizer):
         self.epsilon = check_number(epsilon, "Adadelta", "epsilon", "[0, inf)")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        v, s = state
+        v, s = state.v, state.s
         epsilon = self.epsilon / (1 - self.rho)
         discount(v, np.multiply(gradient, gradient, out=scratch), self.rho)
         np.divide(gradient, root(v, epsilon, scratch), out=gradient)
@@ -55,3 +58,15 @@ class Adadelta(Optimizer):
         discount(s, np.multiply(gradient, gradient, out=scratch), self.rho)
         np.multiply(gradient, rate, out=gradient)
         np.subtract(theta, gradient, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            r"v \leftarrow \rho v + (1 - \rho) g^2",
+            r"d = \frac{\sqrt{s + \varepsilon}}{\sqrt{v + \varepsilon}} g",
+            r"s \leftarrow \rho s + (1 - \rho) d^2",
+            r"\theta \leftarrow \theta - \eta d",
+            source="Zeiler (2012)",
+            rho=self.rho,
+            epsilon=self.epsilon,
+        )

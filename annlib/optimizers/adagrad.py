@@ -8,9 +8,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("adagrad")
@@ -28,7 +31,7 @@ class Adagrad(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("n",)
+    state_names = ("n",)
 
     def __init__(
         self,
@@ -43,14 +46,24 @@ class Adagrad(Optimizer):
         )
         self.epsilon = check_number(epsilon, "Adagrad", "epsilon", "[0, inf)")
 
-    def initial_state(self) -> list[float]:
-        return [self.initial_accumulator_value]
+    def initialize(self, theta: Array, state: State) -> None:
+        state.n.fill(self.initial_accumulator_value)
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        (n,) = state
+        n = state.n
         np.add(n, np.multiply(gradient, gradient, out=scratch), out=n)
         np.divide(gradient, root(n, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            r"v \leftarrow v + g^2",
+            r"\theta \leftarrow \theta - \eta \frac{g}{\sqrt{v + \varepsilon}}",
+            source="Duchi et al. (2011)",
+            note=f"v begins at {self.initial_accumulator_value:g}.",
+            epsilon=self.epsilon,
+        )

@@ -9,11 +9,14 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.core.numerics import constant
 from annlib.optimizers import loops
 from annlib.optimizers.base import register
+from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
+from annlib.optimizers.state import State
 
 
 @register("adam")
@@ -35,6 +38,8 @@ class Adam(Moments):
         The policy that every ``Optimizer`` takes.
     """
 
+    _source = "Kingma & Ba (2015), with Keras' epsilon"
+
     compilable: ClassVar[loops.Loop | None] = loops.adam
 
     def __init__(
@@ -48,12 +53,12 @@ class Adam(Moments):
     ) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **keywords)
         self.amsgrad = check_flag(amsgrad, type(self).__name__, "amsgrad")
-        self.slots = ("m", "v", "v_max") if amsgrad else ("m", "v")
+        self.state_names = ("m", "v", "v_max") if amsgrad else ("m", "v")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state[:2]
+        m, v = state.m, state.v
         t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
         alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
@@ -64,12 +69,28 @@ class Adam(Moments):
             return
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:
-            v = np.maximum(state[2], v, out=state[2])
+            v = np.maximum(state.v_max, v, out=state.v_max)
         np.sqrt(v, out=scratch)
         np.add(scratch, constant(epsilon, theta.dtype.char), out=scratch)
         np.divide(m, scratch, out=scratch)
         np.multiply(scratch, alpha, out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        v = "u" if self.amsgrad else "v"
+        largest = (r"u \leftarrow \max(u, v)",) if self.amsgrad else ()
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            SECOND_MOMENT,
+            *largest,
+            r"\alpha = \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}",
+            rf"\theta \leftarrow \theta - \alpha \frac{{m}}{{\sqrt{{{v}}} + \varepsilon}}",
+            source=self._source + ("; Reddi et al. (2018)" if self.amsgrad else ""),
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
 
 
 @register("adamw")
@@ -85,6 +106,8 @@ class AdamW(Adam):
     beta_1, beta_2, epsilon, amsgrad, **keywords
         As for ``Adam``.
     """
+
+    _source = "Loshchilov & Hutter (2019)"
 
     def __init__(
         self,

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import register
+from annlib.optimizers.formula import FIRST_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.state import State
 
 
 @register("adamax")
@@ -25,12 +28,12 @@ class Adamax(Moments):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("m", "u")
+    state_names = ("m", "u")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, u = state
+        m, u = state.m, state.u
         discount(m, gradient, self.beta_1)
         np.multiply(u, self.beta_2, out=u)
         np.maximum(u, np.abs(gradient, out=scratch), out=u)
@@ -39,3 +42,15 @@ class Adamax(Moments):
         correction = (1 - self.beta_1) / (1 - self.beta_1 ** (self.iterations + 1))
         np.multiply(scratch, rate * correction, out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            r"u \leftarrow \max(\beta_2 u, \lvert g \rvert)",
+            r"\theta \leftarrow \theta - \frac{\eta}{1 - \beta_1^t} \frac{m}{u + \varepsilon}",
+            source="Kingma & Ba (2015), section 7.1",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )

@@ -1,43 +1,51 @@
-"""What an optimizer is: the policy of a step, once, around its paper's rule on whole vectors.
+"""What an optimizer is: a rule of a paper, and around it what the steps of all rules share.
 
-To add one: a class with the names of its state vectors in ``slots`` and its rule in ``update``,
+To add one: a class with its state declared in ``state_names`` and its rule in ``update``,
 ``@register()`` above it, and a row in the tests' table of cases.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+import copy
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 
-from annlib.core.alignment import aligned
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, is_number
+from annlib.core.checks import check_count, check_name, is_number
 from annlib.core.config import Configurable, refuse_unknown, serialize
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
-from annlib.optimizers.averages import move_toward
-from annlib.optimizers.clipping import clip
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled
-from annlib.optimizers.policy import check_policy
-from annlib.optimizers.views import SETTLE_EVERY, Views
+from annlib.optimizers.memory import Memory
+from annlib.optimizers.policy import OfPolicy, Policy
+from annlib.optimizers.rule import Rule
+from annlib.optimizers.state import State
+from annlib.optimizers.step_buffers import (
+    FLUSH_EVERY,
+    StepBuffers,
+    apply_constraints,
+    constrained,
+)
 
 # All whole numbers below are floating-point numbers, too.
-_MOST_CALLS = 2**53
+_MOST_STEPS = 2**53
 # Parameters from which half a second for a compilation is soon saved.
 _WORTH_COMPILING = 1 << 15
+_NOTHING: AbstractContextManager[None] = nullcontext()
 
 
-class Optimizer(Configurable):
+class Optimizer(Rule, Configurable):
     """theta <- theta - rate * direction(gradient), in place on the model's flat vectors.
 
     A step is: accumulate, clip, decay the weights, the subclass' rule, average, constraints, count.
-    A subclass writes ``update(theta, gradient, rate, *state, scratch=...)`` with one state vector
-    for each name in ``slots``; all are of the same length and the rule is element by element,
-    unless it says ``per_parameter``. All that it remembers are ``state`` and ``calls``.
 
     Parameters
     ----------
@@ -62,18 +70,41 @@ class Optimizer(Configurable):
         Update at every so many steps only, by the mean of their gradients. As in Keras, averages
         and constraints come at each step, and a schedule counts them all.
     name : str, optional
+
+    Attributes
+    ----------
+    iterations : int
+        The updates done.
+    steps : int
+        The steps done; with ``gradient_accumulation_steps`` several make one update.
+    state : array, (vectors, n)
+        The vectors that it remembers: those of ``state_names``, then the policy's.
+
+    Examples
+    --------
+    >>> class Momentum(Optimizer):
+    ...     state_names = ("velocity",)
+    ...
+    ...     def update(self, theta, gradient, rate, state, scratch):
+    ...         state.velocity *= 0.9
+    ...         state.velocity -= np.multiply(gradient, rate, out=scratch)
+    ...         theta += state.velocity
     """
 
-    #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
-    full_batch: ClassVar[bool] = False
-    #: Whether ``update`` gets one parameter at a time, for a rule that is not element by element.
-    per_parameter: ClassVar[bool] = False
-    #: Whether state far below all that matters may become 0: not where its sign alone counts.
-    settles: bool = True
-    #: The rule as a loop for a compiler, if it has one; ``update`` calls ``loop`` if that is set.
-    compilable: ClassVar[Loop | None] = None
-    #: The names of the state vectors that ``update`` gets; a constructor may add to them.
-    slots: tuple[str, ...] = ()
+    _memory: Memory | None
+    _buffers: StepBuffers | None
+    _gradient: Array | None
+
+    _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
+
+    weight_decay = OfPolicy()
+    clipnorm = OfPolicy()
+    clipvalue = OfPolicy()
+    global_clipnorm = OfPolicy()
+    use_ema = OfPolicy()
+    ema_momentum = OfPolicy()
+    ema_overwrite_frequency = OfPolicy()
+    gradient_accumulation_steps = OfPolicy()
 
     def __init__(
         self,
@@ -90,38 +121,27 @@ class Optimizer(Configurable):
         name: str | None = None,
         **unknown: Any,
     ) -> None:
-        refuse_unknown(type(self).__name__, unknown, type(self))
+        where = type(self).__name__
+        refuse_unknown(where, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
         self._rate: float | Callable[[int], float] = self._configured_rate
-        self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
-        self.use_ema = use_ema
-        self.ema_momentum = ema_momentum
-        self.ema_overwrite_frequency = ema_overwrite_frequency
-        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.policy = Policy(
+            where,
+            weight_decay=weight_decay,
+            clipnorm=clipnorm,
+            clipvalue=clipvalue,
+            global_clipnorm=global_clipnorm,
+            use_ema=use_ema,
+            ema_momentum=ema_momentum,
+            ema_overwrite_frequency=ema_overwrite_frequency,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+        )
+        check_name(name, where)
         self.name = name
-        check_policy(self)
-        self._excluded: tuple[str, ...] = ()
-        self._layout: tuple[Any, ...] = ()
-        self._views: Views | None = None
         self.loop: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self.owner: Any = None
-
-    # -- what a subclass writes ------------------------------------------------------------------
-
-    def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
-    ) -> None:
-        """The rule of the optimizer's paper, in place; it may overwrite gradient and scratch."""
-        raise NotImplementedError
-
-    def initial_state(self) -> Sequence[float]:
-        """The value that each slot starts with."""
-        return [0.0] * len(self.slots)
 
     # -- the learning rate -----------------------------------------------------------------------
 
@@ -141,7 +161,7 @@ class Optimizer(Configurable):
     def learning_rate(self) -> float:
         """The rate of the next update; setting it does not change the configuration."""
         rate = self._rate
-        return float(rate(self.calls)) if callable(rate) else rate
+        return float(rate(self.steps)) if callable(rate) else rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -152,10 +172,16 @@ class Optimizer(Configurable):
             )
         self._rate = self._checked_rate(value)
 
-    def _argument(self, name: str) -> Any:
-        return self._configured_rate if name == "learning_rate" else super()._argument(name)
+    @property
+    def iterations(self) -> int:
+        """The updates done."""
+        return self.steps // (self.policy.gradient_accumulation_steps or 1)
 
-    # -- the step --------------------------------------------------------------------------------
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self.steps = value * (self.policy.gradient_accumulation_steps or 1)
+
+    # -- configuration ---------------------------------------------------------------------------
 
     def exclude_from_weight_decay(
         self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
@@ -169,160 +195,230 @@ class Optimizer(Configurable):
         var_names : sequence of str, optional
             Regular expressions searched for in the paths: ``["bias", "gamma"]``.
         """
-        if self._views is not None:
+        if self._buffers is not None:
             raise ConfigurationError(
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
-        exact = tuple(f"^{re.escape(path)}$" for path in var_list or ())
-        self._excluded += exact + tuple(var_names or ())
-
-    @property
-    def excludes(self) -> bool:
-        """Whether parameters may be left out of the weight decay."""
-        return bool(self._excluded)
-
-    def excludes_like(self, other: Optimizer) -> None:
-        """Leave the same parameters out of the weight decay as another optimizer does."""
-        self._excluded = other._excluded
+        self.policy.exclude(var_list or (), var_names or ())
 
     def clone(self) -> Self:
         clone = super().clone()
-        clone.excludes_like(self)
+        clone.policy.excluded = self.policy.excluded
         return clone
 
-    def decays(self, path: str) -> bool:
-        """Whether the weight decay takes the parameter of this path."""
-        return not any(re.search(pattern, path) for pattern in self._excluded)
+    # -- state -----------------------------------------------------------------------------------
 
     def build(self, vector: ParameterVector, jit_compile: bool | str = False) -> None:
-        """Make what depends on the vector's layout; the state stays if it fits the layout."""
-        n_slots = len(self.slots)
-        if not self.fits(vector):
-            self._layout = self._layout_of(vector)
-            shape, dtype = (self._layout[1], vector.n_trainable), vector.values.dtype
-            self.state = aligned(*shape, dtype=dtype)
-            self.state[:n_slots] = np.reshape(self.initial_state(), (-1, 1))
-            self.calls = 0
-        averages = self.state[-1] if self.use_ema else None
+        """Make what depends on the vector's layout; state that matches the layout stays."""
+        if not self.matches_layout(vector):
+            self.reset()
+            self._memory = Memory(self, vector, self.policy.state_names)
+            self._initialize(self._memory.parts(vector))
+            self._begun = False  # again with the first step, by the parameters that are there then
+        memory = self._built
         wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
-        rule = type(self).compilable
-        self.loop = compiled(rule) if rule and wanted and can_compile() else None
-        self._views = Views(
-            vector,
-            self.state[:n_slots],
-            averages,
-            self.per_parameter,
-            self.decays,
-            at_once=self.loop is not None,
-        )
+        loop = type(self).compilable
+        self.loop = compiled(loop) if loop and wanted and can_compile() else None
+        divisible = not (self.whole or self.per_parameter)
+        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
+        self._gradient = vector.gradients[: vector.n_trainable]
+        self.policy.attach(vector, memory.vectors[len(self.state_names) :])
         # Where there is no epsilon, 0 / 0 would follow.
-        self._settles = self.settles and getattr(self, "epsilon", True)
-        self._clips = (self.clipnorm, self.clipvalue, self.global_clipnorm) != (None,) * 3
+        self._flushes = self.flushes_denormals and getattr(self, "epsilon", True)
+        self._ready = False
 
-    def fits(self, vector: ParameterVector) -> bool:
-        """Whether its state is of a vector laid out like this one."""
-        return self._layout == self._layout_of(vector)
+    @property
+    def _built(self) -> Memory:
+        assert self._memory is not None, "build comes first"
+        return self._memory
 
-    def _layout_of(self, vector: ParameterVector) -> tuple[Any, ...]:
-        rows = len(self.slots) + bool(self.gradient_accumulation_steps) + bool(self.use_ema)
-        trainable = ((e.path, e.parameter.shape) for e in vector.entries if e.trainable)
-        return (vector.values.dtype.str, rows, *trainable)
+    def _initialize(self, parts: Iterable[tuple[Array, State]]) -> None:
+        self._begun = True
+        for theta, state in parts:
+            self.initialize(theta, state)
+
+    def matches_layout(self, vector: ParameterVector) -> bool:
+        """Whether its state is of a vector with this layout."""
+        memory = self._memory
+        return memory is not None and memory.matches(self, vector, self.policy.state_names)
 
     def reset(self) -> None:
         """Forget the state and the steps done."""
-        self.calls = 0
-        self.state = np.zeros((0, 0))
-        self._layout = ()
-        self._views = None
-
-    def get_state(self) -> dict[str, Any]:
-        """What it has been through, ``state`` aside: steps, and a rate that was set."""
-        own = self._rate is not self._configured_rate
-        rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
-        return {"calls": self.calls, "learning_rate": rate}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; after ``build``, which may begin anew."""
-        where, rate = type(self).__name__, state["learning_rate"]
-        calls = check_count(state["calls"], where, "calls", 0)
-        if calls >= _MOST_CALLS or (rate is not None and callable(self._configured_rate)):
-            raise ConfigurationError(
-                f"{where}: expected a state that it can have, got {calls} calls and a rate of "
-                f"{rate!r}."
-            )
-        self._rate = self._configured_rate if rate is None else self._checked_rate(rate)
-        self.calls = calls
+        self.steps = 0
+        self._memory = self._buffers = self._gradient = None
+        # Whether the state has its first values, and whether all is ready for a step.
+        self._begun = self._ready = False
+        # Whether the model has weights to be trained, not to evaluate with; and by which thread.
+        self._training, self._thread = False, 0
 
     @property
-    def iterations(self) -> int:
-        """The updates done; ``calls`` are the steps, of which several may make one update."""
-        return self.calls // (self.gradient_accumulation_steps or 1)
+    def state(self) -> Array:
+        """The vectors that it remembers, as a matrix: those of its rule, then of the policy."""
+        return np.zeros((0, 0)) if self._memory is None else self._memory.vectors
 
-    @iterations.setter
-    def iterations(self, value: int) -> None:
-        self.calls = value * (self.gradient_accumulation_steps or 1)
+    def state_arrays(self) -> dict[str, Array]:
+        """Return all that it remembers by name, in the order in which files hold it."""
+        return {} if self._memory is None else self._memory.arrays()
 
-    def step(self) -> None:
-        """One step by the vector's gradients, which are the optimizer's to overwrite."""
-        views = self._views
-        assert views is not None, "build comes first"
-        if self.gradient_accumulation_steps is None or self._accumulated(views.gradient):
+    def get_state(self) -> dict[str, Any]:
+        """Return what it has been through, arrays aside: the steps, a rate that was set, and
+        whether the model holds the weights to be trained where others are to evaluate with.
+        """
+        own = self._rate is not self._configured_rate
+        rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
+        training = {"training": True} if self._training else {}
+        return {"calls": self.steps, "learning_rate": rate, **training}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``get_state`` gave; after ``build``, which may begin anew."""
+        where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
+        steps = check_count(state["calls"], where, "calls", 0)
+        known = not training or (state["training"] is True and self._keeps_two)
+        settable = rate is None or not callable(self._configured_rate)
+        if steps >= _MOST_STEPS or not known or not settable:
+            raise ConfigurationError(
+                f"{where}: expected a state that it can have, got {steps} calls, a rate of "
+                f"{rate!r} and training {training}."
+            )
+        self._rate = self._configured_rate if rate is None else self._checked_rate(rate)
+        self.steps, self._training, self._ready = steps, training, False
+        self._begun = self._begun or training or steps > 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Views belong to a model's vector: a copied model builds its optimizer again.
+        views = dict.fromkeys(("_buffers", "_gradient", "loop", "owner"))
+        return {**self.__dict__, **views, "_thread": 0, "policy": copy.copy(self.policy)}
+
+    # -- the step --------------------------------------------------------------------------------
+
+    def step(self, gradient: Array) -> None:
+        """Update the parameters, once or at every ``gradient_accumulation_steps``.
+
+        Parameters
+        ----------
+        gradient : array, (n,)
+            Of all trainable parameters: that of the vector, which may be overwritten, or another
+            of the same layout.
+        """
+        policy, buffers = self.policy, self._buffers
+        assert buffers is not None, "build comes first"
+        if gradient is not self._gradient:
+            gradient = self._own(gradient)
+        if not self._ready:
+            self._prepare(buffers)
+        if policy.gradient_accumulation_steps is None or policy.accumulate(gradient, self.steps):
             rate = self.learning_rate
-            if self._clips:
-                limits = self.clipnorm, self.clipvalue, self.global_clipnorm
-                clip(views.gradient, views.gradients, *limits)
-            if self.weight_decay:
-                for W in views.decaying:
-                    np.multiply(W, 1 - rate * self.weight_decay, out=W)
-            views.update(self.update, rate)
-        if self.use_ema:
-            self._average(views)
-        for constraint, W in views.constrained:
-            projected = constraint(W)
-            if projected is not None:  # one of the user's, in Keras' manner
-                np.copyto(W, projected)
-        self.calls += 1
-        if self.calls % SETTLE_EVERY == 0 and self._settles:
-            views.settle()
+            policy.clip_and_decay(gradient, rate)
+            buffers.update(self.update, rate)
+        if policy.use_ema:
+            policy.average(self.iterations)
+        if buffers.constrained:
+            apply_constraints(buffers.constrained)
+        self.steps += 1
+        if self.steps % FLUSH_EVERY == 0 and self._flushes:
+            buffers.flush_denormals()
 
-    def _accumulated(self, gradient: Array) -> bool:
-        """Whether it is time to update; if so, the gradient becomes the mean since the last one."""
-        steps, total = self.gradient_accumulation_steps or 1, self.state[len(self.slots)]
-        if (self.calls + 1) % steps:
-            np.add(total, gradient, out=total)
-            return False
-        np.add(gradient, total, out=gradient)
-        np.divide(gradient, steps, out=gradient)
-        total.fill(0)
-        return True
+    def _own(self, gradient: Array) -> Array:
+        """Return the vector's gradient, with these numbers in it."""
+        own = self._gradient
+        assert own is not None, "build comes first"
+        given = np.asarray(gradient)
+        if (given.shape, given.dtype) != (own.shape, own.dtype):
+            raise ShapeError(
+                f"{type(self).__name__}.step: expected the gradient of all trainable parameters, "
+                f"{own.dtype} of shape {own.shape}, got {given.dtype} of {given.shape}."
+            )
+        if given.__array_interface__ == own.__array_interface__:  # another view of the vector's
+            self._gradient = gradient
+            return gradient
+        np.copyto(own, given)
+        return own
 
-    def _average(self, views: Views) -> None:
-        # The first averages are the parameters themselves.
-        momentum = self.ema_momentum if self.iterations else 0.0
-        for theta, average, scratch in views.averages:
-            move_toward(average, theta, momentum, scratch)
-        frequency = self.ema_overwrite_frequency
-        if frequency is not None and (self.iterations + 1) % frequency == 0:
-            views.overwrite()
+    def _prepare(self, buffers: StepBuffers) -> None:
+        if self._keeps_two and not self._training:
+            raise ConfigurationError(
+                f"{type(self).__name__}.step: expected the weights to be trained in the model, got "
+                "those to evaluate with. Call to_training before the gradient is computed."
+            )
+        if not self._begun:
+            self._initialize((part.theta, part.state) for part in buffers.parts)
+        self._ready = True
+
+    # -- two sets of weights ---------------------------------------------------------------------
+
+    def to_training(self, vector: ParameterVector) -> None:
+        """Put the weights to be trained into the vector, where they are apart from those to
+        evaluate with: before each step, and before its gradient. ``build`` comes first.
+        """
+        if not self._keeps_two:
+            return
+        self._thread = threading.get_ident()
+        if self._training:
+            return
+        parts = self._built.parts(vector)
+        if not self._begun:
+            self._initialize(parts)
+        for theta, state in parts:
+            self.training_weights(theta, state)
+        self._training = True
+
+    def to_evaluation(self, vector: ParameterVector) -> None:
+        """Put the weights to evaluate with into the vector: at the end of an epoch, a training."""
+        if not self._training:
+            return
+        for theta, state in self._built.parts(vector):
+            self.evaluation_weights(theta, state)
+        apply_constraints(constrained(vector))
+        self._training = self._ready = False
+
+    def training(self, vector: ParameterVector) -> AbstractContextManager[None]:
+        """A context in which the vector has the weights to be trained."""
+        if self._training or not self._keeps_two:
+            return _NOTHING
+        return _turned(partial(self.to_training, vector), partial(self.to_evaluation, vector))
+
+    def evaluating(self, vector: ParameterVector) -> AbstractContextManager[None]:
+        """A context in which the vector has the weights to evaluate with, if the thread that trains
+        enters it; afterwards those to be trained are as they were, to the bit.
+        """
+        if not self._training or self._thread not in (0, threading.get_ident()):
+            return _NOTHING
+        theta = vector.values[: vector.n_trainable]
+        kept = theta.copy()
+
+        def back() -> None:
+            np.copyto(theta, kept)
+            self._training = True
+
+        return _turned(partial(self.to_evaluation, vector), back)
 
     @property
     def averages(self) -> Array | None:
         """The averages of the trainable parameters, as one vector; None if there are none yet."""
-        return self.state[-1] if self.use_ema and self.calls and len(self.state) else None
+        return self.state[-1] if self.use_ema and self.steps and len(self.state) else None
 
     def finalize(self) -> None:
         """End a training: with ``use_ema``, write the averages into the model."""
-        if self._views is not None and self.calls:
-            self._views.overwrite()
+        if self._buffers is not None and self.steps:
+            self.policy.overwrite()
 
-    def __getstate__(self) -> dict[str, Any]:
-        # Views belong to a model's vector: a copied model builds its optimizer again.
-        return {**self.__dict__, "_views": None, "loop": None, "owner": None}
-
-    # An optimizer is itself: it has state.
+    # Two of the same arguments are not equal: each has its own state.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
+
+
+@contextmanager
+def _turned(enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[None]:
+    try:
+        enter()
+        yield
+    finally:
+        leave()
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)

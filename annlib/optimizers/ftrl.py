@@ -9,8 +9,11 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("ftrl")
@@ -32,7 +35,7 @@ class Ftrl(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("n", "z")
+    state_names = ("n", "z")
 
     def __init__(
         self,
@@ -54,15 +57,15 @@ class Ftrl(Optimizer):
         self.beta = beta
         _check(self)
 
-    def initial_state(self) -> list[float]:
-        return [self.initial_accumulator_value, 0.0]
+    def initialize(self, theta: Array, state: State) -> None:
+        state.n.fill(self.initial_accumulator_value)
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         if not rate:
             return
-        n, z = state
+        n, z = state.n, state.z
         l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
         if shrinkage := self.l2_shrinkage_regularization_strength:
             np.add(z, np.multiply(theta, 2 * shrinkage, out=scratch), out=z)
@@ -74,6 +77,24 @@ class Ftrl(Optimizer):
         np.subtract(np.clip(z, -l1, l1, out=theta), z, out=theta)
         np.multiply(theta, rate, out=theta)
         np.divide(theta, np.add(power, self.beta + 2 * l2 * rate, out=power), out=theta)
+
+    def formula(self) -> Formula:
+        shrinkage = self.l2_shrinkage_regularization_strength
+        letters: dict[str, Any] = {"power": -self.learning_rate_power, "beta": self.beta}
+        letters |= {"l1": self.l1_regularization_strength, "l2": self.l2_regularization_strength}
+        shrunk = ""
+        if shrinkage:
+            shrunk, letters["shrinkage"] = r" + 2 \lambda_s \theta", shrinkage
+        return update_formula(
+            self,
+            rf"z \leftarrow z + g{shrunk} - \frac{{(v + g^2)^p - v^p}}{{\eta}} \theta",
+            r"v \leftarrow v + g^2",
+            r"\theta \leftarrow \frac{\max(-\lambda_1, \min(z, \lambda_1)) - z}"
+            r"{(v^p + \beta) / \eta + 2 \lambda_2}",
+            source="McMahan et al. (2013)",
+            note=f"v begins at {self.initial_accumulator_value:g}, z at 0.",
+            **letters,
+        )
 
 
 def _grow(n: Array, square: Array, p: float, growth: Array) -> None:

@@ -7,9 +7,12 @@ import math
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.optimizers.base import register
-from annlib.optimizers.clipping import norm
+from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.policy import norm
+from annlib.optimizers.state import State
 
 
 @register("lamb")
@@ -33,9 +36,9 @@ class Lamb(Moments):
     per_parameter = True
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state
+        m, v = state.m, state.v
         t = self.iterations + 1
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
         self.update_moments(gradient, m, v, scratch)
@@ -47,3 +50,19 @@ class Lamb(Moments):
         ratio = length / step if length and step else 1.0
         np.multiply(scratch, rate * ratio, out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            SECOND_MOMENT,
+            r"\hat{m} = \frac{m}{1 - \beta_1^t}",
+            r"\hat{v} = \frac{v}{1 - \beta_2^t}",
+            r"d = \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon}",
+            r"\theta \leftarrow \theta - \eta \frac{\lVert \theta \rVert}{\lVert d \rVert} d",
+            source="You et al. (2020)",
+            note="The norms are those of each kernel and bias; their ratio is 1 where one is 0.",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )

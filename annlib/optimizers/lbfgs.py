@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.config import refuse_unknown
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 
 # SciPy's status of a run that a callback has ended.
 _STOPPED = 99
@@ -113,7 +116,7 @@ class LBFGS(Optimizer):
                 self.message, self.status = str(result.message), int(result.status)
         return last
 
-    def step(self) -> None:
+    def step(self, gradient: Array) -> None:
         raise ConfigurationError(
             "LBFGS: expected all data at once, got a batch. Train with fit, which gives it all "
             "rows in every iteration, or compile with another optimizer for train_on_batch."
@@ -130,3 +133,16 @@ class LBFGS(Optimizer):
             "LBFGS.learning_rate: expected no assignment, since a line search finds the length of "
             "each step. Leave out callbacks and schedules that change the rate."
         )
+
+    def formula(self) -> Formula:
+        formula = update_formula(
+            self,
+            r"\theta \leftarrow \theta - \alpha H g",
+            source="Liu & Nocedal (1989), by SciPy",
+        )
+        own = (
+            ("H", f"the inverse of the Hessian, as the last {self.maxcor} steps show it"),
+            (r"\alpha", "found by a line search"),
+        )
+        shapes = "{θ}, {g}: [P × 1], [H]: [P × P], never formed"
+        return replace(formula, shapes=shapes, symbols=(*own, *formula.symbols))

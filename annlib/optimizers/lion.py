@@ -8,9 +8,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("lion")
@@ -28,8 +31,8 @@ class Lion(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots = ("m",)
-    settles = False
+    state_names = ("m",)
+    flushes_denormals = False
 
     def __init__(
         self,
@@ -43,9 +46,9 @@ class Lion(Optimizer):
         self.beta_2 = check_number(beta_2, "Lion", "beta_2", "[0, 1)")
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        (m,) = state
+        m = state.m
         np.multiply(m, self.beta_1 * (1 - self.beta_2), out=scratch)
         discount(m, gradient, self.beta_2)
         np.multiply(gradient, 1 - self.beta_1, out=gradient)
@@ -53,3 +56,14 @@ class Lion(Optimizer):
         np.sign(scratch, out=gradient)  # in place it takes NumPy twenty times as long
         np.multiply(gradient, rate, out=gradient)
         np.subtract(theta, gradient, out=theta)
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            r"d = \operatorname{sign}(\beta_1 m + (1 - \beta_1) g)",
+            r"m \leftarrow \beta_2 m + (1 - \beta_2) g",
+            r"\theta \leftarrow \theta - \eta d",
+            source="Chen et al. (2023)",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+        )

@@ -29,7 +29,7 @@ class Moments(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
-    slots: tuple[str, ...] = ("m", "v")
+    state_names: tuple[str, ...] = ("m", "v")
 
     def __init__(
         self,

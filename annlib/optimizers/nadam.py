@@ -7,8 +7,11 @@ import math
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.formula import Formula
 from annlib.optimizers.base import register
+from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
+from annlib.optimizers.state import State
 
 # prod (1 - 0.96^i / 2) for i = 1 ... t; beyond a thousand steps no factor differs from 1.
 _GROWTH: list[float] = np.cumprod(1 - 0.96 ** np.arange(1, 1001) / 2).tolist()
@@ -32,9 +35,9 @@ class Nadam(Moments):
     """
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state
+        m, v = state.m, state.v
         t = self.iterations + 1
         root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
         self.update_moments(gradient, m, v, scratch)
@@ -51,3 +54,19 @@ class Nadam(Moments):
 
     def _product(self, t: int) -> float:
         return float(self.beta_1**t) * _GROWTH[min(t, 1000) - 1]
+
+    def formula(self) -> Formula:
+        return update_formula(
+            self,
+            FIRST_MOMENT,
+            SECOND_MOMENT,
+            r"\mu_t = \beta_1 (1 - \frac{1}{2} 0.96^t)",
+            r"\hat{m} = \frac{\mu_{t+1} m}{1 - \prod_{s=1}^{t+1} \mu_s}"
+            r" + \frac{(1 - \mu_t) g}{1 - \prod_{s=1}^t \mu_s}",
+            r"\hat{v} = \frac{v}{1 - \beta_2^t}",
+            r"\theta \leftarrow \theta - \eta \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon}",
+            source="Dozat (2016)",
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )

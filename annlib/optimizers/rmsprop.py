@@ -8,9 +8,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount, move_toward, root
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("rmsprop")
@@ -44,21 +47,36 @@ class RMSprop(Optimizer):
         self.momentum = check_number(momentum, "RMSprop", "momentum", "[0, 1]")
         self.epsilon = check_number(epsilon, "RMSprop", "epsilon", "[0, inf)")
         self.centered = check_flag(centered, "RMSprop", "centered")
-        self.slots = ("v", *["mean"] * centered, *["velocity"] * bool(momentum))
+        self.state_names = ("v", *["mean"] * centered, *["velocity"] * bool(momentum))
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        square, *further = state
+        square = state.v
         move_toward(square, np.multiply(gradient, gradient, out=scratch), self.rho, scratch)
         if self.centered:
-            mean = further[0]
+            mean = state.mean
             move_toward(mean, gradient, self.rho, scratch)
             square = np.subtract(square, np.multiply(mean, mean, out=scratch), out=scratch)
         np.divide(gradient, root(square, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)
         if self.momentum:
-            velocity = further[-1]
+            velocity = state.velocity
             discount(velocity, scratch, self.momentum)
             scratch = velocity
         np.subtract(theta, scratch, out=theta)
+
+    def formula(self) -> Formula:
+        lines = [r"v \leftarrow \rho v + (1 - \rho) g^2"]
+        square = "v"
+        if self.centered:
+            lines.append(r"m \leftarrow \rho m + (1 - \rho) g")
+            square = "v - m^2"
+        step = rf"\eta \frac{{g}}{{\sqrt{{{square} + \varepsilon}}}}"
+        letters = {"rho": self.rho, "epsilon": self.epsilon}
+        if self.momentum:
+            lines += [rf"u \leftarrow \mu u + {step}", r"\theta \leftarrow \theta - u"]
+            letters["momentum"] = self.momentum
+        else:
+            lines.append(rf"\theta \leftarrow \theta - {step}")
+        return update_formula(self, *lines, source="Tieleman & Hinton (2012)", **letters)

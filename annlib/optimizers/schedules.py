@@ -1,5 +1,6 @@
 """``annlib.schedules`` by the name that Keras scripts use."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.schedules import (
     CosineDecay,
     CosineDecayRestarts,
@@ -23,3 +24,5 @@ __all__ = [
     "PiecewiseConstantDecay",
     "PolynomialDecay",
 ]
+
+show_public_names(__name__)

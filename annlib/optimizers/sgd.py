@@ -8,9 +8,12 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_number
+from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
+from annlib.optimizers.formula import update_formula
 from annlib.optimizers.policy import OptimizerArguments
+from annlib.optimizers.state import State
 
 
 @register("sgd")
@@ -40,14 +43,14 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **keywords)
         self.momentum = check_number(momentum, "SGD", "momentum", "[0, 1]")
         self.nesterov = check_flag(nesterov, "SGD", "nesterov")
-        self.slots = ("velocity",) if momentum else ()
+        self.state_names = ("velocity",) if momentum else ()
 
     def update(
-        self, theta: Array, gradient: Array, rate: float, *state: Array, scratch: Array
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         descent = np.multiply(gradient, -rate, out=scratch)
         if self.momentum:
-            (velocity,) = state
+            velocity = state.velocity
             discount(velocity, descent, self.momentum)
             if self.nesterov:
                 np.add(theta, descent, out=theta)
@@ -55,3 +58,16 @@ class SGD(Optimizer):
             else:
                 descent = velocity
         np.add(theta, descent, out=theta)
+
+    def formula(self) -> Formula:
+        if not self.momentum:
+            return update_formula(self, r"\theta \leftarrow \theta - \eta g", section="5.2")
+        velocity = r"v \leftarrow \mu v - \eta g"
+        if self.nesterov:
+            step = r"\theta \leftarrow \theta + \mu v - \eta g"
+            source = "Nesterov (1983), in Keras' form"
+        else:
+            step, source = r"\theta \leftarrow \theta + v", "Polyak (1964)"
+        return update_formula(
+            self, velocity, step, section="5.2", source=source, momentum=self.momentum
+        )

@@ -5,6 +5,7 @@ anything. They need Matplotlib, ``pip install "annlib[plot]"``, but for ``plot_m
 writes its own SVG.
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.plots.card import model_html
 from annlib.plots.curves import compare_histories, plot_history
 from annlib.plots.displays import confusion_matrix, decision_boundary, learning_curve
@@ -26,3 +27,5 @@ __all__ = [
     "plot_model",
     "plot_spread",
 ]
+
+show_public_names(__name__)

@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DataError, NotCompiledError
-from annlib.plots.markup import activation_name
 
 
 class _Adapter(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -63,9 +62,10 @@ class SequentialAsClassifier(ClassifierMixin, _Adapter):  # type: ignore[misc]  
     def predict_proba(self, X: Any) -> Array:
         outputs = self.network.predict(X)
         A: Array = outputs.reshape(len(outputs), -1)
-        if A.shape[1] == 1 and "hinge" in _loss_name(self.network):  # whose sides are -1 and 1
+        loss = self.network.loss
+        if loss is not None and loss.margin and A.shape[1] == 1:  # whose sides are -1 and 1
             A = np.clip((A + 1) / 2, 0, 1)
-        if getattr(self.network.loss, "from_logits", False):
+        if loss is not None and loss.from_logits:
             A = np.hstack([np.zeros_like(A), A]) if A.shape[1] == 1 else A
             A = np.exp(A - A.max(axis=1, keepdims=True))
             A /= A.sum(axis=1, keepdims=True)
@@ -119,13 +119,9 @@ def as_classifier(model: Any, where: str) -> Any:
 
 def classifies(model: Any) -> bool:
     """Whether the outputs are classes, by the loss and the last activation."""
-    loss = _loss_name(model)
-    last = activation_name(model.layers[-1]) if model.layers else ""
-    return "crossentropy" in loss or "hinge" in loss or last in ("softmax", "sigmoid")
-
-
-def _loss_name(model: Any) -> str:
-    return getattr(model.loss, "name", None) or ""
+    last = model.layers[-1]._split_activation()[1] if model.layers else None
+    of_classes = model.loss is not None and model.loss.task != "regression"
+    return of_classes or (last is not None and last.task is not None)
 
 
 def labels(y: Any) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 from annlib.plots.axes import COLOURS, many_axes, one_axes, spans_decades, whole_numbers
 
@@ -95,7 +95,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
         if name not in known:
             raise ConfigurationError(
                 f'{where}: expected metrics that were measured, got "{name}". '
-                f"{near(str(name), known)}"
+                f"{suggest(str(name), known)}"
             )
     size = (5.2 * min(len(names), 3), 3.4 * -(-len(names) // 3))
     axes = many_axes(ax, len(names), where, columns=3, figsize=size)
@@ -174,7 +174,7 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     if metric not in known:
         raise ConfigurationError(
             f'{where}: expected metric as what was measured, got "{metric}". '
-            f"{near(str(metric), known)}"
+            f"{suggest(str(metric), known)}"
         )
     ax = one_axes(ax, where, figsize=(6.4, 4.0))
     drawn = []

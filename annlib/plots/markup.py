@@ -79,13 +79,13 @@ def shape_text(shape: BatchShape | None) -> str:
 
 def count_text(layer: Any) -> str:
     """The number of a layer's parameters, or "?"."""
-    return "?" if layer.built_shape is None else f"{layer.count_params():,}"
+    return "?" if layer._built_shape is None else f"{layer.count_params():,}"
 
 
 def activation_name(layer: Any) -> str:
     """The name of the activation that a layer has, or nothing."""
     activation = getattr(layer, "activation", None)
-    if activation is None or getattr(activation, "stands_for_none", False):
+    if activation is None or getattr(activation, "_default_for_none", False):
         return ""
     return str((getattr(activation, "names", None) or [type(activation).__name__])[0])
 

@@ -13,6 +13,7 @@ names the row of the errata: ``ERRATA.md`` lists them with the tests that show t
 array([[-1.75]])
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.reference.activations import (
     ACTIVATIONS,
     identity_8_5,
@@ -120,3 +121,5 @@ __all__ = [
     "update_5_2",
     "weight_gradient_7_3",
 ]
+
+show_public_names(__name__)

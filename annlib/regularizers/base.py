@@ -15,6 +15,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -42,12 +43,26 @@ class Regularizer(Configurable):
         return 1.0 / rows if rows else 0.0
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         """Whether it is 0 for every W: no name stands for that, since it would go unnoticed."""
         return False
 
-    def is_default(self) -> bool:
-        return super().is_default() and not self.is_nothing
+    def _is_default(self) -> bool:
+        return super()._is_default() and not self.is_zero
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return self._formula(r"\operatorname{r}(w)", slope=r"\operatorname{r}'(w)")
+
+    def _formula(self, value: str, slope: str, **more: Any) -> Formula:
+        return Formula(
+            self._names[0],
+            "regularizer",
+            (f"R = {value}",),
+            (rf"\frac{{\partial R}}{{\partial w}} = {slope}",),
+            "[W], [D_R,W]: of one shape; R: a number",
+            **more,
+        )
 
 
 class RegularizerFunction(Regularizer):
@@ -85,7 +100,7 @@ def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
         return RegularizerFunction(*identifier)
     found = registry.get(identifier, where)
-    if isinstance(identifier, str | type) and found.is_nothing:
+    if isinstance(identifier, str | type) and found.is_zero:
         raise ConfigurationError(
             f"{where}: expected factors for {type(found).__name__}, got its name alone, "
             f"which penalizes nothing. Pass an object: {type(found).__name__}(...)."

@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula, number
 from annlib.core.workspace import Workspace
 from annlib.regularizers.base import Regularizer, register
 
@@ -31,7 +32,7 @@ class L1L2(Regularizer):
         self.l2 = float(check_number(l2, type(self).__name__, "l2", "[0, inf)"))
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         return not (self.l1 or self.l2)
 
     def __call__(self, W: Array) -> float:
@@ -48,6 +49,16 @@ class L1L2(Regularizer):
         if self.l2:
             np.multiply(W, 2 * scale * self.l2, out=term)
             np.add(dW, term, out=dW)
+
+    def formula(self) -> Formula:
+        values, slopes = [], []
+        if self.l1 or not self.l2:
+            values.append(rf"{number(self.l1)} \sum \lvert w \rvert")
+            slopes.append(rf"{number(self.l1)} \operatorname{{sign}}(w)")
+        if self.l2:
+            values.append(rf"{number(self.l2)} \sum w^2")
+            slopes.append(f"{number(2 * self.l2)} w")
+        return self._formula(" + ".join(values), " + ".join(slopes))
 
 
 @register("l1")

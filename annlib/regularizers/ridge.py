@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.formula import Formula, number
 from annlib.core.workspace import Workspace
 from annlib.regularizers.base import Regularizer, register
 
@@ -33,7 +34,7 @@ class Ridge(Regularizer):
         self.alpha = float(check_number(alpha, "Ridge", "alpha", "[0, inf)"))
 
     @property
-    def is_nothing(self) -> bool:
+    def is_zero(self) -> bool:
         return not self.alpha
 
     def __call__(self, W: Array) -> float:
@@ -43,3 +44,10 @@ class Ridge(Regularizer):
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         term = np.multiply(W, self.alpha * scale, out=work.array("penalty", *W.shape))
         np.add(dW, term, out=dW)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            rf"\frac{{{number(self.alpha)}}}{{2 n}} \sum w^2",
+            rf"\frac{{{number(self.alpha)}}}{{n}} w",
+            symbols=(("n", "the rows of the batch, or what they weigh"),),
+        )

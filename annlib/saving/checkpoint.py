@@ -18,7 +18,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import ModelFormatError
-from annlib.core.streams import check_position
+from annlib.core.random_streams import check_position
 from annlib.saving import container
 from annlib.saving.model_file import check_header, describe, refusing, restore_state
 from annlib.saving.packing import check_alike, first_difference, pack, unpack
@@ -104,7 +104,7 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
     network = run.functions.network
     own, _ = describe(network, run.functions.compiled)
     own["run"] = run.identity()
-    seed = set() if network.streams.drawn else {"seed"}
+    seed = set() if network.streams.seed_was_drawn else {"seed"}
     for part, keys, what in (
         # A model without a seed has drawn another, and takes over that of the file.
         ("config", {"layers", "dtype", "name", *seed}, "model"),
@@ -143,7 +143,8 @@ def platform() -> dict[str, Any]:
 
 
 def _warn_of_another_platform(header: Mapping[str, Any]) -> None:
-    difference = first_difference(header["platform"], platform())
+    there = {**header["platform"], "blas": sorted(header["platform"]["blas"])}
+    difference = first_difference(there, platform())
     if difference is not None:
         warnings.warn(
             f"BackupAndRestore: resuming, but results may differ in the last bits: {difference}.",

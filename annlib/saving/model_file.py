@@ -88,21 +88,26 @@ def describe(
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
-            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.decays(p)]
+            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
             # What it remembers of another layout, it forgets at the next step.
-            built = optimizer.fits(network.vector)
+            built = optimizer.matches_layout(network.vector)
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:
-            tensors |= {f"optimizer/{index}": row for index, row in enumerate(optimizer.state)}
+            arrays = optimizer.state_arrays().values()
+            tensors |= {f"optimizer/{index}": array for index, array in enumerate(arrays)}
     check_header(header)
     return header, tensors
 
 
 def _mark(layer: Layer) -> dict[str, Any]:
     """What a layer has become in its model."""
-    shape = layer.built_shape if layer.built else None
-    return {"name": layer.name, "learns": layer.learns, "shape": shape and list(shape[1:])}
+    shape = layer._built_shape if layer.built else None
+    return {
+        "name": layer.name,
+        "learns": layer._effective_trainable,
+        "shape": shape and list(shape[1:]),
+    }
 
 
 @contextlib.contextmanager
@@ -143,7 +148,7 @@ def restore_network(
         for part in config["layers"]:
             layer = get_layer(_object(part, "layer"))
             if not isinstance(layer, Input):
-                layer.automatic_name = _name(marks[len(network.layers)]["name"])
+                layer._auto_name = _name(marks[len(network.layers)]["name"])
             network.append(layer)
     else:
         check_made_again(network, config)
@@ -151,14 +156,14 @@ def restore_network(
     _require([mark["name"] for mark in marks], [layer.name for layer in network.layers], "names")
     for layer, mark in zip(network.layers, marks, strict=True):
         if mark["shape"] is not None:
-            layer.declare((None, *check_shape(mark["shape"], "file", "shape")))
+            layer._declare((None, *check_shape(mark["shape"], "file", "shape")))
     values = checked_weights(network, tensors)
     for layer, mark, own in zip(network.layers, marks, values, strict=True):
         _require(type(mark["learns"]), bool, "the type of learns")
-        layer.learns = mark["learns"]
+        layer._effective_trainable = mark["learns"]
         if mark["shape"] is not None:
             # Bound before the layout: the layout takes these values over, and draws none.
-            layer.bind(own, {})
+            layer._attach(own, {})
     if header["shape"] is not None:
         _require([layer.built for layer in network.layers], [True] * len(marks), "built layers")
         made = network.built
@@ -275,11 +280,11 @@ def restore_optimizer(
     if run["built"]:
         network.vector.allocate_gradients()
         optimizer.build(network.vector)
-        own = optimizer.state
+        own = list(optimizer.state_arrays().values())
     names = [f"optimizer/{index}" for index in range(len(own))]
     fits = sorted(names) == sorted(rows) and all(
-        (tensors[name].shape, tensors[name].dtype) == (row.shape, row.dtype)
-        for name, row in zip(names, own, strict=True)
+        (tensors[name].shape, tensors[name].dtype) == (array.shape, array.dtype)
+        for name, array in zip(names, own, strict=True)
     )
     if not fits:
         raise ModelFormatError(
@@ -287,8 +292,8 @@ def restore_optimizer(
             f"weights, got {[(tensors[key].shape, str(tensors[key].dtype)) for key in rows]}."
         )
     optimizer.set_state(run)
-    for name, row in zip(names, own, strict=True):
-        np.copyto(row, tensors[name])
+    for name, array in zip(names, own, strict=True):
+        np.copyto(array, tensors[name])
 
 
 def restore_state(

@@ -46,7 +46,7 @@ def pack(value: Any, path: str, tensors: dict[str, Array]) -> Any:
         return {"dict": [[k, pack(item, f"{path}/{k}", tensors)] for k, item in value.items()]}
     raise ModelFormatError(
         f"{path}: expected numbers, texts, arrays, and lists and dictionaries of them, got "
-        f"{value!r}. Keep such things out of what is remembered."
+        f"{value!r}. Remove it from the callback's state_attributes."
     )
 
 

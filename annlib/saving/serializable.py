@@ -8,7 +8,7 @@ from typing import Any
 
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
-from annlib.core.registry import FAMILIES, known_as
+from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -25,7 +25,7 @@ def check_serializable(network: Network, compiled: Compiled | None) -> None:
     for what, value in compiled.given.items():
         for part in value if isinstance(value, list) else [value]:
             check_part(part, f"Sequential.save, {what}")
-    if compiled.optimizer.excludes and not network.built:
+    if compiled.optimizer.policy.excluded and not network.built:
         raise ConfigurationError(
             "Sequential.save: expected a built model, since exclude_from_weight_decay means "
             "parameters by what their names match, got one without weights. Build it first: "
@@ -54,8 +54,8 @@ def check_part(part: Any, where: str) -> None:
     config, parts = configured(part, where), list(_parts(part))
     check_names(config, where)
     for one in parts:
-        check_name(one, where)
-    with known_as({type(one).__name__: type(one) for one in parts}):
+        check_name(one, _family(one), where)
+    with custom_object_scope({type(one).__name__: type(one) for one in parts}):
         try:
             twin = _family(part).get(config)
         except Exception as error:  # of the user's own constructor
@@ -72,11 +72,11 @@ def check_part(part: Any, where: str) -> None:
         )
 
 
-def check_name(part: Configurable, where: str) -> None:
+def check_name(part: Configurable, family: Registry[Any], where: str) -> None:
     """Raise if a class of the user's goes by the name of another."""
     name = type(part).__name__
     try:
-        known = _family(part).find(name)
+        known = family.find(name)
     except UnknownNameError:
         return  # for custom_objects
     same = [(cls.__module__, cls.__qualname__) for cls in (known, type(part))]
@@ -96,7 +96,7 @@ def _parts(value: Any) -> Iterator[Configurable]:
     """An object and all that are arguments of it, theirs too."""
     if isinstance(value, Configurable):
         yield value
-        value = value.arguments()
+        value = value._arguments()
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):

@@ -1,5 +1,6 @@
 """Learning rates that depend on the step."""
 
+from annlib.core.namespaces import show_public_names
 from annlib.schedules.base import LearningRateSchedule, get, register, registry
 from annlib.schedules.cosine import CosineDecay, CosineDecayRestarts
 from annlib.schedules.decay import ExponentialDecay, InverseTimeDecay
@@ -22,3 +23,5 @@ __all__ = [
     "register",
     "registry",
 ]
+
+show_public_names(__name__)

@@ -10,7 +10,10 @@ from typing import Any
 
 from annlib.core.checks import check_number
 from annlib.core.config import Configurable
+from annlib.core.formula import Formula
 from annlib.core.registry import Registry
+
+STEP = ("t", "the steps done")
 
 
 class LearningRateSchedule(Configurable):
@@ -18,6 +21,15 @@ class LearningRateSchedule(Configurable):
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError
+
+    def formula(self) -> Formula:
+        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        return self._formula(r"\eta = \operatorname{r}(t)")
+
+    def _formula(self, *lines: str, source: str = "", symbols: Any = (STEP,)) -> Formula:
+        return Formula(
+            self._names[0], "schedule", lines, shapes="a number", source=source, symbols=symbols
+        )
 
 
 def check_rate(value: Any, where: str, name: str) -> float:
@@ -32,6 +44,11 @@ def check_steps(value: Any, where: str, name: str, interval: str = "(0, inf)") -
     """
     steps = float(check_number(value, where, name, interval))
     return int(steps) if steps.is_integer() else steps
+
+
+def cosine_formula(part: str) -> str:
+    """The falling half of a cosine, for a formula."""
+    return rf"\frac{{1}}{{2}} (1 + \cos(\pi {part}))"
 
 
 registry: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSchedule)

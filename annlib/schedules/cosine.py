@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from annlib.core.checks import check_name, check_number
 from annlib.core.errors import ConfigurationError
-from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
+from annlib.core.formula import Formula, cases, number
+from annlib.schedules.base import (
+    LearningRateSchedule,
+    check_rate,
+    check_steps,
+    cosine_formula,
+    register,
+)
 
 
 def half_cosine(fraction: float) -> float:
@@ -38,6 +47,11 @@ class CosineDecay(LearningRateSchedule):
     >>> schedule(0), schedule(5), schedule(10), schedule(110)
     (0.0, 0.05, 0.1, 0.0)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {
+        "initial_learning_rate": 0.1,
+        "decay_steps": 1000,
+    }
 
     def __init__(
         self,
@@ -75,6 +89,24 @@ class CosineDecay(LearningRateSchedule):
         left = half_cosine(min(1.0, step / self.decay_steps))
         return peak * (self.alpha + (1 - self.alpha) * left)
 
+    def formula(self) -> Formula:
+        alpha, last = number(self.alpha), number(self.decay_steps)
+        start = self.initial_learning_rate
+        warm, peak = (
+            self.warmup_target is not None,
+            start if self.warmup_target is None else self.warmup_target,
+        )
+        step = "t" if not (warm and self.warmup_steps) else f"t - {number(self.warmup_steps)}"
+        part = rf"\min(\frac{{{step}}}{{{last}}}, 1)"
+        share = rf"{alpha} + {number(1 - self.alpha)} \cdot " if self.alpha else ""
+        bend = cosine_formula(part)
+        decay = rf"{number(peak)} ({share}{bend})" if share else rf"{number(peak)} \cdot {bend}"
+        if warm and self.warmup_steps:
+            steps = number(self.warmup_steps)
+            rise = rf"{number(start)} + {number(peak - start)} \frac{{t}}{{{steps}}}"
+            decay = cases((rise, f"t < {steps}"), (decay, ""))
+        return self._formula(rf"\eta = {decay}", source="Loshchilov & Hutter (2017)")
+
 
 @register("cosine_decay_restarts")
 class CosineDecayRestarts(LearningRateSchedule):
@@ -99,6 +131,11 @@ class CosineDecayRestarts(LearningRateSchedule):
     >>> schedule(0), schedule(5), schedule(10), schedule(20), schedule(30)
     (0.1, 0.05, 0.1, 0.05, 0.1)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {
+        "initial_learning_rate": 0.1,
+        "first_decay_steps": 1000,
+    }
 
     def __init__(
         self,
@@ -135,3 +172,18 @@ class CosineDecayRestarts(LearningRateSchedule):
         fraction = (passed - (length - 1) / (t - 1)) / length
         # log 243 / log 3 is 4.999...: where rounding misses a restart, the fraction tells.
         return (period, fraction) if fraction < 1 else (period + 1, 0.0)
+
+    def formula(self) -> Formula:
+        peak, alpha = number(self.initial_learning_rate), number(self.alpha)
+        height = "" if self.m_mul == 1 else rf"{number(self.m_mul)}^i "
+        rest = rf"{number(1 - self.alpha)} \cdot " if self.alpha else ""
+        bend = f"{height}{cosine_formula('s')}"
+        inner = f"({alpha} + {rest}{bend})" if self.alpha else rf"\cdot {bend}"
+        return self._formula(
+            rf"\eta = {peak} {inner}",
+            source="Loshchilov & Hutter (2017)",
+            symbols=(
+                ("i", f"the period, of {self.first_decay_steps:g} · {self.t_mul:g}^i steps"),
+                ("s", "the share of it that is over"),
+            ),
+        )

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from annlib.core.checks import check_flag, check_name, check_number
+from annlib.core.formula import Formula, number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
 
 class PeriodicDecay(LearningRateSchedule):
     """What the decays of this file share: their arguments, and the periods that have passed."""
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {
+        "initial_learning_rate": 0.1,
+        "decay_steps": 1000,
+        "decay_rate": 0.5,
+    }
 
     def __init__(
         self,
@@ -32,6 +41,11 @@ class PeriodicDecay(LearningRateSchedule):
         """How many times ``decay_steps`` fits into ``step``."""
         periods = step / self.decay_steps
         return math.floor(periods) if self.staircase else periods
+
+    def _part(self) -> str:
+        """How many of its periods have passed, for a formula."""
+        part = rf"\frac{{t}}{{{number(self.decay_steps)}}}"
+        return rf"\lfloor {part} \rfloor" if self.staircase else part
 
 
 @register("exponential_decay")
@@ -65,6 +79,13 @@ class ExponentialDecay(PeriodicDecay):
     def __call__(self, step: int) -> float:
         return self.initial_learning_rate * float(self.decay_rate ** self.periods(step))
 
+    def formula(self) -> Formula:
+        power = (
+            part if (part := self._part()).startswith("\\l") else f"t / {number(self.decay_steps)}"
+        )
+        start, rate = number(self.initial_learning_rate), number(self.decay_rate)
+        return self._formula(rf"\eta = {start} \cdot {rate}^{{{power}}}")
+
 
 @register("inverse_time_decay")
 class InverseTimeDecay(PeriodicDecay):
@@ -96,3 +117,7 @@ class InverseTimeDecay(PeriodicDecay):
 
     def __call__(self, step: int) -> float:
         return self.initial_learning_rate / (1 + self.decay_rate * self.periods(step))
+
+    def formula(self) -> Formula:
+        start, rate = number(self.initial_learning_rate), number(self.decay_rate)
+        return self._formula(rf"\eta = \frac{{{start}}}{{1 + {rate} \cdot {self._part()}}}")

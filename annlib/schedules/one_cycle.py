@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from annlib.core.checks import check_choice, check_count, check_flag, check_number
-from annlib.schedules.base import LearningRateSchedule, check_rate, register
+from annlib.core.formula import Formula
+from annlib.schedules.base import LearningRateSchedule, check_rate, cosine_formula, register
 from annlib.schedules.cosine import half_cosine
 
 
@@ -37,6 +39,8 @@ class OneCycle(LearningRateSchedule):
     >>> schedule(0), schedule(29)
     (0.02, 0.5)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"max_learning_rate": 0.1, "total_steps": 1000}
 
     def __init__(
         self,
@@ -80,3 +84,18 @@ class OneCycle(LearningRateSchedule):
         fraction = (step - begin) / (end - begin) if begin < end else 1.0
         left = half_cosine(fraction) if self.anneal_strategy == "cos" else 1 - fraction
         return start * left + goal * (1 - left)
+
+    def formula(self) -> Formula:
+        top, first = self.max_learning_rate, self.max_learning_rate / self.div_factor
+        last = first / self.final_div_factor
+        share = cosine_formula("s") if self.anneal_strategy == "cos" else "(1 - s)"
+        rates = [first, top, *([first] if self.three_phase else []), last]
+        rise = f"{self.pct_start:.3g} of the {self.total_steps} steps"
+        return self._formula(
+            rf"\eta = b + (a - b) {share}",
+            source="Smith & Topin (2019), as PyTorch",
+            symbols=(
+                ("a, b", "the rates of a phase: " + " → ".join(f"{rate:.3g}" for rate in rates)),
+                ("s", f"the share of the phase that is over; the rise takes {rise}"),
+            ),
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from annlib.core.checks import check_name
 from annlib.core.errors import ConfigurationError
+from annlib.core.formula import Formula, cases, number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
 
@@ -32,6 +33,11 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     >>> schedule(100), schedule(101), schedule(10000)
     (0.1, 0.05, 0.01)
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {
+        "boundaries": [500, 800],
+        "values": [0.1, 0.05, 0.01],
+    }
 
     def __init__(
         self,
@@ -60,6 +66,13 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __call__(self, step: int) -> float:
         return self.values[bisect_left(self.boundaries, step)]
+
+    def formula(self) -> Formula:
+        rows = [
+            (number(value), rf"t \le {number(last)}")
+            for last, value in zip(self.boundaries, self.values, strict=False)
+        ]
+        return self._formula(r"\eta = " + cases(*rows, (number(self.values[-1]), "")))
 
 
 def _listed(numbers: Any, where: str, name: str) -> list[Any]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from annlib.core.checks import check_flag, check_name, check_number
+from annlib.core.formula import Formula, number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
 
@@ -28,6 +31,11 @@ class PolynomialDecay(LearningRateSchedule):
     >>> PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0, power=2.0)(50)
     0.025
     """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {
+        "initial_learning_rate": 0.1,
+        "decay_steps": 1000,
+    }
 
     def __init__(
         self,
@@ -55,3 +63,13 @@ class PolynomialDecay(LearningRateSchedule):
         left = max(0.0, 1 - step / end)
         fall = self.initial_learning_rate - self.end_learning_rate
         return self.end_learning_rate + fall * float(left**self.power)
+
+    def formula(self) -> Formula:
+        end, fall = self.end_learning_rate, self.initial_learning_rate - self.end_learning_rate
+        last = number(self.decay_steps)
+        lines = []
+        if self.cycle:
+            lines.append(rf"s = {last} \max(1, \lceil \frac{{t}}{{{last}}} \rceil)")
+        part = r"\frac{t}{s}" if self.cycle else rf"\min(\frac{{t}}{{{last}}}, 1)"
+        power = "" if self.power == 1 else f"^{{{number(self.power)}}}"
+        return self._formula(*lines, rf"\eta = {number(end)} + {number(fall)} (1 - {part}){power}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from annlib.core.checks import check_count
-from annlib.schedules.base import LearningRateSchedule, check_rate, get, register
+from annlib.core.formula import Formula, cases, number
+from annlib.schedules.base import STEP, LearningRateSchedule, check_rate, get, register
 
 
 @register("linear_warmup")
@@ -31,6 +32,8 @@ class LinearWarmup(LearningRateSchedule):
     (0.02, 0.06, 0.1, 0.1)
     """
 
+    example_arguments: ClassVar[Mapping[str, Any]] = {"schedule": 0.1, "warmup_steps": 100}
+
     def __init__(
         self, schedule: Any, warmup_steps: int, initial_learning_rate: float = 0.0
     ) -> None:
@@ -54,3 +57,22 @@ class LinearWarmup(LearningRateSchedule):
 
     def _followed(self, step: int) -> float:
         return float(self.schedule(step)) if callable(self.schedule) else self.schedule
+
+    def formula(self) -> Formula:
+        start, steps = number(self.initial_learning_rate), number(self.warmup_steps)
+        rate = (
+            number(self.schedule)
+            if isinstance(self.schedule, float | int)
+            else r"\operatorname{r}(0)"
+        )
+        then = (
+            rate if isinstance(self.schedule, float | int) else rf"\operatorname{{r}}(t - {steps})"
+        )
+        rise = rf"{start} + ({rate} - {start}) \frac{{t}}{{{steps}}}"
+        formula = cases((rise, f"t < {steps}"), (then, "")) if self.warmup_steps else then
+        follows = (r"\operatorname{r}", "the schedule that follows")
+        return self._formula(
+            rf"\eta = {formula}",
+            source="Goyal et al. (2017)",
+            symbols=(STEP,) if rate == then else (STEP, follows),
+        )

@@ -14,6 +14,7 @@ Each tries every rule of its family and raises ``AssertionError`` with the first
         testing.check_optimizer(Lion(0.1))
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.testing.activations import check_activation
 from annlib.testing.callbacks import check_callback
 from annlib.testing.configuration import check_config
@@ -31,3 +32,5 @@ __all__ = [
     "check_loss",
     "check_optimizer",
 ]
+
+show_public_names(__name__)

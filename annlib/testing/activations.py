@@ -111,6 +111,19 @@ def input_untouched(trial: ActivationTrial) -> None:
     same(Z, before, "Z")
 
 
+@rules.add("elementwise says whether an output depends on its own input alone")
+def elementwise(trial: ActivationTrial) -> None:
+    Z, _ = trial.data()
+    A, moved = trial.forward(Z)[1].copy(), Z.copy()
+    moved[:, 1:] += 1.0
+    depends = not np.allclose(trial.forward(moved)[1][:, 0], A[:, 0], rtol=1e-9)
+    declared = not trial.activation.elementwise
+    assert depends == declared, (
+        f"the first output {'depends' if depends else 'does not depend'} on the other inputs, and "
+        f"elementwise is {trial.activation.elementwise}"
+    )
+
+
 @rules.add("backward reads Z only if needs_input says so, and writes to dA alone")
 def needs_input(trial: ActivationTrial) -> None:
     Z, dA = trial.data()

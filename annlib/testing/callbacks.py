@@ -60,7 +60,7 @@ class CallbackTrial:
         """
         expected, other = self.run(self.fresh()), self.run(self.fresh())
         found = self.run(callback)
-        lasting = {f"self.{name}" for name in callback.lasts}
+        lasting = {f"self.{name}" for name in callback.persistent_attributes}
         for name, value in expected.items():
             if other.get(name) == value and name not in lasting:
                 got = found.get(name, "nothing")

@@ -275,7 +275,7 @@ def copied(trial: LayerTrial) -> None:
     moved.vector.values += 0.25
     expected = moved.run(x, dy)
     for way, layer in copies(trial.layer).items():
-        moved.bind(layer)
+        moved._attach(layer)
         same(moved.vector.values, trial.vector.values, f"the parameters of {way}")
         moved.vector.values += 0.25
         moved.same(moved.run(x, dy), expected, f"of {way}, after its parameters changed")

@@ -1,8 +1,9 @@
-"""The rules of an optimizer: it descends, element by element, and its state is all it remembers."""
+"""The rules of an optimizer: it descends, part by part, and its state is all that it remembers."""
 
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,9 +13,9 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.parameters import ParameterVector
 from annlib.layers import Layer
-from annlib.optimizers import Optimizer, views
+from annlib.optimizers import Optimizer, memory
 from annlib.testing.configuration import check_config, copies
-from annlib.testing.rules import Rules, same
+from annlib.testing.rules import ALLOWANCE, STEP_ALLOCATION, Rules, allocated, same
 
 STEPS = 6
 
@@ -37,47 +38,59 @@ class OptimizerTrial:
         self.optimizer.reset()
 
     def again(self) -> OptimizerTrial:
-        """The same from the start."""
+        """A trial of the same optimizer, from the start."""
         return OptimizerTrial(self.given)
 
     def start(self, shapes: tuple[Shape, ...] = ((4, 3), (5,)), dtype: Any = "float64") -> Array:
         """Values that are nowhere special, for the optimizer to update."""
-        self.build(shapes, dtype=dtype)
-        self.vector.values[...] = np.random.default_rng(1).normal(size=self.vector.size)
+        size = sum(map(math.prod, shapes))
+        self.build(shapes, np.random.default_rng(1).normal(size=size), dtype)
         return self.vector.values
 
     def build(self, shapes: tuple[Shape, ...], values: Any = 0.0, dtype: Any = "float64") -> None:
         """A vector with these values, and the optimizer built on it."""
-        self.vector = ParameterVector([Parameters(shapes, name="layer")], dtype)
+        self.lay_out([Parameters(shapes, name="layer")], values, dtype)
+
+    def lay_out(self, layers: list[Parameters], values: Any, dtype: Any = "float64") -> None:
+        """A vector of the parameters of these layers, and the optimizer built on it."""
+        self.vector = ParameterVector(layers, dtype)
         self.vector.allocate_gradients()
         self.vector.values[...] = values
         self.optimizer.build(self.vector)
+        self.optimizer.to_training(self.vector)
+
+    def step(self) -> None:
+        """A step by what is in the vector's gradients."""
+        self.optimizer.step(self.vector.gradients[: self.vector.n_trainable])
 
     def steps(self, first: int = 0, last: int = STEPS) -> Array:
         """The values after these steps, of gradients that do not depend on the values."""
         for step in range(first, last):
             rng = np.random.default_rng([2, step])
             self.vector.gradients[...] = rng.normal(size=self.vector.size)
-            self.optimizer.step()
+            self.step()
         return self.vector.values.copy()
 
 
 rules: Rules[OptimizerTrial] = Rules()
 
 
-def check_optimizer(optimizer: Optimizer) -> None:
+def check_optimizer(optimizer: Optimizer, *, may_allocate: bool = False) -> None:
     """Check that an optimizer keeps every rule of an optimizer.
 
-    It descends; long vectors, which are updated in parts, get the numbers of short ones; its state
-    is all that it remembers, so that copies and models built again go on where it was; frozen
-    parameters stay as they are; types stay, and the learning rate can be set. That its steps are
-    those of its paper it takes numbers of the paper to tell. Of one that drives the training itself
-    (``full_batch``) only the configuration is checked.
+    It descends; long vectors, which are updated in parts, get the numbers of short ones (of a rule
+    that is ``per_parameter``, several parameters those of one alone); its state is all that it
+    remembers, so that copies and models built again go on where it was; frozen parameters stay as
+    they are; types stay, and the learning rate can be set; weights to evaluate with turn back into
+    those that are trained. That its steps are those of its paper it takes numbers of the paper to
+    tell. Of one that drives the training itself (``full_batch``) only the configuration is checked.
 
     Parameters
     ----------
     optimizer : Optimizer
         Of a learning rate above zero.
+    may_allocate : bool
+        Leave out the one rule about cost: that no step after the first allocates arrays.
 
     Raises
     ------
@@ -89,7 +102,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
     >>> from annlib import optimizers
     >>> check_optimizer(optimizers.Adam(0.01, amsgrad=True))
     >>> class Uphill(optimizers.Optimizer):
-    ...     def update(self, theta, gradient, rate, *state, scratch):
+    ...     def update(self, theta, gradient, rate, state, scratch):
     ...         theta += rate * gradient
     >>> check_optimizer(Uphill(0.1))
     Traceback (most recent call last):
@@ -97,7 +110,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
     AssertionError: Uphill breaks the rule "it descends on a convex error": ...
     """
     if not optimizer.full_batch:
-        rules.check(type(optimizer).__name__, lambda: OptimizerTrial(optimizer))
+        rules.check(type(optimizer).__name__, lambda: OptimizerTrial(optimizer), may_allocate)
     check_config(optimizer)
 
 
@@ -110,7 +123,7 @@ def descends(trial: OptimizerTrial) -> None:
     for _ in range(50):
         errors.append(float(np.sum(steepness * (theta - best) ** 2) / 2))
         trial.vector.gradients[...] = steepness * (theta - best)
-        trial.optimizer.step()
+        trial.step()
     assert errors[-1] < errors[0], f"the error was {errors[0]:.6g}, after 49 steps {errors[-1]:.6g}"
 
 
@@ -128,9 +141,9 @@ def scratch(trial: OptimizerTrial) -> None:
     trial.start()
     other.start()
     for step in range(STEPS):
-        assert other.optimizer._views is not None, "start has built it"
-        for *_, buffer in other.optimizer._views.updates:
-            buffer.fill(np.nan)
+        assert other.optimizer._buffers is not None, "start has built it"
+        for part in other.optimizer._buffers.parts:
+            part.scratch.fill(np.nan)
         same(other.steps(step, step + 1), trial.steps(step, step + 1), "the parameters")
 
 
@@ -138,8 +151,8 @@ def scratch(trial: OptimizerTrial) -> None:
 def counts(trial: OptimizerTrial) -> None:
     trial.start()
     trial.steps()
-    found = trial.optimizer.calls
-    assert found == STEPS, f"expected calls = {STEPS} after {STEPS} steps, got {found}"
+    found = trial.optimizer.steps
+    assert found == STEPS, f"expected steps = {STEPS} after {STEPS} steps, got {found}"
 
 
 @rules.add("it writes neither to frozen parameters nor beyond its own")
@@ -147,10 +160,7 @@ def frozen(trial: OptimizerTrial) -> None:
     fixed = Parameters(((3,), (0,)), name="fixed", trainable=False)
     empty = Parameters(((0,), (2, 0)), name="empty")
     for layers in ([fixed, Parameters(((2,),), name="free"), empty], [fixed, empty]):
-        trial.vector = ParameterVector(layers, "float64")
-        trial.vector.allocate_gradients()
-        trial.vector.values.fill(2.0)
-        trial.optimizer.build(trial.vector)
+        trial.lay_out(layers, 2.0)
         trial.steps()
         frozen = trial.vector.values[trial.vector.n_trainable :]
         same(frozen, np.full_like(frozen, 2.0), "a frozen parameter")
@@ -158,6 +168,7 @@ def frozen(trial: OptimizerTrial) -> None:
 
 @rules.add("a vector in several parts is updated as in one")
 def parts(trial: OptimizerTrial) -> None:
+    # A rule that says whole, or per_parameter, gets the same parts again.
     whole = trial.again()
     whole.start()
     with part_length(7):
@@ -168,12 +179,43 @@ def parts(trial: OptimizerTrial) -> None:
 @contextmanager
 def part_length(length: int) -> Iterator[None]:
     """Vectors that are longer than this are updated in parts, here."""
-    before = views._PART
-    views._PART = length
+    before = memory._PART
+    memory._PART = length
     try:
         yield
     finally:
-        views._PART = before
+        memory._PART = before
+
+
+@rules.add("a parameter is updated by itself as among others")
+def by_itself(trial: OptimizerTrial) -> None:
+    if trial.optimizer.whole or trial.optimizer.global_clipnorm:
+        return
+    alone = trial.again()
+    together = trial.start()[:12]
+    with part_length(12):
+        trial.steps()
+        alone.start(((4, 3),))
+        for step in range(STEPS):
+            rng = np.random.default_rng([2, step])
+            alone.vector.gradients[...] = rng.normal(size=17)[:12]
+            alone.step()
+    same(together, alone.vector.values, "the first parameter", 1e-12)
+
+
+@rules.add("weights to evaluate with turn back into those that are trained")
+def turned(trial: OptimizerTrial) -> None:
+    other, optimizer = trial.again(), trial.optimizer
+    other.start()
+    theta = trial.start()
+    trained = trial.steps(0, 3)
+    before = {name: array.copy() for name, array in optimizer.state_arrays().items()}
+    optimizer.to_evaluation(trial.vector)
+    for name, array in optimizer.state_arrays().items():
+        same(array, before[name], f"the state {name}, after evaluation_weights,")
+    optimizer.to_training(trial.vector)
+    same(theta, trained, "the parameters, turned there and back,", 1e-12)
+    same(trial.steps(3), other.steps(), "the parameters, gone on,", 1e-9)
 
 
 @rules.add("a gradient of zeros gives finite numbers")
@@ -181,7 +223,7 @@ def no_gradient(trial: OptimizerTrial) -> None:
     theta = trial.start()
     for _ in range(3):
         trial.vector.gradients.fill(0.0)
-        trial.optimizer.step()
+        trial.step()
     assert np.isfinite(theta).all(), "got NaN or infinity: something was divided by zero"
 
 
@@ -203,12 +245,12 @@ def built_again(trial: OptimizerTrial) -> None:
     trial.start()
     trial.build(((4, 3), (5,)), trial.steps(0, 3))
     same(trial.steps(3), expected, "the parameters, gone on,")
-    assert trial.optimizer.calls == STEPS, "calls began anew, on the same layout"
+    assert trial.optimizer.steps == STEPS, "steps began anew, on the same layout"
     new = trial.again()
     new.start(((2, 7),))
     trial.start(((2, 7),))
     same(trial.steps(), new.steps(), "the parameters of another layout")
-    assert trial.optimizer.calls == STEPS, "calls went on, on another layout"
+    assert trial.optimizer.steps == STEPS, "steps went on, on another layout"
 
 
 @rules.add("copies take the state along and go their own way")
@@ -240,5 +282,15 @@ def types(trial: OptimizerTrial) -> None:
     for dtype in ("float32", "float64"):
         theta = trial.start(dtype=dtype)
         trial.steps()
-        for array, what in ((theta, "the parameters"), (trial.optimizer.state, "the state")):
+        state = trial.optimizer.state_arrays()
+        named = {f"the state {name}": array for name, array in state.items()}
+        for what, array in {"the parameters": theta, **named}.items():
             assert array.dtype == dtype, f"expected {what} of {dtype}, got {array.dtype}"
+
+
+@rules.add(STEP_ALLOCATION)
+def memory_of_steps(trial: OptimizerTrial) -> None:
+    trial.start(((512, 300), (300,)))
+    trial.steps(0, 2)
+    size = allocated(trial.step)
+    assert size < ALLOWANCE, f"153900 parameters in a step that is not the first took {size} bytes"

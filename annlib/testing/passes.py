@@ -46,13 +46,13 @@ class LayerTrial:
         self.smooth = layer.codes is None if x is None else x.dtype.kind == "f"
         own = copy.deepcopy(layer)
         own.forget()
-        self.output_shape = own.declare((None, *shape))
-        self.bind(own)
+        self.output_shape = own._declare((None, *shape))
+        self._attach(own)
         rng = np.random.default_rng(seed)
         self.vector.initialize(lambda entry: rng, [own])
         self.vector.values += rng.uniform(0.1, 0.6, self.vector.size).astype(dtype)
 
-    def bind(self, layer: Layer) -> None:
+    def _attach(self, layer: Layer) -> None:
         """Run this layer from now on, which keeps its parameters."""
         self.layer, self.work = layer, Workspace(self.dtype)
         self.vector = ParameterVector([layer], self.dtype)

@@ -3,6 +3,7 @@
 All of them work on copies: the model that they are given is as before.
 """
 
+from annlib.core.namespaces import show_public_names
 from annlib.tools.check_up import checkup
 from annlib.tools.comparison import Best, Comparison, compare
 from annlib.tools.findings import CheckReport, Finding
@@ -22,3 +23,5 @@ __all__ = [
     "gradcheck",
     "lr_find",
 ]
+
+show_public_names(__name__)

@@ -8,28 +8,28 @@ from typing import Any
 from annlib.core.checks import check_count
 from annlib.core.errors import DataError, ShapeError
 from annlib.models import Sequential
-from annlib.tools import data_faults, start_faults, training_faults
+from annlib.tools import data_checks, initial_checks, training_checks
 from annlib.tools.findings import CheckReport, Finding
-from annlib.tools.patient import Patient
-from annlib.tools.trial import Trial, check_model
+from annlib.tools.model_copy import Trial, check_model
+from annlib.tools.subject import Subject
 
 _WHERE = "checkup"
 
 #: What is looked at, in this order.
-_CHECKS: dict[str, Callable[[Patient], Iterator[Finding]]] = {
-    "input scale": data_faults.input_scale,
-    "constant input": data_faults.constant_columns,
-    "class balance": data_faults.class_balance,
-    "target scale": data_faults.target_scale,
-    "output": data_faults.output_and_loss,
-    "initial weights": start_faults.initial_weights,
-    "dead units": start_faults.dead_units,
-    "saturation": start_faults.saturated_units,
-    "initial loss": start_faults.initial_loss,
-    "gradients": start_faults.gradients,
-    "learning rate": training_faults.learning_rate,
-    "one batch": training_faults.one_batch,
-    "unseen rows": training_faults.unseen_rows,
+_CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+    "input scale": data_checks.input_scale,
+    "constant input": data_checks.constant_columns,
+    "class balance": data_checks.class_balance,
+    "target scale": data_checks.target_scale,
+    "output": data_checks.output,
+    "initial weights": initial_checks.initial_weights,
+    "dead units": initial_checks.dead_units,
+    "saturation": initial_checks.saturated_units,
+    "initial loss": initial_checks.initial_loss,
+    "gradients": initial_checks.gradients,
+    "learning rate": training_checks.learning_rate,
+    "one batch": training_checks.one_batch,
+    "unseen rows": training_checks.unseen_rows,
 }
 
 
@@ -83,7 +83,7 @@ def checkup(
         # Nothing more can be looked at.
         message = str(error).removeprefix(f"{_WHERE}: ")
         return CheckReport([Finding("error", "data", message[0].upper() + message[1:])], ["data"])
-    patient = Patient(trial, getattr(x, "columns", None))
+    subject = Subject(trial, getattr(x, "columns", None))
     findings: list[Finding] = []
     looked_at = ["data"]
     for name, check in _CHECKS.items():
@@ -92,5 +92,5 @@ def checkup(
         ):
             break  # what cannot be learned by heart says nothing about other rows
         looked_at.append(name)
-        findings += check(patient)
+        findings += check(subject)
     return CheckReport(findings, looked_at)

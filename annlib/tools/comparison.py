@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from html import escape
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from annlib.core.config import near
+from annlib.core.checks import check_choice
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
 from annlib.plots.curves import Curve, compare_histories, curves_of
@@ -15,9 +17,13 @@ from annlib.tools.table import html_table, text_table
 
 _WHERE = "compare"
 
+Direction = Literal["up", "down"]
+
 
 class Best(NamedTuple):
-    """The best value of a quantity in a run, its epoch, and the last value."""
+    """The best value of a quantity in a run, its epoch, and the last value; of a quantity of which
+    nobody knows which way is better, the last value twice.
+    """
 
     value: float
     epoch: int
@@ -34,19 +40,29 @@ class Comparison:
     histories : dict of str to History
     """
 
-    def __init__(self, histories: Mapping[str, Any]) -> None:
+    def __init__(
+        self, histories: Mapping[str, Any], directions: Mapping[str, Direction] | None = None
+    ) -> None:
         if not isinstance(histories, Mapping) or not histories:
             raise ConfigurationError(
                 f"{_WHERE}: expected a dict of name to History, got {histories!r}. "
                 'Write compare({"adam": history, "sgd": other}).'
             )
+        for name, way in (directions or {}).items():
+            check_choice(way, _WHERE, f'directions["{name}"]', ("up", "down"))
         self.histories = dict(histories)
+        self._directions: dict[str, str] = {}
+        for history in histories.values():
+            self._directions |= getattr(history, "directions", {})
+        self._directions |= directions or {}
         self.best: dict[str, dict[str, Best]] = {}
         self._epochs: dict[str, int] = {}
         for name, history in self.histories.items():
             curves = curves_of(history, _WHERE)
             single = {key: curve for key, curve in curves.items() if curve.values.ndim == 1}
-            self.best[name] = {key: _best(key, curve) for key, curve in single.items()}
+            self.best[name] = {
+                key: _best(self._direction(key), curve) for key, curve in single.items()
+            }
             self._epochs[name] = max(len(curve.epochs) for curve in curves.values())
 
     @property
@@ -54,6 +70,20 @@ class Comparison:
         """All that was measured in some run, losses first."""
         names = dict.fromkeys(key for best in self.best.values() for key in best)
         return sorted(names, key=lambda name: not name.endswith("loss"))
+
+    def _direction(self, name: str) -> str | None:
+        """Which way a quantity is better: as it was said, as its run knew it, or by its name."""
+        for each in (name, name.removeprefix("val_")):
+            if each in self._directions:
+                return self._directions[each]
+        return known_direction(name)
+
+    @property
+    def _hint(self) -> str:
+        """What to do about quantities of which only the last value can be shown."""
+        unknown = [name for name in self.quantities if self._direction(name) is None]
+        given = ", ".join(f'"{name}": "up"' for name in unknown)
+        return f"For the best of these, not the last: directions={{{given}}}." if unknown else ""
 
     def _table(self) -> tuple[list[str], list[list[str]]]:
         names = self.quantities
@@ -64,13 +94,16 @@ class Comparison:
                 for name in names
             ]
             rows.append([run, str(self._epochs[run]), *cells])
-        return ["run", "epochs", *(f"best {name}" for name in names)], rows
+        return ["run", "epochs", *map(self._title, names)], rows
+
+    def _title(self, name: str) -> str:
+        return f"{'last' if self._direction(name) is None else 'best'} {name}"
 
     def __repr__(self) -> str:
-        return text_table(*self._table())
+        return "\n  ".join(filter(None, (text_table(*self._table()), self._hint)))
 
     def _repr_html_(self) -> str:
-        return html_table(*self._table())
+        return html_table(*self._table()) + (f"<p>{escape(self._hint)}</p>" if self._hint else "")
 
     def to_frame(self) -> Any:
         """A pandas ``DataFrame``: a row a run; for each quantity its best value, the epoch of
@@ -112,20 +145,25 @@ class Comparison:
         if metric not in known:
             raise ConfigurationError(
                 f"{_WHERE}: expected a metric that was measured, got {metric!r}. "
-                f"{near(str(metric), known)}"
+                f"{suggest(str(metric), known)}"
             )
         return compare_histories(self.histories, metric, ax)
 
 
-def compare(histories: Mapping[str, Any]) -> Comparison:
+def compare(
+    histories: Mapping[str, Any], *, directions: Mapping[str, Direction] | None = None
+) -> Comparison:
     """Set runs side by side: the best value of each quantity, and in which epoch it was.
 
-    Best is the least, but the largest of a metric that is better when it is more.
+    Which way a metric is better a History knows, and the metric's class by a registered name. Of
+    anything else the last value is shown, unless ``directions`` says.
 
     Parameters
     ----------
     histories : dict of str to History
         What ``fit`` returned, by a name for each run.
+    directions : dict of str to {"up", "down"}, optional
+        Which way a quantity is better, by its name without ``val_``.
 
     Returns
     -------
@@ -139,28 +177,30 @@ def compare(histories: Mapping[str, Any]) -> Comparison:
       adam       3  0.4 (epoch 1)
       sgd        2  0.8 (epoch 1)
     """
-    return Comparison(histories)
+    return Comparison(histories, directions)
 
 
-def _best(name: str, curve: Curve) -> Best:
+def _best(direction: str | None, curve: Curve) -> Best:
     values = curve.values
     if np.isnan(values).all():
         return Best(float("nan"), int(curve.epochs[-1]), float("nan"))
-    at = int(np.nanargmax(values) if more_is_better(name) else np.nanargmin(values))
+    if direction is None:
+        return Best(float(values[-1]), int(curve.epochs[-1]), float(values[-1]))
+    at = int(np.nanargmax(values) if direction == "up" else np.nanargmin(values))
     return Best(float(values[at]), int(curve.epochs[at]), float(values[-1]))
 
 
-def more_is_better(name: str) -> bool:
-    """Whether the metric of that name is better when it is more; others are errors and losses.
+def known_direction(name: str) -> str | None:
+    """Which way the metric or loss of a registered name is better; None if nobody knows it.
 
-    >>> more_is_better("val_accuracy"), more_is_better("val_loss"), more_is_better("mine")
-    (True, False, False)
+    >>> known_direction("val_accuracy"), known_direction("val_loss"), known_direction("mine")
+    ('up', 'down', None)
     """
     # The second metric of a name gets _1 behind it.
     name = name.removeprefix("val_").removeprefix("weighted_").rstrip("0123456789").rstrip("_")
-    if name in ("accuracy", "acc"):
-        return True
+    if name in ("accuracy", "acc"):  # fit takes the one that suits the targets
+        return "up"
     for cls in FAMILIES["metric"]:
-        if name in cls.names:
-            return getattr(cls, "direction", None) == "up"
-    return False
+        if name in cls._names:
+            return str(cls.direction) if cls.direction else None
+    return "down" if name == "loss" or any(name in cls._names for cls in FAMILIES["loss"]) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -11,13 +11,13 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
+from annlib.core.finite_differences import Differences
 from annlib.models import Sequential
+from annlib.tools.model_copy import Trial
 from annlib.tools.table import html_table, text_table
-from annlib.tools.trial import Trial
 from annlib.training.objective import Objective
 
 _WHERE = "gradcheck"
-#: Differences over the larger step are precise; those over the smaller rarely cross a kink.
 _STEPS = (1e-4, 1e-6)
 
 
@@ -233,7 +233,7 @@ class _Check:
                 error = max(error, apart if np.isfinite(apart) else np.inf)
         return GradientError(name, shape, max(0, len(chosen) - kinks), kinks, error)
 
-    def along(self, theta: Array, direction: Array, where: slice) -> _Differences:
+    def along(self, theta: Array, direction: Array, where: slice) -> Differences:
         """Differences of the loss along a direction of some elements of ``theta``."""
         before = theta[where].copy()
 
@@ -243,24 +243,4 @@ class _Check:
             theta[where] = before
             return value
 
-        return _Differences(at)
-
-
-class _Differences:
-    """Central differences over two steps, and whether the two sides disagree."""
-
-    def __init__(self, at: Callable[[float], float]) -> None:
-        large, small = _STEPS
-        one, two = (at(large) - at(-large)), (at(2 * large) - at(-2 * large))
-        right, left, here = at(small), at(-small), at(0.0)
-        self.by_step = ((8 * one - two) / (12 * large), (right - left) / (2 * small))
-        self.jump = abs((right - here) - (here - left)) / small
-        nearer = small / 8
-        self.nearer = abs(at(nearer) + at(-nearer) - 2 * here) / nearer
-
-    def is_kink(self, scale: float) -> bool:
-        """Whether the slopes of the two sides differ, however near they are taken.
-
-        Of a smooth function the difference shrinks with the step; that of a kink stays.
-        """
-        return bool(self.jump > 1e-4 * scale and self.nearer > 0.5 * self.jump)
+        return Differences(at, *_STEPS)

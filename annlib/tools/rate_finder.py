@@ -12,7 +12,7 @@ from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
-from annlib.tools.trial import Trial, check_model
+from annlib.tools.model_copy import Trial, check_model
 
 _WHERE = "lr_find"
 _SMOOTHING = 0.98
@@ -168,9 +168,9 @@ def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer
             f"{where}: expected an optimizer with a learning rate, got {optimizer!r}, whose line "
             "search finds the length of every step."
         )
-    arguments = {**optimizer.arguments(), "learning_rate": rate}
+    arguments = {**optimizer._arguments(), "learning_rate": rate}
     own = type(optimizer)(**arguments)
-    own.excludes_like(optimizer)
+    own.policy.excluded = optimizer.policy.excluded
     return own
 
 

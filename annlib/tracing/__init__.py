@@ -4,21 +4,24 @@
 equations of each kind of layer, how they are checked (``verification``), and how they are shown.
 """
 
-from annlib.tracing.chapters import Chapter
+from annlib.core.namespaces import show_public_names
 from annlib.tracing.equation import Equation, Operand
 from annlib.tracing.jacobian import jacobian
 from annlib.tracing.recording import LayerRecord, Recording
+from annlib.tracing.sections import Section
 from annlib.tracing.trace import Trace
 from annlib.tracing.verification import Check, Report
 
 __all__ = [
-    "Chapter",
     "Check",
     "Equation",
     "LayerRecord",
     "Operand",
     "Recording",
     "Report",
+    "Section",
     "Trace",
     "jacobian",
 ]
+
+show_public_names(__name__)

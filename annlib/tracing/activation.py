@@ -8,14 +8,14 @@ import numpy as np
 
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
-from annlib.tracing.chapters import definition
 from annlib.tracing.equation import Equation, Operand, Token
-from annlib.tracing.jacobian import LIMIT, is_full, jacobian, slopes
+from annlib.tracing.jacobian import LIMIT, jacobian, slopes
+from annlib.tracing.sections import definition
 
 
 def activation_name(activation: Activation) -> str:
     """Its name in TeX, as a function."""
-    name = "".join(c if c.isascii() and c.isalnum() else r"\_" for c in activation.names[0])
+    name = "".join(c if c.isascii() and c.isalnum() else r"\_" for c in activation._names[0])
     return rf"\operatorname{{{name}}}"
 
 
@@ -49,7 +49,7 @@ def backward(
     code: str = "",
     note: str = "",
 ) -> Iterator[Equation]:
-    """[D_A,Z] or its diagonal, rebuilt, and {D_E,Z}, as the engine has it."""
+    """[D_A,Z] or its diagonal, derived, and {D_E,Z}, as the engine has it."""
     result, before = Operand(r"\{D_{E,Z}\}", D_EZ), Operand(r"\{D_{E,A}\}", D_EA)
     if isinstance(activation, Linear):
         yield Equation(
@@ -66,7 +66,7 @@ def backward(
     formula = definition(activation, "activation")
     section = formula.section if formula else ""
     slope = formula.derivatives if formula else ()
-    if not is_full(activation, Z[0]):
+    if activation.elementwise:
         D_AZ = Operand(r"\{D_{A,Z}\}", slopes(activation, Z))
         yield Equation(
             layer,
@@ -76,7 +76,7 @@ def backward(
             (D_AZ, "←", r"\{\frac{\partial a_i}{\partial z_i}\}"),
             "f'(Z)",
             definition=slope,
-            rebuilt=True,
+            derived=True,
         )
         yield Equation(
             layer,
@@ -89,7 +89,7 @@ def backward(
             note=note,
         )
         return
-    code = code or "dZ = A * (dA - (dA * A).sum(axis=1))" * (section == "8.4")
+    code = code or activation.backward_code
     if Z.size * Z.shape[1] > LIMIT:
         note = f"{note} The Jacobian is too large to be shown.".strip()
         tokens = (result, "←", "[D_{A,Z}]^T", before)
@@ -108,11 +108,11 @@ def backward(
         layer,
         "backward",
         "the Jacobian of the activation",
-        "8.4, eq. (7)" if section == "8.4" else _sections("7.2, case 2", section),
+        activation.jacobian_section or _sections("7.2, case 2", section),
         (Operand("[D_{A,Z}]", J), "←", r"[\frac{\partial a_i}{\partial z_j}]"),
         "never formed",
         definition=slope,
-        rebuilt=True,
+        derived=True,
     )
     yield Equation(
         layer,

@@ -8,9 +8,9 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.layers import Dense
-from annlib.tracing.chapters import rows_of
 from annlib.tracing.equation import Equation, Operand, Token
 from annlib.tracing.recording import LayerRecord
+from annlib.tracing.sections import rows_of
 
 #: The most numbers of all rows' gradients together.
 _LIMIT = 2_000_000
@@ -54,7 +54,7 @@ def backward(record: LayerRecord, W: Array, D_EZ: Array, learns: bool) -> Iterat
                 (row, "←", D, "⊛", Operand("[D_{Z,W^T}]", copies)),
                 "",
                 lambda d, copies: d * copies,
-                rebuilt=True,
+                derived=True,
                 note="[D_Z,Wᵀ] is [Xᵀ], N times one below the other.",
             )
         yield Equation(
@@ -89,7 +89,7 @@ def backward(record: LayerRecord, W: Array, D_EZ: Array, learns: bool) -> Iterat
         (Operand(r"\{D_{E,X}\}", D_EX), "←", Operand("[W]", W, by_row=False), D),
         "dX = dZ @ W.T" if formed else "not computed: nothing below learns",
         lambda W, d: W @ d,
-        rebuilt=not formed,
+        derived=not formed,
     )
 
 

@@ -62,7 +62,7 @@ class Operand:
 
 Token = Operand | str
 #: A symbol with its numbers for a row, an operator, or TeX.
-Piece = tuple[str, Array] | str
+Term = tuple[str, Array] | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Equation:
         For one row each, or with ``sums`` for all rows.
     definition : tuple of str
         In TeX, what the function in it is.
-    rebuilt : bool
+    derived : bool
         Whether the result was computed from recorded numbers, since the engine never forms it.
     note : str
     """
@@ -101,7 +101,7 @@ class Equation:
     rule: Callable[..., Array | float] | None = None
     sums: bool = False
     definition: tuple[str, ...] = ()
-    rebuilt: bool = False
+    derived: bool = False
     note: str = ""
 
     @property
@@ -135,8 +135,8 @@ class Equation:
         return self._line(lambda operand: operand.text, lambda operator: f" {operator} ")
 
     @property
-    def law(self) -> str:
-        """What the shapes say: ``[2 x 1] = [2 x 3][3 x 1] + [2 x 1]``."""
+    def shape_equation(self) -> str:
+        """The equation of the shapes: ``[2 x 1] = [2 x 3][3 x 1] + [2 x 1]``."""
         if len(self.operands) == 1:
             return self.result.shape
         return self._line(lambda operand: operand.shape, _IN_WORDS.__getitem__)
@@ -164,7 +164,7 @@ class Equation:
 
     @property
     def mathml(self) -> str:
-        """The same as a ``<math>`` element."""
+        """The equation as a ``<math>`` element."""
         parts = []
         for token in self.tokens:
             if isinstance(token, Operand):
@@ -179,26 +179,36 @@ class Equation:
         """How many equations in numbers there are: one, or one for each row of the batch."""
         return len(self.value) if self.by_row else 1
 
-    def pieces(self, row: int) -> list[Piece]:
+    @property
+    def shown(self) -> range:
+        """The rows whose numbers are shown."""
+        return range(min(self.lines, ROWS))
+
+    @property
+    def more(self) -> str:
+        """How many rows are not shown, in words; "" if all are."""
+        return f"{self.lines - ROWS} more rows" if self.lines > ROWS else ""
+
+    def terms(self, row: int) -> list[Term]:
         """The equation in the numbers of a row; where there is nothing to put in, the result."""
-        result: list[Piece] = [(self.result.symbol, self.result.of(row))]
+        result: list[Term] = [(self.result.symbol, self.result.of(row))]
         if self.sums:
             return result + self._summands()
         if len(self.operands) == 1:
             return result
         return [t if isinstance(t, str) else (t.symbol, t.of(row)) for t in self.tokens]
 
-    def _summands(self) -> list[Piece]:
+    def _summands(self) -> list[Term]:
         """The numbers of each row, as they are added."""
-        (first, *others), pieces = self.operands[1:], list[Piece](["←"])
+        (first, *others), terms = self.operands[1:], list[Term](["←"])
         if others or not 1 < len(first.array) <= ROWS:
             return []
         factor = "".join(t for t in self.tokens if isinstance(t, str) and r"\sum" in t)
         if factor := factor.replace(r"\sum_r", "").strip():
-            pieces.append(f"{factor} (")
+            terms.append(f"{factor} (")
         for row in range(len(first.array)):
-            pieces += ["⊕"] * (row > 0) + [(first.symbol, first.of(row))]
-        return [*pieces, ")"] if factor else pieces
+            terms += ["⊕"] * (row > 0) + [(first.symbol, first.of(row))]
+        return [*terms, ")"] if factor else terms
 
     def distance(self) -> float:
         """How far the result is from what the rule makes of the other numbers.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from annlib.tracing.trace import Trace
+from annlib.tracing.equation import Equation
 
 
-def frame(trace: Trace) -> Any:
+def frame(steps: Sequence[Equation]) -> Any:
     """A step a row: where it stands, its equation, shapes, value and code."""
     try:
         import pandas as pd
@@ -19,14 +19,14 @@ def frame(trace: Trace) -> Any:
         ) from None
     return pd.DataFrame(
         {
-            "layer": [step.layer for step in trace],
-            "phase": [step.phase for step in trace],
-            "section": [step.section for step in trace],
-            "symbol": [step.symbol for step in trace],
-            "equation": [step.text for step in trace],
-            "shapes": [step.law for step in trace],
-            "value": [step.value for step in trace],
-            "code": [step.code for step in trace],
-            "rebuilt": [step.rebuilt for step in trace],
+            "layer": [step.layer for step in steps],
+            "phase": [step.phase for step in steps],
+            "section": [step.section for step in steps],
+            "symbol": [step.symbol for step in steps],
+            "equation": [step.text for step in steps],
+            "shapes": [step.shape_equation for step in steps],
+            "value": [step.value for step in steps],
+            "code": [step.code for step in steps],
+            "rebuilt": [step.derived for step in steps],
         }
     )

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING
 
 from annlib.core.arrays import Array
 from annlib.formulas import as_mathml
-from annlib.tracing.equation import OPERATORS, Equation, Piece, element
-from annlib.tracing.numbers import ROWS, cells, is_scalar
-from annlib.tracing.text import PHASES, headline, printable
-
-if TYPE_CHECKING:
-    from annlib.tracing.chapters import Chapter
-    from annlib.tracing.trace import Trace
+from annlib.tracing.data import TraceData
+from annlib.tracing.equation import OPERATORS, Equation, Term, element
+from annlib.tracing.equation_text import printable
+from annlib.tracing.numbers import cells, is_scalar
+from annlib.tracing.sections import Section
 
 #: A layer's part of at most so many numbers is shown unfolded.
 _OPEN = 600
@@ -80,7 +77,7 @@ background-repeat:no-repeat}
 """
 
 
-def page(trace: Trace) -> str:
+def page(trace: TraceData) -> str:
     """A whole document."""
     title = escape(printable(f"Trace of {trace.recording.model}"))
     return (
@@ -91,32 +88,29 @@ def page(trace: Trace) -> str:
     )
 
 
-def fragment(trace: Trace) -> str:
+def fragment(trace: TraceData) -> str:
     """What a notebook shows."""
     return "".join(_parts(trace))
 
 
-def _parts(trace: Trace) -> Iterator[str]:
+def _parts(trace: TraceData) -> Iterator[str]:
     recording = trace.recording
     yield f'<div class="annlib-trace"><style>{_STYLE}</style>'
     yield f"<h3>Trace of {_text(recording.model)}</h3>"
-    yield f"<p>{_text(headline(trace))}, <code>{_text(repr(recording.optimizer))}</code></p>"
+    yield f"<p>{_text(trace.headline)}, <code>{_text(repr(recording.optimizer))}</code></p>"
     for remark in recording.remarks:
         yield f"<p>{_text(remark)}</p>"
-    for title, phase in PHASES:
-        chapters = trace.chapters if phase != "backward" else trace.chapters[::-1]
-        found = [chapter for chapter in chapters if getattr(chapter, phase)]
-        if found:
-            yield f"<h4>{title}</h4>"
-        for chapter in found:
-            yield from _card(chapter, getattr(chapter, phase), trace.digits)
+    for title, sections in trace.phases():
+        yield f"<h4>{title}</h4>"
+        for section, steps in sections:
+            yield from _card(section, steps, trace.digits)
     yield "</div>"
 
 
-def _card(chapter: Chapter, steps: list[Equation], digits: int) -> Iterator[str]:
+def _card(section: Section, steps: list[Equation], digits: int) -> Iterator[str]:
     numbers = sum(operand.array.size for step in steps for operand in step.operands)
-    yield f"<details{' open' * (numbers <= _OPEN)}><summary><b>{_text(chapter.name)}</b>"
-    yield f"<code>{_text(chapter.what)}</code></summary>"
+    yield f"<details{' open' * (numbers <= _OPEN)}><summary><b>{_text(section.name)}</b>"
+    yield f"<code>{_text(section.what)}</code></summary>"
     for step in steps:
         yield from _step(step, digits)
     yield "</details>"
@@ -124,26 +118,26 @@ def _card(chapter: Chapter, steps: list[Equation], digits: int) -> Iterator[str]
 
 def _step(step: Equation, digits: int) -> Iterator[str]:
     yield f'<div class="s"><div class="t"><b>{_text(step.section or "—")}</b>{_text(step.title)}'
-    yield "<br><i>rebuilt</i>" if step.rebuilt else ""
+    yield "<br><i>rebuilt</i>" if step.derived else ""
     yield f'</div><div><div class="e">{step.mathml}<code>{_text(step.code)}</code></div>'
     definition = "".join(as_mathml(line, display=False) for line in step.definition)
-    yield f'<div class="l"><span>{_text(step.law)}</span>{definition}</div>'
-    for row in range(min(step.lines, ROWS)):
+    yield f'<div class="l"><span>{_text(step.shape_equation)}</span>{definition}</div>'
+    for row in step.shown:
         label = f"<small>r = {row + 1}</small>" if step.lines > 1 else ""
-        pieces = step.pieces(row)
-        wide = any(isinstance(p, tuple) and p[1].shape[1] > _WIDE for p in pieces)
-        numbers = "".join(_piece(piece, digits, wide) for piece in pieces)
+        terms = step.terms(row)
+        wide = any(isinstance(p, tuple) and p[1].shape[1] > _WIDE for p in terms)
+        numbers = "".join(_term(term, digits, wide) for term in terms)
         yield f'<div class="r{" w" * wide}">{label}{numbers}</div>'
-    if step.lines > ROWS:
-        yield f'<div class="r"><small>⋮</small>{step.lines - ROWS} more rows</div>'
+    if step.more:
+        yield f'<div class="r"><small>⋮</small>{step.more}</div>'
     yield f"<p>{_text(step.note)}</p>" if step.note else ""
     yield "</div></div>"
 
 
-def _piece(piece: Piece, digits: int, wide: bool) -> str:
-    if isinstance(piece, tuple):
-        return _matrix(*piece, digits, wide)
-    return f"<span>{piece}</span>" if piece in OPERATORS else f"<math>{element(piece)}</math>"
+def _term(term: Term, digits: int, wide: bool) -> str:
+    if isinstance(term, tuple):
+        return _matrix(*term, digits, wide)
+    return f"<span>{term}</span>" if term in OPERATORS else f"<math>{element(term)}</math>"
 
 
 def _matrix(symbol: str, matrix: Array, digits: int, wide: bool) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from annlib.activations import Activation
-from annlib.activations.rowwise import Rowwise
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
@@ -42,16 +41,6 @@ def jacobian(activation: Activation, z: Array) -> Array:
 def slopes(activation: Activation, Z: Array) -> Array:
     """{D_A,Z} of every row, (n, N), where each a_i depends on its own z_i alone (7.2, case 1)."""
     return _back(activation, Z, np.ones_like(Z))
-
-
-def is_full(activation: Activation, z: Array) -> bool:
-    """Whether each a_i depends on all of {Z} (7.2, case 2)."""
-    if isinstance(activation, Rowwise):
-        return True
-    if type(activation).__module__.startswith("annlib.activations.") or z.size > 64:
-        return False
-    J = jacobian(activation, z)
-    return bool(np.count_nonzero(J - np.diag(np.diag(J))))
 
 
 @np.errstate(all="ignore")

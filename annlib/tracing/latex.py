@@ -1,17 +1,14 @@
-"""A trace in LaTeX: the equations, and below each the same with its numbers."""
+"""A trace in LaTeX: each equation in symbols, and below it in numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from annlib.core.arrays import Array
+from annlib.tracing.data import TraceData
 from annlib.tracing.equation import OPERATORS, Equation
-from annlib.tracing.numbers import ROWS, cells, is_scalar
-from annlib.tracing.text import PHASES, headline, printable
-
-if TYPE_CHECKING:
-    from annlib.tracing.trace import Trace
+from annlib.tracing.equation_text import printable
+from annlib.tracing.numbers import cells, is_scalar
 
 #: The most columns that amsmath's matrices have, and rows that fit on a page.
 _COLUMNS, _ROWS = 10, 20
@@ -27,49 +24,47 @@ _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
 }
 
 
-def latex(trace: Trace) -> str:
+def latex(trace: TraceData) -> str:
     """The body of a document."""
     return "\n".join(_lines(trace)) + "\n"
 
 
-def _lines(trace: Trace) -> Iterator[str]:
+def _lines(trace: TraceData) -> Iterator[str]:
     yield rf"\section*{{Trace of {escape(trace.recording.model)}}}"
-    yield escape(headline(trace)) + r"\par"
+    yield escape(trace.headline) + r"\par"
     for remark in trace.recording.remarks:
         yield escape(remark)
-    for title, phase in PHASES:
-        chapters = trace.chapters if phase != "backward" else trace.chapters[::-1]
-        found = [chapter for chapter in chapters if getattr(chapter, phase)]
-        if found:
-            yield rf"\subsection*{{{title}}}"
-        for chapter in found:
-            what = escape(chapter.what)
-            yield rf"\subsubsection*{{{escape(chapter.name)}: \texttt{{{what}}}}}"
-            for step in getattr(chapter, phase):
+    for title, sections in trace.phases():
+        yield rf"\subsection*{{{title}}}"
+        for section, steps in sections:
+            what = escape(section.what)
+            yield rf"\subsubsection*{{{escape(section.name)}: \texttt{{{what}}}}}"
+            for step in steps:
                 yield from _step(step, trace.digits)
 
 
 def _step(step: Equation, digits: int) -> Iterator[str]:
-    rebuilt = " (rebuilt)" if step.rebuilt else ""
+    rebuilt = " (rebuilt)" if step.derived else ""
     yield rf"\paragraph{{{escape(step.section)}}} {escape(step.title)}{rebuilt}"
     if step.code:
         yield rf"\hfill\texttt{{{escape(step.code)}}}"
-    for line in (step.latex, *step.definition, *numbers(step, digits)):
+    for line in formulas(step, digits):
         yield rf"\[ {line} \]"
     if step.note:
         yield escape(step.note)
 
 
-def numbers(step: Equation, digits: int) -> Iterator[str]:
-    """The equation of each row in numbers, in TeX."""
-    for row in range(min(step.lines, ROWS)):
+def formulas(step: Equation, digits: int) -> Iterator[str]:
+    """The equation in symbols, its definition, and for each row in numbers; all in TeX."""
+    yield from (step.latex, *step.definition)
+    for row in step.shown:
         label = rf"r = {row + 1}: \quad " if step.lines > 1 else ""
         yield label + " ".join(
-            _matrix(*piece, digits) if isinstance(piece, tuple) else OPERATORS.get(piece, piece)
-            for piece in step.pieces(row)
+            _matrix(*term, digits) if isinstance(term, tuple) else OPERATORS.get(term, term)
+            for term in step.terms(row)
         )
-    if step.lines > ROWS:
-        yield rf"\vdots \quad \text{{{step.lines - ROWS} more rows}}"
+    if step.more:
+        yield rf"\vdots \quad \text{{{step.more}}}"
 
 
 def _matrix(symbol: str, matrix: Array, digits: int) -> str:

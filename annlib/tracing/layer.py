@@ -10,9 +10,9 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.layers.activation import ActivationLayer
 from annlib.layers.noise import Noise
-from annlib.tracing.chapters import definition, gradient_symbol, symbol_of
 from annlib.tracing.equation import Equation, Operand, Token
 from annlib.tracing.recording import LayerRecord
+from annlib.tracing.sections import definition, gradient_symbol, symbol_of
 
 Rule = Callable[..., Array] | None
 
@@ -93,15 +93,15 @@ def _renamed(equations: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def penalty(record: LayerRecord, layer: str) -> tuple[Equation, Equation | None]:
-    """The price of a layer's activity, and what it adds to dE/dA."""
-    price = Operand("P", _number(record.price, record.x), by_row=False)
-    formula = definition(record.penalty, "regularizer")
+    """The penalty on a layer's activity, and what it adds to dE/dA."""
+    value = Operand("P", _number(record.penalty, record.x), by_row=False)
+    formula = definition(record.regularizer, "regularizer")
     forward = Equation(
         layer,
         "forward",
         "the price of the activity",
         "",
-        (price, "←", r"\frac{1}{n} R(", Operand("[A]", record.x, by_row=False), ")"),
+        (value, "←", r"\frac{1}{n} R(", Operand("[A]", record.x, by_row=False), ")"),
         "R(A) / n",
         definition=formula.equations if formula else (),
     )
@@ -127,7 +127,7 @@ def _number(value: float, like: Array) -> Array:
 
 
 def _function(record: LayerRecord) -> str:
-    name = type(record.layer).names[0]
+    name = type(record.layer)._names[0]
     return rf"\operatorname{{{''.join(c if c.isascii() and c.isalnum() else '~' for c in name)}}}("
 
 
@@ -139,4 +139,4 @@ def _multiplies(record: LayerRecord) -> bool:
 def _words(record: LayerRecord) -> str:
     if isinstance(record.layer, ActivationLayer):
         return "the activation"
-    return type(record.layer).names[0].replace("_", " ")
+    return type(record.layer)._names[0].replace("_", " ")

@@ -2,66 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
-from annlib.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    HalfPoissonDeviance,
-    Loss,
-    SparseCategoricalCrossentropy,
-    SumBinaryCrossentropy,
-)
+from annlib.losses import Loss
 from annlib.losses.crossentropy import Categorical
-from annlib.tracing.chapters import definition, rows_of
 from annlib.tracing.equation import Equation, Operand, Token
 from annlib.tracing.recording import Recording
+from annlib.tracing.sections import definition, rows_of
 
 
 def targets(recording: Recording) -> Array:
-    """{Y} of each row, of the output's shape: a label as zeros and a one; smoothed if need be."""
-    A, Y = recording.prediction, recording.y
-    if recording.loss.target_kind == "labels":
-        return np.eye(A.shape[-1], dtype=A.dtype)[Y]
-    if s := getattr(recording.loss, "label_smoothing", 0.0):
-        classes = A.shape[-1] if isinstance(recording.loss, CategoricalCrossentropy) else 2
-        return np.asarray(Y * (1 - s) + s / classes, A.dtype)
-    return Y
+    """{Y} of each row, of the output's shape, as the loss used it; a label as zeros and a one."""
+    A, loss = recording.prediction, recording.loss
+    Y = loss.effective_targets(recording.y, Workspace(A.dtype))
+    return np.eye(A.shape[-1], dtype=A.dtype)[Y] if loss.target_kind == "labels" else Y
+
+
+def with_targets_as_given(loss: Loss) -> Loss:
+    """A copy of the loss that takes its targets as they are: they are effective ones already."""
+    loss = copy.copy(loss)
+    loss.effective_targets = lambda Y, work: Y  # type: ignore[method-assign]  # of this copy alone
+    return loss
 
 
 def output_gradient(recording: Recording) -> Array:
-    """{D_E,A} of every row, times the row's share in the batch: recorded, or else rebuilt.
+    """{D_E,A} of every row, times the row's share in the batch: recorded, or else derived.
 
-    The losses that take the activation over never form it. Rebuilt it is the derivative as the
-    paper writes it, without the clipping that a loss of probabilities needs.
+    The losses that take the activation over never form it. Derived it is what the equation says,
+    without the clipping that a loss of probabilities needs.
     """
     if recording.fused is None:
         return rows_of(recording.head_gradient)
     A, Y = (part.astype(np.float64) for part in (recording.prediction, targets(recording)))
+    loss = with_targets_as_given(recording.loss)
     shares = recording.shares.astype(np.float64).reshape(-1, *[1] * (A.ndim - 1))
     with np.errstate(all="ignore"):
-        return rows_of(_slopes(recording, A, Y) * shares)
-
-
-def _slopes(recording: Recording, A: Array, Y: Array) -> Array:
-    loss = type(recording.loss)
-    if loss in (CategoricalCrossentropy, SparseCategoricalCrossentropy):
-        return np.where(Y == 0, 0.0, -Y / A)
-    if loss in (BinaryCrossentropy, SumBinaryCrossentropy):
-        outputs = 1 if loss is SumBinaryCrossentropy else A[0].size
-        return np.asarray((A - Y) / (A * (1 - A)) / outputs)
-    if loss is HalfPoissonDeviance:
-        return np.asarray(1 - Y / A)
-    work = Workspace(np.float64)
-    plain: Loss = type(recording.loss).from_config(
-        {**recording.loss.get_config(), "from_logits": False, "reduction": "sum"}
-    )
-    plain.value(recording.y.astype(np.float64), A, None, work)
-    return np.array(plain.gradient(recording.y.astype(np.float64), A, None, work))
+        return rows_of(loss.unclipped_gradient(Y, A) * shares)
 
 
 def forward(recording: Recording) -> Iterator[Equation]:
@@ -101,10 +82,12 @@ def forward(recording: Recording) -> Iterator[Equation]:
         sums=True,
         note=reduction(recording),
     )
-    prices = [(f"the price of {c.path}", c.price) for c in recording.charges]
-    prices += [("the price of the activity", r.price) for r in recording.layers if r.penalty]
-    if prices:
-        all_prices = np.array([[price for _, price in prices]], E.dtype).T
+    penalties = [(f"the price of {c.path}", c.penalty) for c in recording.penalties]
+    penalties += [
+        ("the price of the activity", r.penalty) for r in recording.layers if r.regularizer
+    ]
+    if penalties:
+        values = np.array([[value for _, value in penalties]], E.dtype).T
         yield Equation(
             "loss",
             "loss",
@@ -116,11 +99,11 @@ def forward(recording: Recording) -> Iterator[Equation]:
                 total,
                 "⊕",
                 r"\sum_k",
-                Operand(r"\{P_k\}", all_prices, by_row=False),
+                Operand(r"\{P_k\}", values, by_row=False),
             ),
             "",
             lambda e, p: e + p.sum(),
-            note="The penalties: " + ", ".join(what for what, _ in prices) + ".",
+            note="The penalties: " + ", ".join(what for what, _ in penalties) + ".",
         )
 
 
@@ -158,9 +141,7 @@ def backward(recording: Recording, D_EA: Array) -> Equation:
     section = f"7.1, {formula.section}" if formula and formula.section else "7.1"
     fused, slopes = recording.fused is not None, r"\{\frac{\partial E_r}{\partial a_i}\}"
     note = "The engine goes from the loss to {D_E,Z} at once." if fused else ""
-    if isinstance(recording.loss, Categorical) and not (
-        fused or getattr(recording.loss, "from_logits", False)
-    ):
+    if isinstance(recording.loss, Categorical) and not (fused or recording.loss.from_logits):
         note = "The loss divides {A} by its sum first, as Keras does; this goes through that, too."
     if not np.isfinite(D_EA).all():
         note += " It overflows here, where {D_E,Z} does not."
@@ -172,17 +153,16 @@ def backward(recording: Recording, D_EA: Array) -> Equation:
         (Operand(r"\{D_{E,A}\}", D_EA), "←", _factor(recording) + slopes),
         "" if fused else "dA = loss.gradient(Y, A)",
         definition=formula.derivatives if formula else (),
-        rebuilt=fused,
+        derived=fused,
         note=note.strip(),
     )
 
 
 def fused_code(recording: Recording) -> str:
     """The line of code from the logits to {D_E,Z}."""
-    loss = type(recording.loss)
-    if "focal" in loss.names[0]:
+    if not recording.loss.canonical:
         return "dZ = loss.gradient(Y, Z)"
-    by = ["N"] * (loss is BinaryCrossentropy)
+    by = ["N"] * recording.loss.averages_outputs
     if recording.weights is None and recording.loss.reduction != "sum" and recording.rows > 1:
         by.append("n")
     divisor = f" / ({' * '.join(by)})" if len(by) > 1 else f" / {by[0]}" if by else ""

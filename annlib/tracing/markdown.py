@@ -4,42 +4,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from annlib.tracing.data import TraceData
 from annlib.tracing.equation import Equation
-from annlib.tracing.latex import numbers
-from annlib.tracing.text import PHASES, headline, printable
-
-if TYPE_CHECKING:
-    from annlib.tracing.trace import Trace
+from annlib.tracing.equation_text import printable
+from annlib.tracing.latex import formulas
 
 
-def markdown(trace: Trace) -> str:
+def markdown(trace: TraceData) -> str:
     """The whole document."""
     return "\n\n".join(_paragraphs(trace)) + "\n"
 
 
-def _paragraphs(trace: Trace) -> Iterator[str]:
+def _paragraphs(trace: TraceData) -> Iterator[str]:
     yield f"# Trace of {escape(trace.recording.model)}"
-    yield escape(headline(trace))
+    yield escape(trace.headline)
     for remark in trace.recording.remarks:
         yield escape(remark)
-    for title, phase in PHASES:
-        chapters = trace.chapters if phase != "backward" else trace.chapters[::-1]
-        found = [chapter for chapter in chapters if getattr(chapter, phase)]
-        if found:
-            yield f"## {title}"
-        for chapter in found:
-            yield f"### {escape(chapter.name)}: {code(chapter.what)}"
-            for step in getattr(chapter, phase):
+    for title, sections in trace.phases():
+        yield f"## {title}"
+        for section, steps in sections:
+            yield f"### {escape(section.name)}: {code(section.what)}"
+            for step in steps:
                 yield from _step(step, trace.digits)
 
 
 def _step(step: Equation, digits: int) -> Iterator[str]:
-    rebuilt = " (rebuilt)" if step.rebuilt else ""
+    rebuilt = " (rebuilt)" if step.derived else ""
     line = f"**{escape(step.section or '—')}** {escape(step.title)}{rebuilt}"
     yield line + (f", {code(step.code)}" if step.code else "")
-    for equation in (step.latex, *step.definition, *numbers(step, digits)):
+    for equation in formulas(step, digits):
         yield f"$$ {equation} $$"
     if step.note:
         yield escape(step.note)

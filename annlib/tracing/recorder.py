@@ -14,7 +14,7 @@ from annlib.data import Batch
 from annlib.layers.noise import Noise
 from annlib.network.network import Network
 from annlib.network.passes import ActivityPenalty, Pass
-from annlib.tracing.recording import Charge, LayerRecord, Recording
+from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording
 from annlib.tracing.trace import Trace
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import array_dataset
@@ -80,12 +80,13 @@ class RecordedStep(Step):
         network, loss = self._network, self._recorded
         X, Y = np.array(batch.x), np.array(batch.y)
         weights = None if batch.weights is None else np.array(batch.weights)
-        before, optimizer = self._values(self._vector.values), self.optimizer
+        self.optimizer.to_training(self.vector)
+        before, optimizer = self._values(self.vector.values), self.optimizer
         total = self.loss_and_gradient(Batch(X, Y, weights))
-        fused = network.layers[-1].split_activation()[1] if self._fused else None
+        fused = network.layers[-1]._split_activation()[1] if self._fused else None
         recording = Recording(
             model=network.name,
-            written={str(layer.name): repr(layer) for layer in network.layers},
+            reprs={str(layer.name): repr(layer) for layer in network.layers},
             dtype=np.dtype(network.dtype),
             layers=self._passes.records,
             loss=self._loss,
@@ -102,32 +103,32 @@ class RecordedStep(Step):
             total_loss=total,
             before=before,
             after=before,
-            gradients=self._values(self._vector.gradients),
+            gradients=self._values(self.vector.gradients),
             optimizer=optimizer,
             rate=optimizer.learning_rate,
             trained=not optimizer.full_batch,
             replay=replay,
-            charges=[*self._penalties()],
+            penalties=[*self._penalties()],
         )
         if recording.trained:
-            optimizer.step()
-            recording.after = self._values(self._vector.values)
+            optimizer.step(self.gradient)
+            recording.after = self._values(self.vector.values)
         return recording
 
     def _values(self, vector: Array) -> dict[str, Array]:
         return {
             entry.path: vector[entry.where].reshape(entry.parameter.shape).copy()
-            for entry in self._vector.entries
+            for entry in self.vector.entries
             if entry.trainable
         }
 
     def _penalties(self) -> Any:
         n = self._recorded.denominator
-        entries, penalized = self._vector.penalized(), self.objective.penalized
+        entries, penalized = self.vector.penalized(), self.objective.penalized
         for entry, (regularizer, W, _) in zip(entries, penalized, strict=True):
             share, added = regularizer.share(n), np.zeros_like(W)
             regularizer.add_gradient(W, added, Workspace(W.dtype), share)
-            yield Charge(entry.path, regularizer, share, share * regularizer(W), added)
+            yield PenaltyRecord(entry.path, regularizer, share, share * regularizer(W), added)
 
 
 def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: Any) -> Trace:
@@ -148,7 +149,7 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
     build_for(network, compiled, data)
     network.relayout(refreeze=False)
-    (batch,) = data.batches(network, len(data.x)).in_turn(_WHERE)
+    (batch,) = data.batches(network, len(data.x)).sequential(_WHERE)
     batch = Batch(*map(_copied, batch))
     origin = copy.deepcopy((network, compiled))
     step = RecordedStep(network, compiled)

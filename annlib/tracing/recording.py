@@ -33,7 +33,7 @@ class RecordedActivation(Activation):
     Z: Array
     A: Array
     dA: Array  # noqa: N815  # as an activation calls it
-    dZ: Array  # noqa: N815  # the same
+    dZ: Array  # noqa: N815  # as an activation calls it
 
     def __init__(self, inner: Activation) -> None:
         self.inner = inner
@@ -58,8 +58,8 @@ class LayerRecord:
     Parameters
     ----------
     layer : Layer
-    penalty : Regularizer, optional
-        For the step behind a layer that puts a price on its activity.
+    regularizer : Regularizer, optional
+        For the step behind a layer whose activity has a penalty.
     """
 
     x: Array
@@ -68,25 +68,25 @@ class LayerRecord:
     dx: Array | None = None
     mask: Array | None = None
 
-    def __init__(self, layer: Layer, penalty: Regularizer | None = None) -> None:
-        self.layer, self.penalty = layer, penalty
+    def __init__(self, layer: Layer, regularizer: Regularizer | None = None) -> None:
+        self.layer, self.regularizer = layer, regularizer
         self.name = str(layer.name)
-        self.price = 0.0
+        self.penalty = 0.0
         self.gradients: dict[str, Array] = {}
         self.activation: RecordedActivation | None = None
         self._called = layer
         inner = getattr(layer, "activation", None)
         if isinstance(inner, Activation) and not isinstance(layer, ActivationLayer):
             self.activation = RecordedActivation(inner)
-            self._called = layer.twin()
+            self._called = layer._shared_copy()
             self._called.activation = self.activation  # type: ignore[attr-defined]  # it has one
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         self.x = x.copy()
         y = self._called.forward(x, work, training=training)
         self.y = y.copy()
-        if self.penalty is not None:
-            self.price = work["penalty"]
+        if self.regularizer is not None:
+            self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:
             self.mask = work.array("M", *x.shape).copy()
         return y
@@ -100,13 +100,13 @@ class LayerRecord:
 
 
 @dataclass
-class Charge:
-    """The price of a parameter's regularizer, and the gradient that it adds."""
+class PenaltyRecord:
+    """The penalty on a parameter and the gradient that it adds, both times ``scale``."""
 
     path: str
     regularizer: Regularizer
-    share: float
-    price: float
+    scale: float
+    penalty: float
     gradient: Array
 
 
@@ -118,8 +118,8 @@ class Recording:
     ----------
     model : str
         The model's name.
-    written : dict of str to str
-        Its layers, by their names, as they would be written.
+    reprs : dict of str to str
+        The ``repr`` of its layers, by their names.
     dtype : dtype
     layers : list of LayerRecord
         In the order of the pass; for a fused output without its activation.
@@ -139,7 +139,7 @@ class Recording:
         What the loss sent back: dE by the output, or by the logits if it is fused.
     data_loss, total_loss : float
         The batch's loss without and with penalties.
-    charges : list of Charge
+    penalties : list of PenaltyRecord
     before, after, gradients : dict of str to array
         By the paths of the trainable parameters: values, and what the optimizer got.
     optimizer : Optimizer
@@ -153,7 +153,7 @@ class Recording:
     """
 
     model: str
-    written: dict[str, str]
+    reprs: dict[str, str]
     dtype: np.dtype[Any]
     layers: list[LayerRecord]
     loss: Loss
@@ -175,7 +175,7 @@ class Recording:
     rate: float
     trained: bool
     replay: Callable[[], Callable[[str, Array], float]]
-    charges: list[Charge] = field(default_factory=list)
+    penalties: list[PenaltyRecord] = field(default_factory=list)
 
     @property
     def rows(self) -> int:

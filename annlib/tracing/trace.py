@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
-from annlib.tracing.chapters import Chapter
-from annlib.tracing.composition import Composition
+from annlib.tracing import html, latex, markdown, text
+from annlib.tracing.data import TraceData
+from annlib.tracing.derivation import Derivation
 from annlib.tracing.equation import Equation
+from annlib.tracing.frame import frame
 from annlib.tracing.jacobian import jacobian
 from annlib.tracing.recording import Recording
+from annlib.tracing.sections import Section
+from annlib.tracing.verification import Report, verify
 
-if TYPE_CHECKING:
-    from annlib.tracing.verification import Report
 
-
-class Trace:
+class Trace(TraceData):
     """One training step, equation by equation; ``Sequential.trace`` makes it.
 
     It prints as text, with large matrices shortened, and shows itself as a page in a notebook.
     All numbers are those of the engine's own pass and of the optimizer's own step, except where a
-    step says ``rebuilt``.
+    step says ``rebuilt``: the engine never forms them, and they are derived from recorded ones.
 
     Attributes
     ----------
-    chapters : list of Chapter
+    sections : list of Section
         Of each layer, and of the loss.
     gradients : dict of str to array
         What the optimizer got, by the parameters' paths.
@@ -51,36 +52,27 @@ class Trace:
     """
 
     def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.digits = 5
+        derivation = Derivation(recording)
+        super().__init__(recording, derivation.sections, derivation.activations)
         self.gradients = recording.gradients
         self.before, self.after = recording.before, recording.after
-        composition = Composition(recording)
-        self.chapters = composition.chapters
-        #: The layers' activations, and the {Z} of all rows that went into them.
-        self.activations = composition.activations
 
     # -- what there is to ask --------------------------------------------------------------------
 
     @property
-    def rows(self) -> int:
-        """How many rows were traced."""
-        return self.recording.rows
-
-    @property
     def forward(self) -> list[Equation]:
         """The steps forward, the loss last."""
-        return [step for chapter in self.chapters for step in chapter.forward]
+        return [step for section in self.sections for step in section.forward]
 
     @property
     def backward(self) -> list[Equation]:
         """The steps backward, in the order in which they are computed."""
-        return [step for chapter in reversed(self.chapters) for step in chapter.backward]
+        return [step for section in reversed(self.sections) for step in section.backward]
 
     @property
     def update(self) -> list[Equation]:
         """The steps of regularizers and optimizer."""
-        return [step for chapter in self.chapters for step in chapter.update]
+        return [step for section in self.sections for step in section.update]
 
     @property
     def steps(self) -> list[Equation]:
@@ -96,14 +88,14 @@ class Trace:
             )
         return steps[i]
 
-    def __getitem__(self, name: str) -> Chapter:
+    def __getitem__(self, name: str) -> Section:
         """The equations of a layer by its name, or those of ``"loss"``."""
-        for chapter in self.chapters:
-            if chapter.name == name:
-                return chapter
+        for section in self.sections:
+            if section.name == name:
+                return section
         raise UnknownNameError(
             f'Trace: expected the name of a layer or "loss", got {name!r}. '
-            f"{near(str(name), [chapter.name for chapter in self.chapters])}"
+            f"{suggest(str(name), [section.name for section in self.sections])}"
         )
 
     def __iter__(self) -> Iterator[Equation]:
@@ -126,11 +118,11 @@ class Trace:
         ConfigurationError
             For more than a million numbers.
         """
-        chapter = self[name]
+        section = self[name]
         if name not in self.activations:
             raise UnknownNameError(
-                f'Trace.jacobian: expected a layer with an activation, got "{chapter.name}". '
-                f"{near(name, self.activations)}"
+                f'Trace.jacobian: expected a layer with an activation, got "{section.name}". '
+                f"{suggest(name, self.activations)}"
             )
         f, Z = self.activations[name]
         if not isinstance(row, int) or not -len(Z) <= row < len(Z):
@@ -141,50 +133,36 @@ class Trace:
 
     def verify(self) -> Report:
         """How far the numbers are from the paper's own equations and from finite differences."""
-        from annlib.tracing.verification import verify
-
         return verify(self)
 
     # -- how it looks ----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        from annlib.tracing.text import trace_text
-
-        return trace_text(self)
+        return text.trace_text(self)
 
     def _repr_html_(self) -> str:
-        from annlib.tracing.html import fragment
-
-        return fragment(self)
+        return html.fragment(self)
 
     def to_html(self) -> str:
         """A page of its own, without scripts, that needs no network."""
-        from annlib.tracing.html import page
-
-        return page(self)
+        return html.page(self)
 
     def to_markdown(self) -> str:
         """Markdown with the equations in TeX between dollars."""
-        from annlib.tracing.markdown import markdown
-
-        return markdown(self)
+        return markdown.markdown(self)
 
     def to_latex(self) -> str:
         """A LaTeX document's body: it needs the packages amsmath and amssymb."""
-        from annlib.tracing.latex import latex
-
-        return latex(self)
+        return latex.latex(self)
 
     def to_frame(self) -> Any:
         """A pandas DataFrame of the steps; raises ``ImportError`` without pandas."""
-        from annlib.tracing.frame import frame
-
-        return frame(self)
+        return frame(self.steps)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt)."""
         writers = {".md": self.to_markdown, ".tex": self.to_latex, ".txt": self.__repr__}
         ending = os.path.splitext(os.fspath(path))[1].lower()
-        text = writers.get(ending, self.to_html)()
+        content = writers.get(ending, self.to_html)()
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(content)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from annlib.core.arrays import Array
 from annlib.layers import Layer
 from annlib.optimizers import SGD, Optimizer
-from annlib.tracing.chapters import as_paper, definition, gradient_symbol, symbol_of
 from annlib.tracing.equation import Equation, Operand
 from annlib.tracing.recording import LayerRecord, Recording
+from annlib.tracing.sections import as_paper, definition, gradient_symbol, symbol_of
 
 _POLICY = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"),
@@ -30,10 +30,10 @@ def equations(recording: Recording, record: LayerRecord) -> Iterator[Equation]:
 
         symbol = symbol_of(layer, parameter.name, parameter.shape)
         total = Operand(gradient_symbol(symbol), paper(recording.gradients[path]), by_row=False)
-        for charge in recording.charges:
-            if charge.path == path:
+        for term in recording.penalties:
+            if term.path == path:
                 of_loss = paper(record.gradients[parameter.name])
-                formula = definition(charge.regularizer, "regularizer")
+                formula = definition(term.regularizer, "regularizer")
                 yield Equation(
                     record.name,
                     "update",
@@ -44,12 +44,12 @@ def equations(recording: Recording, record: LayerRecord) -> Iterator[Equation]:
                         "←",
                         Operand(total.symbol, of_loss, by_row=False),
                         "⊕",
-                        Operand(_of_penalty(symbol), paper(charge.gradient), by_row=False),
+                        Operand(_of_penalty(symbol), paper(term.gradient), by_row=False),
                     ),
                     "dW += R'(W)",
                     lambda loss, penalty: loss + penalty,
                     definition=formula.derivatives if formula else (),
-                    note=f"{charge.regularizer!r}: a price of {charge.price:.6g}.",
+                    note=f"{term.regularizer!r}: a price of {term.penalty:.6g}.",
                 )
         if recording.trained:
             before, after = paper(recording.before[path]), paper(recording.after[path])

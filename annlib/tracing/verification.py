@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from annlib import reference
 from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
-from annlib.losses import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    HalfSumSquaredError,
-    Loss,
-    SparseCategoricalCrossentropy,
-    SumBinaryCrossentropy,
-)
+from annlib.tracing.data import TraceData
 from annlib.tracing.equation import apart
 from annlib.tracing.jacobian import LIMIT, jacobian
-from annlib.tracing.loss import targets
-
-if TYPE_CHECKING:
-    from annlib.tracing.trace import Trace
+from annlib.tracing.loss import with_targets_as_given
 
 #: What the distances may be, by the type of the numbers.
 EXACT = {"float64": 1e-12, "float32": 1e-4}
@@ -34,13 +25,6 @@ DIFFERENCES = {"float64": 1e-6, "float32": 1e-3}
 _VARIED = 300
 #: Slopes of both sides that differ by more than this are a kink: by curvature they would by 1e-5.
 _KINK = 0.01
-_PAPERS: dict[type[Loss], str] = {
-    HalfSumSquaredError: "half_sum_squared_error",
-    CategoricalCrossentropy: "categorical_crossentropy",
-    SparseCategoricalCrossentropy: "categorical_crossentropy",
-    BinaryCrossentropy: "binary_log_loss",
-    SumBinaryCrossentropy: "binary_log_loss",
-}
 
 
 class Check(NamedTuple):
@@ -76,7 +60,7 @@ class Report:
         return all(check.passed for check in self.checks)
 
     def worst(self, against: str) -> float:
-        """The largest distance from "equations", "reference" or "differences"; 0 without any."""
+        """The largest distance from "equations", "engine", "reference" or "differences", or 0."""
         found = [c.distance for c in self.checks if c.against == against]
         return float(np.max(found)) if found else 0.0
 
@@ -93,17 +77,18 @@ class Report:
         return "\n".join([*lines, *(f"· {note}" for note in self.notes)])
 
 
-def verify(trace: Trace) -> Report:
+def verify(trace: TraceData) -> Report:
     """The report of a trace.
 
     - equations: every step's numbers put into its equation.
+    - engine: the loss and gradient that the engine has recorded, computed from the shown targets.
     - reference: loss and gradients by ``annlib.reference``, one row after the other.
     - differences: central finite differences, of the loss by the parameters (in float64, with the
       same masks) and of each activation by its input.
     """
     kind = str(trace.recording.dtype)
     exact, differences = EXACT[kind], DIFFERENCES[kind]
-    checks = [*_equations(trace, exact)]
+    checks = [*_equations(trace, exact), _from_targets(trace, exact)]
     notes: list[str] = []
     network, why = _network(trace)
     if network is None:
@@ -115,26 +100,63 @@ def verify(trace: Trace) -> Report:
     return Report(checks, notes)
 
 
-def _equations(trace: Trace, tolerance: float) -> Iterator[Check]:
-    for chapter in trace.chapters:
-        distances = [step.distance() for step in chapter]
+def _equations(trace: TraceData, tolerance: float) -> Iterator[Check]:
+    for section in trace.sections:
+        distances = [step.distance() for step in section]
         finite = [distance for distance in distances if not math.isnan(distance)]
-        yield Check(f"{chapter.name}: steps", "equations", max(finite, default=0.0), tolerance)
+        yield Check(f"{section.name}: steps", "equations", max(finite, default=0.0), tolerance)
+
+
+# -- the targets that are shown -------------------------------------------------------------------
+
+
+def _targets(trace: TraceData) -> Array:
+    """{Y} of all rows, as the trace shows it: the last operand of the loss of a row."""
+    return trace.sections[-1].forward[0].operands[-1].array
+
+
+def _from_targets(trace: TraceData, tolerance: float) -> Check:
+    """The loss of the shown targets, which it takes as they are, held against the engine's.
+
+    The gradient is compared, too: a row whose outputs are all alike has one loss for many targets.
+    """
+    recording, Y = trace.recording, _targets(trace)
+    loss = recording.loss
+    if recording.fused is not None:
+        loss = type(loss).from_config({**loss.get_config(), "from_logits": True})
+    loss = with_targets_as_given(loss)
+    off = 0.0
+    if loss.target_kind == "labels":
+        labels = Y.argmax(axis=-1)
+        off, Y = apart(Y, np.eye(Y.shape[-1], dtype=Y.dtype)[labels]), labels
+    X = recording.layers[-1].y if recording.layers else recording.x
+    work = Workspace(recording.dtype)
+    with np.errstate(all="ignore"):
+        loss.value(Y, X, recording.weights, work)
+        gradient = loss.gradient(Y, X, recording.weights, work)
+    distances = [
+        0.0 if np.array_equal(found, recorded, equal_nan=True) else apart(recorded, found)
+        for found, recorded in (
+            (work.array("E", len(X)), recording.row_losses),
+            (gradient, recording.head_gradient),
+        )
+    ]
+    return Check("loss: targets", "engine", float(np.max([off, *distances])), tolerance)
 
 
 # -- the paper's own equations -------------------------------------------------------------------
 
 
-def _network(trace: Trace) -> tuple[reference.Network | None, str]:
+def _network(trace: TraceData) -> tuple[reference.Network | None, str]:
     """The network in the paper's notation, or why it has none."""
     recording = trace.recording
-    loss = _PAPERS.get(type(recording.loss))
-    if loss is None or (recording.fused is None and getattr(recording.loss, "from_logits", False)):
+    loss = vars(type(recording.loss)).get("reference_name")
+    if not loss or (recording.fused is None and recording.loss.from_logits):
         return None, f"the paper has no {recording.loss!r}."
     stages: list[reference.FullyConnected | reference.Activation] = []
     for record in recording.layers:
         layer = record.layer
-        if record.penalty is not None or record.x.ndim != 2:
+        if record.regularizer is not None or record.x.ndim != 2:
             return None, f'it knows no penalty or deep input of "{record.name}".'
         if isinstance(layer, Dense) and type(layer).forward is Dense.forward:
             W = recording.before.get(f"{record.name}/kernel", layer.kernel)
@@ -147,22 +169,22 @@ def _network(trace: Trace) -> tuple[reference.Network | None, str]:
             f = layer.activation
         else:
             return None, f"it knows no {type(layer).__name__}."
-        if f.names[0] not in reference.ACTIVATIONS or not f.is_default():
+        if f._names[0] not in reference.ACTIVATIONS or not f._is_default():
             return None, f"it knows no activation {f!r}."
-        stages.append(reference.Activation(f.names[0]))
+        stages.append(reference.Activation(f._names[0]))
     if recording.fused is not None:
-        stages.append(reference.Activation(recording.fused.names[0]))
+        stages.append(reference.Activation(recording.fused._names[0]))
     if loss == "categorical_crossentropy" and stages[-1:] != [reference.Activation("softmax")]:
         return None, "annlib divides outputs that do not come from softmax by their sum."
     return reference.Network(stages, loss), ""
 
 
 def _against_reference(
-    trace: Trace, network: reference.Network, tolerance: float
+    trace: TraceData, network: reference.Network, tolerance: float
 ) -> Iterator[Check]:
     recording = trace.recording
-    Y, shares = targets(recording).astype(np.float64), recording.shares.astype(np.float64)
-    if type(recording.loss) is BinaryCrossentropy:
+    Y, shares = _targets(trace).astype(np.float64), recording.shares.astype(np.float64)
+    if recording.loss.averages_outputs:
         shares = shares / Y[0].size
     weighted = [s for s in network.layers if isinstance(s, reference.FullyConnected)]
     total = 0.0
@@ -178,7 +200,7 @@ def _against_reference(
     dense = [record for record in recording.layers if isinstance(record.layer, Dense)]
     for record, (W, B) in zip(dense, sums, strict=True):
         for name, found in (("kernel", W.T), ("bias", B[:, 0])):
-            if name in record.gradients and f"{record.name}/{name}" in trace.gradients:
+            if name in record.gradients and f"{record.name}/{name}" in trace.recording.gradients:
                 what = f"{record.name}/{name}: gradient"
                 yield _near(what, record.gradients[name], found, tolerance)
 
@@ -190,7 +212,7 @@ def _near(what: str, one: Array, other: Array, tolerance: float) -> Check:
 # -- finite differences --------------------------------------------------------------------------
 
 
-def _jacobians(trace: Trace, tolerance: float) -> Iterator[Check]:
+def _jacobians(trace: TraceData, tolerance: float) -> Iterator[Check]:
     """Each explicit Jacobian of the first row, against differences of the activation itself."""
     for name, (f, Z) in trace.activations.items():
         z = Z[0].astype(np.float64)
@@ -203,10 +225,10 @@ def _jacobians(trace: Trace, tolerance: float) -> Iterator[Check]:
         yield Check(f"{name}: [D_A,Z]", "differences", distance, tolerance)
 
 
-def _differences(trace: Trace, tolerance: float, notes: list[str]) -> Iterator[Check]:
+def _differences(trace: TraceData, tolerance: float, notes: list[str]) -> Iterator[Check]:
     loss = trace.recording.replay()
-    for path, gradient in trace.gradients.items():
-        theta = trace.before[path].astype(np.float64)
+    for path, gradient in trace.recording.gradients.items():
+        theta = trace.recording.before[path].astype(np.float64)
         flat = gradient.astype(np.float64).reshape(-1)
         some = np.unique(np.linspace(0, flat.size - 1, _VARIED).astype(int))
         if some.size < flat.size:

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
@@ -214,8 +214,8 @@ def _metric(argument: Any) -> Metric:
     try:
         return metrics.get(argument)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
-        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls.names)]
+        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
             f'Sequential.compile: expected a known metric, got "{argument}". '
-            f"{near(str(argument), known)}"
+            f"{suggest(str(argument), known)}"
         ) from None

@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
-from annlib.data import Batch, Batches, Source, Sparse, Table, as_source, own
+from annlib.data import ArrayLoader, Batch, Source, Sparse, Table, as_source, materialize
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -49,10 +49,10 @@ class Dataset(NamedTuple):
 
     def batches(
         self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
-    ) -> Batches:
+    ) -> ArrayLoader:
         """The data in batches of the network's types; codes of an Embedding uncast, as integers."""
         dtype, target_dtype = self._types(network)
-        return Batches(
+        return ArrayLoader(
             self.x,
             self.y,
             _product(self.weights, self.class_weights),
@@ -62,7 +62,7 @@ class Dataset(NamedTuple):
             weight_dtype=network.dtype,
         )
 
-    def in_one(self, network: Network) -> Batches:
+    def in_one(self, network: Network) -> ArrayLoader:
         """The data as one batch."""
         return self.batches(network, len(self.x))
 
@@ -71,9 +71,9 @@ class Dataset(NamedTuple):
         dtype, target_dtype = self._types(network)
         weights = _product(self.weights, self.class_weights)
         return Batch(
-            own(self.x, dtype),
-            None if self.y is None else own(self.y, target_dtype),
-            None if weights is None else own(weights, network.dtype),
+            materialize(self.x, dtype),
+            None if self.y is None else materialize(self.y, target_dtype),
+            None if weights is None else materialize(weights, network.dtype),
         )
 
     def _types(self, network: Network) -> tuple[Any, Any]:

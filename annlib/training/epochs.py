@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from annlib.core.streams import Streams
-from annlib.data import Batch, Feed
+from annlib.core.random_streams import RandomStreams
+from annlib.data import Batch, DataLoader
 
 
 class EpochIterator:
@@ -18,11 +18,13 @@ class EpochIterator:
     pass, and the end of a pass ends the epoch.
     """
 
-    def __init__(self, batches: Feed, streams: Streams, shuffle: bool, steps: int | None) -> None:
+    def __init__(
+        self, batches: DataLoader, streams: RandomStreams, shuffle: bool, steps: int | None
+    ) -> None:
         self.arguments = {"shuffle": shuffle, "steps_per_epoch": steps}
         self._batches = batches
         self._steps = steps or batches.count
-        self._rng = streams.kept("shuffle") if shuffle else None
+        self._rng = streams.persistent("shuffle") if shuffle else None
         self._items: Iterator[Any] = iter(())
         self._done, self._through = 0, True
         self._before: Any = None
@@ -46,7 +48,7 @@ class EpochIterator:
             # The last epoch ended where the pass did, which nobody could tell then.
             yield from self.epoch(where)
             return
-        self._batches.check_supply(done + got, self._steps, where)
+        self._batches.check_length(done + got, self._steps, where)
 
     def _read(self, where: str, done: int) -> Gen[Batch, None, None]:
         """The rest of the epoch, as far as the pass goes."""
@@ -66,7 +68,7 @@ class EpochIterator:
 
     def _begin(self, done: int) -> None:
         self._before = self._rng.bit_generator.state if self._rng is not None else None
-        self._items = self._batches.round(self._rng, done)
+        self._items = self._batches.start_pass(self._rng, done)
         self._done, self._through = done, done == self._batches.count
 
     def get_state(self) -> dict[str, Any]:

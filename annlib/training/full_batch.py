@@ -7,7 +7,7 @@ import numpy as np
 from annlib.callbacks import CallbackList, History
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
-from annlib.data import Feed
+from annlib.data import DataLoader
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.optimizers import LBFGS
@@ -23,7 +23,7 @@ class FullBatchTraining:
     ----------
     functions : Functions
         Of a built and compiled network.
-    batches : Feed
+    batches : DataLoader
         All rows in one batch.
     validation : Validation, optional
     callbacks : CallbackList
@@ -34,7 +34,7 @@ class FullBatchTraining:
     def __init__(
         self,
         functions: Functions,
-        batches: Feed,
+        batches: DataLoader,
         validation: Validation | None,
         callbacks: CallbackList,
         history: History,
@@ -48,7 +48,7 @@ class FullBatchTraining:
         self._epochs = epochs
         self._epoch, self._begun = epochs.start, False
         self._step, vector = functions.step, functions.network.vector
-        (self._batch,) = batches.in_turn("Sequential.fit")
+        (self._batch,) = batches.sequential("Sequential.fit")
         self._theta = vector.values[: vector.n_trainable]
         self._gradient = vector.gradients[: vector.n_trainable]
         self._evaluated: Array = np.zeros(0)

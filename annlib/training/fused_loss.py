@@ -10,45 +10,26 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from annlib.activations import Activation, Exponential, Linear, Sigmoid, Softmax
+from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
-from annlib.losses import (
-    BinaryCrossentropy,
-    BinaryFocalCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalFocalCrossentropy,
-    HalfPoissonDeviance,
-    Loss,
-    SparseCategoricalCrossentropy,
-    SumBinaryCrossentropy,
-)
+from annlib.losses import Loss
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
-
-#: The pairs that fuse: these losses computed from logits give this activation's output on the way.
-FUSIBLE: set[tuple[type[Activation], type[Loss]]] = {
-    (Softmax, CategoricalCrossentropy),
-    (Softmax, SparseCategoricalCrossentropy),
-    (Softmax, CategoricalFocalCrossentropy),
-    (Sigmoid, BinaryCrossentropy),
-    (Sigmoid, BinaryFocalCrossentropy),
-    (Sigmoid, SumBinaryCrossentropy),
-    (Exponential, HalfPoissonDeviance),
-}
 
 
 def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     """The layers to run before the loss, and whether the loss takes the last activation over."""
     body = list(layers)
-    last, activation = body[-1].split_activation()
+    last, activation = body[-1]._split_activation()
     # A subclass with a forward of its own does more than its base class can split off.
-    fuses = _definer(body[-1], "forward") is _definer(body[-1], "split_activation") and (
-        (type(activation), type(loss)) in FUSIBLE
-        and not getattr(loss, "from_logits", False)
+    fuses = _definer(body[-1], "forward") is _definer(body[-1], "_split_activation") and (
+        not loss.from_logits
+        and loss.fuses_with in _own_names(activation)
+        and loss._holds("fuses_with")
         and body[-1].activity_regularizer is None
     )
     if fuses:
@@ -61,6 +42,11 @@ def _definer(layer: Layer, method: str) -> type:
     return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
 
+def _own_names(activation: Activation | None) -> tuple[str, ...]:
+    """The registered names of its class, which a subclass does not share."""
+    return activation._names if activation is not None and activation._registered else ()
+
+
 def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = True) -> None:
     """Warn if a cross-entropy of probabilities gets what a linear layer gives.
 
@@ -69,22 +55,20 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
     ConfigurationError
         If one of logits gets probabilities: it would take the softmax of a softmax.
     """
-    _, activation = layers[-1].split_activation()
-    wanted = [activation for activation, kind in FUSIBLE if kind is type(loss)]
-    from_logits = getattr(loss, "from_logits", False)
-    if from_logits and type(activation) in (Softmax, Sigmoid):
+    _, activation = layers[-1]._split_activation()
+    if loss.from_logits and activation is not None and activation.task:
         raise ConfigurationError(
             f"{where}: expected logits for {loss!r}, got an output layer "
             f'"{layers[-1].name}" with activation {activation!r}, which gives probabilities. '
             "Leave out from_logits=True (the loss is computed from the logits all the same), or "
             "the activation."
         )
-    if warn and wanted and type(activation) is Linear and not from_logits:
-        name = wanted[0].names[0]
+    if warn and loss.fuses_with and type(activation) is Linear and not loss.from_logits:
         warnings.warn(
             f"{where}: expected probabilities for the loss {loss.name}, got an output "
-            f'layer "{layers[-1].name}" without activation. Give it activation="{name}", or the '
-            f"loss from_logits=True: {type(loss).__name__}(from_logits=True).",
+            f'layer "{layers[-1].name}" without activation. Give it '
+            f'activation="{loss.fuses_with}", or the loss from_logits=True: '
+            f"{type(loss).__name__}(from_logits=True).",
             stacklevel=4,
         )
 
@@ -102,9 +86,7 @@ class FusedLoss:
 
     def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
         self.fused = fused
-        self.loss = (
-            type(loss).from_config({**loss.get_config(), "from_logits": True}) if fused else loss
-        )
+        self.loss = loss.replace(from_logits=True) if fused else loss
         self.work = Workspace(dtype)
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:

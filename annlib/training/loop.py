@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList, History
 from annlib.core.errors import ConfigurationError, DivergenceError
-from annlib.data import Batch, Feed
+from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
 from annlib.training.interruption import Interruption, interruptible
@@ -23,7 +23,7 @@ Logs = dict[str, float]
 class Validation(NamedTuple):
     """What ``fit`` evaluates the model on, and after which epochs (counted from 1)."""
 
-    batches: Feed
+    batches: DataLoader
     steps: int | None
     frequency: int | Collection[int]
 
@@ -63,11 +63,12 @@ def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None
     DivergenceError
         If loss or gradient is NaN or infinite: before anything has been changed.
     """
+    step.optimizer.to_training(step.vector)
     loss = step.loss_and_gradient(batch)
     step.check_finite(batch, loss)
     if on_gradients is not None:
         on_gradients()
-    step.optimizer.step()
+    step.optimizer.step(step.gradient)
     step.objective.passes.commit()
     return loss
 
@@ -79,7 +80,7 @@ class Training:
     ----------
     functions : Functions
         Of a built and compiled network.
-    batches : Feed
+    batches : DataLoader
     validation : Validation, optional
     callbacks : CallbackList
     history : History
@@ -105,7 +106,7 @@ class Training:
     def __init__(
         self,
         functions: Functions,
-        batches: Feed,
+        batches: DataLoader,
         validation: Validation | None,
         callbacks: CallbackList,
         history: History,
@@ -122,7 +123,7 @@ class Training:
         self.callbacks = callbacks
         self.history = history
         self.step = functions.step
-        self.calls = self.step.optimizer.calls
+        self.calls = self.step.optimizer.steps
         self.iterator = EpochIterator(batches, functions.network.streams, shuffle, steps)
         self.logs: Logs = {}
         self.validated = 0
@@ -131,12 +132,14 @@ class Training:
 
     def run(self) -> None:
         """Train to the end, or until something asks to stop."""
-        callbacks = self.callbacks
+        callbacks, step = self.callbacks, self.step
         callbacks.stop_training = False
         with (
-            self.functions.running(self.step),
+            self.functions.running(step),
             interruptible(self.history) as interruption,
+            ExitStack() as after_errors,
         ):
+            after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
                 if self.pending.batch:
@@ -152,8 +155,9 @@ class Training:
                 if self.on_interrupt is not None:
                     self.on_interrupt(self)
                 self.history.interrupted = callbacks.stop_training = True
+            step.optimizer.to_evaluation(step.vector)
             if (self.epoch, self.batch) != (self.first, 0):
-                self.step.optimizer.finalize()
+                step.optimizer.finalize()
             callbacks.call("on_train_end", self.logs)
 
     def _train_epoch(self, interruption: Interruption) -> None:
@@ -181,6 +185,8 @@ class Training:
                 raise DivergenceError(f"{where}: {error}") from None
             step.metrics.mark_diverged()
             callbacks.stop_training = True
+        if not interruption.asked:  # else a checkpoint is written first
+            step.optimizer.to_evaluation(step.vector)
         results, epoch = step.metrics.results(), self.epoch
         logs = report(self.functions, self.validation, callbacks, epoch, results, interruption)
         if not interruption.asked:
@@ -273,7 +279,7 @@ def report(
 
 def evaluate(
     functions: Functions,
-    batches: Feed,
+    batches: DataLoader,
     callbacks: CallbackList,
     steps: int | None = None,
     interruption: Interruption | None = None,
@@ -281,7 +287,10 @@ def evaluate(
 ) -> Logs:
     """Loss and metrics of the network at rest, over all batches, or until Ctrl-C."""
     evaluation = functions.evaluation
-    with functions.running(evaluation) as metrics, closing(batches.in_turn(where, steps)) as read:
+    with (
+        functions.running(evaluation) as metrics,
+        closing(batches.sequential(where, steps)) as read,
+    ):
         callbacks.call("on_test_begin", {})
         for index, batch in enumerate(read):
             callbacks.call("on_test_batch_begin", index, {})

@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
-from annlib.core.threads import for_products
+from annlib.core.threads import blas_threads_for
 from annlib.data import Batch
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -25,6 +25,7 @@ class Step:
     ----------
     objective : Objective
     optimizer : Optimizer
+    vector : ParameterVector
     gradient : array
         That of the trainable parameters, which ``loss_and_gradient`` writes.
     metrics : RunningMetrics
@@ -34,7 +35,7 @@ class Step:
         vector = network.vector
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
-        self._vector = vector
+        self.vector = vector
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = RunningMetrics(compiled.names, compiled.metrics, compiled.unweighted)
@@ -58,8 +59,8 @@ class Step:
 
     def product_threads(self, rows: int | None) -> int | None:
         """The limit for its matrix products on batches of so many rows, by their size; or None."""
-        shapes = (e.parameter.shape for e in self._vector.entries if len(e.parameter.shape) > 1)
-        return for_products((rows or 1) * max(map(math.prod, shapes), default=0))
+        shapes = (e.parameter.shape for e in self.vector.entries if len(e.parameter.shape) > 1)
+        return blas_threads_for((rows or 1) * max(map(math.prod, shapes), default=0))
 
     # -- when it goes wrong ----------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Step:
         elif (name := self.objective.passes.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:
-            bad = self._not_finite(self._vector.gradients)
+            bad = self._not_finite(self.vector.gradients)
             where = (
                 f'the gradient of "{bad[-1]}" is the first that is not finite'
                 if bad
@@ -98,7 +99,7 @@ class Step:
     @np.errstate(all="ignore")  # squares may overflow
     def check_weights(self) -> None:
         """Raise ``DivergenceError`` if an update, or the user, made a weight NaN or infinite."""
-        values = self._vector.values
+        values = self.vector.values
         if math.isfinite(np.dot(values, values)):
             return
         if bad := self._not_finite(values):
@@ -112,6 +113,6 @@ class Step:
         """The parameters that are not finite in a vector of the network's layout."""
         return [
             entry.path
-            for entry in self._vector.entries
+            for entry in self.vector.entries
             if not np.isfinite(vector[entry.where]).all()
         ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import BatchShape, Shape
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
-from annlib.data import Batch, Stream, as_stream, holds_arrays, is_stream
+from annlib.data import Batch, StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import Dataset, array_dataset, input_dataset
@@ -19,7 +19,7 @@ from annlib.training.dataset import Dataset, array_dataset, input_dataset
 class StreamDataset(NamedTuple):
     """A stream of batches, of which the first is known to fit the network and its loss."""
 
-    stream: Stream
+    stream: StreamLoader
     first: Dataset
     where: str
 
@@ -35,7 +35,7 @@ class StreamDataset(NamedTuple):
 
     def batches(
         self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
-    ) -> Stream:
+    ) -> StreamLoader:
         """The stream; its batches are as long as they come."""
         if size is not None:
             raise ConfigurationError(
@@ -44,7 +44,7 @@ class StreamDataset(NamedTuple):
             )
         return self.stream
 
-    def in_one(self, network: Network) -> Stream:
+    def in_one(self, network: Network) -> StreamLoader:
         """Raise: the stream may have no end."""
         raise ConfigurationError(
             f"{self.where}: expected arrays with an optimizer that takes all rows at once, got an "
@@ -74,7 +74,7 @@ def as_dataset(
     row_shape: Shape | None = None,
 ) -> Dataset | StreamDataset:
     """Data to train or evaluate on: what ``array_dataset`` takes, or what gives batches of it."""
-    if not is_stream(x):
+    if isinstance(x, np.ndarray) or not is_stream(x):
         return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, row_shape)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
@@ -84,17 +84,17 @@ def as_dataset(
                 "sample_weight)."
             )
     converter = _Converter(network, compiled, class_weight)
-    stream = as_stream(x, converter)
+    stream = as_stream_loader(x, converter)
     first = converter.prepare(stream.first(where), f"{where}, batch 1", row_shape)
     return StreamDataset(stream, first, where)
 
 
 def as_input_dataset(network: Network, x: Any, where: str) -> Dataset | StreamDataset:
     """Any x to predict: what ``input_dataset`` takes, or what gives batches of it."""
-    if not is_stream(x):
+    if isinstance(x, np.ndarray) or not is_stream(x):
         return input_dataset(network, x, where)
     converter = _InputConverter(network)
-    stream = as_stream(x, converter)
+    stream = as_stream_loader(x, converter)
     return StreamDataset(stream, converter.prepare(stream.first(where), f"{where}, batch 1"), where)
 
 

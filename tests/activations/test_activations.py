@@ -148,7 +148,7 @@ def test_none_is_the_identity():
 
 @each
 def test_each_is_there_by_its_names(row):
-    for name in row.cls.names:
+    for name in row.cls._names:
         assert activations.get(name) == row.cls()
         if name != "identity":
             assert getattr(activations, name) == row.cls()

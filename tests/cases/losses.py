@@ -42,12 +42,14 @@ _BY_DATA = {
     ],
     ("unit", "unit"): [Row(losses.BinaryFocalCrossentropy, gamma=1)],
     ("unit", "real"): [
+        Row(losses.BlockCrossentropy, (1,)),
         Row(losses.BinaryCrossentropy, **LOGITS),
         Row(losses.CategoricalCrossentropy, **LOGITS),
         Row(losses.BinaryFocalCrossentropy, **LOGITS),
         Row(losses.CategoricalFocalCrossentropy, **LOGITS),
     ],
     ("one-hot", "real"): [
+        Row(losses.BlockCrossentropy),
         Row(losses.CategoricalHinge),
         Row(losses.CategoricalCrossentropy, **LOGITS),
         Row(losses.CategoricalCrossentropy, **LOGITS, **SMOOTH),

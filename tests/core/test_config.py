@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annlib.core.config import Configurable, constructor_arguments, near, serialize
+from annlib.core.config import Configurable, constructor_arguments, serialize, suggest
 from annlib.core.errors import ConfigurationError
 
 
@@ -70,9 +70,9 @@ def test_equality_needs_the_same_class_and_arguments():
 
 
 def test_is_default():
-    assert Base().is_default()
-    assert not Base(size=2).is_default()
-    assert not Further(3).is_default()
+    assert Base()._is_default()
+    assert not Base(size=2)._is_default()
+    assert not Further(3)._is_default()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_what_json_cannot_hold_is_refused_by_name(value):
 
 
 def test_near_names_the_nearest_only_if_it_is_near():
-    assert near("unit", ["units", "rate"]) == 'Did you mean "units"? Known: units, rate.'
-    assert near("zzz", ["units", "rate"]) == "Known: units, rate."
+    assert suggest("unit", ["units", "rate"]) == 'Did you mean "units"? Known: units, rate.'
+    assert suggest("zzz", ["units", "rate"]) == "Known: units, rate."
 
 
 def test_unknown_keys_are_refused():

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from annlib import initializers, layers
 from annlib.core.parameters import ParameterVector
-from annlib.optimizers.views import merged
+from annlib.optimizers.policy import merged
 
 
 def built(*stack, features=3):
     shape = (None, features)
     for index, layer in enumerate(stack):
-        layer.automatic_name = f"layer_{index}"
-        shape = layer.declare(shape)
+        layer._auto_name = f"layer_{index}"
+        shape = layer._declare(shape)
     return list(stack)
 
 

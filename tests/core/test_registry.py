@@ -136,5 +136,5 @@ def test_classes_are_attributes_by_keras_names_in_lower_case():
     assert regularizers.l1_l2 is regularizers.L1L2
     assert initializers.he_normal is initializers.HeNormal
     assert constraints.max_norm is constraints.MaxNorm
-    with pytest.raises(AttributeError, match=r"annlib.constraints has no attribute 'min_norm'"):
+    with pytest.raises(AttributeError, match=r"'annlib.constraints' has no attribute 'min_norm'"):
         constraints.min_norm  # noqa: B018

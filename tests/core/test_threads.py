@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from annlib.core import threads
-from annlib.core.threads import Halves, ProductThreads
+from annlib.core.threads import ProductThreads, SecondThread
 
 
 def blas_threads():
@@ -66,16 +66,16 @@ def test_trainings_that_overlap_leave_no_limit_behind(products, first_out):
 
 
 def test_the_rule_goes_by_size_alone_and_sleeps_where_the_process_was_told(monkeypatch):
-    for name in threads._TOLD:
+    for name in threads._SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads, "processors", lambda: 2)
-    assert threads.for_products(threads.LARGE - 1) == 1
-    assert threads.for_products(threads.LARGE) is None
+    assert threads.blas_threads_for(threads.LARGE - 1) == 1
+    assert threads.blas_threads_for(threads.LARGE) is None
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert threads.for_products(10) is None
+    assert threads.blas_threads_for(10) is None
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(threads, "processors", lambda: 1)
-    assert threads.for_products(10) is None
+    assert threads.blas_threads_for(10) is None
 
 
 @pytest.mark.parametrize("count", [1, 2, 7])
@@ -87,7 +87,7 @@ def test_two_threads_do_every_part_once(count):
             done.append(part)
             names.add(threading.current_thread().name)
 
-    Halves().run(work, list(range(count)))
+    SecondThread().run(work, list(range(count)))
     assert sorted(done) == list(range(count))
     assert len(names) == min(count, 2)
 
@@ -99,23 +99,23 @@ def test_an_error_in_either_half_comes_out(bad):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Halves().run(work, [0, 1, 2, 3])
+        SecondThread().run(work, [0, 1, 2, 3])
 
 
 def test_the_second_thread_is_as_silent_as_a_training():
-    Halves().run(lambda part: np.float32(1) / np.zeros(1, "f"), [0, 1])
+    SecondThread().run(lambda part: np.float32(1) / np.zeros(1, "f"), [0, 1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_child_of_fork_makes_a_thread_of_its_own():
     code = """
 import os
-from annlib.core.threads import halves
+from annlib.core.threads import second_thread
 done = []
-halves.run(done.append, [1, 2])
+second_thread.run(done.append, [1, 2])
 child = os.fork()
 if not child:
-    halves.run(done.append, [3, 4])
+    second_thread.run(done.append, [3, 4])
     os._exit(0 if sorted(done) == [1, 2, 3, 4] else 1)
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from annlib.core.errors import DataError
-from annlib.data import Batches, Table, as_source
+from annlib.data import ArrayLoader, Table, as_source
 
 pl = pytest.importorskip("polars")
 
@@ -38,8 +38,8 @@ FRAMES = {
 
 
 def rows(source, order=None):
-    batches = Batches(source, batch_size=5, dtype="f8", target_dtype="f8")
-    parts = batches.in_turn() if order is None else batches.in_order(order)
+    batches = ArrayLoader(source, batch_size=5, dtype="f8", target_dtype="f8")
+    parts = batches.sequential() if order is None else batches.take(order)
     return np.concatenate([batch.x.copy() for batch in parts])
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from annlib import Input, Sequential, layers
 from annlib.core.errors import DataError
-from annlib.data import Batches, as_source
+from annlib.data import ArrayLoader, as_source
 
 FORMATS = ["csr", "csc", "coo", "lil", "dok", "dia", "bsr"]
 N, FEATURES = 40, 7
@@ -32,11 +32,11 @@ def test_batches_are_the_dense_rows(form, kind):
         expected = DENSE.astype(dtype)
         for rows, plain in ((source, expected), (source[11:30], expected[11:30])):
             assert rows.shape == plain.shape
-            batches = Batches(rows, batch_size=8, dtype="f4", target_dtype="f4")
+            batches = ArrayLoader(rows, batch_size=8, dtype="f4", target_dtype="f4")
             order = rng.permutation(len(rows))
             for parts, which in (
-                (batches.in_turn(), slice(None)),
-                (batches.in_order(order), order),
+                (batches.sequential(), slice(None)),
+                (batches.take(order), order),
             ):
                 x = np.concatenate([batch.x.copy() for batch in parts])
                 np.testing.assert_array_equal(x, plain[which].astype("f4"))
@@ -44,8 +44,8 @@ def test_batches_are_the_dense_rows(form, kind):
 
 def test_entries_that_come_twice_are_added():
     twice = sp.csr_array(([1.0, 2.0, 4.0], [1, 1, 0], [0, 2, 3]), shape=(2, 3))
-    batches = Batches(as_source(twice, "fit", "x"), batch_size=2, dtype="f8", target_dtype="f8")
-    (batch,) = batches.in_turn()
+    batches = ArrayLoader(as_source(twice, "fit", "x"), batch_size=2, dtype="f8", target_dtype="f8")
+    (batch,) = batches.sequential()
     np.testing.assert_array_equal(batch.x, [[0, 3, 0], [4, 0, 0]])
 
 

@@ -153,9 +153,9 @@ def test_arguments_of_parts_are_tuned(net, optimizer):
     search = GridSearchCV(net, grid, cv=2).fit(X, target(net))
     assert search.best_params_["optimizer__learning_rate"] == 0.03
     best = search.best_estimator_.model_.optimizer
-    assert best.arguments()["learning_rate"] == 0.03
+    assert best._arguments()["learning_rate"] == 0.03
     if optimizer != "rmsprop":
-        assert optimizer.arguments()["learning_rate"] == 0.01  # the user's own is as it was
+        assert optimizer._arguments()["learning_rate"] == 0.01  # the user's own is as it was
 
 
 @each_estimator

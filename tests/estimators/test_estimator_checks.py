@@ -72,6 +72,7 @@ for name in {names}:
 """
 
 
+@pytest.mark.slow
 def test_checks_under_the_array_api():
     code = ARRAY_API.format(names=[kind.__name__ for kind in COUNTS])
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
@@ -143,7 +144,11 @@ SETTINGS = [
 @pytest.mark.parametrize(
     ("kind", "setting", "excluded"),
     [
-        pytest.param(kind, setting, excluded, id=f"{kind.__name__}-{'-'.join(setting)}")
+        pytest.param(
+            *(kind, setting, excluded),
+            id=f"{kind.__name__}-{'-'.join(setting)}",
+            marks=[pytest.mark.slow] if "batch_size" in setting else [],
+        )
         for kinds, setting, excluded in SETTINGS
         for kind in kinds
     ],

@@ -248,8 +248,8 @@ def test_optimizers_are_cloned():
     fitted = net(optimizer=optimizer, optimizer__learning_rate=0.05).fit(X, Y)
     assert optimizer.iterations == 0
     assert fitted.model_.optimizer.iterations == 100
-    assert fitted.model_.optimizer.arguments()["learning_rate"] == 0.05
-    assert not fitted.model_.optimizer.decays("dense/bias")
+    assert fitted.model_.optimizer._arguments()["learning_rate"] == 0.05
+    assert not fitted.model_.optimizer.policy.decays("dense/bias")
 
 
 def test_lbfgs():

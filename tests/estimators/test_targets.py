@@ -7,7 +7,8 @@ import pytest
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
-from annlib.estimators.blocks import BlockCrossentropy
+import annlib
+from annlib import MLPClassifier, Sequential, SequentialClassifier, layers
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -18,6 +19,7 @@ from annlib.estimators.targets import (
     learn_targets,
 )
 from annlib.estimators.weights import mean_one, row_weights
+from annlib.losses import BlockCrossentropy
 from annlib.testing import check_loss
 
 rng = np.random.default_rng(0)
@@ -145,3 +147,24 @@ def test_the_loss_of_blocks():
     )
     assert BlockCrossentropy(sizes)(Y, Z) == pytest.approx(expected)
     check_loss(BlockCrossentropy(sizes), Y, Z)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_model_of_several_columns_is_saved_and_loaded(tmp_path):
+    X = rng.normal(size=(60, 4))
+    Y = np.column_stack([np.arange(60) % 3, np.arange(60) % 2])
+    stack = Sequential([layers.Dense(5, "relu"), layers.Dense(5)], seed=0)
+    for net in (
+        MLPClassifier((5,), max_iter=3, random_state=0),
+        SequentialClassifier(stack, epochs=2),
+    ):
+        net.fit(X, Y)
+        net.model_.save(tmp_path / "m.safetensors")
+        again = annlib.load_model(tmp_path / "m.safetensors")
+        assert again.loss == net.model_.loss
+        np.testing.assert_array_equal(again.predict(X), net.model_.predict(X))
+
+
+def test_blocks_that_the_output_does_not_have():
+    with pytest.raises(annlib.ShapeError, match="at least 5 units"):
+        BlockCrossentropy([2, 3])([[0, 1, 0, 1]], [[0.0, 0.0, 0.0, 0.0]])

@@ -21,10 +21,10 @@ ROWS = [(kind, row) for kind in KINDS for row in TABLES[kind]]
 
 @pytest.mark.parametrize(("kind", "cls"), CLASSES, ids=lambda part: str(part))
 def test_every_registered_class_has_a_formula(kind, cls):
-    for name in (*cls.names, cls.__name__, cls):
+    for name in (*cls._names, cls.__name__, cls):
         formula = formulas.of(name, kind=kind)
         assert formula.kind == kind
-        assert formula.name == cls.names[0]
+        assert formula.name == cls._names[0]
         assert formula.equations and formula.shapes
         if kind not in ("optimizer", "schedule"):
             assert formula.derivatives

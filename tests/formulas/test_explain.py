@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annlib import activations, explain, formulas, layers, losses, optimizers, schedules
+from annlib import (
+    activations,
+    explain,
+    formulas,
+    layers,
+    losses,
+    optimizers,
+    regularizers,
+    schedules,
+)
 from annlib.core.errors import ConfigurationError, UnknownNameError
 
 
@@ -23,7 +32,6 @@ def test_a_name_that_families_share_is_the_activation():
         ("relu", "activations", UnknownNameError, 'Did you mean "activation"'),
         (3, None, ConfigurationError, "expected the name, a class or an object"),
         (np.sin, None, ConfigurationError, "expected the name"),
-        (layers.Layer, None, UnknownNameError, "Write one for a class of your own"),
     ],
 )
 def test_what_cannot_be_explained(obj, kind, error, message):
@@ -41,7 +49,7 @@ def test_the_objects_own_arguments_are_in_it():
 
 
 def _built(layer, features):
-    layer.declare((None, features))
+    layer._declare((None, features))
     return layer
 
 
@@ -65,9 +73,8 @@ def test_a_class_of_ones_own():
         def backward(self, dA, Z, A, work):
             dA *= 2 * Z
 
-    with pytest.raises(UnknownNameError, match="formula_of"):
-        explain(Square())
-    # In a layer it is just some function.
+    # Without a formula it is just some function, also in a layer.
+    assert explain(Square()).formula.text == "aᵢ = f(zᵢ)"
     assert "aᵢ = f(zᵢ)" in repr(explain(layers.Dense(3, activation=Square())))
     assert "f'(zᵢ)" in repr(explain(layers.Activation(Square())))
 
@@ -82,12 +89,102 @@ def test_a_class_of_ones_own():
     np.testing.assert_allclose(shown.curve.lines["a"], shown.curve.x**2)
 
 
-def test_a_subclass_is_another_class():
+def test_a_subclass_that_computes_the_same_has_the_same_formula():
     class Mine(activations.ReLU):
         pass
 
-    with pytest.raises(UnknownNameError, match="Mine"):
-        explain(Mine())
+    class Same(losses.MeanSquaredError):
+        pass
+
+    for own, base in ((Mine(0.5), activations.ReLU(0.5)), (Same(), losses.MeanSquaredError())):
+        assert explain(own).formula.text == explain(base).formula.text
+    assert explain(Mine()).title == "mine, an activation"
+
+
+def test_a_subclass_that_computes_something_else_is_some_function():
+    class Twice(activations.Tanh):
+        def forward(self, Z, A, work):
+            super().forward(2 * Z, A, work)
+
+    class Cubes(losses.MeanSquaredError):
+        def terms(self, Y, A, T, work):
+            T[:] = abs(A - Y) ** 3
+
+    class Shifted(layers.Dense):
+        def forward(self, x, work, *, training=False):
+            return super().forward(x, work, training=training) + 1
+
+    class Signs(optimizers.SGD):
+        def update(self, theta, gradient, rate, *state, scratch):
+            theta -= rate * np.sign(gradient)
+
+    class Cubic(regularizers.L1):
+        def __call__(self, W):
+            return float(abs(W**3).sum())
+
+    assert explain(Twice()).formula.text == "aᵢ = f(zᵢ)"
+    assert explain(Cubes()).formula.text == "E = L({Y}, {A})"
+    assert explain(Shifted(2)).formula.text == "{Y} = f({X})"
+    assert explain(Signs(0.5, clipvalue=2.0)).formula.equations[1:] == (
+        r"\theta \leftarrow \operatorname{f}(\theta, g)",
+    )
+    assert "0.5, the learning rate" in repr(explain(Signs(0.5)))
+    assert "tanh" not in repr(explain(layers.Dense(2, Twice())))
+
+
+class Mine(activations.Softmax):
+    """A function of rows, by what it inherits."""
+
+
+class Centred(activations.Activation):
+    """One of one's own."""
+
+    elementwise = False
+
+    def forward(self, Z, A, work):
+        np.subtract(Z, Z.mean(axis=-1, keepdims=True), out=A)
+
+    def backward(self, dA, Z, A, work):
+        dA -= dA.mean(axis=-1, keepdims=True)
+
+
+class Peaked(activations.Softmax):
+    """A function of rows that computes something else than its base class."""
+
+    def rows_forward(self, Z, A, work):
+        super().rows_forward(3 * Z, A, work)
+
+
+@pytest.mark.parametrize("activation", [Mine(), Centred(), Peaked(), activations.LogSoftmax()])
+def test_a_function_of_rows_has_a_whole_jacobian(activation):
+    for layer in (layers.Dense(3, activation), layers.Dense(3, activation, use_bias=False)):
+        text = repr(explain(layer))
+        assert "{D_E,Z} = [D_A,Z]ᵀ{D_E,A}" in text.replace(" {D_E,A}", "{D_E,A}")
+        assert "⊛" not in text and "∂zⱼ" in text
+    assert "∂aᵢ/∂zⱼ" in repr(explain(activation))
+    assert explain(activation).curve.xlabel == "z₁, with z₂ = z₃ = 0"
+    assert "[N × N]" in repr(explain(layers.Activation(activation)))
+    assert ("δᵢⱼ" in repr(explain(activation))) == (not isinstance(activation, Centred | Peaked))
+
+
+@pytest.mark.parametrize("activation", [activations.Tanh(), activations.get((np.sin, np.cos))])
+def test_a_function_of_each_number_has_a_diagonal(activation):
+    text = repr(explain(layers.Dense(3, activation)))
+    assert "⊛" in text and "∂zⱼ" not in text
+
+
+def test_every_class_has_an_example_or_says_what_it_needs():
+    class Own(layers.Layer):
+        example_arguments = {"width": 3}
+
+        def __init__(self, width, **keywords):
+            super().__init__(**keywords)
+            self.width = width
+
+    assert explain(Own).title == "own, a layer"
+    Own.example_arguments = {}
+    with pytest.raises(ConfigurationError, match="which needs width"):
+        explain(Own)
 
 
 def test_the_curve_is_the_objects_own():
@@ -121,10 +218,10 @@ def test_the_formula_is_frozen():
 def test_an_explanation_leaves_the_object_as_it_was():
     layer = layers.BatchNormalization()
     explain(layer)
-    assert layer.built_shape is None and not layer.parameters
+    assert layer._built_shape is None and not layer.parameters
     optimizer = optimizers.Adam()
     explain(optimizer)
-    assert optimizer.calls == 0 and optimizer.state.size == 0
+    assert optimizer.steps == 0 and optimizer.state.size == 0
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def training_data():
         "y_class": score.argmax(axis=1),
         "y_value": np.round(score[:, 0] + 0.5 * np.sin(score[:, 1]), 4),
         "y_binary": (score[:, 0] > 0).astype(DTYPE),
-        "sample_weight": np.round(rng.uniform(0.0, 2.0, 50), 3),
+        "sample_weight": np.start_pass(rng.uniform(0.0, 2.0, 50), 3),
     }
 
 

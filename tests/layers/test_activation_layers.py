@@ -93,9 +93,9 @@ def test_a_softmax_along_another_axis_trains():
         (lambda: layers.LeakyReLU(alpha=0.1), "alpha"),
         (lambda: layers.ELU(-1), "ELU: expected alpha"),
         (lambda: layers.Softmax(0), "Softmax: expected axis"),
-        (lambda: layers.Softmax(axis=2).declare((None, 3)), "axis 2"),
-        (lambda: layers.Softmax(axis=-2).declare((None, 3)), "batch"),
-        (lambda: layers.Activation(activations.LogSoftmax(3)).declare((None, 3)), "axis 3"),
+        (lambda: layers.Softmax(axis=2)._declare((None, 3)), "axis 2"),
+        (lambda: layers.Softmax(axis=-2)._declare((None, 3)), "batch"),
+        (lambda: layers.Activation(activations.LogSoftmax(3))._declare((None, 3)), "axis 3"),
         (lambda: layers.Activation(np.sin), "derivative"),
     ],
 )

@@ -80,4 +80,4 @@ def test_an_axis_is_an_integer_and_not_the_batch(axis):
 )
 def test_an_axis_is_one_of_the_rows_and_of_known_size(axis, shape):
     with pytest.raises(ShapeError, match=f"BatchNormalization: .*axis {axis}"):
-        layers.BatchNormalization(axis).declare((None, *shape))
+        layers.BatchNormalization(axis)._declare((None, *shape))

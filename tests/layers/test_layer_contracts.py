@@ -144,4 +144,4 @@ def test_arguments_that_cannot_be_meant_are_refused(make, message):
 @pytest.mark.parametrize("shape", [(None,), (None, None), (None, 3, None)])
 def test_dense_needs_to_know_its_features(shape):
     with pytest.raises(ValueError, match="features"):
-        layers.Dense(2).declare(shape)
+        layers.Dense(2)._declare(shape)

@@ -332,4 +332,4 @@ def test_a_refused_adapt_changes_nothing(tmp_path):
     fresh = layers.Normalization()
     with pytest.raises(AnnlibError):
         fresh.adapt(file)
-    assert fresh.built_shape is None
+    assert fresh._built_shape is None

@@ -55,12 +55,12 @@ def test_prelu_starts_as_a_relu():
 )
 def test_prelu_names_rows_that_do_not_fit(shared_axes, shape):
     with pytest.raises(ShapeError, match=r"PReLU: expected rows .* got shape \(None, "):
-        layers.PReLU(shared_axes=shared_axes).declare((None, *shape))
+        layers.PReLU(shared_axes=shared_axes)._declare((None, *shape))
 
 
 def test_prelu_shares_along_an_axis_of_unknown_length():
     layer = layers.PReLU(shared_axes=[1])
-    assert layer.declare((None, None, 5)) == (None, None, 5)
+    assert layer._declare((None, None, 5)) == (None, None, 5)
     assert [p.shape for p in layer.parameters] == [(1, 5)]
 
 

@@ -43,7 +43,7 @@ def state(model):
         model.built,
         model.compiled,
         model._network.expected_input_shape(),
-        [(id(layer), layer.name, layer.built_shape) for layer in model.layers],
+        [(id(layer), layer.name, layer._built_shape) for layer in model.layers],
         [weight.tobytes() for weight in model.weights],
         optimizer and (id(optimizer), optimizer.iterations, optimizer.state.tobytes()),
         model._network.streams.state(),
@@ -385,7 +385,7 @@ def test_before_build(method):
         ({"optimizer": "adm"}, ValueError, r'optimizer.*"adm"\. Did you mean "adam"'),
         ({"optimizer": 5}, ValueError, r"optimizer.*5"),
         ({"optimizer": None}, ValueError, r"optimizer.*None"),
-        ({"optimizer": optimizers.SGD(), "loss": "mze"}, ValueError, r'Did you mean "mse"'),
+        ({"optimizer": optimizers.SGD(), "loss": "mze"}, ValueError, r'Did you mean "m[as]e"'),
         ({"loss": "mean_square_error"}, ValueError, r'Did you mean "mean_squared_error"'),
         (
             {"loss": lambda y, a: 0.0},

@@ -144,7 +144,7 @@ def test_a_bad_value_in_a_memory_map(tmp_path, column, says, shuffle):
     mapped[27, 1] = np.nan
     batch = 27 // BATCH
     if shuffle:  # the same stream gives the order that fit will see
-        order = network()._network.streams.kept("shuffle").permutation(N)
+        order = network()._network.streams.persistent("shuffle").permutation(N)
         batch = int(np.flatnonzero(order == 27)[0]) // BATCH
     left = diverges(network(), batch, says, shuffle=shuffle, **{column: mapped})
     if batch:

@@ -100,7 +100,7 @@ def test_a_known_input_builds_at_once(first):
     assert model.weights[0].shape == (4, 3)
 
     grown = Sequential()
-    for layer in Sequential.from_config(model.get_config()).arguments()["layers"]:
+    for layer in Sequential.from_config(model.get_config())._arguments()["layers"]:
         assert not grown.built
         grown.add(layer)
         if grown.layers:

@@ -281,7 +281,12 @@ def in_a_process(*arguments: object, timeout: int = 280) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "count", [20_000, pytest.param(200_000, marks=pytest.mark.slow)], ids=["suite", "soak"]
+    "count",
+    [
+        5_000,
+        pytest.param(20_000, marks=pytest.mark.slow),
+        pytest.param(200_000, marks=pytest.mark.long),
+    ],
 )
 def test_mutants_cause_the_one_error_and_run_nothing(count):
     report = in_a_process("fuzz", count)
@@ -305,13 +310,18 @@ posix = pytest.mark.skipif(os.name != "posix", reason="kill and fork are POSIX")
 
 @posix
 @pytest.mark.parametrize(
-    "count", [100, pytest.param(1000, marks=pytest.mark.slow)], ids=["suite", "soak"]
+    "count",
+    [
+        40,
+        pytest.param(100, marks=pytest.mark.slow),
+        pytest.param(1000, marks=pytest.mark.long),
+    ],
 )
 def test_no_kill_leaves_a_file_that_does_not_load(count, tmp_path):
     report = in_a_process("kill", count, tmp_path / "m")
     assert report["loaded"] == report["kills"] == count
-    assert report["versions"] > 10  # the writers did come to save
-    assert report["in the middle"] > 5  # and some were killed there
+    assert report["versions"] > min(count, 100) / 10  # the writers did come to save
+    assert report["in the middle"] > min(count, 100) / 20  # and some were killed there
 
 
 @posix
@@ -330,8 +340,8 @@ def write(path: str) -> None:
     model.compile(optimizers.SGD(0.1, momentum=0.9), "mse")
     model.fit(np.ones((2, 40)), np.ones((2, 300)), verbose=0)
     while True:
-        model.optimizer.calls += 1
-        model.vector.values.fill(model.optimizer.calls)
+        model.optimizer.steps += 1
+        model.vector.values.fill(model.optimizer.steps)
         model.save(path)
 
 
@@ -361,8 +371,8 @@ def kills(count: int, path: str, naive: bool) -> dict[str, Any]:
         report["in the middle"] += len(os.listdir(os.path.dirname(path))) > 1
         with contextlib.suppress(ModelFormatError):
             model = load_model(path)
-            assert (model.vector.values == model.optimizer.calls).all()
-            versions.add((number, model.optimizer.calls))
+            assert (model.vector.values == model.optimizer.steps).all()
+            versions.add((number, model.optimizer.steps))
             report["loaded"] += 1
     return {**report, "versions": len(versions)}
 

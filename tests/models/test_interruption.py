@@ -99,7 +99,7 @@ def test_the_first_ends_fit_between_two_steps(hook, call, epochs, steps, capfd):
     history = fit(model, asking, validation_split=0.17, validation_batch_size=5)
     assert history.interrupted
     assert len(history.epoch) == len(history.history.get("val_loss", [])) == epochs
-    assert model.optimizer.calls == steps
+    assert model.optimizer.steps == steps
     assert asking.calls.count("on_train_end") == 1
     assert asking.calls[-1] == "on_train_end"
     assert asking.calls.count("on_test_begin") == asking.calls.count("on_test_end")
@@ -110,7 +110,7 @@ def test_the_first_ends_fit_between_two_steps(hook, call, epochs, steps, capfd):
     if steps:
         stop = callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: (
-                setattr(other, "stop_training", True) if other.optimizer.calls == steps else None
+                setattr(other, "stop_training", True) if other.optimizer.steps == steps else None
             )
         )
         fit(other, stop, validation_split=0.17)

@@ -29,7 +29,7 @@ def script(request, tmp_path_factory):
     names = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp(request.param))
-        patch.setattr(annlib.core.streams, "_process", [])
+        patch.setattr(annlib.core.random_streams, "_process", [])
         exec(compile(changed, request.param, "exec"), names)
         names["files"] = sorted(path.name for path in Path().iterdir())
     return names, KERAS[request.param]
@@ -73,7 +73,7 @@ def test_a_model_of_the_imbalanced_script_loads_again(script):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not annlib.datasets.mnist.is_available(), reason="needs mnist.npz")
 def test_the_mnist_script_gives_keras_history_and_accuracy(capsys):
     names = {}

@@ -49,7 +49,7 @@ def bits(model: Sequential) -> dict[str, Any]:
     found: dict[str, Any] = {
         "config": model.get_config(),
         "names": [layer.name for layer in model.layers],
-        "learns": [layer.learns for layer in model.layers],
+        "learns": [layer._effective_trainable for layer in model.layers],
         "trainable": [layer.trainable for layer in model.layers],
         "weights": [(W.dtype.str, W.shape, W.tobytes()) for W in model.weights],
         "streams": model._network.streams.state(),
@@ -60,7 +60,7 @@ def bits(model: Sequential) -> dict[str, Any]:
             "optimizer": model.optimizer.get_config(),
             "rate": model.optimizer.learning_rate,
             "state": model.optimizer.state.tobytes(),
-            "steps": model.optimizer.calls,
+            "steps": model.optimizer.steps,
             "metrics": model.metrics_names,
         }
     return found
@@ -265,7 +265,7 @@ def grown():
     model.pop()
     model.pop()
     model.add(layers.Dense(5, name="last"))
-    model._network.layers[0].automatic_name = "dense_7"
+    model._network.layers[0]._auto_name = "dense_7"
     return model
 
 
@@ -386,7 +386,7 @@ def test_a_model_of_any_stage_goes_on(make, tmp_path):
     assert found == expected
     assert again.metrics_names == names
     for one, other in zip(model.layers, again.layers, strict=True):
-        assert (one.built, one.built_shape) == (other.built, other.built_shape)
+        assert (one.built, one._built_shape) == (other.built, other._built_shape)
         assert [p.shape for p in one.parameters] == [p.shape for p in other.parameters]
     if again.built:
         np.testing.assert_array_equal(again.predict(X), model.predict(X))
@@ -814,7 +814,7 @@ def test_files_of_every_version_load_predict_and_go_on(record):
     assert model.built == ("predictions" in expected)
     assert model.compiled == ("history" in expected)
     if model.compiled:
-        assert model.optimizer.calls == expected["calls"]
+        assert model.optimizer.steps == expected["calls"]
         found, tolerance = made.go_on(model), {"rtol": 1e-5 if single else 1e-6, "atol": 1e-6}
         assert found.keys() == expected["history"].keys()
         for name, values in expected["history"].items():

@@ -16,7 +16,7 @@ from annlib.data import Batch
 from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
 from annlib.network.passes import Pass
 from annlib.testing import check_gradient
-from annlib.training.fused_loss import FUSIBLE, FusedLoss, split
+from annlib.training.fused_loss import FusedLoss, split
 from annlib.training.loop import train_step
 
 # Losses meet linear outputs here on purpose.
@@ -108,7 +108,7 @@ def test_penalties_are_in_the_gradient_and_in_the_loss(penalty, place, loss):
     def stack(hidden, last):
         return [layers.Dense(4, "tanh", **hidden), layers.Dense(3, output, **last)]
 
-    row = next(r for r in LOSSES if r.cls.names and loss in r.cls.names)
+    row = next(r for r in LOSSES if r.cls._names and loss in r.cls._names)
     x, y, weights = data(row)
     model = compiled(stack(arguments["hidden"], arguments["output"]), loss)
     plain = compiled(stack({}, {}), loss)
@@ -156,7 +156,7 @@ def test_penalties_are_in_the_gradient_and_in_the_loss(penalty, place, loss):
 @pytest.mark.parametrize("loss", ["mse", "sparse_categorical_crossentropy"])
 def test_networks_of_every_layer(stack, loss):
     output = "softmax" if loss.startswith("sparse") else None
-    row = next(r for r in LOSSES if loss in r.cls.names)
+    row = next(r for r in LOSSES if loss in r.cls._names)
     model = compiled([*stack(), layers.Dense(3, output)], loss)
     x, y, weights = data(row)
     assert_step_gradient(model, x, y)
@@ -175,7 +175,8 @@ HIDDEN = st.lists(st.sampled_from(SMOOTH), max_size=4)
 SMOOTH_LOSSES = [
     row
     for row in LOSSES
-    if not any(kink in row.cls.names[0] for kink in ("absolute", "hinge", "cosine"))
+    if not any(kink in row.cls._names[0] for kink in ("absolute", "hinge", "cosine"))
+    and row.arguments != ((1,),)  # of blocks of one class, which learn nothing
 ]
 
 
@@ -248,7 +249,7 @@ def test_fused_or_not_the_numbers_are_the_same(
         loss(reduction=reduction, **smooth),
     )
     assert split(model.layers, model.loss)[1]
-    assert (type(model.layers[-1].activation), loss) in FUSIBLE
+    assert loss.fuses_with == activation
     value, gradient = loss_and_gradient(model, x, y, weights)
     prediction = model._functions.step.objective.loss.prediction.copy()
 

@@ -82,7 +82,10 @@ def test_every_optimizer_loss_schedule_and_activation_is_there():
     for family, left_out in {
         "optimizers": {"LBFGS"},  # not in Keras
         # The paper's, and scikit-learn's.
-        "losses": {"HalfSumSquaredError", "SumBinaryCrossentropy", "HalfPoissonDeviance"},
+        "losses": {
+            *("BlockCrossentropy", "HalfSumSquaredError"),
+            *("SumBinaryCrossentropy", "HalfPoissonDeviance"),
+        },
         "schedules": {"OneCycle", "LinearWarmup"},  # not in Keras
         "regularizers": {"Ridge"},  # scikit-learn's
         "constraints": set(),

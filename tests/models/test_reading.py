@@ -255,7 +255,7 @@ print(meter.most - before, *(W.tobytes().hex() for W in model.get_weights()))
 
 
 @pytest.mark.parametrize(
-    "rows", [2**16, pytest.param(2**20, marks=pytest.mark.slow)], ids=["64 MiB", "1 GiB"]
+    "rows", [2**16, pytest.param(2**20, marks=pytest.mark.long)], ids=["64 MiB", "1 GiB"]
 )
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="Linux tells")
 def test_a_memory_map_trains_in_little_memory(rows, tmp_path):

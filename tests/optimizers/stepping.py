@@ -29,14 +29,21 @@ class FakeLayer:
     def values(self):
         return self.now
 
-    def bind(self, values, gradients):
+    def _attach(self, values, gradients):
         self.now, self.gradients = values, gradients
 
 
 def vector_of(*fakes):
     vector = ParameterVector(fakes, "float64")
     vector.allocate_gradients()
+    for fake in fakes:
+        fake.vector = vector
     return vector
+
+
+def step_by(optimizer, vector):
+    """A step by what the vector's gradients are."""
+    optimizer.step(vector.gradients[: vector.n_trainable])
 
 
 def steps_of(optimizer, fake, gradients, before=lambda step: None):
@@ -46,11 +53,12 @@ def steps_of(optimizer, fake, gradients, before=lambda step: None):
 
 
 def more_steps(optimizer, fake, gradients, before=lambda step: None):
+    optimizer.to_training(fake.vector)
     for step, gradient in enumerate(gradients):
         for name, value in gradient.items():
             fake.gradients[name][...] = value
         before(step)
-        optimizer.step()
+        step_by(optimizer, fake.vector)
         yield {name: value.copy() for name, value in fake.now.items()}
 
 

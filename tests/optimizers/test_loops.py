@@ -11,7 +11,7 @@ from annlib import Sequential, layers, optimizers
 from annlib.core import threads
 from annlib.core.errors import ConfigurationError
 from annlib.models import trainer
-from annlib.optimizers import loops, views
+from annlib.optimizers import loops, memory, step_buffers
 
 pytest.importorskip("numba")
 
@@ -55,7 +55,7 @@ def test_a_rule_without_a_loop_stays_as_it_is():
 
 def test_a_subclass_with_a_rule_of_its_own_is_obeyed():
     class Still(optimizers.Adam):
-        def update(self, theta, gradient, rate, *state, scratch):
+        def update(self, theta, gradient, rate, state, scratch):
             pass
 
     model = trained(Still(), "float32", True)
@@ -95,10 +95,10 @@ def test_the_loop_as_python_is_the_rule():
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd", "lion", "ftrl"])
 def test_two_threads_change_no_bit(optimizer, compiled, monkeypatch):
-    monkeypatch.setattr(views, "_PART", 64)
+    monkeypatch.setattr(memory, "_PART", 64)
     one = trained(optimizers.get(optimizer), "float32", compiled)
-    monkeypatch.setattr(views, "_WORTH_A_THREAD", 1)
-    monkeypatch.setattr(threads, "several", lambda: True)
+    monkeypatch.setattr(step_buffers, "_WORTH_A_THREAD", 1)
+    monkeypatch.setattr(threads, "multithreaded", lambda: True)
     other = trained(optimizers.get(optimizer), "float32", compiled)
-    assert other.optimizer._views._halved
+    assert other.optimizer._buffers._halved
     assert bits(one) == bits(other)

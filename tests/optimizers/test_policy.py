@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from cases import OPTIMIZERS
-from stepping import FakeLayer, assert_same, drawn, more_steps, steps_of, vector_of
+from stepping import FakeLayer, assert_same, drawn, more_steps, step_by, steps_of, vector_of
 
 from annlib import Sequential, constraints, layers, schedules
 from annlib.core.errors import ConfigurationError
@@ -153,7 +153,7 @@ def test_accumulated_gradients_count_as_one_step_of_their_mean(row):
     expected = steps_of(row.make(), FakeLayer(**fake.start), means)
     assert_same(actual[2::3], expected, rtol=1e-12)
     assert_same(actual[:2], [fake.start] * 2, rtol=0)
-    assert (accumulating.calls, accumulating.iterations) == (12, 4)
+    assert (accumulating.steps, accumulating.iterations) == (12, 4)
 
 
 def test_small_batches_that_accumulate_train_as_large_ones():
@@ -238,8 +238,9 @@ def after_decay(exclude):
     optimizer = SGD(0.1, weight_decay=0.5)
     exclude(optimizer)
     fakes = [FakeLayer(name, kernel=np.ones(2), bias=np.ones(2)) for name in ("one", "two")]
-    optimizer.build(vector_of(*fakes))
-    optimizer.step()
+    vector = vector_of(*fakes)
+    optimizer.build(vector)
+    step_by(optimizer, vector)
     left = {f"{fake.name}/{key}": value for fake in fakes for key, value in fake.now.items()}
     assert {value[0] for value in left.values()} <= {0.95, 1.0}
     return {path for path, value in left.items() if value[0] == 1.0}
@@ -305,7 +306,7 @@ def test_frozen_parameters_are_untouched():
     vector = vector_of(frozen, half)
     optimizer.build(vector)
     vector.gradients[...] = 1.0
-    optimizer.step()
+    step_by(optimizer, vector)
     np.testing.assert_array_equal(frozen.now["w"], [1.0, 2.0])
     np.testing.assert_array_equal(half.now["mean"], [3.0])
     assert half.now["scale"] < 4.0

@@ -14,10 +14,10 @@ def after(optimizer, dtype, steps):
     trial = OptimizerTrial(optimizer)
     trial.start(dtype=dtype)
     trial.vector.gradients[...] = 0.5
-    trial.optimizer.step()
+    trial.step()
     for _ in range(steps):
         trial.vector.gradients[...] = 0.0
-        trial.optimizer.step()
+        trial.step()
     return trial
 
 

@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from annlib import Sequential, callbacks, initializers, layers, optimizers
+from annlib import Sequential, activations, callbacks, initializers, layers, optimizers
 from annlib.callbacks import Doctor
-from annlib.callbacks.vital_signs import QUANTILES, range_of, shares
+from annlib.callbacks.layer_statistics import QUANTILES, range_of, shares
 from annlib.core.errors import (
     ConfigurationError,
     DataError,
@@ -187,7 +187,7 @@ def test_codes_stay_whole_numbers():
 
 def test_many_numbers_are_judged_by_some_of_them():
     values = np.random.default_rng(3).normal(size=(300, 200)).astype("f4")
-    found = callbacks.vital_signs.summary(values)
+    found = callbacks.layer_statistics.summary(values)
     np.testing.assert_allclose(found[0], np.sqrt(np.mean(values.astype(float) ** 2)), rtol=1e-5)
     # A quantile of 4,096 draws is off by sqrt(q (1 - q) / 4096) / density: 0.05 is 3 of that.
     np.testing.assert_allclose(found[2:7], np.quantile(values, QUANTILES[1:6]), atol=0.1)
@@ -318,8 +318,6 @@ def test_a_model_that_learns_nothing_has_activations_only():
 
 
 def test_the_range_of_an_activation_is_found_by_trying():
-    from annlib import activations
-
     for name, low, high, saturates in (
         ("relu", 0, None, False),
         ("relu6", 0, 6, False),
@@ -341,7 +339,7 @@ def test_the_range_of_an_activation_is_found_by_trying():
 
 
 def test_shares_count_units_and_outputs():
-    sigmoid = range_of(lambda z: 1 / (1 + np.exp(-z)))
+    sigmoid = range_of(activations.get("sigmoid"))
     A = np.array([[0.0, 0.5, 0.999], [0.0, 0.995, 0.5]])
     dead, saturated = shares(A, sigmoid)
     assert dead == pytest.approx(1 / 3)

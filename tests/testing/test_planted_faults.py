@@ -396,6 +396,16 @@ class WritesZ(Tanh):
         np.tanh(Z, out=A)
 
 
+@breaks("activation", "elementwise says whether an output depends on its own input alone")
+class SaysElementwise(Softmax):
+    elementwise = True
+
+
+@breaks("activation", "elementwise says whether an output depends on its own input alone")
+class SaysRowwise(Tanh):
+    elementwise = False
+
+
 @breaks("activation", "backward reads Z only if needs_input says so, and writes to dA alone")
 class ReadsZ(Tanh):
     def backward(self, dA, Z, A, work):
@@ -440,6 +450,8 @@ class DiagonalSoftmax(Softmax):
 @breaks("activation", "rows of more dimensions are rows along the last axis")
 class SecondAxis(Activation):
     """z less the mean of its row."""
+
+    elementwise = False
 
     def forward(self, Z, A, work):
         np.subtract(Z, Z.mean(axis=1, keepdims=True), out=A)
@@ -497,26 +509,26 @@ class CalledInPlace(Tanh):
 class Plain(Optimizer):
     """theta - rate g: a sound one."""
 
-    def update(self, theta, gradient, rate, *state, scratch):
+    def update(self, theta, gradient, rate, state, scratch):
         theta -= np.multiply(gradient, rate, out=scratch)
 
 
 @breaks("optimizer", "it descends on a convex error")
 class Uphill(Optimizer):
-    def update(self, theta, gradient, rate, *state, scratch):
+    def update(self, theta, gradient, rate, state, scratch):
         theta += rate * gradient
 
 
 @breaks("optimizer", "the same steps give the same bits")
 class Shaken(Plain):
-    def update(self, theta, gradient, rate, *state, scratch):
+    def update(self, theta, gradient, rate, state, scratch):
         gradient *= np.random.default_rng().uniform(0.9, 1.1)
-        super().update(theta, gradient, rate, scratch=scratch)
+        super().update(theta, gradient, rate, state, scratch)
 
 
 @breaks("optimizer", "nothing depends on what scratch holds")
 class VelocityInScratch(Optimizer):
-    def update(self, theta, gradient, rate, *state, scratch):
+    def update(self, theta, gradient, rate, state, scratch):
         if self.iterations == 0:
             scratch.fill(0)
         scratch *= 0.5
@@ -526,8 +538,8 @@ class VelocityInScratch(Optimizer):
 
 @breaks("optimizer", "a step counts as one")
 class CountsParameters(Plain):
-    def step(self):
-        super().step()
+    def step(self, gradient):
+        super().step(gradient)
         self.iterations += 1
 
 
@@ -537,8 +549,8 @@ class DecaysAll(Plain):
         super().build(vector)
         self.all = vector.values
 
-    def step(self):
-        super().step()
+    def step(self, gradient):
+        super().step(gradient)
         self.all *= 0.999
 
 
@@ -548,40 +560,85 @@ class CountsParts(Plain):
         super().reset()
         self.updates = 0
 
-    def update(self, theta, gradient, rate, *state, scratch):
+    def update(self, theta, gradient, rate, state, scratch):
         self.updates += 1
-        super().update(theta, gradient, rate / self.updates, scratch=scratch)
+        super().update(theta, gradient, rate / self.updates, state, scratch)
 
 
 @breaks("optimizer", "a vector in several parts is updated as in one")
 class NormOfAll(Plain):
-    def update(self, theta, gradient, rate, *state, scratch):
-        super().update(theta, gradient, rate / np.linalg.norm(gradient), scratch=scratch)
+    def update(self, theta, gradient, rate, state, scratch):
+        super().update(theta, gradient, rate / np.linalg.norm(gradient), state, scratch)
+
+
+@breaks("optimizer", "a parameter is updated by itself as among others")
+class CountsCalls(Plain):
+    per_parameter = True
+
+    def reset(self):
+        super().reset()
+        self.updates = 0
+
+    def update(self, theta, gradient, rate, state, scratch):
+        self.updates += 1
+        super().update(theta, gradient, rate / self.updates, state, scratch)
+
+
+EVALUATED = "weights to evaluate with turn back into those that are trained"
+
+
+class Looking(Plain):
+    """Evaluates where the next step would lead to: a sound one."""
+
+    state_names = ("ahead",)
+
+    def update(self, theta, gradient, rate, state, scratch):
+        state.ahead = np.multiply(gradient, -rate, out=scratch)
+        theta += state.ahead
+
+    def evaluation_weights(self, theta, state):
+        theta += state.ahead
+
+    def training_weights(self, theta, state):
+        theta -= state.ahead
+
+
+@breaks("optimizer", EVALUATED)
+class NoWayBack(Looking):
+    def training_weights(self, theta, state):
+        pass
+
+
+@breaks("optimizer", EVALUATED)
+class EvaluationChangesState(Looking):
+    def evaluation_weights(self, theta, state):
+        state.ahead /= 2
+        theta += state.ahead
 
 
 @breaks("optimizer", "a gradient of zeros gives finite numbers")
 class WithoutEpsilon(Optimizer):
-    slots = ("v",)
+    state_names = ("v",)
 
-    def update(self, theta, gradient, rate, v, *, scratch):
-        v += gradient**2
+    def update(self, theta, gradient, rate, state, scratch):
+        state.v += gradient**2
         with np.errstate(invalid="ignore"):
-            theta -= rate * gradient / np.sqrt(v)
+            theta -= rate * gradient / np.sqrt(state.v)
 
 
 @breaks("optimizer", "the learning rate that is set is the one that is used")
 class FixedRate(Plain):
-    def update(self, theta, gradient, rate, *state, scratch):
-        super().update(theta, gradient, self._configured_rate, scratch=scratch)
+    def update(self, theta, gradient, rate, state, scratch):
+        super().update(theta, gradient, self._configured_rate, state, scratch)
 
 
 class Momentum(Optimizer):
-    slots = ("velocity",)
+    state_names = ("velocity",)
 
-    def update(self, theta, gradient, rate, velocity, *, scratch):
-        velocity *= 0.5
-        velocity -= rate * gradient
-        theta += velocity
+    def update(self, theta, gradient, rate, state, scratch):
+        state.velocity *= 0.5
+        state.velocity -= np.multiply(gradient, rate, out=scratch)
+        theta += state.velocity
 
 
 @breaks("optimizer", "built again on the same layout it goes on, on another it begins anew")
@@ -593,36 +650,49 @@ class AlwaysAnew(Momentum):
 
 @breaks("optimizer", "built again on the same layout it goes on, on another it begins anew")
 class OldRatesOnNewLayouts(Plain):
-    def reset(self):
-        super().reset()
+    def __init__(self, learning_rate):
+        super().__init__(learning_rate)
         self.done = 0
 
-    def step(self):
-        super().step()
+    def step(self, gradient):
+        super().step(gradient)
         self.done += 1
 
-    def update(self, theta, gradient, rate, *state, scratch):
-        super().update(theta, gradient, rate / (1 + self.done), scratch=scratch)
+    def update(self, theta, gradient, rate, state, scratch):
+        super().update(theta, gradient, rate / (1 + self.done), state, scratch)
 
 
 @breaks("optimizer", "copies take the state along and go their own way")
 class ForgetfulCopy(Momentum):
-    def __getstate__(self):
-        return {**super().__getstate__(), "state": np.zeros_like(self.state)}
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.state.fill(0)
 
 
 @breaks("optimizer", "reset forgets state and steps")
 class Remembers(Momentum):
     def reset(self):
-        if not hasattr(self, "state"):
-            super().reset()
+        self.before = getattr(self, "_memory", None)
+        super().reset()
+
+    def build(self, vector):
+        if self.before is not None and self.before.matches(self, vector, ()):
+            self._memory = self.before
+        super().build(vector)
 
 
 @breaks("optimizer", "float32 stays float32, and float64 float64")
-class WideState(Plain):
+class WideState(Momentum):
     def build(self, vector):
         super().build(vector)
-        self.state = self.state.astype("float64")
+        if self.state.dtype == "float32":
+            self._memory.vectors = self.state.astype("float64")
+
+
+@breaks("optimizer", "a second step allocates nothing that grows with the parameters")
+class AllocatingUpdate(Optimizer):
+    def update(self, theta, gradient, rate, state, scratch):
+        theta -= rate * gradient
 
 
 # -- callbacks -------------------------------------------------------------------------------------
@@ -686,7 +756,7 @@ class Forgetful(Callback):
 
 @breaks("callback", "its state can be saved: with it, another object goes on in its place")
 class RemembersTheModel(Callback):
-    remembers = ("model",)
+    state_attributes = ("model",)
 
 
 @breaks("callback", "it keeps no model alive")
@@ -793,6 +863,8 @@ def test_sound_classes_pass():
     testing.check_loss(Square())
     testing.check_optimizer(Plain(0.05))
     testing.check_optimizer(Momentum(0.05, weight_decay=0.01, clipnorm=1.0))
+    testing.check_optimizer(Looking(0.05, gradient_accumulation_steps=2))
+    testing.check_optimizer(AllocatingUpdate(0.05), may_allocate=True)
     testing.check_callback(Callback())
     testing.check_config(Gain(2.0))
 

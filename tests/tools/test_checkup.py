@@ -8,9 +8,18 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from tools.setups import FAULTS, HEALTHY, data, diabetes, digits, model, wrong_layer_gradient
+from tools.setups import (
+    FAULTS,
+    HEALTHY,
+    SPARSE,
+    data,
+    diabetes,
+    digits,
+    model,
+    wrong_layer_gradient,
+)
 
-from annlib import Sequential, checkup, layers
+from annlib import Sequential, activations, checkup, initializers, layers, losses
 from annlib.core.errors import ConfigurationError, NotCompiledError
 from annlib.tools import CheckReport, Finding
 
@@ -35,7 +44,7 @@ def state_of(net):
     return (
         [weights.tobytes() for weights in net.get_weights()] if net.built else None,
         json.dumps(net.get_config(), default=str),
-        net.optimizer.calls,
+        net.optimizer.steps,
         net.optimizer.state.tobytes(),
         net.optimizer.learning_rate,
         None if net.history is None else copy.deepcopy(net.history.history),
@@ -138,3 +147,109 @@ def test_the_report_prints():
     ET.fromstring(html)
     assert "&lt;b&gt;" in html and "<b>" not in html and "wrong &amp; more" in html.lower()
     assert CheckReport([Finding("note", "a", "fine.")], ["a"]).ok
+
+
+# -- by attributes, whatever the class -------------------------------------------------------------
+
+
+class Quantile(losses.MeanOverOutputs):
+    """A loss of one's own."""
+
+    def terms(self, Y, A, T, work):
+        np.maximum(0.9 * (Y - A), 0.1 * (A - Y), out=T)
+
+    def slopes(self, Y, A, dA, work):
+        dA[:] = np.where(Y > A, -0.9, 0.1)
+
+
+class Arctan(activations.Activation):
+    """A bounded activation of one's own."""
+
+    needs_input = True
+
+    def forward(self, Z, A, work):
+        np.arctan(Z, out=A)
+
+    def backward(self, dA, Z, A, work):
+        dA /= 1 + Z**2
+
+
+REGRESSIONS = [
+    "mse",
+    "mae",
+    "mape",
+    "msle",
+    "huber",
+    "log_cosh",
+    "half_sum_squared_error",
+    Quantile(),
+]
+
+
+def far_targets(loss, output, low=100):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 4)), low + 100 * rng.random((200, 1))
+    return checkup(model(layers.Dense(8, "relu"), layers.Dense(1, output), loss=loss), x, y)
+
+
+@pytest.mark.parametrize("loss", [*REGRESSIONS, "poisson", "cosine_similarity"], ids=str)
+@pytest.mark.parametrize("output", ["sigmoid", "hard_tanh", "softsign", Arctan()], ids=str)
+def test_targets_beyond_what_the_output_gives(loss, output):
+    assert "output" in far_targets(loss, output)
+
+
+@pytest.mark.parametrize("loss", REGRESSIONS, ids=str)
+def test_targets_far_from_a_size_of_one(loss):
+    report = far_targets(loss, None)
+    assert "target scale" in report and "output" not in report
+    (found,) = (f for f in report.findings if f.check == "target scale")
+    assert ("y.mean()" in found.advice) == (loss == "msle")  # which takes no targets below 0
+
+
+def test_of_a_loss_of_directions_the_size_of_targets_is_no_matter():
+    assert "target scale" not in far_targets("cosine_similarity", None)
+
+
+@pytest.mark.parametrize("output", ["softplus", "exponential", "silu", "linear", "relu"])
+def test_outputs_that_reach_the_targets(output):
+    assert "output" not in far_targets("mse", output)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_a_loss_of_margins_wants_outputs_of_both_signs(loss):
+    x, y = data("breast_cancer")
+    for output, alarm in (("sigmoid", True), ("relu", True), ("tanh", False), (None, False)):
+        report = checkup(model(layers.Dense(1, output), loss=loss), x, y.reshape(-1, 1))
+        assert ("output" in report) == alarm, output
+
+
+@pytest.mark.parametrize(
+    "activation", ["tanh", "sigmoid", "hard_tanh", "hard_sigmoid", "softsign", Arctan()], ids=str
+)
+def test_saturated_outputs_of_any_bounded_activation(activation):
+    x, y = data("wine")
+    wide = initializers.RandomNormal(stddev=300.0)
+    stack = [layers.Dense(16, activation, kernel_initializer=wide), layers.Dense(3, "softmax")]
+    assert "saturation" in checkup(model(*stack), x, y)
+    small = [layers.Dense(16, activation), layers.Dense(3, "softmax")]
+    assert "saturation" not in checkup(model(*small), x, y)
+
+
+@pytest.mark.parametrize(
+    ("units", "output", "loss", "expected"),
+    [
+        (3, "softmax", SPARSE, np.log(3)),
+        (3, None, losses.SparseCategoricalCrossentropy(from_logits=True), np.log(3)),
+        (3, "softmax", losses.CategoricalFocalCrossentropy(gamma=0, alpha=1), np.log(3)),
+        (3, "sigmoid", "binary_crossentropy", np.log(2)),
+        (3, "sigmoid", "sum_binary_crossentropy", 3 * np.log(2)),
+        (3, None, "categorical_hinge", 1.0),
+    ],
+    ids=str,
+)
+def test_the_first_loss_that_is_expected(units, output, loss, expected):
+    x, y = data("wine")
+    net = model(layers.Dense(units, output), loss=loss)
+    report = checkup(net, x, y if net.loss.target_kind == "labels" else np.eye(3)[y])
+    (found,) = (f for f in report.findings if f.check == "initial loss")
+    assert f"where {expected:.4g} is expected" in found.message

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from tools.setups import data, model
 
-from annlib import compare, layers
+from annlib import compare, layers, metrics
 from annlib.core.errors import ConfigurationError
-from annlib.tools.comparison import more_is_better
+from annlib.tools.comparison import known_direction
 
 
 @pytest.fixture
@@ -74,10 +76,54 @@ def test_what_it_needs(wrong):
         compare(wrong)
 
 
-def test_directions():
-    more = ["accuracy", "val_accuracy_1", "AUC", "r2_score", "precision", "sparse_top_k"]
-    assert [name for name in more if more_is_better(name.lower())][:2] == more[:2]
-    for name in ("loss", "val_loss", "mse", "mean_absolute_error", "weighted_mse", "own"):
-        assert not more_is_better(name)
-    for name in ("auc", "r2_score", "precision", "recall", "binary_accuracy"):
-        assert more_is_better(name), name
+def test_directions_of_registered_names():
+    for name in ("loss", "val_loss", "mse", "mean_absolute_error", "weighted_mse", "huber"):
+        assert known_direction(name) == "down", name
+    for name in ("accuracy", "val_accuracy_1", "acc", "auc", "r2_score", "recall"):
+        assert known_direction(name) == "up", name
+    assert known_direction("own") is None
+
+
+def run_with(metric):
+    x, y = data("breast_cancer")
+    net = model(layers.Dense(1, "sigmoid"), loss="binary_crossentropy")
+    net.compile("adam", "binary_crossentropy", metrics=[metric])
+    return net.fit(x, y, validation_split=0.3, epochs=5, verbose=0)
+
+
+class Distance(metrics.MeanMetricWrapper):
+    direction = "up"
+
+    def __init__(self, name=None):
+        super().__init__(lambda y, a: np.abs(y - a).mean(axis=-1), name or "distance")
+
+
+@pytest.mark.parametrize(
+    ("metric", "best"),
+    [
+        (metrics.AUC(name="roc"), max),
+        (metrics.MeanSquaredError(name="accuracy"), min),
+        (Distance(), max),
+    ],
+    ids=["roc", "an error called accuracy", "of one's own"],
+)
+def test_the_best_is_by_the_metric_and_not_by_its_name(metric, best):
+    history = run_with(metric)
+    for own in (history, pickle.loads(pickle.dumps(history))):
+        compared = compare({"run": own, "dict": history.history})
+        for name in (metric.name, f"val_{metric.name}"):
+            for run in ("run", "dict"):  # what one run knows holds for the others
+                assert compared.best[run][name].value == best(history.history[name])
+
+
+def test_what_nobody_knows_is_said():
+    compared = compare({"run": {"roc": [0.5, 0.9, 0.7], "val_roc": [0.2, 0.3, 0.1]}})
+    assert compared.best["run"]["roc"] == (0.7, 2, 0.7)
+    assert "last roc" in repr(compared) and 'directions={"roc": "up"' in repr(compared)
+    assert "&quot;roc&quot;: &quot;up&quot;" in compared._repr_html_()
+    compared = compare({"run": compared.histories["run"]}, directions={"roc": "up"})
+    assert compared.best["run"]["roc"] == (0.9, 1, 0.7)
+    assert compared.best["run"]["val_roc"].value == 0.3
+    assert "best roc" in repr(compared) and "directions" not in repr(compared)
+    with pytest.raises(ConfigurationError, match="directions"):
+        compare({"run": {"roc": [0.5]}}, directions={"roc": "max"})

@@ -104,7 +104,7 @@ def test_the_optimizer_is_otherwise_the_same():
     own.exclude_from_weight_decay(var_names=["bias"])
     other = with_rate(own, 0.5, "")
     assert other.get_config() == {**own.get_config(), "learning_rate": 0.5}
-    assert not other.decays("dense/bias") and other.decays("dense/kernel")
+    assert not other.policy.decays("dense/bias") and other.policy.decays("dense/kernel")
 
 
 def test_what_it_needs():

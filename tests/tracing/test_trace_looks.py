@@ -172,7 +172,7 @@ def test_digits_are_those_of_the_largest_number():
 
 def test_what_there_is_to_ask():
     trace = small().trace([[1.0, 2.0], [0.5, -1.0]], [1, 0])
-    assert [chapter.name for chapter in trace.chapters] == ["dense", "dense_1", "loss"]
+    assert [section.name for section in trace.sections] == ["dense", "dense_1", "loss"]
     assert [step.symbol for step in trace["dense"].forward] == ["{Z}", "{A}"]
     assert trace.steps == [*trace.forward, *trace.backward, *trace.update]
     assert trace.step(0) is trace.forward[0]
@@ -187,8 +187,8 @@ def test_what_there_is_to_ask():
     assert "{D_E,Z} ← [D_A,Z]ᵀ{D_E,A}" in repr(trace["dense_1"])
     sections = {step.section for step in trace}
     assert {"6.1, eq. (5)", "7.2, eq. (6)", "8.4, eq. (7)", "6.3, 9.2"} <= sections
-    law = trace["dense"]["Z"].law.replace("\N{MULTIPLICATION SIGN}", "x")
-    assert law == "[3x1] = [3x2][2x1] + [3x1]"
+    shapes = trace["dense"]["Z"].shape_equation.replace("\N{MULTIPLICATION SIGN}", "x")
+    assert shapes == "[3x1] = [3x2][2x1] + [3x1]"
 
 
 def test_wrong_questions_get_an_answer():

@@ -36,12 +36,12 @@ def test_gradients_are_to_the_bit_what_the_optimizer_gets(seed):
     got = {}
     optimizer, step = model.optimizer, model.optimizer.step
 
-    def watched():
+    def watched(gradient):
         for entry in model.vector.entries:
             if entry.trainable:
-                gradient = model.vector.gradients[entry.where].reshape(entry.parameter.shape)
-                got[entry.path] = gradient.copy()
-        step()
+                own = gradient[entry.where].reshape(entry.parameter.shape)
+                got[entry.path] = own.copy()
+        step(gradient)
 
     optimizer.step = watched
     model.train_on_batch(x, y, weights)
@@ -151,3 +151,71 @@ def test_a_penalty_is_a_step_of_its_own():
     assert np.allclose(of_penalty, 2 * 0.01 * W, rtol=1e-15)
     assert np.allclose(total, of_loss + of_penalty, rtol=1e-15)
     assert trace["loss"].forward[-1].text == "E ← E ⊕ Σₖ{Pₖ}"
+
+
+#: A loss, its output's activation, targets of a row, and those that it compares predictions with.
+EFFECTIVE = [
+    (losses.CategoricalFocalCrossentropy(label_smoothing=0.2), "softmax", [1, 0, 0, 0], 0.85, 0.05),
+    (losses.CategoricalFocalCrossentropy(label_smoothing=0.2), "sigmoid", [1, 0, 0, 0], 0.85, 0.05),
+    (losses.CategoricalCrossentropy(label_smoothing=0.2), "softmax", [1, 0, 0, 0], 0.85, 0.05),
+    (losses.CategoricalCrossentropy(True, 0.2), "linear", [1, 0, 0, 0], 0.85, 0.05),
+    (losses.BinaryCrossentropy(label_smoothing=0.2), "sigmoid", [1, 0, 0, 1], 0.9, 0.1),
+    (losses.SumBinaryCrossentropy(label_smoothing=0.2), "sigmoid", [1, 0, 0, 1], 0.9, 0.1),
+    (losses.BinaryFocalCrossentropy(True, label_smoothing=0.2), "sigmoid", [1, 0, 0, 1], 0.9, 0.1),
+    (losses.BinaryFocalCrossentropy(gamma=0.0), "hard_sigmoid", [1, 0, 0, 1], 1, 0),
+    (losses.Hinge(), "linear", [1, 0, 0, 1], 1, -1),
+    (losses.Hinge(), "linear", [1, -1, -1, 1], 1, -1),
+    (losses.SquaredHinge(), "tanh", [1, 0, 0, 1], 1, -1),
+    (losses.CategoricalHinge(), "linear", [1, 0, 0, 0], 1, 0),
+    (losses.SparseCategoricalCrossentropy(), "softmax", 0, 1, 0),
+    (losses.SparseCategoricalCrossentropy(), "softplus", 0, 1, 0),
+]
+with_targets = pytest.mark.parametrize(
+    ("loss", "activation", "target", "high", "low"), EFFECTIVE, ids=lambda v: repr(v)[:60]
+)
+
+
+def of_targets(loss, activation, target, kernel="glorot_uniform"):
+    model = Sequential([layers.Dense(4, activation, kernel_initializer=kernel)], seed=0)
+    model.compile("sgd", loss)
+    return model.trace(np.ones((2, 3)), np.array([target, target]), np.array([1.0, 0.5]))
+
+
+@with_targets
+def test_the_targets_shown_are_those_that_the_loss_used(loss, activation, target, high, low):
+    trace = of_targets(loss, activation, target)
+    Y = trace["loss"]["Eᵣ"].operands[-1].array
+    ones = np.eye(4)[0] if isinstance(target, int) else np.maximum(target, 0)
+    assert np.allclose(Y, np.where(ones, high, low), atol=1e-7)
+    assert trace.verify().passed, trace.verify()
+
+
+@with_targets
+@pytest.mark.parametrize("kernel", ["glorot_uniform", "zeros"])
+def test_targets_that_the_loss_did_not_use_are_found(
+    loss, activation, target, high, low, kernel, monkeypatch
+):
+    """Also where all outputs of a row are alike, and so its loss is, of whichever class it is."""
+    wrong = np.full((2, 4), low, np.float32)
+    wrong[:, 1] = high
+    monkeypatch.setattr("annlib.tracing.loss.targets", lambda recording: wrong)
+    report = of_targets(loss, activation, target, kernel).verify()
+    assert "✗ loss: targets" in str(report)
+
+
+@pytest.mark.parametrize("smoothed", [[0.9, 0.1, 0.1, 0.1], [0.925, 0.025, 0.025, 0.025]])
+@pytest.mark.parametrize("kernel", ["glorot_uniform", "zeros"])
+def test_another_smoothing_is_found(smoothed, kernel, monkeypatch):
+    wrong = np.array([smoothed, smoothed], np.float32)
+    monkeypatch.setattr("annlib.tracing.loss.targets", lambda recording: wrong)
+    for loss, activation, target, high, _ in EFFECTIVE:
+        if high == 0.85:
+            assert not of_targets(loss, activation, target, kernel).verify().passed
+
+
+def test_a_loss_that_tells_of_other_targets_than_it_uses_is_found():
+    class Untrue(losses.MeanSquaredError):
+        def effective_targets(self, Y, work):
+            return Y + 1
+
+    assert not of_targets(Untrue(), "tanh", [1.0, 0.0, 0.0, 0.0]).verify().passed

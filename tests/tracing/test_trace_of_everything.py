@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, targets_and_predictions
 
-from annlib import Sequential, layers, losses, optimizers
+from annlib import Sequential, activations, layers, losses, optimizers
 from annlib.layers import Embedding, Input
 
 
@@ -110,3 +110,23 @@ def test_a_random_layer_of_ones_own_draws_the_same_again():
     model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
     report = model.trace(np.ones((2, 2)), [1.0, 2.0]).verify()
     assert report.passed, report
+
+
+def test_an_activation_of_ones_own_says_that_it_is_of_rows():
+    class SecondThread(activations.Activation):
+        """Each output is half of its row's sum."""
+
+        elementwise = False
+
+        def forward(self, Z, A, work):
+            np.copyto(A, Z.sum(axis=-1, keepdims=True) / 2)
+
+        def backward(self, dA, Z, A, work):
+            np.copyto(dA, dA.sum(axis=-1, keepdims=True) / 2)
+
+    model = Sequential([layers.Dense(3, SecondThread()), layers.Dense(1)], seed=0, dtype="float64")
+    model.compile("sgd", "mse")
+    trace = model.trace([1.0, 2.0], [1.0])
+    shown(trace)
+    assert "{D_E,Z} ← [D_A,Z]ᵀ{D_E,A}" in repr(trace["dense"])
+    assert trace.verify().passed

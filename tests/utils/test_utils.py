@@ -54,7 +54,7 @@ def test_normalize_is_that_of_scikit_learn(order, norm, axis):
 
 @pytest.fixture
 def process_seed(monkeypatch):
-    monkeypatch.setattr(annlib.core.streams, "_process", [])
+    monkeypatch.setattr(annlib.core.random_streams, "_process", [])
 
 
 def weights():

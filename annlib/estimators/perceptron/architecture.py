@@ -9,13 +9,12 @@ from typing import Any
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.core.errors import AnnlibError
-from annlib.estimators.blocks import BlockCrossentropy
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import BatchNormalization, Dense, Dropout, Input
-from annlib.losses import Loss, LossOfVectors
+from annlib.losses import BlockCrossentropy, Loss, LossOfVectors
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer, Ridge
@@ -30,8 +29,6 @@ _LOSSES: dict[str, type[Loss]] = {
 }
 #: The mean over the rows of a batch by what they weigh.
 _BY_WEIGHT = "mean_with_sample_weight"
-#: Losses of margins, and not of probabilities.
-_MARGINS = (losses.Hinge, losses.SquaredHinge, losses.CategoricalHinge)
 
 
 class Architecture:
@@ -116,13 +113,13 @@ class Architecture:
 
     def output(self, targets: Targets) -> tuple[int, str]:
         """Units and activation of the last layer."""
-        if isinstance(targets, NumberTargets):
-            poisson = self.estimator.loss == "poisson"
-            return targets.units, "exponential" if poisson else "linear"
         loss = self.loss(targets)
+        if isinstance(targets, NumberTargets):
+            fuses = loss.task == "regression" and not loss.from_logits
+            return targets.units, (loss.fuses_with if fuses else "") or "linear"
         vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
         units = 2 if vectors else targets.units  # of one-hot rows, or of labels
-        if isinstance(loss, _MARGINS):
+        if loss.margin:
             return units, "linear"
         return units, "softmax" if vectors else targets.activation
 
@@ -187,7 +184,7 @@ def named_loss(given: Any, *, classifier: bool) -> Loss | None:
 
 
 def _by_weight(loss: Loss) -> Loss:
-    return type(loss).from_config({**loss.get_config(), "reduction": _BY_WEIGHT})
+    return loss.replace(reduction=_BY_WEIGHT)
 
 
 def _is_pair(given: Any) -> bool:
@@ -223,5 +220,5 @@ def dense_layers(model: Sequential) -> list[Any]:
 
 def output_name(layer: Dense) -> str:
     """scikit-learn's name of a last layer's activation."""
-    name = layer.activation.names[0]
+    name = layer.activation._names[0]
     return _OUTPUTS.get(name, name)

@@ -151,7 +151,7 @@ class Perceptron(NetworkEstimator):
         """Compile with the optimizer as it is, unless its parameters have changed."""
         old = model.optimizer
         same = old is not None and type(old) is type(optimizer)
-        if same and old is not None and old.arguments() == optimizer.arguments():
+        if same and old is not None and old._arguments() == optimizer._arguments():
             optimizer = old
         model.compile(optimizer, loss)
 

@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import LabelTargets, Targets, accuracy
 from annlib.estimators.weights import Samples
@@ -21,7 +21,7 @@ def check_scoring_name(estimator: Any) -> None:
     """Raise if ``scoring`` is a name that no scorer has."""
     scoring = estimator.scoring
     if isinstance(scoring, str) and scoring != "loss" and scoring not in get_scorer_names():
-        text = f"None, a callable, 'loss' or a scorer. {near(scoring, get_scorer_names())}"
+        text = f"None, a callable, 'loss' or a scorer. {suggest(scoring, get_scorer_names())}"
         raise invalid(estimator, "scoring", text.rstrip("."), scoring)
 
 

@@ -12,7 +12,7 @@ from annlib import optimizers
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
-from annlib.data import Batch, Batches
+from annlib.data import ArrayLoader, Batch
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
 from annlib.optimizers import LBFGS, SGD, Adam, Optimizer
@@ -46,7 +46,7 @@ def is_batchwise(estimator: Any) -> bool:
     if optimizer.full_batch:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
-            f"{optimizer.names[0]} is not stochastic."
+            f"{optimizer._names[0]} is not stochastic."
         )
     return True
 
@@ -215,7 +215,7 @@ class Convergence(Callback):
                 np.copyto(progress.best_weights, values)
 
 
-class ShuffledBatches(Batches):
+class ShuffledLoader(ArrayLoader):
     """Batches whose rows are permuted anew in each epoch, or stay in their order.
 
     Each epoch permutes the order of the last one; so the same seed gives scikit-learn's batches.
@@ -223,7 +223,7 @@ class ShuffledBatches(Batches):
     Parameters
     ----------
     *data, **types
-        As for ``Batches``.
+        As for ``ArrayLoader``.
     random_state : numpy.random.RandomState, optional
         None leaves the rows in their order.
     """
@@ -233,22 +233,22 @@ class ShuffledBatches(Batches):
         self._random_state = random_state
         self._order = np.arange(self.rows)
 
-    def round(self, rng: Any, done: int = 0) -> Iterator[Batch]:
+    def start_pass(self, rng: Any, done: int = 0) -> Iterator[Batch]:
         """All rows; ``rng``, the model's own stream, is not used."""
         if self._random_state is None:
-            return super().round(None, done)
+            return super().start_pass(None, done)
         permutation = np.arange(self.rows)
         self._random_state.shuffle(permutation)
         self._order = self._order[permutation]
-        return self.in_order(self._order)
+        return self.take(self._order)
 
 
 def batches_of(
     model: Sequential, data: Samples, size: int, random_state: Any = None
-) -> ShuffledBatches:
+) -> ShuffledLoader:
     """Encoded samples in batches of the compiled model's types."""
     labels = model.loss is not None and model.loss.target_kind == "labels"
-    return ShuffledBatches(
+    return ShuffledLoader(
         data.source,
         data.Y,
         data.weights,

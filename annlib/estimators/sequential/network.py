@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from annlib import layers
-from annlib.core.config import near
+from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
 from annlib.estimators.nested import changed_layers, keyword_defaults
 from annlib.models import Sequential
@@ -83,7 +83,7 @@ def build_network(
     """
     if not isinstance(model, Sequential):
         model, changes = _call(model, shape, changes, where), {}
-    if seed is None and not model._network.streams.drawn:
+    if seed is None and not model._network.streams.seed_was_drawn:
         seed = model.seed
     fresh = Sequential(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
     fresh.build((None, shape["n_features_in"]))
@@ -99,7 +99,7 @@ def _call(
             known = [each for each in wanted if each not in shape]
             raise ConfigurationError(
                 f"{where}: expected an argument of the function model, got model__{name}. "
-                f"{near(name, known)}"
+                f"{suggest(name, known)}"
             )
     given = {name: shape[name] for name in wanted if name in shape} | dict(changes)
     missing = [n for n, d in wanted.items() if n not in given and d is _EMPTY]

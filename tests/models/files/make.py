@@ -152,7 +152,7 @@ def write(make: Any, dtype: str, folder: Path) -> None:
     if model.built:
         record["predictions"] = model.predict(data(model)[0]).tolist()
     if model.compiled:
-        record |= {"calls": model.optimizer.calls, "history": go_on(model)}
+        record |= {"calls": model.optimizer.steps, "history": go_on(model)}
     path.with_suffix(".json").write_text(json.dumps(record) + "\n")
 
 

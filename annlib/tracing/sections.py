@@ -1,4 +1,4 @@
-"""A layer's part of a trace: its equations forward, and those that go back through it."""
+"""A section of a trace: the equations of one layer, and how its parameters are written."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from annlib import formulas
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
+from annlib.tracing.equation_text import section_lines
 
 
 @dataclass
-class Chapter:
+class Section:
     """The equations of one layer, of the loss or of the update.
 
     Parameters
@@ -22,7 +22,7 @@ class Chapter:
     name : str
         The layer's, or "loss".
     what : str
-        The object as it would be written.
+        The object's ``repr``.
     forward, backward, update : list of Equation
         In the order in which they are computed; ``update`` for a layer's parameters.
     """
@@ -35,14 +35,14 @@ class Chapter:
 
     @property
     def steps(self) -> list[Equation]:
-        """All of them."""
+        """All its equations in their order."""
         return [*self.forward, *self.backward, *self.update]
 
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.steps)
 
     def __getitem__(self, symbol: str) -> Equation:
-        """The step whose result has this symbol: ``chapter["{Z}"]``, or ``chapter["Z"]``."""
+        """The step whose result has this symbol: ``section["{Z}"]``, or ``section["Z"]``."""
         for step in self.steps:
             if symbol in (step.symbol, step.symbol.strip("{}[]")):
                 return step
@@ -50,17 +50,12 @@ class Chapter:
         raise KeyError(f'expected a symbol of "{self.name}", got {symbol!r}. Known: {known}')
 
     def __repr__(self) -> str:
-        from annlib.tracing.text import chapter_text
-
-        return chapter_text(self)
+        return "\n".join(section_lines(self.name, self.what, self.steps, 5)).rstrip()
 
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
     """The formulas of a part of the model, if somebody wrote them."""
-    try:
-        return formulas.of(part, kind=kind)
-    except AnnlibError:  # a class of the user's own
-        return None
+    return formulas.of(part, kind=kind) if part._holds("formula") else None
 
 
 def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:

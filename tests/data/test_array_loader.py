@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from annlib import Input, Sequential, layers
 from annlib.core.errors import DataError
-from annlib.data import Batches, Table, as_source, as_stream
+from annlib.data import ArrayLoader, Table, as_source, as_stream_loader
 
 
 def copies(batches):
@@ -26,14 +26,14 @@ def numbered(n, **keywords):
     row = np.arange(n)
     x = np.column_stack([row, -row]).astype("i4")
     arguments = {"batch_size": 3, "dtype": "float64", "target_dtype": np.intp, **keywords}
-    return Batches(x, row.astype("u2"), row / 2, **arguments)
+    return ArrayLoader(x, row.astype("u2"), row / 2, **arguments)
 
 
 @given(st.integers(1, 40), st.integers(1, 50), st.integers(0, 99), st.booleans())
 def test_each_row_comes_once_with_its_target_and_weight(n, size, seed, shuffled):
     batches = numbered(n, batch_size=size)
     order = np.random.default_rng(seed).permutation(n) if shuffled else np.arange(n)
-    parts = copies(batches.in_order(order) if shuffled else batches.in_turn())
+    parts = copies(batches.take(order) if shuffled else batches.sequential())
     lengths = [len(x) for x, _, _ in parts]
     assert lengths == [size] * (n // size) + ([n % size] if n % size else [])
     assert len(batches) == len(parts)
@@ -47,17 +47,17 @@ def test_each_row_comes_once_with_its_target_and_weight(n, size, seed, shuffled)
 
 def test_epochs_can_follow_one_another_in_any_way():
     batches, order = numbered(8), np.array([7, 0, 6, 1, 5, 2, 4, 3])
-    first = [x[:, 0].tolist() for x, _, _ in batches.in_turn()]
-    for again in (batches.in_order(order), batches.in_turn(), batches.in_order(order)):
+    first = [x[:, 0].tolist() for x, _, _ in batches.sequential()]
+    for again in (batches.take(order), batches.sequential(), batches.take(order)):
         rows = list(itertools.chain.from_iterable(x[:, 0].tolist() for x, _, _ in again))
         assert sorted(rows) == list(range(8))
-    assert [x[:, 0].tolist() for x, _, _ in batches.in_turn()] == first
+    assert [x[:, 0].tolist() for x, _, _ in batches.sequential()] == first
 
 
 def test_what_is_not_given_is_none():
-    batches = Batches(np.ones((4, 2)), batch_size=3, dtype="float32", target_dtype="float32")
-    assert [(y, w) for _, y, w in batches.in_turn()] == [(None, None)] * 2
-    assert [(y, w) for _, y, w in batches.in_order(np.arange(4))] == [(None, None)] * 2
+    batches = ArrayLoader(np.ones((4, 2)), batch_size=3, dtype="float32", target_dtype="float32")
+    assert [(y, w) for _, y, w in batches.sequential()] == [(None, None)] * 2
+    assert [(y, w) for _, y, w in batches.take(np.arange(4))] == [(None, None)] * 2
 
 
 # Frames
@@ -82,14 +82,14 @@ def test_a_mixed_frame_is_read_in_the_order_of_its_columns():
     assert source.names == ["z", "a", "flag", "byte"]
     assert source.shape == (10, 4)
     expected = frame.to_numpy(dtype="float64")
-    batches = Batches(source, batch_size=4, dtype="float64", target_dtype="float64")
+    batches = ArrayLoader(source, batch_size=4, dtype="float64", target_dtype="float64")
     for order in (np.arange(10), np.random.default_rng(1).permutation(10)):
-        x = np.concatenate([b[0] for b in copies(batches.in_order(order))])
+        x = np.concatenate([b[0] for b in copies(batches.take(order))])
         np.testing.assert_array_equal(x, expected[order])
-    turn = np.concatenate([b[0] for b in copies(batches.in_turn())])
+    turn = np.concatenate([b[0] for b in copies(batches.sequential())])
     np.testing.assert_array_equal(turn, expected)
-    part = Batches(source[3:7], batch_size=3, dtype="float64", target_dtype="float64")
-    some = np.concatenate([b[0] for b in copies(part.in_turn())])
+    part = ArrayLoader(source[3:7], batch_size=3, dtype="float64", target_dtype="float64")
+    some = np.concatenate([b[0] for b in copies(part.sequential())])
     np.testing.assert_array_equal(some, expected[3:7])
 
 
@@ -97,8 +97,8 @@ def test_columns_that_are_views_or_have_one_name_are_read():
     frame = mixed_frame()[::-2]
     frame.columns = ["same"] * 4
     source = as_source(frame, "test", "x")
-    batches = Batches(source, batch_size=2, dtype="float32", target_dtype="float32")
-    x = np.concatenate([b[0] for b in copies(batches.in_turn())])
+    batches = ArrayLoader(source, batch_size=2, dtype="float32", target_dtype="float32")
+    x = np.concatenate([b[0] for b in copies(batches.sequential())])
     np.testing.assert_array_equal(x, frame.to_numpy(dtype="float32"))
 
 
@@ -118,8 +118,8 @@ def test_neither_frames_nor_arrays_are_copied():
     for x in (frame, array):
         tracemalloc.start()
         source = as_source(x, "test", "x")
-        batches = Batches(source, y, batch_size=50, dtype="float32", target_dtype="float32")
-        for epoch in (batches.in_turn(), batches.in_order(order)):
+        batches = ArrayLoader(source, y, batch_size=50, dtype="float32", target_dtype="float32")
+        for epoch in (batches.sequential(), batches.take(order)):
             for _ in itertools.islice(epoch, 5):
                 pass
         _, peak = tracemalloc.get_traced_memory()
@@ -192,7 +192,7 @@ def test_the_order_of_a_round_is_drawn_at_once(kind):
 
     feed = numbered(10)
     if kind != "rows":
-        feed = as_stream(Batched(), lambda *batch: batch)
+        feed = as_stream_loader(Batched(), lambda *batch: batch)
     rng, drawn = np.random.default_rng(0), np.random.default_rng(0)
     drawn.permutation(10 if kind == "rows" else 4)
     feed.round(rng, 2)

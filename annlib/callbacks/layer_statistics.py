@@ -50,22 +50,40 @@ class Range(NamedTuple):
 def range_of(activation: Any) -> Range | None:
     """The range of an activation that acts number by number, found by trying; else None.
 
-    >>> range_of(np.tanh)
+    >>> from annlib import activations
+    >>> range_of(activations.tanh)
     Range(low=-1.0, high=1.0, saturates=True)
-    >>> range_of(lambda x: np.maximum(x, 0))
+    >>> range_of(activations.relu)
     Range(low=0.0, high=None, saturates=False)
     """
-    if activation is None:
+    if activation is None or not activation.elementwise:
         return None
-    pairs = np.array([[-1e5, 1e5], [-1e3, 1e3], [0.0, 0.0], [0.0, 5.0]])
+    pairs = np.array([[-1e5, 1e5], [-1e3, 1e3], [0.0, 0.0]])
     found = np.asarray(activation(pairs), float)
-    if found.shape != pairs.shape or found[2, 0] != found[3, 0]:
-        return None  # a softmax: what one gives depends on the other
-    further, far, zero = found[:3]
+    further, far, zero = found
     flat = np.isfinite(far) & np.isclose(further, far, rtol=1e-3, atol=1e-3)
     low, high = (float(end) if is_flat else None for end, is_flat in zip(far, flat, strict=True))
     inside = low is not None and high is not None and low < zero[0] < high
     return Range(low, high, bool(inside))
+
+
+@np.errstate(all="ignore")
+def bounds_of(activation: Any) -> tuple[float, float]:
+    """The least and the largest number that an activation gives, found by trying.
+
+    >>> from annlib import activations
+    >>> bounds_of(activations.softmax), bounds_of(activations.relu), bounds_of(None)
+    ((0.0, 1.0), (0.0, inf), (-inf, inf))
+    """
+    if activation is None:
+        return -np.inf, np.inf
+    z = np.concatenate([np.linspace(-30, 30, 6001), [-1e3, 1e3, -1e5, 1e5, -1e300, 1e300]])
+    found = np.asarray(activation(np.column_stack([z, np.zeros_like(z), -z])), float)
+    low, high = (
+        float(of(found)) if np.isclose(of(found), of(found[:-4]), rtol=1e-3, atol=1e-3) else end
+        for of, end in ((np.nanmin, -np.inf), (np.nanmax, np.inf))
+    )
+    return low, high
 
 
 def shares(A: Array, limits: Range | None) -> tuple[float, float]:

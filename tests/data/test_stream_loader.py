@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from annlib.core.errors import DataError
-from annlib.data import Batch, as_stream, is_stream
+from annlib.data import Batch, as_stream_loader, is_stream
 
 X = np.arange(6.0).reshape(3, 2)
 BATCHES = [(X + 10 * number, X[:, 0] + 10 * number) for number in range(5)]
@@ -110,36 +110,36 @@ def numbers(batches):
 
 def test_rounds_of_an_iterable_begin_anew():
     loader = Loader()
-    stream = as_stream(loader, convert)
+    stream = as_stream_loader(loader, convert)
     assert (stream.count, stream.rows, stream.repeats) == (5, None, True)
     stream.first("fit")
     for begun in (1, 2):
-        assert numbers(stream.in_turn("fit")) == [0, 1, 2, 3, 4]
+        assert numbers(stream.sequential("fit")) == [0, 1, 2, 3, 4]
         assert loader.begun == begun  # what was looked at first is no round of its own
     assert numbers(stream.read(stream.round(None, 3), None, "fit")) == [3, 4]
-    assert numbers(stream.in_turn("fit", 2)) == [0, 1]
-    assert numbers(as_stream(Loader(5, 3), convert).in_turn("fit")) == [0, 1, 2]
-    assert as_stream(Loader(5, "unknown"), convert).count is None
+    assert numbers(stream.sequential("fit", 2)) == [0, 1]
+    assert numbers(as_stream_loader(Loader(5, 3), convert).sequential("fit")) == [0, 1, 2]
+    assert as_stream_loader(Loader(5, "unknown"), convert).count is None
 
 
 def test_a_generator_goes_on():
-    stream = as_stream(iter(BATCHES), convert)
+    stream = as_stream_loader(iter(BATCHES), convert)
     assert (stream.count, stream.rows, stream.repeats) == (None, None, False)
     stream.first("fit")
-    assert numbers(stream.in_turn("fit", 2)) == [0, 1]
+    assert numbers(stream.sequential("fit", 2)) == [0, 1]
     assert stream.get_state() == 2
-    assert numbers(stream.in_turn("fit", 2)) == [2, 3]
-    again = as_stream(iter(BATCHES), convert)
+    assert numbers(stream.sequential("fit", 2)) == [2, 3]
+    again = as_stream_loader(iter(BATCHES), convert)
     again.first("fit")
     again.set_state(3)
-    assert numbers(again.in_turn("fit")) == [3, 4]
+    assert numbers(again.sequential("fit")) == [3, 4]
 
 
 def test_an_index_is_read_once_a_round_in_any_order():
     data = Dataset()
-    stream = as_stream(data, convert)
+    stream = as_stream_loader(data, convert)
     stream.first("fit")
-    assert numbers(stream.in_turn("evaluate")) == [0, 1, 2, 3, 4]
+    assert numbers(stream.sequential("evaluate")) == [0, 1, 2, 3, 4]
     assert data.calls == [0, 1, 2, 3, 4, "end"]
     data.calls.clear()
     order = np.random.default_rng(3).permutation(5).tolist()
@@ -159,7 +159,7 @@ def test_an_index_is_read_once_a_round_in_any_order():
 )
 def test_too_few_batches(x, steps, says):
     with pytest.raises(DataError, match=f"^evaluate: expected {says}"):
-        list(as_stream(x, convert).in_turn("evaluate", steps))
+        list(as_stream_loader(x, convert).sequential("evaluate", steps))
 
 
 @pytest.mark.parametrize(
@@ -167,4 +167,4 @@ def test_too_few_batches(x, steps, says):
 )
 def test_nothing_to_begin_with(x):
     with pytest.raises(DataError, match=r"^fit: expected some batches from x, .* got none"):
-        as_stream(x, convert).first("fit")
+        as_stream_loader(x, convert).first("fit")

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from annlib.activations import ReLU, Sigmoid, Softmax, Tanh
+from annlib.callbacks.layer_statistics import bounds_of
+from annlib.core.arrays import Array
+from annlib.core.errors import DataError
 from annlib.tools.findings import Finding
-from annlib.tools.patient import Patient
+from annlib.tools.subject import Subject
 
 #: Inputs of a larger size than this saturate units and ask for a tiny learning rate.
 _LARGE = 20.0
@@ -16,13 +18,15 @@ _SMALL = 0.005
 #: A class in this share of the rows makes a constant prediction look good.
 _DOMINANT = 0.9
 _MANY = 50
+#: So far beyond what the output can give targets are out of reach.
+_SLACK = 1e-3
 
 
-def input_scale(patient: Patient) -> Iterator[Finding]:
+def input_scale(subject: Subject) -> Iterator[Finding]:
     """Whether what the first matrix multiplies has a size of about 1."""
-    if not patient.weighted:
+    if not subject.weighted:
         return
-    x = patient.weighted[0][1].reshape(len(patient.trial), -1)
+    x = subject.weighted[0][1].reshape(len(subject.trial), -1)
     size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
     large = np.flatnonzero(size > _LARGE)
     advice = "Scale x: layers.Normalization with adapt(x) first, or sklearn's StandardScaler."
@@ -32,7 +36,7 @@ def input_scale(patient: Patient) -> Iterator[Finding]:
             "error" if size.max() > 10 * _LARGE else "warning",
             "input scale",
             f"{len(large)} of {len(size)} columns of x are far from a size of 1: "
-            f"{patient.some(list(worst))}; the largest is about {size.max():.3g}.",
+            f"{subject.some(list(worst))}; the largest is about {size.max():.3g}.",
             advice,
         )
     elif size.max() < _SMALL:
@@ -44,10 +48,10 @@ def input_scale(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def constant_columns(patient: Patient) -> Iterator[Finding]:
+def constant_columns(subject: Subject) -> Iterator[Finding]:
     """Columns of x that tell nothing, since all rows have the same number there."""
-    x = patient.trial.x
-    if x.ndim != 2 or len(x) < 10 or patient.trial.model.layers[0].codes is not None:
+    x = subject.trial.x
+    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].codes is not None:
         return
     constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if not len(constant):
@@ -62,17 +66,17 @@ def constant_columns(patient: Patient) -> Iterator[Finding]:
         "note" if natural else "warning",
         "constant input",
         f"{len(constant)} of {x.shape[1]} columns of x have one value in all rows: "
-        f"{patient.some(list(constant))}.",
+        f"{subject.some(list(constant))}.",
         "" if natural else "Leave them out, or see why they are constant.",
     )
 
 
-def class_balance(patient: Patient) -> Iterator[Finding]:
+def class_balance(subject: Subject) -> Iterator[Finding]:
     """Whether each class has its share of the rows."""
-    classes = patient.classes
+    classes = subject.classes
     if classes is None:
         return
-    count = max(2, patient.units)
+    count = max(2, subject.units)
     shares = np.bincount(classes.astype(int), minlength=count) / len(classes)
     absent = np.flatnonzero(shares == 0)
     if len(absent) and len(classes) >= 20 * count:
@@ -97,13 +101,13 @@ def class_balance(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def target_scale(patient: Patient) -> Iterator[Finding]:
+def target_scale(subject: Subject) -> Iterator[Finding]:
     """Whether the targets of a regression have the size of what the model gives."""
-    if not patient.is_regression:
+    if not subject.is_regression:
         return
-    y = patient.trial.y.astype(np.float64)
+    y = subject.trial.y.astype(np.float64)
     size, spread = float(np.sqrt(np.mean(y**2))), float(y.std())
-    given = float(np.sqrt(np.mean(np.square(patient.predictions, dtype=np.float64))))
+    given = float(np.sqrt(np.mean(np.square(subject.predictions, dtype=np.float64))))
     if spread == 0:
         yield Finding(
             "error",
@@ -111,73 +115,84 @@ def target_scale(patient: Patient) -> Iterator[Finding]:
             f"y is {y.flat[0]:g} in all rows: there is nothing to learn.",
             "See whether it is the right column.",
         )
-    elif size > _LARGE * max(1.0, given) or spread < _SMALL:
+    elif _has_scale(subject) and (size > _LARGE * max(1.0, given) or spread < _SMALL):
         yield Finding(
             "warning",
             "target scale",
             f"the targets have mean {y.mean():.3g} and standard deviation {spread:.3g}, where "
             f"outputs begin at a size of {given:.2g}.",
-            "Train on (y - mean) / std: sklearn's TransformedTargetRegressor, or a last layer "
-            "Normalization(mean=..., variance=..., invert=True).",
+            _scaling(subject, y),
         )
-    lowest, highest = _range(patient)
-    if y.min() < lowest - 1e-6 or y.max() > highest + 1e-6:
+
+
+def _has_scale(subject: Subject) -> bool:
+    """Whether the loss depends on the size of the targets, not on their direction alone."""
+    loss, y = subject.loss, subject.trial.y
+    with np.errstate(all="ignore"):
+        half, whole = (loss(targets, subject.predictions) for targets in (y / 2, y))
+    return not np.isclose(half, whole, rtol=1e-6)
+
+
+def _scaling(subject: Subject, y: Array) -> str:
+    """How to scale targets; some losses take none below 0."""
+    try:
+        subject.loss.check_targets(y - y.mean(), subject.predictions.shape, "checkup")
+    except DataError:
+        return "Train on y / y.mean(), which has a size of 1."
+    return (
+        "Train on (y - mean) / std: sklearn's TransformedTargetRegressor, or a last layer "
+        "Normalization(mean=..., variance=..., invert=True)."
+    )
+
+
+def output(subject: Subject) -> Iterator[Finding]:
+    """Whether the last activation goes with the loss, and with the targets."""
+    yield from output_and_loss(subject)
+    yield from output_range(subject)
+
+
+def output_range(subject: Subject) -> Iterator[Finding]:
+    """Whether the last activation can give what the loss wants: the targets, or both margins."""
+    lowest, highest = bounds_of(subject.output)
+    y, what = subject.trial.y, "the targets go"
+    if subject.loss.margin:
+        y, what = np.array([-1.0, 1.0]), f"the loss {subject.loss._names[0]} wants margins"
+    elif not subject.is_regression:
+        return
+    if y.min() < lowest - _SLACK or y.max() > highest + _SLACK:
         yield Finding(
             "error",
             "output",
-            f"the output layer gives numbers from {lowest:g} to {highest:g}, and the targets go "
+            f"the output layer gives numbers from {lowest:g} to {highest:g}, and {what} "
             f"from {y.min():.3g} to {y.max():.3g}.",
-            "Leave out the activation of the last layer: a regression has none.",
+            "Leave out the activation of the last layer.",
         )
 
 
-def _range(patient: Patient) -> tuple[float, float]:
-    """What the last activation can give."""
-    activation = patient.output
-    if isinstance(activation, Sigmoid | Softmax):
-        return 0.0, 1.0
-    if isinstance(activation, Tanh):
-        return -1.0, 1.0
-    if isinstance(activation, ReLU) and not activation.negative_slope:
-        return 0.0, np.inf if activation.max_value is None else activation.max_value
-    return -np.inf, np.inf
-
-
-def output_and_loss(patient: Patient) -> Iterator[Finding]:
+def output_and_loss(subject: Subject) -> Iterator[Finding]:
     """Whether the last activation and the loss belong together."""
-    activation, loss = patient.output, patient.loss_name
-    logits = getattr(patient.trial.loss_function, "from_logits", False)
-    name = "none" if activation is None else activation.names[0]
-    of_classes = loss in _OF_CLASSES
+    activation, loss = subject.output, subject.loss
+    given = None if activation is None else activation.task
+    of_probabilities = loss.task != "regression" and not (loss.margin or loss.from_logits)
     advice = ""
-    if isinstance(activation, Softmax) and patient.units == 1:
+    if given == "classes" and subject.units == 1:
         advice = 'One unit with softmax is always 1: use "sigmoid" and "binary_crossentropy".'
-    elif of_classes and not logits and not isinstance(activation, Softmax):
+    elif of_probabilities and loss.task == "classes" and given != "classes":
         advice = 'Give the last layer activation="softmax".'
-        if isinstance(activation, Sigmoid):
-            advice += " Where a row may have several classes: loss " + '"binary_crossentropy".'
-    elif "binary" in loss and not logits and not isinstance(activation, Sigmoid):
-        softmax = 'loss "categorical_crossentropy", or '
-        advice = (softmax if isinstance(activation, Softmax) else "") + 'activation="sigmoid".'
-        advice = advice[0].upper() + advice[1:]
-    elif (
-        isinstance(activation, Sigmoid | Softmax)
-        and patient.classes is not None
-        and loss in ("mean_squared_error", "half_sum_squared_error", "mean_absolute_error")
-    ):
-        wanted = "binary" if isinstance(activation, Sigmoid) else "categorical"
+        if given == "binary":
+            advice += ' Where a row may have several classes: loss "binary_crossentropy".'
+    elif of_probabilities and loss.task == "binary" and given != "binary":
+        advice = 'Give the last layer activation="sigmoid"'
+        advice += ', or take the loss "categorical_crossentropy".' if given else "."
+    elif given and loss.task == "regression" and subject.classes is not None:
+        wanted = "binary" if given == "binary" else "categorical"
         advice = f'Use loss "{wanted}_crossentropy", whose gradient does not vanish.'
     if advice:
+        name = "none" if activation is None else activation._names[0]
         yield Finding(
-            "error" if of_classes or "binary" in loss or patient.units == 1 else "warning",
+            "error" if of_probabilities or subject.units == 1 else "warning",
             "output",
-            f"the last layer's activation is {name}, which does not go with the loss {loss}.",
+            f"the last layer's activation is {name}, which does not go with the loss "
+            f"{loss._names[0]}.",
             advice,
         )
-
-
-_OF_CLASSES = {
-    "categorical_crossentropy",
-    "sparse_categorical_crossentropy",
-    "categorical_focal_crossentropy",
-}

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.errors import DataError
-from annlib.data.feed import Batch, Feed
+from annlib.data.loader import Batch, DataLoader
 from annlib.data.prefetch import Prefetch
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -36,15 +36,15 @@ def holds_arrays(item: Any) -> bool:
     return bool(item) and len(getattr(item[0], "shape", ())) > 0
 
 
-def as_stream(x: Any, convert: Convert) -> Stream:
+def as_stream_loader(x: Any, convert: Convert) -> StreamLoader:
     """The stream of an object of which ``is_stream`` is true."""
     if hasattr(x, "__next__"):
-        return Once(x, convert)
+        return GeneratorLoader(x, convert)
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, Sequence)
-    return Indexed(x, convert) if indexed else Again(x, convert)
+    return MapStyleLoader(x, convert) if indexed else IterableLoader(x, convert)
 
 
-class Stream(Feed):
+class StreamLoader(DataLoader):
     """Batches from an object of the user's, of any length each.
 
     They are read ahead by a thread, unless the object has an attribute ``prefetch = False``.
@@ -82,16 +82,16 @@ class Stream(Feed):
                 self._drawn += 1
                 yield batch
 
-    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+    def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """The batches as they stand; raises ``DataError`` if they are too few to be meant."""
         got = 0
-        with closing(self.read(self.round(None), steps, where)) as batches:
+        with closing(self.read(self.start_pass(None), steps, where)) as batches:
             for batch in batches:
                 got += 1
                 yield batch
-        self.check_supply(got, steps, where)
+        self.check_length(got, steps, where)
 
-    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+    def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` for an epoch without a batch."""
         if not got:
             raise self._dry(got, wanted, where, "Pass one that has some.")
@@ -107,7 +107,7 @@ class Stream(Feed):
         return {"stream": type(self._x).__name__, "batches": self.count}
 
 
-class Once(Stream):
+class GeneratorLoader(StreamLoader):
     """A generator or another iterator: all rounds are one, which ends when it runs dry.
 
     A run that is resumed draws again what was drawn before, and drops it.
@@ -126,10 +126,10 @@ class Once(Stream):
             return item
         raise self._dry(0, None, where, "It has ended before: make a new one.")
 
-    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+    def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         return self._items
 
-    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+    def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` if it has run dry."""
         if not got or (wanted is not None and got < wanted):
             raise self._dry(
@@ -148,7 +148,7 @@ class Once(Stream):
             self._drawn += 1
 
 
-class Again(Stream):
+class IterableLoader(StreamLoader):
     """What can be iterated again: a list of batches, a PyTorch DataLoader."""
 
     _begun: Iterator[Any] | None = None
@@ -160,12 +160,12 @@ class Again(Stream):
             return item
         raise self._dry(0, None, where, "Pass one that has some.")
 
-    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+    def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         items, self._begun = self._begun or iter(self._x), None
         return islice(items, done, self.count)
 
 
-class Indexed(Stream):
+class MapStyleLoader(StreamLoader):
     """An object with a batch for each index, as Keras' PyDataset; the order can be shuffled.
 
     Its ``on_epoch_begin`` and ``on_epoch_end``, if it has them, are called around every epoch.
@@ -180,12 +180,12 @@ class Indexed(Stream):
         self._first = (self._x[0],)
         return self._first[0]
 
-    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+    def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         assert self.count is not None, "it has a len"
         order = range(self.count) if rng is None else rng.permutation(self.count).tolist()
-        return self._in_order(order, done)
+        return self._take(order, done)
 
-    def _in_order(self, order: Sequence[int], done: int) -> Iterator[Any]:
+    def _take(self, order: Sequence[int], done: int) -> Iterator[Any]:
         kept, self._first = self._first, ()
         # Kept is what was just read; later the object may have used its memory for another batch.
         if kept and not done and order[0] == 0:

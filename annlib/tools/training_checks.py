@@ -10,8 +10,8 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
 from annlib.optimizers import Adam
 from annlib.tools.findings import Finding
-from annlib.tools.patient import Patient
-from annlib.tools.trial import Trial
+from annlib.tools.model_copy import Trial
+from annlib.tools.subject import Subject
 
 _BATCH = 32
 _UPDATES = 300
@@ -19,13 +19,13 @@ _UPDATES = 300
 _GAIN = 0.95
 
 
-def learning_rate(patient: Patient) -> Iterator[Finding]:
+def learning_rate(subject: Subject) -> Iterator[Finding]:
     """Whether the loss of the first updates grows instead of falling."""
-    optimizer = patient.trial.model.optimizer
+    optimizer = subject.trial.model.optimizer
     assert optimizer is not None, "the model is compiled"
     if optimizer.full_batch:
         return
-    trial = patient.trial.again()
+    trial = subject.trial.again()
     start = trial.loss()
     batches = trial.orders(min(_BATCH, len(trial)))
     losses = learn(trial, batches, 40)
@@ -43,9 +43,9 @@ def learning_rate(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def one_batch(patient: Patient) -> Iterator[Finding]:
+def one_batch(subject: Subject) -> Iterator[Finding]:
     """Whether a few rows can be learned by heart, or at least better than without x."""
-    trial = patient.trial
+    trial = subject.trial
     index = np.random.default_rng(trial.seed).permutation(len(trial))[:_BATCH]
     if np.ptp(trial.y[index], axis=0).max() == 0:
         return  # of one class alone nothing needs to be learned
@@ -79,9 +79,9 @@ def _after(trial: Trial, index: Array, x: Array) -> float:
     return float(np.mean(np.sort(losses)[:5])) if losses else np.inf
 
 
-def unseen_rows(patient: Patient) -> Iterator[Finding]:
+def unseen_rows(subject: Subject) -> Iterator[Finding]:
     """Whether what is learned holds for other rows: x and y may have come apart."""
-    trial = patient.trial
+    trial = subject.trial
     n = len(trial)
     if n < 40:
         return

@@ -11,8 +11,8 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_finite
-from annlib.data.feed import Batch, Feed
 from annlib.data.gather import Gatherer
+from annlib.data.loader import Batch, DataLoader
 from annlib.data.source import Source, gatherer
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
     from numpy.random import Generator
 
 
-class Batches(Feed):
+class ArrayLoader(DataLoader):
     """Mini-batches of a data set (paper 5.2): the rows in turn or in a given order.
 
     Parameters
@@ -68,11 +68,11 @@ class Batches(Feed):
         parts = {name: source.fingerprint() for name, source in sources.items() if source}
         return {"batch_size": self.batch_size, **parts}
 
-    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
+    def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
         """All rows in a new order, or without a generator as they stand, after so many batches."""
         if rng is None:
-            return islice(self.in_turn(), done, None)
-        return self.in_order(rng.permutation(self.rows)[done * self.batch_size :])
+            return islice(self.sequential(), done, None)
+        return self.take(rng.permutation(self.rows)[done * self.batch_size :])
 
     def read(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
@@ -80,7 +80,7 @@ class Batches(Feed):
         """The next so many batches of a round."""
         yield from islice(items, count)
 
-    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+    def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """The rows as they stand; what nobody has scanned is checked as it comes, ``where`` given.
 
         Raises
@@ -100,7 +100,7 @@ class Batches(Feed):
                 None if w is None else w.slice(start, stop),
             )
 
-    def in_order(self, order: Array) -> Iterator[Batch]:
+    def take(self, order: Array) -> Iterator[Batch]:
         """The rows in the order of these indices."""
         x, y, w = self._x, self._y, self._weights
         for start in range(0, len(order), self.batch_size):

@@ -1,4 +1,4 @@
-"""The patient of a check-up: a trial, what task it is, and what its layers make of the data."""
+"""The subject of a check-up: a trial, what task it is, and what its layers make of the data."""
 
 from __future__ import annotations
 
@@ -8,23 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from annlib.activations import Activation, Linear
+from annlib.activations import Activation
 from annlib.core.arrays import Array
 from annlib.layers import Dense, Layer
+from annlib.losses import Loss
 from annlib.network.passes import Pass
-from annlib.tools.trial import Trial
-
-#: Losses of values that have a unit, by their registered names.
-_REGRESSION = {
-    "half_sum_squared_error",
-    "huber_loss",
-    "log_cosh",
-    "mean_absolute_error",
-    "mean_squared_error",
-}
+from annlib.tools.model_copy import Trial
 
 
-class Patient:
+class Subject:
     """A model and data that a check-up looks at.
 
     Attributes
@@ -39,19 +31,19 @@ class Patient:
         self.columns = columns
 
     @cached_property
-    def loss_name(self) -> str:
-        """The registered name of the loss."""
-        return self.trial.loss_function.names[0]
+    def loss(self) -> Loss:
+        """The loss of the model."""
+        return self.trial.loss_function
 
     @property
     def is_regression(self) -> bool:
         """Whether it is a regression: such a loss, and targets that are not all 0 and 1."""
-        return self.loss_name in _REGRESSION and not self._are_bits(self.trial.y)
+        return self.loss.task == "regression" and not self._are_bits(self.trial.y)
 
     @cached_property
     def output(self) -> Activation | None:
         """The activation of the last layer that has one, before reshaping ones."""
-        return self.trial.model.layers[-1].split_activation()[1]
+        return self.trial.model.layers[-1]._split_activation()[1]
 
     @property
     def units(self) -> int:
@@ -62,7 +54,7 @@ class Patient:
     def classes(self) -> Array | None:
         """The class of each row, if the rows have one class each."""
         y = self.trial.y
-        if self.trial.loss_function.target_kind == "labels":
+        if self.loss.target_kind == "labels":
             return y
         if y.ndim != 2 or not self._are_bits(y):
             return None
@@ -110,7 +102,7 @@ class Patient:
         found = []
         for layer, _, y in self.outputs[:-1]:
             activation = getattr(layer, "activation", None)
-            if isinstance(activation, Activation) and not isinstance(activation, Linear):
+            if isinstance(activation, Activation) and not activation._default_for_none:
                 found.append((str(layer.name), activation, y))
         return found
 

@@ -20,8 +20,8 @@ class Batch(NamedTuple):
     weights: Array | None
 
 
-class Feed:
-    """Where batches come from: from rows (``Batches``), or from the user (``Stream``).
+class DataLoader:
+    """Where batches come from: from rows (``ArrayLoader``), or from the user (``StreamLoader``).
 
     A loop takes a ``round`` through the data and reads it, whole or a part at a time.
 
@@ -40,7 +40,7 @@ class Feed:
     batch_size: int | None = None
     repeats: bool = True
 
-    def round(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
+    def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         """What ``read`` takes: all data in a new order, or without a generator as they stand,
         after so many batches. The order is drawn at once, not with the first batch: a run may
         end before.
@@ -55,11 +55,11 @@ class Feed:
         """
         raise NotImplementedError
 
-    def in_turn(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
+    def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """The data as they stand, at most ``steps`` batches; named in errors as ``where``."""
         raise NotImplementedError
 
-    def check_supply(self, got: int, wanted: int | None, where: str) -> None:
+    def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` if an epoch had too few batches to be meant."""
 
     def fingerprint(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Trial:
             batch = data.batch(network)
         else:
             chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
-            batch = next(data.batches(network, rows).in_order(chosen))
+            batch = next(data.batches(network, rows).take(chosen))
         assert batch.y is not None, "array_dataset checks the targets"
         self.x, self.y = np.array(batch.x), np.array(batch.y)
         self.weights = None if batch.weights is None else np.array(batch.weights)

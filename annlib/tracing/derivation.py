@@ -1,4 +1,4 @@
-"""Which equations a recorded step has: chapter by chapter, layer by layer."""
+"""The equations of a recorded step, derived layer by layer."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from annlib.core.arrays import Array
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
 from annlib.tracing import activation, dense, layer, loss, update
-from annlib.tracing.chapters import Chapter, rows_of
 from annlib.tracing.recording import LayerRecord, Recording
+from annlib.tracing.sections import Section, rows_of
 
 
-class Composition:
-    """The chapters of a trace.
+class Derivation:
+    """The sections of a trace, derived from a recording.
 
     Attributes
     ----------
-    chapters : list of Chapter
+    sections : list of Section
     activations : dict of str to (Activation, array)
         By the layers' names: the function, and {Z} of all rows, (n, N).
     """
@@ -25,53 +25,53 @@ class Composition:
         self.recording = recording
         self.activations: dict[str, tuple[Activation, Array]] = {}
         self._output_gradient = loss.output_gradient(recording)
-        self.chapters: list[Chapter] = []
+        self.sections: list[Section] = []
         for record in recording.layers:
-            if record.penalty is None:
-                self.chapters.append(self._layer(record))
+            if record.regularizer is None:
+                self.sections.append(self._layer(record))
             else:
                 self._add_penalty(record)
         if recording.fused is not None and recording.output not in self.activations:
-            self.chapters.append(self._fused_layer(recording.fused))
-        self.chapters.append(self._loss())
+            self.sections.append(self._fused_layer(recording.fused))
+        self.sections.append(self._loss())
 
-    def _layer(self, record: LayerRecord) -> Chapter:
-        chapter = Chapter(record.name, self.recording.written[record.name])
+    def _layer(self, record: LayerRecord) -> Section:
+        section = Section(record.name, self.recording.reprs[record.name])
         own = record.layer
         if isinstance(own, Dense) and type(own).forward is Dense.forward:
-            self._add_dense(chapter, record, own)
-        elif isinstance(own, ActivationLayer) and getattr(own.activation, "axis", -1) == -1:
+            self._add_dense(section, record, own)
+        elif isinstance(own, ActivationLayer) and own.activation.axis == -1:
             back = None
             if record.dy is not None and record.dx is not None:
                 back = record.dy, record.dx
-            self._add_activation(chapter, own.activation, record.x, record.y, back)
+            self._add_activation(section, own.activation, record.x, record.y, back)
         else:
-            chapter.forward.append(layer.forward(record))
+            section.forward.append(layer.forward(record))
             if record.dy is not None:
-                chapter.backward.extend(layer.backward(record, {*self.recording.gradients}))
-        chapter.update.extend(update.equations(self.recording, record))
-        return chapter
+                section.backward.extend(layer.backward(record, {*self.recording.gradients}))
+        section.update.extend(update.equations(self.recording, record))
+        return section
 
-    def _add_dense(self, chapter: Chapter, record: LayerRecord, own: Dense) -> None:
+    def _add_dense(self, section: Section, record: LayerRecord, own: Dense) -> None:
         """A fully connected layer and its activation, which the loss may have taken over."""
         before, inner = self.recording.before, record.activation
         assert inner is not None, "every Dense has one"
         W, b = before.get(f"{record.name}/kernel", own.kernel), None
         if own.use_bias:
             b = before.get(f"{record.name}/bias", own.bias)
-        chapter.forward.append(dense.forward(record, W, b, inner.Z))
+        section.forward.append(dense.forward(record, W, b, inner.Z))
         if self.recording.fused is not None and record.name == self.recording.output:
-            self._add_fused(chapter, self.recording.fused, inner.Z)
+            self._add_fused(section, self.recording.fused, inner.Z)
         else:
             back = None if record.dy is None else (inner.dA, inner.dZ)
-            self._add_activation(chapter, inner.inner, inner.Z, inner.A, back)
+            self._add_activation(section, inner.inner, inner.Z, inner.A, back)
         if record.dy is not None:
             learns = f"{record.name}/kernel" in self.recording.gradients
-            chapter.backward.extend(dense.backward(record, W, inner.dZ, learns))
+            section.backward.extend(dense.backward(record, W, inner.dZ, learns))
 
     def _add_activation(
         self,
-        chapter: Chapter,
+        section: Section,
         f: Activation,
         Z: Array,
         A: Array,
@@ -81,38 +81,38 @@ class Composition:
     ) -> None:
         """``back`` are dE/dA and dE/dZ, if they were computed."""
         Z = rows_of(Z)
-        self.activations[chapter.name] = f, Z
-        chapter.forward.append(activation.forward(chapter.name, f, Z, rows_of(A)))
+        self.activations[section.name] = f, Z
+        section.forward.append(activation.forward(section.name, f, Z, rows_of(A)))
         if back is not None:
             D_EA, D_EZ = map(rows_of, back)
-            chapter.backward += activation.backward(chapter.name, f, Z, D_EA, D_EZ, code, note)
+            section.backward += activation.backward(section.name, f, Z, D_EA, D_EZ, code, note)
 
-    def _add_fused(self, chapter: Chapter, f: Activation, Z: Array) -> None:
+    def _add_fused(self, section: Section, f: Activation, Z: Array) -> None:
         """An activation that the loss computes on its way from the logits."""
         recording = self.recording
         back = (self._output_gradient, recording.head_gradient)
         note = "Recorded: the engine computes it from the logits, without {D_E,A} and [D_A,Z]."
         code = loss.fused_code(recording)
-        self._add_activation(chapter, f, Z, recording.prediction, back, code, note)
+        self._add_activation(section, f, Z, recording.prediction, back, code, note)
 
-    def _fused_layer(self, f: Activation) -> Chapter:
+    def _fused_layer(self, f: Activation) -> Section:
         """A layer that is no step of the pass, since the loss does its work."""
         recording = self.recording
-        chapter = Chapter(recording.output, recording.written[recording.output])
+        section = Section(recording.output, recording.reprs[recording.output])
         Z = recording.layers[-1].y if recording.layers else recording.x
-        self._add_fused(chapter, f, Z)
-        return chapter
+        self._add_fused(section, f, Z)
+        return section
 
     def _add_penalty(self, record: LayerRecord) -> None:
-        """The price of a layer's activity belongs to that layer's chapter."""
-        chapter = self.chapters[-1]
-        forward, backward = layer.penalty(record, chapter.name)
-        chapter.forward.append(forward)
+        """The penalty on a layer's activity, in that layer's section."""
+        section = self.sections[-1]
+        forward, backward = layer.penalty(record, section.name)
+        section.forward.append(forward)
         if backward is not None:
-            chapter.backward.insert(0, backward)
+            section.backward.insert(0, backward)
 
-    def _loss(self) -> Chapter:
-        chapter = Chapter("loss", repr(self.recording.loss))
-        chapter.forward.extend(loss.forward(self.recording))
-        chapter.backward.append(loss.backward(self.recording, self._output_gradient))
-        return chapter
+    def _loss(self) -> Section:
+        section = Section("loss", repr(self.recording.loss))
+        section.forward.extend(loss.forward(self.recording))
+        section.backward.append(loss.backward(self.recording, self._output_gradient))
+        return section

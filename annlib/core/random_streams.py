@@ -18,26 +18,25 @@ from annlib.core.errors import ConfigurationError, ModelFormatError
 if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
     from numpy.random import Generator
 
-#: Longer than any name that a model makes; the generator's seed is made from it.
+#: Longer than any name that a model makes: a stream's name is part of its generator's seed.
 _LONGEST = 1000
 
 
-# Where models without a seed get theirs once ``set_random_seed`` was called: a seed, and how many
-# models have drawn from it.
+# After ``set_random_seed``: its seed, and the number of models that took their seed from it.
 _process: list[int] = []
 
 
 def set_random_seed(seed: int) -> None:
-    """Give models without a seed of their own theirs from this one, in the order of their making.
+    """Derive the seeds of models that are made without one from this seed, in their order.
 
-    A script that sets it gives the same numbers every time. NumPy's and Python's own generators,
-    which Keras sets as well, are not touched: annlib does not use them.
+    A script that sets it gives the same numbers every time. Keras also sets the generators of
+    NumPy and Python; annlib does not use them and leaves them alone.
 
     Parameters
     ----------
     seed : int
     """
-    _process[:] = [Streams(seed).seed, 0]
+    _process[:] = [RandomStreams(seed).seed, 0]
 
 
 def _new_seed() -> int:
@@ -48,7 +47,7 @@ def _new_seed() -> int:
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
-class Streams:
+class RandomStreams:
     """The random generators of one model.
 
     Parameters
@@ -58,19 +57,19 @@ class Streams:
 
     Examples
     --------
-    >>> Streams(7).fresh("dense/0/kernel").integers(100) == Streams(7).fresh(
+    >>> RandomStreams(7).new("dense/0/kernel").integers(100) == RandomStreams(7).new(
     ...     "dense/0/kernel").integers(100)
     np.True_
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self.reseed(seed)
-        self._kept: dict[str, Generator] = {}
+        self._persistent: dict[str, Generator] = {}
 
     def reseed(self, seed: int | None) -> None:
-        """Take another seed for the streams that begin from now on."""
-        #: Whether the seed is of no one's choice.
-        self.drawn = seed is None
+        """Use another seed for the streams that start from now on."""
+        #: Whether the seed was drawn rather than given.
+        self.seed_was_drawn = seed is None
         if seed is None:
             seed = _new_seed()
         elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
@@ -79,43 +78,43 @@ class Streams:
             )
         self.seed = int(seed)
 
-    def fresh(self, name: str, seed: int | None = None) -> Generator:
-        """A generator at the start of the stream ``name``; the same name gives the same numbers."""
+    def new(self, name: str, seed: int | None = None) -> Generator:
+        """A new generator at the start of stream ``name``: the same name, the same numbers."""
         # The name's bytes are the key: no two names share a stream, and no hash is needed.
         sequence = np.random.SeedSequence(
             self.seed if seed is None else seed, spawn_key=tuple(name.encode())
         )
         return np.random.Generator(np.random.PCG64(sequence))
 
-    def kept(self, name: str, seed: int | None = None) -> Generator:
-        """The generator of the stream ``name``, which goes on where its last use left it."""
-        if name not in self._kept:
-            self._kept[name] = self.fresh(name, seed)
-        return self._kept[name]
+    def persistent(self, name: str, seed: int | None = None) -> Generator:
+        """The generator of the stream ``name``, which continues from its last use."""
+        if name not in self._persistent:
+            self._persistent[name] = self.new(name, seed)
+        return self._persistent[name]
 
     def state(self) -> dict[str, Any]:
-        """Where each kept stream stands, as values that JSON can hold."""
-        return {name: rng.bit_generator.state for name, rng in sorted(self._kept.items())}
+        """The position of each persistent stream, as values that JSON can hold."""
+        return {name: rng.bit_generator.state for name, rng in sorted(self._persistent.items())}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put the kept streams where ``state`` says they stood.
+        """Set the persistent streams to the positions in ``state``.
 
         Raises
         ------
         ModelFormatError
-            If it is no state; nothing is changed then.
+            If ``state`` is not valid; then nothing is changed.
         """
         for name, position in state.items():
             check_position(name, position)
-        for name in self._kept.keys() - state.keys():
-            del self._kept[name]
-        # Set in place: the passes that hold these generators go on from there, too.
+        for name in self._persistent.keys() - state.keys():
+            del self._persistent[name]
+        # In place: passes hold these generators and continue from here, too.
         for name, position in state.items():
-            self.kept(name).bit_generator.state = position
+            self.persistent(name).bit_generator.state = position
 
 
 def check_position(name: str, position: Any) -> None:
-    """Raise unless NumPy's PCG64 can be there, which is not strict itself."""
+    """Raise unless ``position`` is a valid state of NumPy's PCG64, which is not strict itself."""
     bits = {"has_uint32": 1, "uinteger": 32}
     fine = len(name) <= _LONGEST and isinstance(position, dict)
     fine = fine and position.keys() == {"bit_generator", "state", *bits}

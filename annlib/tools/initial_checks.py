@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 
-from annlib.activations import Sigmoid, Softmax, Tanh
-from annlib.core.arrays import Array
+from annlib.callbacks.layer_statistics import range_of, shares
 from annlib.tools.findings import Finding
 from annlib.tools.gradient_check import check_trial
-from annlib.tools.patient import Patient
+from annlib.tools.subject import Subject
 
 _DEAD = 0.5
 _SATURATED = 0.5
@@ -19,9 +17,9 @@ _SATURATED = 0.5
 _CERTAIN = 5.0
 
 
-def initial_weights(patient: Patient) -> Iterator[Finding]:
+def initial_weights(subject: Subject) -> Iterator[Finding]:
     """Whether the units of a layer differ: alike they begin, alike they stay."""
-    hidden = patient.weighted[:-1]
+    hidden = subject.weighted[:-1]
     for layer, _, _ in hidden:
         kernel = layer.values()["kernel"]
         if kernel.shape[1] > 1 and np.ptp(kernel, axis=1).max() == 0:
@@ -35,11 +33,11 @@ def initial_weights(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def dead_units(patient: Patient) -> Iterator[Finding]:
+def dead_units(subject: Subject) -> Iterator[Finding]:
     """Units that give one number for all rows."""
-    if len(patient.trial) < 10:
+    if len(subject.trial) < 10:
         return
-    for name, _, y in patient.hidden:
+    for name, _, y in subject.hidden:
         units = y.reshape(len(y), -1)
         dead = float(np.mean(np.ptp(units, axis=0) == 0))
         if dead > _DEAD:
@@ -53,69 +51,50 @@ def dead_units(patient: Patient) -> Iterator[Finding]:
             )
 
 
-def saturated_units(patient: Patient) -> Iterator[Finding]:
-    """Units at the flat ends of a sigmoid or tanh, where gradients vanish."""
-    for name, activation, y in patient.hidden:
-        if isinstance(activation, Tanh):
-            flat = np.abs(y) > 0.99
-        elif isinstance(activation, Sigmoid):
-            flat = np.abs(y - 0.5) > 0.495
-        else:
-            continue
-        share = float(np.mean(flat))
+def saturated_units(subject: Subject) -> Iterator[Finding]:
+    """Units at the flat ends of their activation, where gradients vanish."""
+    for name, activation, y in subject.hidden:
+        _, share = shares(y, range_of(activation))
         if share > _SATURATED:
             yield Finding(
                 "warning",
                 "saturation",
                 f'{share:.0%} of the outputs of layer "{name}" are at the flat ends of '
-                f"{activation.names[0]}, where the gradient is 0.",
+                f"{activation._names[0]}, where the gradient is 0.",
                 "Scale x, or begin with smaller weights.",
             )
 
 
-def initial_loss(patient: Patient) -> Iterator[Finding]:
+def initial_loss(subject: Subject) -> Iterator[Finding]:
     """Whether the first loss is what a model that knows nothing should have."""
-    trial = patient.trial
+    trial = subject.trial
     found = trial.again().training_loss()
-    expected, formula = _expected(patient)
-    if expected is None:
+    nothing = np.zeros_like(subject.predictions)
+    if subject.output is not None:
+        nothing = subject.output(nothing)
+    with np.errstate(all="ignore"):
+        expected = float(subject.loss(trial.y, nothing, trial.weights))
+    if not expected:
         return
-    message = f"the loss begins at {found:.4g}, where {formula} = {expected:.4g} is expected"
-    if not found <= _CERTAIN * expected + 0.5:
+    message = (
+        f"the loss begins at {found:.4g}, where {expected:.4g} is expected: that of outputs that "
+        f"are all {nothing.flat[0]:.3g}"
+    )
+    if not found <= _CERTAIN * abs(expected) + 0.5:
         yield Finding(
             "warning",
             "initial loss",
-            message + ": the model begins with certainty in what is wrong.",
+            message + ". The model begins with certainty in what is wrong.",
             "Scale x, or begin with smaller weights in the last layer.",
         )
     else:
         yield Finding("note", "initial loss", message + ".")
 
 
-def _expected(patient: Patient) -> tuple[float | None, str]:
-    """The loss of a model that knows nothing, and how it is reckoned."""
-    loss, units = patient.loss_name, patient.units
-    if loss in ("categorical_crossentropy", "sparse_categorical_crossentropy"):
-        return math.log(max(units, 2)), f"log {units}"
-    if loss == "binary_crossentropy":
-        return math.log(2), "log 2"
-    if loss == "sum_binary_crossentropy":
-        return units * math.log(2), f"{units} log 2"
-    if not patient.is_regression or isinstance(patient.output, Softmax):
-        return None, ""
-    y: Array = patient.trial.y.astype(np.float64)
-    if loss == "mean_squared_error":
-        # A prediction near 0, wherever the targets are.
-        return float(np.mean(y**2)) or None, "the mean square of y"
-    if loss == "half_sum_squared_error":
-        return float(np.mean(y**2)) * y[0].size / 2 or None, "half the sum of squares of y"
-    return None, ""
-
-
-def gradients(patient: Patient) -> Iterator[Finding]:
+def gradients(subject: Subject) -> Iterator[Finding]:
     """Whether the gradients are those of the loss: of layers and losses of one's own."""
     # Inputs that are not scaled make differences imprecise, but no factor is that near to 1.
-    report = check_trial(patient.trial.first(8, "float64"), elements=12, tolerance=1e-4)
+    report = check_trial(subject.trial.first(8, "float64"), elements=12, tolerance=1e-4)
     if report.ok:
         return
     names = [wrong.name for wrong in report.wrong]

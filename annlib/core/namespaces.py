@@ -1,0 +1,29 @@
+"""The attributes of a package: ``dir`` lists ``__all__``, an unknown name gets a suggestion."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from annlib.core.config import suggest
+
+
+def show_public_names(package: str, find: Callable[[str], Any] | None = None) -> None:
+    """Let ``dir(package)`` list ``__all__`` only, and let the error for an unknown attribute name
+    the nearest one. A package calls it with its ``__name__``.
+
+    ``find`` gives the value of further attributes by their names, or None: what is loaded when it
+    is first asked for. A type checker sees none of this, so it still finds misspelt names itself.
+    """
+    module = sys.modules[package]
+
+    def __getattr__(name: str) -> Any:  # noqa: N807  # what Python calls it in a module
+        value = find(name) if find is not None else None
+        if value is not None:
+            return value
+        hint = "" if name.startswith("__") else f". {suggest(name, module.__all__)}"
+        # Without the attribute's name Python adds no second suggestion of its own.
+        raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}", name=None)
+
+    vars(module).update(__getattr__=__getattr__, __dir__=lambda: sorted(module.__all__))

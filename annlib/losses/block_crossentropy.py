@@ -1,0 +1,108 @@
+"""Cross-entropy of several classifications at once, each with a block of the network's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Any, Unpack
+
+import numpy as np
+
+from annlib.core import numerics
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.formula import Formula
+from annlib.core.workspace import Workspace
+from annlib.losses.base import LossArguments, LossOfVectors, register
+from annlib.losses.targets import targets_between
+
+
+def blocks(sizes: Sequence[int]) -> Iterator[slice]:
+    """The columns of each block.
+
+    >>> list(blocks([2, 3]))
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    for size, end in zip(sizes, accumulate(sizes), strict=True):
+        yield slice(end - size, end)
+
+
+@register("block_crossentropy")
+class BlockCrossentropy(LossOfVectors):
+    """E_r = -sum_i y_i log a_i, where a is the softmax of each block of logits z of its own.
+
+    dE_r/dz = a - y where the targets of each block add up to 1. It is the loss of several labels a
+    row that have several classes each.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        How many classes each block has. What outputs there are beyond them are one block more.
+
+    Examples
+    --------
+    >>> round(BlockCrossentropy([2, 2])([[1, 0, 0, 1]], [[0.0, 0.0, 0.0, 0.0]]), 3)  # 2 log 2
+    1.386
+    """
+
+    task = "classes"
+    from_logits = True
+    drawn = (-5.0, 5.0, 1.0)
+
+    def __init__(
+        self, sizes: Sequence[int] = (), *shared: Any, **keywords: Unpack[LossArguments]
+    ) -> None:
+        super().__init__(*shared, **keywords)
+        if not isinstance(sizes, list | tuple):
+            raise ConfigurationError(
+                f"BlockCrossentropy: expected sizes as a list of numbers, got {sizes!r}."
+            )
+        self.sizes = tuple(check_count(size, "BlockCrossentropy", "sizes") for size in sizes)
+
+    def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        y = super().check_targets(y, output_shape, where)
+        if sum(self.sizes) > y.shape[1]:
+            raise ShapeError(
+                f"{where}: expected an output of at least {sum(self.sizes)} units for blocks of "
+                f"{', '.join(map(str, self.sizes))} classes, got {y.shape[1]}."
+            )
+        return targets_between(y, 0, 1, where, "Pass one-hot rows, a block beside the other.")
+
+    def blocks(self, units: int) -> Iterator[slice]:
+        """The columns of each block of so many outputs."""
+        rest = units - sum(self.sizes)
+        return blocks((*self.sizes, rest) if rest else self.sizes)
+
+    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        E.fill(0)
+        for index, block in enumerate(self.blocks(A.shape[1])):
+            P = work.array(f"probabilities/{index}", len(A), block.stop - block.start)
+            T = work.array(f"log/{index}", *P.shape)
+            np.copyto(T, A[:, block])
+            m, s = numerics.softmax(T, P, work)
+            # log a = z - m - log s, of which the row's own class counts
+            np.subtract(T, m, out=T)
+            np.subtract(T, np.log(s, out=s), out=T)
+            D = work.array(f"targets/{index}", *P.shape)
+            np.copyto(D, Y[:, block])
+            np.multiply(T, D, out=T)
+            np.subtract(E, np.dot(T, work.ones(P.shape[1]), out=work.array("sum", len(A))), out=E)
+
+    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        for index, block in enumerate(self.blocks(A.shape[1])):
+            P = work.array(f"probabilities/{index}", len(A), block.stop - block.start)
+            # Copied first: on columns of a wider matrix NumPy works through a buffer of its own.
+            D = work.array(f"targets/{index}", *P.shape)
+            np.copyto(D, Y[:, block])
+            sums = np.dot(D, work.ones(P.shape[1]), out=work.array("sum", len(A)))
+            S = np.multiply(P, sums.reshape(-1, 1), out=work.array(f"log/{index}", *P.shape))
+            np.copyto(dA[:, block], np.subtract(S, D, out=D))
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
+            r"E = -\sum_i y_i \log(a_i)",
+            slope=r"a_i \sum_j y_j - y_i",
+            note="Sums over j go over the block that output i is in." if self.sizes else "",
+        )

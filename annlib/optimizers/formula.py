@@ -1,0 +1,85 @@
+"""The formula of an optimizer: its rule, with what the policy of every optimizer does around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from annlib.core.formula import Formula, number
+
+SHAPES = "{θ}, {g} and the state: [P × 1], all P parameters in one vector; element by element"
+FIRST_MOMENT = r"m \leftarrow \beta_1 m + (1 - \beta_1) g"
+SECOND_MOMENT = r"v \leftarrow \beta_2 v + (1 - \beta_2) g^2"
+
+
+def update_formula(
+    f: Any, *lines: str, section: str = "", source: str = "", note: str = "", **letters: float
+) -> Formula:
+    """The formula of an update, with what the policy of every optimizer does around it.
+
+    ``letters`` are the symbols of the rule and the arguments that they stand for.
+    """
+    before, policy = _policy(f)
+    values = [(_LETTERS[key], f"{value:.12g}") for key, value in letters.items()]
+    if not f.full_batch:
+        values.insert(0, (r"\eta", f"{_rate(f)}, the learning rate"))
+    steps = getattr(f, "gradient_accumulation_steps", None)
+    if steps:
+        values.append(("g", f"the mean of {steps} gradients"))
+    else:
+        values.append(("g", "the gradient of the loss by θ"))
+    if any("beta_1^t" in line or r"\mu_t" in line for line in lines):
+        values.append(("t", "the number of the update, from 1"))
+    if f.use_ema:
+        every = f.ema_overwrite_frequency
+        when = f"after every {every} updates and " if every else ""
+        note = f"{note} θ takes the value of its average {when}at the end of fit.".strip()
+    lines = (*before, *lines, *_averages(f))
+    return Formula(
+        f._names[0], "optimizer", lines, (), SHAPES, (), section, source, (*values, *policy), note
+    )
+
+
+_LETTERS = {
+    "momentum": r"\mu",
+    "beta_1": r"\beta_1",
+    "beta_2": r"\beta_2",
+    "rho": r"\rho",
+    "epsilon": r"\varepsilon",
+    "l1": r"\lambda_1",
+    "l2": r"\lambda_2",
+    "shrinkage": r"\lambda_s",
+    "power": "p",
+    "beta": r"\beta",
+    "start": "n_0",
+}
+
+
+def _rate(f: Any) -> str:
+    rate = f.get_config()["learning_rate"]
+    return rate["class_name"] if isinstance(rate, dict) else f"{rate:.12g}"
+
+
+def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:
+    """The lines of clipping and weight decay that come before the rule, and their symbols."""
+    lines, values = [], []
+    if f.clipvalue is not None:
+        c = number(f.clipvalue)
+        lines.append(rf"g \leftarrow \max(-{c}, \min(g, {c}))")
+    for limit, what in (
+        (f.clipnorm, "of each parameter"),
+        (f.global_clipnorm, "of the whole gradient"),
+    ):
+        if limit is not None:
+            lines.append(rf"g \leftarrow g \min(1, \frac{{{number(limit)}}}{{\lVert g \rVert}})")
+            values.append((r"\lVert g \rVert", f"the norm {what}"))
+    if f.weight_decay:
+        lines.append(r"\theta \leftarrow (1 - \eta \lambda) \theta")
+        values.append((r"\lambda", f"{f.weight_decay:.12g}, the weight decay"))
+    return lines, values
+
+
+def _averages(f: Any) -> tuple[str, ...]:
+    if not f.use_ema:
+        return ()
+    m, rest = number(f.ema_momentum), number(1 - f.ema_momentum)
+    return (rf"\bar{{\theta}} \leftarrow {m} \bar{{\theta}} + {rest} \theta",)

@@ -1,0 +1,77 @@
+"""What an author of an optimizer writes: a rule, its state, and what it needs to be called with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from annlib.core.arrays import Array, Shape
+from annlib.optimizers.loops import Loop
+from annlib.optimizers.state import State
+
+
+class Rule:
+    """The rule of an optimizer's paper.
+
+    It gets the parameters of a model as one vector, in parts, and is element by element; what it
+    makes of one number may depend on no other. A rule that needs more says ``whole`` or
+    ``per_parameter``. ``testing.check_optimizer`` finds one that does not.
+
+    A rule may train other weights than those to evaluate with (schedule-free methods). The model
+    has the ones while it makes steps, and the others when it is evaluated, saved or looked at:
+    ``training_weights`` and ``evaluation_weights`` turn them into each other.
+    """
+
+    #: The state that ``update`` gets: arrays of the shape of ``theta``. A constructor may add some.
+    state_names: tuple[str, ...] = ()
+    #: Whether ``update`` gets the whole vector in one call, for norms over everything.
+    whole: ClassVar[bool] = False
+    #: Whether ``update`` gets one parameter at a time, in its own shape.
+    per_parameter: ClassVar[bool] = False
+    #: Whether tiny state values may be flushed to 0 (not for sign-based rules).
+    flushes_denormals: ClassVar[bool] = True
+    #: The rule as a loop for a compiler, if it has one; ``update`` calls ``loop`` if that is set.
+    compilable: ClassVar[Loop | None] = None
+    #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
+    full_batch: ClassVar[bool] = False
+
+    _keeps_two: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls._keeps_two = cls.evaluation_weights is not Rule.evaluation_weights
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
+    ) -> None:
+        """Update theta in place.
+
+        Parameters
+        ----------
+        theta : array
+        gradient : array, like theta
+            It may be overwritten.
+        rate : float
+        state : State
+            The arrays that are declared, by name: ``state.m``.
+        scratch : array, like theta
+            For numbers that nobody reads later.
+        """
+        raise NotImplementedError
+
+    def state_shapes(self, shape: Shape) -> Mapping[str, Shape]:
+        """Name the further state for a ``theta`` of this shape, and the shape of each.
+
+        Of a rule that is ``whole`` or ``per_parameter``: means of a matrix over its rows and its
+        columns, or one number for all, of shape ().
+        """
+        return {}
+
+    def initialize(self, theta: Array, state: State) -> None:
+        """Give the state its first values, where they are not 0."""
+
+    def evaluation_weights(self, theta: Array, state: State) -> None:
+        """Turn theta into the weights to evaluate with, in place; state stays as it is."""
+
+    def training_weights(self, theta: Array, state: State) -> None:
+        """Turn theta, the weights to evaluate with, into those that are trained, in place."""
