@@ -94,9 +94,14 @@ def str_among(*names: str) -> Rule:
 
 def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
     """A list, a tuple or an object of more types, whose items all follow a rule."""
-    return Rule(
-        text, lambda v: isinstance(v, (list, tuple, *types)) and all(rule.holds(item) for item in v)
-    )
+
+    def holds(value: Any) -> bool:
+        if not isinstance(value, (list, tuple, *types)):
+            return False
+        items: Any = value
+        return all(rule.holds(item) for item in items)
+
+    return Rule(text, holds)
 
 
 def instance_of(*types: type, text: str) -> Rule:
