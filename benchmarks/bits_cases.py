@@ -1201,7 +1201,10 @@ def explained(place: Place) -> dict[str, Any]:
     for family in FAMILIES:
         for name in getattr(annlib, family).__all__:
             part = getattr(getattr(annlib, family), name)
-            if not (isinstance(part, type) and getattr(part, "registered", False)):
+            if not (
+                isinstance(part, type)
+                and getattr(part, "_registered", getattr(part, "registered", False))
+            ):
                 continue
             try:
                 explanation = annlib.explain(part, kinds[family])

@@ -87,7 +87,7 @@ def activation_name(layer: Any) -> str:
     activation = getattr(layer, "activation", None)
     if activation is None or getattr(activation, "_default_for_none", False):
         return ""
-    return str((getattr(activation, "names", None) or [type(activation).__name__])[0])
+    return str((getattr(activation, "_names", None) or [type(activation).__name__])[0])
 
 
 def colour(layer: Any) -> str:

@@ -167,7 +167,7 @@ def close(found, expected, precision, floor):
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=floor)
 
 
-@pytest.mark.parametrize(("activation", "f", "slope"), TRUTHS, ids=lambda x: getattr(x, "names", x))
+@pytest.mark.parametrize(("activation", "f", "slope"), TRUTHS, ids=repr)
 @DTYPES
 def test_no_input_overflows_and_every_output_is_right(activation, f, slope, dtype):
     """From one end of the range to the other, as far down as the smallest normal number."""
