@@ -167,7 +167,9 @@ def close(found, expected, precision, floor):
     np.testing.assert_allclose(found, expected, rtol=rtol, atol=floor)
 
 
-@pytest.mark.parametrize(("activation", "f", "slope"), TRUTHS, ids=repr)
+@pytest.mark.parametrize(
+    ("activation", "f", "slope"), TRUTHS, ids=lambda x: getattr(x, "_names", x)
+)
 @DTYPES
 def test_no_input_overflows_and_every_output_is_right(activation, f, slope, dtype):
     """From one end of the range to the other, as far down as the smallest normal number."""

@@ -195,5 +195,5 @@ def test_the_order_of_a_round_is_drawn_at_once(kind):
         feed = as_stream_loader(Batched(), lambda *batch: batch)
     rng, drawn = np.random.default_rng(0), np.random.default_rng(0)
     drawn.permutation(10 if kind == "rows" else 4)
-    feed.round(rng, 2)
+    feed.start_pass(rng, 2)
     assert rng.bit_generator.state == drawn.bit_generator.state

@@ -116,7 +116,7 @@ def test_rounds_of_an_iterable_begin_anew():
     for begun in (1, 2):
         assert numbers(stream.sequential("fit")) == [0, 1, 2, 3, 4]
         assert loader.begun == begun  # what was looked at first is no round of its own
-    assert numbers(stream.read(stream.round(None, 3), None, "fit")) == [3, 4]
+    assert numbers(stream.read(stream.start_pass(None, 3), None, "fit")) == [3, 4]
     assert numbers(stream.sequential("fit", 2)) == [0, 1]
     assert numbers(as_stream_loader(Loader(5, 3), convert).sequential("fit")) == [0, 1, 2]
     assert as_stream_loader(Loader(5, "unknown"), convert).count is None
@@ -144,7 +144,7 @@ def test_an_index_is_read_once_a_round_in_any_order():
     data.calls.clear()
     order = np.random.default_rng(3).permutation(5).tolist()
     for done in (0, 2):
-        items = stream.round(np.random.default_rng(3), done)
+        items = stream.start_pass(np.random.default_rng(3), done)
         assert numbers(stream.read(items, None, "fit")) == order[done:]
     assert data.calls == [*order, "end", *order[2:], "end"]
 
