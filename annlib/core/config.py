@@ -131,7 +131,7 @@ class Configurable:
         """A new object with the same configuration and no run state."""
         return type(self)(**{name: _cloned(value) for name, value in self._arguments().items()})
 
-    def replace(self, **changes: Any) -> Self:
+    def _replace(self, **changes: Any) -> Self:
         """A new object of the same configuration but for these arguments."""
         own = {name: _cloned(value) for name, value in self._arguments().items()}
         return type(self)(**own | changes)

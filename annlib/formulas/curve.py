@@ -52,7 +52,7 @@ def activation_curve(activation: Any) -> Curve:
     z = np.linspace(-5.0, 5.0, _POINTS)
     rowwise = not activation.elementwise
     if activation.axis != -1:
-        activation = activation.replace(axis=-1)  # along another axis it is the same function
+        activation = activation._replace(axis=-1)  # along another axis it is the same function
     Z = np.zeros((_POINTS, 3 if rowwise else 1))
     Z[:, 0] = z
     work, A, dA = Workspace("float64"), np.empty_like(Z), np.zeros_like(Z)

@@ -86,7 +86,7 @@ class FusedLoss:
 
     def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
         self.fused = fused
-        self.loss = loss.replace(from_logits=True) if fused else loss
+        self.loss = loss._replace(from_logits=True) if fused else loss
         self.work = Workspace(dtype)
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:

@@ -184,7 +184,7 @@ def named_loss(given: Any, *, classifier: bool) -> Loss | None:
 
 
 def _by_weight(loss: Loss) -> Loss:
-    return loss.replace(reduction=_BY_WEIGHT)
+    return loss._replace(reduction=_BY_WEIGHT)
 
 
 def _is_pair(given: Any) -> bool:
