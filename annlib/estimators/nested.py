@@ -195,7 +195,7 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
             f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
-    fresh = part.replace(**own)
+    fresh = part._replace(**own)
     if inner:
         arguments = fresh._arguments()
         _refuse(inner, arguments, where)
