@@ -381,3 +381,23 @@ def test_an_image_where_rows_are_expected_gets_the_hint_to_flatten():
     model = Sequential([layers.Input((6,)), layers.Dense(2)])
     with pytest.raises(ShapeError, match=r"x\.reshape\(len\(x\), -1\).*Flatten"):
         model.predict(np.zeros((5, 2, 3)))
+
+
+# -- what a model shows --------------------------------------------------------------------------
+
+#: Of Keras 3.15's Sequential, by ``dir``: what annlib has of it.
+OF_KERAS = {
+    *("add", "build", "built", "compile", "compile_from_config", "compiled", "compute_output_shape"),
+    *("count_params", "dtype", "evaluate", "fit", "from_config", "get_compile_config", "get_config"),
+    *("get_layer", "get_metrics_result", "get_weights", "history", "input_shape", "layers"),
+    *("load_weights", "loss", "metrics", "metrics_names", "name", "non_trainable_weights"),
+    *("optimizer", "output_shape", "pop", "predict", "predict_on_batch", "reset_metrics", "save"),
+    *("save_weights", "set_weights", "stop_training", "summary", "test_on_batch", "to_json"),
+    *("train_on_batch", "trainable", "trainable_weights", "weights"),
+}
+#: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
+OWN = {"trace", "seed", "vector", "clone", "example_arguments"}
+
+
+def test_a_model_shows_keras_names_and_a_few_of_its_own():
+    assert {name for name in dir(trained()) if not name.startswith("_")} == OF_KERAS | OWN
