@@ -87,7 +87,7 @@ class TensorBoard(Callback):
             self._write(run, scalars, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             for layer in self.model.layers:
-                for name, value in layer.values().items():
+                for name, value in layer._values().items():
                     tag = f"{layer.name}/{name}/histogram"
                     self._writer("train").add_histogram(tag, value, epoch)
 

@@ -36,14 +36,14 @@ class Parameter(NamedTuple):
 class ParameterOwner(Protocol):
     """The attributes of a layer that the vector uses."""
 
-    parameters: list[Parameter]
+    _parameters: list[Parameter]
     trainable: bool
     _effective_trainable: bool
 
     @property
     def name(self) -> str | None: ...
 
-    def values(self) -> dict[str, Array]: ...
+    def _values(self) -> dict[str, Array]: ...
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None: ...
 
@@ -85,7 +85,7 @@ class ParameterVector:
         declared = [
             (layer, parameter, layer._effective_trainable and parameter.trainable)
             for layer in layers
-            for parameter in layer.parameters
+            for parameter in layer._parameters
         ]
         # A stable sort: within each half the layers keep their order.
         declared.sort(key=lambda item: not item[2])
@@ -103,7 +103,7 @@ class ParameterVector:
         self.values = aligned(self.size, dtype=dtype)
         self.gradients = np.zeros(0, dtype)
         for entry in self.entries:
-            old = entry.layer.values().get(entry.parameter.name)
+            old = entry.layer._values().get(entry.parameter.name)
             if old is not None:
                 self.values[entry.where] = old.ravel()
         self._bind()

@@ -110,23 +110,23 @@ class Layer(Configurable):
             None if input_shape is None else check_shape(input_shape, where, "input_shape")
         )
         self.input_dim = None if input_dim is None else check_count(input_dim, where, "input_dim")
-        self.forget()
+        self._forget()
 
-    def forget(self) -> None:
+    def _forget(self) -> None:
         """Be as before ``build``."""
         for name in getattr(self, "_bound", ()):
             delattr(self, name)
         self._built_shape: BatchShape | None = None
-        self.parameters: list[Parameter] = []
+        self._parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
         self._bound: tuple[str, ...] = ()
         #: ``trainable`` as it was when the vector was laid out: a change waits for ``compile``.
         self._effective_trainable = self.trainable
         #: A weak reference to the model whose parameter vector holds this layer's.
-        self.owner: Any = None
+        self._owner: Any = None
 
     @property
-    def row_shape(self) -> Shape | None:
+    def _row_shape(self) -> Shape | None:
         """The shape of one row of input, if the constructor was told."""
         if self.input_shape is None and self.input_dim is not None:
             return (self.input_dim,)
@@ -200,7 +200,7 @@ class Layer(Configurable):
         ConfigurationError
             If the name is taken: by another weight, an argument or a method.
         """
-        if any(p.name == name for p in self.parameters) or hasattr(self, name):
+        if any(p.name == name for p in self._parameters) or hasattr(self, name):
             raise ConfigurationError(
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
@@ -213,7 +213,7 @@ class Layer(Configurable):
             regularizer = regularizers.get(regularizer)
         if not isinstance(initializer, initializers.Initializer):
             initializer = initializers.get(initializer)
-        self.parameters.append(
+        self._parameters.append(
             Parameter(name, shape, initializer, regularizer, constraint, trainable)
         )
 
@@ -232,7 +232,7 @@ class Layer(Configurable):
     @property
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
-        return self._built_shape is not None and len(self._bound) == len(self.parameters)
+        return self._built_shape is not None and len(self._bound) == len(self._parameters)
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
@@ -243,12 +243,12 @@ class Layer(Configurable):
 
     def _detach(self) -> None:
         """Leave the model's vector: keep the values in arrays of the layer's own."""
-        self._attach({name: value.copy() for name, value in self.values().items()}, {})
-        self.owner = None
+        self._attach({name: value.copy() for name, value in self._values().items()}, {})
+        self._owner = None
 
-    def values(self) -> dict[str, Array]:
+    def _values(self) -> dict[str, Array]:
         """The parameters by name, in the order of their declaration; empty before they exist."""
-        return {p.name: getattr(self, p.name) for p in self.parameters if p.name in self._bound}
+        return {p.name: getattr(self, p.name) for p in self._parameters if p.name in self._bound}
 
     def get_weights(self) -> list[Array]:
         """Copies of the parameters, in the order of their declaration."""
@@ -257,11 +257,11 @@ class Layer(Configurable):
                 f'get_weights: expected a built layer, got "{self.name}" without weights. '
                 "Build its model: model.build((None, n_features)), or fit."
             )
-        return [value.copy() for value in self.values().values()]
+        return [value.copy() for value in self._values().values()]
 
     def set_weights(self, weights: list[Array]) -> None:
         """Replace the parameters; checks all shapes before it touches any."""
-        own = self.values()
+        own = self._values()
         expected = [value.shape for value in own.values()]
         arrays = as_arrays(weights, "set_weights")
         if not self.built or [array.shape for array in arrays] != expected:
@@ -276,7 +276,7 @@ class Layer(Configurable):
 
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
-        return sum(math.prod(parameter.shape) for parameter in self.parameters)
+        return sum(math.prod(parameter.shape) for parameter in self._parameters)
 
     def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
@@ -288,10 +288,10 @@ class Layer(Configurable):
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of
         # its own, and the copied model lays them out in a vector of its own.
         state = self.__dict__.copy()
-        for name, value in self.values().items():
+        for name, value in self._values().items():
             state[name] = value.copy()
         state["gradients"] = {}
-        state["owner"] = None
+        state["_owner"] = None
         return state
 
     # A layer is itself: two of the same configuration are two layers.

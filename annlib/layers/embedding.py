@@ -89,7 +89,7 @@ class Embedding(Layer):
         return self.input_dim
 
     @property
-    def row_shape(self) -> Shape | None:
+    def _row_shape(self) -> Shape | None:
         return self.input_shape
 
     def build(self, input_shape: BatchShape) -> None:

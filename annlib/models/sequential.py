@@ -199,9 +199,9 @@ class Sequential(Trainer):
 
     def _flagged(self) -> list[tuple[Array, bool]]:
         return [
-            (layer.values()[p.name], layer.trainable and p.trainable)
+            (layer._values()[p.name], layer.trainable and p.trainable)
             for layer in self._network.layers
-            for p in layer.parameters
+            for p in layer._parameters
         ]
 
     @property

@@ -61,7 +61,7 @@ def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
     sizes = [
         (math.prod(p.shape), layer.trainable and p.trainable)
         for layer in network.layers
-        for p in layer.parameters
+        for p in layer._parameters
     ]
     trainable = sum(size for size, trains in sizes if trains)
     frozen = sum(size for size, trains in sizes if not trains)

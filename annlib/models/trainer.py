@@ -102,15 +102,15 @@ class Trainer(Configurable):
         """
         self._network.check_ownership("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
-        owner = compiled.optimizer.owner and compiled.optimizer.owner()
+        owner = compiled.optimizer._owner and compiled.optimizer._owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
             raise OwnershipError(
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
-        if compiled.optimizer.owner is not None and owner is not self:
+        if compiled.optimizer._owner is not None and owner is not self:
             compiled.optimizer.reset()  # its state is of a model that is gone
-        compiled.optimizer.owner = weakref.ref(self)
+        compiled.optimizer._owner = weakref.ref(self)
         self._compiled = compiled
         self._reset_functions()
         self._network.relayout(refreeze=anew)
@@ -563,7 +563,7 @@ class Trainer(Configurable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
-            self._compiled.optimizer.owner = weakref.ref(self)
+            self._compiled.optimizer._owner = weakref.ref(self)
 
     def _without_optimizer_state(self) -> Self:
         """A model of the same network, to be pickled: its optimizer has not made a step."""

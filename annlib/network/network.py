@@ -128,7 +128,7 @@ class Network:
     def _give_name(self, layer: Layer) -> None:
         taken = [other.name for other in self.layers]
         # A name that another network has given is no reason to refuse: it was not the user's.
-        if layer.owner is None and layer._auto_name in taken:
+        if layer._owner is None and layer._auto_name in taken:
             layer._auto_name = None
         if layer.name is None:
             base = type(layer)._names[0]
@@ -187,8 +187,8 @@ class Network:
             first = self.layers[0]
             if first._built_shape is not None:
                 return first._built_shape
-            if first.row_shape is not None:
-                return (None, *first.row_shape)
+            if first._row_shape is not None:
+                return (None, *first._row_shape)
         return None
 
     @property
@@ -276,7 +276,7 @@ class Network:
         except Exception:  # an initializer that cannot make this shape
             self._vector = None
             for layer in declared:
-                layer.forget()
+                layer._forget()
             raise
         self._shape = shape
 
@@ -305,7 +305,7 @@ class Network:
                 shape = layer._declare(shape)
         except Exception:
             for layer in declared:
-                layer.forget()
+                layer._forget()
             raise
         return declared
 
@@ -313,7 +313,7 @@ class Network:
         """Put the parameters of all layers that no other network owns into one vector."""
         own = [layer for layer in self.layers if owner_of(layer) in (None, self)]
         for layer in self.layers:
-            if layer not in own and any(W.dtype != self.dtype for W in layer.values().values()):
+            if layer not in own and any(W.dtype != self.dtype for W in layer._values().values()):
                 dtype = owner_of(layer).dtype
                 raise ConfigurationError(
                     f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
@@ -323,7 +323,7 @@ class Network:
         vector = ParameterVector(own, self.dtype, refreeze)
         vector.initialize(self._initial_stream, new)
         for layer in own:
-            layer.owner = weakref.ref(self)
+            layer._owner = weakref.ref(self)
         self._vector = vector  # last: from now on other threads take the network for built
 
     def relayout(self, refreeze: bool = True) -> bool:
@@ -365,13 +365,13 @@ class Network:
     @property
     def weights(self) -> list[Array]:
         """All parameters, layer after layer: the arrays themselves, not copies."""
-        return [value for layer in self.layers for value in layer.values().values()]
+        return [value for layer in self.layers for value in layer._values().values()]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters; all shapes are checked before any is touched."""
         self.require_weights("set_weights")
         where = "Sequential.set_weights"
-        paths = [f"{layer.name}/{p.name}" for layer in self.layers for p in layer.parameters]
+        paths = [f"{layer.name}/{p.name}" for layer in self.layers for p in layer._parameters]
         arrays = as_arrays(weights, where)
         if len(arrays) != len(paths):
             raise ShapeError(
@@ -400,7 +400,7 @@ class Network:
 
 def owner_of(layer: Layer) -> Any:
     """The network whose vector holds the layer's parameters, or None."""
-    return layer.owner() if layer.owner is not None else None
+    return layer._owner() if layer._owner is not None else None
 
 
 def _checked_dtype(dtype: Any) -> str:

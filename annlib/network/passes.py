@@ -67,7 +67,7 @@ class Pass:
         self._forward = [(layer.forward, work) for layer, work in self.steps]
         # Nothing below the first layer that learns needs a gradient, its own input neither.
         learning = [
-            layer._effective_trainable and any(p.trainable for p in layer.parameters)
+            layer._effective_trainable and any(p.trainable for p in layer._parameters)
             for layer in steps
         ]
         first = learning.index(True) if any(learning) else len(steps)

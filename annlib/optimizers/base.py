@@ -141,7 +141,7 @@ class Optimizer(Rule, Configurable):
         self.loop: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
-        self.owner: Any = None
+        self._owner: Any = None
 
     # -- the learning rate -----------------------------------------------------------------------
 
@@ -287,7 +287,7 @@ class Optimizer(Rule, Configurable):
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        views = dict.fromkeys(("_buffers", "_gradient", "loop", "owner"))
+        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_owner"))
         return {**self.__dict__, **views, "_thread": 0, "policy": copy.copy(self.policy)}
 
     # -- the step --------------------------------------------------------------------------------

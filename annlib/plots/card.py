@@ -101,7 +101,7 @@ def _card(row: Row, *, arguments: bool) -> str:
 
 def _arguments(layer: Any) -> str:
     """The weights with their shapes, and how the layer was made."""
-    pairs = [(p.name, str(p.shape)) for p in layer.parameters]
+    pairs = [(p.name, str(p.shape)) for p in layer._parameters]
     pairs.append(("made by", repr(layer)))
     content = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(value, 300)}</dd>" for name, value in pairs

@@ -66,7 +66,7 @@ def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any
 
 def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
     for layer in getattr(model, "layers", ()):
-        kernel = layer.values().get("kernel")
+        kernel = layer._values().get("kernel")
         if kernel is not None and kernel.ndim == 2:
             return str(layer.name), kernel
         if hasattr(layer, "units") and not layer.built:

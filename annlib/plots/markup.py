@@ -96,6 +96,6 @@ def colour(layer: Any) -> str:
         return _RANDOM
     if "ormalization" in type(layer).__name__:
         return _NORMALIZES
-    if layer.parameters or hasattr(layer, "units"):
+    if layer._parameters or hasattr(layer, "units"):
         return _LEARNS
     return _FUNCTION if activation_name(layer) else _OTHER

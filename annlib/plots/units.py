@@ -41,7 +41,7 @@ def units_svg(model: Any) -> str:
     for index, (count, shade, name, amount, layer) in enumerate(columns):
         x = _COLUMN // 2 + index * _COLUMN
         if index and count is not None and before is not None:
-            full = any(len(parameter.shape) > 1 for parameter in layer.parameters)
+            full = any(len(parameter.shape) > 1 for parameter in layer._parameters)
             straight = not full and before == count
             bundle = f"annlib-{'s' if straight else 'e'}{_shown(before)}-{_shown(count)}"
             used.setdefault(bundle, _bundle(bundle, before, count, straight=straight))
@@ -69,7 +69,7 @@ def _count(row: Row) -> int | None:
 
 def _what(layer: Any) -> str:
     own = activation_name(layer)
-    return own or ("" if layer.parameters or hasattr(layer, "units") else type(layer).__name__)
+    return own or ("" if layer._parameters or hasattr(layer, "units") else type(layer).__name__)
 
 
 def _amount(count: int | None, what: str) -> str:

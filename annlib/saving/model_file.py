@@ -79,7 +79,7 @@ def describe(
     tensors = {
         f"layers/{index}/{name}": value
         for index, layer in enumerate(network.layers)
-        for name, value in layer.values().items()
+        for name, value in layer._values().items()
     }
     if compiled is not None:
         optimizer, built = compiled.optimizer, False
@@ -240,7 +240,7 @@ def checked_weights(
     shapes = {
         f"layers/{index}/{p.name}": p.shape
         for index, layer in enumerate(network.layers)
-        for p in layer.parameters
+        for p in layer._parameters
     }
     odd = sorted(shapes.keys() ^ {key for key in tensors if not key.startswith(others)})
     if odd:
@@ -254,7 +254,7 @@ def checked_weights(
                 f"{tensors[key].dtype} of {tensors[key].shape}."
             )
     return [
-        {p.name: tensors[f"layers/{index}/{p.name}"] for p in layer.parameters}
+        {p.name: tensors[f"layers/{index}/{p.name}"] for p in layer._parameters}
         for index, layer in enumerate(network.layers)
     ]
 
@@ -306,7 +306,7 @@ def restore_state(
     values = checked_weights(network, tensors, ("optimizer/", "tally", "callbacks", "logs"))
     restore_optimizer(network, optimizer, header["compiled"]["run"], tensors)
     for layer, stored in zip(network.layers, values, strict=True):
-        for name, own in layer.values().items():
+        for name, own in layer._values().items():
             np.copyto(own, stored[name])
     network.streams.reseed(header["config"]["seed"])
     network.streams.restore(header["streams"])

@@ -77,7 +77,7 @@ def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: 
 
 def _named(network: Network) -> Iterator[tuple[Layer, str, Array]]:
     for index, layer in enumerate(network.layers):
-        for name, value in layer.values().items():
+        for name, value in layer._values().items():
             yield layer, f"layers/{index}/{name}", value
 
 

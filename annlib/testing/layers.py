@@ -75,7 +75,7 @@ def check_layer(
     AssertionError: Half (training) breaks the rule "forward never writes to its input": ...
     """
     given = None if x is None else np.asarray(x)
-    candidates = (input_shape, None if given is None else given.shape[1:], layer.row_shape)
+    candidates = (input_shape, None if given is None else given.shape[1:], layer._row_shape)
     shape = next((shape for shape in candidates if shape is not None), None)
     if shape is None:
         raise ConfigurationError(
@@ -246,7 +246,7 @@ def types(trial: LayerTrial) -> None:
         arrays = dict(zip(typed.names, typed.run(*typed.data()), strict=True))
         if trial.training:
             typed.layer.commit(typed.work)
-        arrays |= {f"self.{name}": value for name, value in typed.layer.values().items()}
+        arrays |= {f"self.{name}": value for name, value in typed.layer._values().items()}
         all_of_type(arrays, typed.work)
 
 

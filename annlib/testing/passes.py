@@ -45,7 +45,7 @@ class LayerTrial:
         #: Whether there is a derivative by the input.
         self.smooth = layer.codes is None if x is None else x.dtype.kind == "f"
         own = copy.deepcopy(layer)
-        own.forget()
+        own._forget()
         self.output_shape = own._declare((None, *shape))
         self._attach(own)
         rng = np.random.default_rng(seed)

@@ -21,7 +21,7 @@ def initial_weights(subject: Subject) -> Iterator[Finding]:
     """Whether the units of a layer differ: alike they begin, alike they stay."""
     hidden = subject.weighted[:-1]
     for layer, _, _ in hidden:
-        kernel = layer.values()["kernel"]
+        kernel = layer._values()["kernel"]
         if kernel.shape[1] > 1 and np.ptp(kernel, axis=1).max() == 0:
             what = "0" if not kernel.any() else "the same for every unit"
             yield Finding(

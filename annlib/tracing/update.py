@@ -20,7 +20,7 @@ _POLICY = (
 def equations(recording: Recording, record: LayerRecord) -> Iterator[Equation]:
     """Those of one layer's parameters."""
     layer: Layer = record.layer
-    for parameter in layer.parameters:
+    for parameter in layer._parameters:
         path = f"{record.name}/{parameter.name}"
         if path not in recording.gradients:
             continue

@@ -218,7 +218,7 @@ def test_the_formula_is_frozen():
 def test_an_explanation_leaves_the_object_as_it_was():
     layer = layers.BatchNormalization()
     explain(layer)
-    assert layer._built_shape is None and not layer.parameters
+    assert layer._built_shape is None and not layer._parameters
     optimizer = optimizers.Adam()
     explain(optimizer)
     assert optimizer.steps == 0 and optimizer.state.size == 0

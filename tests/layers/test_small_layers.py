@@ -61,7 +61,7 @@ def test_prelu_names_rows_that_do_not_fit(shared_axes, shape):
 def test_prelu_shares_along_an_axis_of_unknown_length():
     layer = layers.PReLU(shared_axes=[1])
     assert layer._declare((None, None, 5)) == (None, None, 5)
-    assert [p.shape for p in layer.parameters] == [(1, 5)]
+    assert [p.shape for p in layer._parameters] == [(1, 5)]
 
 
 # -- ActivityRegularization ------------------------------------------------------------------------

@@ -128,7 +128,7 @@ def test_trainings_are_those_of_keras(record):
     model, arguments = started(record)
     x, y = DATA[record["x"]], DATA[record["y"]]
     paths = [f"{model.name}/{layer.name}/{p.name}" for layer in model.layers
-             for p in layer.parameters]  # fmt: skip
+             for p in layer._parameters]  # fmt: skip
     assert paths == record["weight_names"]
     history = model.fit(x, y, verbose=0, **arguments)
     assert_same_logs(history.history, record["history"], **tolerance)
@@ -231,7 +231,7 @@ def test_layers_are_named_as_keras_names_them_in_a_first_model():
     model = Sequential([Input((6,)), *stack])
     assert model.name == recorded["first_model"]
     assert [layer.name for layer in model.layers] == recorded["first_layers"]
-    weights = [p.name for layer in model.layers for p in layer.parameters]
+    weights = [p.name for layer in model.layers for p in layer._parameters]
     assert weights == recorded["first_weight_names"]
 
 

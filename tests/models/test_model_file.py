@@ -387,7 +387,7 @@ def test_a_model_of_any_stage_goes_on(make, tmp_path):
     assert again.metrics_names == names
     for one, other in zip(model.layers, again.layers, strict=True):
         assert (one.built, one._built_shape) == (other.built, other._built_shape)
-        assert [p.shape for p in one.parameters] == [p.shape for p in other.parameters]
+        assert [p.shape for p in one._parameters] == [p.shape for p in other._parameters]
     if again.built:
         np.testing.assert_array_equal(again.predict(X), model.predict(X))
     y = BITS if make in (all_kinds_of_metrics, meanings_to_be_settled) else Y

@@ -68,7 +68,7 @@ def test_weights_and_history_are_those_of_keras(record, dtype, tolerance):
 
 
 def paths(model):
-    return [f"{layer.name}/{p.name}" for layer in model.layers for p in layer.parameters]
+    return [f"{layer.name}/{p.name}" for layer in model.layers for p in layer._parameters]
 
 
 def test_every_optimizer_loss_schedule_and_activation_is_there():

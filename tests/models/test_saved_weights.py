@@ -66,7 +66,7 @@ def test_the_file_is_plain_safetensors(path):
     assert sorted(tensors) == sorted(
         f"layers/{index}/{name}"
         for index, layer in enumerate(model.layers)
-        for name in layer.values()
+        for name in layer._values()
     )
     np.testing.assert_array_equal(tensors["layers/0/kernel"], model.layers[0].kernel)
 

@@ -214,7 +214,7 @@ def test_a_clone_has_new_weights_of_the_same_configuration(make):
 def test_lists_of_weights():
     model = trained()
     names = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "kernel", "bias"]
-    assert [p.name for layer in model.layers for p in layer.parameters] == names
+    assert [p.name for layer in model.layers for p in layer._parameters] == names
     shapes = [(4, 6), (6,), (6,), (6,), (6,), (6,), (6, 3), (3,)]
     assert [w.shape for w in model.weights] == shapes
     assert [w.shape for w in model.trainable_weights] == [*shapes[:4], *shapes[6:]]
@@ -387,8 +387,24 @@ def test_an_image_where_rows_are_expected_gets_the_hint_to_flatten():
 
 #: Of Keras 3.15's Sequential, by ``dir``: what annlib has of it.
 OF_KERAS = {
-    *("add", "build", "built", "compile", "compile_from_config", "compiled", "compute_output_shape"),
-    *("count_params", "dtype", "evaluate", "fit", "from_config", "get_compile_config", "get_config"),
+    *(
+        "add",
+        "build",
+        "built",
+        "compile",
+        "compile_from_config",
+        "compiled",
+        "compute_output_shape",
+    ),
+    *(
+        "count_params",
+        "dtype",
+        "evaluate",
+        "fit",
+        "from_config",
+        "get_compile_config",
+        "get_config",
+    ),
     *("get_layer", "get_metrics_result", "get_weights", "history", "input_shape", "layers"),
     *("load_weights", "loss", "metrics", "metrics_names", "name", "non_trainable_weights"),
     *("optimizer", "output_shape", "pop", "predict", "predict_on_batch", "reset_metrics", "save"),

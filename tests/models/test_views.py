@@ -65,7 +65,7 @@ def assert_views(model):
     """Every attribute and every gradient lies in the model's vectors, at its own place."""
     vector, seen = model.vector, []
     for layer in model.layers:
-        for name, value in layer.values().items():
+        for name, value in layer._values().items():
             assert getattr(layer, name) is value
             assert np.shares_memory(value, vector.values)
             start = value.ctypes.data - vector.values.ctypes.data
@@ -209,12 +209,12 @@ def test_freezing_lays_the_vector_out_anew_and_keeps_every_value(frozen):
     moved = np.concatenate([w.ravel() for w in model.non_trainable_weights])
     still = [model.layers[i].get_weights() for i in frozen]
     for index, arrays in zip(frozen, still, strict=True):
-        offset = sum(len(layer.parameters) for layer in model.layers[:index])
+        offset = sum(len(layer._parameters) for layer in model.layers[:index])
         for array, old in zip(arrays, weights[offset : offset + len(arrays)], strict=True):
             np.testing.assert_array_equal(array, old)
     learned = [w for w in (0, 3, 4) if w not in frozen]
     for index in learned:
-        offset = sum(len(layer.parameters) for layer in model.layers[:index])
+        offset = sum(len(layer._parameters) for layer in model.layers[:index])
         assert (model.layers[index].kernel != weights[offset]).any()
     assert len(moved) == len(rest)
 
@@ -267,7 +267,7 @@ def test_pop_gives_the_layer_back_and_add_takes_it(stage):
     last = model.pop()
     assert_views(model)
     assert last.built
-    assert last.owner is None
+    assert last._owner is None
     assert not np.shares_memory(last.kernel, model.vector.values)
     assert model.output_shape == (None, 4)
     model.add(last)

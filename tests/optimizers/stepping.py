@@ -15,7 +15,7 @@ class FakeLayer:
         self.trainable = trainable
         self.start = {key: np.asarray(value, float) for key, value in values.items()}
         self.now = self.start
-        self.parameters = [
+        self._parameters = [
             Parameter(
                 key,
                 value.shape,
@@ -26,7 +26,7 @@ class FakeLayer:
             for key, value in self.start.items()
         ]
 
-    def values(self):
+    def _values(self):
         return self.now
 
     def _attach(self, values, gradients):

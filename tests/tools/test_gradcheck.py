@@ -32,7 +32,7 @@ def test_right_gradients():
     assert report.ok and bool(report)
     assert report.largest < 1e-8
     net.build((None, 13))
-    trainable = {f"{w.name}/{p.name}" for w in net.layers for p in w.parameters if p.trainable}
+    trainable = {f"{w.name}/{p.name}" for w in net.layers for p in w._parameters if p.trainable}
     assert {each.name for each in report.errors} == trainable | {"x"}
     assert all(each.checked and not each.kinks for each in report.errors)
 
