@@ -225,7 +225,7 @@ def resumed(trial: CallbackTrial) -> None:
         trial.same_run(
             Relay(trial.fresh(), trial.fresh(), change),
             f"of an object that goes on {when} the second epoch (what it must know stands in "
-            "`remembers`)",
+            "`state_attributes`)",
         )
 
 
