@@ -373,7 +373,7 @@ def test_the_layout_of_the_data_changes_no_bit(source):
 def test_epochs_leave_only_their_history():
     model = network(layers.Dropout(0.5), optimizer="adam", metrics=["mae"])
     x, y = X[:64], TARGETS["values"][:64]
-    model.fit(x, y, epochs=20, verbose=0)
+    model.fit(x, y, epochs=20, verbose=0, validation_data=(x, y))  # loads what it needs
     tracemalloc.start()
     start = tracemalloc.get_traced_memory()[0]
     model.fit(x, y, epochs=200, verbose=0, validation_data=(x, y))
