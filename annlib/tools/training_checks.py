@@ -95,7 +95,8 @@ def unseen_rows(subject: Subject) -> Iterator[Finding]:
             "warning",
             "unseen rows",
             f"on rows that it was not trained on the loss is {seen:.3g} at best, and "
-            f"{baseline:.3g} where x is replaced by its mean: what it learns of y from x does not hold.",
+            f"{baseline:.3g} where x is replaced by its mean: what it learns of y from x does not "
+            "hold.",
             "See whether the rows of x and y belong together: shuffled or sorted apart? If they "
             f"do, {len(train)} rows are too few, or x says little about y.",
         )
