@@ -29,7 +29,7 @@ def show_versions() -> None:
             lines[package] = version(package)
         except PackageNotFoundError:
             lines[package] = "none"
-    import numpy as np  # noqa: F401  # so that its BLAS is there to be looked at
+    import numpy as np  # noqa: F401  # so that its BLAS is loaded
 
     for pool in threadpool_info():
         lines[str(pool["user_api"])] = (

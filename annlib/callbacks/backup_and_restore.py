@@ -1,4 +1,4 @@
-"""BackupAndRestore: a run that was cut off goes on where it was, to the bit."""
+"""BackupAndRestore: a run that was cut off resumes where it was, to the bit."""
 
 from __future__ import annotations
 

@@ -45,9 +45,9 @@ class Callback(Configurable):
     reads_batch_logs: bool = True
 
     #: The attributes that are its state in a run, for a checkpoint to keep: numbers, texts, arrays,
-    #: and lists and dictionaries of them. ``on_train_begin`` makes them anew.
+    #: and lists and dictionaries of them. ``on_train_begin`` resets them.
     state_attributes: ClassVar[tuple[str, ...]] = ()
-    #: Those of its attributes that persist from one ``fit`` to the next; all others begin anew.
+    #: Those of its attributes that persist from one ``fit`` to the next; all others are reset.
     persistent_attributes: ClassVar[tuple[str, ...]] = ()
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
@@ -109,7 +109,7 @@ class Callback(Configurable):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None}
 
-    # A callback is itself: it has state.
+    # Callbacks have state, and are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -182,7 +182,7 @@ class CallbackList:
             self.call("on_exception", error)
 
     def get_state(self) -> list[Any]:
-        """What the callbacks remember, each with its class."""
+        """The state of each callback with its class."""
         return [[type(c).__name__, c.get_state()] for c in self._stateful()]
 
     def check_state(self, states: list[Any]) -> None:
@@ -196,7 +196,7 @@ class CallbackList:
             )
 
     def set_state(self, states: list[Any]) -> None:
-        """Let the callbacks go on from there."""
+        """Continue from what ``get_state`` gave."""
         for callback, (_, state) in zip(self._stateful(), states, strict=True):
             callback.set_state(state)
 

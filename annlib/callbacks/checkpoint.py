@@ -46,8 +46,8 @@ class ModelCheckpoint(MonitorCallback):
 
     Notes
     -----
-    As in Keras a second ``fit`` with the same object goes on: with the best so far and the batches
-    since the last file.
+    As in Keras a second ``fit`` with the same object continues: with the best so far and the
+    batches since the last file.
     """
 
     state_attributes = ("_batches", "_kept", "best")

@@ -24,14 +24,14 @@ class CSVLogger(Callback):
     separator : str
         One character.
     append : bool
-        Go on in a file that exists instead of writing it anew. Its columns stay: what they do not
+        Continue a file that exists instead of replacing it. Its columns stay: what they do not
         name is left out, what is not in the logs is ``NA``.
 
     Notes
     -----
     Columns are those of the first epoch and, as in Keras, a ``val_`` one for each if there was no
-    validation yet. In a run that goes on after a crash (``BackupAndRestore``) rows that the crash
-    has outdated are cut off, so that none is there twice.
+    validation yet. In a run that is resumed after a crash (``BackupAndRestore``) rows that the
+    crash has outdated are cut off, so that none is there twice.
     """
 
     state_attributes = ("_columns", "_size")

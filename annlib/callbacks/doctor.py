@@ -1,4 +1,4 @@
-"""Doctor: weights, gradients, activations and updates of every layer, while training goes on."""
+"""Doctor: weights, gradients, activations and updates of every layer, during training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OVERHEAD = 160  # bytes of an array beside its numbers
 
 @register("doctor")
 class Doctor(Callback):
-    """Watch what goes on inside a model: at some steps it measures every layer.
+    """Watch the inside of a model: at some steps it measures every layer.
 
     Of the weights, the gradients (as the loss gave them, before the optimizer clips them) and the
     layer's outputs for a probe it keeps root mean square and quantiles; of the update its size
@@ -164,8 +164,8 @@ class Doctor(Callback):
 
     @np.errstate(all="ignore")
     def _measure(self) -> None:
-        """One sample: the step is done, and what was before it is at hand."""
-        assert self._before is not None, "it was looked at"
+        """Add a sample after a step, from the values kept before it and the present ones."""
+        assert self._before is not None, "what was before the step is kept"
         values, (before, gradients) = self.model.vector.values, self._before
         self._before = None
         weights = self._summaries(values)
@@ -252,11 +252,11 @@ class Doctor(Callback):
         return self._plot("weights", self.layers, ax, layer)
 
     def plot_gradients(self, ax: Any = None, layer: str | None = None) -> Any:
-        """The same of the gradients."""
+        """Draw the size of each layer's gradient by step; or with ``layer`` how it is spread."""
         return self._plot("gradients", self.layers, ax, layer)
 
     def plot_activations(self, ax: Any = None, layer: str | None = None) -> Any:
-        """The same of the layers' outputs for the probe."""
+        """Draw the size of each layer's output by step; or with ``layer`` how it is spread."""
         return self._plot("activations", self.outputs, ax, layer)
 
     def plot_updates(self, ax: Any = None) -> Any:

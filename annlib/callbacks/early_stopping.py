@@ -33,7 +33,7 @@ class EarlyStopping(MonitorCallback):
         At the end of training take the weights of the best epoch, whether it stopped early or not
         (Keras 3's meaning).
     start_from_epoch : int
-        The first epoch that is looked at.
+        The first epoch that counts.
 
     Attributes
     ----------

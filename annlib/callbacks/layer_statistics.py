@@ -38,7 +38,7 @@ def summary(values: Array) -> Array:
 
 
 class Range(NamedTuple):
-    """The ends of an activation's range; None where it has none and goes on rising or falling."""
+    """The ends of an activation's range; None where it has none and rises or falls without end."""
 
     low: float | None
     high: float | None
@@ -198,7 +198,7 @@ def _times(large: float, small: float) -> str:
 def _of_updates(found: Findings) -> tuple[list[str], list[str]]:
     """Of those that are too large, and of those that are too small."""
     too_large, too_small = list[str](), list[str]()
-    # Where steps are too large weights grow, until they are not: look at the beginning, too.
+    # Where steps are too large weights grow, until they are not: so the beginning counts, too.
     ratios = np.maximum(found.updates, found.first_updates)
     large = [index for index, ratio in enumerate(ratios) if ratio > 0.1]
     small = [index for index, ratio in enumerate(found.updates) if ratio < 1e-5]

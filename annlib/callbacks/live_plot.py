@@ -1,4 +1,4 @@
-"""LivePlot: the curves of a run while it is going on."""
+"""LivePlot: the curves of a run while it trains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS = 3
 
 @register("live_plot")
 class LivePlot(Callback):
-    """Draw loss and metrics while ``fit`` goes on: a panel a quantity, validation dashed.
+    """Draw loss and metrics while ``fit`` runs: a panel a quantity, validation dashed.
 
     In a notebook one output of the cell shows them, and is redrawn in its place. With ``ax`` they
     are drawn there instead, in a notebook or not, and nothing is displayed; elsewhere it does

@@ -96,7 +96,7 @@ def directions(metrics: Iterable[Any]) -> dict[str, str | None]:
 
 
 def say(verbose: Any, text: str) -> None:
-    """A line on stdout, if the callback shall speak; a progress bar makes room for it."""
+    """Print a line if ``verbose`` is set; a progress bar makes room for it."""
     if not verbose:
         return
     tqdm = sys.modules.get("tqdm")

@@ -205,7 +205,7 @@ def all_finite(array: Array) -> bool:
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(np.add.reduce(array, axis=None)):
             return True
-        # The sum of finite numbers can overflow: look at them in parts.
+        # The sum of finite numbers can overflow: check them in parts.
         rows = max(1, (1 << 20) // max(1, array[:1].size))
         return all(
             bool(np.isfinite(array[start : start + rows]).all())

@@ -63,13 +63,13 @@ class ArrayLoader(DataLoader):
         return self.count
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells these data from others: shapes, types, and a digest of some rows."""
+        """Shapes, types, and a digest of some rows."""
         sources = {"x": self._x, "y": self._y, "weights": self._weights}
         parts = {name: source.fingerprint() for name, source in sources.items() if source}
         return {"batch_size": self.batch_size, **parts}
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
-        """All rows in a new order, or without a generator as they stand, after so many batches."""
+        """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
         if rng is None:
             return islice(self.sequential(), done, None)
         return self.take(rng.permutation(self.rows)[done * self.batch_size :])
@@ -77,11 +77,11 @@ class ArrayLoader(DataLoader):
     def read(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """The next so many batches of a round."""
+        """Yield the next ``count`` batches of a pass."""
         yield from islice(items, count)
 
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
-        """The rows as they stand; what nobody has scanned is checked as it comes, ``where`` given.
+        """Yield the rows as they stand; with ``where``, memory maps are checked batch by batch.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class ArrayLoader(DataLoader):
             )
 
     def take(self, order: Array) -> Iterator[Batch]:
-        """The rows in the order of these indices."""
+        """Yield batches of the rows in the order of these indices."""
         x, y, w = self._x, self._y, self._weights
         for start in range(0, len(order), self.batch_size):
             index = order[start : start + self.batch_size]

@@ -1,4 +1,4 @@
-"""What a loop over data reads: batches, round after round."""
+"""Data loaders: batches of data, pass after pass."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class Batch(NamedTuple):
 class DataLoader:
     """Where batches come from: from rows (``ArrayLoader``), or from the user (``StreamLoader``).
 
-    A loop takes a ``round`` through the data and reads it, whole or a part at a time.
+    ``start_pass`` begins a pass over the data, and ``read`` reads it, whole or a part at a time.
 
     Attributes
     ----------
     count, rows : int or None
-        Batches and rows of a round, if they are known beforehand.
+        Batches and rows of a pass, if they are known beforehand.
     batch_size : int or None
         Rows of a batch, if all but the last have as many.
     repeats : bool
-        Whether there is another round after this one; a generator has none.
+        Whether there is another pass after this one; a generator has none.
     """
 
     count: int | None = None
@@ -41,34 +41,34 @@ class DataLoader:
     repeats: bool = True
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
-        """What ``read`` takes: all data in a new order, or without a generator as they stand,
-        after so many batches. The order is drawn at once, not with the first batch: a run may
-        end before.
+        """Begin a pass: all data in a new order, or without ``rng`` as they stand, after the first
+        ``done`` batches. The order is drawn at once, not with the first batch: a run may end
+        before.
         """
         raise NotImplementedError
 
     def read(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """The next ``count`` batches of a round, or all that are left; ``done`` is how many of
-        their epoch have been read before. To be closed when it is left early.
+        """Yield the next ``count`` batches of a pass, or all that are left; ``done`` is how many
+        of their epoch have been read before. To be closed when it is left early.
         """
         raise NotImplementedError
 
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
-        """The data as they stand, at most ``steps`` batches; named in errors as ``where``."""
+        """Yield the data as they stand, at most ``steps`` batches; errors begin with ``where``."""
         raise NotImplementedError
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` if an epoch had too few batches to be meant."""
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells these data from others."""
+        """Values by which a resumed run recognizes its data."""
         raise NotImplementedError
 
     def get_state(self) -> int:
-        """How much of what cannot be had again is gone."""
+        """Number of items consumed from a one-shot source."""
         return 0
 
     def set_state(self, state: int) -> None:
-        """Let as much go by."""
+        """Skip the items that were consumed before."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 #: Items that are read before they are asked for.
 AHEAD = 2
-#: Seconds to wait for a read that is going on when it is no longer wanted.
+#: Seconds to wait for a running read that is no longer wanted.
 _PATIENCE = 5.0
 _END = object()
 
@@ -41,8 +41,8 @@ class Prefetch:
             self._room.put(None)
         self._closed = False
         self._error: BaseException | None = None
-        # In the context of who asks, with his np.errstate; and as a daemon: a read that never comes
-        # back shall not keep Python from ending.
+        # In the caller's context (np.errstate), and as a daemon: a blocked read cannot keep the
+        # interpreter alive.
         self._thread = threading.Thread(
             target=copy_context().run, args=(self._run,), name="annlib-prefetch", daemon=True
         )

@@ -66,13 +66,13 @@ class StreamLoader(DataLoader):
             self.count = None
 
     def first(self, where: str) -> Any:
-        """What the object gives first, which the first round will begin with."""
+        """The first item of the object; the first pass begins with it."""
         raise NotImplementedError
 
     def read(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """The next so many batches of a round, each checked."""
+        """Yield the next ``count`` batches of a pass, each checked."""
         batches = (
             self._convert(item, f"{where}, batch {number}")
             for number, item in enumerate(islice(items, count), done + 1)
@@ -94,9 +94,9 @@ class StreamLoader(DataLoader):
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` for an epoch without a batch."""
         if not got:
-            raise self._dry(got, wanted, where, "Pass one that has some.")
+            raise self._too_few(got, wanted, where, "Pass one that has some.")
 
-    def _dry(self, got: int, wanted: int | None, where: str, hint: str) -> DataError:
+    def _too_few(self, got: int, wanted: int | None, where: str, hint: str) -> DataError:
         return DataError(
             f"{where}: expected {wanted or 'some'} batches from x, a {type(self._x).__name__}, got "
             f"{got or 'none'}. {hint}"
@@ -108,7 +108,7 @@ class StreamLoader(DataLoader):
 
 
 class GeneratorLoader(StreamLoader):
-    """A generator or another iterator: all rounds are one, which ends when it runs dry.
+    """A generator or another iterator: a single pass, which ends when it is exhausted.
 
     A run that is resumed draws again what was drawn before, and drops it.
     """
@@ -124,19 +124,19 @@ class GeneratorLoader(StreamLoader):
         for item in self._items:
             self._items = chain([item], self._items)
             return item
-        raise self._dry(0, None, where, "It has ended before: make a new one.")
+        raise self._too_few(0, None, where, "It has ended before: make a new one.")
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         return self._items
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` if it has run dry."""
+        """Raise ``DataError`` if it is exhausted."""
         if not got or (wanted is not None and got < wanted):
-            raise self._dry(
+            raise self._too_few(
                 got,
                 wanted,
                 where,
-                "A generator serves all epochs and ran dry: let it go on for longer, take fewer "
+                "A generator serves all epochs and is exhausted: let it give more, take fewer "
                 "steps or epochs, or pass an object that can be iterated again.",
             )
 
@@ -158,7 +158,7 @@ class IterableLoader(StreamLoader):
         for item in items:
             self._begun = chain([item], items)
             return item
-        raise self._dry(0, None, where, "Pass one that has some.")
+        raise self._too_few(0, None, where, "Pass one that has some.")
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         items, self._begun = self._begun or iter(self._x), None
@@ -176,7 +176,7 @@ class MapStyleLoader(StreamLoader):
 
     def first(self, where: str) -> Any:
         if not self.count:
-            raise self._dry(0, None, where, "Its len is 0: pass one that has some.")
+            raise self._too_few(0, None, where, "Its len is 0: pass one that has some.")
         self._first = (self._x[0],)
         return self._first[0]
 
@@ -187,7 +187,7 @@ class MapStyleLoader(StreamLoader):
 
     def _take(self, order: Sequence[int], done: int) -> Iterator[Any]:
         kept, self._first = self._first, ()
-        # Kept is what was just read; later the object may have used its memory for another batch.
+        # Use the first item now: the object may reuse its buffer later.
         if kept and not done and order[0] == 0:
             yield kept[0]
             done = 1
@@ -213,7 +213,7 @@ class MapStyleLoader(StreamLoader):
         return self._epochs
 
     def set_state(self, state: int) -> None:
-        """Repeat the hooks of the epochs that are through, by which the object may change."""
+        """Repeat the hooks of the epochs that are done, by which the object may change."""
         while self._epochs < state:
             self._call("on_epoch_begin")
             self._end_epoch()

@@ -63,7 +63,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> Self:
-        """Train on these data, anew unless ``warm_start``.
+        """Train on these data, with new weights unless ``warm_start``.
 
         Parameters
         ----------

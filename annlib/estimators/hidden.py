@@ -50,7 +50,7 @@ class HiddenLayerTransformer(
     layer : int or str, default=-2
         Which layer of the network, by its place or name; -2 is the one before the last.
     prefit : bool, default=False
-        Whether ``estimator`` is fitted already and shall stay as it is.
+        Whether ``estimator`` is fitted already and stays as it is.
     random_state : int, RandomState or None, default=None
         Given to the estimator that is fitted, unless None.
 

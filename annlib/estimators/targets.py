@@ -1,6 +1,6 @@
 """What y means: class labels, indicators or numbers, told to a network and read from its output.
 
-``learn_targets(y, classifier=True)`` looks at y once and gives one of five kinds:
+``learn_targets(y, classifier=True)`` examines y once and gives one of five kinds:
 
 | kind                  | y of          | last layer, and the loss that fits by default           |
 |-----------------------|---------------|---------------------------------------------------------|

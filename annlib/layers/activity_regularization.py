@@ -14,7 +14,7 @@ from annlib.layers.identity import Identity
 
 @register("activity_regularization")
 class ActivityRegularization(Identity):
-    """y = x, at a price of (l1 sum |x| + l2 sum x^2) / n, which is added to the loss.
+    """y = x, with the penalty (l1 sum |x| + l2 sum x^2) / n, which is added to the loss.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class Layer(Configurable):
         self._forget()
 
     def _forget(self) -> None:
-        """Be as before ``build``."""
+        """Drop the parameters: the layer is as before ``build``."""
         for name in getattr(self, "_bound", ()):
             delattr(self, name)
         self._built_shape: BatchShape | None = None
@@ -136,7 +136,7 @@ class Layer(Configurable):
 
     @property
     def codes(self) -> int | None:
-        """For a layer whose input are codes 0, 1, ... of something, how many there are.
+        """Number of categories if the input is integer codes (``Embedding``), else None.
 
         As the first of a model it gets them as integers, and other input is refused.
         """
@@ -280,9 +280,9 @@ class Layer(Configurable):
 
     def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
+        shared = object.__new__(type(self))
+        shared.__dict__.update(self.__dict__)
+        return shared
 
     def __getstate__(self) -> dict[str, Any]:
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of
@@ -294,7 +294,7 @@ class Layer(Configurable):
         state["_owner"] = None
         return state
 
-    # A layer is itself: two of the same configuration are two layers.
+    # Layers are compared by identity, whatever their configuration.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

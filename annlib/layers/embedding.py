@@ -40,7 +40,7 @@ class Embedding(Layer):
     ------
     DataError
         In ``fit`` and the others, for what is no code; before anything is changed, but for memory
-        maps, which are looked at batch by batch.
+        maps, which are checked batch by batch.
 
     Notes
     -----

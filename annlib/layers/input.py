@@ -17,7 +17,7 @@ from annlib.layers.base import Layer, register
 
 @register("input")
 class Input(Layer):
-    """The first item of a model whose weights shall exist before it sees data.
+    """The first item of a model that is to have weights before it sees data.
 
     Not a step of the computation and not in ``model.layers``.
 

@@ -70,7 +70,7 @@ class Metric(Configurable):
         return {name: getattr(self, name) for name in self._remembers}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from what ``get_state`` gave."""
         for name in self._remembers:
             setattr(self, name, state[name])
 
@@ -94,7 +94,7 @@ class Metric(Configurable):
         np.copyto(weights, given.reshape(-1))
         return weights
 
-    # A metric is itself: it has state.
+    # Metrics have state, and are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

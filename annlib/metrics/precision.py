@@ -71,7 +71,7 @@ class Precision(_Share):
     top_k : int, optional
         Only the k largest predictions of a row can count as 1; all that tie with the k-th do.
     class_id : int, optional
-        The one column to look at; all without.
+        The one column that counts; all without.
     name : str, optional
 
     Examples

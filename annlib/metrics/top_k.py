@@ -78,7 +78,7 @@ class TopKCategoricalAccuracy(_TopK):
 
 @register("sparse_top_k_categorical_accuracy")
 class SparseTopKCategoricalAccuracy(_TopK):
-    """The same for targets that are labels, 0..N-1.
+    """The share of rows whose label (0..N-1) is among the k largest outputs.
 
     Parameters
     ----------

@@ -294,7 +294,7 @@ class Sequential(Trainer):
         """Write the model to a safetensors file, whole or not at all.
 
         It holds layers and weights, what ``compile`` was given, the optimizer's state and the
-        random streams: training that goes on from ``annlib.load_model`` is, to the bit, the
+        random streams: training that continues from ``annlib.load_model`` is, to the bit, the
         training that was not interrupted.
 
         Raises

@@ -157,7 +157,7 @@ class Trainer(Configurable):
         return ["loss", *(self._compiled.names if self._compiled else [])]
 
     def reset_metrics(self) -> None:
-        """Begin loss and metrics of training anew."""
+        """Reset the running loss and metrics of training."""
         self._functions.step.metrics.reset()
 
     def get_metrics_result(self) -> dict[str, float]:
@@ -198,7 +198,7 @@ class Trainer(Configurable):
         *,
         threads: int | None = None,
     ) -> History:
-        """Train; a second call goes on from weights and optimizer as they are.
+        """Train; a second call continues from the present weights and optimizer.
 
         Parameters
         ----------
@@ -225,8 +225,8 @@ class Trainer(Configurable):
             Multiplied with the sample weights; classes not named have 1. For training only.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
-            At most so many batches an epoch. The next epoch of ``fit`` goes on through the data
-            where the last one ended; what is left of a round is a shorter epoch.
+            At most so many batches an epoch. The next epoch of ``fit`` continues in the data
+            where the last one ended; what is left of a pass over them is a shorter epoch.
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
@@ -252,9 +252,9 @@ class Trainer(Configurable):
 
         Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
 
-        - A generator serves all epochs, cut by ``steps_per_epoch``, and must not run dry. A run
+        - A generator serves all epochs, cut by ``steps_per_epoch``, and must not end before. A run
           that is resumed draws again what was drawn before, and drops it.
-        - An iterable (a list of batches, a PyTorch DataLoader) begins anew each epoch.
+        - An iterable (a list of batches, a PyTorch DataLoader) starts again each epoch.
         - An object with a batch for each index (Keras' PyDataset) is read in a new order each
           epoch, unless ``shuffle=False``; its ``on_epoch_begin`` and ``on_epoch_end`` are called.
 
@@ -353,7 +353,7 @@ class Trainer(Configurable):
         steps: int | None = None,
         threads: int | None = None,
     ) -> None:
-        """Train the built model on batches: what ``fit`` and the estimators end in."""
+        """Train the built model on batches; ``fit`` and the estimators both end here."""
         functions, self.history = self._functions, history
         parts = functions, batches, validation, callbacks, history
         limit = threads or functions.step.product_threads(batches.batch_size)
@@ -394,7 +394,7 @@ class Trainer(Configurable):
         if self._run is None:
             what = self.optimizer if self.optimizer and self.optimizer.full_batch else "none"
             raise ConfigurationError(
-                "Sequential.backup: expected a fit that is going on with an optimizer that trains "
+                "Sequential.backup: expected an active fit with an optimizer that trains "
                 f"batch by batch, got {what}. Leave out BackupAndRestore, or take another "
                 "optimizer."
             )
@@ -572,7 +572,7 @@ class Trainer(Configurable):
         slim.__setstate__({**self.__getstate__(), "_compiled": fresh})
         return slim
 
-    # Two models of one configuration are two models.
+    # Models are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

@@ -127,7 +127,7 @@ class Network:
 
     def _give_name(self, layer: Layer) -> None:
         taken = [other.name for other in self.layers]
-        # A name that another network has given is no reason to refuse: it was not the user's.
+        # A name that another network chose may be replaced: it was not the user's.
         if layer._owner is None and layer._auto_name in taken:
             layer._auto_name = None
         if layer.name is None:
@@ -343,7 +343,7 @@ class Network:
         return True
 
     def convert(self, dtype: str) -> None:
-        """Go on in another arithmetic, with the same values."""
+        """Change to another floating-point type, with the same values."""
         self.dtype = _checked_dtype(dtype)
         self._lay_out(refreeze=False)
 

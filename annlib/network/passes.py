@@ -65,7 +65,7 @@ class Pass:
                 steps.append(ActivityPenalty(layer.activity_regularizer))
         self.steps = [(layer, Workspace(dtype, rng_of(layer))) for layer in steps]
         self._forward = [(layer.forward, work) for layer, work in self.steps]
-        # Nothing below the first layer that learns needs a gradient, its own input neither.
+        # No layer before the first trainable one needs a gradient, nor does that one's input.
         learning = [
             layer._effective_trainable and any(p.trainable for p in layer._parameters)
             for layer in steps

@@ -271,7 +271,7 @@ class Optimizer(Rule, Configurable):
         return {"calls": self.steps, "learning_rate": rate, **training}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``get_state`` gave; after ``build``, which may begin anew."""
+        """Take over what ``get_state`` gave; after ``build``, which may reset it."""
         where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
         known = not training or (state["training"] is True and self._keeps_two)
@@ -403,7 +403,7 @@ class Optimizer(Rule, Configurable):
         if self._buffers is not None and self.steps:
             self.policy.overwrite()
 
-    # Two of the same arguments are not equal: each has its own state.
+    # Optimizers have state, and are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

@@ -28,7 +28,7 @@ class LBFGS(Optimizer):
     For small data and smooth losses. An epoch of ``fit`` is an iteration, on all rows at once,
     and ``fit`` ends by itself where the tolerances are met; ``message`` says why it ended. In
     float32 it ends early, where a step changes the loss by less than rounding does:
-    ``Sequential(..., dtype="float64")`` goes on.
+    ``Sequential(..., dtype="float64")`` continues.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class LBFGS(Optimizer):
     maxls : int
         The most evaluations of one line search.
     maxfun : int, optional
-        The most evaluations in all; a run may go on to the end of its line search.
+        The most evaluations in all; a run may continue to the end of its line search.
     name : str, optional
 
     Examples

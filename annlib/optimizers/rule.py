@@ -18,7 +18,7 @@ class Rule:
     ``per_parameter``. ``testing.check_optimizer`` finds one that does not.
 
     A rule may train other weights than those to evaluate with (schedule-free methods). The model
-    has the ones while it makes steps, and the others when it is evaluated, saved or looked at:
+    has the ones while it makes steps, and the others when it is evaluated, saved or read:
     ``training_weights`` and ``evaluation_weights`` turn them into each other.
     """
 

@@ -105,7 +105,15 @@ def as_estimator(model: Any, where: str, arguments: dict[str, Any] | None = None
 
 
 def as_classifier(model: Any, where: str) -> Any:
-    """The same; raises ``ConfigurationError`` if it has no classes, ``NotBuiltError`` unfitted."""
+    """The model as an estimator with classes.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has no classes.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    """
     estimator = as_estimator(model, where)
     if isinstance(estimator, SequentialAsRegressor):
         raise ConfigurationError(

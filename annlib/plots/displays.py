@@ -142,7 +142,7 @@ def learning_curve(
     Parameters
     ----------
     model : Sequential or estimator
-        A bare model is trained anew from its configuration for every point, and left as it is.
+        A bare model is trained from its configuration for every point, and left as it is.
     X, y : array_like
     ax : Axes, optional
     fit : dict, optional

@@ -1,4 +1,4 @@
-"""A run on disk: the container's kind "checkpoint", from which ``fit`` goes on to the bit.
+"""A run on disk: the container's kind "checkpoint", from which ``fit`` resumes to the bit.
 
 The header is that of a model, and ``run`` (what makes two runs the same), ``platform`` (what the
 last bits depend on besides) and ``place`` (where it stands); tensors are a model's, and what
@@ -27,13 +27,13 @@ from annlib.training.loop import Training
 # The parts of a run's state that may hold arrays.
 _PACKED = ("tally", "callbacks", "logs")
 _HINT = (
-    "Start the run with the same model, data and arguments, or with another backup_dir to begin "
-    "anew."
+    "Start the run with the same model, data and arguments, or with another backup_dir to start "
+    "again."
 )
 
 
 class Resumption(NamedTuple):
-    """Where a run stood, read from a file and checked."""
+    """The state of a run, read from a file and checked."""
 
     path: str
     header: dict[str, Any]
@@ -42,16 +42,16 @@ class Resumption(NamedTuple):
 
     @property
     def epoch(self) -> int:
-        """Epochs that were done."""
+        """Number of finished epochs."""
         return int(self.state["epoch"])
 
     @property
     def batch(self) -> int:
-        """Batches that were done of the next one."""
+        """Number of finished batches of the next epoch."""
         return int(self.state["batch"])
 
     def apply(self, run: Training) -> None:
-        """Bring network, optimizer and run to there."""
+        """Set network, optimizer and run to the saved state."""
         functions = run.functions
         with refusing(self.path):
             # What callbacks keep is theirs to know, and made only when they begin.
@@ -74,7 +74,7 @@ def save(run: Training, path: str | os.PathLike[str]) -> None:
 
 
 def resume(run: Training, path: str | os.PathLike[str]) -> None:
-    """Let a run that begins continue from where the file says that one stood.
+    """Resume a run that begins from where the saved one stood.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def _only(part: Any, keys: Any) -> Any:
 
 @functools.cache
 def platform() -> dict[str, Any]:
-    """What the last bits of a product depend on besides the numbers."""
+    """The versions and the processor, on which the last bits of a product depend."""
     from threadpoolctl import threadpool_info
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -3,8 +3,8 @@
 ``__metadata__`` has one key, ``annlib``: canonical JSON (sorted, no spaces) of ``format``,
 ``kind``, the ``annlib`` and ``numpy`` that wrote the file, what the caller adds, and ``sha256``,
 the digest of that object without ``sha256`` and then, tensor by tensor in the order of names, of
-``["<name>","<dtype>",[<shape>]]`` and the data. It finds accidents, not attackers, who compute it
-anew; so nothing that a file says is believed before it is checked.
+``["<name>","<dtype>",[<shape>]]`` and the data. It finds accidents, not attackers, who can
+recompute it; so nothing that a file says is believed before it is checked.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whole models on disk: the container's kind "model", from which training goes on to the bit.
+"""Whole models on disk: the container's kind "model", from which training continues to the bit.
 
 The header holds ``config`` (layers, seed, dtype, name), ``class_name`` and ``arguments`` of the
 model where its class is no plain ``Sequential``, ``shape`` (of a row, None before it is built),
@@ -89,7 +89,7 @@ def describe(
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
             header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
-            # What it remembers of another layout, it forgets at the next step.
+            # State of another layout is dropped at the next step.
             built = optimizer.matches_layout(network.vector)
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
@@ -302,7 +302,7 @@ def restore_state(
     header: Mapping[str, Any],
     tensors: Mapping[str, Array],
 ) -> None:
-    """Bring a built and compiled network of the same configuration to where the file's was."""
+    """Set a built and compiled network to the state in a file of the same configuration."""
     values = checked_weights(network, tensors, ("optimizer/", "tally", "callbacks", "logs"))
     restore_optimizer(network, optimizer, header["compiled"]["run"], tensors)
     for layer, stored in zip(network.layers, values, strict=True):

@@ -57,18 +57,18 @@ def check_part(part: Any, where: str) -> None:
         check_name(one, _family(one), where)
     with custom_object_scope({type(one).__name__: type(one) for one in parts}):
         try:
-            twin = _family(part).get(config)
+            rebuilt = _family(part).get(config)
         except Exception as error:  # of the user's own constructor
             raise ConfigurationError(
                 f"{where}: expected a class that its configuration makes again, got {part!r} and "
                 f"{type(error).__name__}: {error}"
             ) from error
-    same = [type(one) for one in _parts(twin)] == [type(one) for one in parts]
-    if not same or serialize(twin, where) != config:
+    same = [type(one) for one in _parts(rebuilt)] == [type(one) for one in parts]
+    if not same or serialize(rebuilt, where) != config:
         raise ConfigurationError(
             f"{where}: expected a class that its configuration makes again, got {part!r}, which "
-            f"becomes {twin!r}. Store each constructor argument as it was given, and take objects "
-            "by the get of their family: self.inner = annlib.layers.get(inner)."
+            f"becomes {rebuilt!r}. Store each constructor argument as it was given, and take "
+            "objects by the get of their family: self.inner = annlib.layers.get(inner)."
         )
 
 

@@ -23,7 +23,7 @@ class PolynomialDecay(LearningRateSchedule):
     power : float, at least 0
         1 is a straight line.
     cycle : bool
-        After ``decay_steps`` go on with the next multiple of it in its place: the rate jumps up
+        After ``decay_steps`` continue with its next multiple in its place: the rate jumps up
         and falls again, from a lower peak each time.
 
     Examples

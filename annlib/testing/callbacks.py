@@ -145,7 +145,7 @@ def check_callback(callback: Callback, *, train: Train = train_a_little) -> None
     """Check that a callback keeps every rule of a callback.
 
     Its hooks have Keras' names and arguments; one object serves any number of runs, also after
-    one that failed; with its state another object goes on in its place; it keeps no model alive,
+    one that failed; with its state another object continues in its place; it keeps no model alive,
     and copies leave the model behind.
 
     Parameters
@@ -219,12 +219,12 @@ def after_failure(trial: CallbackTrial) -> None:
         trial.same_run(trial.callback, "of a run after one that failed")
 
 
-@rules.add("its state can be saved: with it, another object goes on in its place")
+@rules.add("its state can be saved: with it, another object continues in its place")
 def resumed(trial: CallbackTrial) -> None:
     for change, when in (("on_epoch_end", "after"), ("on_train_batch_end", "in the epoch after")):
         trial.same_run(
             Relay(trial.fresh(), trial.fresh(), change),
-            f"of an object that goes on {when} the second epoch (what it must know stands in "
+            f"of an object that continues {when} the second epoch (what it must know stands in "
             "`state_attributes`)",
         )
 

@@ -38,7 +38,7 @@ class OptimizerTrial:
         self.optimizer.reset()
 
     def again(self) -> OptimizerTrial:
-        """A trial of the same optimizer, from the start."""
+        """A new trial of this optimizer, before any step."""
         return OptimizerTrial(self.given)
 
     def start(self, shapes: tuple[Shape, ...] = ((4, 3), (5,)), dtype: Any = "float64") -> Array:
@@ -80,7 +80,7 @@ def check_optimizer(optimizer: Optimizer, *, may_allocate: bool = False) -> None
 
     It descends; long vectors, which are updated in parts, get the numbers of short ones (of a rule
     that is ``per_parameter``, several parameters those of one alone); its state is all that it
-    remembers, so that copies and models built again go on where it was; frozen parameters stay as
+    remembers, so that copies and models built again continue from there; frozen parameters stay as
     they are; types stay, and the learning rate can be set; weights to evaluate with turn back into
     those that are trained. That its steps are those of its paper it takes numbers of the paper to
     tell. Of one that drives the training itself (``full_batch``) only the configuration is checked.
@@ -215,7 +215,7 @@ def turned(trial: OptimizerTrial) -> None:
         same(array, before[name], f"the state {name}, after evaluation_weights,")
     optimizer.to_training(trial.vector)
     same(theta, trained, "the parameters, turned there and back,", 1e-12)
-    same(trial.steps(3), other.steps(), "the parameters, gone on,", 1e-9)
+    same(trial.steps(3), other.steps(), "the parameters, continued,", 1e-9)
 
 
 @rules.add("a gradient of zeros gives finite numbers")
@@ -237,15 +237,15 @@ def rate(trial: OptimizerTrial) -> None:
     same(trial.steps(0, 1), before, "the parameters, after a step of rate 0,")
 
 
-@rules.add("built again on the same layout it goes on, on another it begins anew")
+@rules.add("built again on the same layout it continues, on another it starts again")
 def built_again(trial: OptimizerTrial) -> None:
     other = trial.again()
     other.start()
     expected = other.steps()
     trial.start()
     trial.build(((4, 3), (5,)), trial.steps(0, 3))
-    same(trial.steps(3), expected, "the parameters, gone on,")
-    assert trial.optimizer.steps == STEPS, "steps began anew, on the same layout"
+    same(trial.steps(3), expected, "the parameters, continued,")
+    assert trial.optimizer.steps == STEPS, "steps were counted from 0 again, on the same layout"
     new = trial.again()
     new.start(((2, 7),))
     trial.start(((2, 7),))

@@ -53,14 +53,14 @@ class LayerTrial:
         self.vector.values += rng.uniform(0.1, 0.6, self.vector.size).astype(dtype)
 
     def _attach(self, layer: Layer) -> None:
-        """Run this layer from now on, which keeps its parameters."""
+        """Use this layer from now on; it keeps its parameters."""
         self.layer, self.work = layer, Workspace(self.dtype)
         self.vector = ParameterVector([layer], self.dtype)
         self.vector.allocate_gradients()
         self.learned = [entry for entry in self.vector.entries if entry.parameter.trainable]
 
     def again(self, dtype: Any = "float64") -> Self:
-        """The same from the start."""
+        """A new trial of the same layer, shape and data, before any pass."""
         return type(self)(*self.arguments, dtype)
 
     def data(self, n: int = 6) -> tuple[Array, Array]:

@@ -25,7 +25,7 @@ class Rules(Generic[T]):
     """The rules of one family of classes, in the order in which a check tries them.
 
     A rule is a function that raises where the rule is broken; it gets a trial, which is the thing
-    that is checked and whatever it takes to use it, made anew for each rule.
+    that is checked and whatever it takes to use it, made for each rule.
 
     >>> rules = Rules()
     >>> @rules.add("is not negative")

@@ -10,12 +10,12 @@ from annlib.core.errors import DataError, ShapeError
 from annlib.models import Sequential
 from annlib.tools import data_checks, initial_checks, training_checks
 from annlib.tools.findings import CheckReport, Finding
-from annlib.tools.model_copy import Trial, check_model
+from annlib.tools.model_copy import ModelCopy, check_model
 from annlib.tools.subject import Subject
 
 _WHERE = "checkup"
 
-#: What is looked at, in this order.
+#: The checks, in their order.
 _CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "input scale": data_checks.input_scale,
     "constant input": data_checks.constant_columns,
@@ -55,7 +55,7 @@ def checkup(
     x, y, sample_weight
         The data, as ``fit`` takes them.
     rows : int
-        At most so many rows, drawn from them, are looked at. NaN is looked for in all.
+        At most so many rows, drawn from them, are checked. NaN is looked for in all.
     seed : int
         Draws the rows.
 
@@ -78,9 +78,9 @@ def checkup(
     check_model(model, _WHERE)
     check_count(rows, _WHERE, "rows")
     try:
-        trial = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=seed)
+        trial = ModelCopy(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=seed)
     except (DataError, ShapeError) as error:
-        # Nothing more can be looked at.
+        # Nothing more can be checked.
         message = str(error).removeprefix(f"{_WHERE}: ")
         return CheckReport([Finding("error", "data", message[0].upper() + message[1:])], ["data"])
     subject = Subject(trial, getattr(x, "columns", None))

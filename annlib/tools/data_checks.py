@@ -1,4 +1,4 @@
-"""Faults of data: what a look at x and y tells, before anything is trained."""
+"""Faults of data: what x and y show before anything is trained."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Finding:
     severity : {"error", "warning", "note"}
         What keeps a model from learning, what likely does it harm, what is good to know.
     check : str
-        What was looked at: ``"input scale"``, ``"gradients"``, ...
+        The check that found it: ``"input scale"``, ``"gradients"``, ...
     message : str
         What was found, in a sentence.
     advice : str
@@ -53,7 +53,7 @@ class CheckReport:
     findings : list of Finding
         The worst first.
     checks : list of str
-        All that was looked at.
+        The checks that were made.
     """
 
     def __init__(self, findings: Sequence[Finding], checks: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.finite_differences import Differences
 from annlib.models import Sequential
-from annlib.tools.model_copy import Trial
+from annlib.tools.model_copy import ModelCopy
 from annlib.tools.table import html_table, text_table
 from annlib.training.objective import Objective
 
@@ -150,12 +150,14 @@ def gradcheck(
     check_count(rows, _WHERE, "rows")
     check_count(elements, _WHERE, "elements")
     check_number(tolerance, _WHERE, "tolerance", "(0, inf)")
-    trial = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, dtype="float64", seed=seed)
+    trial = ModelCopy(
+        model, x, y, sample_weight, where=_WHERE, rows=rows, dtype="float64", seed=seed
+    )
     return check_trial(trial, elements, tolerance, seed)
 
 
-def check_trial(trial: Trial, elements: int, tolerance: float, seed: int = 0) -> GradientReport:
-    """The same for a trial in float64."""
+def check_trial(trial: ModelCopy, elements: int, tolerance: float, seed: int = 0) -> GradientReport:
+    """Check every gradient of a model copy that is in float64."""
     with np.errstate(all="ignore"):
         return GradientReport(list(_Check(trial, elements, tolerance, seed).run()), tolerance)
 
@@ -163,7 +165,7 @@ def check_trial(trial: Trial, elements: int, tolerance: float, seed: int = 0) ->
 class _Check:
     """The loss of a trial as a function of its parameters, and their gradients."""
 
-    def __init__(self, trial: Trial, elements: int, tolerance: float, seed: int) -> None:
+    def __init__(self, trial: ModelCopy, elements: int, tolerance: float, seed: int) -> None:
         self.trial, self.elements, self.tolerance, self.seed = trial, elements, tolerance, seed
         network, compiled = trial.model._network, trial.model._require_compiled(_WHERE)
         loss = compiled.require_loss(_WHERE)

@@ -68,7 +68,7 @@ def saturated_units(subject: Subject) -> Iterator[Finding]:
 def initial_loss(subject: Subject) -> Iterator[Finding]:
     """Whether the first loss is what a model that knows nothing should have."""
     trial = subject.trial
-    found = trial.again().training_loss()
+    found = trial.fresh_copy().training_loss()
     nothing = np.zeros_like(subject.predictions)
     if subject.output is not None:
         nothing = subject.output(nothing)

@@ -1,4 +1,4 @@
-"""A trial: a private copy of a model and rows to try things on; the model itself is not touched."""
+"""A private copy of a model, and samples to try things on: the model itself stays as it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from annlib.training.dataset import array_dataset
 from annlib.training.loop import train_step
 
 
-class Trial:
+class ModelCopy:
     """A copy of a compiled model with the data in memory, in the layout that its loss takes.
 
     Parameters
@@ -53,7 +53,7 @@ class Trial:
         data = array_dataset(network, compiled, x, y, sample_weight, None, where)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
-        self.model = twin(model, dtype)
+        self.model = compiled_copy(model, dtype)
         self.model._build_for(data)
         network = self.model._network
         if rows is None or len(data.x) <= rows:
@@ -68,22 +68,22 @@ class Trial:
     @property
     def loss_function(self) -> Loss:
         """The loss of the model, resolved for these data."""
-        return self.model._require_compiled("Trial").require_loss()
+        return self.model._require_compiled("ModelCopy").require_loss()
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def again(self, optimizer: Optimizer | None = None, dtype: str | None = None) -> Self:
-        """The same with a model of its own, to be trained; with another optimizer or type."""
+    def fresh_copy(self, optimizer: Optimizer | None = None, dtype: str | None = None) -> Self:
+        """A copy to be trained on these data, with another optimizer or in another type."""
         other = copy.copy(self)
         other.rng = np.random.default_rng(self.seed)
-        other.model = twin(self.model, dtype, optimizer)
+        other.model = compiled_copy(self.model, dtype, optimizer)
         other.model.build((None, *self.x.shape[1:]))
         return other
 
     def first(self, rows: int, dtype: str) -> Self:
-        """The same with the first rows alone, in this type."""
-        other = self.again(dtype=dtype)
+        """A copy of the model with the first samples only, in this type."""
+        other = self.fresh_copy(dtype=dtype)
         x, y, weights = self.part(np.arange(min(rows, len(self))))
         other.x = x.astype(dtype) if x.dtype.kind == "f" else x
         other.y = y.astype(dtype) if y.dtype.kind == "f" else y
@@ -91,7 +91,7 @@ class Trial:
         return other
 
     def part(self, index: Array) -> tuple[Array, Array, Array | None]:
-        """Some of the rows."""
+        """Select x, y and the weights of some samples."""
         weights = None if self.weights is None else self.weights[index]
         return self.x[index], self.y[index], weights
 
@@ -127,7 +127,7 @@ def check_model(model: Any, where: str) -> None:
     model._require_compiled(where)
 
 
-def twin(
+def compiled_copy(
     model: Sequential, dtype: str | None = None, optimizer: Optimizer | None = None
 ) -> Sequential:
     """A compiled copy with the same weights and random streams of its own, from the same seed."""

@@ -12,7 +12,7 @@ from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
-from annlib.tools.model_copy import Trial, check_model
+from annlib.tools.model_copy import ModelCopy, check_model
 
 _WHERE = "lr_find"
 _SMOOTHING = 0.98
@@ -138,8 +138,8 @@ def lr_find(
     optimizer = with_rate(model.optimizer, start, _WHERE)
     # No more rows than the updates take.
     rows = batch_size * steps
-    whole = Trial(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=model.seed)
-    trial = whole.again(optimizer)
+    whole = ModelCopy(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=model.seed)
+    trial = whole.fresh_copy(optimizer)
     rates = start * (end / start) ** (np.arange(steps) / (steps - 1))
     losses: list[float] = []
     average = 0.0

@@ -13,20 +13,20 @@ from annlib.core.arrays import Array
 from annlib.layers import Dense, Layer
 from annlib.losses import Loss
 from annlib.network.passes import Pass
-from annlib.tools.model_copy import Trial
+from annlib.tools.model_copy import ModelCopy
 
 
 class Subject:
-    """A model and data that a check-up looks at.
+    """A model and data that a check-up examines.
 
     Attributes
     ----------
-    trial : Trial
+    trial : ModelCopy
     columns : sequence, optional
         The names of the columns of x.
     """
 
-    def __init__(self, trial: Trial, columns: Sequence[Any] | None) -> None:
+    def __init__(self, trial: ModelCopy, columns: Sequence[Any] | None) -> None:
         self.trial = trial
         self.columns = columns
 

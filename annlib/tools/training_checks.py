@@ -10,7 +10,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DivergenceError
 from annlib.optimizers import Adam
 from annlib.tools.findings import Finding
-from annlib.tools.model_copy import Trial
+from annlib.tools.model_copy import ModelCopy
 from annlib.tools.subject import Subject
 
 _BATCH = 32
@@ -25,7 +25,7 @@ def learning_rate(subject: Subject) -> Iterator[Finding]:
     assert optimizer is not None, "the model is compiled"
     if optimizer.full_batch:
         return
-    trial = subject.trial.again()
+    trial = subject.trial.fresh_copy()
     start = trial.loss()
     batches = trial.orders(min(_BATCH, len(trial)))
     losses = learn(trial, batches, 40)
@@ -49,13 +49,13 @@ def one_batch(subject: Subject) -> Iterator[Finding]:
     index = np.random.default_rng(trial.seed).permutation(len(trial))[:_BATCH]
     if np.ptp(trial.y[index], axis=0).max() == 0:
         return  # of one class alone nothing needs to be learned
-    seen, blind = (_after(trial, index, x) for x in (trial.x, _blind(trial.x)))
-    if not seen < 0.9 * blind:
+    seen, baseline = (_after(trial, index, x) for x in (trial.x, _mean_baseline(trial.x)))
+    if not seen < 0.9 * baseline:
         yield Finding(
             "error",
             "one batch",
             f"after {_UPDATES} updates on {len(index)} rows the loss is {seen:.3g}, and "
-            f"{blind:.3g} where x is replaced by its mean: the model does not learn from x.",
+            f"{baseline:.3g} where x is replaced by its mean: the model does not learn from x.",
             "Look for units that are dead, for a frozen layer, and at the gradients.",
         )
     else:
@@ -66,9 +66,9 @@ def one_batch(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def _after(trial: Trial, index: Array, x: Array) -> float:
+def _after(trial: ModelCopy, index: Array, x: Array) -> float:
     """The least loss on some rows of x after training on them alone."""
-    own = trial.again(Adam(0.01))
+    own = trial.fresh_copy(Adam(0.01))
     own.x = x
 
     def same() -> Iterator[Array]:
@@ -87,21 +87,24 @@ def unseen_rows(subject: Subject) -> Iterator[Finding]:
         return
     order = np.random.default_rng(0).permutation(n)
     train, test = order[: 3 * n // 4], order[3 * n // 4 :]
-    seen, blind = (_generalized(trial, train, test, x) for x in (trial.x, _blind(trial.x)))
-    if not seen < _GAIN * blind:
+    seen, baseline = (
+        _generalized(trial, train, test, x) for x in (trial.x, _mean_baseline(trial.x))
+    )
+    if not seen < _GAIN * baseline:
         yield Finding(
             "warning",
             "unseen rows",
-            f"on rows that it was not trained on the loss is {seen:.3g} at best, and {blind:.3g} "
-            "where x is replaced by its mean: what it learns of y from x does not hold.",
+            f"on rows that it was not trained on the loss is {seen:.3g} at best, and "
+            f"{baseline:.3g} where x is replaced by its mean: what it learns of y from x does not "
+            "hold.",
             "See whether the rows of x and y belong together: shuffled or sorted apart? If they "
             f"do, {len(train)} rows are too few, or x says little about y.",
         )
 
 
-def _generalized(trial: Trial, train: Array, test: Array, x: Array) -> float:
+def _generalized(trial: ModelCopy, train: Array, test: Array, x: Array) -> float:
     """The least loss on the rows ``test`` while training on ``train``."""
-    own = trial.again(Adam(0.01))
+    own = trial.fresh_copy(Adam(0.01))
     own.x = x
     best = own.loss(test)
     batches = own.orders(_BATCH, train)
@@ -113,7 +116,7 @@ def _generalized(trial: Trial, train: Array, test: Array, x: Array) -> float:
     return best
 
 
-def learn(trial: Trial, batches: Iterator[Array], updates: int) -> list[float]:
+def learn(trial: ModelCopy, batches: Iterator[Array], updates: int) -> list[float]:
     """The losses of so many updates, fewer if one is not finite."""
     losses: list[float] = []
     for _, index in zip(range(updates), batches, strict=False):
@@ -124,7 +127,7 @@ def learn(trial: Trial, batches: Iterator[Array], updates: int) -> list[float]:
     return losses
 
 
-def _blind(x: Array) -> Array:
+def _mean_baseline(x: Array) -> Array:
     """Every row the mean of all, or for codes the first."""
     if x.dtype.kind != "f":
         return np.broadcast_to(x[:1], x.shape).copy()

@@ -99,7 +99,7 @@ def penalty(record: LayerRecord, layer: str) -> tuple[Equation, Equation | None]
     forward = Equation(
         layer,
         "forward",
-        "the price of the activity",
+        "the penalty on the activity",
         "",
         (value, "←", r"\frac{1}{n} R(", Operand("[A]", record.x, by_row=False), ")"),
         "R(A) / n",
@@ -112,7 +112,7 @@ def penalty(record: LayerRecord, layer: str) -> tuple[Equation, Equation | None]
     backward = Equation(
         layer,
         "backward",
-        "the price of the activity",
+        "the penalty on the activity",
         "",
         (Operand(r"\{D_{E,A}\}", record.dx), "←", before, "⊕", added),
         "dA += R'(A) / n",

@@ -82,9 +82,9 @@ def forward(recording: Recording) -> Iterator[Equation]:
         sums=True,
         note=reduction(recording),
     )
-    penalties = [(f"the price of {c.path}", c.penalty) for c in recording.penalties]
+    penalties = [(f"the penalty on {c.path}", c.penalty) for c in recording.penalties]
     penalties += [
-        ("the price of the activity", r.penalty) for r in recording.layers if r.regularizer
+        ("the penalty on the activity", r.penalty) for r in recording.layers if r.regularizer
     ]
     if penalties:
         values = np.array([[value for _, value in penalties]], E.dtype).T

@@ -49,7 +49,7 @@ def equations(recording: Recording, record: LayerRecord) -> Iterator[Equation]:
                     "dW += R'(W)",
                     lambda loss, penalty: loss + penalty,
                     definition=formula.derivatives if formula else (),
-                    note=f"{term.regularizer!r}: a price of {term.penalty:.6g}.",
+                    note=f"{term.regularizer!r}: a penalty of {term.penalty:.6g}.",
                 )
         if recording.trained:
             before, after = paper(recording.before[path]), paper(recording.after[path])

@@ -22,7 +22,7 @@ class Dataset(NamedTuple):
     x: Source
     y: Array | None
     weights: Array | None
-    #: Those of the rows' classes, which count in training and not in validation (as in Keras).
+    #: The weights of the rows' classes; they count in training, not in validation (as in Keras).
     class_weights: Array | None = None
     #: Whether the targets are integer labels.
     labels: bool = False
@@ -39,12 +39,12 @@ class Dataset(NamedTuple):
 
     @property
     def row_shape(self) -> Shape:
-        """That of one row of x."""
+        """The shape of one row of x."""
         return self.x.shape[1:]
 
     @property
     def target_shape(self) -> BatchShape | None:
-        """That of the targets, if there are any."""
+        """The shape of the targets, if there are any."""
         return None if self.y is None else self.y.shape
 
     def batches(
@@ -164,7 +164,7 @@ def array_dataset(
 def _input_type(network: Network, source: Source) -> Any:
     if network.layers[0].codes is None:
         return network.dtype
-    # A memory map of floating-point numbers, which nobody has looked at, is the layer's to check:
+    # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
     # as integers they would be whole.
     if isinstance(source, np.memmap) and source.dtype.kind == "f":
         return source.dtype
@@ -192,7 +192,7 @@ def _check_features(
 
 
 def _check_codes(network: Network, source: Source, where: str, columns: Any) -> None:
-    """Raise if the first layer takes codes and x has others; memory maps it looks at itself."""
+    """Raise if the first layer takes codes and x has others; memory maps it checks itself."""
     codes = network.layers[0].codes
     if codes is None or isinstance(source, np.memmap):
         return

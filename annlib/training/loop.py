@@ -28,7 +28,7 @@ class Validation(NamedTuple):
     frequency: int | Collection[int]
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells it from others."""
+        """Values by which a resumed run recognizes its validation."""
         frequency = self.frequency if isinstance(self.frequency, int) else sorted(self.frequency)
         return {"data": self.batches.fingerprint(), "steps": self.steps, "frequency": frequency}
 
@@ -44,14 +44,14 @@ class Resumption(Protocol):
 
     @property
     def epoch(self) -> int:
-        """Epochs that were done."""
+        """Number of finished epochs."""
 
     @property
     def batch(self) -> int:
-        """Batches that were done of the next one."""
+        """Number of finished batches of the next epoch."""
 
     def apply(self, run: Training) -> None:
-        """Bring network, optimizer and run to there."""
+        """Set network, optimizer and run to that state."""
 
 
 @np.errstate(all="ignore")  # the check says more than NumPy's warnings
@@ -220,7 +220,7 @@ class Training:
                 "callback has changed. Call compile, add and pop after fit."
             )
 
-    # -- to be resumed ---------------------------------------------------------------------------
+    # -- state for resuming ------------------------------------------------------------------------
 
     @cached_property
     def _data(self) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Step:
             raise DivergenceError(
                 f'expected finite weights, got "{bad[0]}" with NaN or infinity: set so, or by an '
                 f"update at a learning rate of {self.optimizer.learning_rate:g} that overflowed. "
-                "Set, load or build the weights anew, and take a smaller rate."
+                "Set, load or rebuild the weights, and take a smaller rate."
             )
 
     def _not_finite(self, vector: Array) -> list[str]:

@@ -25,12 +25,12 @@ class StreamDataset(NamedTuple):
 
     @property
     def row_shape(self) -> Shape:
-        """That of one row of x."""
+        """The shape of one row of x."""
         return self.first.row_shape
 
     @property
     def target_shape(self) -> BatchShape | None:
-        """That of the first batch's targets, if there are any."""
+        """The shape of the first batch's targets, if there are any."""
         return self.first.target_shape
 
     def batches(

@@ -152,7 +152,7 @@ def test_an_index_is_read_once_a_round_in_any_order():
 @pytest.mark.parametrize(
     ("x", "steps", "says"),
     [
-        (iter(BATCHES), 6, "6 batches from x, a list_iterator, got 5. A generator .* ran dry"),
+        (iter(BATCHES), 6, "6 batches from x, a list_iterator, got 5. A generator .* exhausted"),
         ((item for item in ()), None, "some batches from x, a generator, got none. A generator"),
         (Loader(0, 3), None, "some batches from x, a Loader, got none"),
     ],

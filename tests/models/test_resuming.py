@@ -557,7 +557,7 @@ def untouched(model, arguments, error, match):
 def test_lbfgs_has_no_checkpoints(tmp_path):
     model, arguments = small(tmp_path, optimizer=optimizers.LBFGS())
     untouched(model, arguments, ConfigurationError, "batch by batch, got LBFGS.*Leave out Backup")
-    with pytest.raises(ConfigurationError, match="expected a fit that is going on"):
+    with pytest.raises(ConfigurationError, match="expected an active fit"):
         model._backup(tmp_path / "x")
 
 

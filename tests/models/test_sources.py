@@ -374,11 +374,15 @@ def test_a_bad_batch_to_evaluate_or_predict():
 @pytest.mark.parametrize(
     ("x", "keywords", "says"),
     [
-        (iter(cut(X, LABELS)), {"epochs": 2}, "epoch 2: expected some batches.*got none.*ran dry"),
+        (
+            iter(cut(X, LABELS)),
+            {"epochs": 2},
+            "epoch 2: expected some batches.*got none.*exhausted",
+        ),
         (
             iter(cut(X, LABELS)),
             {"epochs": 3, "steps_per_epoch": 3},
-            "epoch 3: expected 3 batches from x, a list_iterator, got 2.*ran dry",
+            "epoch 3: expected 3 batches from x, a list_iterator, got 2.*exhausted",
         ),
         (
             cut(X, LABELS),

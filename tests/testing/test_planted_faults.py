@@ -641,14 +641,14 @@ class Momentum(Optimizer):
         theta += state.velocity
 
 
-@breaks("optimizer", "built again on the same layout it goes on, on another it begins anew")
+@breaks("optimizer", "built again on the same layout it continues, on another it starts again")
 class AlwaysAnew(Momentum):
     def build(self, vector):
         self.reset()
         super().build(vector)
 
 
-@breaks("optimizer", "built again on the same layout it goes on, on another it begins anew")
+@breaks("optimizer", "built again on the same layout it continues, on another it starts again")
 class OldRatesOnNewLayouts(Plain):
     def __init__(self, learning_rate):
         super().__init__(learning_rate)
@@ -745,7 +745,7 @@ class LeftOpen(Callback):
         self.open = False
 
 
-@breaks("callback", "its state can be saved: with it, another object goes on in its place")
+@breaks("callback", "its state can be saved: with it, another object continues in its place")
 class Forgetful(Callback):
     def on_train_begin(self, logs=None):
         self.epochs = 0
@@ -754,7 +754,7 @@ class Forgetful(Callback):
         self.epochs += 1
 
 
-@breaks("callback", "its state can be saved: with it, another object goes on in its place")
+@breaks("callback", "its state can be saved: with it, another object continues in its place")
 class RemembersTheModel(Callback):
     state_attributes = ("model",)
 

@@ -151,7 +151,7 @@ model_ : Sequential
 coefs_ : list of ndarray
     Its weight matrices, the arrays themselves. Others in their place count from then on.
 intercepts_ : list of ndarray
-    Its biases, likewise.
+    Its biases, the arrays themselves. Others in their place count from then on.
 history_ : dict of str to list
     ``loss``, ``learning_rate``, and with validation data ``val_loss`` and ``val_score``, by epoch.
 loss_ : float

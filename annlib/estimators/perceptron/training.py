@@ -216,7 +216,7 @@ class Convergence(Callback):
 
 
 class ShuffledLoader(ArrayLoader):
-    """Batches whose rows are permuted anew in each epoch, or stay in their order.
+    """Batches whose rows are permuted in each epoch, or stay in their order.
 
     Each epoch permutes the order of the last one; so the same seed gives scikit-learn's batches.
 

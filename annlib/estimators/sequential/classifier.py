@@ -24,7 +24,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         are parameters: ``model__units=64``. Of a network, ``model__dense__units=64`` is an
         argument of the layer named ``dense``. None is two hidden layers of ReLU units, of a width
         that follows from the data, with the arguments ``model__units``, ``model__depth``,
-        ``model__activation`` and ``model__dropout``. Weights are drawn anew for each fit.
+        ``model__activation`` and ``model__dropout``. Each fit draws new weights.
     optimizer : str or Optimizer, default="auto"
         As in ``Sequential.compile``; ``"auto"`` is Adam. ``optimizer__learning_rate=0.01`` is an
         argument of it, whatever it is.

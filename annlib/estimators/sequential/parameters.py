@@ -53,7 +53,7 @@ random_state : int, RandomState or None, default=None
 dtype : {"float32", "float64"}, default=None
     The arithmetic; None is that of X. Of a ``model``, too, whatever it says.
 **nested
-    Arguments of the parts, as above."""
+    Arguments of the parts: ``optimizer__learning_rate=0.01``, ``loss__label_smoothing=0.1``."""
 
 ATTRIBUTES = """\
 model_ : Sequential
