@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+from annlib import Sequential, layers
 from annlib.core import threads
 from annlib.core.threads import ProductThreads, SecondThread
+from annlib.training import step
 
 
 def blas_threads():
@@ -121,3 +123,29 @@ raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_matrices_count_for_the_threads_of_products_whatever_their_name(monkeypatch):
+    class Own(layers.Layer):
+        def build(self, input_shape):
+            self.add_weight("W", (input_shape[-1], 200), initializer="glorot_uniform")
+
+        def compute_output_shape(self, input_shape):
+            return (None, 200)
+
+        def forward(self, x, work, *, training=False):
+            work["x"] = x
+            return x @ self.W
+
+        def backward(self, dy, work, *, input_gradient=True):
+            self.gradients["W"][...] = work["x"].T @ dy
+            return dy @ self.W.T
+
+    seen = []
+    monkeypatch.setattr(step, "blas_threads_for", seen.append)
+    for layer in (layers.Dense(200, use_bias=False), Own()):
+        model = Sequential([layers.Input((30,)), layer], seed=0)
+        model.compile("sgd", "mse")
+        model.train_on_batch(np.ones((2, 30)), np.ones((2, 200)))
+        model._functions.step.product_threads(32)
+    assert seen == [32 * 30 * 200] * 2
