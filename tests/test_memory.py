@@ -377,6 +377,7 @@ def test_epochs_leave_only_their_history():
     tracemalloc.start()
     start = tracemalloc.get_traced_memory()[0]
     model.fit(x, y, epochs=200, verbose=0, validation_data=(x, y))
+    gc.collect()
     assert tracemalloc.get_traced_memory()[0] - start < 200 * 4 * 64 + 20_000
 
 

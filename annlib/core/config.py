@@ -155,8 +155,9 @@ class Configurable:
 
     def __repr__(self) -> str:
         parts = []
-        for name, parameter in constructor_arguments(type(self)).items():
-            value = self._arguments()[name]
+        arguments = constructor_arguments(type(self))
+        for name, value in self._arguments().items():
+            parameter = arguments[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))
             elif not _equals(value, parameter.default):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -372,7 +373,10 @@ class Sequential(Trainer):
 
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()
-        return {name: own.get(name, value) for name, value in super()._arguments().items()}
+        found = {name: own.get(name, value) for name, value in super()._arguments().items()}
+        if "layers" not in inspect.signature(type(self)).parameters:
+            found.pop("layers", None)  # a subclass with **keywords that makes its layers itself
+        return found
 
 
 def _network_of(layer: Any) -> Any:

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 from annlib import Sequential, SequentialClassifier, SequentialRegressor, layers, losses, optimizers
 from annlib.callbacks import Callback, EarlyStopping
-from annlib.core.errors import DivergenceError
+from annlib.core.errors import ConfigurationError, DivergenceError
 
 X, Y = load_iris(return_X_y=True)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -368,3 +368,19 @@ def test_half_a_validation_set():
         net().fit(X, Y, X_val=X)
     with pytest.raises(ValueError, match="unseen labels"):
         net().fit(X, Y, X_val=X[:2], y_val=[0, 3])
+
+
+def test_a_model_keeps_its_class_or_is_refused():
+    class Named(Sequential):
+        pass
+
+    class Fixed(Sequential):
+        def __init__(self, units=3):
+            super().__init__([layers.Dense(units, "relu"), layers.Dense(1, "sigmoid")])
+            self.units = units
+
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    net = SequentialClassifier(Named([layers.Dense(1, "sigmoid")]), epochs=1).fit(X, y)
+    assert type(net.model_) is Named
+    with pytest.raises(ConfigurationError, match="whose class takes layers, got Fixed"):
+        SequentialClassifier(Fixed(), epochs=1).fit(X, y)

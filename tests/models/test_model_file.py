@@ -458,14 +458,23 @@ class BuiltDoubled(MLP):
         return 2 * super().predict(x, **keywords)
 
 
+class WithKeywords(Sequential):
+    """Hands on what it does not know."""
+
+    def __init__(self, units: int = 3, **keywords) -> None:
+        super().__init__([layers.Dense(units), layers.Dense(5)], **keywords)
+        self.units = units
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda: MLP(3),
+        lambda: WithKeywords(4, seed=2, name="mine"),
         lambda: BuiltDoubled(3),
         lambda: Doubled([layers.Dense(3), layers.Dense(5)], seed=1, name="mine"),
     ],
-    ids=["own arguments", "built at once", "Sequential's arguments"],
+    ids=["own arguments", "keywords", "built at once", "Sequential's arguments"],
 )
 def test_a_subclass_comes_back_as_itself(tmp_path, make):
     model = compiled(make())
@@ -480,6 +489,9 @@ def test_a_subclass_comes_back_as_itself(tmp_path, make):
     train(model)
     train(again)
     assert bits(again) == bits(model)
+    clone = annlib.clone_model(model)
+    assert type(clone) is type(model)
+    assert repr(clone) == repr(model)
 
 
 def test_a_registered_subclass_needs_no_custom_objects(tmp_path):

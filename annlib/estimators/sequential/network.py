@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -85,7 +86,13 @@ def build_network(
         model, changes = _call(model, shape, changes, where), {}
     if seed is None and not model._network.streams.seed_was_drawn:
         seed = model.seed
-    fresh = Sequential(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
+    made = type(model)
+    if "layers" not in inspect.signature(made).parameters:
+        raise ConfigurationError(
+            f"{where}: expected a model whose class takes layers, got {made.__name__}, which "
+            "makes its own. Pass Sequential(model.layers), or give the class an argument layers."
+        )
+    fresh = made(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
     fresh.build((None, shape["n_features_in"]))
     return fresh
 
