@@ -73,13 +73,14 @@ class Step:
     def _raise_divergence(self, batch: Batch, loss: float) -> None:
         """Say where the first number that is not finite arose."""
         X, Y, _ = batch
+        assert Y is not None, "checked in fit"
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
         if not np.isfinite(X).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
-        elif not np.isfinite(Y).all():  # type: ignore[arg-type]  # checked in fit
-            where = f"y of the batch, as {Y.dtype}, is not finite"  # type: ignore[union-attr]
+        elif not np.isfinite(Y).all():
+            where = f"y of the batch, as {Y.dtype}, is not finite"
         elif (name := self.objective.passes.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:

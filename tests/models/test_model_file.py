@@ -32,6 +32,7 @@ from annlib import (
 )
 from annlib.callbacks import LambdaCallback, LearningRateScheduler
 from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.saving import container
 from annlib.testing.passes import LayerTrial
 
 FILES = Path(__file__).parent / "files"
@@ -492,6 +493,17 @@ def test_a_subclass_comes_back_as_itself(tmp_path, make):
     clone = annlib.clone_model(model)
     assert type(clone) is type(model)
     assert repr(clone) == repr(model)
+
+
+def test_arguments_that_make_other_layers_are_refused(tmp_path):
+    model = compiled(MLP(3))
+    train(model)
+    header, tensors = model._describe()
+    container.write(
+        tmp_path / "m", "model", header | {"arguments": {"units": 4, "seed": 1}}, tensors
+    )
+    with pytest.raises(ModelFormatError, match="makes its layers again"):
+        load_model(tmp_path / "m", {"MLP": MLP})
 
 
 def test_a_registered_subclass_needs_no_custom_objects(tmp_path):
