@@ -21,11 +21,14 @@ from annlib.losses.crossentropy import (
     SparseCategoricalCrossentropy,
     resolve_crossentropy,
 )
+from annlib.losses.deviance import Gamma, Tweedie
 from annlib.losses.divergence import KLDivergence, Poisson
 from annlib.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from annlib.losses.function import LossFunctionWrapper, get
+from annlib.losses.generalized_crossentropy import CategoricalGeneralizedCrossEntropy
 from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from annlib.losses.likelihood import HalfPoissonDeviance, SumBinaryCrossentropy
+from annlib.losses.quantile import Quantile
 from annlib.losses.squared_error import (
     HalfSumSquaredError,
     MeanSquaredError,
@@ -38,8 +41,10 @@ __all__ = [
     "BlockCrossentropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "Gamma",
     "HalfPoissonDeviance",
     "HalfSumSquaredError",
     "Hinge",
@@ -55,9 +60,11 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Poisson",
+    "Quantile",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "SumBinaryCrossentropy",
+    "Tweedie",
     "get",
     "register",
     "registry",
