@@ -209,7 +209,8 @@ class Sparsemax(Rowwise):
     def formula(self) -> Formula:
         return self._formula(
             r"a_i = \max(z_i - t, 0)",
-            r"\sum_j a_j = 1",
-            slope=r"\delta_{ij} - \frac{1}{|S|} (i, j \in S = \{k: a_k > 0\})",
+            r"s_i = \operatorname{sign}(a_i)",
+            slope=r"s_i (\delta_{ij} - \frac{s_j}{\sum_k s_k})",
+            symbols=(("t", "the number of which the outputs of a row add up to 1"),),
             source="Martins and Astudillo (2016)",
         )

@@ -50,7 +50,7 @@ class HardShrink(Shrink):
         np.copyto(A, 0, where=mask)
 
     def formula(self) -> Formula:
-        where = rf"|z_i| > {number(self.threshold)}"
+        where = rf"\lvert z_i \rvert > {number(self.threshold)}"
         return self._formula(
             "a_i = " + cases(("z_i", where), ("0", "")), slope=cases(("1", where), ("0", ""))
         )
@@ -82,7 +82,7 @@ class SoftShrink(Shrink):
         return self._formula(
             "a_i = "
             + cases((f"z_i - {t}", f"z_i > {t}"), (f"z_i + {t}", f"z_i < -{t}"), ("0", "")),
-            slope=cases(("1", f"|z_i| > {t}"), ("0", "")),
+            slope=cases(("1", rf"\lvert z_i \rvert > {t}"), ("0", "")),
             source="Daubechies et al. (2004)",
         )
 
@@ -119,7 +119,7 @@ class TanhShrink(Activation):
         np.multiply(dA, np.square(slope, out=slope), out=dA)
 
     def formula(self) -> Formula:
-        return self._formula(r"a_i = z_i - \tanh(z_i)", slope=r"\tanh^2(z_i)")
+        return self._formula(r"a_i = z_i - \tanh(z_i)", slope=r"(\tanh(z_i))^2")
 
 
 @register("threshold")

@@ -53,7 +53,7 @@ class Memory:
         self.vectors = aligned(len(self._names), vector.n_trainable, dtype=dtype)
         self._shaped: dict[str, dict[str, Array]] = {}  # by the paths of places, and by names
         for place in self.places(vector):
-            if shapes := rule.state_shapes(place.shape):
+            if shapes := rule.state_shapes(place.shape, place.path):
                 if not any(self._divides) or not {*rule.state_names}.isdisjoint(shapes):
                     raise ConfigurationError(
                         f"{type(rule).__name__}.state_shapes: expected none of a rule element by "
@@ -81,7 +81,7 @@ class Memory:
         """Return the rule's state of a part."""
         named = zip(self._names[: self._count], self.vectors, strict=False)
         own = {name: place.of(vector) for name, vector in named}
-        return State(own | self._shaped.get(place.path, {}))
+        return State(own | self._shaped.get(place.path, {}), place.path)
 
     def parts(self, vector: ParameterVector) -> list[tuple[Array, State]]:
         """Return parameters and state of each part."""
