@@ -163,6 +163,7 @@ LOSSES: list[tuple[str, list[dict[str, Any]], str, str | None, int]] = [
     ("CategoricalCrossentropy", [{"from_logits": True}], "one_hot", None, CLASSES),
     ("SparseCategoricalCrossentropy", [{}], "labels", "softmax", CLASSES),
     ("SparseCategoricalCrossentropy", [{"from_logits": True}], "labels", None, CLASSES),
+    ("CategoricalGeneralizedCrossEntropy", [{}, {"q": 0.8}], "labels", "softmax", CLASSES),
 ]
 
 RATES = {"MeanAbsolutePercentageError": 0.0005, "CosineSimilarity": 0.005}
