@@ -10,7 +10,16 @@ from annlib.core.arrays import Array, BatchShape, kind_of_targets
 from annlib.core.checks import check_number
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
-from annlib.metrics.base import Direction, MeanOverRows, Metric, register, same_shape
+from annlib.metrics.base import (
+    Direction,
+    MeanOverRows,
+    Metric,
+    Reads,
+    check_probabilities,
+    register,
+    same_shape,
+)
+from annlib.metrics.thresholds import bits, is_for_scores
 
 
 class _Accuracy(MeanOverRows):
@@ -29,6 +38,9 @@ class Accuracy(_Accuracy):
     0.75
     """
 
+    def reads(self, units: int) -> Reads:
+        return "classes"
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "Accuracy")
         right = np.equal(A, Y, out=work.array("right", *A.shape, dtype=bool))
@@ -37,23 +49,32 @@ class Accuracy(_Accuracy):
 
 @register("binary_accuracy")
 class BinaryAccuracy(_Accuracy):
-    """Mean of (a > threshold) == y over outputs and rows.
+    """Mean of (a > threshold) == y over outputs and rows, for targets y of 0 and 1.
 
     Parameters
     ----------
     name : str, optional
     threshold : float
-        A prediction above it (strictly) counts as 1.
+        A prediction above it (strictly) counts as 1. Between 0 and 1 it is one of probabilities;
+        any other is one of scores of any size, such as logits or those of a hinge loss, and then
+        y may be -1 and 1.
     """
 
     def __init__(self, name: str | None = None, *, threshold: float = 0.5) -> None:
         super().__init__(name)
         self.threshold = check_number(threshold, "BinaryAccuracy", "threshold")
 
+    def reads(self, units: int) -> Reads:
+        return "outputs" if is_for_scores(self.threshold) else "probabilities"
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        Y = same_shape(Y, A, "BinaryAccuracy")
+        where, scores = type(self).__name__, is_for_scores(self.threshold)
+        Y = same_shape(Y, A, where)
+        if not scores:
+            check_probabilities(A, where, ", or cut scores at threshold=0.0")
+        truth = bits(Y, work, where, signs=scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        return _row_shares(np.equal(right, Y, out=right), work)
+        return _row_shares(np.equal(right, truth, out=right), work)
 
 
 @register("categorical_accuracy")
@@ -97,7 +118,9 @@ def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
 
 
 def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: str) -> Metric:
-    """What ``metrics=["accuracy"]`` means for targets and outputs of these shapes (as Keras)."""
+    """What the shapes of targets and outputs say of ``metrics=["accuracy"]``, as in Keras; in a
+    model the loss says more.
+    """
     kinds: dict[str, type[Metric]] = {
         "binary": BinaryAccuracy,
         "sparse": SparseCategoricalAccuracy,

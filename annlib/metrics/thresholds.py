@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
-from annlib.metrics.base import Metric, arrays_of, same_shape
+from annlib.metrics.base import Metric, arrays_of, check_probabilities, same_shape
 
 # Numbers that are searched at once: searchsorted has no buffer of ours to write into.
 _CHUNK = 4096
@@ -31,6 +31,9 @@ class ThresholdMetric(Metric):
     name : str or None
     """
 
+    #: How it takes scores that are no probabilities, as the end of an advice.
+    _for_scores: ClassVar[str] = ""
+
     def __init__(self, cuts: Array, name: str | None) -> None:
         self._cuts = cuts
         super().__init__(name)
@@ -51,6 +54,8 @@ class ThresholdMetric(Metric):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
+        if self.reads(A.shape[-1]) == "probabilities":
+            check_probabilities(A, where, self._for_scores)
         return bits(same_shape(Y, A, where), self.work, where), A
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
@@ -100,8 +105,15 @@ class ThresholdMetric(Metric):
         return above[:, 1], above[:, 0], below[:, 1], below[:, 0]
 
 
-def bits(Y: Array, work: Workspace, where: str) -> Array:
-    """Targets that are 0 or 1 as truth values, in a buffer.
+def is_for_scores(thresholds: Any) -> bool:
+    """Whether thresholds that were given are for scores of any size, and not for probabilities: all
+    of them outside (0, 1), where they would tell no probabilities apart.
+    """
+    return thresholds is not None and not any(0 < cut < 1 for cut in np.ravel(thresholds))
+
+
+def bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> Array:
+    """Targets that are 0 or 1 as truth values, in a buffer; with ``signs`` also those of -1 and 1.
 
     Raises
     ------
@@ -111,8 +123,13 @@ def bits(Y: Array, work: Workspace, where: str) -> Array:
     if Y.dtype == bool:
         return Y
     truth = work.array("truth", *Y.shape, dtype=bool)
-    np.copyto(truth, Y, casting="unsafe")
-    same = np.equal(Y, truth, out=work.array("same", *Y.shape, dtype=bool))
+    same = work.array("same", *Y.shape, dtype=bool)
+    if signs and Y.size and Y.min() < 0:
+        np.equal(np.abs(Y), 1, out=same)
+        np.greater(Y, 0, out=truth)
+    else:
+        np.copyto(truth, Y, casting="unsafe")
+        np.equal(Y, truth, out=same)
     if np.count_nonzero(same) < Y.size:
         raise DataError(
             f"{where}: expected targets that are 0 or 1, got {Y[~same][0]}. Re-code them; classes "
