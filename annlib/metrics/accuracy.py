@@ -19,7 +19,7 @@ from annlib.metrics.base import (
     register,
     same_shape,
 )
-from annlib.metrics.thresholds import bits, is_for_scores
+from annlib.metrics.thresholds import bits, check_bits, is_for_scores
 
 
 class _Accuracy(MeanOverRows):
@@ -60,6 +60,8 @@ class BinaryAccuracy(_Accuracy):
         y may be -1 and 1.
     """
 
+    for_scores = ", or cut scores of any size: metrics.BinaryAccuracy(threshold=0.0)"
+
     def __init__(self, name: str | None = None, *, threshold: float = 0.5) -> None:
         super().__init__(name)
         self.threshold = check_number(threshold, "BinaryAccuracy", "threshold")
@@ -67,11 +69,14 @@ class BinaryAccuracy(_Accuracy):
     def reads(self, units: int) -> Reads:
         return "outputs" if is_for_scores(self.threshold) else "probabilities"
 
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where, signs=is_for_scores(self.threshold))
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         where, scores = type(self).__name__, is_for_scores(self.threshold)
         Y = same_shape(Y, A, where)
         if not scores:
-            check_probabilities(A, where, ", or cut scores at threshold=0.0")
+            check_probabilities(A, where, self.for_scores)
         truth = bits(Y, work, where, signs=scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
         return _row_shares(np.equal(right, truth, out=right), work)
@@ -80,6 +85,8 @@ class BinaryAccuracy(_Accuracy):
 @register("categorical_accuracy")
 class CategoricalAccuracy(_Accuracy):
     """Share of rows whose largest output is at the largest target (one-hot rows)."""
+
+    of_classes = True
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "CategoricalAccuracy")

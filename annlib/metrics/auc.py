@@ -64,7 +64,7 @@ class AUC(ThresholdMetric):
 
     direction: ClassVar[Direction | None] = "up"
     undefined_for = "targets of one class"
-    _for_scores = ", or give AUC from_logits=True, or num_thresholds=None for scores of any size"
+    for_scores = ", or give AUC from_logits=True, or num_thresholds=None for scores of any size"
 
     def __init__(
         self,

@@ -40,6 +40,10 @@ class Metric(Configurable):
     direction: ClassVar[Direction | None] = None
     #: Of which targets there is no value, so that the result is NaN; nothing if there always is.
     undefined_for: ClassVar[str] = ""
+    #: Whether targets are rows of which the largest number is the class.
+    of_classes: ClassVar[bool] = False
+    #: The end of an advice: how one that reads probabilities takes other scores.
+    for_scores: ClassVar[str] = ""
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
 
@@ -61,12 +65,15 @@ class Metric(Configurable):
         ``outputs`` are those of the network, whatever they are; ``scores`` and ``probabilities``
         have been through the activation of a loss that takes logits, and the latter must lie in
         [0, 1]; ``logits`` have not been; ``classes`` are equal to the targets or not. A subclass
-        that writes methods of its own gets outputs, unless it says otherwise.
+        that takes them in by a method of its own gets outputs, unless it says otherwise.
         """
         return "outputs"
 
-    def settle(self, task: str) -> None:
-        """Learn from a model's loss whether a row has each class or not, ``"binary"``, or one."""
+    def check_targets(self, Y: Array, where: str) -> None:
+        """Raise ``DataError`` if these, which the loss has taken, are no targets of the metric."""
+
+    def settle(self, *, of_labels: bool) -> None:
+        """Learn from a model whether a row has each class or not, or (as far as known) one."""
 
     def rename(self, name: str) -> None:
         """Report under this name."""
@@ -213,15 +220,22 @@ def columns_of(A: Array, known: int, where: str) -> int:
     return int(A.shape[1])
 
 
-def check_probabilities(A: Array, where: str, instead: str) -> None:
-    """Raise ``DataError`` unless these predictions lie in [0, 1], or are NaN.
+def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0) -> None:
+    """Raise ``DataError`` unless these predictions are probabilities, or NaN.
 
-    ``instead`` is how the metric takes scores, or ends the advice.
+    Parameters
+    ----------
+    A : array
+    where : str
+    instead : str
+        The end of the advice: how the metric takes other scores.
+    largest : float
+        Infinite for what is yet to be divided by its sum.
     """
     if not A.size:
         return
     low, high = A.min(), A.max()
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
+    if low < -_ROUNDING or high > largest + _ROUNDING:
         raise DataError(
             f"{where}: expected predictions that are probabilities, in [0, 1], got values from "
             f"{low:.6g} to {high:.6g}. Pass them through a sigmoid or softmax first{instead}."

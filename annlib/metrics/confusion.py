@@ -16,7 +16,7 @@ class ConfusionMetric(ThresholdMetric):
     """One result a threshold: a number for one, an array for several."""
 
     thresholds: float | Sequence[float] | None
-    _for_scores = ", or cut scores at thresholds=0.0"
+    for_scores = ", or cut scores of any size by thresholds=0.0"
 
     def __init__(
         self, thresholds: float | Sequence[float] | None, name: str | None, default: float = 0.5

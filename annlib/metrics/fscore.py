@@ -20,7 +20,7 @@ from annlib.metrics.base import (
     same_shape,
 )
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import bits, has_nan, is_for_scores
+from annlib.metrics.thresholds import bits, check_bits, has_nan, is_for_scores
 
 AVERAGES = (None, "micro", "macro", "weighted")
 # A row whose largest prediction is no larger chooses nothing, as in Keras.
@@ -71,8 +71,11 @@ class FBetaScore(Metric):
         self._of_labels = False
         super().__init__(name)
 
-    def settle(self, task: str) -> None:
-        self._of_labels = task == "binary"
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where)
+
+    def settle(self, *, of_labels: bool) -> None:
+        self._of_labels = of_labels
 
     def _cut(self, units: int) -> float | None:
         """The threshold for predictions of so many columns; None for a row's largest."""

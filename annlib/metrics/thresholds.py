@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import Metric, arrays_of, check_probabilities, same_shape
 
-# Numbers that are searched at once: searchsorted has no buffer of ours to write into.
+# Numbers that are searched at once (searchsorted has no buffer of ours to write into), and rows
+# that are checked.
 _CHUNK = 4096
 
 
@@ -30,9 +31,6 @@ class ThresholdMetric(Metric):
         The thresholds in ascending order.
     name : str or None
     """
-
-    #: How it takes scores that are no probabilities, as the end of an advice.
-    _for_scores: ClassVar[str] = ""
 
     def __init__(self, cuts: Array, name: str | None) -> None:
         self._cuts = cuts
@@ -55,8 +53,11 @@ class ThresholdMetric(Metric):
         Y, A = arrays_of(y_true, y_pred, where)
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
         if self.reads(A.shape[-1]) == "probabilities":
-            check_probabilities(A, where, self._for_scores)
+            check_probabilities(A, where, self.for_scores)
         return bits(same_shape(Y, A, where), self.work, where), A
+
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where)
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
         """One weight a prediction, flat, from one a row."""
@@ -136,6 +137,12 @@ def bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> Array:
             "as one-hot rows."
         )
     return truth
+
+
+def check_bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> None:
+    """Raise ``DataError`` as ``bits`` does, for any number of rows."""
+    for start in range(0, len(Y), _CHUNK):
+        bits(Y[start : start + _CHUNK], work, where, signs)
 
 
 def has_nan(A: Array, work: Workspace) -> bool:
