@@ -37,7 +37,7 @@ from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
-from annlib.training.loop import Training, Validation, evaluate, train_step
+from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
@@ -431,7 +431,10 @@ class Trainer(Configurable):
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
         with hooks, self._evaluating():
-            return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
+            results = evaluate(self._functions, batches, hooks, steps)
+        if names := self._functions.evaluation.metrics.undefined(results):
+            warn_of_undefined(names, where, stacklevel=3)
+        return _returned(results, return_dict)
 
     def predict(
         self,

@@ -97,8 +97,8 @@ class Outputs(NamedTuple):
             )
         elif reads == "classes" and not self._may_be_classes():
             raise ConfigurationError(
-                f"{where}: expected outputs that are classes themselves for {title}, which is about "
-                f'equality, got {self._described()}. Write metrics=["accuracy"].'
+                f"{where}: expected outputs that are classes themselves for {title}, "
+                f'got {self._described()}. Write metrics=["accuracy"].'
             )
 
     def check_accuracy(self, name: str, where: str) -> None:
@@ -122,10 +122,10 @@ class Outputs(NamedTuple):
 
         ``named`` says whether "accuracy" was to be what they say.
         """
-        if not _is_true_of(metric, "check_targets"):
-            return
-        metric.check_targets(Y, f"{where}: {type(metric).__name__}")
-        if not metric.of_classes or self.task == "classes":
+        if _is_true_of(metric, "check_targets"):
+            metric.check_targets(Y, f"{where}: {type(metric).__name__}")
+        of_classes = metric.of_classes and _is_true_of(metric, "of_classes")
+        if not of_classes or self.task == "classes":
             return
         one_each = named and self.task != ""
         for start in range(0, len(Y), _ROWS):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from annlib.data import Batch
 from annlib.metrics import Metric
@@ -70,6 +72,16 @@ class RunningMetrics:
         if math.isnan(loss):  # 0, the metrics of no rows, would look like the best
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
+
+    def undefined(self, results: Mapping[str, Any]) -> list[str]:
+        """Which of these results, by name, are NaN since the metric has no value of such targets."""
+        if math.isnan(results["loss"]):
+            return []
+        return [
+            name
+            for name, metric in zip(self.names, self.metrics, strict=True)
+            if metric.undefined_for and np.isnan(results[name]).any()
+        ]
 
     def get_state(self) -> dict[str, Any]:
         """The sums that the running values are computed from."""
