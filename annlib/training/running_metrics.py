@@ -74,7 +74,7 @@ class RunningMetrics:
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
 
     def undefined(self, results: Mapping[str, Any]) -> list[str]:
-        """Which of these results, by name, are NaN since the metric has no value of such targets."""
+        """Which of these results, by name, are NaN since of such targets there is no value."""
         if math.isnan(results["loss"]):
             return []
         return [
