@@ -292,7 +292,7 @@ def report(
 def warn_of_undefined(names: list[str], where: str, stacklevel: int = 7) -> None:
     """Warn that these metrics have no value."""
     warnings.warn(
-        f"{where}: expected targets of both classes for {', '.join(names)}, got one class, of which "
+        f"{where}: expected targets of both classes for {', '.join(names)}, got one, of which "
         "there is no such value: NaN, and for callbacks no improvement. Pass more rows, or "
         "stratify what you split.",
         stacklevel=stacklevel,

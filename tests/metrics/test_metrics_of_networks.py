@@ -7,18 +7,15 @@ are those of the predictions, too.
 
 from __future__ import annotations
 
-import itertools
 import warnings
 
 import numpy as np
-import pytest
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
-from annlib import Sequential, callbacks, layers, losses, metrics, optimizers
-from annlib.core.errors import ConfigurationError, DataError
+from annlib import Sequential, layers, losses, metrics, optimizers
 
 #: By what a row is: heads of a network as (activation, loss, what makes probabilities of outputs).
 HEADS = {

@@ -205,7 +205,9 @@ class Convergence(Callback):
         self.log(f"Validation score: {score:f}")
         # A score that is NaN does not improve.
         progress.epochs_without_improvement = (
-            0 if score >= progress.best_score + self.tol else progress.epochs_without_improvement + 1
+            0
+            if score >= progress.best_score + self.tol
+            else progress.epochs_without_improvement + 1
         )
         if score > progress.best_score:
             progress.best_score = score
