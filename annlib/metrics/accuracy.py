@@ -38,9 +38,6 @@ class Accuracy(_Accuracy):
     0.75
     """
 
-    def reads(self, units: int) -> Reads:
-        return "classes"
-
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "Accuracy")
         right = np.equal(A, Y, out=work.array("right", *A.shape, dtype=bool))
@@ -65,19 +62,20 @@ class BinaryAccuracy(_Accuracy):
     def __init__(self, name: str | None = None, *, threshold: float = 0.5) -> None:
         super().__init__(name)
         self.threshold = check_number(threshold, "BinaryAccuracy", "threshold")
+        self._cuts_scores = is_for_scores(self.threshold)
 
     def reads(self, units: int) -> Reads:
-        return "outputs" if is_for_scores(self.threshold) else "probabilities"
+        return "outputs" if self._cuts_scores else "probabilities"
 
     def check_targets(self, Y: Array, where: str) -> None:
-        check_bits(Y, self.work, where, signs=is_for_scores(self.threshold))
+        check_bits(Y, self.work, where, signs=self._cuts_scores)
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        where, scores = type(self).__name__, is_for_scores(self.threshold)
+        where = type(self).__name__
         Y = same_shape(Y, A, where)
-        if not scores:
+        if not self._cuts_scores:
             check_probabilities(A, where, self.for_scores)
-        truth = bits(Y, work, where, signs=scores)
+        truth = bits(Y, work, where, signs=self._cuts_scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
         return _row_shares(np.equal(right, truth, out=right), work)
 

@@ -19,7 +19,7 @@ from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
 Direction = Literal["up", "down"]
-Reads = Literal["outputs", "scores", "probabilities", "logits", "classes"]
+Reads = Literal["outputs", "scores", "probabilities", "logits"]
 
 # Rounding may carry a mean of probabilities so far outside [0, 1].
 _ROUNDING = 1e-5
@@ -64,8 +64,8 @@ class Metric(Configurable):
 
         ``outputs`` are those of the network, whatever they are; ``scores`` and ``probabilities``
         have been through the activation of a loss that takes logits, and the latter must lie in
-        [0, 1]; ``logits`` have not been; ``classes`` are equal to the targets or not. A subclass
-        that takes them in by a method of its own gets outputs, unless it says otherwise.
+        [0, 1]; ``logits`` have not been. A subclass that takes them in by a method of its own gets
+        outputs, unless it says otherwise.
         """
         return "outputs"
 
@@ -234,7 +234,7 @@ def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0
     """
     if not A.size:
         return
-    low, high = A.min(), A.max()
+    low, high = np.minimum.reduce(A, axis=None), np.maximum.reduce(A, axis=None)
     if low < -_ROUNDING or high > largest + _ROUNDING:
         raise DataError(
             f"{where}: expected predictions that are probabilities, in [0, 1], got values from "

@@ -25,10 +25,11 @@ class ConfusionMetric(ThresholdMetric):
         self._given = np.array([default])
         if thresholds is not None:
             self._given = check_numbers(thresholds, type(self).__name__, "thresholds", "[0, 1]")
+        self._cuts_scores = is_for_scores(self._given)
         super().__init__(np.unique(self._given), name)
 
     def reads(self, units: int) -> Reads:
-        return "outputs" if is_for_scores(self._given) else "probabilities"
+        return "outputs" if self._cuts_scores else "probabilities"
 
     def result(self) -> float | Array:
         order = 1 + np.searchsorted(self._cuts, self._given)

@@ -20,7 +20,7 @@ from annlib.metrics.base import (
     same_shape,
 )
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import bits, check_bits, has_nan, is_for_scores
+from annlib.metrics.thresholds import bits, check_bits, has_nan
 
 AVERAGES = (None, "micro", "macro", "weighted")
 # A row whose largest prediction is no larger chooses nothing, as in Keras.
@@ -87,7 +87,7 @@ class FBetaScore(Metric):
         cut = self._cut(units)
         if cut is None:
             return "scores"
-        return "outputs" if is_for_scores(cut) else "probabilities"
+        return "probabilities" if cut < 1 else "outputs"
 
     def reset_state(self) -> None:
         #: TP, FP and FN of each column; without columns before the first batch.

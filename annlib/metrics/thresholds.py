@@ -110,7 +110,7 @@ def is_for_scores(thresholds: Any) -> bool:
     """Whether thresholds that were given are for scores of any size, and not for probabilities: all
     of them outside (0, 1), where they would tell no probabilities apart.
     """
-    return thresholds is not None and not any(0 < cut < 1 for cut in np.ravel(thresholds))
+    return not any(0 < cut < 1 for cut in np.ravel(thresholds))
 
 
 def bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> Array:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from annlib import losses, metrics, optimizers
-from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import suggest
 from annlib.core.errors import (
@@ -28,7 +27,7 @@ from annlib.training.running_metrics import RunningMetrics
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
-_Key = tuple[BatchShape, BatchShape, Activation | None]
+_Key = tuple[BatchShape, BatchShape, Layer]
 # Rows of the targets that each metric tries.
 _TRIED = 256
 
@@ -256,7 +255,7 @@ def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> N
 
 def _key(outputs: Outputs) -> _Key:
     """What decides on the meaning of names, and on what each metric gets."""
-    return outputs.target_shape[1:], outputs.shape[1:], outputs.activation
+    return outputs.target_shape[1:], outputs.shape[1:], outputs.layer
 
 
 def _metric(argument: Any) -> Metric:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -15,13 +15,13 @@ from annlib.metrics import BinaryAccuracy, Metric, resolve_accuracy
 from annlib.metrics.base import Reads
 from annlib.training.fused_loss import definer
 
-# What an activation is tried on: its outputs say whether they can be probabilities, or classes.
+# What an activation is tried on: its outputs say whether they can be probabilities.
 _TRIED = (-9.3, -0.6, 0.7, 8.4)
 # Rows of targets that are looked at together.
 _ROWS = 4096
 
 
-class Outputs(NamedTuple):
+class Outputs:
     """What a network gives to its loss and its metrics.
 
     Parameters
@@ -33,12 +33,13 @@ class Outputs(NamedTuple):
         Of targets and outputs, with the batch.
     """
 
-    layer: Layer
-    loss: Loss
-    target_shape: BatchShape
-    shape: BatchShape
+    def __init__(
+        self, layer: Layer, loss: Loss, target_shape: BatchShape, shape: BatchShape
+    ) -> None:
+        self.layer, self.loss = layer, loss
+        self.target_shape, self.shape = target_shape, shape
 
-    @property
+    @cached_property
     def activation(self) -> Activation | None:
         """The last activation; None if that is not known."""
         layer = self.layer
@@ -95,11 +96,6 @@ class Outputs(NamedTuple):
                 f"{where}: expected outputs that are logits for {metric!r}, got "
                 f"{self._described()}. Leave out from_logits=True of the metric."
             )
-        elif reads == "classes" and not self._may_be_classes():
-            raise ConfigurationError(
-                f"{where}: expected outputs that are classes themselves for {title}, "
-                f'got {self._described()}. Write metrics=["accuracy"].'
-            )
 
     def check_accuracy(self, name: str, where: str) -> None:
         """Raise ``ConfigurationError`` if no accuracy can be meant."""
@@ -122,9 +118,9 @@ class Outputs(NamedTuple):
 
         ``named`` says whether "accuracy" was to be what they say.
         """
-        if _is_true_of(metric, "check_targets"):
+        if _is_true_of(type(metric).__mro__, "check_targets"):
             metric.check_targets(Y, f"{where}: {type(metric).__name__}")
-        of_classes = metric.of_classes and _is_true_of(metric, "of_classes")
+        of_classes = metric.of_classes and _is_true_of(type(metric).__mro__, "of_classes")
         if not of_classes or self.task == "classes":
             return
         one_each = named and self.task != ""
@@ -147,18 +143,9 @@ class Outputs(NamedTuple):
             return self.task != "regression"
         if self.activation is None or self.activation.task:
             return True
-        tried = self._tried(self.activation)
+        with np.errstate(all="ignore"):
+            tried = self.activation(np.tile(_TRIED, (self.units or 1, 1)).T)
         return bool((tried >= 0).all() and (tried <= 1).all())
-
-    def _may_be_classes(self) -> bool:
-        if self.activation is None:
-            return True
-        tried = self._tried(self.activation)
-        return bool((tried == np.floor(tried)).all())
-
-    @np.errstate(all="ignore")
-    def _tried(self, activation: Activation) -> Array:
-        return activation(np.tile(_TRIED, (self.units or 1, 1)).T)
 
     def _described(self) -> str:
         activation = self.activation
@@ -172,14 +159,14 @@ class Outputs(NamedTuple):
 
 def _reads(metric: Metric, units: int) -> Reads:
     """What a metric takes predictions for."""
-    return metric.reads(units) if _is_true_of(metric, "reads") else "outputs"
+    return metric.reads(units) if _is_true_of(type(metric).__mro__, "reads") else "outputs"
 
 
-def _is_true_of(metric: Metric, fact: str) -> bool:
-    """Whether what a class says under this name is true of the metric: no class below that one
-    takes predictions in by a method of its own.
+@lru_cache(256)
+def _is_true_of(bases: tuple[type, ...], fact: str) -> bool:
+    """Whether what a class, or a base class, says under this name is true of it: no class below
+    that one takes predictions in by a method of its own.
     """
-    bases = type(metric).__mro__
 
     def place(name: str) -> int:
         return next((i for i, cls in enumerate(bases) if name in vars(cls)), len(bases))

@@ -285,8 +285,6 @@ REFUSED = [
     (3, None, "categorical_hinge", "categorical_crossentropy", ONE_HOT),
     (1, "sigmoid", "bce", metrics.AUC(from_logits=True), BITS),
     (3, "softmax", "mse", metrics.CategoricalCrossentropy(from_logits=True), ONE_HOT),
-    (1, "sigmoid", "bce", metrics.Accuracy(), BITS),
-    (1, None, "mse", metrics.Accuracy(), X[:, 0]),
     (3, None, losses.BlockCrossentropy([2, 1]), "accuracy", ONE_HOT),
     (1, None, (lambda y, a: (y - a)[:, 0] ** 2, lambda y, a: 2 * (a - y)), "accuracy", BITS),
 ]  # fmt: skip
@@ -443,7 +441,7 @@ def test_a_run_without_values_resumes(tmp_path):
 
 
 def test_every_metric_says_what_it_reads():
-    kinds = {"outputs", "scores", "probabilities", "logits", "classes"}
+    kinds = {"outputs", "scores", "probabilities", "logits"}
     for cls in registry:
         if cls is not metrics.MeanMetricWrapper:
             assert cls().reads(1) in kinds
