@@ -30,7 +30,7 @@ class _Accuracy(MeanOverRows):
 class Accuracy(_Accuracy):
     """Mean of a == y over outputs and rows: for predictions that are classes themselves.
 
-    In ``compile`` the name ``"accuracy"`` means what the shapes say, one of those below.
+    In ``compile`` the name ``"accuracy"`` means what loss and shapes say, one of those below.
 
     Examples
     --------

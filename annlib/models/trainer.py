@@ -73,7 +73,8 @@ class Trainer(Configurable):
         optimizer : str or Optimizer
         loss : str or Loss
         metrics : list of str, Metric or function of (y_true, y_pred)
-            ``"accuracy"`` means what the shapes of target and output say.
+            ``"accuracy"`` means what loss, last activation and shapes say. Metrics of probabilities
+            get probabilities of a network whose loss takes logits, functions the outputs.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
         jit_compile : bool or "auto"
