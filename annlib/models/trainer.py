@@ -37,7 +37,7 @@ from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
-from annlib.training.loop import Training, Validation, evaluate, train_step
+from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
@@ -73,7 +73,8 @@ class Trainer(Configurable):
         optimizer : str or Optimizer
         loss : str or Loss
         metrics : list of str, Metric or function of (y_true, y_pred)
-            ``"accuracy"`` means what the shapes of target and output say.
+            ``"accuracy"`` means what loss, last activation and shapes say. Metrics of probabilities
+            get probabilities of a network whose loss takes logits, functions the outputs.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
         jit_compile : bool or "auto"
@@ -431,7 +432,10 @@ class Trainer(Configurable):
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
         with hooks, self._evaluating():
-            return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
+            results = evaluate(self._functions, batches, hooks, steps)
+        if names := self._functions.evaluation.metrics.undefined(results):
+            warn_of_undefined(names, where, stacklevel=3)
+        return _returned(results, return_dict)
 
     def predict(
         self,

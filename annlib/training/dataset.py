@@ -156,7 +156,8 @@ def array_dataset(
         )
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.check_targets(target, output_shape, where)
-    compiled.check_metrics(target, output_shape)
+    outputs = compiled.outputs(network.layers, target.shape, output_shape)
+    compiled.check_metrics(target, outputs, where)
     weights, by_class = _weights(sample_weight, class_weight, target, where, whole)
     return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
 

@@ -26,7 +26,7 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     body = list(layers)
     last, activation = body[-1]._split_activation()
     # A subclass with a forward of its own does more than its base class can split off.
-    fuses = _definer(body[-1], "forward") is _definer(body[-1], "_split_activation") and (
+    fuses = definer(body[-1], "forward") is definer(body[-1], "_split_activation") and (
         not loss.from_logits
         and loss.fuses_with in _own_names(activation)
         and loss._holds("fuses_with")
@@ -37,7 +37,7 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     return body, fuses
 
 
-def _definer(layer: Layer, method: str) -> type:
+def definer(layer: Layer, method: str) -> type:
     """The class that a layer has this method from."""
     return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
@@ -87,7 +87,7 @@ class FusedLoss:
     def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
         self.fused = fused
         self.loss = loss._replace(from_logits=True) if fused else loss
-        self.work = Workspace(dtype)
+        self.work, self._link = Workspace(dtype), Workspace(dtype)
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
         """The loss of the batch, from the last layer's output and the targets."""
@@ -98,6 +98,11 @@ class FusedLoss:
         """dE/dZ of the last value."""
         Z, Y, weights = self._batch
         return self.loss.gradient(Y, Z, weights, self.work)
+
+    @property
+    def linked(self) -> Array:
+        """What the activation of a loss that takes logits would make of the prediction."""
+        return self.loss.inverse_link(self._batch[0], self._link)
 
     def clear(self) -> None:
         """Drop references to the last batch."""

@@ -203,8 +203,11 @@ class Convergence(Callback):
         progress = self.progress
         progress.scores.append(score)
         self.log(f"Validation score: {score:f}")
+        # A score that is NaN does not improve.
         progress.epochs_without_improvement = (
-            progress.epochs_without_improvement + 1 if score < progress.best_score + self.tol else 0
+            0
+            if score >= progress.best_score + self.tol
+            else progress.epochs_without_improvement + 1
         )
         if score > progress.best_score:
             progress.best_score = score
