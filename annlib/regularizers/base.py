@@ -75,7 +75,7 @@ class RegularizerFunction(Regularizer):
         self.gradient = gradient
 
     def __call__(self, W: Array) -> float:
-        return float(self.penalty(W))
+        return float(self.penalty(W)) + 0.0  # not -0.0
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         np.add(dW, scale * self.gradient(W), out=dW)
