@@ -222,7 +222,8 @@ class Trainer(Configurable):
         shuffle : bool
             Whether rows are drawn in a new order every epoch.
         class_weight : dict of int to float, optional
-            Multiplied with the sample weights; classes not named have 1. For training only.
+            Multiplied with the sample weights; classes not named have 1. For training only, and
+            for targets that are one class a row.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
             At most so many batches an epoch. The next epoch of ``fit`` continues in the data
