@@ -16,6 +16,9 @@ from annlib.core.workspace import Workspace
 #: Keras' epsilon: probabilities are clipped to [1e-7, 1 - 1e-7] before a logarithm.
 EPSILON = 1e-7
 
+#: The least number of each type that is not denormal: what keeps a denominator above 0.
+TINY = {kind: float(np.finfo(kind).tiny) for kind in "fd"}
+
 #: 0 as an array of each type: a comparison with it takes two thirds of the time of one with 0.
 ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.float64)}
 INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, "d")}

@@ -498,3 +498,19 @@ def test_a_refused_adapt_changes_nothing(tmp_path):
     with pytest.raises(AnnlibError):
         fresh.adapt(file)
     assert fresh._built_shape is None
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.BatchNormalization(epsilon=1e-60, moving_variance_initializer="zeros"),
+        layers.LayerNormalization(epsilon=1e-60),
+        layers.RMSNormalization(epsilon=1e-60),
+        layers.UnitNormalization(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_an_epsilon_below_the_type_still_keeps_0_by_0_away(layer, training):
+    x = np.zeros((4, 3), np.float32)
+    np.testing.assert_array_equal(Sequential([layer.clone()])(x, training=training), 0)
