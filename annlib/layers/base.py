@@ -82,6 +82,12 @@ class Layer(Configurable):
     random: ClassVar[bool] = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
+    _instead = (
+        "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "
+        "input_gradient=True), as annlib.layers.Layer shows. For dropout while predicting (Monte "
+        "Carlo) take layers.Dropout, and call model(x, training=True)."
+    )
 
     def __init__(
         self,

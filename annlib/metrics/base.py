@@ -36,6 +36,15 @@ class Metric(Configurable):
     direction: ClassVar[Direction | None] = None
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _keras_methods = {  # noqa: RUF012  # never changed
+        "call": "update_state",
+        "__call__": "update_state",
+        "reset_states": "reset_state",
+    }
+    _instead = (
+        "Write update_state(self, y_true, y_pred, sample_weight=None), result(self) and "
+        "reset_state(self), which makes the state: self.total = 0.0."
+    )
 
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)

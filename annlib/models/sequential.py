@@ -381,7 +381,10 @@ class Sequential(Trainer):
 
 def _network_of(layer: Any) -> Any:
     """A layer as it is, and a model as the network it has."""
-    return layer._network if isinstance(layer, Trainer) else layer
+    if not isinstance(layer, Trainer):
+        return layer
+    layer._refuse_keras_methods("Sequential.add")
+    return layer._network
 
 
 def made_again(header: Mapping[str, Any]) -> Sequential | None:

@@ -103,6 +103,15 @@ class Optimizer(Rule, Configurable):
 
     _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
 
+    _keras_methods = dict.fromkeys(
+        ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),
+        "update",
+    )
+    _instead = (
+        "Write update(self, theta, gradient, rate, state, scratch) and state_names, as "
+        "annlib.optimizers.Optimizer shows."
+    )
+
     weight_decay = OfPolicy()
     clipnorm = OfPolicy()
     clipvalue = OfPolicy()
