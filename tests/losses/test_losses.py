@@ -342,7 +342,7 @@ def test_no_loss_is_minus_zero(row, rows):
     # Perfect, and at the ends of what a prediction may be: minus a sum of zeros is -0.0.
     same = np.eye(4)[Y] if np.shape(Y) != A.shape else Y
     for predicted in (A, same, np.zeros_like(A), -np.zeros_like(A), 1e3 * (2.0 * same - 1)):
-        for given in (None, weights):
+        for weight in (None, weights):
             with np.errstate(all="ignore"):
-                values = [loss(Y, predicted, given), *alone(Y, predicted, given)]
+                values = [loss(Y, predicted, weight), *alone(Y, predicted, weight)]
             assert not [value for value in values if value == 0 and np.signbit(value)]
