@@ -220,7 +220,7 @@ class Layer(Configurable):
         if not isinstance(initializer, initializers.Initializer):
             initializer = initializers.get(initializer)
         self._parameters.append(
-            Parameter(name, shape, initializer, regularizer, constraint, trainable)
+            Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         )
 
     def _declare(self, input_shape: BatchShape) -> BatchShape:

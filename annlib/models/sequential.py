@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
@@ -377,6 +378,14 @@ class Sequential(Trainer):
         if "layers" not in inspect.signature(type(self)).parameters:
             found.pop("layers", None)  # a subclass with **keywords that makes its layers itself
         return found
+
+
+# Python's own errors name the class that a method was written in, and users know this one alone.
+for _method in vars(Trainer).values():
+    if isinstance(_method, FunctionType):
+        _method.__qualname__ = _method.__qualname__.replace(
+            Trainer.__name__, Sequential.__name__, 1
+        )
 
 
 def _network_of(layer: Any) -> Any:

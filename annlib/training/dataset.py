@@ -104,8 +104,10 @@ class Dataset(NamedTuple):
 
 def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
+    expected = network.expected_input_shape()
+    _refuse_several(x, None, expected, where)
     source = as_source(x, where, "x")
-    _check_features(network.expected_input_shape(), network, source, where)
+    _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
     return Dataset(source, None, None)
 
@@ -143,8 +145,9 @@ def array_dataset(
     DataError, ShapeError, ConfigurationError
     """
     network.check_ownership(where)
-    source = as_source(x, where, "x")
     expected = network.expected_input_shape() if row_shape is None else (None, *row_shape)
+    _refuse_several(x, y, expected, where)
+    source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
     if y is None:
@@ -170,6 +173,37 @@ def array_dataset(
                 f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
             )
     return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
+
+
+def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
+    """Raise ``DataError`` for a list with an array for each of several inputs or outputs."""
+    of_x, of_y = _common_length(x), _common_length(y)
+    found = ""
+    if of_x is not None:  # each item is a batch, and none a row
+        like_y = y is not None and of_x == (_length(y) if of_y is None else of_y) != len(x)
+        if (like_y and len(x[0].shape) > 1) or (expected and len(x[0].shape) == len(expected)):
+            found = "x"
+    if not found and of_y is not None and of_y == _length(x) != len(y):
+        found = "y"
+    if found:
+        values, put = (x, "input") if found == "x" else (y, "output")
+        raise DataError(
+            f"{where}: expected {found} as one array, got a {type(values).__name__} of "
+            f"{len(values)} arrays, the first of shape {values[0].shape}: a Sequential has one "
+            f"{put}. Join the columns: np.column_stack({found})."
+        )
+
+
+def _length(values: Any) -> int | None:
+    return len(values) if hasattr(values, "__len__") else None
+
+
+def _common_length(values: Any) -> int | None:
+    """How many rows each array of a list has; None unless they are arrays, of one length."""
+    if not isinstance(values, list | tuple):
+        return None
+    lengths = {(getattr(item, "shape", ()) or (None,))[0] for item in values}
+    return lengths.pop() if len(lengths) == 1 else None
 
 
 def _input_type(network: Network, source: Source) -> Any:
