@@ -18,7 +18,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
 from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
-from annlib.estimators.outputs import Outputs, outputs_of, wants_one_hot
+from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
@@ -102,6 +102,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         held_out = self._check_validation(*validation)
         random_state = check_random_state(self.random_state)
         model, loss = self._network_for(X, targets, parts, random_state, warm)
+        check_blocks(loss, targets, type(self).__name__)
         data = data._replace(Y=self._encode(data.y, targets, model, loss))
         if held_out is not None:
             held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
