@@ -173,7 +173,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         fitted = {
             "model_": model,
             "_targets": targets,
-            "_outputs": outputs_of(model, model.loss),
+            "_outputs": outputs_of(model, model.loss, targets),
         }
         if isinstance(targets, LabelTargets):
             fitted["classes_"] = targets.classes
