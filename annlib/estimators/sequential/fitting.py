@@ -245,8 +245,9 @@ class FittedSequential(NetworkEstimator):
         n_test = int(np.ceil(self.validation_split * n_samples))
         if not 0 < n_test < n_samples:
             raise DataError(
-                f"fit: expected rows on both sides of validation_split={self.validation_split}, "
-                f"got n_samples={n_samples}. Pass more rows, or X_val and y_val."
+                f"{type(self).__name__}: expected rows on both sides of "
+                f"validation_split={self.validation_split}, got n_samples={n_samples}. Pass more "
+                "rows, or leave it out."
             )
         if codes is not None:
             counts = np.bincount(codes.astype(np.intp))
