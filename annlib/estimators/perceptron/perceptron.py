@@ -307,8 +307,6 @@ class Perceptron(NetworkEstimator):
         if fitted:
             for name in ("coefs_", "intercepts_", "_exposed"):  # views, which would come apart
                 state.pop(name, None)
-            if not self.warm_start:
-                state["_progress"] = self._progress.without_weights()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

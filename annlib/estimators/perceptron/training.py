@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -105,10 +105,6 @@ class Progress:
     #: Rows seen.
     t: int = 0
 
-    def without_weights(self) -> Progress:
-        """A copy for a training that is not continued."""
-        return replace(self, best_weights=None)
-
 
 class Convergence(Callback):
     """Ends a training without progress: ``tol`` at least, in more than ``patience`` epochs.
@@ -208,11 +204,7 @@ class Convergence(Callback):
         )
         if score > progress.best_score:
             progress.best_score = score
-            values: Any = self.model.vector.values
-            if progress.best_weights is None:
-                progress.best_weights = values.copy()
-            else:
-                np.copyto(progress.best_weights, values)
+            progress.best_weights = self.model.vector.values.copy()
 
 
 class ShuffledLoader(ArrayLoader):
