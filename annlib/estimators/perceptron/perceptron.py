@@ -207,22 +207,37 @@ class Perceptron(NetworkEstimator):
         try:
             model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
         except DivergenceError as error:
-            if not watches_score:
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain "
-                    f"large values and need to be preprocessed. ({error})"
-                ) from error
-            rule.record_divergence()
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain "
+                f"large values and need to be preprocessed. ({error})"
+            ) from error
         except KeyboardInterrupt:
             history.interrupted = True
         if history.interrupted:
             warn("Training interrupted by user.")
         elif not partial and not rule.ended:
             warn_if_not_converged(optimizer, rule.epochs, epochs)
-        if watches_score and self._progress.best_weights is not None:
-            np.copyto(model.vector.values, self._progress.best_weights)
+        if watches_score and rule.epochs:
+            self._restore_best()
         self._store_results(rule.epochs)
         return history
+
+    def _restore_best(self) -> None:
+        """Put the weights of the best score into the network.
+
+        Raises
+        ------
+        ValueError
+            If no epoch had a score, by which one would be the best.
+        """
+        progress = self._progress
+        if progress.best_weights is None:
+            raise ValueError(
+                "early_stopping: expected a finite score of the validation data after one epoch at "
+                f"least, got {progress.scores[-1]}. Look for large values in X and y, or pass "
+                "another scoring."
+            )
+        np.copyto(self.model_.vector.values, progress.best_weights)
 
     def _default_score(self, data: Samples) -> float:
         return default_score(self._targets, self._read(data.X), data)

@@ -178,15 +178,6 @@ class Convergence(Callback):
                 self.ended = True
                 self.model.stop_training = True
 
-    def record_divergence(self) -> None:
-        """Record an epoch that diverged."""
-        self.epochs += 1
-        self.progress.losses.append(np.nan)
-        self.progress.t += self.rows
-        if self.watches_score:
-            self.progress.scores.append(float("nan"))
-        self.ended = True
-
     def _record_loss(self) -> None:
         progress = self.progress
         loss = progress.losses[-1]
@@ -199,8 +190,10 @@ class Convergence(Callback):
         progress = self.progress
         progress.scores.append(score)
         self.log(f"Validation score: {score:f}")
+        # As a comparison that a score of NaN fails: it is no improvement.
+        improved = score >= progress.best_score + self.tol
         progress.epochs_without_improvement = (
-            progress.epochs_without_improvement + 1 if score < progress.best_score + self.tol else 0
+            0 if improved else progress.epochs_without_improvement + 1
         )
         if score > progress.best_score:
             progress.best_score = score
