@@ -42,6 +42,7 @@ from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     HalvingGridSearchCV,
+    KFold,
     RandomizedSearchCV,
     StratifiedKFold,
     TunedThresholdClassifierCV,
@@ -381,6 +382,26 @@ def test_class_weights(net):
         clone(net).set_params(class_weight="balanced").partial_fit(X, rare, classes=[0, 1])
     with pytest.raises(ValueError, match="'class_weight' parameter"):
         clone(net).set_params(class_weight="balancd").fit(X, rare)
+
+
+@each_classifier
+def test_class_weights_of_classes_that_a_fold_lacks(net):
+    """Of sorted classes each fold of KFold trains without one."""
+    order = np.argsort(CODES, kind="stable")
+    by_dict = clone(net).set_params(class_weight={"ant": 1, "bee": 1, "cat": 5})
+    scores = cross_val_score(by_dict, X[order], NAMES[order], cv=KFold(3))
+    assert np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="class_weight: expected classes of"):
+        clone(net).set_params(class_weight={"ant": 1, "rat": 5}).fit(X, NAMES)
+    parts = [CODES < 2, CODES == 2]
+    weighted = clone(by_dict)
+    factors = {"ant": 1.0, "bee": 1.0, "cat": 5.0}
+    plain = clone(net)
+    for rows in parts:
+        weighted.partial_fit(X[rows], NAMES[rows], classes=["ant", "bee", "cat"])
+        by_row = np.array([factors[name] for name in NAMES[rows]])
+        plain.partial_fit(X[rows], NAMES[rows], by_row, classes=["ant", "bee", "cat"])
+    np.testing.assert_allclose(weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-6)
 
 
 # -- metadata --------------------------------------------------------------------------------------
