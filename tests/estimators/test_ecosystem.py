@@ -68,8 +68,11 @@ from annlib import (
     HiddenLayerTransformer,
     MLPClassifier,
     MLPRegressor,
+    Sequential,
     SequentialClassifier,
     SequentialRegressor,
+    layers,
+    losses,
     optimizers,
 )
 
@@ -86,6 +89,9 @@ REGRESSORS = [
     SequentialRegressor(epochs=12, random_state=0, optimizer__learning_rate=0.01),
     MLPRegressor(max_iter=12, random_state=0, batch_size=32, learning_rate_init=0.01),
 ]
+
+
+HINGES = ("hinge", "squared_hinge", "categorical_hinge")
 
 
 def each(*estimators):
@@ -594,6 +600,67 @@ def test_meta_estimators_of_classes(net, meta):
     assert np.mean(fitted.predict(rows) == NAMES) > 0.7
     if hasattr(fitted, "predict_proba"):
         np.testing.assert_allclose(fitted.predict_proba(rows).sum(axis=1), 1)
+
+
+def margins(n_outputs):
+    return Sequential([layers.Dense(16, "relu"), layers.Dense(n_outputs)])
+
+
+WITHOUT_PROBABILITIES = each(
+    *(clone(CLASSIFIERS[0]).set_params(model=margins, loss=loss) for loss in HINGES),
+    *(clone(CLASSIFIERS[1]).set_params(loss=loss) for loss in HINGES),
+    clone(CLASSIFIERS[1]).set_params(loss=losses.Hinge()),
+)
+
+
+@WITHOUT_PROBABILITIES
+def test_probabilities_that_there_are_not_are_absent(net):
+    """As of scikit-learn's SGDClassifier and LinearSVC, so that others take decisions instead."""
+    for each_net in (clone(net), clone(net).fit(X, NAMES)):
+        for method in ("predict_proba", "predict_log_proba"):
+            assert not hasattr(each_net, method)
+        with pytest.raises(AttributeError) as told:
+            each_net.predict_proba(X)
+        assert "Use decision_function, or another loss." in str(told.value.__cause__ or told.value)
+    stack = StackingClassifier([("net", clone(net))], LogisticRegression(), cv=3).fit(X, NAMES)
+    assert stack.stack_method_ == ["decision_function"]
+    assert stack.score(X, NAMES) > 0.9
+    for meta in (
+        CalibratedClassifierCV(clone(net), cv=3),
+        OneVsRestClassifier(clone(net)),
+        VotingClassifier([("a", clone(net)), ("b", LogisticRegression())]),
+        BaggingClassifier(clone(net), n_estimators=2),
+    ):
+        assert meta.fit(X, NAMES).score(X, NAMES) > 0.8
+    tuned = TunedThresholdClassifierCV(clone(net), cv=3).fit(X, BINARY)
+    assert tuned.score(X, BINARY) > 0.8
+    assert cross_val_score(clone(net), X, BINARY, scoring="roc_auc", cv=3).mean() > 0.8
+    refitted = clone(net).fit(X, NAMES).set_params(loss="mse")
+    assert not hasattr(refitted, "predict_proba"), "of the network that is fitted"
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "present"),
+    [
+        (layers.Dense(1, "sigmoid"), "mse", True),
+        (layers.Dense(1), "mse", False),
+        (layers.Dense(1), "auto", True),
+        (layers.Dense(1), losses.BinaryCrossentropy(from_logits=True), True),
+        (layers.Dense(1, "tanh"), "hinge", False),
+    ],
+)
+def test_a_network_tells_of_its_probabilities_before_it_is_fitted(last, loss, present):
+    net = SequentialClassifier(Sequential([last]), loss=loss, epochs=1)
+    assert hasattr(net, "predict_proba") is present
+    assert hasattr(net.fit(X, BINARY), "predict_proba") is present
+
+
+def test_nonsense_is_refused_by_fit_and_not_by_hasattr():
+    for arguments in ({"loss": "hingf"}, {"loss": 3}, {"optimizer": "adamm"}, {"solver": "adan"}):
+        assert hasattr(MLPClassifier(**arguments), "predict_proba")
+        assert hasattr(MLPClassifier(**arguments), "partial_fit")
+        with pytest.raises(ValueError, match=f"'{next(iter(arguments))}' parameter"):
+            MLPClassifier(**arguments).fit(X, NAMES)
 
 
 @each_classifier

@@ -107,6 +107,8 @@ def test_a_regularizer_takes_the_place_of_alpha():
         ("binary_focal_crossentropy", y > 0, 1),
         ("sparse_categorical_crossentropy", y > 0, 2),
         (losses.CategoricalCrossentropy(label_smoothing=0.1), y, 3),
+        (losses.CategoricalCrossentropy(from_logits=True), y, 3),
+        (losses.BinaryCrossentropy(from_logits=True), NAMES == "setosa", 1),
         ("categorical_hinge", y, 3),
         ("hinge", NAMES == "setosa", 1),
     ],
@@ -116,7 +118,7 @@ def test_losses_of_a_classifier(loss, targets, units):
     assert net.n_outputs_ == units
     assert net.score(X, targets) > 0.9
     if "hinge" in str(loss):
-        with pytest.raises(ValueError, match="expected a network that gives probabilities"):
+        with pytest.raises(AttributeError, match="no attribute 'predict_proba'"):
             net.predict_proba(X)
     else:
         np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1)

@@ -119,9 +119,9 @@ class Architecture:
             return targets.units, (loss.fuses_with if fuses else "") or "linear"
         vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
         units = 2 if vectors else targets.units  # of one-hot rows, or of labels
-        if loss.margin:
-            return units, "linear"
-        return units, "softmax" if vectors else targets.activation
+        activation = "softmax" if vectors else targets.activation
+        takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
+        return units, "linear" if takes_logits else activation
 
     def loss(self, targets: Targets) -> Loss:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""

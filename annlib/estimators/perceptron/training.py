@@ -12,6 +12,7 @@ from annlib import optimizers
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
+from annlib.core.errors import AnnlibError
 from annlib.data import ArrayLoader, Batch
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
@@ -42,7 +43,10 @@ def chosen(estimator: Any) -> Optimizer:
 
 def is_batchwise(estimator: Any) -> bool:
     """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
-    optimizer = chosen(estimator)
+    try:
+        optimizer = chosen(estimator)
+    except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+        return True
     if optimizer.full_batch:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
