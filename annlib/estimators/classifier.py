@@ -69,7 +69,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             )
         return self._train(X, y, sample_weight, partial=True, classes=classes)
 
-    @available_if(gives_probabilities)
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_proba(self, X: Any) -> Any:
         """Probabilities of the classes, in the order of ``classes_``.
 
@@ -94,7 +94,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             A = shares(A)
         return self._targets.probabilities(A)
 
-    @available_if(gives_probabilities)
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of ``predict_proba``.
 

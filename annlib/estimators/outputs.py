@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.estimators.targets import (
@@ -21,6 +23,7 @@ from annlib.estimators.targets import (
 from annlib.losses import (
     BinaryCrossentropy,
     BlockCrossentropy,
+    CategoricalCrossentropy,
     Loss,
     SparseCategoricalCrossentropy,
 )
@@ -96,6 +99,16 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
         f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
         "a loss."
     )  # fmt: skip
+
+
+def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
+    """An automatic loss that can have these arguments, if any can: label smoothing is one of the
+    cross-entropy of one-hot rows alone, which is the same without it.
+    """
+    lacks = not constructor_arguments(type(loss)).keys() >= set(names)
+    if lacks and isinstance(loss, SparseCategoricalCrossentropy):
+        return CategoricalCrossentropy(from_logits=loss.from_logits, reduction=loss.reduction)
+    return loss
 
 
 def check_units(model: Sequential, targets: Targets, n_features: int, where: str) -> None:

@@ -220,6 +220,15 @@ def test_arguments_of_an_automatic_loss():
     assert fitted.model_.loss.label_smoothing == 0.2
 
 
+@pytest.mark.parametrize("last", [layers.Dense(3, "softmax"), layers.Dense(3)])
+def test_label_smoothing_of_an_automatic_loss_of_classes(last):
+    """- mean sum_k q_k log a_k with q = y (1 - s) + s / 3, by hand."""
+    fitted = net(Sequential([last]), loss__label_smoothing=0.2, dtype="float64").fit(X, Y)
+    a, q = fitted.predict_proba(X), np.eye(3)[Y] * 0.8 + 0.2 / 3
+    expected = -(q * np.log(a)).sum(axis=1).mean()
+    assert fitted.model_.evaluate(X, np.eye(3)[Y]) == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("y", "last", "message"),
     [

@@ -9,6 +9,7 @@ from typing import Any
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.core.errors import AnnlibError
+from annlib.estimators.outputs import for_arguments
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
@@ -127,11 +128,16 @@ class Architecture:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""
         if self._given_loss is not None:
             return self._given_loss
+        found: Loss
         if isinstance(targets, ColumnsTargets):
-            return BlockCrossentropy(targets.sizes, _BY_WEIGHT)
-        if isinstance(targets, IndicatorTargets):
-            return losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
-        return _by_weight(losses.get(targets.loss))
+            found = BlockCrossentropy(targets.sizes, _BY_WEIGHT)
+        elif isinstance(targets, IndicatorTargets):
+            found = losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
+        else:
+            found = _by_weight(losses.get(targets.loss))
+        estimator = self.estimator
+        changed: Loss = estimator._changed("loss", for_arguments(found, estimator._nested("loss")))
+        return changed
 
     # -- parameters as objects -------------------------------------------------------------------
 

@@ -58,7 +58,9 @@ def loss_part(names: str, *, classifier: bool) -> Part:
     )
 
 
-def _regularizer(_estimator: Any, given: Any) -> Regularizer | None:
+def _regularizer(estimator: Any, given: Any) -> Regularizer | None:
+    if given is None and estimator._nested("regularizer"):
+        return regularizers.L1L2()  # which has an l1 and an l2
     return None if given is None else regularizers.get(given)
 
 

@@ -12,7 +12,7 @@ from annlib.callbacks import Callback, History
 from annlib.core.errors import DataError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
-from annlib.estimators.outputs import check_units, fitting_loss
+from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
 from annlib.estimators.rules import Rule
 from annlib.estimators.sequential.network import build_network, default_network
 from annlib.estimators.sequential.parameters import RULES
@@ -87,7 +87,8 @@ class FittedSequential(NetworkEstimator):
         check_units(model, targets, X.shape[1], where)
         loss = parts.loss
         if loss is None:
-            loss = self._changed("loss", losses.get(fitting_loss(model, targets, where)))
+            fitting = losses.get(fitting_loss(model, targets, where))
+            loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         return model, loss
 
     def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
