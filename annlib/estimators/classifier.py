@@ -115,6 +115,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     def decision_function(self, X: Any) -> Any:
         """The network's output before sigmoid or softmax: the larger, the surer.
 
+        A single output that has neither, as with ``loss="mse"``, counts from the border between no
+        and yes: from 0.5 where they are 0 and 1, from 0 where they are -1 and 1.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -156,7 +159,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def _read(self, X: Any) -> Array:
         # Neither sigmoid nor softmax changes which is the largest, or on which side of a half.
-        return self._outputs.logits(self.model_, X)
+        return self._outputs.decisions(self.model_, X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

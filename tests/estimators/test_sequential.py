@@ -40,19 +40,31 @@ def test_the_users_model_is_copied_and_stays_unbuilt():
     assert fitted.score(X, Y) > 0.9
 
 
-def test_a_built_and_trained_model_is_copied_with_new_weights():
+def trained(**compiled):
     model = Sequential(
         [layers.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3, "softmax")], seed=7
     )
-    model.compile("adam", "sparse_categorical_crossentropy")
+    loss = "sparse_categorical_crossentropy"
+    model.compile(**({"optimizer": optimizers.SGD(0.05), "loss": loss} | compiled))
     model.fit(X, Y, epochs=5, verbose=0)
-    before = model.get_weights()
-    one, two = (net(model, random_state=seed).fit(X, Y) for seed in (0, 1))
-    for mine, kept in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(mine, kept)
-    assert not np.array_equal(one.model_.weights[0], two.model_.weights[0])
-    fresh = SequentialClassifier(model, epochs=1, optimizer__learning_rate=0.0).fit(X, Y)
-    assert not np.array_equal(fresh.model_.weights[0], before[0])
+    return model
+
+
+def test_fit_begins_from_the_weights_of_a_built_model_and_leaves_it_alone():
+    model = trained()
+    optimizer, steps, before = model.optimizer, model.optimizer.iterations, model.get_weights()
+    estimator = SequentialClassifier(model, epochs=2)
+    one, two = (estimator.fit(X, Y).model_.get_weights() for _ in range(2))
+    for mine, other, kept, now in zip(one, two, before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+        np.testing.assert_array_equal(now, kept)
+    assert model.optimizer is optimizer and optimizer.iterations == steps
+    for seed in (0, 1):  # it seeds the shuffle alone
+        still = SequentialClassifier(model, epochs=1, optimizer__learning_rate=0.0)
+        still.set_params(random_state=seed).fit(X, Y)
+        assert still.model_.seed != model.seed
+        for mine, kept in zip(still.model_.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(mine, kept)
 
 
 def test_the_seed_is_random_state_or_the_models_own():

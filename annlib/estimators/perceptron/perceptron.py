@@ -157,8 +157,8 @@ class Perceptron(NetworkEstimator):
             optimizer = old
         model.compile(optimizer, loss)
 
-    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
-        return super()._fitted(model, targets) | exposed_coefs(model)
+    def _fitted(self, model: Sequential, targets: Targets, loss: Any) -> dict[str, Any]:
+        return super()._fitted(model, targets, loss) | exposed_coefs(model)
 
     def _run(
         self,

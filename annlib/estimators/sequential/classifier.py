@@ -7,7 +7,7 @@ from typing import Any
 from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
-from annlib.estimators.outputs import outputs_of
+from annlib.estimators.outputs import gives_probabilities
 from annlib.estimators.sequential.fitting import FittedSequential
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
@@ -103,4 +103,4 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
             loss = self._part("loss")
         except (AnnlibError, TypeError):  # nonsense, which fit will refuse
             return True
-        return not isinstance(loss, Loss) or bool(outputs_of(model, loss).link)
+        return not isinstance(loss, Loss) or gives_probabilities(model, loss)
