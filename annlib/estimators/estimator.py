@@ -114,7 +114,6 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
             callbacks += tasks(self, self._max_epochs, X, y, sample_weight, fitted)
         history = self._run(fitted, data, held_out, callbacks, random_state, warm, partial)
         self.__dict__.update(fitted)
-        self._partially_fitted = partial or (warm and self._partially_fitted)
         before = self.history_ if warm and hasattr(self, "history_") else {}
         self.history_ = before | {
             name: before.get(name, []) + values for name, values in history.history.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.estimators.targets import (
@@ -22,6 +24,7 @@ from annlib.estimators.targets import (
 from annlib.losses import (
     BinaryCrossentropy,
     BlockCrossentropy,
+    CategoricalCrossentropy,
     Loss,
     SparseCategoricalCrossentropy,
 )
@@ -75,6 +78,11 @@ def outputs_of(model: Sequential, loss: Loss | None, targets: Targets) -> Output
     return Outputs("", applied=False, cut=_middle(model, loss) if one_each else 0.0)
 
 
+def gives_probabilities(model: Sequential, loss: Loss) -> bool:
+    """Whether a network, which need not be built, gives them when it is trained with this loss."""
+    return _task(model) is not None or (loss.from_logits and loss.task in _LINKS)
+
+
 def _middle(model: Sequential, loss: Loss | None) -> float:
     """Halfway between the targets of no and yes, or what comes next to them in reach."""
     targets = (-1.0, 1.0) if loss is not None and loss.margin else (0.0, 1.0)
@@ -111,6 +119,16 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
         f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
         "a loss."
     )  # fmt: skip
+
+
+def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
+    """An automatic loss that can have these arguments, if any can: label smoothing is one of the
+    cross-entropy of one-hot rows alone, which is the same without it.
+    """
+    lacks = not constructor_arguments(type(loss)).keys() >= set(names)
+    if lacks and isinstance(loss, SparseCategoricalCrossentropy):
+        return CategoricalCrossentropy(from_logits=loss.from_logits, reduction=loss.reduction)
+    return loss
 
 
 def _check_kept(model: Sequential, where: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -175,14 +174,6 @@ class Compiled:
             ]
             self._resolved_for = shapes
         return new
-
-    def with_fresh_optimizer(self) -> Compiled:
-        """A copy with an optimizer that has not made a step."""
-        fresh = copy.copy(self)
-        fresh.optimizer = copy.copy(self.optimizer)
-        fresh.optimizer.reset()
-        fresh.given = {**self.given, "optimizer": fresh.optimizer}
-        return fresh
 
 
 def require(

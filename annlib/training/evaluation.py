@@ -31,7 +31,7 @@ class Evaluation:
         assert Y is not None, "checked in evaluate"
         with np.errstate(all="ignore"):
             loss = self.objective.value(X, Y, weights)
-        loss += sum(self.objective.penalties())
+            loss += sum(self.objective.penalties())
         part = self.objective.loss
         self.metrics.update(loss, part.denominator, batch, part.prediction)
 

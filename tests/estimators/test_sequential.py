@@ -221,7 +221,7 @@ def test_losses_of_ones_own_get_the_targets_they_take(y, last, loss):
     fitted = net(Sequential([layers.Dense(16, "relu"), last]), loss=loss, epochs=60).fit(X, y)
     assert fitted.score(X, y) > 0.85
     if "hinge" in str(loss):
-        with pytest.raises(ValueError, match="predict_proba: expected a network that gives"):
+        with pytest.raises(AttributeError, match="no attribute 'predict_proba'"):
             fitted.predict_proba(X)
     else:
         assert fitted.predict_proba(X).shape == (150, y.max() + 1)
@@ -230,6 +230,15 @@ def test_losses_of_ones_own_get_the_targets_they_take(y, last, loss):
 def test_arguments_of_an_automatic_loss():
     fitted = net(Sequential([layers.Dense(1, "sigmoid")]), loss__label_smoothing=0.2).fit(X, TWO)
     assert fitted.model_.loss.label_smoothing == 0.2
+
+
+@pytest.mark.parametrize("last", [layers.Dense(3, "softmax"), layers.Dense(3)])
+def test_label_smoothing_of_an_automatic_loss_of_classes(last):
+    """- mean sum_k q_k log a_k with q = y (1 - s) + s / 3, by hand."""
+    fitted = net(Sequential([last]), loss__label_smoothing=0.2, dtype="float64").fit(X, Y)
+    a, q = fitted.predict_proba(X), np.eye(3)[Y] * 0.8 + 0.2 / 3
+    expected = -(q * np.log(a)).sum(axis=1).mean()
+    assert fitted.model_.evaluate(X, np.eye(3)[Y]) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
+from annlib.estimators.outputs import gives_probabilities
 from annlib.estimators.sequential.fitting import FittedSequential
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
+from annlib.losses import Loss
+from annlib.models import Sequential
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -105,3 +109,13 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         **nested: Any,
     ) -> None:
         self._store(locals())
+
+    def _gives_probabilities(self) -> bool:
+        model = self.model
+        if self.__sklearn_is_fitted__() or not (isinstance(model, Sequential) and model.layers):
+            return super()._gives_probabilities()
+        try:
+            loss = self._part("loss")
+        except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+            return True
+        return not isinstance(loss, Loss) or gives_probabilities(model, loss)

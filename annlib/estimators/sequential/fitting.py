@@ -16,7 +16,7 @@ from annlib.core.config import Configurable
 from annlib.core.errors import DataError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
-from annlib.estimators.outputs import check_units, fitting_loss
+from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
 from annlib.estimators.rules import InvalidParameterError, Rule, invalid
 from annlib.estimators.sequential.network import (
     build_network,
@@ -116,7 +116,7 @@ class FittedSequential(NetworkEstimator):
         loss = parts.loss or self._automatic("loss", compiled)
         if loss is None:
             fitting = losses.get(fitting_loss(model, targets, type(self).__name__))
-            loss = self._changed("loss", fitting)
+            loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
             metrics, weighted = [], self.metrics
