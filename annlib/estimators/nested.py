@@ -78,7 +78,8 @@ class NestedParameters:
         }
 
     def _part(self, name: str) -> Any:
-        """The object that a parameter stands for, with what is set for it.
+        """The object that a parameter stands for, with what is set for it; None if that depends
+        on the data, by which ``_changed`` is called later.
 
         Raises
         ------
@@ -90,15 +91,12 @@ class NestedParameters:
             found = part.get(self, value)
         except (AnnlibError, TypeError) as error:
             raise invalid(self, name, part.expected, value) from error
-        return self._changed(name, found)
+        return None if found is None else self._changed(name, found)
 
     def _changed(self, name: str, part: Any) -> Any:
         """A part with the arguments that are set for it; the part itself if none are."""
         changes = self._nested(name)
-        if not changes:
-            return part
-        part = getattr(self, name) if part is None else part  # which is refused, by its own name
-        return changed(part, changes, f"{type(self).__name__}: {name}")
+        return changed(part, changes, f"{type(self).__name__}: {name}") if changes else part
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name.
@@ -262,6 +260,9 @@ def _refuse(names: Any, known: Any, where: str) -> None:
     """Raise for names that are not known."""
     for name in names:
         if name not in known:
+            hint = (
+                suggest(name, known) if known else "There is nothing that has it: pass that, too."
+            )
             raise ConfigurationError(
-                f"{where}: expected a known parameter, got {where}__{name}. {suggest(name, known)}"
+                f"{where}: expected a known parameter, got {where}__{name}. {hint}"
             )

@@ -80,6 +80,8 @@ class Layer(Configurable):
 
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
+    #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
+    keeps_values: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from reprlib import repr as show
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -586,13 +586,6 @@ class Trainer(Configurable):
         self.__dict__.update(state)
         if self._compiled is not None:
             self._compiled.optimizer._owner = weakref.ref(self)
-
-    def _without_optimizer_state(self) -> Self:
-        """A model of the same network, to be pickled: its optimizer has not made a step."""
-        fresh = self._compiled and self._compiled.with_fresh_optimizer()
-        slim = type(self).__new__(type(self))
-        slim.__setstate__({**self.__getstate__(), "_compiled": fresh})
-        return slim
 
     # Models are compared by identity.
     __eq__ = object.__eq__

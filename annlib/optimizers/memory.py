@@ -62,6 +62,13 @@ class Memory:
                     )
                 self._shaped[place.path] = {n: np.zeros(s, dtype) for n, s in shapes.items()}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What joblib maps from a file, or into the memory of several processes, is read-only.
+        self.__dict__.update(state)
+        self.vectors = _writable(self.vectors)
+        for arrays in self._shaped.values():
+            arrays.update({name: _writable(array) for name, array in arrays.items()})
+
     def matches(self, rule: Rule, vector: ParameterVector, further: tuple[str, ...]) -> bool:
         """Whether new memory for these would be laid out like this one."""
         return self._layout == _layout(rule, vector, further)
@@ -95,6 +102,10 @@ class Memory:
             for name, array in arrays.items()
         }
         return dict(zip(self._names, self.vectors, strict=True)) | shaped
+
+
+def _writable(array: Array) -> Array:
+    return array if array.flags.writeable else array.copy()
 
 
 def _layout(rule: Rule, vector: ParameterVector, further: tuple[str, ...]) -> tuple[Any, ...]:

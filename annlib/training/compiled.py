@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -218,14 +217,6 @@ class Compiled:
     def running_metrics(self, metrics: Sequence[Metric]) -> RunningMetrics:
         """The running loss and these metrics, which are its own or copies of them."""
         return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
-
-    def with_fresh_optimizer(self) -> Compiled:
-        """A copy with an optimizer that has not made a step."""
-        fresh = copy.copy(self)
-        fresh.optimizer = copy.copy(self.optimizer)
-        fresh.optimizer.reset()
-        fresh.given = {**self.given, "optimizer": fresh.optimizer}
-        return fresh
 
 
 def require(

@@ -29,7 +29,7 @@ class Evaluation:
         assert Y is not None, "checked in evaluate"
         with np.errstate(all="ignore"):
             loss = self.objective.value(X, Y, weights)
-        loss += sum(self.objective.penalties())
+            loss += sum(self.objective.penalties())
         self.metrics.update(loss, batch, self.objective.loss)
 
     def clear(self) -> None:

@@ -16,6 +16,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss
+from annlib.network.output import output_of
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -55,18 +56,19 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
     ConfigurationError
         If one of logits gets probabilities: it would take the softmax of a softmax.
     """
-    _, activation = layers[-1]._split_activation()
+    output = output_of(layers)
+    activation, layer = output.given, layers[output.place]
     if loss.from_logits and activation is not None and activation.task:
         raise ConfigurationError(
             f"{where}: expected logits for {loss!r}, got an output layer "
-            f'"{layers[-1].name}" with activation {activation!r}, which gives probabilities. '
+            f'"{layer.name}" with activation {activation!r}, which gives probabilities. '
             "Leave out from_logits=True (the loss is computed from the logits all the same), or "
             "the activation."
         )
     if warn and loss.fuses_with and type(activation) is Linear and not loss.from_logits:
         warnings.warn(
             f"{where}: expected probabilities for the loss {loss.name}, got an output "
-            f'layer "{layers[-1].name}" without activation. Give it '
+            f'layer "{layer.name}" without activation. Give it '
             f'activation="{loss.fuses_with}", or the loss from_logits=True: '
             f"{type(loss).__name__}(from_logits=True).",
             stacklevel=4,

@@ -107,6 +107,8 @@ def test_a_regularizer_takes_the_place_of_alpha():
         ("binary_focal_crossentropy", y > 0, 1),
         ("sparse_categorical_crossentropy", y > 0, 2),
         (losses.CategoricalCrossentropy(label_smoothing=0.1), y, 3),
+        (losses.CategoricalCrossentropy(from_logits=True), y, 3),
+        (losses.BinaryCrossentropy(from_logits=True), NAMES == "setosa", 1),
         ("categorical_hinge", y, 3),
         ("hinge", NAMES == "setosa", 1),
     ],
@@ -116,7 +118,7 @@ def test_losses_of_a_classifier(loss, targets, units):
     assert net.n_outputs_ == units
     assert net.score(X, targets) > 0.9
     if "hinge" in str(loss):
-        with pytest.raises(ValueError, match="expected a network that gives probabilities"):
+        with pytest.raises(AttributeError, match="no attribute 'predict_proba'"):
             net.predict_proba(X)
     else:
         np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1)
@@ -171,9 +173,66 @@ def test_parameters_of_the_other_parts():
     assert net.model_.loss.gamma == 1.0
     assert net.model_.layers[0].kernel_regularizer == regularizers.L1(0.02)
     assert "callbacks__early_stopping__baseline" in net.get_params()
-    for wrong in ({"loss__gamma": 1.0}, {"regularizer__l1": 1.0}, {"callbacks__csv_logger__x": 1}):
+    for wrong in (
+        {"loss__gamma": 1.0},
+        {"regularizer__alpha": 1.0},
+        {"callbacks__csv_logger__x": 1},
+        {"callbacks__early_stopping__patience": 5},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong)).partition("__")[0]):
             MLPClassifier(**wrong).fit(X, y)
+
+
+def smoothed_log_loss(net, targets, smoothing):
+    """- mean sum_k q_k log a_k with q = y (1 - s) + s / K, by hand."""
+    a = net.predict_proba(X)
+    q = np.eye(a.shape[1])[targets] * (1 - smoothing) + smoothing / a.shape[1]
+    return -(q * np.log(a)).sum(axis=1).mean()
+
+
+AT_REST = {"max_iter": 1, "batch_size": 150, "learning_rate_init": 1e-300, "random_state": 0}
+
+
+@pytest.mark.parametrize("targets", [y, (y > 0).astype(int)], ids=["three", "two"])
+def test_arguments_of_the_loss_that_follows_from_the_targets(targets):
+    net = MLPClassifier(loss__label_smoothing=0.1, alpha=0, **AT_REST)
+    by_setting = MLPClassifier(alpha=0, **AT_REST).set_params(loss__label_smoothing=0.1)
+    assert clone(net).get_params() == by_setting.get_params()
+    for each in (net, by_setting, clone(by_setting)):
+        each.fit(X, targets)
+        assert each.loss_ == pytest.approx(smoothed_log_loss(each, targets, 0.1), rel=1e-9)
+    plain = MLPClassifier(loss__label_smoothing=0.0, alpha=0, **AT_REST).fit(X, targets)
+    assert plain.loss_ == pytest.approx(log_loss(targets, plain.predict_proba(X)), rel=1e-9)
+    logits = MLPClassifier(loss__from_logits=True, alpha=0, **AT_REST).fit(X, targets)
+    np.testing.assert_allclose(logits.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+    assert logits.loss_ == pytest.approx(plain.loss_, rel=1e-9)
+    labels = np.column_stack([y == 0, X[:, 0] > 0])
+    several = MLPClassifier(loss__label_smoothing=0.1, alpha=0, **AT_REST).fit(X, labels)
+    a, q = several.predict_proba(X), labels * 0.9 + 0.05
+    expected = -(q * np.log(a) + (1 - q) * np.log(1 - a)).sum(axis=1).mean()
+    assert several.loss_ == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(ValueError, match=r"loss__label_smoothin. Did you mean \"label_smoothing"):
+        MLPClassifier(loss__label_smoothin=0.1).fit(X, targets)
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_arguments_of_the_regularizer_without_one(Estimator):
+    """l1 sum |w| + l2 sum w^2 in the place of alpha, as of ``regularizer="l1_l2"``."""
+    net = Estimator(regularizer__l1=0.01, **AT_REST).fit(X, y)
+    bare = Estimator(alpha=0, **AT_REST).fit(X, y)
+    penalty = 0.01 * sum(np.abs(W).sum() for W in bare.coefs_)
+    assert net.loss_ == pytest.approx(bare.loss_ + penalty, rel=1e-9)
+    both = Estimator().set_params(regularizer__l1=0.01, regularizer__l2=0.1, **AT_REST).fit(X, y)
+    penalty += 0.1 * sum(np.square(W).sum() for W in bare.coefs_)
+    assert both.loss_ == pytest.approx(bare.loss_ + penalty, rel=1e-9)
+
+
+def test_a_search_over_arguments_at_the_defaults():
+    grid = {"loss__label_smoothing": [0.0, 0.2], "regularizer__l2": [0.0, 0.1]}
+    search = GridSearchCV(MLPClassifier(max_iter=20, random_state=0), grid, cv=2)
+    search.set_params(scoring="neg_log_loss").fit(X, NAMES)
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
+    assert search.best_estimator_.model_.loss.label_smoothing in grid["loss__label_smoothing"]
 
 
 def test_a_function_with_its_derivative_is_one_activation():

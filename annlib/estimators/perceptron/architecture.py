@@ -9,6 +9,7 @@ from typing import Any
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.core.errors import AnnlibError
+from annlib.estimators.outputs import for_arguments
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
@@ -119,19 +120,24 @@ class Architecture:
             return targets.units, (loss.fuses_with if fuses else "") or "linear"
         vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
         units = 2 if vectors else targets.units  # of one-hot rows, or of labels
-        if loss.margin:
-            return units, "linear"
-        return units, "softmax" if vectors else targets.activation
+        activation = "softmax" if vectors else targets.activation
+        takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
+        return units, "linear" if takes_logits else activation
 
     def loss(self, targets: Targets) -> Loss:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""
         if self._given_loss is not None:
             return self._given_loss
+        found: Loss
         if isinstance(targets, ColumnsTargets):
-            return BlockCrossentropy(targets.sizes, _BY_WEIGHT)
-        if isinstance(targets, IndicatorTargets):
-            return losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
-        return _by_weight(losses.get(targets.loss))
+            found = BlockCrossentropy(targets.sizes, _BY_WEIGHT)
+        elif isinstance(targets, IndicatorTargets):
+            found = losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
+        else:
+            found = _by_weight(losses.get(targets.loss))
+        estimator = self.estimator
+        changed: Loss = estimator._changed("loss", for_arguments(found, estimator._nested("loss")))
+        return changed
 
     # -- parameters as objects -------------------------------------------------------------------
 

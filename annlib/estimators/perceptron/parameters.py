@@ -126,7 +126,8 @@ max_fun : int, default=15000
 optimizer : str or Optimizer, default=None
     Any of annlib's, in place of ``solver`` and all that belongs to it.
 regularizer : str or Regularizer, default=None
-    Of all weight matrices, in place of ``alpha``; annlib's are not divided by the rows.
+    Of all weight matrices, in place of ``alpha``; annlib's are not divided by the rows. None with
+    ``regularizer__l1`` or ``regularizer__l2`` is an ``L1L2`` of them.
 dropout : float in [0, 1) or list of them, default=0
     The share of a hidden layer's outputs that training leaves out.
 batch_normalization : bool, default=False
@@ -142,8 +143,8 @@ dtype : {"float32", "float64"}, default=None
 NESTED = """\
 **nested
     Arguments of the parts: ``optimizer__learning_rate=0.01``, also of that which ``solver`` names;
-    ``loss__label_smoothing=0.1``, ``regularizer__l1=0.001``, ``callbacks__early_stopping__\\
-patience=5``."""
+    ``loss__label_smoothing=0.1``, ``regularizer__l1=0.001``, and beside
+    ``callbacks="early_stopping"`` ``callbacks__early_stopping__patience=5``."""
 
 ATTRIBUTES = """\
 model_ : Sequential

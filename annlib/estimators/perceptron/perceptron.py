@@ -58,7 +58,9 @@ def loss_part(names: str, *, classifier: bool) -> Part:
     )
 
 
-def _regularizer(_estimator: Any, given: Any) -> Regularizer | None:
+def _regularizer(estimator: Any, given: Any) -> Regularizer | None:
+    if given is None and estimator._nested("regularizer"):
+        return regularizers.L1L2()  # which has an l1 and an l2
     return None if given is None else regularizers.get(given)
 
 
@@ -155,8 +157,8 @@ class Perceptron(NetworkEstimator):
             optimizer = old
         model.compile(optimizer, loss)
 
-    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
-        return super()._fitted(model, targets) | exposed_coefs(model)
+    def _fitted(self, model: Sequential, targets: Targets, loss: Any) -> dict[str, Any]:
+        return super()._fitted(model, targets, loss) | exposed_coefs(model)
 
     def _run(
         self,
@@ -207,22 +209,37 @@ class Perceptron(NetworkEstimator):
         try:
             model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
         except DivergenceError as error:
-            if not watches_score:
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain "
-                    f"large values and need to be preprocessed. ({error})"
-                ) from error
-            rule.record_divergence()
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain "
+                f"large values and need to be preprocessed. ({error})"
+            ) from error
         except KeyboardInterrupt:
             history.interrupted = True
         if history.interrupted:
             warn("Training interrupted by user.")
         elif not partial and not rule.ended:
             warn_if_not_converged(optimizer, rule.epochs, epochs)
-        if watches_score and self._progress.best_weights is not None:
-            np.copyto(model.vector.values, self._progress.best_weights)
+        if watches_score and rule.epochs:
+            self._restore_best()
         self._store_results(rule.epochs)
         return history
+
+    def _restore_best(self) -> None:
+        """Put the weights of the best score into the network.
+
+        Raises
+        ------
+        ValueError
+            If no epoch had a score, by which one would be the best.
+        """
+        progress = self._progress
+        if progress.best_weights is None:
+            raise ValueError(
+                "early_stopping: expected a finite score of the validation data after one epoch at "
+                f"least, got {progress.scores[-1]}. Look for large values in X and y, or pass "
+                "another scoring."
+            )
+        np.copyto(self.model_.vector.values, progress.best_weights)
 
     def _default_score(self, data: Samples) -> float:
         return default_score(self._targets, self._read(data.X), data)
@@ -307,8 +324,6 @@ class Perceptron(NetworkEstimator):
         if fitted:
             for name in ("coefs_", "intercepts_", "_exposed"):  # views, which would come apart
                 state.pop(name, None)
-            if not self.warm_start:
-                state["_progress"] = self._progress.without_weights()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from annlib import optimizers
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
+from annlib.core.errors import AnnlibError
 from annlib.data import ArrayLoader, Batch
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
@@ -42,7 +43,10 @@ def chosen(estimator: Any) -> Optimizer:
 
 def is_batchwise(estimator: Any) -> bool:
     """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
-    optimizer = chosen(estimator)
+    try:
+        optimizer = chosen(estimator)
+    except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+        return True
     if optimizer.full_batch:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
@@ -104,10 +108,6 @@ class Progress:
     epochs_without_improvement: int = 0
     #: Rows seen.
     t: int = 0
-
-    def without_weights(self) -> Progress:
-        """A copy for a training that is not continued."""
-        return replace(self, best_weights=None)
 
 
 class Convergence(Callback):
@@ -182,15 +182,6 @@ class Convergence(Callback):
                 self.ended = True
                 self.model.stop_training = True
 
-    def record_divergence(self) -> None:
-        """Record an epoch that diverged."""
-        self.epochs += 1
-        self.progress.losses.append(np.nan)
-        self.progress.t += self.rows
-        if self.watches_score:
-            self.progress.scores.append(float("nan"))
-        self.ended = True
-
     def _record_loss(self) -> None:
         progress = self.progress
         loss = progress.losses[-1]
@@ -203,19 +194,14 @@ class Convergence(Callback):
         progress = self.progress
         progress.scores.append(score)
         self.log(f"Validation score: {score:f}")
-        # A score that is NaN does not improve.
+        # As a comparison that a score of NaN fails: it is no improvement.
+        improved = score >= progress.best_score + self.tol
         progress.epochs_without_improvement = (
-            0
-            if score >= progress.best_score + self.tol
-            else progress.epochs_without_improvement + 1
+            0 if improved else progress.epochs_without_improvement + 1
         )
         if score > progress.best_score:
             progress.best_score = score
-            values: Any = self.model.vector.values
-            if progress.best_weights is None:
-                progress.best_weights = values.copy()
-            else:
-                np.copyto(progress.best_weights, values)
+            progress.best_weights = self.model.vector.values.copy()
 
 
 class ShuffledLoader(ArrayLoader):
