@@ -51,6 +51,9 @@ class Callback(Configurable):
     persistent_attributes: ClassVar[tuple[str, ...]] = ()
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
+    #: The arguments that count when the object is made, and cannot be set as the others can.
+    _fixed: ClassVar[tuple[str, ...]] = ()
+
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
@@ -69,6 +72,10 @@ class Callback(Configurable):
     def set_params(self, params: dict[str, Any]) -> None:
         """Called by the loop before ``on_train_begin``."""
         self.params = params
+
+    @classmethod
+    def _may_be_set(cls, argument: str) -> bool:
+        return argument not in cls._fixed
 
     def get_state(self) -> dict[str, Any]:
         """Its state in the current run, by attribute."""

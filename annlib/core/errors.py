@@ -17,6 +17,10 @@ class UnknownNameError(ConfigurationError):
     """A name that no registered class has; the message lists similar names."""
 
 
+class ReadOnlyError(ConfigurationError, AttributeError):
+    """An attribute was set that follows from the constructor, or is a view of other memory."""
+
+
 class ShapeError(AnnlibError, ValueError):
     """Arrays whose shapes do not fit together."""
 

@@ -21,6 +21,8 @@ class ActivationLayer(Layer):
 
     activation: activations.Activation
 
+    _derived = ("activation",)
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self.activation.check_shape(input_shape)
         return input_shape

@@ -74,6 +74,7 @@ class Loss(Configurable):
     PROBABILITIES: ClassVar[str] = "probabilities"
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _instead = "Make a new one with other arguments, and compile again with it."
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it

@@ -36,6 +36,7 @@ class Metric(Configurable):
     direction: ClassVar[Direction | None] = None
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _instead = "Make a new one with other arguments, and compile again with it."
 
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)

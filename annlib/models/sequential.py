@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_flag
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
@@ -212,8 +213,9 @@ class Sequential(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        trainable = check_flag(value, "Sequential", "trainable")
         for layer in self._network.layers:
-            layer.trainable = bool(value)
+            layer.trainable = trainable
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, layer after layer."""

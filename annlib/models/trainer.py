@@ -45,6 +45,11 @@ from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_d
 class Trainer(Configurable):
     """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
+    _instead = (
+        "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
+        "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
+    )
+
     _compiled: Compiled | None = None
     _kept_functions: Functions | None = None
     _predictor: Predictor | None = None

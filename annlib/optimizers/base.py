@@ -97,6 +97,12 @@ class Optimizer(Rule, Configurable):
 
     _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
 
+    _settable = (
+        *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
+        *("ema_momentum", "ema_overwrite_frequency"),
+    )
+    _instead = "Compile again, with a new optimizer: model.compile(optimizer, ...)."
+
     weight_decay = OfPolicy()
     clipnorm = OfPolicy()
     clipvalue = OfPolicy()
@@ -179,7 +185,8 @@ class Optimizer(Rule, Configurable):
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self.steps = value * (self.policy.gradient_accumulation_steps or 1)
+        count = check_count(value, type(self).__name__, "iterations", 0)
+        self.steps = count * (self.policy.gradient_accumulation_steps or 1)
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -201,6 +208,13 @@ class Optimizer(Rule, Configurable):
                 "compile, got one after. Compile again with a new optimizer."
             )
         self.policy.exclude(var_list or (), var_names or ())
+
+    def _made_with(self, **changes: Any) -> Any:
+        made = super()._made_with(**changes)
+        # What it remembers is of the vectors that its arguments need.
+        if changes and made.state_names != super()._made_with().state_names:
+            self._refuse(*changes, f"got {changes}, which needs other memory")
+        return made
 
     def clone(self) -> Self:
         clone = super().clone()
