@@ -14,7 +14,7 @@ import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from types import FunctionType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
@@ -122,8 +122,10 @@ class Configurable:
     _derived: ClassVar[tuple[str, ...]] = ()
     #: What to do instead of setting one of the others: the end of the error.
     _instead: ClassVar[str] = "Make a new object with other arguments."
-    #: The attributes that are not simply set; none while the constructor runs.
-    _sealed: frozenset[str] = frozenset()
+    #: The attributes that are not simply set once the object is made; found with the first one.
+    _guarded: ClassVar[frozenset[str]] = frozenset()
+    #: Whether the object is made: false while its constructor runs.
+    _made: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -132,28 +134,30 @@ class Configurable:
         if "_names" not in vars(cls):
             cls._names = (snake_case(cls.__name__),)
         if "__init__" in vars(cls):
-            type.__setattr__(cls, "__init__", _sealing(vars(cls)["__init__"]))
+            type.__setattr__(cls, "__init__", _completing(vars(cls)["__init__"]))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._sealed:
-            value = self._checked(name, value)
-        try:
-            object.__setattr__(self, name, value)
-        except AttributeError:
-            if not isinstance(getattr(type(self), name, None), property):
-                raise
-            raise ReadOnlyError(
-                f"{type(self).__name__}.{name}: expected no assignment, since it is made of other "
-                f"parts, got {_summary(value)}. {self._instead}"
-            ) from None
+    if not TYPE_CHECKING:  # which would else take any attribute for one of the class
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in self._guarded and self._made:
+                value = self._checked(name, value)
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                if not isinstance(getattr(type(self), name, None), property):
+                    raise
+                raise ReadOnlyError(
+                    f"{type(self).__name__}.{name}: expected no assignment, since it is made of "
+                    f"other parts, got {_summary(value)}. {self._instead}"
+                ) from None
 
     def __delattr__(self, name: str) -> None:
-        if name in self._sealed:
+        if name in self._guarded and self._made:
             self._refuse(name, "got it deleted")
         object.__delattr__(self, name)
 
     def _checked(self, name: str, value: Any) -> Any:
-        """The value that a sealed attribute takes; raises where it stays as it is."""
+        """The value that a guarded attribute takes; raises where it stays as it is."""
         if value is getattr(self, name, _MISSING):  # what += has changed in place
             return value
         known = constructor_arguments(next(_own_constructors(type(self))))
@@ -168,7 +172,7 @@ class Configurable:
         return owner(**present | changes)
 
     def _refuse(self, name: str, got: str) -> NoReturn:
-        """Raise the error of a sealed attribute that stays as it is."""
+        """Raise the error of a guarded attribute that stays as it is."""
         raise ReadOnlyError(
             f"{type(self).__name__}.{name}: expected no assignment, since what has been made of it "
             f"would not follow, {got}. {self._instead}"
@@ -257,8 +261,7 @@ def is_own(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
-@functools.cache
-def _sealed_by(cls: type[Configurable]) -> frozenset[str]:
+def _guarded_by(cls: type[Configurable]) -> frozenset[str]:
     """The attributes that are arguments of annlib's constructors of ``cls`` or derived from them,
     but for those that check themselves what they are set to.
     """
@@ -270,19 +273,21 @@ def _sealed_by(cls: type[Configurable]) -> frozenset[str]:
     )
 
 
-def _sealing(constructor: Callable[..., None]) -> Callable[..., None]:
-    """The constructor, at whose end the object is sealed if it is that of the object's class."""
+def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
+    """The constructor, after which the object is made if it is that of the object's class."""
 
     @functools.wraps(constructor)
-    def sealing(self: Configurable, *arguments: Any, **keywords: Any) -> None:
-        outermost = type(self).__init__ is sealing
-        if outermost:
-            self.__dict__.pop("_sealed", None)
+    def complete(self: Configurable, *arguments: Any, **keywords: Any) -> None:
+        cls, last = type(self), type(self).__init__ is complete
+        if last:
+            self.__dict__.pop("_made", None)
         constructor(self, *arguments, **keywords)
-        if outermost:
-            self.__dict__["_sealed"] = _sealed_by(type(self))
+        if last:
+            if "_guarded" not in vars(cls):
+                cls._guarded = _guarded_by(cls)
+            self.__dict__["_made"] = True
 
-    return sealing
+    return complete
 
 
 def _summary(value: Any) -> str:

@@ -17,7 +17,6 @@ import numpy as np
 
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
-from annlib.core.errors import ReadOnlyError
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -58,18 +57,6 @@ class Entry(NamedTuple):
     trainable: bool
     #: ``layer/parameter``, as in messages, files and ``exclude_from_weight_decay``.
     path: str
-
-
-class Views(dict[str, Array]):
-    """Arrays by name which are views: they are written into, and no other takes their place."""
-
-    def __setitem__(self, name: str, value: Array) -> None:
-        if value is not self.get(name):  # what += has changed in place
-            raise ReadOnlyError(
-                f'gradients["{name}"]: expected to be written into, got another array in its '
-                f'place, which nobody would see. Write gradients["{name}"][...] = values, or '
-                f'pass out=gradients["{name}"].'
-            )
 
 
 class ParameterVector:
@@ -149,10 +136,10 @@ class ParameterVector:
             layer._attach(self._views(mine, self.values), self._views(mine, self.gradients))
 
     @staticmethod
-    def _views(entries: list[Entry], vector: Array) -> Views:
+    def _views(entries: list[Entry], vector: Array) -> dict[str, Array]:
         if not vector.size:
-            return Views()
-        return Views(
-            (entry.parameter.name, vector[entry.where].reshape(entry.parameter.shape))
+            return {}
+        return {
+            entry.parameter.name: vector[entry.where].reshape(entry.parameter.shape)
             for entry in entries
-        )
+        }

@@ -14,9 +14,8 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import Any, ClassVar, NoReturn, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class Layer(Configurable):
     random: ClassVar[bool] = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
-    _settable = ("trainable",)
+    _settable: ClassVar[tuple[str, ...]] = ("trainable",)
     _instead = (
         "Make a new layer with other arguments, and put it into a new model; its weights are "
         "carried over by new.set_weights(old.get_weights())."
@@ -226,11 +225,11 @@ class Layer(Configurable):
     def _declare(self, input_shape: BatchShape) -> BatchShape:
         """Build, unless that is done; return the output shape."""
         if self._built_shape is None:
-            sealed, self._sealed = self._sealed, frozenset()  # what it builds of is its own
+            made, self._made = self._made, False  # its own build may set its arguments
             try:
                 self.build(input_shape)
             finally:
-                self._sealed = sealed
+                self._made = made
             self._built_shape = input_shape
         return self.compute_output_shape(input_shape)
 
@@ -259,10 +258,12 @@ class Layer(Configurable):
         """The parameters by name, in the order of their declaration; empty before they exist."""
         return {p.name: getattr(self, p.name) for p in self._parameters if p.name in self._bound}
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if self._is_parameter(name) and value is not self.__dict__.get(name, _NONE):
-            self._refuse_parameter(name)
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # which would else take any attribute for one of the class
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if self._is_parameter(name) and value is not self.__dict__.get(name, _NONE):
+                self._refuse_parameter(name)
+            super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         if self._is_parameter(name):
@@ -271,8 +272,8 @@ class Layer(Configurable):
 
     def _is_parameter(self, name: str) -> bool:
         """Whether it is the name of a parameter, or will be once the layer is built."""
-        later = self._sealed and name in _annotated(type(self))
-        return bool(later) or name in self.__dict__.get("_bound", ())
+        later = self._made and name in _annotated(type(self))
+        return later or name in self.__dict__.get("_bound", ())
 
     def _refuse_parameter(self, name: str) -> NoReturn:
         # Another array in the place of the view would never train, nor be saved.
@@ -314,7 +315,7 @@ class Layer(Configurable):
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
         shared = object.__new__(type(self))
         shared.__dict__.update(self.__dict__)
-        shared._sealed = frozenset()
+        shared._made = False
         return shared
 
     def __getstate__(self) -> dict[str, Any]:
@@ -335,7 +336,6 @@ class Layer(Configurable):
 _NONE = object()
 
 
-@functools.cache
 def _annotated(cls: type) -> frozenset[str]:
     """The parameters that annlib's own classes announce in their bodies."""
     return frozenset(

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -97,10 +97,12 @@ class Optimizer(Rule, Configurable):
 
     _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
 
-    _settable = (
+    _settable: ClassVar[tuple[str, ...]] = (
         *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
         *("ema_momentum", "ema_overwrite_frequency"),
     )
+    #: Those that can be set, too, as long as no model is compiled with the object.
+    _settable_before: ClassVar[tuple[str, ...]] = ("use_ema", "gradient_accumulation_steps")
     _instead = "Compile again, with a new optimizer: model.compile(optimizer, ...)."
 
     weight_decay = OfPolicy()
@@ -209,11 +211,17 @@ class Optimizer(Rule, Configurable):
             )
         self.policy.exclude(var_list or (), var_names or ())
 
+    def _checked(self, name: str, value: Any) -> Any:
+        if name in self._settable_before and self._owner is None:
+            return getattr(self._made_with(**{name: value}), name)
+        return super()._checked(name, value)
+
     def _made_with(self, **changes: Any) -> Any:
         made = super()._made_with(**changes)
         # What it remembers is of the vectors that its arguments need.
         if changes and made.state_names != super()._made_with().state_names:
-            self._refuse(*changes, f"got {changes}, which needs other memory")
+            (name, value), *_ = changes.items()
+            self._refuse(name, f"got {value!r}, which needs other memory")
         return made
 
     def clone(self) -> Self:
