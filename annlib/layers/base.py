@@ -78,6 +78,8 @@ class Layer(Configurable):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
+    #: As the first of a model: the names of the columns of x, if it has learned from a frame.
+    feature_names: tuple[str, ...] | None = None
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
 

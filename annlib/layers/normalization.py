@@ -13,7 +13,7 @@ from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.data import ArrayLoader, Source, as_source
+from annlib.data import ArrayLoader, Source, as_source, check_names
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 
@@ -134,6 +134,8 @@ class Normalization(Layer):
                 f"{where}: expected a layer without mean and variance of its own, got {self!r}. "
                 "Leave out those arguments, or do not adapt."
             )
+        # On its own it forgets what it has seen; in a model other layers have learned from it, too.
+        names = check_names(data, self.feature_names if self._owner else None, where, "data")
         source = as_source(data, where, "data")
         shape: BatchShape = (None, *source.shape[1:])
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
@@ -146,6 +148,7 @@ class Normalization(Layer):
         self._declare(shape)
         if not self.built:
             self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
+        self.feature_names = names or (self.feature_names if self._owner else None)
         self.adapt_mean[...] = mean.reshape(sizes)
         self.adapt_variance[...] = variance.reshape(sizes)
 

@@ -171,6 +171,17 @@ class Sequential(Trainer):
         return self._network.input_shape
 
     @property
+    def feature_names(self) -> list[str] | None:
+        """The names of the columns of x that it has learned from, if that was a frame: the first
+        of ``fit``, ``train_on_batch`` or its first layer's ``adapt``.
+
+        Frames with others or in another order are refused; arrays are taken as they stand. As
+        in scikit-learn, names count only if all of them are texts.
+        """
+        names = self._network.feature_names
+        return None if names is None else list(names)
+
+    @property
     def output_shape(self) -> BatchShape:
         """The shape of its output, with None for the batch."""
         return self.compute_output_shape(self.input_shape)

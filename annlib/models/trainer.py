@@ -309,6 +309,7 @@ class Trainer(Configurable):
             steps=_fewer(batches.count, steps),
         )
         self._build_for(data)
+        network.learn_names(data.feature_names)
         if network.vector.outdated():
             warnings.warn(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
@@ -329,17 +330,16 @@ class Trainer(Configurable):
     ) -> Dataset | StreamDataset:
         where = "Sequential.fit: validation_data"
         target = self._network, compiled
+        known = like if isinstance(like, Dataset) else like.first
         if is_stream(data):
-            return as_dataset(*target, data, None, None, None, where, like.row_shape)
+            return as_dataset(*target, data, None, None, None, where, known)
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise ConfigurationError(
                 f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
                 f"{f'{len(data)} items' if isinstance(data, tuple | list) else show(data)}."
             )
         x, y, *weight = data
-        return array_dataset(
-            *target, x, y, weight[0] if weight else None, None, where, like.row_shape
-        )
+        return array_dataset(*target, x, y, weight[0] if weight else None, None, where, known)
 
     def _build_for(self, data: Dataset | StreamDataset) -> None:
         """Build the network for checked data, if it was not."""
@@ -497,6 +497,7 @@ class Trainer(Configurable):
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
         data = self._batch_data(x, y, sample_weight, class_weight, where)
+        self._network.learn_names(data.feature_names)
         step = self._functions.step
 
         def act(batch: Batch) -> None:
