@@ -38,7 +38,9 @@ class NotCompiledError(AnnlibError, RuntimeError):
 
 
 class OwnershipError(AnnlibError, RuntimeError):
-    """A layer that belongs to another model's parameter vector, or stands twice in one model."""
+    """A layer that belongs to another model's parameter vector, or stands twice in one model; or a
+    model that is trained at this moment.
+    """
 
 
 class DivergenceError(AnnlibError, FloatingPointError):

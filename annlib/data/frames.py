@@ -36,8 +36,9 @@ def check_names(
         return None
     if known is None or tuple(found) == known:
         return tuple(found)
-    missing = [title for title in known if title not in found]
-    odd = [title for title in found if title not in known]
+    here, there = set(found), set(known)
+    missing = [title for title in known if title not in here]
+    odd = [title for title in found if title not in there]
     got = f"{show(odd) if odd else 'none'} for {show(missing) if missing else 'none'}"
     if not missing and not odd:
         got = f"{show(found)} for {show(list(known))}"
