@@ -29,8 +29,8 @@ class DataError(AnnlibError, ValueError):
     """Data that cannot be trained on: empty, not finite, labels out of range."""
 
 
-class NotBuiltError(AnnlibError, RuntimeError):
-    """A model whose weights do not exist yet."""
+class NotBuiltError(AnnlibError, RuntimeError, AttributeError):
+    """A model whose weights do not exist yet; to ``hasattr`` what follows from them is missing."""
 
 
 class NotCompiledError(AnnlibError, RuntimeError):

@@ -184,6 +184,7 @@ class Sequential(Trainer):
     @property
     def output_shape(self) -> BatchShape:
         """The shape of its output, with None for the batch."""
+        self._network.require_weights("output_shape")
         return self.compute_output_shape(self.input_shape)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
-from annlib.core.checks import check_shape
+from annlib.core.checks import check_path, check_shape
 from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.layers import Input, Layer
@@ -49,7 +49,7 @@ def write(
     overwrite: bool = True,
 ) -> None:
     """Write what ``describe`` gave; see ``Sequential.save``."""
-    path = os.fsdecode(path)
+    path = check_path(path, "Sequential.save", "filepath")
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save: expected a path where no file is, got {path}. Pass overwrite=True, "
