@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from annlib import Input, ModelFormatError, Sequential, layers
+from annlib import ConfigurationError, Input, ModelFormatError, Sequential, layers
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
