@@ -165,11 +165,11 @@ class NestedParameters:
         for prefix, inner in _inner(dict.fromkeys(names)).items():
             try:
                 part = self._nests[prefix].get(self, getattr(self, prefix))
-            except (AnnlibError, TypeError):  # nonsense, which fit will refuse
-                continue
+            except (AnnlibError, TypeError):  # what the data decide, or what fit will refuse
+                part = None
             where = f"{type(self).__name__}: {prefix}"
             family = FAMILIES.get(prefix)
-            if family is not None and not isinstance(part, family.base):  # the data decide
+            if family is not None and not isinstance(part, family.base):
                 known = chain.from_iterable(constructor_arguments(cls) for cls in family)
                 _refuse([name for name in inner if "__" not in name], {*known}, where)
             refuse_names(part, inner, where)
