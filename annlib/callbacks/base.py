@@ -160,8 +160,8 @@ class CallbackList:
         short = next((name for name, long in ALIASES.items() if long == hook), hook)
         methods = []
         for callback in sorted(self.callbacks, key=lambda c: c.wraps_others, reverse=begins):
-            name = hook if _overrides(callback, hook) else short
-            if _overrides(callback, name):
+            name = hook if overrides(callback, hook) else short
+            if overrides(callback, name):
                 methods.append(getattr(callback, name))
         return methods
 
@@ -169,7 +169,7 @@ class CallbackList:
         return any(
             callback.reads_batch_logs
             for callback in self.callbacks
-            if any(_overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
+            if any(overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
         )
 
     @property
@@ -208,7 +208,7 @@ class CallbackList:
             callback.set_state(state)
 
     def _stateful(self) -> list[Callback]:
-        return [c for c in self.callbacks if c.state_attributes or _overrides(c, "get_state")]
+        return [c for c in self.callbacks if c.state_attributes or overrides(c, "get_state")]
 
     def has(self, hook: str) -> bool:
         """Whether a callback overrides this hook."""
@@ -220,7 +220,7 @@ class CallbackList:
             method(*arguments)
 
 
-def _overrides(callback: Callback, hook: str) -> bool:
+def overrides(callback: Callback, hook: str) -> bool:
     """Whether its class, or the object itself, has a hook of its own."""
     method = getattr(callback, hook)
     return getattr(method, "__func__", method) is not getattr(Callback, hook)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from annlib.callbacks.base import HOOKS, Callback, register
+from annlib.callbacks.base import HOOKS, Callback, overrides, register
 from annlib.core.config import refuse_unknown
 from annlib.core.errors import ConfigurationError
 
@@ -62,4 +62,4 @@ class LambdaCallback(Callback):
                 setattr(self, name, hook)
 
     def _arguments(self) -> dict[str, Any]:
-        return {name: vars(self).get(name) for name in HOOKS}
+        return {name: getattr(self, name) if overrides(self, name) else None for name in HOOKS}

@@ -160,14 +160,14 @@ class Configurable:
         """The value that a guarded attribute takes; raises where it stays as it is."""
         if value is getattr(self, name, _MISSING):  # what += has changed in place
             return value
-        known = constructor_arguments(next(_own_constructors(type(self))))
+        known = constructor_arguments(next(_own_classes(type(self))))
         if name not in known or not self._may_be_set(name):
             self._refuse(name, f"got {_summary(value)}")
         return getattr(self._made_with(**{name: value}), self._stored_as.get(name, name))
 
     def _made_with(self, **changes: Any) -> Any:
         """What annlib's own constructor makes of the present arguments, but for these."""
-        owner, stored = next(_own_constructors(type(self))), self._stored_as
+        owner, stored = next(_own_classes(type(self))), self._stored_as
         present = {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(owner)}
         return owner(**present | changes)
 
@@ -251,9 +251,9 @@ class Configurable:
 _MISSING = object()
 
 
-def _own_constructors(cls: type) -> Iterator[type[Configurable]]:
-    """The classes of annlib's own, the nearest first, whose constructors make a ``cls``."""
-    return (base for base in cls.__mro__ if "__init__" in vars(base) and is_own(base))
+def _own_classes(cls: type) -> Iterator[type[Configurable]]:
+    """The classes of annlib's own that ``cls`` derives from, the nearest first."""
+    return (base for base in cls.__mro__ if is_own(base))
 
 
 def is_own(cls: type) -> bool:
@@ -265,7 +265,7 @@ def _guarded_by(cls: type[Configurable]) -> frozenset[str]:
     """The attributes that are arguments of annlib's constructors of ``cls`` or derived from them,
     but for those that check themselves what they are set to.
     """
-    arguments = [constructor_arguments(base) for base in _own_constructors(cls)]
+    arguments = [constructor_arguments(base) for base in _own_classes(cls)]
     return frozenset(
         name
         for name in chain(cls._derived, *arguments)
