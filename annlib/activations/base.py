@@ -45,7 +45,7 @@ class Activation(Configurable):
     #: The task of which its outputs are probabilities: each for itself, or a row together.
     task: ClassVar[Literal["binary", "classes"] | None] = None
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write forward(self, Z, A, work) and backward(self, dA, Z, A, work), as "
         "annlib.activations.Activation shows, or pass two functions (function, derivative)."
     )

@@ -7,13 +7,15 @@ kept by ``clone`` and varied by a search; whatever the part is, an object, a cla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.core.registry import FAMILIES
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
 from annlib.models import Sequential
@@ -136,7 +138,8 @@ class NestedParameters:
         Raises
         ------
         ValueError
-            For a name that is none; nothing is changed then.
+            For a name that is none, or none of a part that is known before ``fit``; nothing is
+            changed then.
         """
         own = set(type(self)._get_param_names())  # type: ignore[attr-defined]  # of BaseEstimator
         for name in params:
@@ -144,9 +147,30 @@ class NestedParameters:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
                 )
+        before = dict(vars(self))
         for name, value in params.items():
             setattr(self, name, value)
+        try:
+            self._check_nested(name for name in params if name not in own)
+        except ConfigurationError:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
+
+    def _check_nested(self, names: Iterable[str]) -> None:
+        """Raise ``ConfigurationError`` for arguments that the present parts do not have."""
+        for prefix, inner in _inner(dict.fromkeys(names)).items():
+            try:
+                part = self._nests[prefix].get(self, getattr(self, prefix))
+            except (AnnlibError, TypeError):  # what the data decide, or what fit will refuse
+                part = None
+            where = f"{type(self).__name__}: {prefix}"
+            family = FAMILIES.get(prefix)
+            if family is not None and not isinstance(part, family.base):
+                known = chain.from_iterable(constructor_arguments(cls) for cls in family)
+                _refuse([name for name in inner if "__" not in name], {*known}, where)
+            refuse_names(part, inner, where)
 
 
 def callback_objects(_estimator: Any, given: Any) -> list[Callback]:
@@ -203,6 +227,30 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
     if isinstance(part, Optimizer) and isinstance(fresh, Optimizer):
         fresh.policy.excluded = part.policy.excluded
     return fresh
+
+
+def refuse_names(part: Any, names: Iterable[str], where: str) -> None:
+    """Raise ``ConfigurationError`` for what ``changed`` would not know, of any part that is known;
+    of a function for what is no parameter of it.
+    """
+    changes = dict.fromkeys(names)
+    own, inner = [name for name in changes if "__" not in name], _inner(changes)
+    if isinstance(part, Sequential | list | tuple):
+        layers = part.layers if isinstance(part, Sequential) else None
+        parts = _named(part) if layers is None else {str(each.name): each for each in layers}
+        _refuse(own, [f"{name}__..." for name in parts], where)
+    elif isinstance(part, Configurable):
+        parts = part._arguments()
+        _refuse(own, parts, where)
+    elif inspect.isfunction(part):
+        _refuse(changes, keyword_defaults(part), where)
+        return
+    else:
+        return
+    _refuse(inner, parts, where)
+    for name, those in inner.items():
+        if name not in own:  # else it is another by now
+            refuse_names(parts[name], those, f"{where}__{name}")
 
 
 def changed_layers(model: Sequential, changes: Changes, where: str) -> list[Any]:

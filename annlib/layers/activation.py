@@ -21,6 +21,8 @@ class ActivationLayer(Layer):
 
     activation: activations.Activation
 
+    _derived = ("activation",)
+
     @property
     def keeps_values(self) -> bool:  # type: ignore[override]  # it depends on the activation
         """Whether it is the linear one."""

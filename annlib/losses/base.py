@@ -76,11 +76,12 @@ class Loss(Configurable):
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write forward(self, Y, A, E, work) and backward(self, Y, A, dA, work), as "
         "annlib.losses.Loss shows, or pass two functions (fn, gradient): annlib has no automatic "
         "differentiation."
     )
+    _instead = "Make a new one with other arguments, and compile again with it."
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it

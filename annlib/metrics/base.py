@@ -51,10 +51,11 @@ class Metric(Configurable):
         "__call__": "update_state",
         "reset_states": "reset_state",
     }
-    _instead = (
+    _extending = (
         "Write update_state(self, y_true, y_pred, sample_weight=None), result(self) and "
         "reset_state(self), which makes the state: self.total = 0.0."
     )
+    _instead = "Make a new one with other arguments, and compile again with it."
 
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)

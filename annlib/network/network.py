@@ -213,6 +213,16 @@ class Network:
         """The activation whose outputs are those of the network, at rest; None if there is none."""
         return output_of(self.layers).given
 
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the columns of x that it has learned from, which its first layer keeps."""
+        return self.layers[0].feature_names if self.layers else None
+
+    def learn_names(self, names: tuple[str, ...] | None) -> None:
+        """Keep the names of the columns of x, unless some are known."""
+        if self.feature_names is None and self.layers:
+            self.layers[0].feature_names = names
+
     # -- random streams --------------------------------------------------------------------------
 
     def rng_of(self, layer: Layer) -> Any:

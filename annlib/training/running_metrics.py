@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.core.arrays import plain_number
 from annlib.data import Batch
 from annlib.metrics import Metric
 from annlib.training.fused_loss import FusedLoss
@@ -68,7 +69,7 @@ class RunningMetrics:
     def results(self) -> dict[str, Any]:
         """Loss and metrics since the last reset, the loss first; numbers, or arrays of them."""
         loss = self._total / self._weight if self._weight else 0.0
-        values = [metric.result() for metric in self.metrics]
+        values = [plain_number(metric.result()) for metric in self.metrics]
         if math.isnan(loss):  # 0, the metrics of no rows, would look like the best
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}

@@ -197,17 +197,20 @@ class Perceptron(NetworkEstimator):
             log=verbose_printer(self.verbose),
         )
         epochs = 1 if partial else self._max_epochs
-        history = History()
+        history, where = History(), f"{type(self).__name__}.fit"
         hooks = CallbackList(
             [rule, *callbacks, EpochBar() if self.verbose == "tqdm" else None, history],
             model,
-            f"{type(self).__name__}.fit",
+            where,
             verbose=int(bool(self.verbose)),
             epochs=epochs,
             steps=None,
         )
         try:
-            model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
+            with model._training(where):
+                model._run_fit(
+                    *(batches, validation, hooks, history), epochs=range(epochs), shuffle=False
+                )
         except DivergenceError as error:
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain "
