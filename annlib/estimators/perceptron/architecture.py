@@ -110,7 +110,7 @@ class Architecture:
             shown = text.format(before.normalized)
             raise invalid(e, "batch_normalization", shown, e.batch_normalization)
         if now.units != before.units:
-            shown = text.format(f"one of as many outputs, {before.units},")
+            shown = text.format(f"one with {before.units} output{'s' * (before.units > 1)}")
             raise invalid(e, "loss", shown, e.loss)
 
     def build(self, n_features: int, targets: Targets, dtype: str, seed: int) -> Sequential:
