@@ -198,7 +198,7 @@ def test_a_warm_start_with_a_changed_parameter_is_scikit_learns(Estimator, name,
 @pytest.mark.parametrize("name", ["alpha", "activation", "batch_size", "shuffle", "random_state"])
 def test_partial_fit_with_a_changed_parameter_is_scikit_learns(name):
     """With Adam's moments, which stay in both. (Theirs ignores changes of the optimizer.)"""
-    nets = [module.MLPRegressor(**{**BASE, **ADAM}) for module in (theirs, __import__("annlib"))]
+    nets = [kind(**{**BASE, **ADAM}) for kind in (theirs.MLPRegressor, MLPRegressor)]
     for net in nets:
         net.partial_fit(X, NUMBERS).partial_fit(X, NUMBERS)
         net.set_params(**{name: CHANGES[name][1]})
