@@ -141,7 +141,9 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _network_for(
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
     ) -> tuple[Sequential, Any]:
-        """A built network and its loss: new ones, or with a warm start those there are."""
+        """A built network and its loss (or more, for the steps that follow), or with a warm start
+        those there are.
+        """
         raise NotImplementedError
 
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:

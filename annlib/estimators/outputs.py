@@ -155,10 +155,12 @@ def check_units(model: Sequential, targets: Targets, n_features: int, where: str
     several = isinstance(targets, IndicatorTargets | ColumnsTargets)
     if len(shape) != 2 or shape[1] not in allowed or (softmax and several):
         name = "no activation" if activation is None else f"activation {activation._names[0]}"
+        one_hot = softmax and isinstance(targets, IndicatorTargets)
+        hint = " For rows of one class each pass y.argmax(axis=1)." if one_hot else ""
         raise ConfigurationError(
             f"{where}: expected a last layer for {_described(targets)}, got "
             f'"{model.layers[-1].name}" with outputs of shape {shape[1:]} and {name}. '
-            f"Make it {_wanted(targets)}."
+            f"Make it {_wanted(targets)}.{hint}"
         )
 
 

@@ -250,6 +250,7 @@ def test_label_smoothing_of_an_automatic_loss_of_classes(last):
         (TWO, layers.Dense(3, "softmax"), "two classes"),
         (TWO, layers.Dense(2, "sigmoid"), "two classes"),
         (MANY, layers.Dense(3, "softmax"), r"3 labels.*activation=\"sigmoid\""),
+        (np.eye(3)[Y], layers.Dense(3, "softmax"), r"3 labels.*pass y\.argmax\(axis=1\)"),
         (MANY, layers.Dense(2, "sigmoid"), "3 labels"),
         (COLUMNS, layers.Dense(5, "softmax"), r"2 columns of 3, 2 classes.*Make it Dense\(5\)"),
         (Y, layers.Dense(3, "relu"), "activation relu.*or pass a loss"),

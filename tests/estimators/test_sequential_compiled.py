@@ -274,7 +274,7 @@ def test_statistics_that_a_layer_has_learned_are_kept():
     )
     normalized.compile("adam", "sparse_categorical_crossentropy")
     normalized.fit(X, Y, epochs=3, verbose=0)
-    frozen = SequentialClassifier(normalized, epochs=1, model__batch_normalization__momentum=1.0)
+    frozen = SequentialClassifier(normalized, epochs=1, model__batch_normalization__trainable=False)
     after = frozen.fit(X, Y).model_.layers[1].moving_variance
     np.testing.assert_allclose(after, normalized.layers[1].moving_variance)
 

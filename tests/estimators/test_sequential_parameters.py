@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from annlib import Sequential, SequentialClassifier, SequentialRegressor, layers, optimizers
+from annlib import (
+    Sequential,
+    SequentialClassifier,
+    SequentialRegressor,
+    layers,
+    metrics,
+    optimizers,
+)
 from annlib.callbacks import Callback
 from annlib.estimators.rules import InvalidParameterError
 
@@ -216,3 +223,29 @@ def test_a_loss_that_does_not_fit_leaves_the_network_as_it_was():
         goes_on(net.set_params(loss=from_logits), "fit")
     assert (learned(net), net.model_.loss) == before
     goes_on(net.set_params(loss="auto"), "fit")
+
+
+def test_metrics_of_ones_own_have_a_state_for_each_fit_and_go_on():
+    class Share(metrics.Metric):
+        def __init__(self, least=0.5):
+            super().__init__("share")
+            self.least = least
+            self.reset_state()
+
+        def reset_state(self):
+            self.seen = self.large = 0
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            self.seen += len(y_pred)
+            self.large += (y_pred.max(axis=1) > self.least).sum()
+
+        def result(self):
+            return self.large / max(self.seen, 1)
+
+    share = Share(0.9)
+    net = SequentialClassifier(build, metrics=[share], random_state=0)
+    for _ in range(3):
+        net.partial_fit(X, Y, classes=[0, 1, 2])
+    assert len(net.history_["share"]) == 3
+    assert share.seen == 0
+    assert net.model_.optimizer.iterations == 15

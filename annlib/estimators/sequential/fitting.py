@@ -245,8 +245,9 @@ class FittedSequential(NetworkEstimator):
         n_test = int(np.ceil(self.validation_split * n_samples))
         if not 0 < n_test < n_samples:
             raise DataError(
-                f"fit: expected rows on both sides of validation_split={self.validation_split}, "
-                f"got n_samples={n_samples}. Pass more rows, or X_val and y_val."
+                f"{type(self).__name__}: expected rows on both sides of "
+                f"validation_split={self.validation_split}, got n_samples={n_samples}. Pass more "
+                "rows, or leave it out."
             )
         if codes is not None:
             counts = np.bincount(codes.astype(np.intp))
@@ -295,15 +296,17 @@ def _own(metric: Any) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two parameters are equal: objects by what they were made with, models as such."""
+    if one is other:
+        return True
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.array_equal(one, other)
-    if isinstance(one, Optimizer) and isinstance(other, Optimizer):
-        if one.policy.excluded != other.policy.excluded:
-            return False
-    elif isinstance(one, Sequential) or not isinstance(one, Configurable):
-        return one is other or bool(one == other)
-    return type(one) is type(other) and _same(one._arguments(), other._arguments())
+    if isinstance(one, Sequential) or not isinstance(one, Configurable):
+        return bool(one == other)
+    if type(one) is not type(other):
+        return False
+    excluded = [part.policy.excluded for part in (one, other) if isinstance(part, Optimizer)]
+    return len(set(excluded)) < 2 and _same(one._arguments(), other._arguments())
