@@ -336,6 +336,15 @@ def test_the_transformers_parameters_are_all_there():
     assert {name for name in OF_TRANSFORMER if "__" not in name} == set(parameters)
 
 
+def test_arguments_of_an_estimator_that_is_not_known_yet():
+    hidden = HiddenLayerTransformer()
+    with pytest.raises(ValueError, match="expected an estimator that has estimator__alpha, got No"):
+        hidden.set_params(layer=0, estimator__alpha=1.0)
+    assert hidden.layer == -2, "nothing is changed"
+    hidden.set_params(estimator=MLPClassifier(), estimator__alpha=1.0)
+    assert hidden.estimator.alpha == 1.0
+
+
 def test_a_network_that_is_not_fitted_is_not_prefit():
     hidden = HiddenLayerTransformer(MLPClassifier(**BASE)).fit(X, CODES)
     with pytest.raises(NotFittedError):
