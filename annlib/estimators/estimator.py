@@ -102,7 +102,6 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         held_out = self._check_validation(*validation)
         random_state = check_random_state(self.random_state)
         model, loss = self._network_for(X, targets, parts, random_state, warm)
-        check_blocks(loss, targets, type(self).__name__)
         data = data._replace(Y=self._encode(data.y, targets, model, loss))
         if held_out is not None:
             held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
@@ -149,6 +148,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
         """Targets as the loss takes them."""
+        check_blocks(loss, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
     def _wants_validation(self, optimizer: Optimizer) -> bool:

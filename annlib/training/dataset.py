@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from reprlib import repr as show
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, is_number
+from annlib.core.checks import check_codes
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import (
     ArrayLoader,
@@ -22,8 +21,8 @@ from annlib.data import (
     check_names,
     materialize,
 )
-from annlib.losses import Loss
 from annlib.network.network import Network
+from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
 
 
@@ -181,7 +180,7 @@ def array_dataset(
     weights = None if sample_weight is None else _weights(sample_weight, len(target), where, whole)
     by_class = None
     if class_weight is not None:
-        by_class = _class_weights(class_weight, target, loss, output_shape, where)
+        by_class = class_weights(class_weight, target, loss, output_shape, where)
         total = _product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
@@ -295,77 +294,3 @@ def _rows(values: Any, where: str, name: str) -> Array:
             f"Pass {name}.toarray()."
         )
     return np.column_stack(source.columns) if isinstance(source, Table) else source
-
-
-def _class_weights(
-    class_weight: Mapping[int, float],
-    target: Array,
-    loss: Loss,
-    output_shape: BatchShape,
-    where: str,
-) -> Array:
-    """The weight of each row's class."""
-    if not isinstance(class_weight, Mapping):
-        raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
-            'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
-        )
-    labels, classes = _classes(target, loss, output_shape, where)
-    weights = np.ones(len(labels))
-    for label, weight in class_weight.items():
-        if not isinstance(label, int | float | np.number) or label != np.floor(label):
-            raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
-                "Pass {0: ..., 1: ...} as y has them."
-            )
-        if not is_number(weight) or not 0 <= weight < np.inf:
-            raise ConfigurationError(
-                f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
-                f"{label!r}."
-            )
-        if label not in classes:
-            known = f"0..{classes[-1]}" if len(classes) > 3 else ", ".join(map(str, classes))
-            raise ConfigurationError(
-                f"{where}: expected class_weight for the classes {known} that the output has, got "
-                f"a weight for {label!r}. Leave it out, or give the output layer a unit for it."
-            )
-        weights[labels == label] = weight
-    return weights
-
-
-def _classes(
-    target: Array, loss: Loss, output_shape: BatchShape, where: str
-) -> tuple[Array, Sequence[int]]:
-    """The class of each row, and the classes that there can be.
-
-    Raises
-    ------
-    ConfigurationError
-        If a row has none, or may have several: the loss says what is meant, and the targets.
-    """
-    units, got = output_shape[-1] or 0, f"targets of shape {target.shape}"
-    if loss.target_kind == "labels" and target.ndim == 1:
-        return target, range(units)
-    if target.size == len(target):
-        labels = target.reshape(-1)
-        classes: Sequence[int] = (0, 1)
-        if loss.margin and not (labels == 0).any():  # 1 alone may be of either kind
-            classes = (-1, 1) if (labels == -1).any() else (-1, 0, 1)
-        other = ~np.isin(labels, classes)
-        if not other.any():
-            return labels, classes
-        got = f"{labels[other][0]:g}, which is none of two classes"
-    elif target.ndim == 2 and loss.task == "binary":
-        got += f" for {loss.name}, to which outputs are labels that do not exclude each other"
-    elif target.ndim == 2:
-        largest = target.max(axis=1, keepdims=True)
-        one = np.count_nonzero(target == largest, axis=1) == 1
-        if loss.task == "regression":  # a number is of no class: rows of zeros and a one alone are
-            one &= (np.count_nonzero(target, axis=1) == 1) & (largest[:, 0] == 1)
-        if one.all():
-            return target.argmax(axis=1), range(units)
-        got = f"the row {show(target[np.argmin(one)].tolist())}, which is of no class or of several"
-    raise ConfigurationError(
-        f"{where}: expected targets of one class a row where there is a class_weight, got {got}. "
-        "Pass sample_weight instead, a weight for each row."
-    )

@@ -6,6 +6,7 @@ libraries fail at: labels that are text, frames with names, weights that are rou
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import re
@@ -650,9 +651,14 @@ def test_probabilities_that_there_are_not_are_absent(net):
     ],
 )
 def test_a_network_tells_of_its_probabilities_before_it_is_fitted(last, loss, present):
-    net = SequentialClassifier(Sequential([last]), loss=loss, epochs=1)
-    assert hasattr(net, "predict_proba") is present
-    assert hasattr(net.fit(X, BINARY), "predict_proba") is present
+    compiled = Sequential([copy.deepcopy(last)])
+    compiled.compile(loss=None if loss == "auto" else loss)
+    for net in (
+        SequentialClassifier(Sequential([last]), loss=loss, epochs=1),
+        SequentialClassifier(compiled, epochs=1),
+    ):
+        assert hasattr(net, "predict_proba") is present
+        assert hasattr(net.fit(X, BINARY), "predict_proba") is present
 
 
 def test_nonsense_is_refused_by_fit_and_not_by_hasattr():

@@ -116,7 +116,7 @@ BAD_X = {
     "a number": (5.0, r"x with rows.*5\.0"),
     "None": (None, r"x with rows.*None"),
     "a string": ("data.csv", r"x with rows.*data\.csv"),
-    "a dict": ({"a": X}, r"x with rows"),
+    "a dict": ({"a": X}, r"x as one array or frame.*dict"),
     "a set": ({1, 2}, r"x with rows"),
     "sparse": (Sparse(), r"toarray\(\)"),
     "masked": (masked(), r"mask"),
