@@ -9,8 +9,10 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy.special import softmax
 
 from annlib import (
+    MLPClassifier,
     Sequential,
     SequentialClassifier,
     activations,
@@ -220,6 +222,18 @@ def test_counts_of_a_poisson_deviance_come_after_its_exponential():
     for name in ("accuracy", "auc"):
         with pytest.raises(ConfigurationError):
             passing(loss=loss, metrics=[name]).evaluate(z[:, None], y)
+
+
+def test_each_block_of_logits_has_probabilities_of_its_own():
+    model = network(5, None, losses.BlockCrossentropy([2]), "precision", metrics.AUC(None))
+    z = model.predict(X).astype(float)
+    p = np.hstack([softmax(z[:, :2], axis=1), softmax(z[:, 2:], axis=1)])
+    y = np.hstack([np.eye(2)[BITS.astype(int)], ONE_HOT])
+    expected = (
+        sk.precision_score(y.ravel(), p.ravel() > 0.5),
+        sk.roc_auc_score(y.ravel(), p.ravel()),
+    )
+    assert model.evaluate(X, y)[1:] == pytest.approx(expected, rel=1e-6)
 
 
 # -- what accuracy means ---------------------------------------------------------------------------
@@ -438,6 +452,16 @@ def test_a_run_without_values_resumes(tmp_path):
     assert np.isnan(resumed["val_auc"]).all()
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values)
+
+
+def test_a_score_without_a_value_ends_a_perceptrons_training():
+    scores = iter([0.5, 0.6, *[math.nan] * 20])
+    fitted = MLPClassifier(
+        early_stopping=True, scoring=lambda estimator, x, y: next(scores), n_iter_no_change=3,
+        random_state=0,
+    ).fit(X, BITS)  # fmt: skip
+    assert fitted.n_iter_ == 6  # two that improve, and four that do not: more than three
+    assert fitted.best_validation_score_ == 0.6
 
 
 def test_every_metric_says_what_it_reads():
