@@ -160,6 +160,14 @@ def test_logits_are_made_probabilities(cls, dtype):
     assert [history[name][0] for name in model.metrics_names[1:]] == [1.0] * 6
 
 
+def test_what_was_asked_before_the_data_came_is_made_anew():
+    model = passing(loss=losses.BinaryCrossentropy(from_logits=True), metrics=["precision", "auc"])
+    model.build((None, 1))
+    model.reset_metrics()
+    assert math.isnan(model.get_metrics_result()["auc"])
+    assert model.fit([[0.3], [-1.0]], [1, 0], verbose=0).history["precision"] == [1.0]
+
+
 def test_thresholds_of_logits_are_heeded_both_ways():
     used = [
         metrics.BinaryAccuracy("of_probabilities", threshold=0.6),
