@@ -89,7 +89,7 @@ class CategoricalAccuracy(_Accuracy):
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "CategoricalAccuracy")
         labels = np.argmax(Y, axis=-1, out=work.array("labels", *A.shape[:-1], dtype=np.intp))
-        return _at_label(labels, A, work)
+        return _at_label(labels, A, work, type(self).__name__)
 
 
 @register("sparse_categorical_accuracy")
@@ -97,7 +97,8 @@ class SparseCategoricalAccuracy(_Accuracy):
     """Share of rows whose largest output is at the label, 0..N-1."""
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        return _at_label(one_label_a_row(Y, A, "SparseCategoricalAccuracy"), A, work)
+        where = type(self).__name__
+        return _at_label(one_label_a_row(Y, A, where), A, work, where)
 
 
 def _row_shares(right: Array, work: Workspace) -> Array:
@@ -116,7 +117,12 @@ def one_label_a_row(Y: Array, A: Array, where: str) -> Array:
     return Y.reshape(shape)
 
 
-def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
+def _at_label(labels: Array, A: Array, work: Workspace, where: str) -> Array:
+    if A.shape[-1] == 1:
+        raise ShapeError(
+            f"{where}: expected predictions of several classes, got shape {A.shape}, of which the "
+            'largest is always the first. Take "accuracy" or "binary_accuracy" for one output.'
+        )
     chosen = np.argmax(A, axis=-1, out=work.array("chosen", *labels.shape, dtype=np.intp))
     right = np.equal(chosen, labels, out=work.array("right", *labels.shape, dtype=bool))
     return _row_shares(right, work)

@@ -200,13 +200,13 @@ class Compiled:
         key = _key(outputs)
         if key == self._resolved_for:
             return False
-        before, first = self._linked, self._resolved_for is None
+        before = self._linked or [False] * len(self._specified)
         self.loss, self.metrics = outputs.loss, self._meant(outputs)
         for metric in self.metrics:
             metric.settle(of_labels=outputs.of_labels)
         self._linked = [outputs.are_linked_for(metric) for metric in self.metrics]
         self._resolved_for = key
-        return self._deferred or self._deferred_loss or not (first or self._linked == before)
+        return self._deferred or self._deferred_loss or self._linked != before
 
     def _meant(self, outputs: Outputs) -> list[Metric]:
         """The metrics, those that "accuracy" means among them."""

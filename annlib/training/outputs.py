@@ -88,8 +88,8 @@ class Outputs:
             if not self._may_be_probabilities():
                 raise ConfigurationError(
                     f"{where}: expected outputs that are probabilities for {title}, got "
-                    f"{self._described()}. Give the last layer a sigmoid or softmax, or a "
-                    f"cross-entropy from_logits=True{metric.for_scores}."
+                    f"{self._described()}. Give the last layer a sigmoid or softmax, or take a "
+                    f"cross-entropy with from_logits=True{metric.for_scores}."
                 )
         elif reads == "logits" and activation is not None and activation.task:
             raise ConfigurationError(

@@ -9,8 +9,10 @@ import warnings
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from scipy.special import softmax
 
 from annlib import (
+    MLPClassifier,
     Sequential,
     SequentialClassifier,
     activations,
@@ -20,7 +22,7 @@ from annlib import (
     losses,
     metrics,
 )
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.metrics import registry
 
 rng = np.random.default_rng(0)
@@ -158,6 +160,14 @@ def test_logits_are_made_probabilities(cls, dtype):
     assert [history[name][0] for name in model.metrics_names[1:]] == [1.0] * 6
 
 
+def test_what_was_asked_before_the_data_came_is_made_anew():
+    model = passing(loss=losses.BinaryCrossentropy(from_logits=True), metrics=["precision", "auc"])
+    model.build((None, 1))
+    model.reset_metrics()
+    assert math.isnan(model.get_metrics_result()["auc"])
+    assert model.fit([[0.3], [-1.0]], [1, 0], verbose=0).history["precision"] == [1.0]
+
+
 def test_thresholds_of_logits_are_heeded_both_ways():
     used = [
         metrics.BinaryAccuracy("of_probabilities", threshold=0.6),
@@ -220,6 +230,18 @@ def test_counts_of_a_poisson_deviance_come_after_its_exponential():
     for name in ("accuracy", "auc"):
         with pytest.raises(ConfigurationError):
             passing(loss=loss, metrics=[name]).evaluate(z[:, None], y)
+
+
+def test_each_block_of_logits_has_probabilities_of_its_own():
+    model = network(5, None, losses.BlockCrossentropy([2]), "precision", metrics.AUC(None))
+    z = model.predict(X).astype(float)
+    p = np.hstack([softmax(z[:, :2], axis=1), softmax(z[:, 2:], axis=1)])
+    y = np.hstack([np.eye(2)[BITS.astype(int)], ONE_HOT])
+    expected = (
+        sk.precision_score(y.ravel(), p.ravel() > 0.5),
+        sk.roc_auc_score(y.ravel(), p.ravel()),
+    )
+    assert model.evaluate(X, y)[1:] == pytest.approx(expected, rel=1e-6)
 
 
 # -- what accuracy means ---------------------------------------------------------------------------
@@ -285,6 +307,8 @@ REFUSED = [
     (3, None, "categorical_hinge", "categorical_crossentropy", ONE_HOT),
     (1, "sigmoid", "bce", metrics.AUC(from_logits=True), BITS),
     (3, "softmax", "mse", metrics.CategoricalCrossentropy(from_logits=True), ONE_HOT),
+    (1, "sigmoid", "bce", "categorical_accuracy", BITS),
+    (1, "sigmoid", "bce", "sparse_categorical_accuracy", BITS),
     (3, None, losses.BlockCrossentropy([2, 1]), "accuracy", ONE_HOT),
     (1, None, (lambda y, a: (y - a)[:, 0] ** 2, lambda y, a: 2 * (a - y)), "accuracy", BITS),
 ]  # fmt: skip
@@ -309,9 +333,7 @@ def test_what_has_no_meaning_is_refused_before_training(
         lambda: model.train_on_batch(X, y),
         lambda: model.test_on_batch(X, y),
     ):
-        with pytest.raises(
-            (ConfigurationError, DataError), match=r"^Sequential\.\w+\W.*expected .* got"
-        ):
+        with pytest.raises((ConfigurationError, DataError, ShapeError), match=r"expected .* got"):
             use()
     for one, other in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -438,6 +460,16 @@ def test_a_run_without_values_resumes(tmp_path):
     assert np.isnan(resumed["val_auc"]).all()
     for name, values in whole.items():
         np.testing.assert_array_equal(resumed[name], values)
+
+
+def test_a_score_without_a_value_ends_a_perceptrons_training():
+    scores = iter([0.5, 0.6, *[math.nan] * 20])
+    fitted = MLPClassifier(
+        early_stopping=True, scoring=lambda estimator, x, y: next(scores), n_iter_no_change=3,
+        random_state=0,
+    ).fit(X, BITS)  # fmt: skip
+    assert fitted.n_iter_ == 6  # two that improve, and four that do not: more than three
+    assert fitted.best_validation_score_ == 0.6
 
 
 def test_every_metric_says_what_it_reads():
