@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from cases import ALL
 
 from annlib import (
@@ -364,6 +365,9 @@ SEVERAL = {
     "two outputs": (lambda m: m.fit(X, [Y, Y]), "y.*list of 2.*one output"),
     "two of one dimension": (lambda m: m.fit(X, [Y[:, 0]] * 2), "y.*list of 2.*one output"),
     "outputs by name": (lambda m: m.fit(X, {"a": Y}), r"y.*dict of \['a'\].*one output"),
+    "two outputs of sparse rows": (
+        lambda m: m.fit(sp.csr_array(X), [Y, Y]), "y.*list of 2.*one output",
+    ),
     "both": (lambda m: m.fit([X, WIDE], [Y, Y]), "x.*list of 2.*one input"),
     "to evaluate": (lambda m: m.evaluate([X, WIDE], Y), "x.*list of 2.*one input"),
     "on a batch": (lambda m: m.train_on_batch([X, WIDE], Y), "x.*list of 2.*one input"),
