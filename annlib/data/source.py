@@ -65,18 +65,18 @@ def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
 def _read(x: Any, where: str, name: str) -> Source:
     if frames.names(x) is not None:
         return frames.read(x)
-    if isinstance(x, Mapping):
-        raise DataError(
-            f"{where}: expected {name} as one array or frame, got a {type(x).__name__} of "
-            f"{show([*x])}: a Sequential has one input and one output. Join the columns: "
-            f"np.column_stack([*{name}.values()])."
-        )
     if is_sparse(x):
         return Sparse.read(x, where, name)
     if hasattr(x, "toarray"):
         raise DataError(
             f"{where}: expected {name} as an array or as SciPy's sparse matrix, got a sparse "
             f"{type(x).__name__}. Pass {name}.toarray(), or as many of its rows as fit into memory."
+        )
+    if isinstance(x, Mapping):
+        raise DataError(
+            f"{where}: expected {name} as one array or frame, got a {type(x).__name__} of "
+            f"{show([*x])}: a Sequential has one input and one output. Join the columns: "
+            f"np.column_stack([*{name}.values()])."
         )
     if hasattr(x, "filled") and np.any(x.mask):
         raise DataError(

@@ -8,6 +8,7 @@ table of cases. For a try, a plain function will do, as in Keras:
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Initializer(Configurable):
             return self(shape, dtype, rng)
         with_rng = copy.copy(self)  # other threads may use this object
         with_rng._rng = rng
-        return _of_shape(with_rng(tuple(shape), dtype=dtype), shape, dtype, type(self).__name__)
+        return _values(with_rng, shape, dtype)
 
 
 class InitializerFunction(Initializer):
@@ -71,19 +72,26 @@ class InitializerFunction(Initializer):
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
-        values = self.function(tuple(shape), dtype=dtype)
-        return _of_shape(values, shape, dtype, repr(self.function))
+        return _values(self.function, shape, dtype)
 
 
-def _of_shape(values: Any, shape: Shape, dtype: npt.DTypeLike, source: str) -> Array:
-    """What a user's function has returned, as an array."""
-    array = np.asarray(values, dtype)
-    if array.shape != tuple(shape):
+def _values(function: Callable[..., Any], shape: Shape, dtype: npt.DTypeLike) -> Array:
+    """What a user's function of the shape, or of shape and type, returns."""
+    shape = tuple(shape)
+    try:
+        inspect.signature(function).bind(shape, dtype=dtype)
+        typed = True
+    except TypeError:  # it takes no type
+        typed = False
+    except ValueError:  # of some functions of C nobody knows
+        typed = True
+    values = np.asarray(function(shape, dtype=dtype) if typed else function(shape), dtype)
+    if values.shape != shape:
         raise ShapeError(
-            f"initializer: expected values of the parameter's shape {tuple(shape)} from {source}, "
-            f"got {array.shape}."
+            f"initializer: expected values of the parameter's shape {shape} from {function!r}, got "
+            f"{values.shape}."
         )
-    return array
+    return values
 
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)

@@ -206,9 +206,14 @@ class Layer(Configurable):
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
-    ) -> None:
+    ) -> Parameter:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
+
+        Returns
+        -------
+        Parameter
+            The declaration, which has no values yet.
 
         Raises
         ------
@@ -228,9 +233,9 @@ class Layer(Configurable):
             regularizer = regularizers.get(regularizer)
         if not isinstance(initializer, initializers.Initializer):
             initializer = initializers.get(initializer)
-        self._parameters.append(
-            Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
-        )
+        parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
+        self._parameters.append(parameter)
+        return parameter
 
     def _declare(self, input_shape: BatchShape) -> BatchShape:
         """Build, unless that is done; return the output shape."""
@@ -240,6 +245,13 @@ class Layer(Configurable):
                 self.build(input_shape)
             finally:
                 self._made = made
+            for name, value in vars(self).items():
+                if isinstance(value, Parameter) and value.name != name:
+                    raise ConfigurationError(
+                        f'{type(self).__name__}.build: expected the weight "{value.name}" under '
+                        f"its name, got self.{name} = self.add_weight(...), as Keras has it. "
+                        f'Write self.add_weight("{name}", ...), and read self.{name}.'
+                    )
             self._built_shape = input_shape
         return self.compute_output_shape(input_shape)
 

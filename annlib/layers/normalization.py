@@ -193,9 +193,10 @@ class Normalization(Layer):
     def _fits(self, shape: Shape) -> bool:
         """Whether data of this shape have the layer's axes."""
         try:
-            return bool(self._sizes((None, *shape[1:])))
+            self._sizes((None, *shape[1:]))
         except ShapeError:
             return False
+        return True
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         kept = axes.positions(self.axis, x.ndim)

@@ -105,6 +105,12 @@ def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
         return None
     if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
         return RegularizerFunction(*identifier)
+    if callable(identifier) and not isinstance(identifier, type | Regularizer):
+        raise ConfigurationError(
+            f"{where}: expected a penalty with its gradient, got {identifier!r} alone: annlib has "
+            "no automatic differentiation. Pass both, (penalty, gradient), each of the array W: "
+            "(lambda W: 0.1 * (W**2).sum(), lambda W: 0.2 * W)."
+        )
     found = registry.get(identifier, where)
     if isinstance(identifier, str | type) and found.is_zero:
         raise ConfigurationError(

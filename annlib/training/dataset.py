@@ -210,7 +210,11 @@ def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> 
 
 
 def _length(values: Any) -> int | None:
-    return len(values) if hasattr(values, "__len__") else None
+    """How many rows it has, or None where that cannot be told."""
+    if isinstance(values, list | tuple):
+        return len(values)
+    shape = getattr(values, "shape", ())
+    return shape[0] if shape else None
 
 
 def _common_length(values: Any) -> int | None:

@@ -154,6 +154,8 @@ def test_a_rate_that_cannot_be_set_is_an_error_before_the_first_epoch(make, opti
     ("make", "message"),
     [
         (lambda: LearningRateScheduler(0.1), r"schedule \(epoch, rate\) -> rate, got 0.1"),
+        (lambda: LearningRateScheduler(lambda: 0.1), r"schedule \(epoch, rate\) -> rate, got <f"),
+        (lambda: LearningRateScheduler(lambda a, b, c: 0.1), r"schedule \(epoch, rate\) -> rate"),
         (lambda: ReduceLROnPlateau(factor=1.0), r"factor as a number in \[0, 1\), got 1.0"),
         (lambda: ReduceLROnPlateau(factor=-0.5), "factor"),
         (lambda: ReduceLROnPlateau(patience=1.5), "patience as an integer >= 0, got 1.5"),

@@ -323,6 +323,7 @@ def test_a_list_is_one_array(kind):
 
 @pytest.mark.parametrize("kind", [list, tuple])
 @pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize("axis", [-1, None, 1])
 @pytest.mark.parametrize(
     "batches",
     [
@@ -334,8 +335,8 @@ def test_a_list_is_one_array(kind):
     ],
     ids=["equal", "of other lengths", "one", "frames", "pairs"],
 )
-def test_a_list_of_batches_is_refused_and_shown_iter(kind, built, batches):
-    layer = layers.Normalization()
+def test_a_list_of_batches_is_refused_and_shown_iter(kind, built, axis, batches):
+    layer = layers.Normalization(axis)
     if built:
         Sequential([Input((3,)), layer])
     with pytest.raises(DataError, match=r"Normalization\.adapt: expected .*Pass iter\(batches\)"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from cases import ALL
 
 from annlib import (
@@ -273,6 +274,12 @@ def test_an_initializer_with_keras_call_draws_from_the_models_seed_and_is_saved(
     assert loaded.layers[0].kernel_initializer == RampWithKeywords(5.0)
 
 
+def test_a_function_of_the_shape_alone_is_an_initializer():
+    model = dense(kernel_initializer=lambda shape: np.full(shape, 0.5), bias_initializer=np.ones)
+    np.testing.assert_array_equal(model.layers[0].kernel, np.full((3, 1), 0.5))
+    np.testing.assert_array_equal(model.layers[0].bias, [1])
+
+
 def test_values_of_another_shape_are_refused():
     class Flat(initializers.Initializer):
         def __call__(self, shape, dtype=None):
@@ -280,6 +287,39 @@ def test_values_of_another_shape_are_refused():
 
     with pytest.raises(AnnlibError, match=r"expected values of the parameter's shape \(3, 1\)"):
         dense(kernel_initializer=Flat())
+
+
+class Assigning(layers.Layer):
+    """Keras' way to hold a weight, under its own name or another."""
+
+    def __init__(self, called, **keywords):
+        super().__init__(**keywords)
+        self.called = called
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=input_shape[1:], initializer="ones", name=self.called)
+
+    def forward(self, x, work, *, training=False):
+        return x * self.w
+
+    def backward(self, dy, work, *, input_gradient=True):
+        self.gradients["w"].fill(0)
+        return dy * self.w
+
+
+def test_a_weight_that_keras_way_is_assigned_to_its_own_name_is_bound_and_no_other():
+    model = Sequential([Input((3,)), Assigning("w")])
+    np.testing.assert_array_equal(model.predict(X), np.float32(X))
+    model.layers[0].w[...] = 2
+    np.testing.assert_array_equal(model.predict(X), 2 * np.float32(X))
+    with pytest.raises(AnnlibError, match=r'"kernel" under its name.*self\.add_weight\("w"'):
+        Sequential([Input((3,)), Assigning("kernel")])
+
+
+@pytest.mark.parametrize("penalty", [lambda W: (W**2).sum(), NoInitializer()])
+def test_a_penalty_without_its_gradient_is_shown_the_pair(penalty):
+    with pytest.raises(AnnlibError, match=r"kernel_regularizer: .*\(penalty, gradient\)"):
+        layers.Dense(1, kernel_regularizer=penalty)
 
 
 # -- constraints, schedules ------------------------------------------------------------------------
@@ -325,6 +365,9 @@ SEVERAL = {
     "two outputs": (lambda m: m.fit(X, [Y, Y]), "y.*list of 2.*one output"),
     "two of one dimension": (lambda m: m.fit(X, [Y[:, 0]] * 2), "y.*list of 2.*one output"),
     "outputs by name": (lambda m: m.fit(X, {"a": Y}), r"y.*dict of \['a'\].*one output"),
+    "two outputs of sparse rows": (
+        lambda m: m.fit(sp.csr_array(X), [Y, Y]), "y.*list of 2.*one output",
+    ),
     "both": (lambda m: m.fit([X, WIDE], [Y, Y]), "x.*list of 2.*one input"),
     "to evaluate": (lambda m: m.evaluate([X, WIDE], Y), "x.*list of 2.*one input"),
     "on a batch": (lambda m: m.train_on_batch([X, WIDE], Y), "x.*list of 2.*one input"),
