@@ -42,6 +42,11 @@ class Activation(Configurable):
     jacobian_section: ClassVar[str] = ""
     #: The task of which its outputs are probabilities: each for itself, or a row together.
     task: ClassVar[Literal["binary", "classes"] | None] = None
+    _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
+    _instead = (
+        "Write forward(self, Z, A, work) and backward(self, dA, Z, A, work), as "
+        "annlib.activations.Activation shows, or pass two functions (function, derivative)."
+    )
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_number, is_number
+from annlib.core.checks import check_count, check_number, is_number, positional_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
 
@@ -54,7 +53,7 @@ class LearningRateScheduler(_RateCallback):
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if isinstance(schedule, dict):  # what get_config gave
             schedule = FAMILIES["schedule"].get(schedule)
-        if not callable(schedule):
+        if not callable(schedule) or not _takes(schedule, 1, 2):
             raise ConfigurationError(
                 f"LearningRateScheduler: expected a schedule (epoch, rate) -> rate, got "
                 f"{schedule!r}."
@@ -64,7 +63,7 @@ class LearningRateScheduler(_RateCallback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         # Not by trying both, as Keras does: that would hide a TypeError of the schedule's own.
-        alone = _positional_arguments(self.schedule) == 1
+        alone = not _takes(self.schedule, 2)
         rate = self.schedule(epoch) if alone else self.schedule(epoch, self.rate)
         if not is_number(rate) or not 0 <= rate < math.inf:
             raise ConfigurationError(
@@ -78,15 +77,10 @@ class LearningRateScheduler(_RateCallback):
         self.report(logs)
 
 
-def _positional_arguments(function: Callable[..., Any]) -> int:
-    """How many arguments it can be given by position (2 where that cannot be told)."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # some functions of C
-        return 2
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        return 2
-    return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+def _takes(function: Callable[..., Any], *counts: int) -> bool:
+    """Whether it can be called with one of these numbers of arguments."""
+    least, most = positional_arguments(function)
+    return any(least <= count <= most for count in counts)
 
 
 @register("reduce_lr_on_plateau")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from reprlib import repr as show
@@ -45,6 +47,25 @@ def check_verbosity(verbose: Any, where: str) -> int:
 def is_number(value: Any) -> bool:
     """Whether ``value`` is one real number: no text, no boolean, no array."""
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def positional_arguments(function: Callable[..., Any]) -> tuple[int, float]:
+    """How many arguments it must get by position, and how many it can get at most.
+
+    (0, inf) where that cannot be told.
+
+    >>> positional_arguments(lambda step, rate=0.1: rate)
+    (1, 2)
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some functions of C
+        return 0, math.inf
+    own = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = sum(p.default is p.empty for p in own)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        return required, -1  # by position alone it cannot be called
+    return required, math.inf if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(own)
 
 
 def check_number(value: Any, where: str, name: str, interval: str = "(-inf, inf)") -> Any:

@@ -98,6 +98,11 @@ class Configurable:
     #: An example of each argument that is required, to explain the class by its name.
     example_arguments: ClassVar[Mapping[str, Any]] = {}
 
+    #: Methods that Keras calls and that do nothing here alone, each with the one that annlib calls;
+    #: and how to write that.
+    _keras_methods: ClassVar[Mapping[str, str]] = {}
+    _instead: ClassVar[str] = ""
+
     #: The attributes of arguments that are not stored under their names.
     _stored_as: ClassVar[Mapping[str, str]] = {}
 
@@ -135,6 +140,22 @@ class Configurable:
         """A new object of the same configuration but for these arguments."""
         own = {name: _cloned(value) for name, value in self._arguments().items()}
         return type(self)(**own | changes)
+
+    @classmethod
+    def _refuse_keras_methods(cls, where: str) -> None:
+        """Raise ``ConfigurationError`` for a class that overrides a method of Keras' alone.
+
+        One that overrides the method which annlib calls as well may have both.
+        """
+        for name, called in cls._keras_methods.items():
+            for base in cls.__mro__:
+                if called in vars(base):
+                    break
+                if name in vars(base):
+                    raise ConfigurationError(
+                        f"{where}: expected {called} in {cls.__name__}, which annlib calls, got "
+                        f"{name} alone, which Keras calls. {cls._instead}"
+                    )
 
     @classmethod
     def _holds(cls, fact: str) -> bool:

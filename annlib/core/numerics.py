@@ -16,6 +16,9 @@ from annlib.core.workspace import Workspace
 #: Keras' epsilon: probabilities are clipped to [1e-7, 1 - 1e-7] before a logarithm.
 EPSILON = 1e-7
 
+#: The least number of each type that is not denormal: what keeps a denominator above 0.
+TINY = {kind: float(np.finfo(kind).tiny) for kind in "fd"}
+
 #: 0 as an array of each type: a comparison with it takes two thirds of the time of one with 0.
 ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.float64)}
 INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, "d")}
@@ -68,6 +71,23 @@ def softmax(Z: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
     s = np.dot(A, work.ones(k), out=work.array("softmax.sum", n)).reshape(n, 1)
     np.divide(A, s, out=A)
     return m, s
+
+
+def log_softmax(Z: Array, P: Array, L: Array, work: Workspace) -> float:
+    """Write the softmax of each row of Z into P, and log P / c into L (which may be Z); return c.
+
+    log a_i = z_i - m - log s.  c is 1, or 2 where z - m itself could overflow, which is a number
+    of the type once a small target has multiplied it.
+    """
+    m, s = softmax(Z, P, work)
+    np.log(s, out=s)
+    if np.vdot(m, m) < _SAFE:
+        np.subtract(np.subtract(Z, m, out=L), s, out=L)
+        return 1.0
+    half = np.multiply(m, 0.5, out=work.array("softmax.half", *m.shape))
+    np.subtract(np.multiply(Z, 0.5, out=L), half, out=L)
+    np.subtract(L, np.multiply(s, 0.5, out=half), out=L)
+    return 2.0
 
 
 #: No row's maximum can come near the largest number of the type if their squares add up to less.

@@ -156,12 +156,14 @@ class Registry(Generic[T]):
         ConfigurationError
             For anything else that is no such identifier.
         """
-        if isinstance(identifier, self.base):
-            return identifier
         where = where or f"{self.plural}.get"
+        if isinstance(identifier, self.base):
+            identifier._refuse_keras_methods(where)
+            return identifier
         if isinstance(identifier, str):
             return self._default(self.find(identifier, where), where)
         if isinstance(identifier, type) and issubclass(identifier, self.base):
+            identifier._refuse_keras_methods(where)
             return self._default(identifier, where)
         if isinstance(identifier, dict) and set(identifier) == {"class_name", "config"}:
             return self.find(identifier["class_name"], where).from_config(identifier["config"])

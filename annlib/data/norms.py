@@ -28,5 +28,10 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     values = np.atleast_1d(np.asarray(x))
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
+    sizes = np.abs(values).max(axis, keepdims=True, initial=0)
+    # Of these the powers in a norm would overflow or vanish.
+    far = ((sizes > 1e9) | (sizes < 1e-9)) & (sizes > 0) & np.isfinite(sizes)
+    if far.any():
+        values = values / np.where(far, sizes, 1)
     norms = np.linalg.norm(values, order, axis, keepdims=True)
     return np.asarray(values / np.where(norms == 0, 1, norms))

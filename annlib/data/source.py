@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,12 @@ def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
 def _read(x: Any, where: str, name: str) -> Source:
     if frames.names(x) is not None:
         return frames.read(x)
+    if isinstance(x, Mapping):
+        raise DataError(
+            f"{where}: expected {name} as one array or frame, got a {type(x).__name__} of "
+            f"{show([*x])}: a Sequential has one input and one output. Join the columns: "
+            f"np.column_stack([*{name}.values()])."
+        )
     if is_sparse(x):
         return Sparse.read(x, where, name)
     if hasattr(x, "toarray"):

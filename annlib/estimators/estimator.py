@@ -18,7 +18,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
 from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
-from annlib.estimators.outputs import Outputs, outputs_of, wants_one_hot
+from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
@@ -148,6 +148,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
         """Targets as the loss takes them."""
+        check_blocks(loss, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
     def _wants_validation(self, optimizer: Optimizer) -> bool:

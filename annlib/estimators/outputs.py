@@ -175,6 +175,25 @@ def check_units(model: Sequential, targets: Targets, n_features: int, where: str
         )
 
 
+def check_blocks(loss: Any, targets: Targets, where: str) -> None:
+    """Raise ``ConfigurationError`` for a loss of classes that mixes those of several columns."""
+    if not isinstance(targets, ColumnsTargets):
+        return
+    # A name of a cross-entropy that the shapes would settle takes all outputs for one row of
+    # classes; a loss of numbers takes each output for itself.
+    of_numbers = isinstance(loss, Loss) and loss.task == "regression"
+    of_blocks = isinstance(loss, BlockCrossentropy) and (
+        [*loss.blocks(targets.units)] == [*BlockCrossentropy(targets.sizes).blocks(targets.units)]
+    )
+    if not (of_numbers or of_blocks):
+        sizes = ", ".join(map(str, targets.sizes))
+        raise ConfigurationError(
+            f"{where}: expected a loss that takes the columns of y one by one, each with its "
+            f"classes ({sizes}), got {loss!r}. Leave loss out, which means "
+            f"BlockCrossentropy([{sizes}]), or take sklearn.multioutput.MultiOutputClassifier."
+        )
+
+
 def wants_one_hot(loss: Any, model: Sequential, targets: Targets) -> bool:
     """Whether the loss takes a column for each class, and not their codes."""
     labels = isinstance(loss, Loss) and loss.target_kind == "labels"

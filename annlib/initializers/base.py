@@ -7,12 +7,14 @@ table of cases. For a try, a plain function will do, as in Keras:
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import positional_arguments
 from annlib.core.config import Configurable
 from annlib.core.errors import ShapeError
 from annlib.core.registry import Registry
@@ -30,6 +32,8 @@ class Initializer(Configurable):
     """
 
     seed: int | None = None
+    #: Where a model's generator waits for one that is called as Keras calls it.
+    _rng: Generator | None = None
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         raise NotImplementedError
@@ -37,9 +41,25 @@ class Initializer(Configurable):
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
+        rng = self._rng if rng is None else rng
         if rng is None or self.seed is not None:
             rng = np.random.default_rng(self.seed)
         return np.asarray(self.draw(tuple(shape), rng), dtype)
+
+    def values(self, shape: Shape, dtype: npt.DTypeLike, rng: Generator) -> Array:
+        """The values that a model takes: of ``__call__``, which may be Keras', of shape and type.
+
+        Raises
+        ------
+        ShapeError
+            If a call of Keras' kind returns values of another shape.
+        """
+        own = type(self).__call__ in (Initializer.__call__, InitializerFunction.__call__)
+        if own or positional_arguments(self.__call__)[1] > 2:
+            return self(shape, dtype, rng)
+        with_rng = copy.copy(self)  # other threads may use this object
+        with_rng._rng = rng
+        return _of_shape(with_rng(tuple(shape), dtype=dtype), shape, dtype, type(self).__name__)
 
 
 class InitializerFunction(Initializer):
@@ -51,13 +71,19 @@ class InitializerFunction(Initializer):
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
-        values = np.asarray(self.function(tuple(shape), dtype=dtype), dtype)
-        if values.shape != tuple(shape):
-            raise ShapeError(
-                f"initializer: expected values of the parameter's shape {tuple(shape)} from "
-                f"{self.function!r}, got {values.shape}."
-            )
-        return values
+        values = self.function(tuple(shape), dtype=dtype)
+        return _of_shape(values, shape, dtype, repr(self.function))
+
+
+def _of_shape(values: Any, shape: Shape, dtype: npt.DTypeLike, source: str) -> Array:
+    """What a user's function has returned, as an array."""
+    array = np.asarray(values, dtype)
+    if array.shape != tuple(shape):
+        raise ShapeError(
+            f"initializer: expected values of the parameter's shape {tuple(shape)} from {source}, "
+            f"got {array.shape}."
+        )
+    return array
 
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)

@@ -84,6 +84,12 @@ class Layer(Configurable):
     keeps_values: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
+    _instead = (
+        "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "
+        "input_gradient=True), as annlib.layers.Layer shows. For dropout while predicting (Monte "
+        "Carlo) take layers.Dropout, and call model(x, training=True)."
+    )
 
     def __init__(
         self,
@@ -216,7 +222,7 @@ class Layer(Configurable):
         if not isinstance(initializer, initializers.Initializer):
             initializer = initializers.get(initializer)
         self._parameters.append(
-            Parameter(name, shape, initializer, regularizer, constraint, trainable)
+            Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         )
 
     def _declare(self, input_shape: BatchShape) -> BatchShape:

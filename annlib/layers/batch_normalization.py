@@ -11,6 +11,7 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import DX, DY, Formula
+from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
@@ -123,7 +124,8 @@ class BatchNormalization(Layer):
             variance = self.moving_variance
             np.subtract(X, self.moving_mean, out=D)
         factor, inverse = work.array("factor", features), work.array("inverse", features)
-        np.sqrt(np.add(variance, self.epsilon, out=inverse), out=inverse)
+        epsilon = max(self.epsilon, TINY[x.dtype.char])  # 1e-50 is 0 in float32
+        np.sqrt(np.add(variance, epsilon, out=inverse), out=inverse)
         np.reciprocal(inverse, out=inverse)
         np.multiply(inverse, self.gamma if self.scale else 1.0, out=factor)
         np.multiply(D, factor, out=Y)

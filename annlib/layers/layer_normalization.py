@@ -10,6 +10,7 @@ from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.formula import DX, DY, Formula
+from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_normalization import RowNormalization, scaled
@@ -103,6 +104,7 @@ class LayerNormalization(RowNormalization):
 
 def inverse_root(s: Array, k: int, epsilon: float, unit: Array | float) -> float:
     """1 / sqrt(s / k + epsilon) in place of s; r of which dr/dx = h / k."""
+    epsilon = max(epsilon, TINY[s.dtype.char])  # 1e-50 is 0 in float32
     np.add(np.divide(s, k, out=s), epsilon / unit / unit, out=s)
     np.reciprocal(np.sqrt(s, out=s), out=s)
     return 1 / k

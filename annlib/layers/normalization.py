@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Unpack
 
 import numpy as np
@@ -13,21 +14,34 @@ from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.data import ArrayLoader, Source, as_source
+from annlib.data import (
+    ArrayLoader,
+    Batch,
+    StreamLoader,
+    as_source,
+    as_stream_loader,
+    holds_arrays,
+    is_stream,
+    materialize,
+)
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 
 #: How many numbers ``adapt`` reads at a time: enough to keep the processor busy, in its cache.
 _AT_A_TIME = 1 << 16
+#: Deviations that rounding makes, as a share of the mean.
+_ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 
 @register("normalization")
 class Normalization(Layer):
     """y = (x - mean) / s,  s = max(sqrt(variance), 1e-7), by features; dx = dy / s.
 
-    Inverted, y = s x + mean. Mean and variance are what ``adapt`` finds in data, and y = x before
-    it is called; they are parameters that do not train, ``adapt_mean`` and ``adapt_variance``, so
-    that they are saved with the weights. Where they are given, they are constants.
+    Where the variance is 0, s is 1, as in scikit-learn's ``StandardScaler``: after a feature that
+    was always 5, a 6 is 1 from it. Inverted, y = s x + mean. Mean and variance are what ``adapt``
+    finds in data, and y = x before it is called; they are parameters that do not train,
+    ``adapt_mean`` and ``adapt_variance``, so that they are saved with the weights. Where they are
+    given, they are constants.
 
     Parameters
     ----------
@@ -120,8 +134,11 @@ class Normalization(Layer):
 
         Parameters
         ----------
-        data : array_like or frame, (n, ...)
-            Rows as the layer will get them; read in parts, and never copied whole.
+        data : array_like or frame, (n, ...); or what gives batches of it
+            Rows as the layer will get them; read in parts, and never copied whole. A list or tuple
+            is one array. A generator, an iterator, a PyTorch DataLoader, or an object with a batch
+            for each index (Keras' PyDataset) gives batches, or tuples whose first is one, and is
+            read to its end.
 
         Raises
         ------
@@ -134,20 +151,47 @@ class Normalization(Layer):
                 f"{where}: expected a layer without mean and variance of its own, got {self!r}. "
                 "Leave out those arguments, or do not adapt."
             )
-        source = as_source(data, where, "data")
-        shape: BatchShape = (None, *source.shape[1:])
+        self._refuse_batches(data, where)
+        row, parts = _parts(data, where)
+        shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
                 f"{where}: expected rows of shape {self._built_shape[1:]}, for which the layer was "
                 f"built, got {shape[1:]}. Pass data as the model gets them."
             )
         sizes = self._sizes(shape)
-        mean, variance = _moments(source, axes.positions(self.axis, len(shape)), where)
+        mean, variance = _moments(parts, axes.positions(self.axis, len(shape)), where)
         self._declare(shape)
         if not self.built:
             self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
         self.adapt_mean[...] = mean.reshape(sizes)
         self.adapt_variance[...] = variance.reshape(sizes)
+
+    def _refuse_batches(self, data: Any, where: str) -> None:
+        """Raise ``DataError`` for a list of batches, which as one array had batches for rows."""
+        if not isinstance(data, list | tuple):
+            return
+        shapes = [getattr(item, "shape", ()) for item in data]
+        row = self._row_shape if self._built_shape is None else self._built_shape[1:]
+        batches = is_stream([*data])  # tuples (x, y)
+        if not batches and shapes and all(len(shape) > 1 for shape in shapes):
+            if row is not None:
+                batches = all(shape[1:] == row for shape in shapes)
+            else:  # unless it has an axis that tables have not
+                batches = len({*shapes}) > 1 or (len(shapes[0]) == 2 and self._fits(shapes[0]))
+        if batches:
+            raise DataError(
+                f"{where}: expected a list that is one array of rows, got a list of {len(data)} "
+                f"batches{f', the first of shape {shapes[0]}' if shapes[0] else ''}. Pass "
+                "iter(batches)."
+            )
+
+    def _fits(self, shape: Shape) -> bool:
+        """Whether data of this shape have the layer's axes."""
+        try:
+            return bool(self._sizes((None, *shape[1:])))
+        except ShapeError:
+            return False
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         kept = axes.positions(self.axis, x.ndim)
@@ -157,6 +201,7 @@ class Normalization(Layer):
         of_data = self._given or (self.adapt_mean, self.adapt_variance)
         np.copyto(mean, of_data[0])  # in the model's type, which a constant has not
         np.maximum(np.sqrt(of_data[1], out=s), EPSILON, out=s)
+        np.copyto(s, 1, where=of_data[1] == 0)
         y = work.array("y", *x.shape)
         if not self.invert:
             np.reciprocal(s, out=s)
@@ -180,7 +225,7 @@ class Normalization(Layer):
             back=(back,),
             symbols=(
                 (r"\mu_i", "the mean of feature i, given or found by adapt"),
-                (r"\sigma_i", "its standard deviation"),
+                (r"\sigma_i", "its standard deviation, or 1 where that is 0"),
             ),
         )
 
@@ -216,23 +261,53 @@ def _as_array(value: Any) -> Array:
     return objects.astype(np.float64) if numbers else objects
 
 
-def _moments(source: Source, kept: Shape, where: str) -> tuple[Array, Array]:
+def _parts(data: Any, where: str) -> tuple[Shape, Iterator[Array]]:
+    """The shape of a row, and the rows in parts, in float64."""
+    if not is_stream(data):
+        source = as_source(data, where, "data")
+        row = source.shape[1:]
+        rows = max(1, _AT_A_TIME // math.prod(row))
+        loader = ArrayLoader(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)
+        return row, (batch.x for batch in loader.sequential(where))
+    stream = as_stream_loader(data, _batch)
+    row = _batch(stream.first(where), f"{where}, batch 1").x.shape[1:]
+    return row, _of_one_shape(stream, row, where)
+
+
+def _batch(item: Any, where: str) -> Batch:
+    """What a stream gives, without the targets beside it."""
+    if isinstance(item, tuple | list) and holds_arrays(item):
+        item = item[0]
+    return Batch(materialize(as_source(item, where, "data"), np.float64), None, None)
+
+
+def _of_one_shape(stream: StreamLoader, row: Shape, where: str) -> Iterator[Array]:
+    """The batches of a stream; raises ``ShapeError`` for one whose rows are others."""
+    for number, batch in enumerate(stream.sequential(where), 1):
+        if batch.x.shape[1:] != row:
+            raise ShapeError(
+                f"{where}, batch {number}: expected rows of shape {row}, as in the first batch, "
+                f"got {batch.x.shape[1:]}. Give all batches rows of one shape."
+            )
+        yield batch.x
+
+
+def _moments(parts: Iterator[Array], kept: Shape, where: str) -> tuple[Array, Array]:
     """Mean and (biased) variance over all axes but ``kept``, from one reading of the data.
 
     Parts of n and m numbers join exactly (Chan, Golub & LeVeque, 1983): with d the difference of
     their means, their sums of squared deviations add up to those of all, less n m / (n + m) d^2.
-    All are counted from the first part's mean, lest a large mean hides a small variance.
+    All are counted from the first part's mean, lest a large mean hides a small variance. What
+    varies by rounding alone is constant, and has the variance 0.
     """
-    over = tuple(axis for axis in range(len(source.shape)) if axis not in kept)
-    others = math.prod(source.shape[axis] for axis in over[1:])
-    rows = max(1, _AT_A_TIME // math.prod(source.shape[1:]))
     count, origin, mean, squares = 0, np.zeros(()), np.zeros(()), np.zeros(())
     with np.errstate(over="ignore", invalid="ignore"):  # the error below says more
-        parts = ArrayLoader(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)
-        for part in parts.sequential(where):
+        for part in parts:
+            over = tuple(axis for axis in range(part.ndim) if axis not in kept)
+            n = math.prod(part.shape[axis] for axis in over)
             if not count:
-                origin = np.mean(part.x, axis=over, keepdims=True)
-            x, n = part.x - origin, len(part.x) * others
+                origin = np.mean(part, axis=over, keepdims=True)
+            x = part - origin
             own = np.mean(x, axis=over, keepdims=True)
             difference, both = own - mean, count + n
             squares = squares + np.sum((x - own) ** 2, axis=over, keepdims=True)
@@ -244,4 +319,4 @@ def _moments(source: Source, kept: Shape, where: str) -> tuple[Array, Array]:
             f"{where}: expected data whose variance is a number of float64, got such as overflow. "
             "Divide them by their order of magnitude first."
         )
-    return mean, variance
+    return mean, np.where(variance <= (_ROUNDING * mean) ** 2, 0, variance)

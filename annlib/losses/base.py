@@ -74,6 +74,12 @@ class Loss(Configurable):
     PROBABILITIES: ClassVar[str] = "probabilities"
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
+    _instead = (
+        "Write forward(self, Y, A, E, work) and backward(self, Y, A, dA, work), as "
+        "annlib.losses.Loss shows, or pass two functions (fn, gradient): annlib has no automatic "
+        "differentiation."
+    )
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
@@ -157,7 +163,8 @@ class Loss(Configurable):
         n = len(A)
         E = work.array("E", n)
         self.forward(Y, A, E, work)
-        return float(np.dot(E, self._shares(n, weights, work)))
+        # Minus a sum of 0 is -0.0, which nobody expects of a loss.
+        return float(np.dot(E, self._shares(n, weights, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""
@@ -238,8 +245,8 @@ class Loss(Configurable):
         work = Workspace(A.dtype)
         value = self.value(Y, A, weights, work)
         if self.reduction == "none":
-            E = work.array("E", len(A)).copy()
-            return E if weights is None else E * weights
+            E = work.array("E", len(A))
+            return (E if weights is None else E * weights) + 0.0
         return value
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:

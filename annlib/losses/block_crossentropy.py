@@ -80,14 +80,12 @@ class BlockCrossentropy(LossOfVectors):
             P = work.array(f"probabilities/{index}", len(A), block.stop - block.start)
             T = work.array(f"log/{index}", *P.shape)
             np.copyto(T, A[:, block])
-            m, s = numerics.softmax(T, P, work)
-            # log a = z - m - log s, of which the row's own class counts
-            np.subtract(T, m, out=T)
-            np.subtract(T, np.log(s, out=s), out=T)
+            unit = numerics.log_softmax(T, P, T, work)
             D = work.array(f"targets/{index}", *P.shape)
             np.copyto(D, Y[:, block])
             np.multiply(T, D, out=T)
-            np.subtract(E, np.dot(T, work.ones(P.shape[1]), out=work.array("sum", len(A))), out=E)
+            sums = np.dot(T, work.ones(P.shape[1]), out=work.array("sum", len(A)))
+            np.subtract(E, np.multiply(sums, unit, out=sums), out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         for index, block in enumerate(self.blocks(A.shape[1])):

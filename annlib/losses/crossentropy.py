@@ -109,14 +109,13 @@ class Categorical(LossOfVectors):
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
         return np.where(Y == 0, 0.0, -Y / A)
 
-    def _log_probabilities(self, A: Array, work: Workspace) -> Array:
-        """Log a of each class, (n, k); keeps the probabilities a in ``work``."""
+    def _log_probabilities(self, A: Array, work: Workspace) -> tuple[Array, float]:
+        """Log a of each class, (n, k), divided by the number that comes second; keeps the
+        probabilities a in ``work``.
+        """
         P, L = work.array(self.PROBABILITIES, *A.shape), work.array("log", *A.shape)
         if self.from_logits:
-            m, s = numerics.softmax(A, P, work)
-            np.subtract(A, m, out=L)
-            np.subtract(L, np.log(s, out=s), out=L)
-            return L
+            return L, numerics.log_softmax(A, P, L, work)
         sums = np.dot(A, work.ones(A.shape[1]), out=work.array("sums", len(A)))
         np.maximum(sums, np.finfo(sums.dtype).tiny, out=sums)  # a row of zeros stays finite
         np.divide(A, sums.reshape(-1, 1), out=P)
@@ -124,7 +123,7 @@ class Categorical(LossOfVectors):
         inside = np.equal(L, P, out=work.array("inside", *A.shape, dtype=bool))
         np.copyto(work.array("unclipped", *A.shape), inside)
         np.log(L, out=L)
-        return L
+        return L, 1.0
 
     def _through_normalization(self, dP: Array, work: Workspace) -> None:
         """dE/dA from dE/dP for P = A / sum(A) clipped: in place (the gradient's projection)."""
@@ -165,9 +164,9 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     drawn = (0.01, 0.99, 1.0)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
+        (L, unit), Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         terms = np.multiply(Y, L, out=work.array("products", *A.shape))
-        np.negative(np.dot(terms, work.ones(A.shape[1]), out=E), out=E)
+        np.multiply(np.dot(terms, work.ones(A.shape[1]), out=E), -unit, out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         Y, P = self.effective_targets(Y, work), work.array(self.PROBABILITIES, *A.shape)
@@ -268,7 +267,7 @@ class SparseCategoricalCrossentropy(Categorical):
             np.subtract(m.reshape(-1), E, out=E)
             np.add(E, np.log(s, out=s).reshape(-1), out=E)
         else:
-            L = self._log_probabilities(A, work)
+            L, _ = self._log_probabilities(A, work)
             L.reshape(-1).take(positions, out=E, mode="clip")
             np.negative(E, out=E)
 

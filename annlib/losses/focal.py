@@ -22,6 +22,9 @@ from annlib.losses.crossentropy import (
 )
 from annlib.losses.smoothed import Smoothed, SmoothedArguments
 
+#: The least log a whose products are taken: its a is 0 in every type.
+_LEAST = -1e30
+
 
 class FocalArguments(SmoothedArguments, total=False):
     """The keyword arguments of a focal loss."""
@@ -182,11 +185,15 @@ class CategoricalFocalCrossentropy(_Focal, Categorical):
     drawn = (0.01, 0.99, 1.0)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        L, Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
+        (L, unit), Y = self._log_probabilities(A, work), self.effective_targets(Y, work)
         Q = np.subtract(1, self._clipped(A, work), out=work.array("Q", *A.shape))
         factor = np.power(Q, self.gamma, out=work.array("factor", *A.shape))
         np.multiply(np.multiply(factor, -self.alpha, out=factor), Y, out=factor)
         np.dot(np.multiply(factor, L, out=Q), work.ones(A.shape[1]), out=E)
+        if unit != 1.0:
+            np.multiply(E, unit, out=E)
+        # ``backward`` has log a times a, which is 0 long before the product could overflow.
+        np.multiply(np.maximum(L, _LEAST, out=L), unit, out=L)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         P = self._clipped(A, work)

@@ -36,12 +36,24 @@ class Metric(Configurable):
     direction: ClassVar[Direction | None] = None
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _keras_methods = {  # noqa: RUF012  # never changed
+        "call": "update_state",
+        "__call__": "update_state",
+        "reset_states": "reset_state",
+    }
+    _instead = (
+        "Write update_state(self, y_true, y_pred, sample_weight=None), result(self) and "
+        "reset_state(self), which makes the state: self.total = 0.0."
+    )
 
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)
         self.work = Workspace("float64")
         before = set(vars(self))
-        self.reset_state()
+        try:
+            self.reset_state()
+        except (AttributeError, NotImplementedError) as error:
+            raise self._stateless(f"{type(error).__name__}: {error}") from error
         self._remembers = tuple(sorted(vars(self).keys() - before))
 
     @property
@@ -52,6 +64,17 @@ class Metric(Configurable):
     def rename(self, name: str) -> None:
         """Report under this name."""
         self._name = name
+
+    def add_weight(self, *arguments: Any, **keywords: Any) -> None:
+        """Raise ``ConfigurationError``: Keras makes the state so, here ``reset_state`` does."""
+        raise self._stateless("a call of add_weight")
+
+    def _stateless(self, got: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{type(self).__name__}: expected a reset_state that makes the state, and is called "
+            f"first by the constructor, got {got}. In place of self.total = self.add_weight(...) "
+            "write self.total = 0.0 in reset_state, and self.total += ... in update_state."
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in a batch of targets and predictions, each row with its weight (1 without)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
@@ -379,9 +380,20 @@ class Sequential(Trainer):
         return found
 
 
+# Python's own errors name the class that a method was written in, and users know this one alone.
+for _method in vars(Trainer).values():
+    if isinstance(_method, FunctionType):
+        _method.__qualname__ = _method.__qualname__.replace(
+            Trainer.__name__, Sequential.__name__, 1
+        )
+
+
 def _network_of(layer: Any) -> Any:
     """A layer as it is, and a model as the network it has."""
-    return layer._network if isinstance(layer, Trainer) else layer
+    if not isinstance(layer, Trainer):
+        return layer
+    layer._refuse_keras_methods("Sequential.add")
+    return layer._network
 
 
 def made_again(header: Mapping[str, Any]) -> Sequential | None:

@@ -52,6 +52,19 @@ class Trainer(Configurable):
     history: History | None = None
     stop_training: bool = False
 
+    _keras_methods = dict.fromkeys(
+        (
+            *("call", "__call__", "train_step", "test_step", "predict_step"),
+            *("compute_loss", "compute_metrics", "make_train_function", "make_test_function"),
+            *("make_predict_function",),
+        ),
+        "fit",
+    )
+    _instead = (
+        "Write a layer of your own (forward and backward), a loss, a metric, a Callback, or a loop "
+        "around train_on_batch."
+    )
+
     def __init__(self, network: Network) -> None:
         self._network = network
 
@@ -100,6 +113,7 @@ class Trainer(Configurable):
         """Install a compiled configuration; ``anew=False`` (when loading) keeps the frozen layout
         and warns about nothing.
         """
+        self._refuse_keras_methods("Sequential.compile")
         self._network.check_ownership("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
         owner = compiled.optimizer._owner and compiled.optimizer._owner()
@@ -222,7 +236,8 @@ class Trainer(Configurable):
         shuffle : bool
             Whether rows are drawn in a new order every epoch.
         class_weight : dict of int to float, optional
-            Multiplied with the sample weights; classes not named have 1. For training only.
+            Multiplied with the sample weights; classes not named have 1. For training only, and
+            for targets that are one class a row.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
             At most so many batches an epoch. The next epoch of ``fit`` continues in the data
@@ -450,12 +465,14 @@ class Trainer(Configurable):
         simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
         if simple and network.built:
             if self._predictor is None:
+                self._refuse_keras_methods("Sequential.predict")
                 self._predictor = Predictor(network, INFERENCE_BATCH)
             with self._evaluating():
                 y = self._predictor.predict(x)
             if y is not None:
                 return y
         where = "Sequential.predict"
+        self._refuse_keras_methods(where)
         size = check_optional_count(batch_size, where, "batch_size")
         steps = check_optional_count(steps, where, "steps")
         data = as_input_dataset(network, x, where)
@@ -545,6 +562,7 @@ class Trainer(Configurable):
         return self._in_one_pass(x, "Sequential.__call__", training)
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
+        self._refuse_keras_methods(where)
         network = self._network
         data = input_dataset(network, x, where)
         network.build((None, *data.row_shape))

@@ -107,6 +107,7 @@ class Network:
                 f"Sequential.add: expected a layer, got {layer!r}. Layers are in annlib.layers; "
                 "pass an object, not a class or a name."
             )
+        layer._refuse_keras_methods("Sequential.add")
         if isinstance(layer, Input):
             if self.layers or self.input is not None:
                 raise ConfigurationError(

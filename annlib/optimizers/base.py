@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_name, is_number
+from annlib.core.checks import check_count, check_name, is_number, positional_arguments
 from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import Formula
@@ -42,6 +42,10 @@ _WORTH_COMPILING = 1 << 15
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
+def _is_schedule(rate: Any) -> bool:
+    return isinstance(rate, FAMILIES["schedule"].base)
+
+
 class Optimizer(Rule, Configurable):
     """theta <- theta - rate * direction(gradient), in place on the model's flat vectors.
 
@@ -50,7 +54,9 @@ class Optimizer(Rule, Configurable):
     Parameters
     ----------
     learning_rate : float or callable
-        A number, or a schedule: any callable from the number of steps done to a rate.
+        A number, a schedule (any callable from the number of steps done to a rate), or a callable
+        of nothing. A callable is asked before each step; of these a model's file can hold the
+        schedules of ``annlib.schedules`` and registered classes derived from theirs.
     weight_decay : float, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
         ``exclude_from_weight_decay`` does not name.
@@ -97,6 +103,15 @@ class Optimizer(Rule, Configurable):
 
     _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
 
+    _keras_methods = dict.fromkeys(
+        ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),
+        "update",
+    )
+    _instead = (
+        "Write update(self, theta, gradient, rate, state, scratch) and state_names, as "
+        "annlib.optimizers.Optimizer shows."
+    )
+
     weight_decay = OfPolicy()
     clipnorm = OfPolicy()
     clipvalue = OfPolicy()
@@ -124,7 +139,7 @@ class Optimizer(Rule, Configurable):
         where = type(self).__name__
         refuse_unknown(where, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
-        self._rate: float | Callable[[int], float] = self._configured_rate
+        self._set_rate(self._configured_rate)
         self.policy = Policy(
             where,
             weight_decay=weight_decay,
@@ -148,20 +163,47 @@ class Optimizer(Rule, Configurable):
     def _checked_rate(self, rate: Any) -> Any:
         if isinstance(rate, dict):
             return FAMILIES["schedule"].get(rate, f"{type(self).__name__}.learning_rate")
-        if callable(rate):
-            return rate
-        if not (is_number(rate) and 0 <= rate < np.inf):
+        if is_number(rate) and 0 <= rate < np.inf:
+            return float(rate)
+        where = type(self).__name__
+        if not callable(rate) or isinstance(rate, type):
             raise ConfigurationError(
-                f"{type(self).__name__}: expected learning_rate as a number >= 0 or a schedule, "
-                f"got {rate!r}."
+                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {rate!r}."
             )
-        return float(rate)
+        least, most = positional_arguments(rate)
+        # One argument that may be left out could be the step as well as a value that is kept.
+        if not (least == 1 <= most or (least == 0 and most in (0, np.inf)) or _is_schedule(rate)):
+            raise ConfigurationError(
+                f"{where}: expected learning_rate as a callable that must get the step, or nothing "
+                f"and can get nothing, got {rate!r}. Write lambda step: ..., or lambda: ..."
+            )
+        return rate
+
+    def _set_rate(self, rate: float | Callable[..., float]) -> None:
+        """Use this number or callable from the next update on."""
+        self._rate = rate
+        # What cannot be told gets the step.
+        self._of_step = callable(rate) and (
+            _is_schedule(rate) or positional_arguments(rate) != (0, 0)
+        )
 
     @property
     def learning_rate(self) -> float:
         """The rate of the next update; setting it does not change the configuration."""
         rate = self._rate
-        return float(rate(self.steps)) if callable(rate) else rate
+        if not callable(rate):
+            return rate
+        asked = rate(self.steps) if self._of_step else rate()
+        try:
+            value = float(asked)
+        except (TypeError, ValueError):
+            value = np.nan
+        if not 0 <= value < np.inf:
+            raise ConfigurationError(
+                f"{type(self).__name__}.learning_rate: expected {rate!r} to return a number >= 0, "
+                f"got {asked!r} at step {self.steps}."
+            )
+        return value
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -170,7 +212,7 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
                 f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
             )
-        self._rate = self._checked_rate(value)
+        self._set_rate(self._checked_rate(value))
 
     @property
     def iterations(self) -> int:
@@ -281,7 +323,7 @@ class Optimizer(Rule, Configurable):
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
                 f"{rate!r} and training {training}."
             )
-        self._rate = self._configured_rate if rate is None else self._checked_rate(rate)
+        self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
         self.steps, self._training, self._ready = steps, training, False
         self._begun = self._begun or training or steps > 0
 

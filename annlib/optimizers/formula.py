@@ -55,8 +55,10 @@ _LETTERS = {
 
 
 def _rate(f: Any) -> str:
-    rate = f.get_config()["learning_rate"]
-    return rate["class_name"] if isinstance(rate, dict) else f"{rate:.12g}"
+    rate = f._arguments()["learning_rate"]
+    if not callable(rate):
+        return f"{rate:.12g}"
+    return str(getattr(rate, "__name__", type(rate).__name__))  # of a plain function its name
 
 
 def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:

@@ -29,6 +29,12 @@ class Regularizer(Configurable):
 
     #: Whether a model divides the penalty by the rows of the batch, or by what they weigh.
     divided: ClassVar[bool] = False
+    #: A penalty alone would go with the gradient of another, or with none.
+    _keras_methods = {"__call__": "add_gradient"}  # noqa: RUF012  # never changed
+    _instead = (
+        "Write add_gradient(self, W, dW, work, scale=1.0), which adds scale dR/dW to dW in place, "
+        "or pass two functions (penalty, gradient): annlib has no automatic differentiation."
+    )
 
     def __call__(self, W: Array) -> float:
         raise NotImplementedError
@@ -75,7 +81,7 @@ class RegularizerFunction(Regularizer):
         self.gradient = gradient
 
     def __call__(self, W: Array) -> float:
-        return float(self.penalty(W))
+        return float(self.penalty(W)) + 0.0  # not -0.0
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         np.add(dW, scale * self.gradient(W), out=dW)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count, positional_arguments
+from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, cases, number
 from annlib.schedules.base import STEP, LearningRateSchedule, check_rate, get, register
 
@@ -40,6 +41,13 @@ class LinearWarmup(LearningRateSchedule):
         where = type(self).__name__
         if isinstance(schedule, dict):
             schedule = get(schedule, f"{where}.schedule")
+        if callable(schedule):
+            least, most = positional_arguments(schedule)
+            if isinstance(schedule, type) or not least <= 1 <= most:
+                raise ConfigurationError(
+                    f"{where}: expected schedule as a number or a callable of the step, got "
+                    f"{schedule!r}. Write lambda step: ..."
+                )
         self.schedule: float | Callable[[int], float] = (
             schedule if callable(schedule) else check_rate(schedule, where, "schedule")
         )

@@ -46,7 +46,7 @@ class RecordedLoss(FusedLoss):
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
         self.loss_of_batch = super().value(Z, Y, weights)
-        self.loss_of_rows = self.work.array("E", len(Z)).copy()
+        self.loss_of_rows = self.work.array("E", len(Z)) + 0.0  # not -0.0
         self.shares = self.work.array("shares", len(Z)).copy()
         self.output = np.array(self.prediction)
         return self.loss_of_batch

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, is_number
+from annlib.core.checks import check_codes
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import ArrayLoader, Batch, Source, Sparse, Table, as_source, materialize
 from annlib.network.network import Network
+from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
 
 
@@ -102,8 +103,10 @@ class Dataset(NamedTuple):
 
 def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
+    expected = network.expected_input_shape()
+    _refuse_several(x, None, expected, where)
     source = as_source(x, where, "x")
-    _check_features(network.expected_input_shape(), network, source, where)
+    _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
     return Dataset(source, None, None)
 
@@ -141,8 +144,9 @@ def array_dataset(
     DataError, ShapeError, ConfigurationError
     """
     network.check_ownership(where)
-    source = as_source(x, where, "x")
     expected = network.expected_input_shape() if row_shape is None else (None, *row_shape)
+    _refuse_several(x, y, expected, where)
+    source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
     if y is None:
@@ -157,8 +161,48 @@ def array_dataset(
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.check_targets(target, output_shape, where)
     compiled.check_metrics(target, output_shape)
-    weights, by_class = _weights(sample_weight, class_weight, target, where, whole)
+    weights = None if sample_weight is None else _weights(sample_weight, len(target), where, whole)
+    by_class = None
+    if class_weight is not None:
+        by_class = class_weights(class_weight, target, loss, output_shape, where)
+        total = _product(weights, by_class)
+        if whole and total is not None and not total.any():
+            raise DataError(
+                f"{where}: expected class_weight that leaves a row with a weight above 0, got "
+                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
+            )
     return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
+
+
+def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
+    """Raise ``DataError`` for a list with an array for each of several inputs or outputs."""
+    of_x, of_y = _common_length(x), _common_length(y)
+    found = ""
+    if of_x is not None:  # each item is a batch, and none a row
+        like_y = y is not None and of_x == (_length(y) if of_y is None else of_y) != len(x)
+        if (like_y and len(x[0].shape) > 1) or (expected and len(x[0].shape) == len(expected)):
+            found = "x"
+    if not found and of_y is not None and of_y == _length(x) != len(y):
+        found = "y"
+    if found:
+        values, put = (x, "input") if found == "x" else (y, "output")
+        raise DataError(
+            f"{where}: expected {found} as one array, got a {type(values).__name__} of "
+            f"{len(values)} arrays, the first of shape {values[0].shape}: a Sequential has one "
+            f"{put}. Join the columns: np.column_stack({found})."
+        )
+
+
+def _length(values: Any) -> int | None:
+    return len(values) if hasattr(values, "__len__") else None
+
+
+def _common_length(values: Any) -> int | None:
+    """How many rows each array of a list has; None unless they are arrays, of one length."""
+    if not isinstance(values, list | tuple):
+        return None
+    lengths = {(getattr(item, "shape", ()) or (None,))[0] for item in values}
+    return lengths.pop() if len(lengths) == 1 else None
 
 
 def _input_type(network: Network, source: Source) -> Any:
@@ -203,37 +247,20 @@ def _check_codes(network: Network, source: Source, where: str, columns: Any) -> 
         check_codes(part, codes, where, title)
 
 
-def _weights(
-    sample_weight: Any,
-    class_weight: Mapping[int, float] | None,
-    target: Array,
-    where: str,
-    whole: bool,
-) -> tuple[Array | None, Array | None]:
-    """One weight a row of the samples and one of their classes; None for what is not given."""
-    weights = by_class = None
-    rows = len(target)
-    if sample_weight is not None:
-        weights = _rows(sample_weight, where, "sample_weight")
-        if weights.shape not in ((rows,), (rows, 1)):
-            raise ShapeError(
-                f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
-            )
-        weights = weights.reshape(-1)
-        if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
-            raise DataError(
-                f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
-                f"{weights.min()} and a largest of {weights.max()}."
-            )
-    if class_weight is not None:
-        by_class = _class_weights(class_weight, target, where)
-        total = _product(weights, by_class)
-        if whole and total is not None and not total.any():
-            raise DataError(
-                f"{where}: expected class_weight that leaves a row with a weight above 0, got "
-                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
-            )
-    return weights, by_class
+def _weights(sample_weight: Any, rows: int, where: str, whole: bool) -> Array:
+    """One weight a row."""
+    weights = _rows(sample_weight, where, "sample_weight")
+    if weights.shape not in ((rows,), (rows, 1)):
+        raise ShapeError(
+            f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
+        )
+    weights = weights.reshape(-1)
+    if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
+        raise DataError(
+            f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
+            f"{weights.min()} and a largest of {weights.max()}."
+        )
+    return weights
 
 
 def _product(weights: Array | None, more: Array | None) -> Array | None:
@@ -251,32 +278,3 @@ def _rows(values: Any, where: str, name: str) -> Array:
             f"Pass {name}.toarray()."
         )
     return np.column_stack(source.columns) if isinstance(source, Table) else source
-
-
-def _class_weights(class_weight: Mapping[int, float], target: Array, where: str) -> Array:
-    if not isinstance(class_weight, Mapping):
-        raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
-            'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
-        )
-    if target.ndim > 2:
-        raise ConfigurationError(
-            f"{where}: expected one class a row where there is a class_weight, got targets of "
-            f"shape {target.shape}. Pass sample_weight instead."
-        )
-    one_hot = target.ndim == 2 and target.shape[1] > 1
-    labels = np.argmax(target, axis=1) if one_hot else np.asarray(target).reshape(-1)
-    weights = np.ones(len(labels))
-    for label, weight in class_weight.items():
-        if not isinstance(label, int | float | np.number) or label != np.floor(label):
-            raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
-                "Pass {0: ..., 1: ...} as y has them."
-            )
-        if not is_number(weight) or not 0 <= weight < np.inf:
-            raise ConfigurationError(
-                f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
-                f"{label!r}."
-            )
-        weights[labels == label] = weight
-    return weights

@@ -432,6 +432,98 @@ def test_coefs_can_be_set_as_a_list_one_by_one_and_in_place():
         net.predict(X)
 
 
+# -- weights of a network with normalization -------------------------------------------------------
+
+
+def scikit_learns(net):
+    """scikit-learn's perceptron that reads the attributes of a fitted one."""
+    reader = getattr(theirs, type(net).__name__)(net.hidden_layer_sizes, activation=net.activation)
+    names = ["coefs_", "intercepts_", "n_layers_", "n_outputs_", "out_activation_", "classes_"]
+    for name in [*names, "n_features_in_", "_label_binarizer"]:
+        if hasattr(net, name):
+            setattr(reader, name, getattr(net, name))
+    return reader
+
+
+NORMALIZED = {**FAST, "hidden_layer_sizes": (8, 6), "batch_normalization": True}
+TARGETS = {
+    "three": (MLPClassifier, NAMES),
+    "two": (MLPClassifier, y > 0),
+    "labels": (MLPClassifier, np.column_stack([y == 0, X[:, 0] > 0]).astype(int)),
+    "number": (MLPRegressor, y.astype(float)),
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"dropout": 0.3, "activation": "tanh"}, {"dtype": "float32"}])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_whoever_reads_the_weights_of_a_normalized_network_predicts_the_same(kind, more):
+    """Normalization at rest is affine: it is a part of kernel and bias for a reader."""
+    Estimator, targets = TARGETS[kind]
+    net = Estimator(**{**NORMALIZED, **more}).fit(X, targets)
+    exact = {"rtol": 2e-4, "atol": 1e-5} if "dtype" in more else {"rtol": 1e-9, "atol": 1e-12}
+    for again in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        reader, method = scikit_learns(again), "predict"
+        if Estimator is MLPClassifier:
+            np.testing.assert_array_equal(reader.predict(X), net.predict(X))
+            method = "predict_proba"
+        np.testing.assert_allclose(getattr(reader, method)(X), getattr(net, method)(X), **exact)
+    assert [W.shape for W in net.coefs_] == [(4, 8), (8, 6), (6, net.n_outputs_)]
+    assert {W.dtype.name for W in (*net.coefs_, *net.intercepts_)} == {net.model_.dtype}
+    # Of the network itself, they follow all that changes it.
+    net.partial_fit(X, targets)
+    net.model_.get_layer("batch_normalization").gamma[...] *= 3
+    reader = scikit_learns(net)
+    np.testing.assert_allclose(getattr(reader, method)(X), getattr(net, method)(X), **exact)
+
+
+def test_weights_of_a_normalized_network_while_it_trains():
+    """A scorer, or a callback, that reads them after an epoch reads those of that epoch."""
+
+    def by_reader(net, X, y):
+        assert scikit_learns(net).score(X, y) == net.score(X, y)
+        return net.score(X, y)
+
+    net = MLPClassifier(**NORMALIZED, early_stopping=True, scoring=by_reader)
+    assert len(net.fit(X, NAMES).validation_scores_) == net.n_iter_
+
+
+def test_weights_that_are_put_into_a_normalized_network():
+    """It then predicts what a network with these weights and no normalization does."""
+    plain = trained(hidden_layer_sizes=(8, 6), targets=NAMES)
+    net = MLPClassifier(**NORMALIZED).fit(X, NAMES)
+    assert not hasattr(MLPClassifier(**NORMALIZED), "coefs_")
+    for weights in (net.coefs_[0], net.intercepts_[1]):
+        with pytest.raises(ValueError, match="read-only"):
+            weights[...] = 0
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        net.coefs_[0] = plain.coefs_[0]
+    net.coefs_, net.intercepts_ = plain.coefs_, plain.intercepts_
+    np.testing.assert_allclose(net.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+    np.testing.assert_allclose(net.coefs_[0], plain.coefs_[0], rtol=1e-9)
+    again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
+    net.coefs_ = [np.zeros_like(W) for W in plain.coefs_]  # one of the two alone
+    expected = np.exp(plain.intercepts_[2]) / np.exp(plain.intercepts_[2]).sum()
+    np.testing.assert_allclose(net.predict_proba(X)[:1], expected[None], rtol=1e-9)
+    before = net.predict_proba(X)
+    net.model_.get_layer("batch_normalization_1").gamma[2] = 0
+    net.coefs_ = plain.coefs_
+    with pytest.raises(ValueError, match=r'a gamma other than 0 in "batch_normalization_1".*\[2\]'):
+        net.predict(X)
+    assert before.shape == net.model_.predict(X).shape
+
+
+def test_weights_that_a_normalized_network_begins_with():
+    plain = trained(hidden_layer_sizes=(8, 6), targets=NAMES)
+    net = MLPClassifier(**{**NORMALIZED, "learning_rate_init": 1e-300})
+    net.coefs_, net.intercepts_, net.n_features_in_ = plain.coefs_, plain.intercepts_, 4
+    net.partial_fit(X, NAMES, classes=np.unique(NAMES))
+    for layer in net.model_.layers:
+        if hasattr(layer, "moving_mean"):  # as it was before the epoch
+            layer.moving_mean[...], layer.moving_variance[...] = 0, 1
+    np.testing.assert_allclose(net.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+
+
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
 def test_a_copy_goes_on_as_the_original_would(again):
     net = MLPClassifier(random_state=0, dropout=0.2)

@@ -8,7 +8,8 @@ from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_sample_weight
 
 import annlib
-from annlib import MLPClassifier, Sequential, SequentialClassifier, layers
+from annlib import MLPClassifier, Sequential, SequentialClassifier, layers, losses
+from annlib.core.errors import ConfigurationError
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -198,3 +199,66 @@ def test_a_model_of_several_columns_is_saved_and_loaded(tmp_path):
 def test_blocks_that_the_output_does_not_have():
     with pytest.raises(annlib.ShapeError, match="at least 5 units"):
         BlockCrossentropy([2, 3])([[0, 1, 0, 1]], [[0.0, 0.0, 0.0, 0.0]])
+
+
+COLUMNS_X = rng.normal(size=(120, 4))
+COLUMNS = np.column_stack([np.digitize(COLUMNS_X[:, 0], [-0.5, 0.5]), COLUMNS_X[:, 1] > 0]) + 1
+
+
+def of_columns(which, loss):
+    if which == "mlp":
+        return MLPClassifier([16], loss=loss, learning_rate_init=0.05, random_state=0)
+    return SequentialClassifier(
+        loss=loss, epochs=100, random_state=0, optimizer__learning_rate=0.02
+    )
+
+
+@pytest.mark.parametrize("which", ["mlp", "sequential"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "categorical_crossentropy",
+        losses.CategoricalCrossentropy(from_logits=True),
+        losses.CategoricalFocalCrossentropy(from_logits=True),
+        losses.BinaryCrossentropy(from_logits=True),
+        losses.BinaryFocalCrossentropy(from_logits=True),
+        losses.SumBinaryCrossentropy(from_logits=True),
+        losses.SparseCategoricalCrossentropy(from_logits=True),
+        "kl_divergence",
+        "hinge",
+        "squared_hinge",
+        "categorical_hinge",
+        BlockCrossentropy([2, 3]),
+        BlockCrossentropy(),
+    ],
+    ids=str,
+)
+def test_a_loss_that_mixes_the_columns_of_classes_is_refused(which, loss):
+    net = of_columns(which, loss)
+    for fit in (
+        lambda: net.fit(COLUMNS_X, COLUMNS),
+        lambda: net.partial_fit(COLUMNS_X, COLUMNS, classes=[[1, 2, 3], [1, 2]]),
+    ):
+        with pytest.raises(ConfigurationError, match=r"one by one.*BlockCrossentropy\(\[3, 2\]\)"):
+            fit()
+    assert not hasattr(net, "model_")
+
+
+@pytest.mark.parametrize(
+    ("which", "loss"),
+    [
+        ("mlp", "log_loss"),
+        ("sequential", "auto"),
+        *((which, loss) for which in ("mlp", "sequential") for loss in (
+            BlockCrossentropy([3, 2]), BlockCrossentropy([3]), "mse",
+        )),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_a_loss_that_takes_the_columns_one_by_one_learns_each(which, loss):
+    net = of_columns(which, loss).fit(COLUMNS_X, COLUMNS)
+    assert net.score(COLUMNS_X, COLUMNS) > 0.9  # both columns right: by chance a sixth
+    if loss != "mse":
+        for probabilities in net.predict_proba(COLUMNS_X):
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)

@@ -9,11 +9,12 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from golden import recorded
 from sklearn.preprocessing import StandardScaler, normalize, scale
 
 from annlib import Input, Sequential, clone_model, layers
-from annlib.core.errors import AnnlibError
+from annlib.core.errors import AnnlibError, DataError
 from annlib.core.workspace import Workspace
 from annlib.testing.passes import LayerTrial
 
@@ -65,9 +66,17 @@ def test_features_are_normalized_as_in_keras(record):
         close(layer.mean, record["mean"])
         close(layer.variance, record["variance"])
     bound(layer, x.shape[1:])
-    work = Workspace("float64")
-    close(layer.forward(x, work), record["output"])
-    close(layer.backward(np.array(record["cotangent"]), work), record["gradient"])
+    work, cotangent = Workspace("float64"), np.array(record["cotangent"])
+    y, gradient = layer.forward(x, work), layer.backward(cotangent.copy(), work)
+    # Keras divides what does not vary by 1e-7: on purpose it is 1 here.
+    varies = np.broadcast_to(layer.variance != 0, layer.variance.shape or (1,))
+    varies = varies if varies.ndim == 1 and len(varies) == x.shape[-1] else slice(None)
+    close(y[..., varies], np.array(record["output"])[..., varies])
+    close(gradient[..., varies], np.array(record["gradient"])[..., varies])
+    if not isinstance(varies, slice):
+        mean = -layer.mean if not layer.invert else layer.mean
+        close(y[..., ~varies], (x + mean)[..., ~varies])
+        close(gradient[..., ~varies], cotangent[..., ~varies])
 
 
 # -- rows ------------------------------------------------------------------------------------------
@@ -182,6 +191,158 @@ def test_adapt_finds_what_standard_scaler_finds(kind, tmp_path):
     model = Sequential([layer], dtype="float64")
     # The deviations are of 1, and rounding in scikit-learn's mean of 1e6 is of 1e-9.
     close(model.predict(plain[:100]), scaler.transform(plain[:100]), atol=1e-7)
+
+
+CONSTANTS = [5, 0.1, -7.3, 1e-30, 1e4 + 0.1, 1 / 3, 0]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 17, 30_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_columns_that_did_not_vary_are_divided_by_1_as_by_standard_scaler(rows, dtype, streamed):
+    rng = np.random.default_rng(0)
+    x = np.column_stack([*(np.full(rows, c) for c in CONSTANTS), rng.normal(3, 2, rows)])
+    new = x[:1] + np.append(np.arange(1, 8), 0.5)
+    there, back = layers.Normalization(), layers.Normalization(invert=True)
+    for layer in (there, back):
+        layer.adapt(iter(np.array_split(x, 7 if rows > 7 else 1)) if streamed else x)
+    constant = 7 if rows > 1 else 8
+    np.testing.assert_array_equal(there.variance[:constant], 0)
+    y = Sequential([there], dtype=dtype).predict(new)
+    eps = np.finfo(dtype).eps
+    close(y, StandardScaler().fit(x).transform(new), rtol=1e-5, atol=1e-6 + 2e4 * eps)
+    np.testing.assert_allclose(Sequential([back], dtype=dtype).predict(y), new, rtol=9 * eps)
+
+
+def test_a_column_that_varies_by_rounding_alone_is_constant_and_a_small_one_is_not():
+    sums = np.array([[0.3], [0.1 + 0.2], [0.6 / 2]])  # 0.30000000000000004 is one of them
+    layer = layers.Normalization()
+    layer.adapt(sums)
+    assert layer.variance == 0
+    layer.adapt(1e6 + np.array([[-1e-3], [1e-3]]))
+    assert layer.variance == pytest.approx(1e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, [0.0, 4.0], np.zeros(2)])
+def test_a_given_variance_of_0_divides_by_1(zero):
+    mean = np.full(np.shape(zero), 5.0)
+    layer = layers.Normalization(mean=mean, variance=zero)
+    y = Sequential([layer]).predict([[6.0, 9.0]])
+    np.testing.assert_array_equal(y, [[1.0, 2.0 if np.any(zero) else 4.0]])
+
+
+class Batches:
+    """An object with a batch for each index, as Keras' PyDataset."""
+
+    def __init__(self, batches):
+        self.batches, self.epochs = batches, 0
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+def torch_loader(batches):
+    torch = pytest.importorskip("torch")
+    rows = torch.utils.data.TensorDataset(torch.tensor(np.concatenate(batches)))
+    return torch.utils.data.DataLoader(rows, batch_size=4)
+
+
+STREAMS = {
+    "iterator": iter,
+    "generator": lambda batches: (batch for batch in batches),
+    "of pairs": lambda batches: ((batch, np.ones(len(batch))) for batch in batches),
+    "of triples": lambda batches: ((b, b, b) for b in batches),
+    "of lists": lambda batches: (batch.tolist() for batch in batches),
+    "of frames": lambda batches: (
+        pd.DataFrame(batch, columns=["a", "b", "c"]) for batch in batches
+    ),
+    "of sparse": lambda batches: map(sp.csr_array, batches),
+    "of one buffer": lambda batches: refilled(batches),
+    "indexed": Batches,
+    "indexed pairs": lambda batches: Batches([(batch, batch[:, 0]) for batch in batches]),
+    "torch": torch_loader,
+}
+
+
+def refilled(batches):
+    buffer = np.empty((50, 3))
+    for batch in batches:
+        buffer[: len(batch)] = batch
+        yield buffer[: len(batch)]
+
+
+@pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize("built", [False, True])
+def test_what_gives_batches_is_adapted_to_as_their_rows(make, built):
+    x = large(50)
+    given, together = layers.Normalization(), layers.Normalization()
+    if built:
+        Sequential([Input((3,)), given], dtype="float64")
+    given.adapt(make(np.split(x, [7, 30, 31])))
+    together.adapt(x)
+    close(given.mean, together.mean, rtol=1e-14)
+    close(given.variance, together.variance, rtol=1e-12)
+
+
+def test_the_hooks_of_an_indexed_object_are_called():
+    data = Batches(np.split(large(20), 4))
+    layers.Normalization().adapt(data)
+    assert data.epochs == 1
+
+
+def test_streams_of_images():
+    x = np.random.default_rng(0).normal(size=(9, 4, 2))
+    layer = layers.Normalization(axis=[1, 2])
+    layer.adapt(iter([x[:5], x[5:]]))
+    close(layer.mean, x.mean(axis=0))
+    close(layer.variance, x.var(axis=0))
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_list_is_one_array(kind):
+    x, images = large(8), np.random.default_rng(0).normal(size=(5, 4, 2))
+    for data, keywords in (
+        (kind(x), {}),  # of rows
+        (kind(x.tolist()), {}),
+        (kind(images.tolist()), {}),
+        (kind(images), {"input_shape": (4, 2)}),
+        (kind(images), {"axis": [1, 2]}),
+    ):
+        layer, array = layers.Normalization(**keywords), layers.Normalization(**keywords)
+        layer.adapt(data)
+        array.adapt(np.array(data))
+        np.testing.assert_array_equal(layer.mean, array.mean)
+        np.testing.assert_array_equal(layer.variance, array.variance)
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+@pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize(
+    "batches",
+    [
+        np.split(np.ones((8, 3)), 2),
+        np.split(np.ones((8, 3)), [3]),
+        [np.ones((8, 3))],
+        [pd.DataFrame(np.ones((8, 3)))] * 2,
+        [(np.ones((8, 3)), np.ones(8))] * 2,
+    ],
+    ids=["equal", "of other lengths", "one", "frames", "pairs"],
+)
+def test_a_list_of_batches_is_refused_and_shown_iter(kind, built, batches):
+    layer = layers.Normalization()
+    if built:
+        Sequential([Input((3,)), layer])
+    with pytest.raises(DataError, match=r"Normalization\.adapt: expected .*Pass iter\(batches\)"):
+        layer.adapt(kind(batches))
+    assert layer.built == built
+    layer.adapt(iter(batches))
+    np.testing.assert_array_equal(layer.mean, 1)
 
 
 def test_adapt_makes_no_copy_of_the_data():
@@ -309,6 +470,10 @@ def adapted():
         (lambda: adapted().adapt(np.ones((0, 3))), "at least one row"),
         (lambda: layers.Normalization().adapt(np.arange(3.0)), "along axis -1"),
         (lambda: layers.Normalization().adapt([[1e300], [-1e300]]), "variance is a number"),
+        (lambda: layers.Normalization().adapt(iter([])), "expected some batches from x"),
+        (lambda: layers.Normalization().adapt(iter([np.ones((2, 3)), np.ones((2, 4))])), "batch 2"),
+        (lambda: layers.Normalization().adapt(iter([[[1.0]], [[np.nan]]])), "batch 2.*NaN"),
+        (lambda: adapted().adapt(iter([np.ones((2, 4))])), r"rows of shape \(3,\).*got \(4,\)"),
         (lambda: Sequential([Input((4,)), adapted()]), r"\(None, 3\).*built already"),
         (lambda: Sequential([adapted()]).predict(np.ones((2, 4))), r"\(n, 3\)"),
         (lambda: layers.Input((3,), batch_size=0), "batch_size"),
@@ -333,3 +498,19 @@ def test_a_refused_adapt_changes_nothing(tmp_path):
     with pytest.raises(AnnlibError):
         fresh.adapt(file)
     assert fresh._built_shape is None
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.BatchNormalization(epsilon=1e-60, moving_variance_initializer="zeros"),
+        layers.LayerNormalization(epsilon=1e-60),
+        layers.RMSNormalization(epsilon=1e-60),
+        layers.UnitNormalization(),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_an_epsilon_below_the_type_still_keeps_0_by_0_away(layer, training):
+    x = np.zeros((4, 3), np.float32)
+    np.testing.assert_array_equal(Sequential([layer.clone()])(x, training=training), 0)

@@ -7,7 +7,7 @@ import pytest
 import scipy.special
 from cases import LOSSES, extremes, targets_and_predictions
 
-from annlib import losses
+from annlib import Input, Sequential, layers, losses
 from annlib.core.workspace import Workspace
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -299,3 +299,64 @@ def test_nan_stays_nan_in_its_row(row):
     others = np.arange(6) != 2
     assert np.isfinite(E[others]).all()
     assert np.isfinite(gradient[others]).all()
+
+
+#: Of the largest number of the type, how large the logits are.
+FAR = pytest.mark.parametrize("far", [0.3, 0.6, 1.0])
+
+
+@DTYPES
+@FAR
+@pytest.mark.parametrize(
+    ("loss", "factor"),
+    [
+        (losses.CategoricalCrossentropy(from_logits=True), 1.0),
+        (losses.BlockCrossentropy(), 1.0),
+        (losses.BlockCrossentropy([2]), 1.0),
+        (losses.CategoricalFocalCrossentropy(from_logits=True), 0.25),
+        (losses.CategoricalFocalCrossentropy(0.5, gamma=0, from_logits=True), 0.5),
+        (losses.CategoricalFocalCrossentropy(0.5, gamma=1000, from_logits=True), 0.5),
+    ],
+    ids=repr,
+)
+def test_logits_farther_apart_than_the_largest_number(dtype, far, loss, factor):
+    big = np.dtype(dtype).type(far * np.finfo(dtype).max)
+    Z = np.array([[big, -big], [-big, big], [big, -big], [big, big], [1, -big]], dtype)
+    Y = np.array([[1, 0], [0, 1], [0.9375, 0.0625], [1, 0], [1, 0]], dtype)
+    E, gradient = run(loss, Y, Z)
+    # log a is 0 and -2 big, or -log 2 twice: only the little share of a wrong class is counted.
+    gamma = getattr(loss, "gamma", 0)
+    expected = np.array([0, 0, factor / 8 * big, factor * np.log(2) / 2**gamma, 0])
+    np.testing.assert_allclose(E, expected, rtol=1e-6, atol=1e-30)
+    even = factor * (1 + gamma * np.log(2)) / 2**gamma / 2
+    np.testing.assert_allclose(gradient[:, 1], [0, 0, -0.0625 * factor, even, 0], atol=1e-6)
+    np.testing.assert_allclose(gradient.sum(1), 0, atol=1e-6)
+    sparse = losses.SparseCategoricalCrossentropy(from_logits=True)
+    np.testing.assert_allclose(run(sparse, np.array([0, 1]), Z[:2])[0], 0)
+
+
+@DTYPES
+@FAR
+@pytest.mark.parametrize("end", ["softmax", "Softmax", "Activation"])
+@pytest.mark.parametrize(
+    "name",
+    ["categorical_crossentropy", "categorical_focal_crossentropy", "kl_divergence", "mse"],
+)
+def test_a_network_whose_logits_are_that_far_apart_is_right_and_trains(dtype, far, end, name):
+    big = far * float(np.finfo(dtype).max)
+    last = {
+        "softmax": [layers.Dense(2, activation="softmax")],
+        "Softmax": [layers.Dense(2), layers.Softmax()],
+        "Activation": [layers.Dense(2), layers.Activation("softmax")],
+    }[end]
+    model = Sequential([Input((1,)), *last], dtype=dtype, seed=0)
+    model.compile("sgd", name)
+    weights = [np.array([[big, -big]]), np.zeros(2)]
+    model.set_weights(weights)
+    x, y = [[1.0], [-1.0]], [[1.0, 0.0], [0.0, 1.0]]
+    np.testing.assert_array_equal(model.predict(x), y)
+    # Both rows are right and certain: a loss of 0 (KL clips at 1e-7), and nothing to learn.
+    assert model.evaluate(x, y) == pytest.approx(0, abs=4e-6)
+    model.fit(x, y, verbose=0)
+    for after, before in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(after, before.astype(dtype))

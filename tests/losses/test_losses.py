@@ -331,3 +331,18 @@ def test_the_public_face_takes_lists_and_integers():
 def test_what_is_no_batch_of_numbers_is_refused(y, a, weight, message):
     with pytest.raises(AnnlibError, match=f"^MeanSquaredError: .*{message}"):
         losses.MeanSquaredError()(y, a, weight)
+
+
+@pytest.mark.parametrize("row", LOSSES, ids=lambda row: f"{row!r}-{row.targets}")
+@pytest.mark.parametrize("rows", [1, 3])
+def test_no_loss_is_minus_zero(row, rows):
+    loss, alone = row.make(), row.make()._replace(reduction="none")
+    Y, A = targets_and_predictions(row, rows, 4, np.random.default_rng(0))
+    weights = np.zeros(rows)
+    # Perfect, and at the ends of what a prediction may be: minus a sum of zeros is -0.0.
+    same = np.eye(4)[Y] if np.shape(Y) != A.shape else Y
+    for predicted in (A, same, np.zeros_like(A), -np.zeros_like(A), 1e3 * (2.0 * same - 1)):
+        for weight in (None, weights):
+            with np.errstate(all="ignore"):
+                values = [loss(Y, predicted, weight), *alone(Y, predicted, weight)]
+            assert not [value for value in values if value == 0 and np.signbit(value)]

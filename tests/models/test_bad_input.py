@@ -116,7 +116,7 @@ BAD_X = {
     "a number": (5.0, r"x with rows.*5\.0"),
     "None": (None, r"x with rows.*None"),
     "a string": ("data.csv", r"x with rows.*data\.csv"),
-    "a dict": ({"a": X}, r"x with rows"),
+    "a dict": ({"a": X}, r"x as one array or frame.*dict"),
     "a set": ({1, 2}, r"x with rows"),
     "sparse": (Sparse(), r"toarray\(\)"),
     "masked": (masked(), r"mask"),
@@ -259,16 +259,113 @@ def test_bad_class_weight(call, weights, says):
     )
 
 
-def test_class_weight_needs_classes():
-    model = Sequential([layers.Dense(3)])
-    model.compile("sgd", "mse")
-    three = np.repeat(X[:, None, :], 2, axis=1)
+MULTI_LABEL = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]] * 4)
+SIGNS = np.where(LABELS == 0, -1, 1)
+custom = (lambda Y, A: ((A - Y) ** 2).mean(-1), lambda Y, A: 2 * (A - Y) / Y.shape[1])
+
+#: Units, loss, targets, class_weight: rows of no class or of several, and classes that there are
+#: not.
+NO_CLASSES = {
+    "labels that do not exclude each other": (3, "binary_crossentropy", MULTI_LABEL, {0: 2.0}),
+    "one of them a row by chance": (3, "binary_crossentropy", ONE_HOT, {0: 2.0}),
+    "of a focal loss": (3, "binary_focal_crossentropy", MULTI_LABEL, {0: 2.0}),
+    "of a hinge": (3, "hinge", MULTI_LABEL, {0: 2.0}),
+    "several in a softmax": (3, "categorical_crossentropy", MULTI_LABEL, {0: 2.0}),
+    "several by mse": (3, "mse", MULTI_LABEL, {0: 2.0}),
+    "several by a function": (3, custom, MULTI_LABEL, {0: 2.0}),
+    "numbers": (3, "mse", VALUES, {0: 2.0}),
+    "numbers by mae": (3, "mae", VALUES, {0: 2.0}),
+    "one number": (1, "huber", VALUES[:, 0], {0: 2.0}),
+    "one number a row": (1, "mse", VALUES[:, :1], {0: 2.0}),
+    "counts": (1, "poisson", LABELS, {0: 2.0}),
+    "shares": (1, "binary_crossentropy", LABELS / 2, {0: 2.0}),
+    "no third unit": (3, "sparse_categorical_crossentropy", LABELS, {3: 50.0}),
+    "nor a unit of -1": (3, "sparse_categorical_crossentropy", LABELS, {0: 1.0, -1: 2.0}),
+    "of labels in a column": (3, "sparse_categorical_crossentropy", LABELS[:, None], {7: 2.0}),
+    "of one-hot rows": (3, "categorical_crossentropy", ONE_HOT, {0: 1.0, 3: 50.0}),
+    "of one-hot rows by mse": (3, "mse", ONE_HOT, {3: 50.0}),
+    "of two classes": (1, "binary_crossentropy", LABELS > 0, {2: 2.0}),
+    "of two classes in a column": (1, "mse", (LABELS > 0)[:, None], {2: 2.0}),
+    "of 0 beside -1 and 1": (1, "hinge", SIGNS, {0: 2.0}),
+    "of -1 beside 0 and 1": (1, "hinge", LABELS > 0, {-1: 2.0}),
+    "infinite": (3, "sparse_categorical_crossentropy", LABELS, {np.inf: 2.0}),
+}
+DATA = {
+    "arrays": lambda x, y: {"x": x, "y": y},
+    "lists": lambda x, y: {"x": x.tolist(), "y": y.tolist()},
+    "a list of batches": lambda x, y: {"x": [(x[:6], y[:6]), (x[6:], y[6:])]},
+    "a generator": lambda x, y: {"x": iter([(x, y)])},
+    "an indexed object": lambda x, y: {"x": Indexed([(x, y)])},
+}
+
+
+class Indexed:
+    """What Keras calls a PyDataset."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        return self.batches[index]
+
+
+@pytest.mark.parametrize("data", DATA.values(), ids=DATA)
+@pytest.mark.parametrize(("units", "loss", "y", "weights"), NO_CLASSES.values(), ids=NO_CLASSES)
+def test_class_weight_needs_a_class_for_each_row_and_a_unit_for_each_class(
+    units, loss, y, weights, data
+):
+    says = "one class a row.*Pass sample_weight"
+    if weights != {0: 2.0} or y is SIGNS:
+        says = "class_weight for the classes"
     refused(
-        model,
-        lambda model: model.fit(three, np.zeros((N, 2, 3)), class_weight={0: 2.0}, verbose=0),
+        regressor(units, loss),
+        lambda model: model.fit(**data(X, y), class_weight=weights, verbose=0),
         ValueError,
-        "class_weight",
+        says,
     )
+    refused(
+        regressor(units, loss),
+        lambda model: model.train_on_batch(X, y, class_weight=weights),
+        ValueError,
+        says,
+    )
+
+
+#: Units, loss, targets, and the class of each row.
+CLASSES = {
+    "labels": (3, "sparse_categorical_crossentropy", LABELS, LABELS),
+    "floats": (3, "sparse_categorical_crossentropy", LABELS.astype(float)[:, None], LABELS),
+    "one-hot": (3, "categorical_crossentropy", ONE_HOT, LABELS),
+    "soft": (3, "categorical_crossentropy", 0.7 * ONE_HOT + 0.1, LABELS),
+    "soft KL": (3, "kl_divergence", 0.7 * ONE_HOT + 0.1, LABELS),
+    "one-hot by mse": (3, "mse", ONE_HOT, LABELS),
+    "categorical hinge": (3, "categorical_hinge", ONE_HOT, LABELS),
+    "two": (1, "binary_crossentropy", LABELS > 0, LABELS > 0),
+    "two in a column": (1, "mse", np.float32(LABELS > 0)[:, None], LABELS > 0),
+    "two by a hinge": (1, "hinge", LABELS > 0, LABELS > 0),
+    "signs": (1, "squared_hinge", SIGNS, SIGNS),
+    "one sign": (1, "hinge", np.ones(N), np.ones(N)),
+}
+
+
+@pytest.mark.parametrize(("units", "loss", "y", "of_class"), CLASSES.values(), ids=CLASSES)
+def test_class_weight_is_a_sample_weight_by_class(units, loss, y, of_class):
+    """What a class weighs is what each of its rows weighs: the same steps to the bit."""
+    by_class = {label: 0.5 + 2 * index for index, label in enumerate(np.unique(of_class).tolist())}
+    by_row = np.array([by_class[label] for label in of_class.tolist()])
+    models = []
+    for keywords in ({"class_weight": by_class}, {"sample_weight": by_row}):
+        model = Sequential([layers.Dense(units)], seed=0)
+        model.compile("sgd", loss)
+        model.fit(X, y, 4, epochs=2, verbose=0, **keywords)
+        models.append(model)
+    one, other = models
+    assert one.history.history == other.history.history
+    for mine, theirs in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 BAD_OPTIONS = {

@@ -274,9 +274,7 @@ def test_validation_data_with_weights():
 def test_validation_split_takes_the_weights_along():
     model, _ = recording()
     weight = rng.uniform(0, 5, N)
-    history = model.fit(
-        X, VALUES, sample_weight=weight, validation_split=0.5, verbose=0, class_weight={0: 3.0}
-    )
+    history = model.fit(X, VALUES, sample_weight=weight, validation_split=0.5, verbose=0)
     rows = squares(model, VALUES) * weight
     assert history.history["val_loss"] == pytest.approx([rows[35:].mean()], rel=1e-5)
     assert history.history["loss"] == pytest.approx([rows[:35].mean()], rel=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -10,7 +11,7 @@ import pytest
 from cases import OPTIMIZERS
 from stepping import FakeLayer, assert_same, drawn, more_steps, step_by, steps_of, vector_of
 
-from annlib import Sequential, constraints, layers, schedules
+from annlib import Sequential, constraints, explain, layers, load_model, schedules
 from annlib.core.errors import ConfigurationError
 from annlib.optimizers import SGD, Adam, AdamW, Ftrl, Lion, RMSprop
 
@@ -367,3 +368,118 @@ def test_a_schedule_survives_its_configuration():
     clone = SGD(schedules.ExponentialDecay(0.1, 10, 0.5)).clone()
     clone.iterations = 20
     assert math.isclose(clone.learning_rate, 0.025)
+
+
+class Halving:
+    """A schedule that knows nothing of annlib's."""
+
+    def __call__(self, step):
+        return 2.0**-step
+
+
+def of_step_with_options(step, first=1.0):
+    return first / 2**step
+
+
+#: What may be a rate, and what it is in three steps.
+CALLABLES = {
+    "of nothing": (lambda: 0.25, [0.25] * 3),
+    "a method": ([0.5].__len__, [1.0] * 3),
+    "the rest of a function": (functools.partial(of_step_with_options, 2, 1.0), [0.25] * 3),
+    "of nothing but a keyword": (lambda *, rate=0.25: rate, [0.25] * 3),
+    "of the step": (lambda step: 2.0**-step, [1.0, 0.5, 0.25]),
+    "of the step and options": (of_step_with_options, [1.0, 0.5, 0.25]),
+    "of whatever": (lambda *arguments: 2.0 ** -arguments[0], [1.0, 0.5, 0.25]),
+    "an object": (Halving(), [1.0, 0.5, 0.25]),
+    "that returns NumPy's": (lambda: np.float32(0.25), [0.25] * 3),
+    "that returns an array of one": (lambda step: np.array([2.0**-step]).sum(), [1.0, 0.5, 0.25]),
+    "of a schedule's class": (schedules.PiecewiseConstantDecay([0, 1], [1.0, 0.5, 0.25]), None),
+}
+
+
+@pytest.mark.parametrize(("rate", "expected"), CALLABLES.values(), ids=CALLABLES)
+@pytest.mark.parametrize("later", [False, True])
+def test_a_callable_of_nothing_or_of_the_step_is_a_rate(rate, expected, later):
+    optimizer = SGD(0.5 if later else rate)
+    if later:
+        optimizer.learning_rate = rate
+    after = steps_of(optimizer, FakeLayer(w=[0.0]), [{"w": [1.0]}] * 3)
+    done = -np.cumsum(expected or [1.0, 0.5, 0.25])
+    np.testing.assert_allclose([a["w"][0] for a in after], done)
+
+
+@pytest.mark.parametrize("row", [o for o in OPTIMIZERS if not o.cls.full_batch], ids=repr)
+def test_every_optimizer_asks_a_callable_of_nothing_before_each_step(row):
+    rates, now = (0.5, 0.25, 0.125), {"rate": 0.0}
+
+    def after(rate, before):
+        optimizer = row.cls(rate, *row.arguments[1:], **row.keywords)
+        fake = FakeLayer(w=[1.0, -2.0])
+        return steps_of(optimizer, fake, [{"w": [0.5, 1.0]}] * 3, lambda i: before(optimizer, i))
+
+    asked = after(lambda: now["rate"], lambda _, i: now.update(rate=rates[i]))
+    told = after(0.0, lambda optimizer, i: setattr(optimizer, "learning_rate", rates[i]))
+    assert_same(asked, told, rtol=0)
+    assert not np.array_equal(asked[0]["w"], asked[2]["w"])
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        lambda step, rate: rate,
+        lambda step, *, rate: rate,
+        lambda rate=0.1: rate,
+        lambda step=0, rate=0.1: rate,
+        functools.partial(of_step_with_options, 2),
+        schedules.ExponentialDecay,
+        float,
+        "0.1",
+        [0.1],
+        {0: 0.1},
+        None,
+    ],
+)
+def test_other_callables_are_refused_when_the_optimizer_is_made_and_when_it_is_set(rate):
+    with pytest.raises(ConfigurationError, match=r"SGD.*learning_rate"):
+        SGD(rate)
+    optimizer = Adam(0.1)
+    with pytest.raises(ConfigurationError, match="learning_rate"):
+        optimizer.learning_rate = rate
+    assert optimizer.learning_rate == 0.1
+
+
+@pytest.mark.parametrize("returned", [None, "fast", -0.1, math.nan, math.inf, [0.1, 0.2]])
+def test_a_callable_that_returns_no_rate_is_named(returned):
+    optimizer, fake = SGD(lambda: returned), FakeLayer(w=[0.0])
+    with pytest.raises(ConfigurationError, match=r"expected <function .* to return a number >= 0"):
+        steps_of(optimizer, fake, [{"w": [1.0]}])
+    assert fake.now["w"] == [0.0]
+
+
+def test_the_files_of_a_model_hold_schedules_and_no_functions(tmp_path):
+    def model(rate):
+        model = Sequential([layers.Dense(1)], seed=0)
+        model.compile(SGD(rate), "mse")
+        model.fit([[1.0]], [[1.0]], verbose=0)
+        return model
+
+    for rate in (lambda: 0.1, lambda step: 0.1):
+        one = model(rate)
+        with pytest.raises(ConfigurationError, match=r"SGD\.learning_rate.*<function"):
+            one.optimizer.get_config()
+        with pytest.raises(ConfigurationError, match=r"learning_rate.*<function"):
+            one.save(tmp_path / "model.safetensors")
+        assert not [*tmp_path.iterdir()]
+        assert "lambda" in str(explain(one.optimizer))
+    one = model(0.5)
+    one.optimizer.learning_rate = schedules.ExponentialDecay(0.1, 10, 0.5)
+    one.save(tmp_path / "model.safetensors")
+    again = load_model(tmp_path / "model.safetensors")
+    again.optimizer.iterations = 10
+    assert again.optimizer.learning_rate == 0.05
+
+
+@pytest.mark.parametrize("rate", [lambda: 0.1, schedules.ExponentialDecay, lambda a, b: 0.1])
+def test_a_warmup_leads_to_a_schedule_of_the_step(rate):
+    with pytest.raises(ConfigurationError, match="LinearWarmup: expected schedule"):
+        schedules.LinearWarmup(rate, 10)

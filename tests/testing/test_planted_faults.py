@@ -504,6 +504,9 @@ class AllocatingSlope(Tanh):
 
 @breaks("activation", "called with an array it returns a new one of the same shape")
 class CalledInPlace(Tanh):
+    def forward(self, Z, A, work):  # without which a __call__ would be refused
+        super().forward(Z, A, work)
+
     def __call__(self, x):
         return np.tanh(x, out=x)
 

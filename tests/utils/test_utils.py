@@ -52,6 +52,20 @@ def test_normalize_is_that_of_scikit_learn(order, norm, axis):
     np.testing.assert_allclose(utils.normalize([3, 4]), [0.6, 0.8])
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normalize_of_numbers_whose_squares_are_too_large_or_small(order, dtype):
+    """The length counts, not whether its square is a number: (3, 4) / 5 at every size."""
+    info = np.finfo(dtype)
+    sizes = np.array([[info.max / 8], [1e20], [1], [1e-20], [info.tiny * 1e8]], dtype)
+    rows = np.array([[3, 4]], dtype) * sizes
+    length = {1: 7, 2: 5, 3: 91 ** (1 / 3), np.inf: 4}[order]
+    expected = np.tile([[3 / length, 4 / length]], (5, 1))
+    np.testing.assert_allclose(utils.normalize(rows, order=order), expected, rtol=4 * info.eps)
+    np.testing.assert_allclose(utils.normalize(rows.T, 0, order), expected.T, rtol=4 * info.eps)
+    np.testing.assert_array_equal(utils.normalize(np.zeros((2, 2), dtype), order=order), 0)
+
+
 @pytest.fixture
 def process_seed(monkeypatch):
     monkeypatch.setattr(annlib.core.random_streams, "_process", [])

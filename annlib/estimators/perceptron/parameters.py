@@ -103,8 +103,9 @@ tol : float, default=1e-4
 verbose : bool, int or "tqdm", default=False
     Whether to print a line an epoch, or to show one bar.
 warm_start : bool, default=False
-    Whether ``fit`` continues with the network as it is, and with the optimizer as it is unless one
-    of its parameters has changed.
+    Whether ``fit`` continues with the weights as they are, and with the optimizer as it is unless
+    one of its parameters has changed. As in ``partial_fit``, all parameters count as they are now;
+    those that would need other weights (``hidden_layer_sizes``) are refused.
 momentum : float in [0, 1], default=0.9
     For ``solver="sgd"``.
 nesterovs_momentum : bool, default=True
@@ -150,9 +151,11 @@ ATTRIBUTES = """\
 model_ : Sequential
     The trained network.
 coefs_ : list of ndarray
-    Its weight matrices, the arrays themselves. Others in their place count from then on.
+    Its weight matrices, the arrays themselves. Others in their place count from then on. With
+    ``batch_normalization`` they and ``intercepts_`` are those of a network without, which predicts
+    the same: a tuple of read-only arrays.
 intercepts_ : list of ndarray
-    Its biases, the arrays themselves. Others in their place count from then on.
+    Its biases, in the same way.
 history_ : dict of str to list
     ``loss``, ``learning_rate``, and with validation data ``val_loss`` and ``val_score``, by epoch.
 loss_ : float

@@ -55,6 +55,7 @@ def is_batchwise(estimator: Any) -> bool:
     return True
 
 
+@dataclass(frozen=True)
 class RateRule:
     """scikit-learn's ``learning_rate`` from epoch to epoch; for ``sgd`` alone.
 
@@ -67,10 +68,9 @@ class RateRule:
     power : float
     """
 
-    def __init__(self, how: str, initial: float, power: float) -> None:
-        self.how = how
-        self.initial = initial
-        self.power = power
+    how: str
+    initial: float
+    power: float
 
     @classmethod
     def of(cls, estimator: Any) -> RateRule:
@@ -108,6 +108,17 @@ class Progress:
     epochs_without_improvement: int = 0
     #: Rows seen.
     t: int = 0
+    #: What the loss and the score are, by which there is a best one.
+    loss_is: Any = None
+    score_is: Any = None
+
+    def begin(self, loss_is: Any, score_is: Any) -> None:
+        """Begin or continue, without the best one by another loss or score."""
+        if loss_is != self.loss_is:
+            self.best_loss = np.inf
+        if score_is != self.score_is:
+            self.best_score, self.best_weights = -np.inf, None
+        self.loss_is, self.score_is = loss_is, score_is
 
 
 class Convergence(Callback):
