@@ -131,12 +131,19 @@ def compiled_before(model: Sequential) -> Mapping[str, Any]:
 
 def _take_weights(new: layers.Layer, old: layers.Layer) -> None:
     """Copy the weights that a layer has, where they are declared in the new one as they were."""
-    declared = {p.name: (p.shape, p.initializer) for p in new._parameters}
-    before = {p.name: (p.shape, p.initializer) for p in old._parameters}
-    own = new._values()
+    declared, before, own = _declared(new), _declared(old), new._values()
     for name, values in old._values().items():
         if declared.get(name) == before[name]:
             own[name][...] = values
+
+
+def _declared(layer: layers.Layer) -> dict[str, Any]:
+    """The shape and the initializer of each parameter."""
+    # Declared is a method of the initializer, and methods of equal objects are not equal.
+    return {
+        p.name: (p.shape, getattr(p.initializer, "__self__", p.initializer))
+        for p in layer._parameters
+    }
 
 
 def _call(
