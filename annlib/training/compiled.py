@@ -27,6 +27,9 @@ ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
 # Rows of the targets that each metric tries.
 _TRIED = 256
+# What logs hold under names of their own, and what begins the names of a validation's values.
+_RESERVED = ("loss", "learning_rate", "epoch", "batch")
+_OF_VALIDATION = "val_"
 
 
 class Compiled:
@@ -98,6 +101,7 @@ class Compiled:
         while unique in self.names:
             count += 1
             unique = f"{name}_{count}"
+        _check_metric_name(unique)
         self.names.append(unique)
         if not deferred and unique != metric.name:
             metric.rename(unique)
@@ -208,6 +212,20 @@ def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> N
                 f"Sequential.compile: expected {type(part).__name__} with a method {method}, got "
                 f"none. Write it as {base.__name__}, its base class, documents it."
             )
+
+
+def _check_metric_name(name: str) -> None:
+    """Raise if a metric of this name would replace another value of the logs, or be taken for it."""
+    what = None
+    if name in _RESERVED:
+        what = "which is what the logs call another value"
+    elif name.startswith(_OF_VALIDATION):
+        what = "which is what the logs call a value of the validation data"
+    if what is not None:
+        raise ConfigurationError(
+            f'Sequential.compile: expected metrics with names of their own, got "{name}", {what}. '
+            f'Give it another: name="my_{name}", or another name for the function.'
+        )
 
 
 def _metric(argument: Any) -> Metric:
