@@ -59,6 +59,12 @@ class DataLoader:
         """Yield the data as they stand, at most ``steps`` batches; errors begin with ``where``."""
         raise NotImplementedError
 
+    def begin_epoch(self) -> None:
+        """Called before the batches of an epoch are read, or the rest of them."""
+
+    def end_epoch(self) -> None:
+        """Called when an epoch has come to its end."""
+
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` if an epoch had too few batches to be meant."""
 

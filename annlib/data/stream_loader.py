@@ -55,6 +55,9 @@ class StreamLoader(DataLoader):
     convert : callable
     """
 
+    #: What to do about too few batches.
+    _hint = "Pass one that has some, in each pass."
+
     def __init__(self, x: Any, convert: Convert) -> None:
         self._x = x
         self._convert = convert
@@ -85,16 +88,18 @@ class StreamLoader(DataLoader):
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """The batches as they stand; raises ``DataError`` if they are too few to be meant."""
         got = 0
+        self.begin_epoch()
         with closing(self.read(self.start_pass(None), steps, where)) as batches:
             for batch in batches:
                 got += 1
                 yield batch
-        self.check_length(got, steps, where)
+        self.check_length(got, None if self.repeats else steps, where)
+        self.end_epoch()
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` for an epoch without a batch."""
-        if not got:
-            raise self._too_few(got, wanted, where, "Pass one that has some.")
+        """Raise ``DataError`` for an epoch without a batch, or with fewer than were asked for."""
+        if got < (wanted or 1):
+            raise self._too_few(got, wanted, where, self._hint)
 
     def _too_few(self, got: int, wanted: int | None, where: str, hint: str) -> DataError:
         return DataError(
@@ -114,6 +119,10 @@ class GeneratorLoader(StreamLoader):
     """
 
     repeats = False
+    _hint = (
+        "A generator serves all epochs and is exhausted: let it give more, take fewer steps or "
+        "epochs, or pass an object that can be iterated again."
+    )
 
     def __init__(self, x: Iterator[Any], convert: Convert) -> None:
         super().__init__(x, convert)
@@ -128,17 +137,6 @@ class GeneratorLoader(StreamLoader):
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         return self._items
-
-    def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` if it is exhausted."""
-        if not got or (wanted is not None and got < wanted):
-            raise self._too_few(
-                got,
-                wanted,
-                where,
-                "A generator serves all epochs and is exhausted: let it give more, take fewer "
-                "steps or epochs, or pass an object that can be iterated again.",
-            )
 
     def get_state(self) -> int:
         return self._drawn
@@ -158,7 +156,7 @@ class IterableLoader(StreamLoader):
         for item in items:
             self._begun = chain([item], items)
             return item
-        raise self._too_few(0, None, where, "Pass one that has some.")
+        raise self._too_few(0, None, where, self._hint)
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         items, self._begun = self._begun or iter(self._x), None
@@ -194,14 +192,10 @@ class MapStyleLoader(StreamLoader):
         for index in order[done:]:
             yield self._x[index]
 
-    def read(
-        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
-    ) -> Gen[Batch, None, None]:
+    def begin_epoch(self) -> None:
         self._call("on_epoch_begin")
-        yield from super().read(items, count, where, done)
-        self._end_epoch()
 
-    def _end_epoch(self) -> None:
+    def end_epoch(self) -> None:
         self._epochs += 1
         self._first = ()  # the object may give another now
         self._call("on_epoch_end")
@@ -215,5 +209,5 @@ class MapStyleLoader(StreamLoader):
     def set_state(self, state: int) -> None:
         """Repeat the hooks of the epochs that are done, by which the object may change."""
         while self._epochs < state:
-            self._call("on_epoch_begin")
-            self._end_epoch()
+            self.begin_epoch()
+            self.end_epoch()

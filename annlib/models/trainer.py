@@ -225,8 +225,8 @@ class Trainer(Configurable):
             Multiplied with the sample weights; classes not named have 1. For training only.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
-            At most so many batches an epoch. The next epoch of ``fit`` continues in the data
-            where the last one ended; what is left of a pass over them is a shorter epoch.
+            So many batches an epoch. The next epoch of ``fit`` continues in the data where the
+            last one ended, and a new pass begins where they end; a validation is at most one pass.
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
@@ -301,7 +301,7 @@ class Trainer(Configurable):
             where,
             verbose=level,
             epochs=last,
-            steps=_fewer(batches.count, steps),
+            steps=steps or batches.count,
         )
         self._build_for(data)
         if network.vector.outdated():

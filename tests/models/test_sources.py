@@ -19,6 +19,7 @@ from cases.streams import (
     Dataset,
     Endless,
     InMainThread,
+    Loader,
     N,
     X,
     classifier,
@@ -222,13 +223,14 @@ class Counter(callbacks.Callback):
     ("make", "steps", "expected", "told"),
     [
         (list, None, [8, 8, 8], 8),
-        (list, 3, [3, 3, 2], 3),
-        (list, 20, [8, 8, 8], 8),
+        (list, 3, [3, 3, 3], 3),
+        (list, 20, [20, 20, 20], 20),
         (Dataset, 4, [4, 4, 4], 4),
         (Endless, None, [8, 8, 8], None),
-        (Endless, 3, [3, 3, 2], 3),
+        (Dataset, 7, [7, 7, 7], 7),
+        (Endless, 3, [3, 3, 3], 3),
         (Endless, 4, [4, 4, 4], 4),
-        (Endless, 20, [8, 8, 8], 20),
+        (Endless, 20, [20, 20, 20], 20),
         (itertools.cycle, 5, [5, 5, 5], 5),
     ],
 )
@@ -237,6 +239,73 @@ def test_steps_cut_rounds_into_epochs(make, steps, expected, told):
     model.fit(make(cut(X, LABELS)), epochs=3, steps_per_epoch=steps, callbacks=[counter], verbose=0)
     assert counter.batches == expected
     assert counter.params["steps"] == told
+
+
+@pytest.mark.parametrize("make", [None, list, Loader, Endless, Dataset])
+@pytest.mark.parametrize(("steps", "cuts"), [(3, (4, 5, 6)), (6, (5, 7, 9))])
+def test_epochs_of_so_many_steps_resume_where_they_were_cut_off(make, steps, cuts, tmp_path):
+    """Passes of four batches end within epochs: cut off there, at an epoch's end, and between."""
+
+    class Killed(callbacks.Callback):
+        def __init__(self, left):
+            self.left = left
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.left -= 1
+            if not self.left:
+                raise InterruptedError
+
+    def fit(folder, left=0):
+        model = classifier()
+        rows = [(X[i : i + 15], LABELS[i : i + 15]) for i in range(0, N, 15)]
+        x, y, size = (X, LABELS, 15) if make is None else (make(rows), None, None)
+        how = {"epochs": 2, "steps_per_epoch": steps, "verbose": 0}
+        keep = callbacks.BackupAndRestore(folder, save_freq=1)
+        history = model.fit(x, y, size, callbacks=[Killed(left), keep], **how)
+        return history.history, [W.tobytes() for W in model.get_weights()]
+
+    expected = fit(tmp_path / "whole")
+    for left in cuts:  # the checkpoint holds one step less
+        with pytest.raises(InterruptedError):
+            fit(tmp_path / str(left), left)
+        assert fit(tmp_path / str(left)) == expected
+
+
+@pytest.mark.parametrize("make", [list, Endless, Dataset])
+@pytest.mark.parametrize("steps", [3, 4, 6, 8])
+def test_so_many_steps_are_those_of_arrays_in_turn(make, steps):
+    """Two passes as one array: the same batches in the same order, whatever the epochs are."""
+    one, two = classifier(), classifier()
+    rows = [(X[i : i + 15], LABELS[i : i + 15]) for i in range(0, N, 15)]
+    one.fit(make(rows), epochs=24 // steps, steps_per_epoch=steps, shuffle=False, verbose=0)
+    two.fit(np.tile(X, (6, 1)), np.tile(LABELS, 6), 15, shuffle=False, verbose=0)
+    assert [w.tobytes() for w in one.weights] == [w.tobytes() for w in two.weights]
+
+
+def test_hooks_of_a_data_set_come_once_an_epoch_wherever_passes_end():
+    model, data = classifier(), Dataset(cut(X, LABELS))
+    model.fit(data, epochs=3, steps_per_epoch=5, verbose=0)
+    assert data.calls == ["begin", "end"] * 3
+
+
+class Once:
+    """Something that says it can be iterated, and gives nothing in a second pass."""
+
+    def __init__(self, batches):
+        self.items = iter(batches)
+
+    def __iter__(self):
+        yield from self.items
+
+
+@pytest.mark.parametrize("steps", [3, 9])
+def test_a_second_pass_without_a_batch_is_an_error(steps):
+    model = classifier()
+    epoch, got = divmod(COUNT, steps)
+    says = f"epoch {epoch + 1}: expected {steps} batches from x, a Once, got {got}"
+    with pytest.raises(DataError, match=says):
+        model.fit(Once(cut(X, LABELS)), epochs=9, steps_per_epoch=steps, verbose=0)
+    assert model.optimizer.steps == COUNT
 
 
 def test_a_generator_goes_on_from_fit_to_fit():
