@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.errors import DataError
+from annlib.data.endless import is_endless
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.prefetch import Prefetch
 
@@ -127,6 +128,7 @@ class GeneratorLoader(StreamLoader):
     def __init__(self, x: Iterator[Any], convert: Convert) -> None:
         super().__init__(x, convert)
         self.count = None
+        self.endless = is_endless(x)
         self._items: Iterator[Any] = x
 
     def first(self, where: str) -> Any:
@@ -153,6 +155,7 @@ class IterableLoader(StreamLoader):
 
     def first(self, where: str) -> Any:
         items = iter(self._x)
+        self.endless = self.count is None and is_endless(items)
         for item in items:
             self._begun = chain([item], items)
             return item

@@ -253,7 +253,8 @@ class Trainer(Configurable):
         Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
 
         - A generator serves all epochs, cut by ``steps_per_epoch``, and must not end before. A run
-          that is resumed draws again what was drawn before, and drops it.
+          that is resumed draws again what was drawn before, and drops it. As ``validation_data`` it
+          needs ``validation_steps``, since nobody knows whether it has an end.
         - An iterable (a list of batches, a PyTorch DataLoader) starts again each epoch.
         - An object with a batch for each index (Keras' PyDataset) is read in a new order each
           epoch, unless ``shuffle=False``; its ``on_epoch_begin`` and ``on_epoch_end`` are called.
@@ -289,11 +290,15 @@ class Trainer(Configurable):
             )
         size = data.batch_size(size, steps)
         batches = data.in_one(network) if whole else data.batches(network, size)
+        batches.check_end(steps, where, "steps_per_epoch")
         validation = held_out and Validation(
             held_out.batches(network, test_size, default=size or 32, name="validation_batch_size"),
             validation_steps,
             validation_freq,
         )
+        if validation:
+            place = f"{where}: validation_data"
+            validation.batches.check_end(validation_steps, place, "validation_steps", again=True)
         history = History()
         hooks = CallbackList(
             [callbacks, history, ProgressBar(level) if level else None],
@@ -415,7 +420,7 @@ class Trainer(Configurable):
     ) -> Any:
         """Loss and metrics on data, with dropout and batch statistics at rest.
 
-        x may give batches, as in ``fit``.
+        x may give batches, as in ``fit``; of those without an end ``steps`` are read.
 
         Returns
         -------
@@ -428,6 +433,7 @@ class Trainer(Configurable):
         compiled = self._require_compiled(where)
         data = as_dataset(self._network, compiled, x, y, sample_weight, None, where)
         batches = data.batches(self._network, size, default=INFERENCE_BATCH)
+        batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
         with hooks, self._evaluating():
@@ -443,7 +449,8 @@ class Trainer(Configurable):
     ) -> Array:
         """The output for every row, (n, units), in an array of its own.
 
-        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x.
+        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x. Of those without
+        an end ``steps`` are read.
         Any number of threads may predict with one model at a time.
         """
         network = self._network
@@ -460,6 +467,7 @@ class Trainer(Configurable):
         steps = check_optional_count(steps, where, "steps")
         data = as_input_dataset(network, x, where)
         batches = data.batches(network, size, default=INFERENCE_BATCH)
+        batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         network.build((None, *data.row_shape))
         with hooks, self._evaluating():

@@ -215,7 +215,7 @@ def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> N
 
 
 def _check_metric_name(name: str) -> None:
-    """Raise if a metric of this name would replace another value of the logs, or be taken for it."""
+    """Raise if a metric of this name would stand in the place of another value of the logs."""
     what = None
     if name in _RESERVED:
         what = "which is what the logs call another value"
