@@ -4,7 +4,7 @@ from annlib.core.namespaces import show_public_names
 from annlib.data.array_loader import ArrayLoader
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
-from annlib.data.source import Source, as_source, materialize
+from annlib.data.source import Source, as_source, check_type, materialize
 from annlib.data.sparse import Sparse
 from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.data.table import Table
@@ -20,6 +20,7 @@ __all__ = [
     "Table",
     "as_source",
     "as_stream_loader",
+    "check_type",
     "holds_arrays",
     "is_stream",
     "materialize",

@@ -25,6 +25,7 @@ class DataLoader:
     """Where batches come from: from rows (``ArrayLoader``), or from the user (``StreamLoader``).
 
     ``start_pass`` begins a pass over the data, and ``read`` reads it, whole or a part at a time.
+    An epoch may have parts of two passes: ``begin_epoch``, ``part`` of each, ``end_epoch``.
 
     Attributes
     ----------
@@ -54,9 +55,17 @@ class DataLoader:
     def read(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """Yield the next ``count`` batches of a pass, or all that are left; ``done`` is how many
-        of their epoch have been read before. To be closed when it is left early.
+        """Yield an epoch: the next ``count`` batches of a pass, or all that are left; ``done`` is
+        how many of them have been read before. To be closed when it is left early.
         """
+        self.begin_epoch()
+        yield from self.part(items, count, where, done)
+        self.end_epoch()
+
+    def part(
+        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        """Yield what ``read`` does, of an epoch that begins and ends elsewhere."""
         raise NotImplementedError
 
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:

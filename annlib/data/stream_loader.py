@@ -73,7 +73,7 @@ class StreamLoader(DataLoader):
         """The first item of the object; the first pass begins with it."""
         raise NotImplementedError
 
-    def read(
+    def part(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
         """Yield the next ``count`` batches of a pass, each checked."""
@@ -89,13 +89,11 @@ class StreamLoader(DataLoader):
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """The batches as they stand; raises ``DataError`` if they are too few to be meant."""
         got = 0
-        self.begin_epoch()
         with closing(self.read(self.start_pass(None), steps, where)) as batches:
             for batch in batches:
                 got += 1
                 yield batch
         self.check_length(got, None if self.repeats else steps, where)
-        self.end_epoch()
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` for an epoch without a batch, or with fewer than were asked for."""

@@ -276,12 +276,15 @@ class Trainer(Configurable):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
-        data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
+        data = as_dataset(
+            network, compiled, x, y, sample_weight, class_weight, where, training=True
+        )
         held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
             held_out = self._validation_data(compiled, validation_data, data)
         elif validation_split:
             data, held_out = data.split(validation_split)
+            held_out.check_types(network, f"{where}: validation_split")
         whole = compiled.optimizer.full_batch
         if whole and steps:
             raise ConfigurationError(
@@ -499,7 +502,7 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
-        data = self._batch_data(x, y, sample_weight, class_weight, where)
+        data = self._batch_data(x, y, sample_weight, class_weight, where, training=True)
         step = self._functions.step
 
         def act(batch: Batch) -> None:
@@ -521,9 +524,12 @@ class Trainer(Configurable):
         with self._evaluating():
             return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
 
-    def _batch_data(self, x: Any, y: Any, weight: Any, class_weight: Any, where: str) -> Dataset:
+    def _batch_data(
+        self, x: Any, y: Any, weight: Any, class_weight: Any, where: str, training: bool = False
+    ) -> Dataset:
         compiled = self._require_compiled(where)
-        data = array_dataset(self._network, compiled, x, y, weight, class_weight, where)
+        parts = self._network, compiled, x, y, weight, class_weight, where
+        data = array_dataset(*parts, training=training)
         self._build_for(data)
         return data
 

@@ -11,7 +11,16 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
-from annlib.data import ArrayLoader, Batch, Source, Sparse, Table, as_source, materialize
+from annlib.data import (
+    ArrayLoader,
+    Batch,
+    Source,
+    Sparse,
+    Table,
+    as_source,
+    check_type,
+    materialize,
+)
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -76,6 +85,19 @@ class Dataset(NamedTuple):
             None if weights is None else materialize(weights, network.dtype),
         )
 
+    def check_types(self, network: Network, where: str, columns: list[Any] | None = None) -> None:
+        """Raise ``DataError`` if it has numbers that are infinite as the network's type.
+
+        Of what is trained on the step says so.
+        """
+        dtype = network.dtype
+        if network.layers[0].codes is None:  # of codes it is checked which they are
+            check_type(self.x, dtype, where, "x", columns)
+        if self.y is not None and not self.labels:
+            check_type(self.y, dtype, where, "y")
+        if self.weights is not None:
+            check_type(self.weights, dtype, where, "sample_weight")
+
     def _types(self, network: Network) -> tuple[Any, Any]:
         return _input_type(network, self.x), np.intp if self.labels else network.dtype
 
@@ -104,8 +126,11 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
     source = as_source(x, where, "x")
     _check_features(network.expected_input_shape(), network, source, where)
-    _check_codes(network, source, where, getattr(x, "columns", None))
-    return Dataset(source, None, None)
+    columns = getattr(x, "columns", None)
+    _check_codes(network, source, where, columns)
+    data = Dataset(source, None, None)
+    data.check_types(network, where, columns)
+    return data
 
 
 def array_dataset(
@@ -119,6 +144,7 @@ def array_dataset(
     row_shape: Shape | None = None,
     *,
     whole: bool = True,
+    training: bool = False,
 ) -> Dataset:
     """x, y and weights as a data set; nothing is changed.
 
@@ -135,6 +161,8 @@ def array_dataset(
         The shape of a row of x, if it is known from other data.
     whole : bool
         False for one batch of a stream, whose sample weights may all be 0.
+    training : bool
+        Whether a training step will say what of it is infinite as the network's type.
 
     Raises
     ------
@@ -144,7 +172,8 @@ def array_dataset(
     source = as_source(x, where, "x")
     expected = network.expected_input_shape() if row_shape is None else (None, *row_shape)
     _check_features(expected, network, source, where)
-    _check_codes(network, source, where, getattr(x, "columns", None))
+    columns = getattr(x, "columns", None)
+    _check_codes(network, source, where, columns)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -158,7 +187,10 @@ def array_dataset(
     target = loss.check_targets(target, output_shape, where)
     compiled.check_metrics(target, output_shape)
     weights, by_class = _weights(sample_weight, class_weight, target, where, whole)
-    return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
+    data = Dataset(source, target, weights, by_class, loss.target_kind == "labels")
+    if not training:
+        data.check_types(network, where, columns)
+    return data
 
 
 def _input_type(network: Network, source: Source) -> Any:

@@ -66,7 +66,7 @@ class EpochIterator:
         )
         wanted = min((end for end in ends if end is not None), default=None)
         got = 0
-        with closing(self._batches.read(self._items, wanted, where, done)) as batches:
+        with closing(self._batches.part(self._items, wanted, where, done)) as batches:
             for batch in batches:
                 got += 1
                 self._done += 1

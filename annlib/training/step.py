@@ -72,7 +72,7 @@ class Step:
 
     def _raise_divergence(self, batch: Batch, loss: float) -> None:
         """Say where the first number that is not finite arose."""
-        X, Y, _ = batch
+        X, Y, weights = batch
         assert Y is not None, "checked in fit"
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
@@ -81,6 +81,8 @@ class Step:
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not np.isfinite(Y).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"
+        elif weights is not None and not np.isfinite(weights).all():
+            where = f"sample_weight of the batch, as {weights.dtype}, is not finite"
         elif (name := self.objective.passes.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:

@@ -446,7 +446,7 @@ ENDLESS = {
     "cycle": itertools.cycle,
     "repeat": lambda batches: itertools.repeat(batches[0]),
     "generator expression": lambda batches: (batches[i % 8] for i in itertools.count()),
-    "map": lambda batches: map(lambda batch: batch, itertools.cycle(batches)),
+    "map": lambda batches: map(tuple, itertools.cycle(batches)),
     "zip": lambda batches: zip(itertools.repeat(X), forever([LABELS]), strict=False),
     "iterable": Forever,
 }
