@@ -377,11 +377,11 @@ class Trainer(Configurable):
             self._run = before
 
     def _backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all of the active ``fit`` to a file; from there on Ctrl-C writes it, too."""
+        """Write all of the active ``fit`` to a file; from then on Ctrl-C and SIGTERM do so, too."""
         from annlib.saving import checkpoint
 
         run = self._active_run()
-        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+        run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
         checkpoint.save(run, path)
 
     def _resume(self, path: str | os.PathLike[str]) -> None:
@@ -396,7 +396,7 @@ class Trainer(Configurable):
 
         run = self._active_run()
         checkpoint.resume(run, path)
-        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+        run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
 
     def _active_run(self) -> Training:
         if self._run is None:

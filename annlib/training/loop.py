@@ -100,7 +100,7 @@ class Training:
     pending : Resumption, optional
         Where to continue from, once the callbacks have begun.
     on_interrupt : callable, optional
-        Called with the run when Ctrl-C has ended it between two steps.
+        Called with the run when Ctrl-C or SIGTERM has ended it between two steps.
     """
 
     def __init__(
@@ -129,9 +129,21 @@ class Training:
         self.validated = 0
         self.pending: Resumption | None = None
         self.on_interrupt: Callable[[Training], None] | None = None
+        self._interruption = Interruption()
+
+    def save_on_interrupt(self, save: Callable[[Training], None]) -> None:
+        """Call this with the run when Ctrl-C or SIGTERM ends it: what it saves can be resumed."""
+        self.on_interrupt = save
+        self._interruption.heed_termination()
 
     def run(self) -> None:
-        """Train to the end, or until something asks to stop."""
+        """Train to the end, or until something asks to stop.
+
+        Raises
+        ------
+        SystemExit
+            With the code 143, when SIGTERM has ended a run that is saved.
+        """
         callbacks, step = self.callbacks, self.step
         callbacks.stop_training = False
         with (
@@ -139,6 +151,7 @@ class Training:
             interruptible(self.history) as interruption,
             ExitStack() as after_errors,
         ):
+            self._interruption = interruption
             after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
@@ -154,6 +167,8 @@ class Training:
             if interruption.asked:
                 if self.on_interrupt is not None:
                     self.on_interrupt(self)
+                if interruption.terminated:
+                    return  # there may be little time; leaving the context ends the process
                 self.history.interrupted = callbacks.stop_training = True
             step.optimizer.to_evaluation(step.vector)
             if (self.epoch, self.batch) != (self.first, 0):
