@@ -9,6 +9,7 @@ from typing import Any
 from annlib.core.arrays import Array
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.files import atomic_write
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation
@@ -163,6 +164,4 @@ class Trace(TraceData):
         """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt)."""
         writers = {".md": self.to_markdown, ".tex": self.to_latex, ".txt": self.__repr__}
         ending = os.path.splitext(os.fspath(path))[1].lower()
-        content = writers.get(ending, self.to_html)()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(content)
+        atomic_write(path, writers.get(ending, self.to_html)().encode())
