@@ -18,6 +18,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 fcntl: Any
@@ -118,7 +119,9 @@ def _permissions(target: str) -> int | None:
     """The permission bits of the file to replace; None if there is none."""
     try:
         mode = os.stat(target).st_mode
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if error.errno is None:
+            raise
         return None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
@@ -145,6 +148,8 @@ def _lock(descriptor: int) -> bool | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno is None:
+            raise
         return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
     return True
 
@@ -163,15 +168,27 @@ def _sync_directory(directory: str) -> None:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def _tolerated() -> Iterator[None]:
+    """Let pass what the system refuses; not what the handler of a signal raises meanwhile, such as
+    ``TimeoutError``, which is an ``OSError`` without a number.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+
+
 def _sweep(directory: str, label: str) -> None:
     """Remove what killed writers of this target left behind; litter never stops a save."""
     if fcntl is None:
         return
     pattern = re.compile(rf"\.{re.escape(label)}\.[0-9a-f]{{16}}\.annlib-tmp")
-    with contextlib.suppress(OSError):
+    with _tolerated():
         for entry in os.listdir(directory):
             if pattern.fullmatch(entry):
-                with contextlib.suppress(OSError):
+                with _tolerated():
                     _remove_if_left(os.path.join(directory, entry))
 
 

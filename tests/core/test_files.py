@@ -142,6 +142,47 @@ def test_ctrl_c_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch)
     assert names(path.parent) == [path.name]
 
 
+# Between two lines nobody has a file yet that it is to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", [TimeoutError, FileNotFoundError, InterruptedError, ValueError])
+def test_what_a_handler_raises_in_the_middle_comes_through(
+    kind: type[Exception], path: Path
+) -> None:
+    """A timeout of the user's at each line of a save: it is raised, and one whole file is there."""
+
+    def handler(number: int, frame: Any) -> None:
+        raise kind("of the handler")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    (path.parent / f".{path.name}.{16 * '0'}.annlib-tmp").touch()  # litter, which is no reason
+    line = raised = 0
+    try:
+        while raised == line:
+            line, left = line + 1, line + 1
+
+            def trace(frame: Any, event: str, argument: Any) -> Any:
+                nonlocal left
+                if event == "line" and frame.f_code.co_filename.endswith("core/files.py"):
+                    left -= 1
+                    if left == 0:
+                        signal.raise_signal(signal.SIGALRM)
+                return trace
+
+            sys.settrace(trace)
+            try:
+                atomic_write(path, NEW)
+            except kind as error:
+                raised += error.args == ("of the handler",)
+            finally:
+                sys.settrace(None)
+            assert path.read_bytes() in (OLD, NEW)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert raised > 30
+    assert left > 0  # all lines were through
+    assert path.read_bytes() == NEW
+
+
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP])
 def test_a_file_system_that_syncs_no_directories_is_no_error(
     number: int, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -341,7 +382,9 @@ def test_a_file_system_without_locks_takes_saves_and_keeps_litter(
     assert names(path.parent) == [litter(path).name, path.name]
 
 
-@pytest.mark.parametrize("name", ["n" * 255, "n" * 230, "ä" * 127, "字" * 85, "💾" * 63, "\udcff" * 255])
+@pytest.mark.parametrize(
+    "name", ["n" * 255, "n" * 230, "ä" * 127, "字" * 85, "💾" * 63, "\udcff" * 255]
+)
 def test_every_name_that_the_system_takes_is_one_to_save_to(name: str, tmp_path: Path) -> None:
     for data in (OLD, NEW):
         atomic_write(tmp_path / name, data)
