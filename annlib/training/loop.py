@@ -15,7 +15,7 @@ from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
 from annlib.training.interruption import Interruption, interruptible
-from annlib.training.step import Step
+from annlib.training.step import Step, UpdateOverflowError
 
 Logs = dict[str, float]
 
@@ -61,14 +61,15 @@ def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None
     Raises
     ------
     DivergenceError
-        If loss or gradient is NaN or infinite: before anything has been changed.
+        If loss or gradient is NaN or infinite, or a parameter would be: nothing has changed then.
     """
     step.optimizer.to_training(step.vector)
     loss = step.loss_and_gradient(batch)
-    step.check_finite(batch, loss)
+    squares = step.check_finite(batch, loss)
     if on_gradients is not None:
         on_gradients()
-    step.optimizer.step(step.gradient)
+        squares = step.squares()  # it may have changed them
+    step.update(squares)
     step.objective.passes.commit()
     return loss
 
@@ -225,6 +226,8 @@ class Training:
                 step.metrics.mark_diverged()
                 return
             place = f"Sequential.fit, epoch {self.epoch + 1}, batch {self.batch + 1}"
+            if isinstance(error, UpdateOverflowError):
+                place = f"Sequential.fit, after batch {self.batch + 1} of epoch {self.epoch + 1}"
             raise DivergenceError(f"{place}: {error}") from None
         step.update_metrics(batch, loss)
 

@@ -16,6 +16,10 @@ from annlib.training.objective import Objective
 from annlib.training.running_metrics import RunningMetrics
 
 
+class UpdateOverflowError(DivergenceError):
+    """An update that would have made a weight NaN or infinite, and was not made."""
+
+
 class Step:
     """A compiled network with the memory to train it.
 
@@ -64,11 +68,45 @@ class Step:
 
     # -- when it goes wrong ----------------------------------------------------------------------
 
-    def check_finite(self, batch: Batch, loss: float) -> None:
-        """Raise ``DivergenceError`` if the loss or the gradient is NaN or infinite."""
-        gradient = self.gradient
-        if not (math.isfinite(loss) and math.isfinite(np.dot(gradient, gradient))):
+    def check_finite(self, batch: Batch, loss: float) -> float:
+        """Raise ``DivergenceError`` if the loss or the gradient is NaN or infinite.
+
+        Returns
+        -------
+        float
+            The sum of the gradient's squares, which may be infinite.
+        """
+        squares = self.squares()
+        if not (math.isfinite(loss) and math.isfinite(squares)):
             self._raise_divergence(batch, loss)
+        return squares
+
+    def squares(self) -> float:
+        """The sum of the gradient's squares."""
+        gradient = self.gradient
+        total: float = np.dot(gradient, gradient)
+        return total
+
+    def update(self, squares: float) -> None:
+        """Let the optimizer make its step, by a gradient of which the squares have this sum.
+
+        Raises
+        ------
+        UpdateOverflowError
+            If a parameter, or what the optimizer remembers, would become NaN or infinite; nothing
+            has changed then.
+        """
+        place = self.optimizer.checked_step(self.vector, squares)
+        if place is None:
+            return
+        path = next((e.path for e in self.vector.entries if place < e.where.stop), "")
+        rate = self.optimizer.learning_rate
+        raise UpdateOverflowError(
+            f'expected finite weights, got "{path}" with NaN or infinity, by an update at a '
+            f"learning rate of {rate:g} that overflowed and was undone. The weights are those "
+            f"after the last good step. Try a learning rate below {rate:g}, clipnorm=1.0 in the "
+            "optimizer, or targets scaled to about [-1, 1]."
+        )
 
     def _raise_divergence(self, batch: Batch, loss: float) -> None:
         """Say where the first number that is not finite arose."""
