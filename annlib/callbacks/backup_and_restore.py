@@ -25,7 +25,9 @@ class BackupAndRestore(Callback):
     backup_dir : path
         A folder for this run alone; made if it does not exist.
     save_freq : "epoch" or int
-        After each epoch, or after so many batches; before the first and after Ctrl-C as well.
+        After each epoch, or after so many batches; before the first, after Ctrl-C and after a
+        SIGTERM as well. That then ends the process with the code 143, unless the program handles
+        it itself; a second one ends it at once.
     double_checkpoint : bool
         Keep the file before the last as well. Files are written whole or not at all, so that one
         is enough.

@@ -191,6 +191,33 @@ def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | N
     )
 
 
+def check_range(
+    array: Array, dtype: Any, where: str, name: str, columns: Sequence[Any] | None = None
+) -> None:
+    """Raise ``DataError`` naming the first number of a finite array that ``dtype`` cannot hold."""
+    if array.dtype.kind != "f" or np.dtype(dtype).itemsize >= array.itemsize:
+        return
+    with np.errstate(over="ignore"):
+        if _bound(array) <= np.finfo(dtype).max:
+            return
+        first, count = _first(array, lambda part: ~np.isfinite(part.astype(dtype)))
+    if count:
+        raise DataError(
+            f"{where}: expected numbers in {name} that are finite as {np.dtype(dtype)}, up to "
+            f"{np.finfo(dtype).max:.2g}, got {count} beyond, first {array[first].item():g} at "
+            f"{_place(first, columns)}. Scale them to about [-1, 1], or take a model of "
+            'dtype="float64".'
+        )
+
+
+def _bound(array: Array) -> float:
+    """A number that none of the array exceeds in size, found without a copy."""
+    if array.flags.c_contiguous or array.flags.f_contiguous:
+        flat = array.ravel(order="K")
+        return math.sqrt(np.dot(flat, flat))
+    return max(float(array.max()), -float(array.min()))
+
+
 def check_codes(
     array: Array, codes: int, where: str, name: str, columns: Sequence[Any] | None = None
 ) -> None:

@@ -5,7 +5,7 @@ from annlib.data.array_loader import ArrayLoader
 from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
-from annlib.data.source import Source, as_source, materialize
+from annlib.data.source import Source, as_source, check_type, materialize
 from annlib.data.sparse import Sparse
 from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.data.table import Table
@@ -22,6 +22,7 @@ __all__ = [
     "as_source",
     "as_stream_loader",
     "check_names",
+    "check_type",
     "holds_arrays",
     "is_stream",
     "materialize",

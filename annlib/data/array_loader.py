@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_finite
+from annlib.core.checks import check_finite, check_range
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.source import Source, gatherer
@@ -54,10 +54,18 @@ class ArrayLoader(DataLoader):
         self.rows = len(x)
         self.count = -(-self.rows // batch_size)
         self.batch_size = batch_size
-        self._scanned = not isinstance(x, np.memmap)
         self._x = gatherer(x, dtype)
         self._y = None if y is None else Gatherer(y, target_dtype)
         self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
+        sources = (
+            ("x", x, dtype),
+            ("y", y, target_dtype),
+            ("sample_weight", weights, weight_dtype or dtype),
+        )
+        #: What nobody has scanned yet: names, arrays, and the types of their batches.
+        self._unscanned = [
+            (name, source, kind) for name, source, kind in sources if isinstance(source, np.memmap)
+        ]
 
     def __len__(self) -> int:
         return self.count
@@ -74,7 +82,7 @@ class ArrayLoader(DataLoader):
             return islice(self.sequential(), done, None)
         return self.take(rng.permutation(self.rows)[done * self.batch_size :])
 
-    def read(
+    def part(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
         """Yield the next ``count`` batches of a pass."""
@@ -86,16 +94,18 @@ class ArrayLoader(DataLoader):
         Raises
         ------
         DataError
-            If a memory map holds a NaN or an infinity.
+            If a memory map holds what is NaN or infinite, in the batches' type at least.
         """
         x, y, w = self._x, self._y, self._weights
         for start in islice(range(0, self.rows, self.batch_size), steps):
             stop = start + self.batch_size
-            rows = x.slice(start, stop)
-            if where and not self._scanned:
-                check_finite(rows, where, f"x, counted from row {start}")
+            if where:
+                for name, source, kind in self._unscanned:
+                    place = f"{name}, counted from row {start}"
+                    check_finite(source[start:stop], where, place)
+                    check_range(source[start:stop], kind, where, place)
             yield Batch(
-                rows,
+                x.slice(start, stop),
                 None if y is None else y.slice(start, stop),
                 None if w is None else w.slice(start, stop),
             )

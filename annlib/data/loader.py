@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     from numpy.random import Generator
@@ -24,6 +25,7 @@ class DataLoader:
     """Where batches come from: from rows (``ArrayLoader``), or from the user (``StreamLoader``).
 
     ``start_pass`` begins a pass over the data, and ``read`` reads it, whole or a part at a time.
+    An epoch may have parts of two passes: ``begin_epoch``, ``part`` of each, ``end_epoch``.
 
     Attributes
     ----------
@@ -33,12 +35,15 @@ class DataLoader:
         Rows of a batch, if all but the last have as many.
     repeats : bool
         Whether there is another pass after this one; a generator has none.
+    endless : bool
+        Whether it is certain that a pass has no end.
     """
 
     count: int | None = None
     rows: int | None = None
     batch_size: int | None = None
     repeats: bool = True
+    endless: bool = False
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         """Begin a pass: all data in a new order, or without ``rng`` as they stand, after the first
@@ -50,14 +55,44 @@ class DataLoader:
     def read(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """Yield the next ``count`` batches of a pass, or all that are left; ``done`` is how many
-        of their epoch have been read before. To be closed when it is left early.
+        """Yield an epoch: the next ``count`` batches of a pass, or all that are left; ``done`` is
+        how many of them have been read before. To be closed when it is left early.
         """
+        self.begin_epoch()
+        yield from self.part(items, count, where, done)
+        self.end_epoch()
+
+    def part(
+        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
+    ) -> Gen[Batch, None, None]:
+        """Yield what ``read`` does, of an epoch that begins and ends elsewhere."""
         raise NotImplementedError
 
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
         """Yield the data as they stand, at most ``steps`` batches; errors begin with ``where``."""
         raise NotImplementedError
+
+    def check_end(self, steps: int | None, where: str, name: str, *, again: bool = False) -> None:
+        """Raise ``ConfigurationError`` where nothing ends a pass: it is endless, and ``steps``, the
+        argument of this ``name``, is None. With ``again`` it must serve several passes as well.
+        """
+        if steps is not None or not (self.endless or (again and not self.repeats)):
+            return
+        if self.endless:
+            raise ConfigurationError(
+                f"{where}: expected {name} with batches that have no end, got None. Pass how many "
+                f"of them to read: {name}=100, or whatever it is."
+            )
+        raise ConfigurationError(
+            f"{where}: expected {name} with a generator, of which nobody knows whether it has an "
+            f"end, got None. Pass {name}, or what can be iterated again, such as a list of batches."
+        )
+
+    def begin_epoch(self) -> None:
+        """Called before the batches of an epoch are read, or the rest of them."""
+
+    def end_epoch(self) -> None:
+        """Called when an epoch has come to its end."""
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
         """Raise ``DataError`` if an epoch had too few batches to be meant."""

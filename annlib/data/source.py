@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, as_array
-from annlib.core.checks import check_finite, check_numeric
+from annlib.core.checks import check_finite, check_numeric, check_range
 from annlib.core.errors import DataError
 from annlib.data import frames
 from annlib.data.gather import Gatherer
@@ -45,6 +45,19 @@ def as_source(x: Any, where: str, name: str) -> Source:
     if not isinstance(source, np.memmap):
         check_finite(source, where, name, None if plain else frames.names(x))
     return source
+
+
+def check_type(
+    source: Source, dtype: npt.DTypeLike, where: str, name: str, columns: list[Any] | None = None
+) -> None:
+    """Raise ``DataError`` unless a source is finite as ``dtype``, too; it was checked as it is.
+
+    Memory maps are checked batch by batch.
+    """
+    if not isinstance(source, np.ndarray):
+        source.check_range(dtype, where, name)
+    elif not isinstance(source, np.memmap):
+        check_range(source, dtype, where, name, columns)
 
 
 def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer | SparseGatherer:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import all_finite, check_finite, check_numeric
+from annlib.core.checks import all_finite, check_finite, check_numeric, check_range
 from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
 from annlib.data.gather import cast, digest, samples
@@ -71,10 +71,21 @@ class Sparse:
         data = self.matrix.data
         check_numeric(data, where, name)
         if not all_finite(data):
-            first = int(np.argmin(np.isfinite(data)))
-            row = int(np.searchsorted(self.matrix.indptr, first, side="right")) - 1
-            rows = self.matrix[row : row + 1].toarray()
-            check_finite(rows, where, f"{name}, counted from row {row}")
+            row, numbers = self._first(~np.isfinite(data))
+            check_finite(numbers, where, f"{name}, counted from row {row}")
+
+    def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
+        """Raise ``DataError`` if it holds a number that is infinite as this type."""
+        with np.errstate(over="ignore"):
+            beyond = ~np.isfinite(self.matrix.data.astype(dtype, copy=False))
+        if beyond.any():
+            row, numbers = self._first(beyond)
+            check_range(numbers, dtype, where, f"{name}, counted from row {row}")
+
+    def _first(self, wrong: Array) -> tuple[int, Array]:
+        """The first row with one of what is stored and wrong, by number and dense."""
+        row = int(np.searchsorted(self.matrix.indptr, int(np.argmax(wrong)), side="right")) - 1
+        return row, self.matrix[row : row + 1].toarray()
 
 
 class SparseGatherer:

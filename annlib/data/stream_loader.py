@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.errors import DataError
+from annlib.data.endless import is_endless
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.prefetch import Prefetch
 
@@ -55,6 +56,9 @@ class StreamLoader(DataLoader):
     convert : callable
     """
 
+    #: What to do about too few batches.
+    _hint = "Pass one that has some, in each pass."
+
     def __init__(self, x: Any, convert: Convert) -> None:
         self._x = x
         self._convert = convert
@@ -69,7 +73,7 @@ class StreamLoader(DataLoader):
         """The first item of the object; the first pass begins with it."""
         raise NotImplementedError
 
-    def read(
+    def part(
         self, items: Iterator[Any], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
         """Yield the next ``count`` batches of a pass, each checked."""
@@ -89,12 +93,12 @@ class StreamLoader(DataLoader):
             for batch in batches:
                 got += 1
                 yield batch
-        self.check_length(got, steps, where)
+        self.check_length(got, None if self.repeats else steps, where)
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` for an epoch without a batch."""
-        if not got:
-            raise self._too_few(got, wanted, where, "Pass one that has some.")
+        """Raise ``DataError`` for an epoch without a batch, or with fewer than were asked for."""
+        if got < (wanted or 1):
+            raise self._too_few(got, wanted, where, self._hint)
 
     def _too_few(self, got: int, wanted: int | None, where: str, hint: str) -> DataError:
         return DataError(
@@ -114,10 +118,15 @@ class GeneratorLoader(StreamLoader):
     """
 
     repeats = False
+    _hint = (
+        "A generator serves all epochs and is exhausted: let it give more, take fewer steps or "
+        "epochs, or pass an object that can be iterated again."
+    )
 
     def __init__(self, x: Iterator[Any], convert: Convert) -> None:
         super().__init__(x, convert)
         self.count = None
+        self.endless = is_endless(x)
         self._items: Iterator[Any] = x
 
     def first(self, where: str) -> Any:
@@ -128,17 +137,6 @@ class GeneratorLoader(StreamLoader):
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         return self._items
-
-    def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` if it is exhausted."""
-        if not got or (wanted is not None and got < wanted):
-            raise self._too_few(
-                got,
-                wanted,
-                where,
-                "A generator serves all epochs and is exhausted: let it give more, take fewer "
-                "steps or epochs, or pass an object that can be iterated again.",
-            )
 
     def get_state(self) -> int:
         return self._drawn
@@ -155,10 +153,11 @@ class IterableLoader(StreamLoader):
 
     def first(self, where: str) -> Any:
         items = iter(self._x)
+        self.endless = self.count is None and is_endless(items)
         for item in items:
             self._begun = chain([item], items)
             return item
-        raise self._too_few(0, None, where, "Pass one that has some.")
+        raise self._too_few(0, None, where, self._hint)
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         items, self._begun = self._begun or iter(self._x), None
@@ -194,14 +193,10 @@ class MapStyleLoader(StreamLoader):
         for index in order[done:]:
             yield self._x[index]
 
-    def read(
-        self, items: Iterator[Any], count: int | None, where: str, done: int = 0
-    ) -> Gen[Batch, None, None]:
+    def begin_epoch(self) -> None:
         self._call("on_epoch_begin")
-        yield from super().read(items, count, where, done)
-        self._end_epoch()
 
-    def _end_epoch(self) -> None:
+    def end_epoch(self) -> None:
         self._epochs += 1
         self._first = ()  # the object may give another now
         self._call("on_epoch_end")
@@ -215,5 +210,5 @@ class MapStyleLoader(StreamLoader):
     def set_state(self, state: int) -> None:
         """Repeat the hooks of the epochs that are done, by which the object may change."""
         while self._epochs < state:
-            self._call("on_epoch_begin")
-            self._end_epoch()
+            self.begin_epoch()
+            self.end_epoch()

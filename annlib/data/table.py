@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_finite, check_numeric
+from annlib.core.checks import check_finite, check_numeric, check_range
 from annlib.core.workspace import Workspace
 from annlib.data.gather import Gatherer
 
@@ -48,6 +48,11 @@ class Table:
         for column, title in self.parts(name):
             check_numeric(column, where, title)
             check_finite(column, where, title)
+
+    def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
+        """Raise ``DataError`` if a column holds a number that is infinite as this type."""
+        for column, title in self.parts(name):
+            check_range(column, dtype, where, title)
 
 
 class TableGatherer:

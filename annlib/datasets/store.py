@@ -19,6 +19,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
+from annlib.core.files import atomic_write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -263,7 +264,7 @@ def write(path: Path, arrays: Mapping[str, Any]) -> None:
     import tempfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         part = Path(folder, path.name)
         np.savez_compressed(part, **arrays)
-        os.replace(part, path)
+        atomic_write(path, part.read_bytes())

@@ -122,6 +122,8 @@ class BatchNormalization(Layer):
             np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)
             np.subtract(X, mean, out=D)
             np.divide(np.dot(work.ones(n), np.square(D, out=Y), out=variance), n, out=variance)
+            if not np.isfinite(variance).all():  # of finite columns, too, whose squares overflow
+                variance.fill(np.nan)  # as 1 / inf it would make them 0 without a word
         else:
             variance = self.moving_variance
             np.subtract(X, self.moving_mean, out=D)

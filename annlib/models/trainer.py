@@ -270,8 +270,8 @@ class Trainer(Configurable):
             for targets that are one class a row.
         sample_weight : array_like, (n,), optional
         steps_per_epoch, validation_steps : int, optional
-            At most so many batches an epoch. The next epoch of ``fit`` continues in the data
-            where the last one ended; what is left of a pass over them is a shorter epoch.
+            So many batches an epoch. The next epoch of ``fit`` continues in the data where the
+            last one ended, and a new pass begins where they end; a validation is at most one pass.
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
@@ -300,7 +300,8 @@ class Trainer(Configurable):
         Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
 
         - A generator serves all epochs, cut by ``steps_per_epoch``, and must not end before. A run
-          that is resumed draws again what was drawn before, and drops it.
+          that is resumed draws again what was drawn before, and drops it. As ``validation_data`` it
+          needs ``validation_steps``, since nobody knows whether it has an end.
         - An iterable (a list of batches, a PyTorch DataLoader) starts again each epoch.
         - An object with a batch for each index (Keras' PyDataset) is read in a new order each
           epoch, unless ``shuffle=False``; its ``on_epoch_begin`` and ``on_epoch_end`` are called.
@@ -322,12 +323,15 @@ class Trainer(Configurable):
             raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
-        data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
+        data = as_dataset(
+            network, compiled, x, y, sample_weight, class_weight, where, training=True
+        )
         held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
             held_out = self._validation_data(compiled, validation_data, data)
         elif validation_split:
             data, held_out = data.split(validation_split)
+            held_out.check_types(network, f"{where}: validation_split")
         whole = compiled.optimizer.full_batch
         if whole and steps:
             raise ConfigurationError(
@@ -336,11 +340,15 @@ class Trainer(Configurable):
             )
         size = data.batch_size(size, steps)
         batches = data.in_one(network) if whole else data.batches(network, size)
+        batches.check_end(steps, where, "steps_per_epoch")
         validation = held_out and Validation(
             held_out.batches(network, test_size, default=size or 32, name="validation_batch_size"),
             validation_steps,
             validation_freq,
         )
+        if validation:
+            place = f"{where}: validation_data"
+            validation.batches.check_end(validation_steps, place, "validation_steps", again=True)
         history = History()
         hooks = CallbackList(
             [callbacks, history, ProgressBar(level) if level else None],
@@ -348,7 +356,7 @@ class Trainer(Configurable):
             where,
             verbose=level,
             epochs=last,
-            steps=_fewer(batches.count, steps),
+            steps=steps or batches.count,
         )
         self._build_for(data)
         network.learn_names(data.feature_names)
@@ -441,11 +449,11 @@ class Trainer(Configurable):
             self._run = before
 
     def _backup(self, path: str | os.PathLike[str]) -> None:
-        """Write all of the active ``fit`` to a file; from there on Ctrl-C writes it, too."""
+        """Write all of the active ``fit`` to a file; from then on Ctrl-C and SIGTERM do so, too."""
         from annlib.saving import checkpoint
 
         run = self._active_run()
-        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+        run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
         checkpoint.save(run, path)
 
     def _resume(self, path: str | os.PathLike[str]) -> None:
@@ -460,7 +468,7 @@ class Trainer(Configurable):
 
         run = self._active_run()
         checkpoint.resume(run, path)
-        run.on_interrupt = functools.partial(checkpoint.save, path=path)
+        run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
 
     def _active_run(self) -> Training:
         if self._run is None:
@@ -487,7 +495,7 @@ class Trainer(Configurable):
     ) -> Any:
         """Loss and metrics on data, with dropout and batch statistics at rest.
 
-        x may give batches, as in ``fit``.
+        x may give batches, as in ``fit``; of those without an end ``steps`` are read.
 
         Returns
         -------
@@ -500,6 +508,7 @@ class Trainer(Configurable):
         compiled = self._require_compiled(where)
         data = as_dataset(self._network, compiled, x, y, sample_weight, None, where)
         batches = data.batches(self._network, size, default=INFERENCE_BATCH)
+        batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
         with hooks, self._evaluating():
@@ -518,7 +527,8 @@ class Trainer(Configurable):
     ) -> Array:
         """The output for every row, (n, units), in an array of its own.
 
-        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x.
+        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x. Of those without
+        an end ``steps`` are read.
         Any number of threads may predict with one model at a time.
         """
         network = self._network
@@ -537,6 +547,7 @@ class Trainer(Configurable):
         steps = check_optional_count(steps, where, "steps")
         data = as_input_dataset(network, x, where)
         batches = data.batches(network, size, default=INFERENCE_BATCH)
+        batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         network.build((None, *data.row_shape))
         with hooks, self._evaluating():
@@ -569,7 +580,7 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
-        data = self._batch_data(x, y, sample_weight, class_weight, where)
+        data = self._batch_data(x, y, sample_weight, class_weight, where, training=True)
         self._network.learn_names(data.feature_names)
         step = self._functions.step
 
@@ -592,9 +603,12 @@ class Trainer(Configurable):
         with self._evaluating():
             return self._on_batch(data, evaluation, evaluation.test, return_dict, where)
 
-    def _batch_data(self, x: Any, y: Any, weight: Any, class_weight: Any, where: str) -> Dataset:
+    def _batch_data(
+        self, x: Any, y: Any, weight: Any, class_weight: Any, where: str, training: bool = False
+    ) -> Dataset:
         compiled = self._require_compiled(where)
-        data = array_dataset(self._network, compiled, x, y, weight, class_weight, where)
+        parts = self._network, compiled, x, y, weight, class_weight, where
+        data = array_dataset(*parts, training=training)
         self._build_for(data)
         return data
 

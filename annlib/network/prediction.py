@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
-from annlib.data import ArrayLoader, DataLoader, Sparse
+from annlib.data import ArrayLoader, DataLoader, Sparse, check_type
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.network.output import output_of, without_activation
@@ -59,6 +59,11 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     X : array or CSR matrix, (n, features)
     logits : bool
         Leave out the activation that the outputs come from.
+
+    Raises
+    ------
+    DataError
+        If X has numbers that are infinite as the network's type.
     """
     layers, dtype = network.layers, network.dtype
     if logits:
@@ -68,6 +73,7 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
+    check_type(source, dtype, "predict", "X")
     batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
     return predict(layers, dtype, batches)
 

@@ -35,6 +35,7 @@ class Adadelta(Optimizer):
     """
 
     state_names = ("v", "s")
+    bounded = True
 
     def __init__(
         self,

@@ -32,6 +32,7 @@ class Adagrad(Optimizer):
     """
 
     state_names = ("n",)
+    bounded = True
 
     def __init__(
         self,

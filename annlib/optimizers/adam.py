@@ -40,6 +40,7 @@ class Adam(Moments):
 
     _source = "Kingma & Ba (2015), with Keras' epsilon"
 
+    bounded = True
     compilable: ClassVar[loops.Loop | None] = loops.adam
 
     def __init__(

@@ -29,6 +29,7 @@ class Adamax(Moments):
     """
 
     state_names = ("m", "u")
+    bounded = True
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array

@@ -16,7 +16,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_name, is_number, positional_arguments
+from annlib.core.checks import (
+    all_finite,
+    check_count,
+    check_name,
+    is_number,
+    positional_arguments,
+)
 from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import Formula
@@ -37,6 +43,8 @@ from annlib.optimizers.step_buffers import (
 
 # All whole numbers below are floating-point numbers, too.
 _MOST_STEPS = 2**53
+# A rate by which no moderate number overflows.
+_MODERATE_RATE = 1e4
 # Parameters from which half a second for a compilation is soon saved.
 _WORTH_COMPILING = 1 << 15
 _NOTHING: AbstractContextManager[None] = nullcontext()
@@ -288,7 +296,11 @@ class Optimizer(Rule, Configurable):
         self._gradient = vector.gradients[: vector.n_trainable]
         self.policy.attach(vector, memory.vectors[len(self.state_names) :])
         # Where there is no epsilon, 0 / 0 would follow.
-        self._flushes = self.flushes_denormals and getattr(self, "epsilon", True)
+        divides = bool(getattr(self, "epsilon", True))
+        self._flushes = self.flushes_denormals and divides
+        # Of a gradient whose squares sum up to no more, nothing overflows soon.
+        moderate = float(np.sqrt(np.finfo(vector.values.dtype).max))
+        self._most = moderate if self.bounded and divides else -1.0
         self._ready = False
 
     @property
@@ -364,14 +376,44 @@ class Optimizer(Rule, Configurable):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
+        self._step(self._own(gradient), self._due_rate())
+
+    def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
+        """``step`` by the vector's gradient, unless something would become NaN or infinite.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+            That it was built for.
+        squares : float
+            The sum of the gradient's squares. Where it and the rate are moderate nothing can
+            overflow; else parameters and state are copied, and copied back if it does.
+
+        Returns
+        -------
+        int or None
+            The first place in the vector that would not be finite; nothing has changed then.
+        """
+        gradient = vector.gradients[: vector.n_trainable]
+        if type(self).step is not Optimizer.step:
+            return self._tried(vector, lambda: self.step(gradient))
+        rate = self._due_rate()
+        if self._is_moderate(squares, rate):
+            self._step(self._own(gradient), rate)
+            return None
+        return self._tried(vector, lambda: self._step(self._own(gradient), rate))
+
+    def _due_rate(self) -> float:
+        """The rate of the next step; 0 if that only accumulates."""
+        every = self.policy.gradient_accumulation_steps or 1
+        return 0.0 if (self.steps + 1) % every else self.learning_rate
+
+    def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers
         assert buffers is not None, "build comes first"
-        if gradient is not self._gradient:
-            gradient = self._own(gradient)
         if not self._ready:
             self._prepare(buffers)
         if policy.gradient_accumulation_steps is None or policy.accumulate(gradient, self.steps):
-            rate = self.learning_rate
             policy.clip_and_decay(gradient, rate)
             buffers.update(self.update, rate)
         if policy.use_ema:
@@ -381,6 +423,29 @@ class Optimizer(Rule, Configurable):
         self.steps += 1
         if self.steps % FLUSH_EVERY == 0 and self._flushes:
             buffers.flush_denormals()
+
+    def _is_moderate(self, squares: float, rate: float) -> bool:
+        """Whether a step by such a gradient is far from all that overflows, its squares too."""
+        decay = rate * (self.policy.weight_decay or 0.0)
+        return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
+
+    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
+        """Make a step, and undo it if what was finite is not; the first place of that, or None."""
+        theta = vector.values[: vector.n_trainable]
+        arrays = [theta, *self.state_arrays().values()]
+        kept = [array.copy() for array in arrays]
+        progress = self.steps, self._begun, self._ready
+        step()
+        bad = (
+            int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
+            for now, before in zip(arrays, kept, strict=True)
+            if not all_finite(now) and all_finite(before)
+        )
+        if (place := next(bad, None)) is not None:
+            for array, before in zip(arrays, kept, strict=True):
+                np.copyto(array, before)
+            self.steps, self._begun, self._ready = progress
+        return place
 
     def _own(self, gradient: Array) -> Array:
         """Return the vector's gradient, with these numbers in it."""

@@ -34,6 +34,7 @@ class Lamb(Moments):
     """
 
     per_parameter = True
+    bounded = True
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array

@@ -33,6 +33,7 @@ class Lion(Optimizer):
 
     state_names = ("m",)
     flushes_denormals = False
+    bounded = True
 
     def __init__(
         self,

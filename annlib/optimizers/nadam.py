@@ -34,6 +34,8 @@ class Nadam(Moments):
         The policy that every ``Optimizer`` takes.
     """
 
+    bounded = True
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:

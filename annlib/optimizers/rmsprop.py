@@ -34,6 +34,7 @@ class RMSprop(Optimizer):
     """
 
     _settable = (*Optimizer._settable, "momentum")
+    bounded = True
 
     def __init__(
         self,

@@ -30,6 +30,10 @@ class Rule:
     per_parameter: ClassVar[bool] = False
     #: Whether tiny state values may be flushed to 0 (not for sign-based rules).
     flushes_denormals: ClassVar[bool] = True
+    #: Whether parameters and state stay finite where gradients, rates and they themselves are far
+    #: from the ends of their type. Of other rules a copy is kept at each step of a training, to go
+    #: back to. Who writes ``update`` says it: a subclass that writes another has to say it again.
+    bounded: bool = False
     #: The rule as a loop for a compiler, if it has one; ``update`` calls ``loop`` if that is set.
     compilable: ClassVar[Loop | None] = None
     #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
@@ -40,6 +44,8 @@ class Rule:
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         cls._keeps_two = cls.evaluation_weights is not Rule.evaluation_weights
+        if "update" in vars(cls) and "bounded" not in vars(cls):
+            cls.bounded = False
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array

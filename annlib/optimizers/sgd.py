@@ -34,6 +34,7 @@ class SGD(Optimizer):
     """
 
     _settable = (*Optimizer._settable, "momentum", "nesterov")
+    bounded = True
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from annlib.core.checks import check_choice, check_path
 from annlib.core.errors import ConfigurationError
+from annlib.core.files import atomic_write
 from annlib.plots.markup import (
     FONT,
     Row,
@@ -117,7 +118,7 @@ def plot_model(
             texts.append((colour(row.layer), lines))
         svg = _boxes(model, texts, down=rankdir == "TB")
     if path is not None:
-        path.write_text(svg, encoding="utf-8")
+        atomic_write(path, svg.encode())
     return Drawing(svg)
 
 

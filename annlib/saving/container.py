@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from reprlib import repr as show  # a file's own words: short, escaped, never deep
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ import numpy as np
 from annlib._version import __version__
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
-from annlib.saving.atomic import atomic_write
+from annlib.core.files import atomic_write, open_file
 
 Kind = Literal["weights", "model", "checkpoint"]
 Header = dict[str, Any]
@@ -50,7 +50,7 @@ def write(
     ModelFormatError
         If something cannot be stored; nothing has been written then.
     OSError
-        If the system refuses; see `annlib.saving.atomic.atomic_write`.
+        If the system refuses; see `annlib.core.files.atomic_write`.
 
     Examples
     --------
@@ -75,11 +75,12 @@ def read(
     OSError
         If the system cannot open or read it.
     """
-    with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        size = status.st_size
+    file = open_file(path)
+    with file or nullcontext():
         try:
-            _require(stat.S_ISREG(status.st_mode), "file", "a regular file", "a device or pipe")
+            _require(file is not None, "file", "a regular file", "a device, pipe or socket")
+            assert file is not None, "else it was refused"
+            size = os.fstat(file.fileno()).st_size
             limit, hint = f"at most {max_bytes} bytes", "If you trust it, raise max_bytes."
             _require(size <= max_bytes, "file", limit, f"{size}", hint)
             _header_end(file.read(8), size)  # a large file of another kind is not read at all

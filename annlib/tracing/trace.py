@@ -10,6 +10,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_path
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.files import atomic_write
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation
@@ -165,6 +166,4 @@ class Trace(TraceData):
         writers = {".md": self.to_markdown, ".tex": self.to_latex, ".txt": self.__repr__}
         path = check_path(path, "Trace.save", "path")
         ending = os.path.splitext(path)[1].lower()
-        content = writers.get(ending, self.to_html)()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(content)
+        atomic_write(path, writers.get(ending, self.to_html)().encode())

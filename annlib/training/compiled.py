@@ -30,6 +30,9 @@ CROSSENTROPY = ("crossentropy", "ce")
 _Key = tuple[BatchShape, BatchShape, Layer]
 # Rows of the targets that each metric tries.
 _TRIED = 256
+# What logs hold under names of their own, and what begins the names of a validation's values.
+_RESERVED = ("loss", "learning_rate", "epoch", "batch")
+_OF_VALIDATION = "val_"
 
 
 class Compiled:
@@ -105,6 +108,7 @@ class Compiled:
         while unique in self.names:
             count += 1
             unique = f"{name}_{count}"
+        _check_metric_name(unique)
         self.names.append(unique)
         if not deferred and unique != metric.name:
             metric.rename(unique)
@@ -248,6 +252,20 @@ def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> N
 def _key(outputs: Outputs) -> _Key:
     """What decides on the meaning of names, and on what each metric gets."""
     return outputs.target_shape[1:], outputs.shape[1:], outputs.layer
+
+
+def _check_metric_name(name: str) -> None:
+    """Raise if a metric of this name would stand in the place of another value of the logs."""
+    what = None
+    if name in _RESERVED:
+        what = "which is what the logs call another value"
+    elif name.startswith(_OF_VALIDATION):
+        what = "which is what the logs call a value of the validation data"
+    if what is not None:
+        raise ConfigurationError(
+            f'Sequential.compile: expected metrics with names of their own, got "{name}", {what}. '
+            f'Give it another: name="my_{name}", or another name for the function.'
+        )
 
 
 def _metric(argument: Any) -> Metric:

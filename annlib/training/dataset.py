@@ -19,6 +19,7 @@ from annlib.data import (
     Table,
     as_source,
     check_names,
+    check_type,
     materialize,
 )
 from annlib.network.network import Network
@@ -89,6 +90,19 @@ class Dataset(NamedTuple):
             None if weights is None else materialize(weights, network.dtype),
         )
 
+    def check_types(self, network: Network, where: str, columns: list[Any] | None = None) -> None:
+        """Raise ``DataError`` if it has numbers that are infinite as the network's type.
+
+        Of what is trained on the step says so.
+        """
+        dtype = network.dtype
+        if network.layers[0].codes is None:  # of codes it is checked which they are
+            check_type(self.x, dtype, where, "x", columns)
+        if self.y is not None and not self.labels:
+            check_type(self.y, dtype, where, "y")
+        if self.weights is not None:
+            check_type(self.weights, dtype, where, "sample_weight")
+
     def _types(self, network: Network) -> tuple[Any, Any]:
         return _input_type(network, self.x), np.intp if self.labels else network.dtype
 
@@ -120,8 +134,11 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     names = check_names(x, network.feature_names, where, "x")
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
-    _check_codes(network, source, where, getattr(x, "columns", None))
-    return Dataset(source, None, None, feature_names=names)
+    columns = getattr(x, "columns", None)
+    _check_codes(network, source, where, columns)
+    data = Dataset(source, None, None, feature_names=names)
+    data.check_types(network, where, columns)
+    return data
 
 
 def array_dataset(
@@ -135,6 +152,7 @@ def array_dataset(
     like: Dataset | None = None,
     *,
     whole: bool = True,
+    training: bool = False,
 ) -> Dataset:
     """x, y and weights as a data set; nothing is changed.
 
@@ -151,6 +169,8 @@ def array_dataset(
         Other data, whose rows and columns those of x must be like.
     whole : bool
         False for one batch of a stream, whose sample weights may all be 0.
+    training : bool
+        Whether a training step will say what of it is infinite as the network's type.
 
     Raises
     ------
@@ -163,7 +183,8 @@ def array_dataset(
     names = check_names(x, known, where, "x")
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
-    _check_codes(network, source, where, getattr(x, "columns", None))
+    columns = getattr(x, "columns", None)
+    _check_codes(network, source, where, columns)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -187,7 +208,10 @@ def array_dataset(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
                 f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
             )
-    return Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
+    data = Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
+    if not training:
+        data.check_types(network, where, columns)
+    return data
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:

@@ -14,8 +14,8 @@ from annlib.data import Batch, DataLoader
 class EpochIterator:
     """The batches of each epoch in turn.
 
-    An epoch is one pass over the data, or ``steps`` batches; then the next epoch continues the
-    pass, and the end of a pass ends the epoch.
+    An epoch is one pass over the data, or ``steps`` batches: then the next epoch continues the
+    pass, and where a pass ends within an epoch a new one begins, unless the data have only one.
     """
 
     def __init__(
@@ -23,6 +23,7 @@ class EpochIterator:
     ) -> None:
         self.arguments = {"shuffle": shuffle, "steps_per_epoch": steps}
         self._batches = batches
+        self._wanted = steps
         self._steps = steps or batches.count
         self._rng = streams.persistent("shuffle") if shuffle else None
         self._items: Iterator[Any] = iter(())
@@ -35,20 +36,27 @@ class EpochIterator:
         Raises
         ------
         DataError
-            If there are none, or a generator has too few.
+            If there are none, or too few for the steps that were asked for.
         """
-        if self._through and not done:  # else the pass has ended this epoch
-            self._begin(0)
-        got = 0
-        with closing(self._read(where, done)) as batches:
-            for batch in batches:
-                got += 1
-                yield batch
-        if not got and self._done and self._batches.repeats and not done:
-            # The last epoch ended where the pass did, which nobody could tell then.
-            yield from self.epoch(where)
-            return
-        self._batches.check_length(done + got, self._steps, where)
+        begins = not done
+        self._batches.begin_epoch()
+        while not self._through or begins or self._lacks(done):
+            if self._through:
+                self._begin(0)
+            begins, got = False, 0
+            with closing(self._read(where, done)) as batches:
+                for batch in batches:
+                    got += 1
+                    yield batch
+            done += got
+            if not self._through or not self._done:  # the steps are done, or the pass had none
+                break
+        self._batches.check_length(done, self._wanted, where)
+        self._batches.end_epoch()
+
+    def _lacks(self, done: int) -> bool:
+        """Whether another pass is to give what this epoch lacks."""
+        return self._batches.repeats and self._wanted is not None and done < self._wanted
 
     def _read(self, where: str, done: int) -> Gen[Batch, None, None]:
         """The rest of the epoch, as far as the pass goes."""
@@ -58,7 +66,7 @@ class EpochIterator:
         )
         wanted = min((end for end in ends if end is not None), default=None)
         got = 0
-        with closing(self._batches.read(self._items, wanted, where, done)) as batches:
+        with closing(self._batches.part(self._items, wanted, where, done)) as batches:
             for batch in batches:
                 got += 1
                 self._done += 1

@@ -16,7 +16,7 @@ from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
 from annlib.training.interruption import Interruption, interruptible
-from annlib.training.step import Step
+from annlib.training.step import Step, UpdateOverflowError
 
 Logs = dict[str, float]
 
@@ -62,14 +62,15 @@ def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None
     Raises
     ------
     DivergenceError
-        If loss or gradient is NaN or infinite: before anything has been changed.
+        If loss or gradient is NaN or infinite, or a parameter would be: nothing has changed then.
     """
     step.optimizer.to_training(step.vector)
     loss = step.loss_and_gradient(batch)
-    step.check_finite(batch, loss)
+    squares = step.check_finite(batch, loss)
     if on_gradients is not None:
         on_gradients()
-    step.optimizer.step(step.gradient)
+        squares = step.squares()  # it may have changed them
+    step.update(squares)
     step.objective.passes.commit()
     return loss
 
@@ -101,7 +102,7 @@ class Training:
     pending : Resumption, optional
         Where to continue from, once the callbacks have begun.
     on_interrupt : callable, optional
-        Called with the run when Ctrl-C has ended it between two steps.
+        Called with the run when Ctrl-C or SIGTERM has ended it between two steps.
     """
 
     def __init__(
@@ -131,9 +132,21 @@ class Training:
         self._undefined: set[str] = set()
         self.pending: Resumption | None = None
         self.on_interrupt: Callable[[Training], None] | None = None
+        self._interruption = Interruption()
+
+    def save_on_interrupt(self, save: Callable[[Training], None]) -> None:
+        """Call this with the run when Ctrl-C or SIGTERM ends it: what it saves can be resumed."""
+        self.on_interrupt = save
+        self._interruption.heed_termination()
 
     def run(self) -> None:
-        """Train to the end, or until something asks to stop."""
+        """Train to the end, or until something asks to stop.
+
+        Raises
+        ------
+        SystemExit
+            With the code 143, when SIGTERM has ended a run that is saved.
+        """
         callbacks, step = self.callbacks, self.step
         callbacks.stop_training = False
         with (
@@ -141,6 +154,7 @@ class Training:
             interruptible(self.history) as interruption,
             ExitStack() as after_errors,
         ):
+            self._interruption = interruption
             after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
@@ -156,6 +170,8 @@ class Training:
             if interruption.asked:
                 if self.on_interrupt is not None:
                     self.on_interrupt(self)
+                if interruption.terminated:
+                    return  # there may be little time; leaving the context ends the process
                 self.history.interrupted = callbacks.stop_training = True
             step.optimizer.to_evaluation(step.vector)
             if (self.epoch, self.batch) != (self.first, 0):
@@ -213,6 +229,8 @@ class Training:
                 step.metrics.mark_diverged()
                 return
             place = f"Sequential.fit, epoch {self.epoch + 1}, batch {self.batch + 1}"
+            if isinstance(error, UpdateOverflowError):
+                place = f"Sequential.fit, after batch {self.batch + 1} of epoch {self.epoch + 1}"
             raise DivergenceError(f"{place}: {error}") from None
         step.update_metrics(batch, loss)
 

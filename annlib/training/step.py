@@ -15,6 +15,10 @@ from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
 
 
+class UpdateOverflowError(DivergenceError):
+    """An update that would have made a weight NaN or infinite, and was not made."""
+
+
 class Step:
     """A compiled network with the memory to train it.
 
@@ -62,15 +66,49 @@ class Step:
 
     # -- when it goes wrong ----------------------------------------------------------------------
 
-    def check_finite(self, batch: Batch, loss: float) -> None:
-        """Raise ``DivergenceError`` if the loss or the gradient is NaN or infinite."""
-        gradient = self.gradient
-        if not (math.isfinite(loss) and math.isfinite(np.dot(gradient, gradient))):
+    def check_finite(self, batch: Batch, loss: float) -> float:
+        """Raise ``DivergenceError`` if the loss or the gradient is NaN or infinite.
+
+        Returns
+        -------
+        float
+            The sum of the gradient's squares, which may be infinite.
+        """
+        squares = self.squares()
+        if not (math.isfinite(loss) and math.isfinite(squares)):
             self._raise_divergence(batch, loss)
+        return squares
+
+    def squares(self) -> float:
+        """The sum of the gradient's squares."""
+        gradient = self.gradient
+        total: float = np.dot(gradient, gradient)
+        return total
+
+    def update(self, squares: float) -> None:
+        """Let the optimizer make its step, by a gradient of which the squares have this sum.
+
+        Raises
+        ------
+        UpdateOverflowError
+            If a parameter, or what the optimizer remembers, would become NaN or infinite; nothing
+            has changed then.
+        """
+        place = self.optimizer.checked_step(self.vector, squares)
+        if place is None:
+            return
+        path = next((e.path for e in self.vector.entries if place < e.where.stop), "")
+        rate = self.optimizer.learning_rate
+        raise UpdateOverflowError(
+            f'expected finite weights, got "{path}" with NaN or infinity, by an update at a '
+            f"learning rate of {rate:g} that overflowed and was undone. The weights are those "
+            f"after the last good step. Try a learning rate below {rate:g}, clipnorm=1.0 in the "
+            "optimizer, or targets scaled to about [-1, 1]."
+        )
 
     def _raise_divergence(self, batch: Batch, loss: float) -> None:
         """Say where the first number that is not finite arose."""
-        X, Y, _ = batch
+        X, Y, weights = batch
         assert Y is not None, "checked in fit"
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
@@ -79,6 +117,8 @@ class Step:
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not np.isfinite(Y).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"
+        elif weights is not None and not np.isfinite(weights).all():
+            where = f"sample_weight of the batch, as {weights.dtype}, is not finite"
         elif (name := self.objective.passes.first_not_finite(X)) is not None:
             where = f'the output of layer "{name}" is the first that is not finite'
         else:

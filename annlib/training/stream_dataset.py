@@ -77,10 +77,13 @@ def as_dataset(
     class_weight: Mapping[int, float] | None,
     where: str,
     like: Dataset | None = None,
+    *,
+    training: bool = False,
 ) -> Dataset | StreamDataset:
     """Data to train or evaluate on: what ``array_dataset`` takes, or what gives batches of it."""
     if isinstance(x, np.ndarray) or not is_stream(x):
-        return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, like)
+        parts = network, compiled, x, y, sample_weight, class_weight, where, like
+        return array_dataset(*parts, training=training)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ConfigurationError(
@@ -88,7 +91,7 @@ def as_dataset(
                 f"{type(x).__name__}), got {show(value)}. Let x give (x, y) or (x, y, "
                 "sample_weight)."
             )
-    converter = _Converter(network, compiled, class_weight)
+    converter = _Converter(network, compiled, class_weight, training)
     stream = as_stream_loader(x, converter)
     first = converter.prepare(stream.first(where), f"{where}, batch 1", like)
     return StreamDataset(stream, first, where)
@@ -107,10 +110,14 @@ class _Converter:
     """Turns what a stream gives into batches of the network's types, in memory of their own."""
 
     def __init__(
-        self, network: Network, compiled: Compiled, class_weight: Mapping[int, float] | None
+        self,
+        network: Network,
+        compiled: Compiled,
+        class_weight: Mapping[int, float] | None,
+        training: bool,
     ) -> None:
         self._network, self._compiled = network, compiled
-        self._class_weight = class_weight
+        self._class_weight, self._training = class_weight, training
         self._target: Shape | None = None
 
     def __call__(self, item: Any, where: str) -> Batch:
@@ -129,6 +136,7 @@ class _Converter:
         data = array_dataset(
             *(self._network, self._compiled, x, y, weight, self._class_weight, where, like),
             whole=False,
+            training=self._training,
         )
         assert data.y is not None, "targets are a must"
         target = data.y.shape[1:]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from annlib import Sequential, layers, losses
+from annlib import Sequential, layers, losses, metrics
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
 
 X = np.random.default_rng(0).normal(size=(24, 3))
@@ -64,3 +64,43 @@ def test_logits_are_not_what_softmax_gives(loss, activation):
     ):
         model.compile("sgd", getattr(losses, loss)(from_logits=True))
     assert not model.compiled
+
+
+# -- names of metrics ------------------------------------------------------------------------------
+
+TAKEN = ["loss", "learning_rate", "epoch", "batch", "val_loss", "val_mae", "val_"]
+
+
+def function_named(name):
+    def error(y_true, y_pred):
+        return np.abs(y_true - y_pred).mean(axis=-1)
+
+    error.__name__ = name
+    return error
+
+
+@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
+@pytest.mark.parametrize(
+    "make", [lambda name: metrics.MeanAbsoluteError(name=name), function_named]
+)
+def test_a_metric_that_would_replace_another_value_of_the_logs(name, argument, make):
+    model = Sequential([layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse", metrics=["mae"])
+    before = model.optimizer
+    with pytest.raises(ConfigurationError, match=f'got "{name}", which .*name="my_{name}"'):
+        model.compile("sgd", "mse", **{argument: [make(name)]})
+    assert model.optimizer is before
+    model.compile("sgd", "mse", **{argument: [make(f"my_{name}")]})
+    model.fit(X, X[:, :1], epochs=1, verbose=0, validation_split=0.5)
+    both = ["loss", f"my_{name}"]
+    assert sorted(model.history.history) == sorted([*both, *(f"val_{n}" for n in both)])
+
+
+def test_metrics_of_one_name_are_told_apart():
+    """Neither takes the other's place: y is 3 and the prediction 0, errors 3 and 9."""
+    model = Sequential([layers.Dense(1, kernel_initializer="zeros")], seed=0)
+    same = [metrics.MeanAbsoluteError(name="a"), metrics.MeanSquaredError(name="a")]
+    model.compile("sgd", "mse", metrics=same, weighted_metrics=[metrics.MeanSquaredError(name="a")])
+    results = model.evaluate(X, np.full((24, 1), 3.0), return_dict=True)
+    assert results == {"loss": 9.0, "a": 3.0, "a_1": 9.0, "weighted_a": 9.0}

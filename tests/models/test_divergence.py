@@ -1,6 +1,7 @@
 """When loss or gradient stop being finite, training stops with the last good model in hand."""
 
 import re
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -219,3 +220,187 @@ def test_weights_that_an_update_made_infinite_are_named():
         DivergenceError, match="update at a learning rate of 1e\\+39 that overflowed"
     ):
         model.fit(x, y, epochs=3, verbose=0)
+
+
+# -- updates that overflow -------------------------------------------------------------------------
+
+
+class Bold(optimizers.Optimizer):
+    """One of the user's own, which nobody knows to be bounded."""
+
+    state_names = ("seen",)
+
+    def update(self, theta, gradient, rate, state, scratch):
+        state.seen += 1
+        theta -= rate * np.exp(100 * state.seen) * gradient
+
+
+def rates(good, rate):
+    """A rate that is moderate for so many steps and then is not."""
+    return lambda step: 0.001 if step < good else rate
+
+
+# By kind: what overflows at the step after ``good``, in float32 at least.
+OVERFLOWS = {
+    "sgd": lambda good: optimizers.SGD(rates(good, 1e308)),
+    "momentum": lambda good: optimizers.SGD(rates(good, 1e308), momentum=0.9),
+    "nesterov": lambda good: optimizers.SGD(rates(good, 1e308), momentum=0.9, nesterov=True),
+    "averages": lambda good: optimizers.SGD(
+        rates(good, 1e308), use_ema=True, ema_overwrite_frequency=2
+    ),
+    "adam": lambda good: optimizers.Adam(rates(good, 1e308), amsgrad=True),
+    "decay": lambda good: optimizers.AdamW(rates(good, 1e308), weight_decay=100.0),
+    "nadam": lambda good: optimizers.Nadam(rates(good, 1e308)),
+    "rmsprop": lambda good: optimizers.RMSprop(rates(good, 1e308), centered=True),
+    "lion": lambda good: optimizers.Lion(rates(good, 1e308), weight_decay=10.0),
+    "adagrad": lambda good: optimizers.Adagrad(rates(good, 1e308)),
+    "lamb": lambda good: optimizers.Lamb(rates(good, 1e308)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, "float32") for name in OVERFLOWS),
+        *((name, "float64") for name in ("sgd", "momentum", "nesterov", "averages", "decay")),
+    ],
+)
+@pytest.mark.parametrize("good", [0, 3])
+def test_an_update_that_overflows_is_undone(name, dtype, good):
+    """Weights, statistics, state and steps are those of a run that was stopped before it."""
+
+    def trained(run, **keywords):
+        model = Sequential(
+            [layers.Dense(6, "tanh"), layers.BatchNormalization(), layers.Dense(2)],
+            seed=3,
+            dtype=dtype,
+        )
+        model.compile(OVERFLOWS[name](good), "mse")
+        run(model, **keywords)
+        return parts(model), model
+
+    def fails(model):
+        # Gradients of 10 or so, which times 1e308 (or a decay by 1e400) are infinite.
+        says = rf"^Sequential\.fit, after batch {good + 1} of epoch 1: expected finite weights"
+        with pytest.raises(DivergenceError, match=says):
+            fit(model, y=Y * 1000, shuffle=False)
+
+    def ends(model):
+        history = fit(model, y=Y * 1000, shuffle=False, callbacks=[callbacks.TerminateOnNaN()])
+        assert np.isnan(history.history["loss"]).all()
+        assert len(history.epoch) == 1
+
+    left, model = trained(fails)
+    assert all(np.isfinite(weight).all() for weight in model.weights)
+    assert model.optimizer.steps == good
+    if good:
+        expected, _ = trained(
+            lambda m: fit(m, y=Y * 1000, shuffle=False, callbacks=[StopAfter(good)])
+        )
+        if not model.optimizer.use_ema:  # with which a run that ends takes the averages
+            assert left == expected
+            assert trained(ends)[0] == expected
+
+
+def test_large_targets():
+    """Targets of 1e15: a gradient of 1e15 and more, which times 1e25 is infinite in float32."""
+    model = Sequential([layers.Dense(1)], seed=0)
+    model.compile(optimizers.SGD(1e25), "mse")
+    model.build((None, 4))
+    before = parts(model)
+    with pytest.raises(DivergenceError, match=r"after batch 1 of epoch 1.*last good step"):
+        fit(model, y=Y[:, :1] * 1e15)
+    assert parts(model) == before
+    # A step of 1e25 is finite, and what follows is not.
+    model.optimizer.learning_rate = 1e10
+    for callback, error in ((None, pytest.raises(DivergenceError)), (True, nullcontext())):
+        with error:
+            fit(model, y=Y[:, :1] * 1e15, callbacks=callback and [callbacks.TerminateOnNaN()])
+        assert all(np.isfinite(weight).all() for weight in model.weights)
+
+
+def test_state_that_overflows_is_undone_as_well():
+    """g^2 of 1e20 is infinite in float32: Adam's parameter would never move again."""
+    model = network(optimizer="adam")
+    model.train_on_batch(X, Y)
+    before = parts(model)
+    hook = callbacks.LambdaCallback(
+        on_gradients=lambda batch, logs: model.vector.gradients.fill(1e20)
+    )
+    with pytest.raises(DivergenceError, match="overflowed and was undone"):
+        fit(model, callbacks=[hook])
+    assert parts(model) == before
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_hook_that_spoils_the_gradient_spoils_no_weight(value):
+    model = network(optimizer="sgd")
+    model.train_on_batch(X, Y)
+    before = parts(model)
+    hook = callbacks.LambdaCallback(
+        on_gradients=lambda batch, logs: model.vector.gradients.fill(value)
+    )
+    with pytest.raises(DivergenceError, match="expected finite weights"):
+        fit(model, callbacks=[hook])
+    assert parts(model) == before
+
+
+def test_a_rule_of_the_users_own_and_one_that_divides_by_0():
+    model = Sequential([layers.Dense(2)], seed=0)
+    model.compile(Bold(0.1), "mse")
+    with pytest.raises(DivergenceError, match="expected finite weights"):
+        fit(model, shuffle=False)
+    assert np.isfinite(model.optimizer.state).all()
+    assert all(np.isfinite(weight).all() for weight in model.weights)
+    # A column of zeros has a gradient of 0: 0 / (0 + epsilon).
+    model = Sequential([layers.Dense(2)], seed=0)
+    model.compile(optimizers.Adam(epsilon=0.0), "mse")
+    model.build((None, 4))
+    before = [weight.tobytes() for weight in model.weights]
+    with pytest.raises(DivergenceError, match='got "dense/kernel" with NaN'):
+        fit(model, x=X * [1, 0, 1, 1])
+    assert [weight.tobytes() for weight in model.weights] == before
+
+
+def test_steps_that_are_accumulated_are_undone_one_by_one():
+    """Two steps an update: the fourth overflows, and the sum of the third is still there."""
+
+    def trained(callback):
+        model = network(optimizer=optimizers.SGD(rates(3, 1e39), gradient_accumulation_steps=2))
+        fit(model, shuffle=False, callbacks=[callback])
+        return parts(model), model.optimizer.steps
+
+    assert trained(callbacks.TerminateOnNaN()) == trained(StopAfter(3))
+
+
+def test_one_batch_that_overflows():
+    model = network(optimizer=optimizers.SGD(rates(1, 1e39)))
+    model.train_on_batch(X, Y)
+    before = parts(model)
+    with pytest.raises(DivergenceError, match=r"^Sequential\.train_on_batch: expected finite w"):
+        model.train_on_batch(X, Y)
+    assert parts(model) == before
+
+
+def test_statistics_that_overflow_are_not_taken_over():
+    """The square of 1e20 is infinite in float32, and so would be the moving variance."""
+    model = network(optimizer="sgd")
+    model.train_on_batch(X, Y)
+    before = parts(model)
+    first = Sequential([layers.BatchNormalization(), layers.Dense(2)], seed=0)
+    first.compile("sgd", "mse")
+    first.build((None, 4))
+    statistics = parts(first)
+    with pytest.raises(DivergenceError, match='"batch_normalization" is the first that is not'):
+        fit(first, x=X * np.float32(1e20))
+    assert parts(first) == statistics
+    assert parts(model) == before
+
+
+def test_lbfgs_leaves_what_the_last_iteration_left():
+    model = Sequential([layers.Dense(1)], seed=0)
+    model.compile("lbfgs", "mse")
+    model.build((None, 4))
+    with pytest.raises(DivergenceError):
+        fit(model, y=Y[:, :1] * 1e25, epochs=20)
+    assert all(np.isfinite(weight).all() for weight in model.weights)

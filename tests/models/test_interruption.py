@@ -222,7 +222,7 @@ def test_the_second_ends_a_callback_that_hangs():
     thread.join()
 
 
-def test_a_handler_of_the_users_own_gets_the_second_and_all_after_it():
+def test_a_handler_of_the_users_own_is_called_each_time():
     got = []
 
     def own(number, frame):
@@ -230,9 +230,26 @@ def test_a_handler_of_the_users_own_gets_the_second_and_all_after_it():
 
     signal.signal(signal.SIGINT, own)
     history = fit(make_model(), Asking("on_train_batch_end", 2, times=3))
-    assert got == [signal.SIGINT] * 2
+    assert got == [signal.SIGINT] * 3
     assert history.interrupted
     assert history.epoch == []
+    assert signal.getsignal(signal.SIGINT) is own
+    got.clear()
+    fit(make_model(), Inner(Asking("on_train_batch_end", 3)))  # a run within a run: once
+    assert got == [signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is own
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_what_a_handler_of_the_users_own_raises_comes_through():
+    def own(number, frame):
+        raise Failure
+
+    signal.signal(signal.SIGINT, own)
+    model = make_model()
+    with pytest.raises(Failure):
+        fit(model, Asking("on_train_batch_end", 2))
+    assert model.history.interrupted
     assert signal.getsignal(signal.SIGINT) is own
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -443,3 +460,124 @@ def test_a_process_is_interrupted_by_its_terminal():
     assert process.returncode != 0
     assert errors.count("Interrupted: training ends") == 1
     assert "KeyboardInterrupt" in errors
+
+
+# -- SIGTERM ---------------------------------------------------------------------------------------
+
+TERMINATED = """
+import hashlib, os, signal, sys, threading, time
+import numpy as np
+from annlib import Sequential, callbacks, layers
+
+def fit(folder, *more, delete=False, **how):
+    model = Sequential([layers.Dense(4), layers.Dropout(0.2), layers.Dense(4)], seed=0)
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    keep = [callbacks.BackupAndRestore(folder, delete_checkpoint=delete)] if folder else []
+    how = {"batch_size": 10, "epochs": 4, "verbose": 0, "validation_split": 0.2, **how}
+    history = model.fit(x, x, callbacks=[*keep, *more], **how)
+    digest = hashlib.sha256(b"".join(W.tobytes() for W in model.get_weights())).hexdigest()
+    print(digest, history.history, flush=True)
+
+class Term(callbacks.Callback):
+    def __init__(self, hook, call=1, times=1):
+        self.left = call
+        setattr(self, hook, lambda *_: self.term(times))
+    def term(self, times):
+        self.left -= 1
+        if not self.left:
+            for _ in range(times):
+                os.kill(os.getpid(), signal.SIGTERM)
+    def on_exception(self, error):
+        print("on_exception", repr(error), flush=True)
+
+folder = sys.argv[1]
+"""
+
+
+def in_a_process(code, folder="", expected=0):
+    root = str(Path(annlib.__file__).parents[1])
+    ran = subprocess.run(
+        [sys.executable, "-c", TERMINATED + code, str(folder)],
+        env={**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == expected, ran.stderr
+    return ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("hook", "call"),
+    [
+        ("on_train_batch_end", 7),
+        ("on_train_batch_begin", 1),
+        ("on_test_batch_end", 1),
+        ("on_epoch_begin", 2),
+        ("on_epoch_end", 1),
+    ],
+)
+def test_sigterm_writes_the_run_to_its_backup_and_ends_with_143(hook, call, tmp_path):
+    expected, _ = in_a_process("fit(folder)", tmp_path / "whole")
+    out, errors = in_a_process(f"fit(folder, Term({hook!r}, {call}))", tmp_path / "cut", 143)
+    assert out == "on_exception SystemExit(143)\n"
+    assert errors.count("Terminated: after this step") == 1
+    assert in_a_process("fit(folder)", tmp_path / "cut")[0] == expected
+
+
+def test_sigterm_at_the_end_of_a_run_ends_the_process_all_the_same(tmp_path):
+    out, _ = in_a_process("fit(folder, Term('on_train_end'), delete=True)", tmp_path, 143)
+    assert out == "on_exception SystemExit(143)\n"
+    assert not list(tmp_path.iterdir())  # the run was through
+
+
+def test_a_second_sigterm_ends_it_at_once(tmp_path):
+    out, _ = in_a_process("fit(folder, Term('on_train_batch_end', 7, 2))", tmp_path, -15)
+    assert out == ""
+
+
+def test_without_a_backup_sigterm_is_what_it_was(tmp_path):
+    assert in_a_process("fit('', Term('on_train_batch_end', 7))", "", -15) == ("", "")
+    # Before there is anything to keep, after the run, and in another thread as well.
+    in_a_process("fit(folder, Term('on_train_begin'))", tmp_path, -15)
+    in_a_process("fit(folder); os.kill(os.getpid(), signal.SIGTERM)", tmp_path, -15)
+    thread = "t = threading.Thread(target=fit, args=(folder, Term('on_train_batch_end', 7)))"
+    in_a_process(f"{thread}; t.start(); t.join()", tmp_path / "thread", -15)
+
+
+def test_a_handler_of_the_users_own_for_sigterm_stays(tmp_path):
+    for handler in ("lambda *_: print('own', flush=True)", "signal.SIG_IGN"):
+        code = f"signal.signal(signal.SIGTERM, {handler}); fit(folder, Term('on_train_batch_end'))"
+        out, errors = in_a_process(code, tmp_path)
+        assert out.startswith("own\n") is ("own" in handler)
+        assert errors == ""
+
+
+def test_a_child_of_fork_is_ended_by_sigterm(tmp_path):
+    """As the workers of a data loader are, which a run starts and ends."""
+    code = """
+def work(*_):
+    ready, begun = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(begun, b".")
+        time.sleep(30)
+        os._exit(0)
+    os.read(ready, 1)
+    os.kill(child, signal.SIGTERM)
+    print(os.waitpid(child, 0)[1], flush=True)
+fit(folder, callbacks.LambdaCallback(on_epoch_end=work), epochs=1)
+"""
+    assert in_a_process(code, tmp_path)[0].startswith(f"{int(signal.SIGTERM)}\n")
+
+
+def test_a_run_within_a_run_ends_both(tmp_path):
+    code = """
+inner = callbacks.LambdaCallback(on_epoch_end=lambda *_: fit("", Term("on_train_batch_end", 3)))
+fit(folder, inner)
+"""
+    out, _ = in_a_process(code, tmp_path, 143)
+    assert "'loss': []" not in out and out.count("{}") == 1  # the inner one has no epoch
+    assert (tmp_path / "backup.safetensors").exists()

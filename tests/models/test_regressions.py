@@ -166,11 +166,12 @@ def test_memory_maps_are_checked_in_evaluate_and_predict(tmp_path):
             call()
 
 
-def test_an_update_that_overflows_is_noticed_at_the_end_of_its_epoch():
+def test_an_update_that_overflows_is_noticed_at_once():
     model = Sequential([layers.Dense(2)], seed=0)
     model.compile(optimizers.SGD(1e39), "mse")
-    with pytest.raises(FloatingPointError, match=r"epoch 1: expected finite weights"):
+    with pytest.raises(FloatingPointError, match=r"batch 1 of epoch 1: expected finite weights"):
         model.fit(X, np.ones((60, 2)), batch_size=60, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
 def test_classes_with_constructors_of_their_own_can_be_cloned():

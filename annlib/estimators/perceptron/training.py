@@ -13,7 +13,7 @@ from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.errors import AnnlibError
-from annlib.data import ArrayLoader, Batch
+from annlib.data import ArrayLoader, Batch, check_type
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
 from annlib.optimizers import LBFGS, SGD, Adam, Optimizer
@@ -246,8 +246,17 @@ class ShuffledLoader(ArrayLoader):
 def batches_of(
     model: Sequential, data: Samples, size: int, random_state: Any = None
 ) -> ShuffledLoader:
-    """Encoded samples in batches of the compiled model's types."""
+    """Encoded samples in batches of the compiled model's types.
+
+    Raises
+    ------
+    DataError
+        If there are numbers that are infinite as the model's type.
+    """
     labels = model.loss is not None and model.loss.target_kind == "labels"
+    for name, part in (("X", data.source), ("y", data.Y), ("sample_weight", data.weights)):
+        if part is not None:
+            check_type(part, model.dtype, "fit", name)
     return ShuffledLoader(
         data.source,
         data.Y,

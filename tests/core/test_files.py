@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import json
 import os
 import random
 import resource
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -27,8 +29,8 @@ import pytest
 
 import annlib
 from annlib.core.errors import ModelFormatError
+from annlib.core.files import atomic_write, open_file
 from annlib.saving import container
-from annlib.saving.atomic import atomic_write
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill, umask and modes are POSIX")
 
@@ -138,6 +140,47 @@ def test_ctrl_c_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch)
         atomic_write(path, NEW)
     assert path.read_bytes() == OLD
     assert names(path.parent) == [path.name]
+
+
+# Between two lines nobody has a file yet that it is to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", [TimeoutError, FileNotFoundError, InterruptedError, ValueError])
+def test_what_a_handler_raises_in_the_middle_comes_through(
+    kind: type[Exception], path: Path
+) -> None:
+    """A timeout of the user's at each line of a save: it is raised, and one whole file is there."""
+
+    def handler(number: int, frame: Any) -> None:
+        raise kind("of the handler")
+
+    before = signal.signal(signal.SIGALRM, handler)
+    (path.parent / f".{path.name}.{16 * '0'}.annlib-tmp").touch()  # litter, which is no reason
+    line = raised = 0
+    try:
+        while raised == line:
+            line, left = line + 1, line + 1
+
+            def trace(frame: Any, event: str, argument: Any) -> Any:
+                nonlocal left
+                if event == "line" and frame.f_code.co_filename.endswith("core/files.py"):
+                    left -= 1
+                    if left == 0:
+                        signal.raise_signal(signal.SIGALRM)
+                return trace
+
+            sys.settrace(trace)
+            try:
+                atomic_write(path, NEW)
+            except kind as error:
+                raised += error.args == ("of the handler",)
+            finally:
+                sys.settrace(None)
+            assert path.read_bytes() in (OLD, NEW)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert raised > 30
+    assert left > 0  # all lines were through
+    assert path.read_bytes() == NEW
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EBADF, errno.ENOTSUP])
@@ -251,33 +294,109 @@ def test_a_path_relative_to_the_current_directory(
 # What killed writers leave behind
 
 
-def finished_process() -> int:
-    process = subprocess.Popen(["true"])
-    process.wait()
-    return process.pid
+def litter(path: Path, count: int = 0) -> Path:
+    """A temporary file of a writer of this target."""
+    return path.parent / f".{path.name}.{count:016x}.annlib-tmp"
 
 
-def test_the_sweep_takes_what_dead_writers_of_this_target_left(path: Path) -> None:
-    dead, live = finished_process(), os.getppid()
-    stale = [
-        f".{path.name}.{dead}.0123abcd.0.annlib-tmp",
-        f".{path.name}.{dead}.0123abcd.17.annlib-tmp",
-        f".{path.name}.{10**30}.0123abcd.0.annlib-tmp",  # no process has such an id
-        f".{path.name}.{os.getpid()}.0123abcd.0.annlib-tmp",  # our id in a former life
-    ]
+def test_the_sweep_takes_what_nobody_locks_of_this_target(path: Path) -> None:
+    token = "0123456789abcdef"
     kept = [
-        f".{path.name}.{live}.0123abcd.0.annlib-tmp",
-        f".{path.name}.1.0123abcd.0.annlib-tmp",
-        f".other.{dead}.0123abcd.0.annlib-tmp",
-        f".wxsafetensors.{dead}.0123abcd.0.annlib-tmp",
-        f".{path.name}.{dead}.annlib-tmp",
-        f"{path.name}.{dead}.0123abcd.0.annlib-tmp",
-        f".{path.name}.{dead}.0123abcd.0.annlib-tmp.bak",
+        f".other.{token}.annlib-tmp",
+        f".wxsafetensors.{token}.annlib-tmp",
+        f".{path.name}.annlib-tmp",
+        f".{path.name}.{token[:-1]}.annlib-tmp",
+        f"{path.name}.{token}.annlib-tmp",
+        f".{path.name}.{token}.annlib-tmp.bak",
     ]
-    for name in stale + kept:
+    for name in [*kept, litter(path, 0).name, litter(path, 1).name]:
         (path.parent / name).write_bytes(b"")
+    with open(litter(path, 2), "wb") as of_another:
+        fcntl.flock(of_another, fcntl.LOCK_EX)
+        atomic_write(path, NEW)
+        assert names(path.parent) == sorted([*kept, litter(path, 2).name, path.name])
     atomic_write(path, NEW)
     assert names(path.parent) == sorted([*kept, path.name])
+
+
+def test_writers_that_see_nothing_of_each_other_both_save(tmp_path: Path) -> None:
+    """Who owns a file is no question of process ids, which two containers have of their own."""
+    path = tmp_path / "w"
+    program = (
+        "import os, sys; from annlib.core.files import atomic_write\n"
+        "os.getpid = lambda: 1  # as in every container\n"
+        "def kill(*_): raise ProcessLookupError(3, 'No such process')\n"
+        "os.kill = kill\n"
+        "for count in range(200): atomic_write(sys.argv[1], bytes(100_000))\n"
+    )
+    root = str(Path(annlib.__file__).parents[1])
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(path)],
+            env={**os.environ, "PYTHONPATH": root},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [writer.communicate(timeout=100)[1] for writer in writers] == ["", ""]
+    assert names(tmp_path) == ["w"]
+
+
+def test_a_sweep_that_comes_before_the_lock_is_noticed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new file that another takes for litter, before it is locked or while, gets another name."""
+    flock, created = fcntl.flock, []
+
+    def swept_before(descriptor: int, operation: int) -> None:
+        created.append(found := next(path.parent.glob(".*.annlib-tmp")))
+        if len(created) == 1:  # the other has the lock, and removes it a moment later
+            with open(found) as other:
+                flock(other, fcntl.LOCK_EX)
+                try:
+                    flock(descriptor, operation)
+                finally:
+                    found.unlink()
+        elif len(created) == 2:  # the other has been here already
+            found.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", swept_before)
+    atomic_write(path, NEW)
+    assert len(set(created)) == 3
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == [path.name]
+
+
+def test_a_file_system_without_locks_takes_saves_and_keeps_litter(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: int, __: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    litter(path).write_bytes(b"")
+    atomic_write(path, NEW)
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == [litter(path).name, path.name]
+
+
+@pytest.mark.parametrize(
+    "name", ["n" * 255, "n" * 230, "ä" * 127, "字" * 85, "💾" * 63, "\udcff" * 255]
+)
+def test_every_name_that_the_system_takes_is_one_to_save_to(name: str, tmp_path: Path) -> None:
+    for data in (OLD, NEW):
+        atomic_write(tmp_path / name, data)
+        assert (tmp_path / name).read_bytes() == data
+    assert names(tmp_path) == [name]
+
+
+def test_litter_of_a_long_name_is_swept(tmp_path: Path) -> None:
+    path = tmp_path / ("字" * 80)
+    (tmp_path / f".{'字' * 21}.0123456789abcdef.annlib-tmp").write_bytes(b"")
+    atomic_write(path, NEW)
+    assert names(tmp_path) == [path.name]
 
 
 def test_the_sweep_spares_another_save_of_this_process(
@@ -300,16 +419,36 @@ def test_the_sweep_spares_another_save_of_this_process(
 
 
 def test_litter_that_cannot_be_removed_stops_no_save(path: Path) -> None:
-    dead = finished_process()
-    for count in range(8):
-        litter = path.parent / f".{path.name}.{dead}.0123abcd.{count}.annlib-tmp"
-        if count % 2:
-            litter.mkdir()
-        else:
-            litter.write_bytes(b"")
+    litter(path, 0).mkdir()
+    os.mkfifo(litter(path, 1))
+    litter(path, 2).symlink_to("nowhere")
+    litter(path, 3).write_bytes(b"")
     atomic_write(path, NEW)
     assert path.read_bytes() == NEW
-    assert not [entry for entry in path.parent.glob(".*.annlib-tmp") if entry.is_file()]
+    assert names(path.parent) == [litter(path, count).name for count in range(3)] + [path.name]
+
+
+# What is no file
+
+
+def test_what_is_no_file_is_told_at_once(path: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        for place in (tmp_path / "pipe", tmp_path / "socket", "/dev/zero", "/dev/tty"):
+            try:
+                assert open_file(place) is None
+            except OSError as error:  # no terminal
+                assert place == "/dev/tty", error
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        open_file(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        open_file(tmp_path / "none")
+    (tmp_path / "link").symlink_to(path)
+    file = open_file(tmp_path / "link")
+    assert file is not None
+    with file:
+        assert file.read() == OLD
 
 
 # Death, readers, other writers: in processes of their own

@@ -1,0 +1,200 @@
+"""Files on disk: opened only if they are files, and replaced whole or not at all.
+
+Every moment, crash or power cut leaves the old file or the new one:
+
+    write a temporary file beside the target -> fsync it -> rename it over the target -> fsync
+    the directory, which makes the rename itself last
+
+A process that is killed in between leaves its temporary file behind,
+``.<target>.<random>.annlib-tmp``. Each writer keeps a lock on its own, which ends with its process
+wherever that runs, and the next save to the same target removes those that nobody locks. The last
+of two writers wins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # on Windows: without locks nothing is swept
+    fcntl = None
+
+# A temporary name is short, however long that of the target is.
+_MOST_LETTERS = 64
+_BINARY = getattr(os, "O_BINARY", 0)
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO | None:
+    """The file, open to be read; None, at once, if the name is that of a pipe, socket or device.
+
+    Raises
+    ------
+    OSError
+        If the system refuses it, or it is a directory.
+    """
+    try:
+        # Without waiting for the writer of a pipe; and what is open is asked what it is, since the
+        # name may be that of another a moment later.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            return None
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    return None
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Make ``data`` the whole content of the file ``path``, or leave that file as it was.
+
+    A symbolic link stays, its target is replaced. A file that exists keeps its permissions, a new
+    one gets those that the umask leaves.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file or a name that is free; a device or pipe is not replaced by a file.
+    data : bytes
+        The new content.
+
+    Raises
+    ------
+    OSError
+        If the system refuses a step. The file is then the old one and nothing else is left; only
+        if the very last step fails, the sync of the directory, is it already the new one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "notes")
+    ...     atomic_write(path, b"an older text")
+    ...     atomic_write(path, b"new")
+    ...     os.listdir(folder), os.path.getsize(path)
+    (['notes'], 3)
+    """
+    target = os.path.realpath(path)
+    directory, name = os.path.split(target)
+    # Cut, letter by letter: a name ends at so many bytes, which one letter may be several of.
+    label = os.fsencode(name)[:_MOST_LETTERS].decode(errors="ignore")
+    mode = _permissions(target)
+    _sweep(directory, label)
+    try:
+        descriptor, temporary = _create(directory, label, 0o666 if mode is None else mode)
+    except OSError as error:
+        error.filename = target  # what the user asked for: the directory is missing or closed
+        raise
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            if mode is not None:
+                os.chmod(temporary, mode)  # the umask took from it what the old file had
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is not None:  # before the lock ends
+                os.replace(temporary, target)
+        if fcntl is None:  # Windows renames no open file
+            os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_directory(directory)
+
+
+def _permissions(target: str) -> int | None:
+    """The permission bits of the file to replace; None if there is none."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError as error:
+        if error.errno is None:
+            raise
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+    if not stat.S_ISREG(mode):  # as root, a save to /dev/null would replace the device
+        raise OSError(errno.EINVAL, "expected a regular file, got a device or pipe", target)
+    return stat.S_IMODE(mode)
+
+
+def _create(directory: str, label: str, mode: int) -> tuple[int, str]:
+    """A new file beside the target, open and locked, and its name."""
+    while True:
+        token = os.urandom(8).hex()
+        temporary = os.path.join(directory, f".{label}.{token}.annlib-tmp")
+        # Not the tempfile module: os.open applies the umask, which no thread can read without
+        # changing it for all. A private file is never readable by others, not even for a moment.
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+        if fcntl is None or (_lock(descriptor) is not False and os.fstat(descriptor).st_nlink):
+            return descriptor, temporary
+        os.close(descriptor)  # a sweep came first, and takes it for litter
+
+
+def _lock(descriptor: int) -> bool | None:
+    """Lock an open file; False if another has locked it, None if this file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        return False if error.errno in (errno.EWOULDBLOCK, errno.EACCES) else None
+    return True
+
+
+def _sync_directory(directory: str) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems sync no directories; the file is complete all the same.
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _tolerated() -> Iterator[None]:
+    """Let pass what the system refuses; not what the handler of a signal raises meanwhile, such as
+    ``TimeoutError``, which is an ``OSError`` without a number.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+
+
+def _sweep(directory: str, label: str) -> None:
+    """Remove what killed writers of this target left behind; litter never stops a save."""
+    if fcntl is None:
+        return
+    pattern = re.compile(rf"\.{re.escape(label)}\.[0-9a-f]{{16}}\.annlib-tmp")
+    with _tolerated():
+        for entry in os.listdir(directory):
+            if pattern.fullmatch(entry):
+                with _tolerated():
+                    _remove_if_left(os.path.join(directory, entry))
+
+
+def _remove_if_left(path: str) -> None:
+    file = open_file(path)
+    if file is not None:
+        with file:
+            if _lock(file.fileno()):
+                os.unlink(path)
