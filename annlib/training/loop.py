@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from annlib.callbacks import CallbackList, History
+from annlib.core.cached import cached_property
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
