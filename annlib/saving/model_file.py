@@ -36,7 +36,7 @@ from annlib.training.compiled import Compiled
 _MOST_LAYERS = 1000
 _MOST_METRICS = 100
 # The thresholds of all metrics of a file, times their labels, for which they take memory.
-_MOST_COUNTED = 2**22
+_MOST_COUNTED = 2**21
 # Letters of an error, which may have a file's own words in it.
 _LONGEST = 500
 
