@@ -200,6 +200,15 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
+        for name, given in (("var_list", var_list), ("var_names", var_names)):
+            texts = isinstance(given, list | tuple | None) and all(
+                isinstance(text, str) for text in given or ()
+            )
+            if not texts:
+                raise ConfigurationError(
+                    f"{type(self).__name__}.exclude_from_weight_decay: expected {name} as a list "
+                    f'of texts, got {given!r}. Write {name}=["bias"].'
+                )
         self.policy.exclude(var_list or (), var_names or ())
 
     def clone(self) -> Self:

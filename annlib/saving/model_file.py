@@ -259,10 +259,15 @@ def checked_weights(
     ]
 
 
-def restore_compiled(given: Mapping[str, Any]) -> Compiled:
+def restore_compiled(given: Mapping[str, Any], network: Network) -> Compiled:
     """The compiled configuration that ``describe`` described, with an optimizer yet to be set."""
     arguments = dict(given)
     undecayed = arguments.pop("undecayed")
+    paths = [entry.path for entry in network.vector.entries] if network.built else []
+    # As describe has them: each once, in the order of the parameters.
+    few = isinstance(undecayed, list) and len(undecayed) <= len(paths)
+    known = [path for path in paths if path in undecayed] if few else []
+    _require(undecayed, known, "undecayed parameters")
     arguments.pop("run")
     _object(arguments["optimizer"], "optimizer")
     compiled = Compiled(**arguments)
