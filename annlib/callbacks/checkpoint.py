@@ -174,7 +174,7 @@ def _template(filepath: str | os.PathLike[str]) -> str:
 
 
 #: What numbers become in a path: with a sign, separators and an exponent, or between brackets.
-_NUMBER = r"[-+ ]?(?:(?:0[xXob])?[.,]?\d[\d.,_]*(?:[eE][-+]?\d+)?%?|nan|inf|NAN|INF)"
+_NUMBER = r"[-+ ]?(?:(?:0[xXob])?[.,]?\d[\d.,_]*(?:[eE][-+]?\d+)?|nan|inf|NAN|INF)%?"
 _HEXADECIMAL = r"[-+ ]?(?:0[xX])?[\da-fA-F_]+"
 _ARRAY = rf"\[(?:{_NUMBER}|[\[\]\s,])*\]"
 

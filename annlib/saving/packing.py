@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from reprlib import repr as show
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,10 @@ def unpack(value: Any, tensors: Mapping[str, Array]) -> Any:
         return value
     ((kind, content),) = value.items()
     if kind == "dict":
-        return {key: unpack(item, tensors) for key, item in content}
+        found = {key: unpack(item, tensors) for key, item in content}
+        if len(found) != len(content) or not all(isinstance(key, str) for key in found):
+            raise ModelFormatError(f"file: expected texts as keys, each once, got {show(content)}.")
+        return found
     if kind == "array":
         return tensors[content].copy()
     if kind == "list":
@@ -79,7 +83,7 @@ def unpack(value: Any, tensors: Mapping[str, Array]) -> Any:
         return [row.copy() for row in tensors[content]]
     if kind == "float" and content in ("nan", "inf", "-inf"):
         return float(content)
-    raise ModelFormatError(f"file: expected a packed value, got {value!r}.")
+    raise ModelFormatError(f"file: expected a packed value, got {show(value)}.")
 
 
 def first_difference(one: Any, two: Any, path: str = "") -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.states import check_alike, check_keys, check_real
+from annlib.core.states import check_keys, check_real, refuse
 from annlib.data import Batch
 from annlib.metrics import Metric
 
@@ -74,12 +73,10 @@ class RunningMetrics:
         check_keys(state, ("total", "share", "metrics"), "tally")
         for name in ("total", "share"):
             check_real(state[name], f"tally.{name}")
-        check_alike(state["metrics"], [metric.get_state() for metric in self.metrics], "tally")
+        if not isinstance(state["metrics"], list) or len(state["metrics"]) != len(self.metrics):
+            raise refuse("tally.metrics", f"{len(self.metrics)} states", state["metrics"])
         for metric, stored in zip(self.metrics, state["metrics"], strict=True):
-            check_keys(stored, metric.get_state(), f"state of {metric.name}")
-            trial = copy.deepcopy(metric)
-            trial.set_state(copy.deepcopy(stored))
-            trial.result()
+            metric.check_state(stored)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""
