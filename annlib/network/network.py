@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_numeric, check_shape
+from annlib.core.checks import check_name, check_numeric, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
@@ -53,8 +53,7 @@ class Network:
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        if not isinstance(name, str | None):
-            raise ConfigurationError(f"Sequential: expected name as text, got {name!r}.")
+        check_name(None if name == "" else name, "Sequential")
         self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name
