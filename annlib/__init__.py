@@ -19,6 +19,7 @@ from annlib.core.errors import (
     NotBuiltError,
     NotCompiledError,
     OwnershipError,
+    ReadOnlyError,
     ShapeError,
     UnknownNameError,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "NotBuiltError",
     "NotCompiledError",
     "OwnershipError",
+    "ReadOnlyError",
     "Sequential",
     "SequentialClassifier",
     "SequentialRegressor",

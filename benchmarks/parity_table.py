@@ -78,6 +78,8 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
     "Nadam": [{}, {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}],
     "Lion": [{"learning_rate": 0.001}, {"learning_rate": 0.001, "beta_1": 0.8, "beta_2": 0.9}],
     "Lamb": [{}, {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}],
+    "Adafactor": [{}, {"learning_rate": 0.1, "beta_2_decay": -0.6, "clip_threshold": 0.5}],
+    "Muon": [{"learning_rate": 0.0001}, {"momentum": 0.8, "ns_steps": 3, "nesterov": False, "rms_rate": None}],
     "Ftrl": [
         {"learning_rate": 0.1},
         {
@@ -163,6 +165,7 @@ LOSSES: list[tuple[str, list[dict[str, Any]], str, str | None, int]] = [
     ("CategoricalCrossentropy", [{"from_logits": True}], "one_hot", None, CLASSES),
     ("SparseCategoricalCrossentropy", [{}], "labels", "softmax", CLASSES),
     ("SparseCategoricalCrossentropy", [{"from_logits": True}], "labels", None, CLASSES),
+    ("CategoricalGeneralizedCrossEntropy", [{}, {"q": 0.8}], "labels", "softmax", CLASSES),
 ]
 
 RATES = {"MeanAbsolutePercentageError": 0.0005, "CosineSimilarity": 0.005}
@@ -172,6 +175,7 @@ REDUCTIONS = ("sum", "mean_with_sample_weight")
 ACTIVATIONS = [
     *("linear", "relu", "leaky_relu", "relu6", "elu", "selu", "gelu", "silu", "mish"),
     *("sigmoid", "tanh", "softplus", "softsign", "exponential", "hard_sigmoid", "hard_silu"),
+    *("hard_shrink", "soft_shrink", "tanh_shrink", "squareplus", "sparse_plus", "sparse_sigmoid"),
     *("softmax", "log_softmax"),
 ]
 

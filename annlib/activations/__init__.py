@@ -12,19 +12,21 @@ from annlib.activations.elementwise import Elementwise
 from annlib.activations.exponential import CELU, ELU, SELU, Exponential
 from annlib.activations.gated import Mish, SiLU
 from annlib.activations.gelu import GELU
-from annlib.activations.hard import HardSigmoid, HardSiLU, HardTanh
+from annlib.activations.hard import HardSigmoid, HardSiLU, HardTanh, SparsePlus, SparseSigmoid
 from annlib.activations.linear import Linear
 from annlib.activations.lookup import get
 from annlib.activations.rectifiers import LeakyReLU, ReLU, ReLU6
-from annlib.activations.rowwise import LogSoftmax, Softmax
+from annlib.activations.rowwise import LogSoftmax, Softmax, Sparsemax
+from annlib.activations.shrinking import HardShrink, SoftShrink, TanhShrink, Threshold
 from annlib.activations.sigmoids import Sigmoid, Softsign, Tanh
-from annlib.activations.softplus import LogSigmoid, Softplus
+from annlib.activations.softplus import LogSigmoid, Softplus, Squareplus
 from annlib.core.namespaces import show_public_names
 
 celu = CELU()
 elu = ELU()
 exponential = Exponential()
 gelu = GELU()
+hard_shrink = HardShrink()
 hard_sigmoid = HardSigmoid()
 hard_silu = hard_swish = HardSiLU()
 hard_tanh = HardTanh()
@@ -38,10 +40,17 @@ relu6 = ReLU6()
 selu = SELU()
 sigmoid = Sigmoid()
 silu = swish = SiLU()
+soft_shrink = SoftShrink()
 softmax = Softmax()
 softplus = Softplus()
 softsign = Softsign()
+sparse_plus = SparsePlus()
+sparse_sigmoid = SparseSigmoid()
+sparsemax = Sparsemax()
+squareplus = Squareplus()
 tanh = Tanh()
+tanh_shrink = TanhShrink()
+threshold = Threshold()
 
 __all__ = [
     "CELU",
@@ -51,6 +60,7 @@ __all__ = [
     "Activation",
     "Elementwise",
     "Exponential",
+    "HardShrink",
     "HardSiLU",
     "HardSigmoid",
     "HardTanh",
@@ -63,15 +73,23 @@ __all__ = [
     "ReLU6",
     "SiLU",
     "Sigmoid",
+    "SoftShrink",
     "Softmax",
     "Softplus",
     "Softsign",
+    "SparsePlus",
+    "SparseSigmoid",
+    "Sparsemax",
+    "Squareplus",
     "Tanh",
+    "TanhShrink",
+    "Threshold",
     "celu",
     "elu",
     "exponential",
     "gelu",
     "get",
+    "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_swish",
@@ -88,11 +106,18 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "sparsemax",
+    "squareplus",
     "swish",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 show_public_names(__name__)

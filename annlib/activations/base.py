@@ -12,6 +12,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -27,7 +28,8 @@ class Activation(Configurable):
       ``needs_input``; most derivatives need the output alone.
 
     Both are (n, units); scratch comes from ``work``. Called with an array, an activation returns
-    a new one, if need be with other arguments than its own: ``leaky_relu(x, negative_slope=0.3)``.
+    a new one, if need be with other arguments than its own, in the constructor's order or by name:
+    ``leaky_relu(x, 0.3)``, ``leaky_relu(x, negative_slope=0.3)``.
     """
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
@@ -43,7 +45,7 @@ class Activation(Configurable):
     #: The task of which its outputs are probabilities: each for itself, or a row together.
     task: ClassVar[Literal["binary", "classes"] | None] = None
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write forward(self, Z, A, work) and backward(self, dA, Z, A, work), as "
         "annlib.activations.Activation shows, or pass two functions (function, derivative)."
     )
@@ -73,11 +75,17 @@ class Activation(Configurable):
         derivatives = (rf"\frac{{\partial a_i}}{{\partial z_{by}}} = {slope}",)
         return Formula(name or self._names[0], "activation", equations, derivatives, shapes, **more)
 
-    def __call__(self, x: Any, **arguments: Any) -> Array:
-        if arguments:
+    def __call__(self, x: Any, *values: Any, **arguments: Any) -> Array:
+        if values or arguments:
             own = self._arguments()
             refuse_unknown(type(self).__name__, arguments.keys() - own.keys(), type(self))
-            return type(self)(**own | arguments)(x)
+            named = dict(zip(own, values, strict=False))
+            if len(values) > len(own) or named.keys() & arguments.keys():
+                raise ConfigurationError(
+                    f"{type(self).__name__}: expected an array and each of {list(own)} at most "
+                    f"once, got {len(values)} values after the array and {list(arguments)} by name."
+                )
+            return type(self)(**own | named | arguments)(x)
         x = np.asarray(x)
         dtype = x.dtype if x.dtype.char in "fd" else np.dtype(np.float64)
         if not x.size:

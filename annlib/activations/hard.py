@@ -84,6 +84,62 @@ class HardSiLU(Activation):
         )
 
 
+@register("sparse_sigmoid")
+class SparseSigmoid(Activation):
+    """a = (z + 1) / 2 held between 0 and 1, da/dz = 1/2 within and 0 outside.
+
+    The slope of the sparse plus; sparsemax of two units, (z, 0), at twice the input: Martins and
+    Astudillo (2016), "From softmax to sparsemax".
+    """
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        sparse_sigmoid(Z, A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        mask = work.array("sparse_sigmoid.mask", *A.shape, dtype=bool)
+        np.multiply(dA, np.greater(A, 0, out=mask), out=dA)
+        np.multiply(dA, np.less(A, 1, out=mask), out=dA)
+        np.multiply(dA, 0.5, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \max(0, \min(\frac{z_i + 1}{2}, 1))",
+            slope=cases((r"\frac{1}{2}", "-1 < z_i < 1"), ("0", "")),
+            source="Martins and Astudillo (2016)",
+        )
+
+
+@register("sparse_plus")
+class SparsePlus(Activation):
+    """a = 0 up to -1, (z + 1)^2 / 4 between -1 and 1, z from there; da/dz = 0, (z + 1) / 2, 1.
+
+    As one equation: s = the sparse sigmoid of z, a = max(s^2, z), da/dz = s.
+    """
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        S = sparse_sigmoid(Z, work.array("sparse_plus.s", *Z.shape))
+        np.maximum(Z, np.square(S, out=S), out=A)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        S = np.minimum(A, 1, out=work.array("sparse_plus.s", *A.shape))
+        np.multiply(dA, np.sqrt(S, out=S), out=dA)
+
+    def formula(self) -> Formula:
+        within = "-1 < z_i < 1"
+        return self._formula(
+            "a_i = "
+            + cases(("z_i", r"z_i \ge 1"), (r"\frac{1}{4} (z_i + 1)^2", within), ("0", "")),
+            slope=cases(("1", r"z_i \ge 1"), (r"\frac{1}{2} (z_i + 1)", within), ("0", "")),
+        )
+
+
+def sparse_sigmoid(Z: Array, A: Array) -> Array:
+    """Write (z + 1) / 2, held between 0 and 1, into A (which may be Z)."""
+    Z.clip(-1.0, 1.0, A)
+    np.add(A, 1, out=A)
+    return np.multiply(A, 0.5, out=A)
+
+
 def hard_sigmoid(Z: Array, A: Array) -> Array:
     """Write (z + 3) / 6, held between 0 and 1, into A (which may be Z)."""
     np.add(Z, 3, out=A)

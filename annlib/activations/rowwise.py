@@ -155,3 +155,62 @@ class LogSoftmax(Rowwise):
             slope=r"\delta_{ij} - e^{a_j}",
             batch=(r"D_Z = D_A - e^A \odot \operatorname{rowsum}(D_A)",),
         )
+
+
+@register("sparsemax")
+class Sparsemax(Rowwise):
+    """a_i = max(z_i - t, 0) over each row, with the t of which the outputs add up to 1.
+
+    The point of the simplex that is nearest to z: like a softmax, but with zeros. With S the units
+    that are not 0, dZ = dA - mean over S of dA, on S; 0 elsewhere. Martins and Astudillo (2016),
+    "From softmax to sparsemax".
+
+    Parameters
+    ----------
+    axis : int
+        Along which the outputs add up to 1; not the first, 0.
+
+    Examples
+    --------
+    >>> Sparsemax()([[1.0, 0.5, -1.0]])
+    array([[0.75, 0.25, 0.  ]])
+    """
+
+    task = "classes"
+
+    def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        k = Z.shape[-1]
+        Z, A = Z.reshape(-1, k), A.reshape(-1, k)
+        with np.errstate(over="ignore"):  # a unit that far below the largest one is 0 anyway
+            np.subtract(Z, numerics.row_max(Z, work), out=A)
+        A.clip(-1.0, 0.0, A)
+        ordered = work.array("sparsemax.ordered", *A.shape)
+        np.negative(A, out=ordered)
+        ordered.sort(axis=-1)
+        # t is the largest of those that the j largest units have, j = 1, ..., k, on their own.
+        shifts = np.cumsum(ordered, axis=-1, out=work.array("sparsemax.shifts", *A.shape))
+        np.add(shifts, 1, out=shifts)
+        np.divide(shifts, np.arange(1, k + 1, dtype=A.dtype), out=shifts)
+        least = shifts.min(axis=-1, out=work.array("sparsemax.t", len(A)))
+        np.add(A, least.reshape(-1, 1), out=A)
+        A.clip(0.0, np.inf, A)
+
+    def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
+        k = A.shape[-1]
+        S = np.greater(A, 0, out=work.array("sparsemax.ordered", *A.shape))
+        np.multiply(dA, S, out=dA)
+        means = np.dot(dA.reshape(-1, k), work.ones(k), out=work.array("sparsemax.t", A.size // k))
+        sizes = work.array("sparsemax.sizes", A.size // k)
+        np.dot(S.reshape(-1, k), work.ones(k), out=sizes)
+        np.divide(means, np.maximum(sizes, 1, out=sizes), out=means)
+        np.subtract(dA, means.reshape(*A.shape[:-1], 1), out=dA)
+        np.multiply(dA, S, out=dA)
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"a_i = \max(z_i - t, 0)",
+            r"s_i = \operatorname{sign}(a_i)",
+            slope=r"s_i (\delta_{ij} - \frac{s_j}{\sum_k s_k})",
+            symbols=(("t", "the number of which the outputs of a row add up to 1"),),
+            source="Martins and Astudillo (2016)",
+        )

@@ -1,13 +1,16 @@
-"""Softplus and the logarithm of the sigmoid: one function, turned by 180 degrees."""
+"""Smooth ramps: softplus, the same turned by 180 degrees (log_sigmoid), and squareplus."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
-from annlib.core.formula import Formula
+from annlib.core.checks import check_number
+from annlib.core.formula import Formula, number
 from annlib.core.workspace import Workspace
 
 
@@ -51,3 +54,47 @@ class LogSigmoid(Activation):
 
     def formula(self) -> Formula:
         return self._formula(r"a_i = -\log(1 + e^{-z_i})", slope="1 - e^{a_i}")
+
+
+@register("squareplus")
+class Squareplus(Activation):
+    """a = (z + sqrt(z^2 + b)) / 2, da/dz = a^2 / (a^2 + b/4): algebraic, without exponentials.
+
+    Barron (2021), "Squareplus: a softplus-like algebraic rectifier".
+
+    Parameters
+    ----------
+    b : float, in (0, inf)
+        How wide the bend is; near 0 it is the relu.
+
+    Examples
+    --------
+    >>> Squareplus()([-1e9, 0.0, 1e9])
+    array([1.e-09, 1.e+00, 1.e+09])
+    """
+
+    def __init__(self, b: float = 4) -> None:
+        self.b = check_number(b, "Squareplus", "b", "(0, inf)")
+
+    def forward(self, Z: Array, A: Array, work: Workspace) -> None:
+        # For z < 0 the sum would cancel: the product of the two roots of a^2 - z a - b/4 is -b/4.
+        c = math.sqrt(self.b) / 2
+        mask = np.less(Z, 0, out=work.array("squareplus.mask", *Z.shape, dtype=bool))
+        half = np.multiply(Z, 0.5, out=work.array("squareplus.half", *Z.shape))
+        np.abs(half, out=half)
+        np.add(np.hypot(half, c, out=A), half, out=A)
+        np.multiply(np.divide(c, A, out=half), c, out=half)
+        np.copyto(A, half, where=mask)
+
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+        slope = np.hypot(A, math.sqrt(self.b) / 2, out=work.array("squareplus.half", *A.shape))
+        np.divide(A, slope, out=slope)
+        np.multiply(dA, np.square(slope, out=slope), out=dA)
+
+    def formula(self) -> Formula:
+        b = number(self.b)
+        return self._formula(
+            rf"a_i = \frac{{1}}{{2}} (z_i + \sqrt{{z_i^2 + {b}}})",
+            slope=rf"\frac{{1}}{{2}} (1 + \frac{{z_i}}{{\sqrt{{z_i^2 + {b}}}}})",
+            source="Barron (2021)",
+        )

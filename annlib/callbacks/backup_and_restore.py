@@ -44,6 +44,7 @@ class BackupAndRestore(Callback):
     wraps_others = True
     state_attributes = ("_batches",)
     reads_batch_logs = False
+    _fixed = ("save_freq",)
 
     def __init__(
         self,

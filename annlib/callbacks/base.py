@@ -51,6 +51,9 @@ class Callback(Configurable):
     persistent_attributes: ClassVar[tuple[str, ...]] = ()
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
+    #: The arguments that count when the object is made, and cannot be set as the others can.
+    _fixed: ClassVar[tuple[str, ...]] = ()
+
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
@@ -69,6 +72,10 @@ class Callback(Configurable):
     def set_params(self, params: dict[str, Any]) -> None:
         """Called by the loop before ``on_train_begin``."""
         self.params = params
+
+    @classmethod
+    def _may_be_set(cls, argument: str) -> bool:
+        return argument not in cls._fixed
 
     def get_state(self) -> dict[str, Any]:
         """Its state in the current run, by attribute."""
@@ -153,8 +160,8 @@ class CallbackList:
         short = next((name for name, long in ALIASES.items() if long == hook), hook)
         methods = []
         for callback in sorted(self.callbacks, key=lambda c: c.wraps_others, reverse=begins):
-            name = hook if _overrides(callback, hook) else short
-            if _overrides(callback, name):
+            name = hook if overrides(callback, hook) else short
+            if overrides(callback, name):
                 methods.append(getattr(callback, name))
         return methods
 
@@ -162,7 +169,7 @@ class CallbackList:
         return any(
             callback.reads_batch_logs
             for callback in self.callbacks
-            if any(_overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
+            if any(overrides(callback, h) for h in HOOKS if ALIASES.get(h, h) == hook)
         )
 
     @property
@@ -201,7 +208,7 @@ class CallbackList:
             callback.set_state(state)
 
     def _stateful(self) -> list[Callback]:
-        return [c for c in self.callbacks if c.state_attributes or _overrides(c, "get_state")]
+        return [c for c in self.callbacks if c.state_attributes or overrides(c, "get_state")]
 
     def has(self, hook: str) -> bool:
         """Whether a callback overrides this hook."""
@@ -213,7 +220,7 @@ class CallbackList:
             method(*arguments)
 
 
-def _overrides(callback: Callback, hook: str) -> bool:
+def overrides(callback: Callback, hook: str) -> bool:
     """Whether its class, or the object itself, has a hook of its own."""
     method = getattr(callback, hook)
     return getattr(method, "__func__", method) is not getattr(Callback, hook)

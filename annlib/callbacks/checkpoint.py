@@ -52,6 +52,7 @@ class ModelCheckpoint(MonitorCallback):
 
     state_attributes = ("_batches", "_kept", "best")
     persistent_attributes = state_attributes
+    _fixed = ("initial_value_threshold", "save_freq")
 
     def __init__(
         self,

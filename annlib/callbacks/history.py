@@ -19,7 +19,7 @@ class History(Callback):
     ----------
     history : dict of str to list of float
         By name: ``loss``, the metrics, and the same of the validation data with ``val_``. A metric
-        of several numbers has an array for each epoch.
+        of several numbers has a list of them for each epoch: ``json.dumps`` takes it all.
     epoch : list of int
         The epochs' numbers, from 0.
     epochs_of : dict of str to list of int
@@ -51,8 +51,7 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
-            number = value.item() if isinstance(value, np.generic) else value
-            self.history.setdefault(key, []).append(number)
+            self.history.setdefault(key, []).append(_plain(value))
             self.epochs_of.setdefault(key, []).append(epoch)
 
     def plot(self, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
@@ -94,3 +93,12 @@ class History(Callback):
             for name, values in self.history.items()
         }
         return DataFrame(columns, index=Index(self.epoch, name="epoch"))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and arrays of NumPy's as those of Python, in lists and dictionaries, too."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from annlib.callbacks.base import HOOKS, Callback, register
+from annlib.callbacks.base import HOOKS, Callback, overrides, register
 from annlib.core.config import refuse_unknown
 from annlib.core.errors import ConfigurationError
 
@@ -52,8 +52,8 @@ class LambdaCallback(Callback):
     ) -> None:
         refuse_unknown("LambdaCallback", unknown, LambdaCallback)
         given = locals()
-        self._given: dict[str, Hook] = {name: given[name] for name in HOOKS}
-        for name, hook in self._given.items():
+        for name in HOOKS:
+            hook = given[name]
             if hook is not None and not callable(hook):
                 raise ConfigurationError(
                     f"LambdaCallback: expected a function as {name}, got {hook!r}."
@@ -62,4 +62,4 @@ class LambdaCallback(Callback):
                 setattr(self, name, hook)
 
     def _arguments(self) -> dict[str, Any]:
-        return super()._arguments() | self._given
+        return {name: getattr(self, name) if overrides(self, name) else None for name in HOOKS}

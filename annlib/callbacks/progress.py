@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -155,7 +156,10 @@ class EpochBar(Callback):
         self._bar = tqdm(total=self.params["epochs"], unit="epoch")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        shown = {name: f"{value:.4g}" for name, value in (logs or {}).items()}
+        shown = {
+            name: "-" if name != "loss" and _is_nan(value) else f"{value:.4g}"
+            for name, value in (logs or {}).items()
+        }
         self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
@@ -168,7 +172,16 @@ class EpochBar(Callback):
 
 
 def _values(logs: Logs) -> list[str]:
-    return [f"{key}: {format_value(value)}" for key, value in logs.items()]
+    """Names with values; a metric that is not defined for what came so far is a dash."""
+    diverged = _is_nan(logs.get("loss"))
+    return [
+        f"{key}: {'-' if _is_nan(value) and not diverged else format_value(value)}"
+        for key, value in logs.items()
+    ]
+
+
+def _is_nan(value: Any) -> bool:
+    return is_number(value) and math.isnan(value)
 
 
 def format_value(value: Any) -> str:

@@ -31,6 +31,7 @@ class TensorBoard(Callback):
     """
 
     state_attributes = ("_step",)
+    _fixed = ("update_freq",)
 
     def __init__(
         self,

@@ -20,6 +20,16 @@ def as_array(x: Any) -> Array:
     return x if type(x) in (np.ndarray, np.memmap) else np.asarray(x)
 
 
+def plain_number(value: Any) -> Any:
+    """A number of NumPy's, or an array without axes, as one of Python's; all else as it is.
+
+    >>> plain_number(np.float32(0.5)), plain_number(np.array(3))
+    (0.5, 3)
+    """
+    single = isinstance(value, np.generic | np.ndarray) and not value.ndim
+    return value.item() if single else value
+
+
 def kind_of_targets(target_shape: BatchShape, output_shape: BatchShape) -> str:
     """How targets of this shape name classes to an output of that shape, as Keras decides it:
     "binary", "sparse" (integer labels) or "categorical" (one-hot rows).

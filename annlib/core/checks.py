@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import os
 from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from reprlib import repr as show
@@ -136,6 +137,18 @@ def check_shape(value: Any, where: str, name: str) -> Shape:
 def check_seed(seed: Any, where: str) -> int | None:
     """``seed`` as an int of at least 0, or None; raises ``ConfigurationError``."""
     return None if seed is None else check_count(seed, where, "seed", 0)
+
+
+def check_path(value: Any, where: str, name: str) -> str:
+    """The path of a file or folder as text; raises ``ConfigurationError``."""
+    try:
+        path = os.fsdecode(value)
+        os.fsencode(path)
+    except (TypeError, UnicodeError):
+        path = ""
+    if not path or "\0" in path:
+        raise ConfigurationError(f"{where}: expected {name} as a path, got {show(value)}.")
+    return path
 
 
 _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."

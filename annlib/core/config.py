@@ -7,15 +7,18 @@ by hand, so none can forget an argument.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from types import FunctionType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, ReadOnlyError
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -86,6 +89,18 @@ class Configurable:
 
     Two are equal when class and arguments are; run state (what training changes) does not count.
     Layers, optimizers, callbacks and metrics are compared by identity instead.
+
+    Once an object is made, the arguments of annlib's own constructors stay: what was built of them
+    would not follow. Those that are read anew each time can be set, with the constructor's check.
+    Arguments that only a class of the user's has are the user's to set.
+
+    >>> from annlib import layers
+    >>> layer = layers.Dropout(0.5)
+    >>> layer.rate = 0.1
+    >>> layer.rate = 2
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ConfigurationError: Dropout: expected rate as a number in [0, 1], got 2.
     """
 
     #: The names of the class; automatic names and ``repr`` use the first.
@@ -101,10 +116,21 @@ class Configurable:
     #: Methods that Keras calls and that do nothing here alone, each with the one that annlib calls;
     #: and how to write that.
     _keras_methods: ClassVar[Mapping[str, str]] = {}
-    _instead: ClassVar[str] = ""
+    _extending: ClassVar[str] = ""
 
     #: The attributes of arguments that are not stored under their names.
     _stored_as: ClassVar[Mapping[str, str]] = {}
+
+    #: The arguments that can be set afterwards, since whatever uses them reads them anew.
+    _settable: ClassVar[tuple[str, ...]] = ()
+    #: What the constructor makes of its arguments, and stays as they do.
+    _derived: ClassVar[tuple[str, ...]] = ()
+    #: What to do instead of setting one of the others: the end of the error.
+    _instead: ClassVar[str] = "Make a new object with other arguments."
+    #: The attributes that are not simply set once the object is made; found with the first one.
+    _guarded: ClassVar[frozenset[str]] = frozenset()
+    #: Whether the object is made: false while its constructor runs.
+    _made: bool = False
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -112,6 +138,54 @@ class Configurable:
         cls._registered = False
         if "_names" not in vars(cls):
             cls._names = (snake_case(cls.__name__),)
+        if "__init__" in vars(cls):
+            type.__setattr__(cls, "__init__", _completing(vars(cls)["__init__"]))
+
+    if not TYPE_CHECKING:  # which would else take any attribute for one of the class
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in self._guarded and self._made:
+                value = self._checked(name, value)
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                if not isinstance(getattr(type(self), name, None), property):
+                    raise
+                raise ReadOnlyError(
+                    f"{type(self).__name__}.{name}: expected no assignment, since it is made of "
+                    f"other parts, got {_summary(value)}. {self._instead}"
+                ) from None
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._guarded and self._made:
+            self._refuse(name, "got it deleted")
+        object.__delattr__(self, name)
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """The value that a guarded attribute takes; raises where it stays as it is."""
+        if value is getattr(self, name, _MISSING):  # what += has changed in place
+            return value
+        known = constructor_arguments(next(_own_classes(type(self))))
+        if name not in known or not self._may_be_set(name):
+            self._refuse(name, f"got {_summary(value)}")
+        return getattr(self._made_with(**{name: value}), self._stored_as.get(name, name))
+
+    def _made_with(self, **changes: Any) -> Any:
+        """What annlib's own constructor makes of the present arguments, but for these."""
+        owner, stored = next(_own_classes(type(self))), self._stored_as
+        present = {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(owner)}
+        return owner(**present | changes)
+
+    def _refuse(self, name: str, got: str) -> NoReturn:
+        """Raise the error of a guarded attribute that stays as it is."""
+        raise ReadOnlyError(
+            f"{type(self).__name__}.{name}: expected no assignment, since what has been made of it "
+            f"would not follow, {got}. {self._instead}"
+        )
+
+    @classmethod
+    def _may_be_set(cls, argument: str) -> bool:
+        return argument in cls._settable
 
     def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as a call would pass them again."""
@@ -154,7 +228,7 @@ class Configurable:
                 if name in vars(base):
                     raise ConfigurationError(
                         f"{where}: expected {called} in {cls.__name__}, which annlib calls, got "
-                        f"{name} alone, which Keras calls. {cls._instead}"
+                        f"{name} alone, which Keras calls. {cls._extending}"
                     )
 
     @classmethod
@@ -193,6 +267,55 @@ class Configurable:
 
     def __hash__(self) -> int:
         return hash(type(self))
+
+
+_MISSING = object()
+
+
+def _own_classes(cls: type) -> Iterator[type[Configurable]]:
+    """The classes of annlib's own that ``cls`` derives from, the nearest first."""
+    return (base for base in cls.__mro__ if is_own(base))
+
+
+def is_own(cls: type) -> bool:
+    """Whether a class is one of annlib's own, and none of the user's."""
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _guarded_by(cls: type[Configurable]) -> frozenset[str]:
+    """The attributes that are arguments of annlib's constructors of ``cls`` or derived from them,
+    but for those that check themselves what they are set to.
+    """
+    arguments = [constructor_arguments(base) for base in _own_classes(cls)]
+    return frozenset(
+        name
+        for name in chain(cls._derived, *arguments)
+        if getattr(getattr(cls, name, None), "fset", None) is None
+    )
+
+
+def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
+    """The constructor, after which the object is made if it is that of the object's class."""
+
+    @functools.wraps(constructor)
+    def complete(self: Configurable, *arguments: Any, **keywords: Any) -> None:
+        cls, last = type(self), type(self).__init__ is complete
+        if last:
+            self.__dict__.pop("_made", None)
+        constructor(self, *arguments, **keywords)
+        if last:
+            if "_guarded" not in vars(cls):
+                cls._guarded = _guarded_by(cls)
+            self.__dict__["_made"] = True
+
+    return complete
+
+
+def _summary(value: Any) -> str:
+    """A value in an error, an array by its shape."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return reprlib.repr(value)
 
 
 def _is_method(name: str, value: Any) -> bool:

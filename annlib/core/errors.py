@@ -17,6 +17,10 @@ class UnknownNameError(ConfigurationError):
     """A name that no registered class has; the message lists similar names."""
 
 
+class ReadOnlyError(ConfigurationError, AttributeError):
+    """An attribute was set that follows from the constructor, or is a view of other memory."""
+
+
 class ShapeError(AnnlibError, ValueError):
     """Arrays whose shapes do not fit together."""
 
@@ -25,8 +29,8 @@ class DataError(AnnlibError, ValueError):
     """Data that cannot be trained on: empty, not finite, labels out of range."""
 
 
-class NotBuiltError(AnnlibError, RuntimeError):
-    """A model whose weights do not exist yet."""
+class NotBuiltError(AnnlibError, RuntimeError, AttributeError):
+    """A model whose weights do not exist yet; to ``hasattr`` what follows from them is missing."""
 
 
 class NotCompiledError(AnnlibError, RuntimeError):
@@ -34,7 +38,9 @@ class NotCompiledError(AnnlibError, RuntimeError):
 
 
 class OwnershipError(AnnlibError, RuntimeError):
-    """A layer that belongs to another model's parameter vector, or stands twice in one model."""
+    """A layer that belongs to another model's parameter vector, or stands twice in one model; or a
+    model that is trained at this moment.
+    """
 
 
 class DivergenceError(AnnlibError, FloatingPointError):

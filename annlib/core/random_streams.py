@@ -7,7 +7,9 @@ generator.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +41,34 @@ def set_random_seed(seed: int) -> None:
     _process[:] = [RandomStreams(seed).seed, 0]
 
 
+# The same within ``seeds_from``, for what runs in it alone.
+_here: ContextVar[list[int] | None] = ContextVar("seeds", default=None)
+
+
+@contextmanager
+def seeds_from(seed: int) -> Iterator[None]:
+    """A context in which models that are made without a seed take theirs from this one.
+
+    >>> with seeds_from(7):
+    ...     one, two = RandomStreams(), RandomStreams()
+    >>> with seeds_from(7):
+    ...     again = RandomStreams()
+    >>> one.seed == again.seed, one.seed == two.seed, one.seed_was_drawn
+    (True, False, True)
+    """
+    token = _here.set([seed, 0])
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
 def _new_seed() -> int:
     sequence = np.random.SeedSequence()
-    if _process:
-        sequence = np.random.SeedSequence(_process[0], spawn_key=(_process[1],))
-        _process[1] += 1
+    for given in (_process, _here.get()):  # the inner one counts, and the outer one goes on
+        if given:
+            sequence = np.random.SeedSequence(given[0], spawn_key=(given[1],))
+            given[1] += 1
     return int(sequence.generate_state(1, np.uint64)[0]) >> 1
 
 
@@ -63,8 +88,8 @@ class RandomStreams:
     """
 
     def __init__(self, seed: int | None = None) -> None:
-        self.reseed(seed)
-        self._persistent: dict[str, Generator] = {}
+        self._persistent: dict[str, Generator]
+        self.restart(seed)
 
     def reseed(self, seed: int | None) -> None:
         """Use another seed for the streams that start from now on."""
@@ -77,6 +102,11 @@ class RandomStreams:
                 f"seed: expected an integer of at least 0 or None, got {seed!r}."
             )
         self.seed = int(seed)
+
+    def restart(self, seed: int | None) -> None:
+        """Begin again with another seed, also for the streams that have started."""
+        self.reseed(seed)
+        self._persistent = {}
 
     def new(self, name: str, seed: int | None = None) -> Generator:
         """A new generator at the start of stream ``name``: the same name, the same numbers."""

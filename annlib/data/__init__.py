@@ -2,6 +2,7 @@
 
 from annlib.core.namespaces import show_public_names
 from annlib.data.array_loader import ArrayLoader
+from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.source import Source, as_source, materialize
@@ -20,6 +21,7 @@ __all__ = [
     "Table",
     "as_source",
     "as_stream_loader",
+    "check_names",
     "holds_arrays",
     "is_stream",
     "materialize",

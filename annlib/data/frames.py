@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.errors import DataError
 from annlib.data.table import Table
 
 #: Numbers of which a copy does not matter.
@@ -17,6 +19,33 @@ def names(x: Any) -> list[Any] | None:
     """The names of a frame's columns; None of what is no frame."""
     # In this order: a lazy frame of polars', which is no frame yet, warns when asked for columns.
     return list(x.columns) if hasattr(x, "to_numpy") and hasattr(x, "columns") else None
+
+
+def check_names(
+    x: Any, known: tuple[str, ...] | None, where: str, name: str
+) -> tuple[str, ...] | None:
+    """The names of a frame's columns, which count if all are texts, as in scikit-learn.
+
+    Raises
+    ------
+    DataError
+        If other names are known, or these in another order. What has no names is taken.
+    """
+    found = names(x)
+    if not found or not all(isinstance(title, str) for title in found):
+        return None
+    if known is None or tuple(found) == known:
+        return tuple(found)
+    here, there = set(found), set(known)
+    missing = [title for title in known if title not in here]
+    odd = [title for title in found if title not in there]
+    got = f"{show(odd) if odd else 'none'} for {show(missing) if missing else 'none'}"
+    if not missing and not odd:
+        got = f"{show(found)} for {show(list(known))}"
+    raise DataError(
+        f"{where}: expected {name} with the columns that the model has learned from, in their "
+        f"order, got {got}. Pass {name}[model.feature_names]; an array is taken as it stands."
+    )
 
 
 def read(frame: Any) -> Array | Table:

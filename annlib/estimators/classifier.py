@@ -6,9 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import is_multilabel
 
 from annlib.core.arrays import Array
+from annlib.core.errors import AnnlibError
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import (
@@ -17,6 +19,18 @@ from annlib.estimators.targets import (
     LabelTargets,
     accuracy,
 )
+
+
+def gives_probabilities(estimator: Any) -> bool:
+    """True, so that there is a ``predict_proba``, or an ``AttributeError`` that says why not."""
+    if not estimator._gives_probabilities():
+        loss = estimator.model_.loss if hasattr(estimator, "model_") else estimator.loss
+        raise AttributeError(
+            f"{type(estimator).__name__}.predict_proba: expected a network that gives probabilities"
+            f", got one with the loss {loss!r} and without sigmoid or softmax. Use "
+            "decision_function, or another loss."
+        )
+    return True
 
 
 class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -55,6 +69,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             )
         return self._train(X, y, sample_weight, partial=True, classes=classes)
 
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_proba(self, X: Any) -> Any:
         """Probabilities of the classes, in the order of ``classes_``.
 
@@ -70,21 +85,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
         Raises
         ------
-        ValueError
-            If the network gives no probabilities.
+        AttributeError
+            If the network gives no probabilities, as with a hinge.
         """
         X = self._check_inputs(X)
-        if not self._outputs.link:
-            raise ValueError(
-                f"{type(self).__name__}.predict_proba: expected a network that gives probabilities,"
-                f" got one trained with the loss {self.model_.loss!r} and without sigmoid or "
-                "softmax. Use decision_function, or another loss."
-            )
         A = self._outputs.probabilities(self.model_, X)
         if self._outputs.link == "sigmoid" and isinstance(self._targets, ClassTargets):
             A = shares(A)
         return self._targets.probabilities(A)
 
+    @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_log_proba(self, X: Any) -> Any:
         """The logarithms of ``predict_proba``.
 
@@ -104,6 +114,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
     def decision_function(self, X: Any) -> Any:
         """The network's output before sigmoid or softmax: the larger, the surer.
+
+        A single output that has neither, as with ``loss="mse"``, counts from the border between no
+        and yes: from 0.5 where they are 0 and 1, from 0 where they are -1 and 1.
 
         Parameters
         ----------
@@ -134,9 +147,19 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             return accuracy(np.asarray(y), self.predict(X), sample_weight)
         return float(super().score(X, y, sample_weight))
 
+    def _gives_probabilities(self) -> bool:
+        """Whether the fitted network does, or one that is fitted with these parameters may."""
+        if self.__sklearn_is_fitted__():
+            return bool(self._outputs.link)
+        try:
+            loss = self._part("loss")
+        except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+            return True
+        return not getattr(loss, "margin", False)
+
     def _read(self, X: Any) -> Array:
         # Neither sigmoid nor softmax changes which is the largest, or on which side of a half.
-        return self._outputs.logits(self.model_, X)
+        return self._outputs.decisions(self.model_, X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

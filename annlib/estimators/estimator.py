@@ -36,8 +36,8 @@ class Parts(NamedTuple):
 
     #: What builds the network.
     network: Any
-    optimizer: Optimizer
-    #: None if it follows from network and targets.
+    #: These two are None if they follow from network and targets.
+    optimizer: Any
     loss: Loss | str | None
     callbacks: list[Callback]
 
@@ -102,20 +102,18 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         held_out = self._check_validation(*validation)
         random_state = check_random_state(self.random_state)
         model, loss = self._network_for(X, targets, parts, random_state, warm)
-        check_blocks(loss, targets, type(self).__name__)
         data = data._replace(Y=self._encode(data.y, targets, model, loss))
         if held_out is not None:
             held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
-        elif not partial and self._wants_validation(parts.optimizer):
+        elif self._wants_validation(parts.optimizer):
             data, held_out = self._split(data, sample_weight, targets, model, random_state)
         self._compile(model, parts.optimizer, loss, warm)
-        fitted = self._fitted(model, targets)
+        fitted = self._fitted(model, targets, loss)
         callbacks = parts.callbacks
         if not partial:
             callbacks += tasks(self, self._max_epochs, X, y, sample_weight, fitted)
         history = self._run(fitted, data, held_out, callbacks, random_state, warm, partial)
         self.__dict__.update(fitted)
-        self._partially_fitted = partial or (warm and self._partially_fitted)
         before = self.history_ if warm and hasattr(self, "history_") else {}
         self.history_ = before | {
             name: before.get(name, []) + values for name, values in history.history.items()
@@ -143,11 +141,14 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _network_for(
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
     ) -> tuple[Sequential, Any]:
-        """A built network and its loss: new ones, or with a warm start those there are."""
+        """A built network and its loss (or more, for the steps that follow), or with a warm start
+        those there are.
+        """
         raise NotImplementedError
 
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
         """Targets as the loss takes them."""
+        check_blocks(loss, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
     def _wants_validation(self, optimizer: Optimizer) -> bool:
@@ -169,12 +170,12 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         """Compile the network, if a warm start does not keep how it learns."""
         raise NotImplementedError
 
-    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
+    def _fitted(self, model: Sequential, targets: Targets, loss: Any) -> dict[str, Any]:
         """The attributes that make the estimator a fitted one."""
         fitted = {
             "model_": model,
             "_targets": targets,
-            "_outputs": outputs_of(model, model.loss),
+            "_outputs": outputs_of(model, model.loss, targets),
         }
         if isinstance(targets, LabelTargets):
             fitted["classes_"] = targets.classes

@@ -132,6 +132,27 @@ class HiddenLayerTransformer(
             estimator.set_params(random_state=self.random_state)
         return estimator
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of the estimator as ``estimator__epochs=20``.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a name that is none.
+        """
+        nested = [name for name in params if name.startswith("estimator__")]
+        if nested and params.get("estimator", self.estimator) is None:
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected an estimator that has {nested[0]}, got None, for "
+                "which y decides. Pass estimator=SequentialClassifier() or another, too."
+            )
+        super().set_params(**params)
+        return self
+
     def transform(self, X: Any) -> Array:
         """The output of the layer for each row.
 

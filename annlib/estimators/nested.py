@@ -7,13 +7,15 @@ kept by ``clone`` and varied by a search; whatever the part is, an object, a cla
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.core.registry import FAMILIES
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
 from annlib.models import Sequential
@@ -78,7 +80,8 @@ class NestedParameters:
         }
 
     def _part(self, name: str) -> Any:
-        """The object that a parameter stands for, with what is set for it.
+        """The object that a parameter stands for, with what is set for it; None if that depends
+        on the data, by which ``_changed`` is called later.
 
         Raises
         ------
@@ -90,15 +93,12 @@ class NestedParameters:
             found = part.get(self, value)
         except (AnnlibError, TypeError) as error:
             raise invalid(self, name, part.expected, value) from error
-        return self._changed(name, found)
+        return None if found is None else self._changed(name, found)
 
     def _changed(self, name: str, part: Any) -> Any:
         """A part with the arguments that are set for it; the part itself if none are."""
         changes = self._nested(name)
-        if not changes:
-            return part
-        part = getattr(self, name) if part is None else part  # which is refused, by its own name
-        return changed(part, changes, f"{type(self).__name__}: {name}")
+        return changed(part, changes, f"{type(self).__name__}: {name}") if changes else part
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name.
@@ -138,7 +138,8 @@ class NestedParameters:
         Raises
         ------
         ValueError
-            For a name that is none; nothing is changed then.
+            For a name that is none, or none of a part that is known before ``fit``; nothing is
+            changed then.
         """
         own = set(type(self)._get_param_names())  # type: ignore[attr-defined]  # of BaseEstimator
         for name in params:
@@ -146,9 +147,30 @@ class NestedParameters:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
                 )
+        before = dict(vars(self))
         for name, value in params.items():
             setattr(self, name, value)
+        try:
+            self._check_nested(name for name in params if name not in own)
+        except ConfigurationError:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         return self
+
+    def _check_nested(self, names: Iterable[str]) -> None:
+        """Raise ``ConfigurationError`` for arguments that the present parts do not have."""
+        for prefix, inner in _inner(dict.fromkeys(names)).items():
+            try:
+                part = self._nests[prefix].get(self, getattr(self, prefix))
+            except (AnnlibError, TypeError):  # what the data decide, or what fit will refuse
+                part = None
+            where = f"{type(self).__name__}: {prefix}"
+            family = FAMILIES.get(prefix)
+            if family is not None and not isinstance(part, family.base):
+                known = chain.from_iterable(constructor_arguments(cls) for cls in family)
+                _refuse([name for name in inner if "__" not in name], {*known}, where)
+            refuse_names(part, inner, where)
 
 
 def callback_objects(_estimator: Any, given: Any) -> list[Callback]:
@@ -207,6 +229,30 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
     return fresh
 
 
+def refuse_names(part: Any, names: Iterable[str], where: str) -> None:
+    """Raise ``ConfigurationError`` for what ``changed`` would not know, of any part that is known;
+    of a function for what is no parameter of it.
+    """
+    changes = dict.fromkeys(names)
+    own, inner = [name for name in changes if "__" not in name], _inner(changes)
+    if isinstance(part, Sequential | list | tuple):
+        layers = part.layers if isinstance(part, Sequential) else None
+        parts = _named(part) if layers is None else {str(each.name): each for each in layers}
+        _refuse(own, [f"{name}__..." for name in parts], where)
+    elif isinstance(part, Configurable):
+        parts = part._arguments()
+        _refuse(own, parts, where)
+    elif inspect.isfunction(part):
+        _refuse(changes, keyword_defaults(part), where)
+        return
+    else:
+        return
+    _refuse(inner, parts, where)
+    for name, those in inner.items():
+        if name not in own:  # else it is another by now
+            refuse_names(parts[name], those, f"{where}__{name}")
+
+
 def changed_layers(model: Sequential, changes: Changes, where: str) -> list[Any]:
     """New layers like those of a model, its ``Input`` too, changed by the names of the layers."""
     inner = _inner(changes)
@@ -262,6 +308,9 @@ def _refuse(names: Any, known: Any, where: str) -> None:
     """Raise for names that are not known."""
     for name in names:
         if name not in known:
+            hint = (
+                suggest(name, known) if known else "There is nothing that has it: pass that, too."
+            )
             raise ConfigurationError(
-                f"{where}: expected a known parameter, got {where}__{name}. {suggest(name, known)}"
+                f"{where}: expected a known parameter, got {where}__{name}. {hint}"
             )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.estimators.targets import (
@@ -21,10 +24,12 @@ from annlib.estimators.targets import (
 from annlib.losses import (
     BinaryCrossentropy,
     BlockCrossentropy,
+    CategoricalCrossentropy,
     Loss,
     SparseCategoricalCrossentropy,
 )
 from annlib.models import Sequential
+from annlib.network.output import output_of
 from annlib.network.prediction import infer
 
 
@@ -36,11 +41,14 @@ class Outputs(NamedTuple):
     link : {"sigmoid", "softmax", ""}
         What makes probabilities of logits; nothing where there are none, as with a hinge loss.
     applied : bool
-        Whether the last layer does so already.
+        Whether the network does so already.
+    cut : float
+        The border between no and yes of a single output that is read as it is.
     """
 
     link: str
     applied: bool
+    cut: float = 0.0
 
     def probabilities(self, model: Sequential, X: Any) -> Array:
         """The output after its sigmoids or softmax."""
@@ -54,17 +62,31 @@ class Outputs(NamedTuple):
             A[:, block] = softmax(np.ascontiguousarray(A[:, block]))
         return A
 
-    def logits(self, model: Sequential, X: Any) -> Array:
-        """The output before them."""
-        return infer(model._network, X, logits=self.applied)
+    def decisions(self, model: Sequential, X: Any) -> Array:
+        """The output before them, or of single outputs the distance from the cut."""
+        Z = infer(model._network, X, logits=self.applied)
+        return np.subtract(Z, self.cut, out=Z) if self.cut else Z
 
 
-def outputs_of(model: Sequential, loss: Loss | None) -> Outputs:
+def outputs_of(model: Sequential, loss: Loss | None, targets: Targets) -> Outputs:
     """How to read the output of a network that is trained with this loss."""
     if task := _task(model):
         return Outputs(_LINKS[task], applied=True)
-    logits = loss is not None and loss.from_logits
-    return Outputs(_LINKS.get(loss.task, "") if loss and logits else "", applied=False)
+    if loss is not None and loss.from_logits:
+        return Outputs(_LINKS.get(loss.task, ""), applied=False)
+    one_each = isinstance(targets, LabelTargets) and _one_each(targets, _units(model))
+    return Outputs("", applied=False, cut=_middle(model, loss) if one_each else 0.0)
+
+
+def gives_probabilities(model: Sequential, loss: Loss) -> bool:
+    """Whether a network, which need not be built, gives them when it is trained with this loss."""
+    return _task(model) is not None or (loss.from_logits and loss.task in _LINKS)
+
+
+def _middle(model: Sequential, loss: Loss | None) -> float:
+    """Halfway between the targets of no and yes, or what comes next to them in reach."""
+    targets = (-1.0, 1.0) if loss is not None and loss.margin else (0.0, 1.0)
+    return float(np.clip(targets, *bounds_of(_activation(model))).mean())
 
 
 #: What makes probabilities of logits, by the task.
@@ -82,6 +104,7 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     activation, units, task = _activation(model), _units(model), _task(model)
     if not isinstance(targets, LabelTargets):
         return targets.loss
+    _check_kept(model, where)
     linear = activation is None or activation._default_for_none
     if isinstance(targets, ColumnsTargets):
         if linear:
@@ -98,6 +121,28 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     )  # fmt: skip
 
 
+def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
+    """An automatic loss that can have these arguments, if any can: label smoothing is one of the
+    cross-entropy of one-hot rows alone, which is the same without it.
+    """
+    lacks = not constructor_arguments(type(loss)).keys() >= set(names)
+    if lacks and isinstance(loss, SparseCategoricalCrossentropy):
+        return CategoricalCrossentropy(from_logits=loss.from_logits, reduction=loss.reduction)
+    return loss
+
+
+def _check_kept(model: Sequential, where: str) -> None:
+    """Raise ``ConfigurationError`` if a layer makes something else of probabilities."""
+    output = output_of(model.layers)
+    if output.changed_by and output.activation and output.activation.task:
+        name = output.activation._names[0]
+        raise ConfigurationError(
+            f"{where}: expected the {name} at the end of the network, got "
+            f'"{output.changed_by.name}" after it, which makes other numbers of its '
+            f"probabilities. Put that layer before the {name}, leave it out, or pass a loss."
+        )
+
+
 def check_units(model: Sequential, targets: Targets, n_features: int, where: str) -> None:
     """Raise ``ConfigurationError`` unless the last layer can tell these targets."""
     shape = model.compute_output_shape((None, n_features))
@@ -110,10 +155,12 @@ def check_units(model: Sequential, targets: Targets, n_features: int, where: str
     several = isinstance(targets, IndicatorTargets | ColumnsTargets)
     if len(shape) != 2 or shape[1] not in allowed or (softmax and several):
         name = "no activation" if activation is None else f"activation {activation._names[0]}"
+        one_hot = softmax and isinstance(targets, IndicatorTargets)
+        hint = " For rows of one class each pass y.argmax(axis=1)." if one_hot else ""
         raise ConfigurationError(
             f"{where}: expected a last layer for {_described(targets)}, got "
             f'"{model.layers[-1].name}" with outputs of shape {shape[1:]} and {name}. '
-            f"Make it {_wanted(targets)}."
+            f"Make it {_wanted(targets)}.{hint}"
         )
 
 
@@ -144,11 +191,11 @@ def wants_one_hot(loss: Any, model: Sequential, targets: Targets) -> bool:
 
 
 def _activation(model: Sequential) -> Any:
-    return model.layers[-1]._split_activation()[1]
+    return model._network.output_activation
 
 
 def _task(model: Sequential) -> str | None:
-    """The task of which the last layer gives probabilities."""
+    """The task of which the network gives probabilities."""
     activation = _activation(model)
     return None if activation is None else activation.task
 

@@ -1,4 +1,4 @@
-"""Pickles of estimators: small, and marked with the version that wrote them."""
+"""Pickles of estimators: all that training goes on with, and the version that wrote them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from annlib._version import __version__
-from annlib.models import Sequential
 
 
 class InconsistentVersionWarning(UserWarning):
@@ -35,12 +34,9 @@ class InconsistentVersionWarning(UserWarning):
 class Persistent:
     """To inherit from, before ``BaseEstimator``: what ``pickle`` and ``joblib`` keep.
 
-    The optimizer's state, which is two to three times the weights, is left out unless training
-    can be continued: with ``warm_start``, or once ``partial_fit`` was used.
+    The network comes with its optimizer's state and its random streams, as in scikit-learn: a copy
+    goes on, by ``partial_fit`` or a warm start, as the original would.
     """
-
-    #: Whether ``partial_fit`` was used since the last cold start.
-    _partially_fitted: bool = False
 
     def __copy__(self) -> Any:
         # Not by the state, whose network is for a file: a shallow copy shares this one.
@@ -50,13 +46,7 @@ class Persistent:
 
     def __getstate__(self) -> dict[str, Any]:
         parent: Any = super()
-        state = dict(parent.__getstate__())
-        model = state.get("model_")
-        if isinstance(model, Sequential) and not (
-            self._partially_fitted or state.get("warm_start")
-        ):
-            state["model_"] = model._without_optimizer_state()
-        return {**state, "_annlib_version": __version__}
+        return {**parent.__getstate__(), "_annlib_version": __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

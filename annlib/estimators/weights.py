@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
 from annlib.core.arrays import Array
+from annlib.core.checks import is_number
 from annlib.core.errors import DataError
 from annlib.data import Sparse
 from annlib.estimators.rules import Rule
@@ -47,16 +48,19 @@ def row_weights(
         As validated.
     sample_weight : array_like, (n,), or number, optional
     class_weight : dict, "balanced" or list of them, optional
-        By the labels of y; a class that a dict does not name has 1. ``"balanced"`` is n / (k n_c)
-        for each of the k classes in y, where rows count what they weigh. For several columns of
-        classes (or labels) a list of one for each column; their weights are multiplied.
+        By the labels of y, as in scikit-learn: a class that a dict does not name has 1, and one
+        that y lacks (in a fold) is passed over; but not both, which is a misspelt label.
+        ``"balanced"`` is n / (k n_c) for each of the k classes in y, where rows count what they
+        weigh. For several columns of classes (or labels) a list of one for each column; their
+        weights are multiplied.
     targets : Targets, optional
         What the classes are; needed for class weights.
 
     Raises
     ------
     ValueError
-        For weights that are negative, not finite, all 0, or of another length.
+        For weights that are negative, not finite, all 0, or of another length, and for class
+        weights of labels that are none.
     """
     weights: Array | None = None
     if sample_weight is not None:
@@ -92,6 +96,11 @@ CLASS_WEIGHT = Rule("a dict, 'balanced', a list of them or None", _is_class_weig
 
 
 def _by_column(class_weight: Any, columns: list[Any]) -> list[Any]:
+    if isinstance(class_weight, Mapping) and len(columns) > 1:
+        raise DataError(
+            f"class_weight: expected a list of one dict for each of the {len(columns)} columns of "
+            'y, or "balanced", got one dict. Pass [{0: ..., 1: ...}, ...] with the labels of each.'
+        )
     if not isinstance(class_weight, list):
         return [class_weight] * len(columns)
     if len(class_weight) != len(columns):
@@ -106,11 +115,18 @@ def _class_weights(classes: Array, codes: Array, how: Any, counted: Array) -> Ar
     """The weight of each class by its code."""
     if isinstance(how, Mapping):
         labels = classes.tolist()
+        unnamed = [label for label in labels if label not in how]
         unknown = [label for label in how if label not in labels]
-        if unknown:
+        if unnamed and unknown:
             raise DataError(
-                f"class_weight: expected classes of {labels}, got {unknown}. Name labels of y."
+                f"class_weight: expected classes of {labels}, got {unknown} and no weight for "
+                f"{unnamed}. Name labels of y; beside others all that y has."
             )
+        for label, weight in how.items():
+            if not is_number(weight) or not 0 <= weight < np.inf:
+                raise DataError(
+                    f"class_weight: expected numbers >= 0, got {weight!r} for class {label!r}."
+                )
         return np.array([float(how.get(label, 1.0)) for label in labels])
     counts = np.bincount(codes, counted, len(classes))
     present = counts > 0

@@ -21,6 +21,13 @@ class ActivationLayer(Layer):
 
     activation: activations.Activation
 
+    _derived = ("activation",)
+
+    @property
+    def keeps_values(self) -> bool:  # type: ignore[override]  # it depends on the activation
+        """Whether it is the linear one."""
+        return type(self.activation) is activations.Linear
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self.activation.check_shape(input_shape)
         return input_shape
@@ -36,7 +43,8 @@ class ActivationLayer(Layer):
         return dy
 
     def _split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
-        if self.activation.axis != -1:  # losses have classes on the last axis
+        last = -1 if self._built_shape is None else len(self._built_shape) - 1
+        if self.activation.axis not in (-1, last):  # losses have classes on the last axis
             return self, None
         return None, self.activation
 

@@ -15,7 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Self, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
-from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.config import Configurable, is_own, refuse_unknown
+from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
@@ -78,15 +78,24 @@ class Layer(Configurable):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
+    #: As the first of a model: the names of the columns of x, if it has learned from a frame.
+    feature_names: tuple[str, ...] | None = None
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: ClassVar[bool] = False
+    #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
+    keeps_values: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "
         "input_gradient=True), as annlib.layers.Layer shows. For dropout while predicting (Monte "
         "Carlo) take layers.Dropout, and call model(x, training=True)."
+    )
+    _settable: ClassVar[tuple[str, ...]] = ("trainable",)
+    _instead = (
+        "Make a new layer with other arguments, and put it into a new model; its weights are "
+        "carried over by new.set_weights(old.get_weights())."
     )
 
     def __init__(
@@ -121,7 +130,7 @@ class Layer(Configurable):
     def _forget(self) -> None:
         """Drop the parameters: the layer is as before ``build``."""
         for name in getattr(self, "_bound", ()):
-            delattr(self, name)
+            self.__dict__.pop(name, None)
         self._built_shape: BatchShape | None = None
         self._parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
@@ -231,7 +240,11 @@ class Layer(Configurable):
     def _declare(self, input_shape: BatchShape) -> BatchShape:
         """Build, unless that is done; return the output shape."""
         if self._built_shape is None:
-            self.build(input_shape)
+            made, self._made = self._made, False  # its own build may set its arguments
+            try:
+                self.build(input_shape)
+            finally:
+                self._made = made
             for name, value in vars(self).items():
                 if isinstance(value, Parameter) and value.name != name:
                     raise ConfigurationError(
@@ -254,8 +267,7 @@ class Layer(Configurable):
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
-        for name, view in values.items():
-            setattr(self, name, view)
+        self.__dict__.update(values)
         self._bound = tuple(values)
         self.gradients = gradients
 
@@ -267,6 +279,31 @@ class Layer(Configurable):
     def _values(self) -> dict[str, Array]:
         """The parameters by name, in the order of their declaration; empty before they exist."""
         return {p.name: getattr(self, p.name) for p in self._parameters if p.name in self._bound}
+
+    if not TYPE_CHECKING:  # which would else take any attribute for one of the class
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if self._is_parameter(name) and value is not self.__dict__.get(name, _NONE):
+                self._refuse_parameter(name)
+            super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if self._is_parameter(name):
+            self._refuse_parameter(name)
+        super().__delattr__(name)
+
+    def _is_parameter(self, name: str) -> bool:
+        """Whether it is the name of a parameter, or will be once the layer is built."""
+        later = self._made and name in _annotated(type(self))
+        return later or name in self.__dict__.get("_bound", ())
+
+    def _refuse_parameter(self, name: str) -> NoReturn:
+        # Another array in the place of the view would never train, nor be saved.
+        raise ReadOnlyError(
+            f'{type(self).__name__}.{name}: expected the parameter of layer "{self.name}" to stay '
+            "the view of the model's weights that it is, got another object in its place. Write "
+            f"into it: layer.{name}[...] = values, or replace all: layer.set_weights([...])."
+        )
 
     def get_weights(self) -> list[Array]:
         """Copies of the parameters, in the order of their declaration."""
@@ -300,6 +337,7 @@ class Layer(Configurable):
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
         shared = object.__new__(type(self))
         shared.__dict__.update(self.__dict__)
+        shared._made = False
         return shared
 
     def __getstate__(self) -> dict[str, Any]:
@@ -315,6 +353,20 @@ class Layer(Configurable):
     # Layers are compared by identity, whatever their configuration.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+_NONE = object()
+
+
+def _annotated(cls: type) -> frozenset[str]:
+    """The parameters that annlib's own classes announce in their bodies."""
+    return frozenset(
+        name
+        for base in cls.__mro__
+        if is_own(base)
+        for name, type_ in vars(base).get("__annotations__", {}).items()
+        if type_ == "Array"
+    )
 
 
 def as_arrays(weights: Any, where: str) -> list[Array]:

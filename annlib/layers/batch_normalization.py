@@ -42,6 +42,8 @@ class BatchNormalization(Layer):
         ``moving_mean`` and ``moving_variance``, and what every ``Layer`` takes.
     """
 
+    _settable = ("trainable", "momentum", "epsilon")
+
     gamma: Array
     beta: Array
     moving_mean: Array

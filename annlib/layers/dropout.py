@@ -33,6 +33,8 @@ class Dropout(Noise):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"rate": 0.5}
 
+    _settable = ("trainable", "rate")
+
     #: The rates that make sense, an interval.
     rates: ClassVar[str] = "[0, 1]"
 

@@ -14,6 +14,8 @@ from annlib.layers.base import Layer, register
 class Flatten(Layer):
     """(n, 28, 28) -> (n, 784), without a copy; (n,) -> (n, 1)."""
 
+    keeps_values = True
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         return (input_shape[0], math.prod(size or 0 for size in input_shape[1:]))
 

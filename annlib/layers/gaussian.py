@@ -35,6 +35,7 @@ class GaussianNoise(Noise):
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"stddev": 0.1}
+    _settable = ("trainable", "stddev")
 
     def __init__(
         self, stddev: float, seed: int | None = None, **keywords: Unpack[LayerArguments]

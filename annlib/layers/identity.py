@@ -12,6 +12,8 @@ from annlib.layers.base import Layer, register
 class Identity(Layer):
     """y = x, dE/dx = dE/dy."""
 
+    keeps_values = True
+
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x
 

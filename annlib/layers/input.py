@@ -34,6 +34,8 @@ class Input(Layer):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"shape": (10,)}
 
+    keeps_values = True
+
     def __init__(
         self,
         shape: Shape,

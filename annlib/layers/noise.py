@@ -28,6 +28,7 @@ class Noise(Layer):
     """
 
     random = True
+    keeps_values = True
 
     def __init__(self, seed: int | None = None, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)

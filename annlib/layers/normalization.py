@@ -20,6 +20,7 @@ from annlib.data import (
     StreamLoader,
     as_source,
     as_stream_loader,
+    check_names,
     holds_arrays,
     is_stream,
     materialize,
@@ -152,6 +153,8 @@ class Normalization(Layer):
                 "Leave out those arguments, or do not adapt."
             )
         self._refuse_batches(data, where)
+        # On its own it forgets what it has seen; in a model other layers have learned from it, too.
+        names = check_names(data, self.feature_names if self._owner else None, where, "data")
         row, parts = _parts(data, where)
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
@@ -164,6 +167,7 @@ class Normalization(Layer):
         self._declare(shape)
         if not self.built:
             self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
+        self.feature_names = names or (self.feature_names if self._owner else None)
         self.adapt_mean[...] = mean.reshape(sizes)
         self.adapt_variance[...] = variance.reshape(sizes)
 

@@ -37,6 +37,8 @@ class Reshape(Layer):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"target_shape": (-1,)}
 
+    keeps_values = True
+
     def __init__(self, target_shape: Shape, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
         sizes = target_shape if isinstance(target_shape, tuple | list) else [None]

@@ -24,6 +24,8 @@ class MeanAbsoluteError(MeanOverOutputs):
     2.0
     """
 
+    task = "regression"
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         np.abs(differences(Y, A, work), out=T)
 
@@ -49,6 +51,7 @@ class MeanAbsolutePercentageError(MeanOverOutputs):
     25.0
     """
 
+    task = "regression"
     drawn = (-1.0, 3.0, 1.0)
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
@@ -84,6 +87,8 @@ class Huber(MeanOverOutputs):
     >>> Huber()([[0.0, 0.0]], [[1.0, -3.0]])
     1.5
     """
+
+    task = "regression"
 
     def __init__(self, delta: float = 1.0, *shared: Any, **keywords: Unpack[LossArguments]) -> None:
         super().__init__(*shared, **keywords)
@@ -124,6 +129,8 @@ class LogCosh(MeanOverOutputs):
     >>> round(LogCosh()([[0.0]], [[1e6]]), 3)
     999999.307
     """
+
+    task = "regression"
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         # log(1 + 2 sinh(m/2)^2) + |d| - m: all parts positive. Beyond m = 20 log(cosh) has slope 1.

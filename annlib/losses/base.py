@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
+from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_name, check_numeric
 from annlib.core.config import Configurable, refuse_unknown
@@ -59,7 +60,7 @@ class Loss(Configurable):
     #: Targets are "values" of the prediction's shape, or integer "labels", one a row.
     target_kind: ClassVar[str] = "values"
     #: What it is for: to predict numbers, or classes of which a row has each or not ("binary") or
-    #: exactly one ("classes").
+    #: exactly one ("classes"). Of a class that does not say so it is not known.
     task: ClassVar[Literal["regression", "binary", "classes"]] = "regression"
     #: Of classes: whether predictions are distances from the border, and not probabilities.
     margin: ClassVar[bool] = False
@@ -75,11 +76,12 @@ class Loss(Configurable):
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write forward(self, Y, A, E, work) and backward(self, Y, A, dA, work), as "
         "annlib.losses.Loss shows, or pass two functions (fn, gradient): annlib has no automatic "
         "differentiation."
     )
+    _instead = "Make a new one with other arguments, and compile again with it."
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
@@ -119,6 +121,19 @@ class Loss(Configurable):
         A loss that smooths or re-codes its targets does it here, for itself and for a trace.
         """
         return Y
+
+    @property
+    def has_link(self) -> bool:
+        """Whether predictions are logits of which ``inverse_link`` knows the activation."""
+        return self.from_logits and self.task != "regression"
+
+    def inverse_link(self, Z: Array, work: Workspace) -> Array:
+        """What the activation makes of logits: probabilities, in a buffer of ``work``."""
+        P = work.array(self.PROBABILITIES, *Z.shape)
+        if self.task == "binary":
+            return numerics.sigmoid(Z, P)
+        numerics.softmax(Z.reshape(-1, Z.shape[-1]), P.reshape(-1, Z.shape[-1]), work)
+        return P
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
         """dE_r/dA of each row; where there is a plain equation, by that and without clipping.

@@ -74,6 +74,15 @@ class BlockCrossentropy(LossOfVectors):
         rest = units - sum(self.sizes)
         return blocks((*self.sizes, rest) if rest else self.sizes)
 
+    def inverse_link(self, Z: Array, work: Workspace) -> Array:
+        P = work.array(self.PROBABILITIES, *Z.shape)
+        for index, block in enumerate(self.blocks(Z.shape[1])):
+            B = work.array(f"block/{index}", len(Z), block.stop - block.start)
+            np.copyto(B, Z[:, block])
+            numerics.softmax(B, B, work)
+            np.copyto(P[:, block], B)
+        return P
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         E.fill(0)
         for index, block in enumerate(self.blocks(A.shape[1])):

@@ -31,6 +31,7 @@ class CosineSimilarity(LossOfVectors):
     -1.0
     """
 
+    task = "regression"
     drawn = None  # of a direction
 
     def __init__(self, axis: int = -1, *shared: Any, **keywords: Unpack[LossArguments]) -> None:

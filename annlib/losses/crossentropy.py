@@ -25,7 +25,7 @@ from annlib.losses.base import (
     register,
 )
 from annlib.losses.smoothed import Smoothed
-from annlib.losses.targets import matching_labels
+from annlib.losses.targets import label_positions, matching_labels
 
 SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
 SOFTMAX = r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}"
@@ -247,20 +247,8 @@ class SparseCategoricalCrossentropy(Categorical):
             return matching_labels(y, output_shape[-1] or 0, where)
         return super().check_targets(y, output_shape, where)
 
-    @staticmethod
-    def _positions(Y: Array, A: Array, work: Workspace) -> Array:
-        """Where the labels' entries lie in A, counted row after row."""
-        n, k = A.shape
-        starts, width = work.get("starts", (np.arange(0), k))
-        if len(starts) < n or width != k:
-            starts = np.arange(0, n * k, k)
-            work["starts"] = starts, k
-        positions = work.array("positions", n, dtype=np.intp)
-        np.add(starts[:n], Y, out=positions)
-        return positions
-
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        positions = self._positions(Y, A, work)
+        positions = label_positions(Y, A, work)
         if self.from_logits:  # log s + m - z_y: of each row one logarithm
             m, s = numerics.softmax(A, work.array(self.PROBABILITIES, *A.shape), work)
             A.reshape(-1).take(positions, out=E, mode="clip")

@@ -66,6 +66,7 @@ class Poisson(MeanOverOutputs):
     1.0
     """
 
+    task = "regression"
     drawn = (0.1, 5.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:

@@ -13,6 +13,7 @@ from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
+from annlib.losses.functions import LossFunction
 
 
 class LossFunctionWrapper(Loss):
@@ -114,6 +115,8 @@ def get(identifier: Any) -> Loss:
     """
     if isinstance(identifier, tuple) and len(identifier) == 2:
         return LossFunctionWrapper(*identifier)
+    if isinstance(identifier, LossFunction):
+        return identifier.cls()
     if callable(identifier) and not isinstance(identifier, type | Loss):
         raise ConfigurationError(
             f"losses.get: expected a function with its gradient, got {identifier!r} alone: annlib "

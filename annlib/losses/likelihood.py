@@ -68,6 +68,7 @@ class HalfPoissonDeviance(Loss):
     3.0
     """
 
+    task = "regression"
     canonical = True
     fuses_with = "exponential"
     drawn = (0.1, 5.0, 1.0)
@@ -81,6 +82,15 @@ class HalfPoissonDeviance(Loss):
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
         return targets_between(y, 0, np.inf, where, "Poisson's y are counts.")
+
+    @property
+    def has_link(self) -> bool:
+        return self.from_logits
+
+    def inverse_link(self, Z: Array, work: Workspace) -> Array:
+        """The expected counts e^z."""
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(Z, out=work.array(self.PROBABILITIES, *Z.shape)))
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         a, L = work.array(self.PROBABILITIES, *A.shape), work.array("log", *A.shape)

@@ -25,6 +25,7 @@ class HalfSumSquaredError(Loss):
     5.0
     """
 
+    task = "regression"
     reference_name = "half_sum_squared_error"
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
@@ -52,6 +53,8 @@ class MeanSquaredError(MeanOverOutputs):
     5.0
     """
 
+    task = "regression"
+
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         np.square(differences(Y, A, work), out=T)
 
@@ -78,6 +81,7 @@ class MeanSquaredLogarithmicError(MeanOverOutputs):
     1.0
     """
 
+    task = "regression"
     drawn = (0.0, 5.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.errors import DataError, ShapeError
+from annlib.core.workspace import Workspace
 
 
 def matching_targets(y: Array, output_shape: BatchShape, where: str, hint: str) -> Array:
@@ -58,6 +59,18 @@ def matching_labels(y: Array, units: int, where: str) -> Array:
             + "-code y from 0."
         )
     return y
+
+
+def label_positions(Y: Array, A: Array, work: Workspace) -> Array:
+    """Where the labels' entries lie in A, (n, k), counted row after row."""
+    n, k = A.shape
+    starts, width = work.get("starts", (np.arange(0), k))
+    if len(starts) < n or width != k:
+        starts = np.arange(0, n * k, k)
+        work["starts"] = starts, k
+    positions = work.array("positions", n, dtype=np.intp)
+    np.add(starts[:n], Y, out=positions)
+    return positions
 
 
 def targets_between(y: Array, low: float, high: float, where: str, hint: str) -> Array:

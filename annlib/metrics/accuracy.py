@@ -10,7 +10,16 @@ from annlib.core.arrays import Array, BatchShape, kind_of_targets
 from annlib.core.checks import check_number
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
-from annlib.metrics.base import Direction, MeanOverRows, Metric, register, same_shape
+from annlib.metrics.base import (
+    Direction,
+    MeanOverRows,
+    Metric,
+    Reads,
+    check_probabilities,
+    register,
+    same_shape,
+)
+from annlib.metrics.thresholds import bits, check_bits, is_for_scores
 
 
 class _Accuracy(MeanOverRows):
@@ -21,7 +30,7 @@ class _Accuracy(MeanOverRows):
 class Accuracy(_Accuracy):
     """Mean of a == y over outputs and rows: for predictions that are classes themselves.
 
-    In ``compile`` the name ``"accuracy"`` means what the shapes say, one of those below.
+    In ``compile`` the name ``"accuracy"`` means what loss and shapes say, one of those below.
 
     Examples
     --------
@@ -37,33 +46,50 @@ class Accuracy(_Accuracy):
 
 @register("binary_accuracy")
 class BinaryAccuracy(_Accuracy):
-    """Mean of (a > threshold) == y over outputs and rows.
+    """Mean of (a > threshold) == y over outputs and rows, for targets y of 0 and 1.
 
     Parameters
     ----------
     name : str, optional
     threshold : float
-        A prediction above it (strictly) counts as 1.
+        A prediction above it (strictly) counts as 1. Between 0 and 1 it is one of probabilities;
+        any other is one of scores of any size, such as logits or those of a hinge loss, and then
+        y may be -1 and 1.
     """
+
+    for_scores = ", or cut scores of any size: metrics.BinaryAccuracy(threshold=0.0)"
 
     def __init__(self, name: str | None = None, *, threshold: float = 0.5) -> None:
         super().__init__(name)
         self.threshold = check_number(threshold, "BinaryAccuracy", "threshold")
+        self._cuts_scores = is_for_scores(self.threshold)
+
+    def reads(self, units: int) -> Reads:
+        return "outputs" if self._cuts_scores else "probabilities"
+
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where, signs=self._cuts_scores)
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        Y = same_shape(Y, A, "BinaryAccuracy")
+        where = type(self).__name__
+        Y = same_shape(Y, A, where)
+        if not self._cuts_scores:
+            check_probabilities(A, where, self.for_scores)
+        truth = bits(Y, work, where, signs=self._cuts_scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        return _row_shares(np.equal(right, Y, out=right), work)
+        return _row_shares(np.equal(right, truth, out=right), work)
 
 
 @register("categorical_accuracy")
 class CategoricalAccuracy(_Accuracy):
     """Share of rows whose largest output is at the largest target (one-hot rows)."""
 
+    of_classes = True
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "CategoricalAccuracy")
         labels = np.argmax(Y, axis=-1, out=work.array("labels", *A.shape[:-1], dtype=np.intp))
-        return _at_label(labels, A, work)
+        return _at_label(labels, A, work, type(self).__name__)
 
 
 @register("sparse_categorical_accuracy")
@@ -71,7 +97,8 @@ class SparseCategoricalAccuracy(_Accuracy):
     """Share of rows whose largest output is at the label, 0..N-1."""
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        return _at_label(one_label_a_row(Y, A, "SparseCategoricalAccuracy"), A, work)
+        where = type(self).__name__
+        return _at_label(one_label_a_row(Y, A, where), A, work, where)
 
 
 def _row_shares(right: Array, work: Workspace) -> Array:
@@ -90,14 +117,21 @@ def one_label_a_row(Y: Array, A: Array, where: str) -> Array:
     return Y.reshape(shape)
 
 
-def _at_label(labels: Array, A: Array, work: Workspace) -> Array:
+def _at_label(labels: Array, A: Array, work: Workspace, where: str) -> Array:
+    if A.shape[-1] == 1:
+        raise ShapeError(
+            f"{where}: expected predictions of several classes, got shape {A.shape}, of which the "
+            'largest is always the first. Take "accuracy" or "binary_accuracy" for one output.'
+        )
     chosen = np.argmax(A, axis=-1, out=work.array("chosen", *labels.shape, dtype=np.intp))
     right = np.equal(chosen, labels, out=work.array("right", *labels.shape, dtype=bool))
     return _row_shares(right, work)
 
 
 def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: str) -> Metric:
-    """What ``metrics=["accuracy"]`` means for targets and outputs of these shapes (as Keras)."""
+    """What the shapes of targets and outputs say of ``metrics=["accuracy"]``, as in Keras; in a
+    model the loss says more.
+    """
     kinds: dict[str, type[Metric]] = {
         "binary": BinaryAccuracy,
         "sparse": SparseCategoricalAccuracy,

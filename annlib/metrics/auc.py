@@ -12,8 +12,8 @@ from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_flag, check_numbers
 from annlib.core.errors import ConfigurationError, ShapeError
-from annlib.metrics.base import Direction, register
-from annlib.metrics.curves import binned_area, exact_area
+from annlib.metrics.base import Direction, Reads, register
+from annlib.metrics.curves import binned_area, exact_area, has_no_area
 from annlib.metrics.thresholds import ThresholdMetric
 
 CURVES = ("roc", "pr", "prgain")
@@ -27,8 +27,9 @@ class AUC(ThresholdMetric):
     In bins it is Keras' approximation; with ``num_thresholds=None`` it is exact: scikit-learn's
     ``roc_auc_score``, for PR its ``average_precision_score``. The exact one keeps every row until
     ``reset_state`` (13 bytes a prediction in float32), sorts them when the result is asked for,
-    and is NaN where the curve is not defined: for targets of one class. In bins an undefined rate
-    is 0, as in Keras, and a prediction outside [0, 1] counts as 0 or 1.
+    and takes scores of any size; in bins they are probabilities. The area is NaN where the curve is
+    not defined: for targets of one class (PR: without a 1). Any other rate that is undefined is 0
+    in bins, as in Keras.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ class AUC(ThresholdMetric):
     """
 
     direction: ClassVar[Direction | None] = "up"
+    undefined_for = "targets of one class"
+    for_scores = ", or give AUC from_logits=True, or num_thresholds=None for scores of any size"
 
     def __init__(
         self,
@@ -134,6 +137,11 @@ class AUC(ThresholdMetric):
         self._rows: list[tuple[Array, Array, Array]] = []
         self._area: float | None = None
 
+    def reads(self, units: int) -> Reads:
+        if self.from_logits:
+            return "logits"
+        return "scores" if self._exact else "probabilities"
+
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         Y, A = super().bits_and_predictions(y_true, y_pred)
         columns = A.shape[-1]
@@ -195,7 +203,10 @@ class AUC(ThresholdMetric):
     def result(self) -> float:
         curve, method = self.curve.lower(), self.summation_method.lower()
         if not self._exact:
-            return self._mean(binned_area(curve, method, *self.confusion()))
+            tp, fp, fn, tn = self.confusion()
+            areas = binned_area(curve, method, tp, fp, fn, tn)
+            areas[has_no_area(curve, tp[:, 0], fp[:, 0])] = math.nan
+            return self._mean(areas)
         if self._area is None:
             self._area = self._mean(self._exact_areas(curve)) if self._rows else math.nan
         return self._area
@@ -211,5 +222,6 @@ class AUC(ThresholdMetric):
         """Of the labels' areas."""
         if self._shares is None or not self.multi_label:
             return float(np.mean(areas))
+        counts = self._shares > 0
         total = np.sum(self._shares)
-        return float(np.dot(areas, self._shares) / total) if total else 0.0
+        return float(np.dot(areas[counts], self._shares[counts]) / total) if total else 0.0

@@ -14,11 +14,15 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_name, check_numeric
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
 Direction = Literal["up", "down"]
+Reads = Literal["outputs", "scores", "probabilities", "logits"]
+
+# Rounding may carry a mean of probabilities so far outside [0, 1].
+_ROUNDING = 1e-5
 
 
 class Metric(Configurable):
@@ -34,6 +38,12 @@ class Metric(Configurable):
 
     #: Which way is better; callbacks with ``mode="auto"`` read it.
     direction: ClassVar[Direction | None] = None
+    #: Of which targets there is no value, so that the result is NaN; nothing if there always is.
+    undefined_for: ClassVar[str] = ""
+    #: Whether targets are rows of which the largest number is the class.
+    of_classes: ClassVar[bool] = False
+    #: The end of an advice: how one that reads probabilities takes other scores.
+    for_scores: ClassVar[str] = ""
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {  # noqa: RUF012  # never changed
@@ -41,10 +51,11 @@ class Metric(Configurable):
         "__call__": "update_state",
         "reset_states": "reset_state",
     }
-    _instead = (
+    _extending = (
         "Write update_state(self, y_true, y_pred, sample_weight=None), result(self) and "
         "reset_state(self), which makes the state: self.total = 0.0."
     )
+    _instead = "Make a new one with other arguments, and compile again with it."
 
     def __init__(self, name: str | None = None) -> None:
         self._name = check_name(name, type(self).__name__)
@@ -60,6 +71,22 @@ class Metric(Configurable):
     def name(self) -> str:
         """The name given, or the registered one."""
         return self._name or self._names[0]
+
+    def reads(self, units: int) -> Reads:
+        """What it takes the predictions for, of so many columns; a model gives them accordingly.
+
+        ``outputs`` are those of the network, whatever they are; ``scores`` and ``probabilities``
+        have been through the activation of a loss that takes logits, and the latter must lie in
+        [0, 1]; ``logits`` have not been. A subclass that takes them in by a method of its own gets
+        outputs, unless it says otherwise.
+        """
+        return "outputs"
+
+    def check_targets(self, Y: Array, where: str) -> None:
+        """Raise ``DataError`` if these, which the loss has taken, are no targets of the metric."""
+
+    def settle(self, *, of_labels: bool) -> None:
+        """Learn from a model whether a row has each class or not, or (as far as known) one."""
 
     def rename(self, name: str) -> None:
         """Report under this name."""
@@ -215,6 +242,28 @@ def columns_of(A: Array, known: int, where: str) -> int:
             "Call reset_state before other data."
         )
     return int(A.shape[1])
+
+
+def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0) -> None:
+    """Raise ``DataError`` unless these predictions are probabilities, or NaN.
+
+    Parameters
+    ----------
+    A : array
+    where : str
+    instead : str
+        The end of the advice: how the metric takes other scores.
+    largest : float
+        Infinite for what is yet to be divided by its sum.
+    """
+    if not A.size:
+        return
+    low, high = np.minimum.reduce(A, axis=None), np.maximum.reduce(A, axis=None)
+    if low < -_ROUNDING or high > largest + _ROUNDING:
+        raise DataError(
+            f"{where}: expected predictions that are probabilities, in [0, 1], got values from "
+            f"{low:.6g} to {high:.6g}. Pass them through a sigmoid or softmax first{instead}."
+        )
 
 
 registry: Registry[Metric] = Registry("metric", Metric)

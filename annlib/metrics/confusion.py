@@ -8,14 +8,15 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_numbers
-from annlib.metrics.base import register
-from annlib.metrics.thresholds import ThresholdMetric
+from annlib.metrics.base import Reads, register
+from annlib.metrics.thresholds import ThresholdMetric, is_for_scores
 
 
 class ConfusionMetric(ThresholdMetric):
     """One result a threshold: a number for one, an array for several."""
 
     thresholds: float | Sequence[float] | None
+    for_scores = ", or cut scores of any size by thresholds=0.0"
 
     def __init__(
         self, thresholds: float | Sequence[float] | None, name: str | None, default: float = 0.5
@@ -24,7 +25,11 @@ class ConfusionMetric(ThresholdMetric):
         self._given = np.array([default])
         if thresholds is not None:
             self._given = check_numbers(thresholds, type(self).__name__, "thresholds", "[0, 1]")
+        self._cuts_scores = is_for_scores(self._given)
         super().__init__(np.unique(self._given), name)
+
+    def reads(self, units: int) -> Reads:
+        return "outputs" if self._cuts_scores else "probabilities"
 
     def result(self) -> float | Array:
         order = 1 + np.searchsorted(self._cuts, self._given)
@@ -51,7 +56,8 @@ class TruePositives(_Count):
     ----------
     thresholds : float or sequence of float, in [0, 1], optional
         A prediction above it (strictly) counts as 1; 0.5 without one. The result of several is an
-        array.
+        array. Predictions are probabilities, unless no threshold lies between 0 and 1: 0 cuts
+        scores of any size.
     name : str, optional
     """
 

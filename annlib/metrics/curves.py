@@ -16,6 +16,11 @@ def ratio(part: Array, whole: Array) -> Array:
     return quotient
 
 
+def has_no_area(curve: str, ones: Array, zeros: Array) -> Array:
+    """Whether a curve is not defined, of targets with this weight of ones and of zeros."""
+    return np.asarray((ones == 0) | ((zeros == 0) & (curve != "pr")))
+
+
 def binned_area(curve: str, method: str, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
     """The area of each row of a confusion matrix at ascending thresholds.
 
@@ -72,8 +77,7 @@ def exact_area(curve: str, y: Array, a: Array, weights: Array) -> float:
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
-    one_class = not weights[y].any() or (curve == "roc" and not weights[~y].any())
-    if one_class or np.isnan(a).any():
+    if has_no_area(curve, weights[y].sum(), weights[~y].sum()) or np.isnan(a).any():
         return math.nan
     largest = np.finfo(a.dtype).max  # scikit-learn takes no infinity
     score = roc_auc_score if curve == "roc" else average_precision_score

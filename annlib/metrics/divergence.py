@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from annlib.metrics.base import register
+import math
+
+from annlib.metrics.base import Reads, register
 from annlib.metrics.mean_loss import MeanLoss
+
+_FOR_SCORES = ", or give the metric from_logits=True"
 
 
 @register("binary_crossentropy", "bce")
@@ -25,6 +29,8 @@ class BinaryCrossentropy(MeanLoss):
     """
 
     loss = "binary_crossentropy"
+    largest = 1.0
+    for_scores = _FOR_SCORES
 
     def __init__(
         self,
@@ -54,6 +60,8 @@ class CategoricalCrossentropy(MeanLoss):
     """
 
     loss = "categorical_crossentropy"
+    largest = math.inf
+    for_scores = _FOR_SCORES
 
     def __init__(
         self,
@@ -85,6 +93,8 @@ class SparseCategoricalCrossentropy(MeanLoss):
     """
 
     loss = "sparse_categorical_crossentropy"
+    largest = math.inf
+    for_scores = _FOR_SCORES
 
     def __init__(
         self,
@@ -105,6 +115,7 @@ class KLDivergence(MeanLoss):
     """Mean over rows of sum_i y_i log(y_i / a_i), both clipped to [1e-7, 1]."""
 
     loss = "kl_divergence"
+    largest = 1.0
 
 
 @register("poisson")
@@ -112,3 +123,6 @@ class Poisson(MeanLoss):
     """Mean of a - y log(a + 1e-7) over outputs and rows, for counts y."""
 
     loss = "poisson"
+
+    def reads(self, units: int) -> Reads:
+        return "scores"

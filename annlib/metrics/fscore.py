@@ -9,9 +9,18 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_number
-from annlib.metrics.base import Direction, Metric, arrays_of, columns_of, register, same_shape
+from annlib.metrics.base import (
+    Direction,
+    Metric,
+    Reads,
+    arrays_of,
+    check_probabilities,
+    columns_of,
+    register,
+    same_shape,
+)
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import bits, has_nan
+from annlib.metrics.thresholds import bits, check_bits, has_nan
 
 AVERAGES = (None, "micro", "macro", "weighted")
 # A row whose largest prediction is no larger chooses nothing, as in Keras.
@@ -33,8 +42,9 @@ class FBetaScore(Metric):
         the columns' mean, ``weighted`` their mean by how often they are true.
     beta : float, above 0
     threshold : float, in (0, 1], optional
-        A prediction above it (strictly) counts as 1. Without it that is a row's largest (all of
-        them if there are several, none if it is 0 to 1e-9).
+        A prediction above it (strictly) counts as 1; below 1 it is one of probabilities. Without it
+        that is a row's largest (all of them if there are several, none if it is 0 to 1e-9), and
+        where a row has one column, or in a model each class or not, 0.5.
     name : str, optional
 
     Examples
@@ -58,7 +68,26 @@ class FBetaScore(Metric):
         if threshold is not None:
             check_number(threshold, where, "threshold", "(0, 1]")
         self.threshold = threshold
+        self._of_labels = False
         super().__init__(name)
+
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where)
+
+    def settle(self, *, of_labels: bool) -> None:
+        self._of_labels = of_labels
+
+    def _cut(self, units: int) -> float | None:
+        """The threshold for predictions of so many columns; None for a row's largest."""
+        if self.threshold is None and (units == 1 or self._of_labels):
+            return 0.5
+        return self.threshold
+
+    def reads(self, units: int) -> Reads:
+        cut = self._cut(units)
+        if cut is None:
+            return "scores"
+        return "probabilities" if cut < 1 else "outputs"
 
     def reset_state(self) -> None:
         #: TP, FP and FN of each column; without columns before the first batch.
@@ -69,6 +98,8 @@ class FBetaScore(Metric):
         Y, A = arrays_of(y_true, y_pred, where)
         truth = bits(same_shape(Y, A, where), self.work, where)
         columns = columns_of(A, self.counts.shape[1], where)
+        if self.reads(columns) == "probabilities":
+            check_probabilities(A, where, "")
         weights = self.weights_of(len(A), sample_weight)
         if weights is None:
             weights = self.work.ones(len(A))
@@ -84,8 +115,9 @@ class FBetaScore(Metric):
     def _chosen(self, A: Array) -> Array:
         """Where a prediction counts as 1."""
         chosen = self.work.array("chosen", *A.shape, dtype=bool)
-        if self.threshold is not None:
-            return np.greater(A, self.threshold, out=chosen)
+        cut = self._cut(A.shape[1])
+        if cut is not None:
+            return np.greater(A, cut, out=chosen)
         np.greater_equal(A, numerics.row_max(A, self.work), out=chosen)
         above = np.greater(A, _NOTHING, out=self.work.array("above", *A.shape, dtype=bool))
         below = np.less(A, -_NOTHING, out=self.work.array("below", *A.shape, dtype=bool))

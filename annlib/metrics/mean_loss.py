@@ -10,7 +10,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ShapeError
 from annlib.core.registry import FAMILIES
 from annlib.core.workspace import Workspace
-from annlib.metrics.base import Direction, MeanOverRows
+from annlib.metrics.base import Direction, MeanOverRows, Reads, check_probabilities
 
 # Rows whose targets the loss checks at once: what that allocates does not grow with the batch.
 _CHUNK = 4096
@@ -25,13 +25,24 @@ class MeanLoss(MeanOverRows):
     direction: ClassVar[Direction | None] = "down"
     #: As the losses' registry knows it; metrics import no losses.
     loss: ClassVar[str]
+    #: If predictions are probabilities: how large they may be. (Those that are divided by their sum
+    #: may be of any size.)
+    largest: ClassVar[float | None] = None
+    from_logits: bool = False
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         arguments = {key: value for key, value in self._arguments().items() if key != "name"}
         self._loss: Any = FAMILIES["loss"].find(self.loss)(**arguments)
 
+    def reads(self, units: int) -> Reads:
+        if self.from_logits:
+            return "logits"
+        return "outputs" if self.largest is None else "probabilities"
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        if self.largest is not None and not self.from_logits:
+            check_probabilities(A, type(self).__name__, self.for_scores, self.largest)
         Y, E = self._targets(Y, A, work), work.array("metric.E", len(A))
         if A.dtype != np.float64:
             double = work.array("metric.A", *A.shape)

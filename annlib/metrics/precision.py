@@ -10,7 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import ShapeError
-from annlib.metrics.base import Direction, register
+from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.confusion import ConfusionMetric
 from annlib.metrics.curves import ratio
 
@@ -31,6 +31,10 @@ class _Share(ConfusionMetric):
         self.top_k = None if top_k is None else check_count(top_k, where, "top_k")
         self.class_id = None if class_id is None else check_count(class_id, where, "class_id", 0)
         super().__init__(thresholds, name, default=0.5 if top_k is None else -np.inf)
+
+    def reads(self, units: int) -> Reads:
+        ranks = self.top_k is not None and self.thresholds is None
+        return "outputs" if ranks else super().reads(units)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         Y, A = super().bits_and_predictions(y_true, y_pred)
@@ -67,7 +71,8 @@ class Precision(_Share):
     ----------
     thresholds : float or sequence of float, in [0, 1], optional
         A prediction above it (strictly) counts as 1; 0.5 without one, none with ``top_k``. The
-        result of several is an array.
+        result of several is an array. Predictions are probabilities, unless no threshold lies
+        between 0 and 1: 0 cuts scores of any size, and so does ``top_k`` alone.
     top_k : int, optional
         Only the k largest predictions of a row can count as 1; all that tie with the k-th do.
     class_id : int, optional

@@ -9,9 +9,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
-from annlib.metrics.base import Metric, arrays_of, same_shape
+from annlib.metrics.base import Metric, arrays_of, check_probabilities, same_shape
 
-# Numbers that are searched at once: searchsorted has no buffer of ours to write into.
+# Numbers that are searched at once (searchsorted has no buffer of ours to write into), and rows
+# that are checked.
 _CHUNK = 4096
 
 
@@ -51,7 +52,12 @@ class ThresholdMetric(Metric):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
+        if self.reads(A.shape[-1]) == "probabilities":
+            check_probabilities(A, where, self.for_scores)
         return bits(same_shape(Y, A, where), self.work, where), A
+
+    def check_targets(self, Y: Array, where: str) -> None:
+        check_bits(Y, self.work, where)
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
         """One weight a prediction, flat, from one a row."""
@@ -100,8 +106,15 @@ class ThresholdMetric(Metric):
         return above[:, 1], above[:, 0], below[:, 1], below[:, 0]
 
 
-def bits(Y: Array, work: Workspace, where: str) -> Array:
-    """Targets that are 0 or 1 as truth values, in a buffer.
+def is_for_scores(thresholds: Any) -> bool:
+    """Whether thresholds that were given are for scores of any size, and not for probabilities: all
+    of them outside (0, 1), where they would tell no probabilities apart.
+    """
+    return not any(0 < cut < 1 for cut in np.ravel(thresholds))
+
+
+def bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> Array:
+    """Targets that are 0 or 1 as truth values, in a buffer; with ``signs`` also those of -1 and 1.
 
     Raises
     ------
@@ -111,14 +124,25 @@ def bits(Y: Array, work: Workspace, where: str) -> Array:
     if Y.dtype == bool:
         return Y
     truth = work.array("truth", *Y.shape, dtype=bool)
-    np.copyto(truth, Y, casting="unsafe")
-    same = np.equal(Y, truth, out=work.array("same", *Y.shape, dtype=bool))
+    same = work.array("same", *Y.shape, dtype=bool)
+    if signs and Y.size and Y.min() < 0:
+        np.equal(np.abs(Y), 1, out=same)
+        np.greater(Y, 0, out=truth)
+    else:
+        np.copyto(truth, Y, casting="unsafe")
+        np.equal(Y, truth, out=same)
     if np.count_nonzero(same) < Y.size:
         raise DataError(
             f"{where}: expected targets that are 0 or 1, got {Y[~same][0]}. Re-code them; classes "
             "as one-hot rows."
         )
     return truth
+
+
+def check_bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> None:
+    """Raise ``DataError`` as ``bits`` does, for any number of rows."""
+    for start in range(0, len(Y), _CHUNK):
+        bits(Y[start : start + _CHUNK], work, where, signs)
 
 
 def has_nan(A: Array, work: Workspace) -> bool:

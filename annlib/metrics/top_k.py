@@ -71,6 +71,8 @@ class TopKCategoricalAccuracy(_TopK):
     1.0
     """
 
+    of_classes = True
+
     def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "TopKCategoricalAccuracy")
         return np.argmax(Y, axis=1, out=work.array("labels", len(A), dtype=np.intp))

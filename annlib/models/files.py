@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_path
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
@@ -48,7 +49,7 @@ def load_model(
     OSError
         If the system cannot open or read it.
     """
-    path = os.fsdecode(path)
+    path = check_path(path, "load_model", "path")
     header, tensors = container.read(path, "model")
     with custom_object_scope(custom_objects or {}), model_file.refusing(path):
         return restore(header, tensors, compile)

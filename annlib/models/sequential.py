@@ -9,6 +9,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_flag
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
@@ -171,8 +172,20 @@ class Sequential(Trainer):
         return self._network.input_shape
 
     @property
+    def feature_names(self) -> list[str] | None:
+        """The names of the columns of x that it has learned from, if that was a frame: the first
+        of ``fit``, ``train_on_batch`` or its first layer's ``adapt``.
+
+        Frames with others or in another order are refused; arrays are taken as they stand. As
+        in scikit-learn, names count only if all of them are texts.
+        """
+        names = self._network.feature_names
+        return None if names is None else list(names)
+
+    @property
     def output_shape(self) -> BatchShape:
         """The shape of its output, with None for the batch."""
+        self._network.require_weights("output_shape")
         return self.compute_output_shape(self.input_shape)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
@@ -213,8 +226,9 @@ class Sequential(Trainer):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        trainable = check_flag(value, "Sequential", "trainable")
         for layer in self._network.layers:
-            layer.trainable = bool(value)
+            layer.trainable = trainable
 
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, layer after layer."""

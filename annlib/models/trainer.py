@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from reprlib import repr as show
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -37,18 +38,39 @@ from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
-from annlib.training.loop import Training, Validation, evaluate, train_step
+from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _alone(fit: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+    """A ``fit`` that raises ``OwnershipError`` while another trains the model."""
+
+    @functools.wraps(fit)
+    def alone(self: Any, /, *arguments: P.args, **keywords: P.kwargs) -> R:
+        with self._training("Sequential.fit"):
+            return fit(self, *arguments, **keywords)
+
+    return alone
 
 
 class Trainer(Configurable):
     """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
+    _extending = (
+        "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
+        "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
+    )
+
     _compiled: Compiled | None = None
     _kept_functions: Functions | None = None
     _predictor: Predictor | None = None
     _run: Training | None = None
+    #: Process, thread and mark of what trains the model now.
+    _trained_by: tuple[int, int, object]
     history: History | None = None
     stop_training: bool = False
 
@@ -86,7 +108,8 @@ class Trainer(Configurable):
         optimizer : str or Optimizer
         loss : str or Loss
         metrics : list of str, Metric or function of (y_true, y_pred)
-            ``"accuracy"`` means what the shapes of target and output say.
+            ``"accuracy"`` means what loss, last activation and shapes say. Metrics of probabilities
+            get probabilities of a network whose loss takes logits, functions the outputs.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
         jit_compile : bool or "auto"
@@ -191,6 +214,7 @@ class Trainer(Configurable):
 
     # -- fit -------------------------------------------------------------------------------------
 
+    @_alone
     def fit(
         self,
         x: Any = None,
@@ -257,6 +281,8 @@ class Trainer(Configurable):
         ------
         DataError, ShapeError, ConfigurationError, NotCompiledError
             Before anything is changed.
+        OwnershipError
+            If another ``fit`` of the model has not ended.
         DivergenceError
             If loss or gradient become NaN or infinite; the weights are the last good ones.
 
@@ -319,11 +345,12 @@ class Trainer(Configurable):
             steps=_fewer(batches.count, steps),
         )
         self._build_for(data)
+        network.learn_names(data.feature_names)
         if network.vector.outdated():
             warnings.warn(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
                 "at the next compile. Call compile again.",
-                stacklevel=2,
+                stacklevel=3,
             )
         self._run_fit(
             *(batches, validation, hooks, history),
@@ -334,22 +361,46 @@ class Trainer(Configurable):
         )
         return history
 
+    @contextmanager
+    def _training(self, where: str, *, inside: bool = False) -> Iterator[None]:
+        """A context in which this thread alone trains the model.
+
+        Raises
+        ------
+        OwnershipError
+            If another does, or this one already and not ``inside`` of that.
+        """
+        own = (os.getpid(), threading.get_ident(), object())
+        held = vars(self).setdefault("_trained_by", own)  # one step to other threads: no lock
+        if held[0] != own[0]:  # of the process that this one was forked from
+            held = self._trained_by = own
+        if held is not own and not (inside and held[:2] == own[:2]):
+            raise OwnershipError(
+                f'{where}: expected a model that nobody trains, got "{self._network.name}", of '
+                "which a fit has not ended, in another thread or around this callback. Wait for "
+                "it, or train a copy: copy.deepcopy(model)."
+            )
+        try:
+            yield
+        finally:
+            if held is own:
+                del self._trained_by
+
     def _validation_data(
         self, compiled: Compiled, data: Any, like: Dataset | StreamDataset
     ) -> Dataset | StreamDataset:
         where = "Sequential.fit: validation_data"
         target = self._network, compiled
+        known = like if isinstance(like, Dataset) else like.first
         if is_stream(data):
-            return as_dataset(*target, data, None, None, None, where, like.row_shape)
+            return as_dataset(*target, data, None, None, None, where, known)
         if not isinstance(data, tuple | list) or len(data) not in (2, 3):
             raise ConfigurationError(
                 f"{where}: expected a tuple (x, y) or (x, y, sample_weight), got "
                 f"{f'{len(data)} items' if isinstance(data, tuple | list) else show(data)}."
             )
         x, y, *weight = data
-        return array_dataset(
-            *target, x, y, weight[0] if weight else None, None, where, like.row_shape
-        )
+        return array_dataset(*target, x, y, weight[0] if weight else None, None, where, known)
 
     def _build_for(self, data: Dataset | StreamDataset) -> None:
         """Build the network for checked data, if it was not."""
@@ -446,7 +497,10 @@ class Trainer(Configurable):
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
         self._build_for(data)
         with hooks, self._evaluating():
-            return _returned(evaluate(self._functions, batches, hooks, steps), return_dict)
+            results = evaluate(self._functions, batches, hooks, steps)
+        if names := self._functions.evaluation.metrics.undefined(results):
+            warn_of_undefined(names, where, stacklevel=3)
+        return _returned(results, return_dict)
 
     def predict(
         self,
@@ -508,17 +562,19 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
-        data = self._batch_data(x, y, sample_weight, class_weight, where)
-        step = self._functions.step
+        with self._training(where, inside=True):
+            data = self._batch_data(x, y, sample_weight, class_weight, where)
+            self._network.learn_names(data.feature_names)
+            step = self._functions.step
 
-        def act(batch: Batch) -> None:
-            step.update_metrics(batch, train_step(step, batch))
+            def act(batch: Batch) -> None:
+                step.update_metrics(batch, train_step(step, batch))
 
-        try:
-            with step.optimizer.training(step.vector):
-                return self._on_batch(data, step, act, return_dict)
-        except DivergenceError as error:
-            raise DivergenceError(f"{where}: {error}") from None
+            try:
+                with step.optimizer.training(step.vector):
+                    return self._on_batch(data, step, act, return_dict)
+            except DivergenceError as error:
+                raise DivergenceError(f"{where}: {error}") from None
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -576,19 +632,14 @@ class Trainer(Configurable):
 
     def __getstate__(self) -> dict[str, Any]:
         # What is made for passes, and is no part of a copy.
-        return {**self.__dict__, "_kept_functions": None, "_predictor": None, "_run": None}
+        state = {**self.__dict__, "_kept_functions": None, "_predictor": None, "_run": None}
+        state.pop("_trained_by", None)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
             self._compiled.optimizer._owner = weakref.ref(self)
-
-    def _without_optimizer_state(self) -> Self:
-        """A model of the same network, to be pickled: its optimizer has not made a step."""
-        fresh = self._compiled and self._compiled.with_fresh_optimizer()
-        slim = type(self).__new__(type(self))
-        slim.__setstate__({**self.__getstate__(), "_compiled": fresh})
-        return slim
 
     # Models are compared by identity.
     __eq__ = object.__eq__

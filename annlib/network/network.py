@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.activations import Activation
 from annlib.core.arrays import DTYPES, Array, BatchShape
 from annlib.core.checks import check_numeric, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
@@ -17,6 +18,7 @@ from annlib.core.random_streams import RandomStreams
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
+from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
 _BUILDING = threading.RLock()
@@ -205,6 +207,21 @@ class Network:
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
+
+    @property
+    def output_activation(self) -> Activation | None:
+        """The activation whose outputs are those of the network, at rest; None if there is none."""
+        return output_of(self.layers).given
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the columns of x that it has learned from, which its first layer keeps."""
+        return self.layers[0].feature_names if self.layers else None
+
+    def learn_names(self, names: tuple[str, ...] | None) -> None:
+        """Keep the names of the columns of x, unless some are known."""
+        if self.feature_names is None and self.layers:
+            self.layers[0].feature_names = names
 
     # -- random streams --------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from annlib.core.arrays import Array
 from annlib.data import ArrayLoader, DataLoader, Sparse
 from annlib.layers import Layer
 from annlib.network.network import Network
+from annlib.network.output import output_of, without_activation
 from annlib.network.passes import Pass
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
@@ -57,12 +58,11 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     network : Network
     X : array or CSR matrix, (n, features)
     logits : bool
-        Leave out the activation of the last layer.
+        Leave out the activation that the outputs come from.
     """
     layers, dtype = network.layers, network.dtype
     if logits:
-        last, _ = layers[-1]._split_activation()
-        layers = [*layers[:-1], *([] if last is None else [last])]
+        layers = without_activation(layers, output_of(layers))
     dense = isinstance(X, np.ndarray)
     if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
         with np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ Adam(learning_rate=0.01, clipnorm=1.0)
 from annlib.core.namespaces import show_public_names
 from annlib.optimizers import schedules
 from annlib.optimizers.adadelta import Adadelta
+from annlib.optimizers.adafactor import Adafactor
 from annlib.optimizers.adagrad import Adagrad
 from annlib.optimizers.adam import Adam, AdamW
 from annlib.optimizers.adamax import Adamax
@@ -16,14 +17,17 @@ from annlib.optimizers.ftrl import Ftrl
 from annlib.optimizers.lamb import Lamb
 from annlib.optimizers.lbfgs import LBFGS
 from annlib.optimizers.lion import Lion
+from annlib.optimizers.muon import Muon
 from annlib.optimizers.nadam import Nadam
 from annlib.optimizers.rmsprop import RMSprop
+from annlib.optimizers.schedule_free import ScheduleFreeAdamW
 from annlib.optimizers.sgd import SGD
 
 __all__ = [
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -31,9 +35,11 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "get",
     "register",
     "registry",

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -107,10 +107,17 @@ class Optimizer(Rule, Configurable):
         ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),
         "update",
     )
-    _instead = (
+    _extending = (
         "Write update(self, theta, gradient, rate, state, scratch) and state_names, as "
         "annlib.optimizers.Optimizer shows."
     )
+    _settable: ClassVar[tuple[str, ...]] = (
+        *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"),
+        *("ema_momentum", "ema_overwrite_frequency"),
+    )
+    #: Those that can be set, too, as long as no model is compiled with the object.
+    _settable_before: ClassVar[tuple[str, ...]] = ("use_ema", "gradient_accumulation_steps")
+    _instead = "Compile again, with a new optimizer: model.compile(optimizer, ...)."
 
     weight_decay = OfPolicy()
     clipnorm = OfPolicy()
@@ -221,7 +228,8 @@ class Optimizer(Rule, Configurable):
 
     @iterations.setter
     def iterations(self, value: int) -> None:
-        self.steps = value * (self.policy.gradient_accumulation_steps or 1)
+        count = check_count(value, type(self).__name__, "iterations", 0)
+        self.steps = count * (self.policy.gradient_accumulation_steps or 1)
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -243,6 +251,19 @@ class Optimizer(Rule, Configurable):
                 "compile, got one after. Compile again with a new optimizer."
             )
         self.policy.exclude(var_list or (), var_names or ())
+
+    def _checked(self, name: str, value: Any) -> Any:
+        if name in self._settable_before and self._owner is None:
+            return getattr(self._made_with(**{name: value}), name)
+        return super()._checked(name, value)
+
+    def _made_with(self, **changes: Any) -> Any:
+        made = super()._made_with(**changes)
+        # What it remembers is of the vectors that its arguments need.
+        if changes and made.state_names != super()._made_with().state_names:
+            (name, value), *_ = changes.items()
+            self._refuse(name, f"got {value!r}, which needs other memory")
+        return made
 
     def clone(self) -> Self:
         clone = super().clone()

@@ -51,6 +51,7 @@ class LBFGS(Optimizer):
     """
 
     full_batch = True
+    _settable = ("maxcor", "ftol", "gtol", "maxls", "maxfun")
 
     def __init__(
         self,

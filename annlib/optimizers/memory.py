@@ -53,7 +53,7 @@ class Memory:
         self.vectors = aligned(len(self._names), vector.n_trainable, dtype=dtype)
         self._shaped: dict[str, dict[str, Array]] = {}  # by the paths of places, and by names
         for place in self.places(vector):
-            if shapes := rule.state_shapes(place.shape):
+            if shapes := rule.state_shapes(place.shape, place.path):
                 if not any(self._divides) or not {*rule.state_names}.isdisjoint(shapes):
                     raise ConfigurationError(
                         f"{type(rule).__name__}.state_shapes: expected none of a rule element by "
@@ -61,6 +61,13 @@ class Memory:
                         "per_parameter = True."
                     )
                 self._shaped[place.path] = {n: np.zeros(s, dtype) for n, s in shapes.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # What joblib maps from a file, or into the memory of several processes, is read-only.
+        self.__dict__.update(state)
+        self.vectors = _writable(self.vectors)
+        for arrays in self._shaped.values():
+            arrays.update({name: _writable(array) for name, array in arrays.items()})
 
     def matches(self, rule: Rule, vector: ParameterVector, further: tuple[str, ...]) -> bool:
         """Whether new memory for these would be laid out like this one."""
@@ -81,7 +88,7 @@ class Memory:
         """Return the rule's state of a part."""
         named = zip(self._names[: self._count], self.vectors, strict=False)
         own = {name: place.of(vector) for name, vector in named}
-        return State(own | self._shaped.get(place.path, {}))
+        return State(own | self._shaped.get(place.path, {}), place.path)
 
     def parts(self, vector: ParameterVector) -> list[tuple[Array, State]]:
         """Return parameters and state of each part."""
@@ -95,6 +102,10 @@ class Memory:
             for name, array in arrays.items()
         }
         return dict(zip(self._names, self.vectors, strict=True)) | shaped
+
+
+def _writable(array: Array) -> Array:
+    return array if array.flags.writeable else array.copy()
 
 
 def _layout(rule: Rule, vector: ParameterVector, further: tuple[str, ...]) -> tuple[Any, ...]:

@@ -59,8 +59,8 @@ class Rule:
         """
         raise NotImplementedError
 
-    def state_shapes(self, shape: Shape) -> Mapping[str, Shape]:
-        """Name the further state for a ``theta`` of this shape, and the shape of each.
+    def state_shapes(self, shape: Shape, path: str = "") -> Mapping[str, Shape]:
+        """Name the further state for a ``theta`` of this shape and path, and the shape of each.
 
         Of a rule that is ``whole`` or ``per_parameter``: means of a matrix over its rows and its
         columns, or one number for all, of shape ().

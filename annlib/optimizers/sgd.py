@@ -33,6 +33,8 @@ class SGD(Optimizer):
         The policy that every ``Optimizer`` takes.
     """
 
+    _settable = (*Optimizer._settable, "momentum", "nesterov")
+
     def __init__(
         self,
         learning_rate: Any = 0.01,

@@ -16,9 +16,19 @@ class State:
     >>> state.m = 0.9 * state.m + 1
     >>> state.m
     array([1., 1.])
+
+    Attributes
+    ----------
+    path : str
+        Of the parameter, ``"dense/kernel"``, for a rule that gets one at a time; else "".
     """
 
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
+    __slots__ = ("__dict__", "path")
+
+    path: str
+
+    def __init__(self, arrays: Mapping[str, Array], path: str = "") -> None:
+        object.__setattr__(self, "path", path)
         self.__dict__.update(arrays)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -127,7 +127,7 @@ def as_classifier(model: Any, where: str) -> Any:
 
 def classifies(model: Any) -> bool:
     """Whether the outputs are classes, by the loss and the last activation."""
-    last = model.layers[-1]._split_activation()[1] if model.layers else None
+    last = model._network.output_activation
     of_classes = model.loss is not None and model.loss.task != "regression"
     return of_classes or (last is not None and last.task is not None)
 

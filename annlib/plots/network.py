@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from annlib.core.checks import check_choice
+from annlib.core.checks import check_choice, check_path
 from annlib.core.errors import ConfigurationError
 from annlib.plots.markup import (
     FONT,
@@ -94,7 +94,7 @@ def plot_model(
     ('<svg xmlns="http:/', True)
     """
     check_choice(rankdir, "plot_model", "rankdir", ("TB", "LR"))
-    path = None if to_file is None else Path(os.fsdecode(to_file))
+    path = None if to_file is None else Path(check_path(to_file, "plot_model", "to_file"))
     if path is not None and path.suffix.lower() != ".svg":
         raise ConfigurationError(
             f"plot_model: expected to_file with the ending .svg, got {os.fspath(path)!r}. Other "

@@ -31,7 +31,7 @@ class Regularizer(Configurable):
     divided: ClassVar[bool] = False
     #: A penalty alone would go with the gradient of another, or with none.
     _keras_methods = {"__call__": "add_gradient"}  # noqa: RUF012  # never changed
-    _instead = (
+    _extending = (
         "Write add_gradient(self, W, dW, work, scale=1.0), which adds scale dR/dW to dW in place, "
         "or pass two functions (penalty, gradient): annlib has no automatic differentiation."
     )

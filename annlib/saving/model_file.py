@@ -3,7 +3,8 @@
 The header holds ``config`` (layers, seed, dtype, name), ``class_name`` and ``arguments`` of the
 model where its class is no plain ``Sequential``, ``shape`` (of a row, None before it is built),
 ``layers`` (of each its name, whether it learns, the shape it was built for),
-``streams`` (where each random generator stands) and ``compiled``: the arguments of ``compile``,
+``streams`` (where each random generator stands), ``feature_names`` (of a frame that it has learned
+from, otherwise left out) and ``compiled``: the arguments of ``compile``,
 which parameters do not decay, and what the optimizer has been through. Tensors are
 ``layers/<index>/<parameter>`` and ``optimizer/<row of its state>``.
 """
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
-from annlib.core.checks import check_shape
+from annlib.core.checks import check_path, check_shape
 from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.layers import Input, Layer
@@ -48,7 +49,7 @@ def write(
     overwrite: bool = True,
 ) -> None:
     """Write what ``describe`` gave; see ``Sequential.save``."""
-    path = os.fsdecode(path)
+    path = check_path(path, "Sequential.save", "filepath")
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save: expected a path where no file is, got {path}. Pass overwrite=True, "
@@ -96,6 +97,8 @@ def describe(
         if built:
             arrays = optimizer.state_arrays().values()
             tensors |= {f"optimizer/{index}": array for index, array in enumerate(arrays)}
+    if network.feature_names is not None:
+        header["feature_names"] = list(network.feature_names)
     check_header(header)
     return header, tensors
 
@@ -173,7 +176,20 @@ def restore_network(
         types = {str(value.dtype) for own in values for value in own.values()}
         _require(types or {network.dtype}, {network.dtype}, "types")
     network.streams.restore(header["streams"])
+    network.learn_names(_names(header, network))
     return network
+
+
+def _names(header: Mapping[str, Any], network: Network) -> tuple[str, ...] | None:
+    """The names of the columns of x, if the file has some."""
+    if (names := header.get("feature_names")) is None:
+        return None
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not texts or not network.built or (len(names),) != network.input_shape[1:]:
+        raise ModelFormatError(
+            f"file: expected a name for each column of x as feature_names, got {show(names)}."
+        )
+    return tuple(names)
 
 
 def check_made_again(network: Network, config: Mapping[str, Any]) -> None:

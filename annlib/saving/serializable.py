@@ -9,6 +9,7 @@ from typing import Any
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES, Registry, custom_object_scope
+from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -19,7 +20,7 @@ def check_serializable(network: Network, compiled: Compiled | None) -> None:
     Each part is made again from its configuration, as loading will do it.
     """
     for layer in network.layers:
-        check_part(layer, f'Sequential.save, layer "{layer.name}"')
+        _check_layer(layer, f'Sequential.save, layer "{layer.name}"')
     if compiled is None:
         return
     for what, value in compiled.given.items():
@@ -46,11 +47,25 @@ def configured(value: Any, where: str) -> Any:
         raise ConfigurationError(f"{where}: {error}") from None
 
 
-def check_part(part: Any, where: str) -> None:
-    """Raise unless ``part``, a name or an object, is the same after its configuration is read."""
+def _check_layer(layer: Layer, where: str) -> None:
+    """``check_part`` of a layer, whose weights must be those that its arguments make."""
+    rebuilt = check_part(layer, where)
+    if layer.built and layer._built_shape is not None:
+        rebuilt._declare(layer._built_shape)
+        own, made = ({p.name: p.shape for p in one._parameters} for one in (layer, rebuilt))
+        if own != made:
+            raise ConfigurationError(
+                f"{where}: expected arguments that make the weights it has, {own}, got {layer!r}, "
+                f"which makes {made}. Set the arguments back, or make a new layer with these."
+            )
+
+
+def check_part(part: Any, where: str) -> Any:
+    """Raise unless ``part``, a name or an object, is the same after its configuration is read;
+    return what was read.
+    """
     if not isinstance(part, Configurable):
-        configured(part, where)
-        return
+        return configured(part, where)
     config, parts = configured(part, where), list(_parts(part))
     check_names(config, where)
     for one in parts:
@@ -70,6 +85,7 @@ def check_part(part: Any, where: str) -> None:
             f"becomes {rebuilt!r}. Store each constructor argument as it was given, and take "
             "objects by the get of their family: self.inner = annlib.layers.get(inner)."
         )
+    return rebuilt
 
 
 def check_name(part: Configurable, family: Registry[Any], where: str) -> None:

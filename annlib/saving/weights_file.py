@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_path
 from annlib.core.errors import ModelFormatError
 from annlib.layers import Layer
 from annlib.network.network import Network
@@ -20,7 +21,7 @@ _HINT = "Load it into a model of the layers that it was saved from, or pass skip
 def save_weights(network: Network, path: str | os.PathLike[str], overwrite: bool) -> None:
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
     network.require_weights("save_weights")
-    path = os.fsdecode(path)
+    path = check_path(path, "Sequential.save_weights", "filepath")
     if not overwrite and Path(path).exists():
         raise FileExistsError(
             f"Sequential.save_weights: expected a path where no file is, got {os.fspath(path)}. "
@@ -36,7 +37,8 @@ def save_weights(network: Network, path: str | os.PathLike[str], overwrite: bool
 def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
     """Read the parameters of every layer; see ``Sequential.load_weights``."""
     network.require_weights("load_weights")
-    path = os.fsdecode(path)  # and not a number, which ``open`` would take for an open file
+    # And not a number, which ``open`` would take for an open file.
+    path = check_path(path, "Sequential.load_weights", "filepath")
     header, tensors = container.read(path, "weights")
     theirs = _layer_count(header, path)
     if theirs != len(network.layers) and not skip_mismatch:

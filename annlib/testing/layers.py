@@ -116,6 +116,13 @@ def parameters_untouched(trial: LayerTrial) -> None:
         same(found, before[entry.where], f"{entry.parameter.name}, until commit,")
 
 
+@rules.add("a layer that says keeps_values = True gives the numbers of its input, at rest")
+def kept_values(trial: LayerTrial) -> None:
+    if trial.layer.keeps_values and not trial.training:
+        x, _ = trial.data()
+        same(trial.forward(x).ravel(), x.ravel(), "the output")
+
+
 @rules.add("only a layer that says random = True draws, only while training, from work.rng alone")
 def chance(trial: LayerTrial) -> None:
     x, _ = trial.data()

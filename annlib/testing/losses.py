@@ -46,7 +46,7 @@ class LossTrial:
     def reduced(self, reduction: str) -> Loss:
         """The loss with another reduction."""
         loss = copy.copy(self.loss)
-        loss.reduction = reduction
+        vars(loss)["reduction"] = reduction  # which can else not be set
         return loss
 
     def run(self, Y: Array, A: Array, w: Array | None, work: Workspace | None = None) -> list[Any]:

@@ -42,8 +42,8 @@ class Subject:
 
     @cached_property
     def output(self) -> Activation | None:
-        """The activation of the last layer that has one, before reshaping ones."""
-        return self.trial.model.layers[-1]._split_activation()[1]
+        """The activation that the outputs come from."""
+        return self.trial.model._network.output_activation
 
     @property
     def units(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_path
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.tracing import html, latex, markdown, text
@@ -162,7 +163,8 @@ class Trace(TraceData):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt)."""
         writers = {".md": self.to_markdown, ".tex": self.to_latex, ".txt": self.__repr__}
-        ending = os.path.splitext(os.fspath(path))[1].lower()
+        path = check_path(path, "Trace.save", "path")
+        ending = os.path.splitext(path)[1].lower()
         content = writers.get(ending, self.to_html)()
         with open(path, "w", encoding="utf-8") as file:
             file.write(content)

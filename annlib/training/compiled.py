@@ -19,12 +19,15 @@ from annlib.core.errors import (
 )
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
-from annlib.metrics import MeanMetricWrapper, Metric, resolve_accuracy
+from annlib.metrics import MeanMetricWrapper, Metric
 from annlib.optimizers import Optimizer
 from annlib.training.fused_loss import check_output
+from annlib.training.outputs import Outputs
+from annlib.training.running_metrics import RunningMetrics
 
 ACCURACY = ("accuracy", "acc")
 CROSSENTROPY = ("crossentropy", "ce")
+_Key = tuple[BatchShape, BatchShape, Layer]
 # Rows of the targets that each metric tries.
 _TRIED = 256
 
@@ -77,7 +80,11 @@ class Compiled:
             self._specify(argument, "weighted_")
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
         self._deferred = len(self.metrics) < len(self._specified)
-        self._resolved_for: tuple[BatchShape, BatchShape] | None = None
+        #: For which outputs the names are resolved, and the metrics known to suit.
+        self._resolved_for: _Key | None = None
+        self._checked_for: _Key | None = None
+        #: Of each metric, whether it gets outputs after the link of the loss.
+        self._linked: list[bool] = []
         #: The arguments, with objects where classes, functions and most names stood for them.
         self.given: dict[str, Any] = {
             "optimizer": self.optimizer,
@@ -89,7 +96,7 @@ class Compiled:
 
     def _specify(self, argument: Any, prefix: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
-        deferred = isinstance(argument, str) and argument in ACCURACY
+        deferred = isinstance(argument, str) and argument.lower() in ACCURACY
         metric = argument if deferred else _metric(argument)
         name = argument if isinstance(argument, str) else metric.name
         if name in self.names:
@@ -149,40 +156,68 @@ class Compiled:
         if self.loss is not None and layers:
             check_output(layers, self.loss, "Sequential.compile", warn)
 
-    def check_metrics(self, target: Array, output_shape: BatchShape) -> None:
-        """Let each metric try some of the targets, before a step has been made.
+    def check_metrics(self, target: Array, outputs: Outputs, where: str) -> None:
+        """Look at what each metric would get, and let it try some of the targets, before a step
+        has been made.
 
         Raises
         ------
-        DataError, ShapeError
+        ConfigurationError, DataError, ShapeError
             If it cannot take them.
         """
+        if not self._specified:
+            return
+        output_shape, key = outputs.shape, _key(outputs)
+        meant = self.metrics if key == self._resolved_for else self._meant(outputs)
+        new = key != self._checked_for
+        for metric, given in zip(meant, self._specified, strict=True):
+            named = isinstance(given, str)
+            if named and new:
+                outputs.check_accuracy(given, where)
+            outputs.check_targets(metric, target, where, named=named)
+            if new:
+                settled = copy.copy(metric)
+                settled.settle(of_labels=outputs.of_labels)
+                outputs.check(settled, f'"{given}"' if named else type(metric).__name__, where)
+        self._checked_for = key
         rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
         predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
         for metric in self._specified:
             if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
                 metric.clone().update_state(target[rows], predictions)
 
-    def resolve(self, target_shape: BatchShape, output_shape: BatchShape) -> bool:
-        """Resolve what the names mean, now that the shapes are known; say if that is new."""
-        shapes = target_shape[1:], output_shape[1:]
-        new = (self._deferred or self._deferred_loss) and shapes != self._resolved_for
-        if new:
-            self.loss = self.loss_for(target_shape, output_shape)
-            self.metrics = [
-                resolve_accuracy(target_shape, output_shape, name) if isinstance(m, str) else m
-                for m, name in zip(self._specified, self.names, strict=True)
-            ]
-            self._resolved_for = shapes
-        return new
+    def outputs(
+        self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape
+    ) -> Outputs:
+        """What the outputs of these layers are to the loss and the metrics."""
+        loss = self.loss_for(target_shape, output_shape)
+        return Outputs(layers[-1], loss, target_shape, output_shape)
 
-    def with_fresh_optimizer(self) -> Compiled:
-        """A copy with an optimizer that has not made a step."""
-        fresh = copy.copy(self)
-        fresh.optimizer = copy.copy(self.optimizer)
-        fresh.optimizer.reset()
-        fresh.given = {**self.given, "optimizer": fresh.optimizer}
-        return fresh
+    def resolve(self, outputs: Outputs) -> bool:
+        """Resolve what the names mean, and what each metric gets, now that the outputs are known;
+        say if that is new.
+        """
+        key = _key(outputs)
+        if key == self._resolved_for:
+            return False
+        before = self._linked or [False] * len(self._specified)
+        self.loss, self.metrics = outputs.loss, self._meant(outputs)
+        for metric in self.metrics:
+            metric.settle(of_labels=outputs.of_labels)
+        self._linked = [outputs.are_linked_for(metric) for metric in self.metrics]
+        self._resolved_for = key
+        return self._deferred or self._deferred_loss or self._linked != before
+
+    def _meant(self, outputs: Outputs) -> list[Metric]:
+        """The metrics, those that "accuracy" means among them."""
+        return [
+            outputs.accuracy(name) if isinstance(metric, str) else metric
+            for metric, name in zip(self._specified, self.names, strict=True)
+        ]
+
+    def running_metrics(self, metrics: Sequence[Metric]) -> RunningMetrics:
+        """The running loss and these metrics, which are its own or copies of them."""
+        return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
 
 
 def require(
@@ -208,6 +243,11 @@ def _check_overrides(part: Loss | Optimizer | None, methods: Sequence[str]) -> N
                 f"Sequential.compile: expected {type(part).__name__} with a method {method}, got "
                 f"none. Write it as {base.__name__}, its base class, documents it."
             )
+
+
+def _key(outputs: Outputs) -> _Key:
+    """What decides on the meaning of names, and on what each metric gets."""
+    return outputs.target_shape[1:], outputs.shape[1:], outputs.layer
 
 
 def _metric(argument: Any) -> Metric:

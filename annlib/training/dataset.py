@@ -11,7 +11,16 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
-from annlib.data import ArrayLoader, Batch, Source, Sparse, Table, as_source, materialize
+from annlib.data import (
+    ArrayLoader,
+    Batch,
+    Source,
+    Sparse,
+    Table,
+    as_source,
+    check_names,
+    materialize,
+)
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
@@ -27,6 +36,8 @@ class Dataset(NamedTuple):
     class_weights: Array | None = None
     #: Whether the targets are integer labels.
     labels: bool = False
+    #: The names of the columns of x, if it is a frame that has some.
+    feature_names: tuple[str, ...] | None = None
 
     def part(self, rows: slice) -> Dataset:
         """Some of the rows, as views."""
@@ -36,6 +47,7 @@ class Dataset(NamedTuple):
             None if self.weights is None else self.weights[rows],
             None if self.class_weights is None else self.class_weights[rows],
             self.labels,
+            self.feature_names,
         )
 
     @property
@@ -105,10 +117,11 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
+    names = check_names(x, network.feature_names, where, "x")
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
-    return Dataset(source, None, None)
+    return Dataset(source, None, None, feature_names=names)
 
 
 def array_dataset(
@@ -119,7 +132,7 @@ def array_dataset(
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     where: str,
-    row_shape: Shape | None = None,
+    like: Dataset | None = None,
     *,
     whole: bool = True,
 ) -> Dataset:
@@ -134,8 +147,8 @@ def array_dataset(
         As ``fit`` takes them.
     where : str
         The method to name in errors.
-    row_shape : tuple of int, optional
-        The shape of a row of x, if it is known from other data.
+    like : Dataset, optional
+        Other data, whose rows and columns those of x must be like.
     whole : bool
         False for one batch of a stream, whose sample weights may all be 0.
 
@@ -144,8 +157,10 @@ def array_dataset(
     DataError, ShapeError, ConfigurationError
     """
     network.check_ownership(where)
-    expected = network.expected_input_shape() if row_shape is None else (None, *row_shape)
+    known = network.feature_names or (like and like.feature_names)
+    expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
+    names = check_names(x, known, where, "x")
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     _check_codes(network, source, where, getattr(x, "columns", None))
@@ -160,7 +175,8 @@ def array_dataset(
         )
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.check_targets(target, output_shape, where)
-    compiled.check_metrics(target, output_shape)
+    outputs = compiled.outputs(network.layers, target.shape, output_shape)
+    compiled.check_metrics(target, outputs, where)
     weights = None if sample_weight is None else _weights(sample_weight, len(target), where, whole)
     by_class = None
     if class_weight is not None:
@@ -171,7 +187,7 @@ def array_dataset(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
                 f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
             )
-    return Dataset(source, target, weights, by_class, loss.target_kind == "labels")
+    return Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:

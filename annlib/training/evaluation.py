@@ -10,7 +10,6 @@ from annlib.data import Batch
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
-from annlib.training.running_metrics import RunningMetrics
 
 
 class Evaluation:
@@ -22,8 +21,7 @@ class Evaluation:
 
     def __init__(self, network: Network, compiled: Compiled) -> None:
         self.objective = Objective(network, compiled.require_loss())
-        own = copy.deepcopy(compiled.metrics)
-        self.metrics = RunningMetrics(compiled.names, own, compiled.unweighted)
+        self.metrics = compiled.running_metrics(copy.deepcopy(compiled.metrics))
 
     def test(self, batch: Batch) -> None:
         """Take a batch into the running loss and metrics."""
@@ -31,9 +29,8 @@ class Evaluation:
         assert Y is not None, "checked in evaluate"
         with np.errstate(all="ignore"):
             loss = self.objective.value(X, Y, weights)
-        loss += sum(self.objective.penalties())
-        part = self.objective.loss
-        self.metrics.update(loss, part.denominator, batch, part.prediction)
+            loss += sum(self.objective.penalties())
+        self.metrics.update(loss, batch, self.objective.loss)
 
     def clear(self) -> None:
         """Drop references to the user's data; the buffers stay."""

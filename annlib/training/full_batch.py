@@ -55,6 +55,7 @@ class FullBatchTraining:
         # After the last iteration, in double precision.
         self._accepted = self._theta.astype(np.float64)
         self._logs: Logs = {}
+        self._undefined: set[str] = set()
 
     def run(self) -> None:
         """Train to the end, or until something asks to stop."""
@@ -115,7 +116,8 @@ class FullBatchTraining:
         self._accepted = theta.copy()
         functions, callbacks, epoch = self._functions, self._callbacks, self._epoch
         results, interruption = self._step.metrics.results(), self._interruption
-        logs = report(functions, self._validation, callbacks, epoch, results, interruption)
+        parts = functions, self._validation, callbacks
+        logs = report(*parts, epoch, results, interruption, self._undefined)
         if interruption.asked:
             raise StopIteration
         self._epoch, self._begun, self._logs = epoch + 1, False, logs

@@ -23,7 +23,8 @@ def build_for(network: Network, compiled: Compiled, data: Dataset | StreamDatase
     network.build(shape)
     assert data.target_shape is not None, "checked in fit"
     deferred = compiled.loss is None
-    resolved = compiled.resolve(data.target_shape, network.compute_output_shape(shape))
+    output_shape = network.compute_output_shape(shape)
+    resolved = compiled.resolve(compiled.outputs(network.layers, data.target_shape, output_shape))
     if deferred and compiled.loss is not None:
         check_output(network.layers, compiled.loss, "Sequential.fit")
     return resolved

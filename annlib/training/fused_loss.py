@@ -16,6 +16,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss
+from annlib.network.output import output_of
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -26,7 +27,7 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     body = list(layers)
     last, activation = body[-1]._split_activation()
     # A subclass with a forward of its own does more than its base class can split off.
-    fuses = _definer(body[-1], "forward") is _definer(body[-1], "_split_activation") and (
+    fuses = definer(body[-1], "forward") is definer(body[-1], "_split_activation") and (
         not loss.from_logits
         and loss.fuses_with in _own_names(activation)
         and loss._holds("fuses_with")
@@ -37,7 +38,7 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     return body, fuses
 
 
-def _definer(layer: Layer, method: str) -> type:
+def definer(layer: Layer, method: str) -> type:
     """The class that a layer has this method from."""
     return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
@@ -55,18 +56,19 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
     ConfigurationError
         If one of logits gets probabilities: it would take the softmax of a softmax.
     """
-    _, activation = layers[-1]._split_activation()
+    output = output_of(layers)
+    activation, layer = output.given, layers[output.place]
     if loss.from_logits and activation is not None and activation.task:
         raise ConfigurationError(
             f"{where}: expected logits for {loss!r}, got an output layer "
-            f'"{layers[-1].name}" with activation {activation!r}, which gives probabilities. '
+            f'"{layer.name}" with activation {activation!r}, which gives probabilities. '
             "Leave out from_logits=True (the loss is computed from the logits all the same), or "
             "the activation."
         )
     if warn and loss.fuses_with and type(activation) is Linear and not loss.from_logits:
         warnings.warn(
             f"{where}: expected probabilities for the loss {loss.name}, got an output "
-            f'layer "{layers[-1].name}" without activation. Give it '
+            f'layer "{layer.name}" without activation. Give it '
             f'activation="{loss.fuses_with}", or the loss from_logits=True: '
             f"{type(loss).__name__}(from_logits=True).",
             stacklevel=4,
@@ -87,7 +89,7 @@ class FusedLoss:
     def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
         self.fused = fused
         self.loss = loss._replace(from_logits=True) if fused else loss
-        self.work = Workspace(dtype)
+        self.work, self._link = Workspace(dtype), Workspace(dtype)
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
         """The loss of the batch, from the last layer's output and the targets."""
@@ -98,6 +100,11 @@ class FusedLoss:
         """dE/dZ of the last value."""
         Z, Y, weights = self._batch
         return self.loss.gradient(Y, Z, weights, self.work)
+
+    @property
+    def linked(self) -> Array:
+        """What the activation of a loss that takes logits would make of the prediction."""
+        return self.loss.inverse_link(self._batch[0], self._link)
 
     def clear(self) -> None:
         """Drop references to the last batch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from functools import cached_property
@@ -127,6 +128,7 @@ class Training:
         self.iterator = EpochIterator(batches, functions.network.streams, shuffle, steps)
         self.logs: Logs = {}
         self.validated = 0
+        self._undefined: set[str] = set()
         self.pending: Resumption | None = None
         self.on_interrupt: Callable[[Training], None] | None = None
 
@@ -188,7 +190,8 @@ class Training:
         if not interruption.asked:  # else a checkpoint is written first
             step.optimizer.to_evaluation(step.vector)
         results, epoch = step.metrics.results(), self.epoch
-        logs = report(self.functions, self.validation, callbacks, epoch, results, interruption)
+        parts = self.functions, self.validation, callbacks
+        logs = report(*parts, epoch, results, interruption, self._undefined)
         if not interruption.asked:
             self.epoch, self.batch, self.logs = epoch + 1, 0, logs
             if self.validation is not None:
@@ -266,15 +269,34 @@ def report(
     epoch: int,
     logs: Logs,
     interruption: Interruption,
+    undefined: set[str],
 ) -> Logs:
-    """The logs of an epoch: those of training, and of the validation if that is due."""
+    """The logs of an epoch: those of training, and of the validation if that is due.
+
+    ``undefined`` is which metrics it was said of in this run that they are; others are added.
+    """
+    missing = functions.step.metrics.undefined(logs)
     if validation is not None and validation.is_due(epoch) and not interruption.asked:
         data, steps = validation.batches, validation.steps
         where = f"Sequential.fit: validation_data after epoch {epoch + 1}"
         results = evaluate(functions, data, callbacks, steps, interruption, where)
         logs |= {f"val_{name}": value for name, value in results.items()}
+        missing += [f"val_{name}" for name in functions.evaluation.metrics.undefined(results)]
+    if new := [name for name in missing if name not in undefined]:
+        undefined.update(new)
+        warn_of_undefined(new, f"Sequential.fit, epoch {epoch + 1}")
     # Keras reports by the alphabet, and people read History in that order.
     return dict(sorted(logs.items()))
+
+
+def warn_of_undefined(names: list[str], where: str, stacklevel: int = 7) -> None:
+    """Warn that these metrics have no value."""
+    warnings.warn(
+        f"{where}: expected targets of both classes for {', '.join(names)}, got one, of which "
+        "there is no such value: NaN, and for callbacks no improvement. Pass more rows, or "
+        "stratify what you split.",
+        stacklevel=stacklevel,
+    )
 
 
 def evaluate(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from annlib.core.arrays import Array
+import numpy as np
+
+from annlib.core.arrays import plain_number
 from annlib.data import Batch
 from annlib.metrics import Metric
+from annlib.training.fused_loss import FusedLoss
 
 
 class RunningMetrics:
@@ -21,15 +24,23 @@ class RunningMetrics:
     metrics : sequence of Metric
     unweighted : int, optional
         How many of them, the first ones, take every row alike; without it all do.
+    linked : sequence of bool, optional
+        Of each, whether it takes the prediction after the link of the loss.
     """
 
     def __init__(
-        self, names: Sequence[str], metrics: Sequence[Metric], unweighted: int | None = None
+        self,
+        names: Sequence[str],
+        metrics: Sequence[Metric],
+        unweighted: int | None = None,
+        linked: Sequence[bool] = (),
     ) -> None:
         self.names = list(names)
         self.metrics = list(metrics)
         count = len(self.metrics) if unweighted is None else unweighted
-        self._plain, self._weighted = self.metrics[:count], self.metrics[count:]
+        self._any_linked = any(linked)
+        taken = list(zip(self.metrics, linked or (False,) * len(self.metrics), strict=True))
+        self._plain, self._weighted = taken[:count], taken[count:]
         self.reset()
 
     def reset(self) -> None:
@@ -38,16 +49,17 @@ class RunningMetrics:
         for metric in self.metrics:
             metric.reset_state()
 
-    def update(self, loss: float, weight: float, batch: Batch, prediction: Array) -> None:
-        """Take in a batch; ``weight`` is what it counts in the mean loss: its rows, or the sum of
-        their weights.
-        """
+    def update(self, loss: float, batch: Batch, part: FusedLoss) -> None:
+        """Take in a batch with its loss, penalties included, and where the loss was computed."""
+        weight = part.denominator  # its rows, or the sum of their weights
         self._total += loss * weight
         self._weight += weight
-        for metric in self._plain:
-            metric.update_state(batch.y, prediction)
-        for metric in self._weighted:
-            metric.update_state(batch.y, prediction, batch.weights)
+        prediction = part.prediction
+        linked = part.linked if self._any_linked else prediction
+        for metric, takes_linked in self._plain:
+            metric.update_state(batch.y, linked if takes_linked else prediction)
+        for metric, takes_linked in self._weighted:
+            metric.update_state(batch.y, linked if takes_linked else prediction, batch.weights)
 
     def mark_diverged(self) -> None:
         """Count a batch whose loss is not finite: loss and metrics become NaN."""
@@ -57,10 +69,20 @@ class RunningMetrics:
     def results(self) -> dict[str, Any]:
         """Loss and metrics since the last reset, the loss first; numbers, or arrays of them."""
         loss = self._total / self._weight if self._weight else 0.0
-        values = [metric.result() for metric in self.metrics]
+        values = [plain_number(metric.result()) for metric in self.metrics]
         if math.isnan(loss):  # 0, the metrics of no rows, would look like the best
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
+
+    def undefined(self, results: Mapping[str, Any]) -> list[str]:
+        """Which of these results, by name, are NaN since of such targets there is no value."""
+        if math.isnan(results["loss"]):
+            return []
+        return [
+            name
+            for name, metric in zip(self.names, self.metrics, strict=True)
+            if metric.undefined_for and np.isnan(results[name]).any()
+        ]
 
     def get_state(self) -> dict[str, Any]:
         """The sums that the running values are computed from."""

@@ -13,7 +13,6 @@ from annlib.data import Batch
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
-from annlib.training.running_metrics import RunningMetrics
 
 
 class Step:
@@ -38,7 +37,7 @@ class Step:
         self.vector = vector
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
-        self.metrics = RunningMetrics(compiled.names, compiled.metrics, compiled.unweighted)
+        self.metrics = compiled.running_metrics(compiled.metrics)
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
@@ -50,8 +49,7 @@ class Step:
 
     def update_metrics(self, batch: Batch, loss: float) -> None:
         """Take the batch of the last loss into the running loss and metrics."""
-        part = self.objective.loss
-        self.metrics.update(loss, part.denominator, batch, part.prediction)
+        self.metrics.update(loss, batch, self.objective.loss)
 
     def clear(self) -> None:
         """Drop references to the user's data; the buffers stay."""

@@ -29,6 +29,11 @@ class StreamDataset(NamedTuple):
         return self.first.row_shape
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the first batch's columns, if it is a frame that has some."""
+        return self.first.feature_names
+
+    @property
     def target_shape(self) -> BatchShape | None:
         """The shape of the first batch's targets, if there are any."""
         return self.first.target_shape
@@ -71,11 +76,11 @@ def as_dataset(
     sample_weight: Any,
     class_weight: Mapping[int, float] | None,
     where: str,
-    row_shape: Shape | None = None,
+    like: Dataset | None = None,
 ) -> Dataset | StreamDataset:
     """Data to train or evaluate on: what ``array_dataset`` takes, or what gives batches of it."""
     if isinstance(x, np.ndarray) or not is_stream(x):
-        return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, row_shape)
+        return array_dataset(network, compiled, x, y, sample_weight, class_weight, where, like)
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ConfigurationError(
@@ -85,7 +90,7 @@ def as_dataset(
             )
     converter = _Converter(network, compiled, class_weight)
     stream = as_stream_loader(x, converter)
-    first = converter.prepare(stream.first(where), f"{where}, batch 1", row_shape)
+    first = converter.prepare(stream.first(where), f"{where}, batch 1", like)
     return StreamDataset(stream, first, where)
 
 
@@ -111,7 +116,7 @@ class _Converter:
     def __call__(self, item: Any, where: str) -> Batch:
         return self.prepare(item, where).batch(self._network)
 
-    def prepare(self, item: Any, where: str, row_shape: Shape | None = None) -> Dataset:
+    def prepare(self, item: Any, where: str, like: Dataset | None = None) -> Dataset:
         """The item as a data set."""
         if not isinstance(item, tuple | list) or len(item) not in (2, 3):
             size = len(item) if isinstance(item, tuple | list) else None
@@ -122,7 +127,7 @@ class _Converter:
             )
         x, y, weight = (_scannable(part) for part in (*item, None)[:3])
         data = array_dataset(
-            *(self._network, self._compiled, x, y, weight, self._class_weight, where, row_shape),
+            *(self._network, self._compiled, x, y, weight, self._class_weight, where, like),
             whole=False,
         )
         assert data.y is not None, "targets are a must"

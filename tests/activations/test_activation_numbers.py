@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -92,6 +93,25 @@ def bent(p, q, r=1.0):
     )
 
 
+def tanh_shrink(z):
+    """By its definition in 2,000 digits, in which nothing cancels."""
+    with localcontext(prec=2000):
+        if abs(z) > 100 or not z:
+            return z - np.sign(z)
+        power = Decimal(2 * z).exp()
+        return float(Decimal(z) - (power - 1) / (power + 1))
+
+
+def squareplus(z):
+    with localcontext(prec=700):
+        return float((Decimal(z) + (Decimal(z) ** 2 + 4).sqrt()) / 2)
+
+
+def squareplus_slope(z):
+    with localcontext(prec=700):
+        return float((1 + Decimal(z) / (Decimal(z) ** 2 + 4).sqrt()) / 2)
+
+
 #: f and f', computed in float64 from float32 or float64 numbers.
 TRUTHS = [
     (activations.linear, lambda Z: Z, np.ones_like),
@@ -150,6 +170,33 @@ TRUTHS = [
         lambda Z: Z * np.clip(Z / 6 + 0.5, 0, 1),
         lambda Z: np.where(np.abs(Z) < 3, Z / 3 + 0.5, Z > 0),
     ),
+    (
+        activations.hard_shrink,
+        lambda Z: np.where(np.abs(Z) > 0.5, Z, 0),
+        lambda Z: np.abs(Z) > 0.5,
+    ),
+    (
+        activations.SoftShrink(1.5),
+        lambda Z: np.sign(Z) * np.maximum(np.abs(Z) - 1.5, 0),
+        lambda Z: np.abs(Z) > 1.5,
+    ),
+    (activations.tanh_shrink, np.vectorize(tanh_shrink), lambda Z: np.tanh(Z) ** 2),
+    (
+        activations.Threshold(0.5, -2.0),
+        lambda Z: np.where(Z > 0.5, Z, -2),
+        lambda Z: Z > 0.5,
+    ),
+    (
+        activations.sparse_plus,
+        lambda Z: np.where(Z < 1, np.maximum(Z + 1, 0) ** 2 / 4, Z),
+        lambda Z: np.clip((Z + 1) / 2, 0, 1),
+    ),
+    (
+        activations.sparse_sigmoid,
+        lambda Z: np.clip((Z + 1) / 2, 0, 1),
+        lambda Z: (np.abs(Z) < 1) / 2,
+    ),
+    (activations.squareplus, np.vectorize(squareplus), np.vectorize(squareplus_slope)),
     (activations.hard_tanh, lambda Z: np.clip(Z, -1, 1), lambda Z: np.abs(Z) < 1),
 ]
 
@@ -189,7 +236,7 @@ def test_no_input_overflows_and_every_output_is_right(activation, f, slope, dtyp
 
 
 def test_every_activation_has_a_truth():
-    rowwise = {activations.Softmax, activations.LogSoftmax}
+    rowwise = {activations.Softmax, activations.LogSoftmax, activations.Sparsemax}
     assert {row.cls for row in ACTIVATIONS} == {type(truth[0]) for truth in TRUTHS} | rowwise
 
 
@@ -254,3 +301,20 @@ def test_softmax_of_any_shape_is_scipys_and_does_not_see_a_shift(Z, shift):
     expected = scipy.special.softmax(Z, axis=1)
     np.testing.assert_allclose(activations.softmax(Z), expected, rtol=1e-12)
     np.testing.assert_allclose(activations.softmax(Z + shift), expected, rtol=1e-9)
+
+
+@DTYPES
+@pytest.mark.parametrize("k", [1, 2, 7, 40])
+def test_sparsemax_is_the_nearest_point_of_the_simplex(dtype, k):
+    """By its conditions (Karush, Kuhn, Tucker), to the ends of the type."""
+    rng = np.random.default_rng(k)
+    for Z in (rng.normal(size=(200, k)), rng.choice(ends(dtype), size=(200, k))):
+        Z = Z.astype(dtype)
+        A = activations.sparsemax(Z)
+        close(A.sum(axis=1), 1, 16, 0)
+        assert (A >= 0).all()
+        wide = Z.astype(np.longdouble)
+        t = np.where(A > 0, wide - A, -np.inf).max(axis=1, keepdims=True)
+        size = np.maximum(1, np.abs(wide).max(axis=1, keepdims=True)) * np.finfo(dtype).eps * 8
+        assert (np.abs(np.where(A > 0, wide - A - t, 0)) <= size).all()
+        assert (np.where(A > 0, -np.inf, wide) <= t + size).all()

@@ -30,6 +30,12 @@ OPTIMIZERS = [
     Row(optimizers.Lion, 0.01, beta_1=0.6, beta_2=0.8),
     Row(optimizers.Lamb),
     Row(optimizers.Lamb, 0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-4, clipnorm=0.5),
+    Row(optimizers.Adafactor),
+    Row(optimizers.Adafactor, 0.2, clip_threshold=0.5, weight_decay=0.01),
+    Row(optimizers.ScheduleFreeAdamW),
+    Row(optimizers.ScheduleFreeAdamW, 0.01, beta_1=0.8, warmup_steps=4, weight_decay=0.01),
+    Row(optimizers.Muon),
+    Row(optimizers.Muon, 0.01, ns_steps=3, nesterov=False, exclude_layers=["dense_1"]),
     Row(optimizers.Ftrl),
     Row(
         optimizers.Ftrl,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annlib.core.errors import ConfigurationError
-from annlib.core.random_streams import RandomStreams
+from annlib.core.random_streams import RandomStreams, seeds_from
 
 names = st.text(min_size=1, max_size=30)
 seeds = st.integers(0, 2**64)
@@ -133,3 +133,44 @@ def test_another_process_draws_the_same_numbers():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(run.stdout) == draw(RandomStreams(42).new("dense/0/kernel"))
+
+
+def test_seeds_of_a_context_are_its_own():
+    def seeds(n=2):
+        return [RandomStreams().seed for _ in range(n)]
+
+    with seeds_from(3):
+        first = seeds()
+        with seeds_from(4):
+            inner = seeds()
+        rest = seeds(1)
+    with seeds_from(3):
+        assert seeds(3) == first + rest
+    with pytest.raises(KeyError), seeds_from(3):
+        raise KeyError
+    drawn = seeds(6)
+    assert len({*first, *rest, *inner, *drawn}) == 5 + 6
+    assert RandomStreams(7).seed == 7
+
+
+def test_seeds_of_a_context_leave_those_of_the_process_where_they_would_be():
+    code = """
+from annlib.core.random_streams import RandomStreams, seeds_from, set_random_seed
+set_random_seed(1)
+made = [RandomStreams() for _ in range(3)]
+set_random_seed(1)
+RandomStreams()
+with seeds_from(9):
+    other = RandomStreams()
+print(RandomStreams().seed == made[2].seed, other.seed != made[1].seed)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "True"]
+
+
+def test_restarted_streams_are_those_of_the_other_seed():
+    streams = RandomStreams(1)
+    draw(streams.persistent("shuffle"))
+    streams.restart(2)
+    assert draw(streams.persistent("shuffle")) == draw(RandomStreams(2).persistent("shuffle"))
+    assert not streams.seed_was_drawn

@@ -6,6 +6,7 @@ libraries fail at: labels that are text, frames with names, weights that are rou
 
 from __future__ import annotations
 
+import copy
 import io
 import pickle
 import re
@@ -42,6 +43,7 @@ from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     HalvingGridSearchCV,
+    KFold,
     RandomizedSearchCV,
     StratifiedKFold,
     TunedThresholdClassifierCV,
@@ -67,8 +69,11 @@ from annlib import (
     HiddenLayerTransformer,
     MLPClassifier,
     MLPRegressor,
+    Sequential,
     SequentialClassifier,
     SequentialRegressor,
+    layers,
+    losses,
     optimizers,
 )
 
@@ -85,6 +90,9 @@ REGRESSORS = [
     SequentialRegressor(epochs=12, random_state=0, optimizer__learning_rate=0.01),
     MLPRegressor(max_iter=12, random_state=0, batch_size=32, learning_rate_init=0.01),
 ]
+
+
+HINGES = ("hinge", "squared_hinge", "categorical_hinge")
 
 
 def each(*estimators):
@@ -383,6 +391,26 @@ def test_class_weights(net):
         clone(net).set_params(class_weight="balancd").fit(X, rare)
 
 
+@each_classifier
+def test_class_weights_of_classes_that_a_fold_lacks(net):
+    """Of sorted classes each fold of KFold trains without one."""
+    order = np.argsort(CODES, kind="stable")
+    by_dict = clone(net).set_params(class_weight={"ant": 1, "bee": 1, "cat": 5})
+    scores = cross_val_score(by_dict, X[order], NAMES[order], cv=KFold(3))
+    assert np.isfinite(scores).all()
+    with pytest.raises(ValueError, match="class_weight: expected classes of"):
+        clone(net).set_params(class_weight={"ant": 1, "rat": 5}).fit(X, NAMES)
+    parts = [CODES < 2, CODES == 2]
+    weighted = clone(by_dict)
+    factors = {"ant": 1.0, "bee": 1.0, "cat": 5.0}
+    plain = clone(net)
+    for rows in parts:
+        weighted.partial_fit(X[rows], NAMES[rows], classes=["ant", "bee", "cat"])
+        by_row = np.array([factors[name] for name in NAMES[rows]])
+        plain.partial_fit(X[rows], NAMES[rows], by_row, classes=["ant", "bee", "cat"])
+    np.testing.assert_allclose(weighted.predict_proba(X), plain.predict_proba(X), rtol=1e-6)
+
+
 # -- metadata --------------------------------------------------------------------------------------
 
 
@@ -449,13 +477,14 @@ def test_a_copy_from_a_file_predicts_and_goes_on(net, way):
 
 
 @each_estimator
-def test_a_pickle_is_of_weights(net):
-    """scikit-learn's is more than four times as large."""
+def test_a_pickle_is_of_weights_and_moments(net):
+    """scikit-learn's is more than four times as large as the weights."""
     wide = rng.normal(size=(150, 300))
     net = clone(net).fit(wide, target(net))
+    vectors = 1 + len(net.model_.optimizer.state)
+    assert vectors == 3  # theta, and Adam's means of the gradient and of its square
     size = sum(W.nbytes for W in net.model_.weights)
-    assert len(pickle.dumps(net)) < 1.1 * size + 20_000
-    assert len(pickle.dumps(net.partial_fit(wide, target(net)))) > 2.9 * size
+    assert len(pickle.dumps(net)) < 1.1 * vectors * size + 20_000
 
 
 # -- incremental -----------------------------------------------------------------------------------
@@ -572,6 +601,72 @@ def test_meta_estimators_of_classes(net, meta):
     assert np.mean(fitted.predict(rows) == NAMES) > 0.7
     if hasattr(fitted, "predict_proba"):
         np.testing.assert_allclose(fitted.predict_proba(rows).sum(axis=1), 1)
+
+
+def margins(n_outputs):
+    return Sequential([layers.Dense(16, "relu"), layers.Dense(n_outputs)])
+
+
+WITHOUT_PROBABILITIES = each(
+    *(clone(CLASSIFIERS[0]).set_params(model=margins, loss=loss) for loss in HINGES),
+    *(clone(CLASSIFIERS[1]).set_params(loss=loss) for loss in HINGES),
+    clone(CLASSIFIERS[1]).set_params(loss=losses.Hinge()),
+)
+
+
+@WITHOUT_PROBABILITIES
+def test_probabilities_that_there_are_not_are_absent(net):
+    """As of scikit-learn's SGDClassifier and LinearSVC, so that others take decisions instead."""
+    for each_net in (clone(net), clone(net).fit(X, NAMES)):
+        for method in ("predict_proba", "predict_log_proba"):
+            assert not hasattr(each_net, method)
+        with pytest.raises(AttributeError) as told:
+            each_net.predict_proba(X)
+        assert "Use decision_function, or another loss." in str(told.value.__cause__ or told.value)
+    stack = StackingClassifier([("net", clone(net))], LogisticRegression(), cv=3).fit(X, NAMES)
+    assert stack.stack_method_ == ["decision_function"]
+    assert stack.score(X, NAMES) > 0.9
+    for meta in (
+        CalibratedClassifierCV(clone(net), cv=3),
+        OneVsRestClassifier(clone(net)),
+        VotingClassifier([("a", clone(net)), ("b", LogisticRegression())]),
+        BaggingClassifier(clone(net), n_estimators=2),
+    ):
+        assert meta.fit(X, NAMES).score(X, NAMES) > 0.8
+    tuned = TunedThresholdClassifierCV(clone(net), cv=3).fit(X, BINARY)
+    assert tuned.score(X, BINARY) > 0.8
+    assert cross_val_score(clone(net), X, BINARY, scoring="roc_auc", cv=3).mean() > 0.8
+    refitted = clone(net).fit(X, NAMES).set_params(loss="mse")
+    assert not hasattr(refitted, "predict_proba"), "of the network that is fitted"
+
+
+@pytest.mark.parametrize(
+    ("last", "loss", "present"),
+    [
+        (layers.Dense(1, "sigmoid"), "mse", True),
+        (layers.Dense(1), "mse", False),
+        (layers.Dense(1), "auto", True),
+        (layers.Dense(1), losses.BinaryCrossentropy(from_logits=True), True),
+        (layers.Dense(1, "tanh"), "hinge", False),
+    ],
+)
+def test_a_network_tells_of_its_probabilities_before_it_is_fitted(last, loss, present):
+    compiled = Sequential([copy.deepcopy(last)])
+    compiled.compile(loss=None if loss == "auto" else loss)
+    for net in (
+        SequentialClassifier(Sequential([last]), loss=loss, epochs=1),
+        SequentialClassifier(compiled, epochs=1),
+    ):
+        assert hasattr(net, "predict_proba") is present
+        assert hasattr(net.fit(X, BINARY), "predict_proba") is present
+
+
+def test_nonsense_is_refused_by_fit_and_not_by_hasattr():
+    for arguments in ({"loss": "hingf"}, {"loss": 3}, {"optimizer": "adamm"}, {"solver": "adan"}):
+        assert hasattr(MLPClassifier(**arguments), "predict_proba")
+        assert hasattr(MLPClassifier(**arguments), "partial_fit")
+        with pytest.raises(ValueError, match=f"'{next(iter(arguments))}' parameter"):
+            MLPClassifier(**arguments).fit(X, NAMES)
 
 
 @each_classifier

@@ -107,6 +107,13 @@ SINGLE = (
     "check_classifier_multioutput",
 )
 MLP, SEQUENTIAL = (MLPClassifier, MLPRegressor), (SequentialClassifier, SequentialRegressor)
+
+
+def linear(n_outputs):
+    return Sequential([layers.Dense(100, "relu"), layers.Dense(n_outputs)])
+
+
+HINGES = ("hinge", "squared_hinge", "categorical_hinge")
 #: The settings, and what cannot hold with them.
 SETTINGS = [
     (MLP, {"dtype": "float32"}, SINGLE),
@@ -133,6 +140,9 @@ SETTINGS = [
             "check_class_weight_classifiers",
         ),
     ),
+    # Without probabilities, which are absent and not looked for.
+    *(((MLPClassifier,), {"loss": loss}, ()) for loss in HINGES),
+    *(((SequentialClassifier,), {"loss": loss, "model": linear}, ()) for loss in HINGES),
     (SEQUENTIAL, {"dtype": "float32"}, SINGLE),
     (SEQUENTIAL, {"model": dropped}, WEIGHTS),
     (SEQUENTIAL, {"validation_split": 0.2, "callbacks": "early_stopping"}, WEIGHTS),
@@ -146,7 +156,7 @@ SETTINGS = [
     [
         pytest.param(
             *(kind, setting, excluded),
-            id=f"{kind.__name__}-{'-'.join(setting)}",
+            id=f"{kind.__name__}-{'-'.join([*setting, setting.get('loss', '')]).strip('-')}",
             marks=[pytest.mark.slow] if "batch_size" in setting else [],
         )
         for kinds, setting, excluded in SETTINGS

@@ -107,6 +107,8 @@ def test_a_regularizer_takes_the_place_of_alpha():
         ("binary_focal_crossentropy", y > 0, 1),
         ("sparse_categorical_crossentropy", y > 0, 2),
         (losses.CategoricalCrossentropy(label_smoothing=0.1), y, 3),
+        (losses.CategoricalCrossentropy(from_logits=True), y, 3),
+        (losses.BinaryCrossentropy(from_logits=True), NAMES == "setosa", 1),
         ("categorical_hinge", y, 3),
         ("hinge", NAMES == "setosa", 1),
     ],
@@ -116,7 +118,7 @@ def test_losses_of_a_classifier(loss, targets, units):
     assert net.n_outputs_ == units
     assert net.score(X, targets) > 0.9
     if "hinge" in str(loss):
-        with pytest.raises(ValueError, match="expected a network that gives probabilities"):
+        with pytest.raises(AttributeError, match="no attribute 'predict_proba'"):
             net.predict_proba(X)
     else:
         np.testing.assert_allclose(net.predict_proba(X).sum(axis=1), 1)
@@ -171,9 +173,66 @@ def test_parameters_of_the_other_parts():
     assert net.model_.loss.gamma == 1.0
     assert net.model_.layers[0].kernel_regularizer == regularizers.L1(0.02)
     assert "callbacks__early_stopping__baseline" in net.get_params()
-    for wrong in ({"loss__gamma": 1.0}, {"regularizer__l1": 1.0}, {"callbacks__csv_logger__x": 1}):
+    for wrong in (
+        {"loss__gamma": 1.0},
+        {"regularizer__alpha": 1.0},
+        {"callbacks__csv_logger__x": 1},
+        {"callbacks__early_stopping__patience": 5},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong)).partition("__")[0]):
             MLPClassifier(**wrong).fit(X, y)
+
+
+def smoothed_log_loss(net, targets, smoothing):
+    """- mean sum_k q_k log a_k with q = y (1 - s) + s / K, by hand."""
+    a = net.predict_proba(X)
+    q = np.eye(a.shape[1])[targets] * (1 - smoothing) + smoothing / a.shape[1]
+    return -(q * np.log(a)).sum(axis=1).mean()
+
+
+AT_REST = {"max_iter": 1, "batch_size": 150, "learning_rate_init": 1e-300, "random_state": 0}
+
+
+@pytest.mark.parametrize("targets", [y, (y > 0).astype(int)], ids=["three", "two"])
+def test_arguments_of_the_loss_that_follows_from_the_targets(targets):
+    net = MLPClassifier(loss__label_smoothing=0.1, alpha=0, **AT_REST)
+    by_setting = MLPClassifier(alpha=0, **AT_REST).set_params(loss__label_smoothing=0.1)
+    assert clone(net).get_params() == by_setting.get_params()
+    for each in (net, by_setting, clone(by_setting)):
+        each.fit(X, targets)
+        assert each.loss_ == pytest.approx(smoothed_log_loss(each, targets, 0.1), rel=1e-9)
+    plain = MLPClassifier(loss__label_smoothing=0.0, alpha=0, **AT_REST).fit(X, targets)
+    assert plain.loss_ == pytest.approx(log_loss(targets, plain.predict_proba(X)), rel=1e-9)
+    logits = MLPClassifier(loss__from_logits=True, alpha=0, **AT_REST).fit(X, targets)
+    np.testing.assert_allclose(logits.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+    assert logits.loss_ == pytest.approx(plain.loss_, rel=1e-9)
+    labels = np.column_stack([y == 0, X[:, 0] > 0])
+    several = MLPClassifier(loss__label_smoothing=0.1, alpha=0, **AT_REST).fit(X, labels)
+    a, q = several.predict_proba(X), labels * 0.9 + 0.05
+    expected = -(q * np.log(a) + (1 - q) * np.log(1 - a)).sum(axis=1).mean()
+    assert several.loss_ == pytest.approx(expected, rel=1e-9)
+    with pytest.raises(ValueError, match=r"loss__label_smoothin. Did you mean \"label_smoothing"):
+        MLPClassifier(loss__label_smoothin=0.1).fit(X, targets)
+
+
+@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
+def test_arguments_of_the_regularizer_without_one(Estimator):
+    """l1 sum |w| + l2 sum w^2 in the place of alpha, as of ``regularizer="l1_l2"``."""
+    net = Estimator(regularizer__l1=0.01, **AT_REST).fit(X, y)
+    bare = Estimator(alpha=0, **AT_REST).fit(X, y)
+    penalty = 0.01 * sum(np.abs(W).sum() for W in bare.coefs_)
+    assert net.loss_ == pytest.approx(bare.loss_ + penalty, rel=1e-9)
+    both = Estimator().set_params(regularizer__l1=0.01, regularizer__l2=0.1, **AT_REST).fit(X, y)
+    penalty += 0.1 * sum(np.square(W).sum() for W in bare.coefs_)
+    assert both.loss_ == pytest.approx(bare.loss_ + penalty, rel=1e-9)
+
+
+def test_a_search_over_arguments_at_the_defaults():
+    grid = {"loss__label_smoothing": [0.0, 0.2], "regularizer__l2": [0.0, 0.1]}
+    search = GridSearchCV(MLPClassifier(max_iter=20, random_state=0), grid, cv=2)
+    search.set_params(scoring="neg_log_loss").fit(X, NAMES)
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
+    assert search.best_estimator_.model_.loss.label_smoothing in grid["loss__label_smoothing"]
 
 
 def test_a_function_with_its_derivative_is_one_activation():
@@ -371,6 +430,98 @@ def test_coefs_can_be_set_as_a_list_one_by_one_and_in_place():
     net.coefs_ = net.coefs_[:1]
     with pytest.raises(ValueError, match="expected arrays of shapes"):
         net.predict(X)
+
+
+# -- weights of a network with normalization -------------------------------------------------------
+
+
+def scikit_learns(net):
+    """scikit-learn's perceptron that reads the attributes of a fitted one."""
+    reader = getattr(theirs, type(net).__name__)(net.hidden_layer_sizes, activation=net.activation)
+    names = ["coefs_", "intercepts_", "n_layers_", "n_outputs_", "out_activation_", "classes_"]
+    for name in [*names, "n_features_in_", "_label_binarizer"]:
+        if hasattr(net, name):
+            setattr(reader, name, getattr(net, name))
+    return reader
+
+
+NORMALIZED = {**FAST, "hidden_layer_sizes": (8, 6), "batch_normalization": True}
+TARGETS = {
+    "three": (MLPClassifier, NAMES),
+    "two": (MLPClassifier, y > 0),
+    "labels": (MLPClassifier, np.column_stack([y == 0, X[:, 0] > 0]).astype(int)),
+    "number": (MLPRegressor, y.astype(float)),
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"dropout": 0.3, "activation": "tanh"}, {"dtype": "float32"}])
+@pytest.mark.parametrize("kind", TARGETS)
+def test_whoever_reads_the_weights_of_a_normalized_network_predicts_the_same(kind, more):
+    """Normalization at rest is affine: it is a part of kernel and bias for a reader."""
+    Estimator, targets = TARGETS[kind]
+    net = Estimator(**{**NORMALIZED, **more}).fit(X, targets)
+    exact = {"rtol": 2e-4, "atol": 1e-5} if "dtype" in more else {"rtol": 1e-9, "atol": 1e-12}
+    for again in (net, copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        reader, method = scikit_learns(again), "predict"
+        if Estimator is MLPClassifier:
+            np.testing.assert_array_equal(reader.predict(X), net.predict(X))
+            method = "predict_proba"
+        np.testing.assert_allclose(getattr(reader, method)(X), getattr(net, method)(X), **exact)
+    assert [W.shape for W in net.coefs_] == [(4, 8), (8, 6), (6, net.n_outputs_)]
+    assert {W.dtype.name for W in (*net.coefs_, *net.intercepts_)} == {net.model_.dtype}
+    # Of the network itself, they follow all that changes it.
+    net.partial_fit(X, targets)
+    net.model_.get_layer("batch_normalization").gamma[...] *= 3
+    reader = scikit_learns(net)
+    np.testing.assert_allclose(getattr(reader, method)(X), getattr(net, method)(X), **exact)
+
+
+def test_weights_of_a_normalized_network_while_it_trains():
+    """A scorer, or a callback, that reads them after an epoch reads those of that epoch."""
+
+    def by_reader(net, X, y):
+        assert scikit_learns(net).score(X, y) == net.score(X, y)
+        return net.score(X, y)
+
+    net = MLPClassifier(**NORMALIZED, early_stopping=True, scoring=by_reader)
+    assert len(net.fit(X, NAMES).validation_scores_) == net.n_iter_
+
+
+def test_weights_that_are_put_into_a_normalized_network():
+    """It then predicts what a network with these weights and no normalization does."""
+    plain = trained(hidden_layer_sizes=(8, 6), targets=NAMES)
+    net = MLPClassifier(**NORMALIZED).fit(X, NAMES)
+    assert not hasattr(MLPClassifier(**NORMALIZED), "coefs_")
+    for weights in (net.coefs_[0], net.intercepts_[1]):
+        with pytest.raises(ValueError, match="read-only"):
+            weights[...] = 0
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        net.coefs_[0] = plain.coefs_[0]
+    net.coefs_, net.intercepts_ = plain.coefs_, plain.intercepts_
+    np.testing.assert_allclose(net.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
+    np.testing.assert_allclose(net.coefs_[0], plain.coefs_[0], rtol=1e-9)
+    again = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(again.predict_proba(X), net.predict_proba(X))
+    net.coefs_ = [np.zeros_like(W) for W in plain.coefs_]  # one of the two alone
+    expected = np.exp(plain.intercepts_[2]) / np.exp(plain.intercepts_[2]).sum()
+    np.testing.assert_allclose(net.predict_proba(X)[:1], expected[None], rtol=1e-9)
+    before = net.predict_proba(X)
+    net.model_.get_layer("batch_normalization_1").gamma[2] = 0
+    net.coefs_ = plain.coefs_
+    with pytest.raises(ValueError, match=r'a gamma other than 0 in "batch_normalization_1".*\[2\]'):
+        net.predict(X)
+    assert before.shape == net.model_.predict(X).shape
+
+
+def test_weights_that_a_normalized_network_begins_with():
+    plain = trained(hidden_layer_sizes=(8, 6), targets=NAMES)
+    net = MLPClassifier(**{**NORMALIZED, "learning_rate_init": 1e-300})
+    net.coefs_, net.intercepts_, net.n_features_in_ = plain.coefs_, plain.intercepts_, 4
+    net.partial_fit(X, NAMES, classes=np.unique(NAMES))
+    for layer in net.model_.layers:
+        if hasattr(layer, "moving_mean"):  # as it was before the epoch
+            layer.moving_mean[...], layer.moving_variance[...] = 0, 1
+    np.testing.assert_allclose(net.predict_proba(X), plain.predict_proba(X), rtol=1e-9)
 
 
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])

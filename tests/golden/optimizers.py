@@ -61,6 +61,28 @@ def rules():
         ("lion_of_the_momentum_alone", "Lion", {"beta_1": 1.0}),
         ("lamb", "Lamb", {}),
         ("lamb_options", "Lamb", BETAS),
+        ("adafactor", "Adafactor", {}),
+        (
+            "adafactor_options",
+            "Adafactor",
+            {"learning_rate": 0.3, "beta_2_decay": -0.6, "epsilon_2": 0.1, "clip_threshold": 0.5}
+            | {"epsilon_1": 1e-2},
+        ),
+        ("adafactor_absolute", "Adafactor", {"learning_rate": 2.0, "relative_step": False}),
+        ("muon", "Muon", {}),
+        (
+            "muon_options",
+            "Muon",
+            {**RATE, "momentum": 0.8, "ns_steps": 3, "nesterov": False, "rms_rate": None}
+            | {"adam_lr_ratio": 0.5, "adam_weight_decay": 0.1, "weight_decay": 0.2},
+        ),
+        (
+            "muon_excluded",
+            "Muon",
+            {**RATE, "exclude_layers": ["kernel", "w"], "exclude_embeddings": False}
+            | {"adam_beta_1": 0.7, "adam_beta_2": 0.9, "epsilon": 1e-3},
+        ),
+        ("muon_letters", "Muon", {**RATE, "muon_a": 3.0, "muon_b": -4.0, "muon_c": 1.5}),
         ("ftrl", "Ftrl", {}),
         ("ftrl_options", "Ftrl", {**ftrl, **strengths, "beta": 0.5}),
         ("ftrl_power", "Ftrl", {**ftrl, "learning_rate_power": -0.7}),

@@ -48,6 +48,14 @@ def test_float32_is_float64_rounded(row, shape, training):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
 
 
+@each
+def test_it_keeps_values_if_it_says_so(row, shape):
+    trial = LayerTrial(row.make(), shape, training=False)
+    x, dy = trial.data()
+    y = trial.run(x.copy(), dy)[0]
+    assert trial.layer.keeps_values == np.array_equal(y.ravel(), x.ravel())
+
+
 # -- single layers ---------------------------------------------------------------------------------
 
 

@@ -103,6 +103,45 @@ def test_the_poisson_deviance_from_logits_is_that_of_their_exponentials():
         of_means([[-1.0]], [[1.0]])
 
 
+@pytest.mark.parametrize("power", [1.0, 1.25, 1.9, 2.0, 2.5, 3.0])
+def test_deviances_are_half_of_those_of_scikit_learn(power):
+    """From means and from their logarithms; with weights; zeros where there may be some."""
+    y = POSITIVE[::-1] if power >= 2 else COUNTS
+    expected = sklearn.metrics.mean_tweedie_deviance(
+        y.reshape(-1), POSITIVE.reshape(-1), power=power
+    )
+    found = [losses.Tweedie(power)(y, POSITIVE), losses.Tweedie(power, True)(y, np.log(POSITIVE))]
+    if power == 2:
+        found += [losses.Gamma()(y, POSITIVE), losses.Gamma(True)(y, np.log(POSITIVE))]
+    assert found == pytest.approx([expected / 2] * len(found), rel=1e-12)
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 2, 2.5])
+def test_deviances_near_their_least_do_not_cancel(power):
+    """Half of the deviance is about (a - y)^2 / (2 a^p) there."""
+    y, step = np.array([[1e8], [1.0], [1e-3]]), 1e-7
+    for loss, A in ((losses.Tweedie(power), y * (1 + step)),):
+        expected = np.mean((y * step) ** 2 / (2 * y**power))
+        assert loss(y, A) == pytest.approx(expected, rel=1e-6)
+        assert loss(y, y) == 0
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.5, 0.8])
+def test_the_quantile_loss_is_the_pinball_loss_of_scikit_learn(quantile):
+    expected = sklearn.metrics.mean_pinball_loss(Y, A, alpha=quantile)
+    assert losses.Quantile(quantile)(Y, A) == pytest.approx(expected, rel=1e-12)
+
+
+def test_several_quantiles_are_the_mean_of_their_losses():
+    levels = [0.1, 0.25, 0.5, 0.9]
+    y = Y[:, 0]
+    each = [sklearn.metrics.mean_pinball_loss(y, A[:, i], alpha=q) for i, q in enumerate(levels)]
+    for targets in (y, y[:, None], np.repeat(y[:, None], 4, axis=1)):
+        assert losses.Quantile(levels)(targets, A) == pytest.approx(np.mean(each), rel=1e-12)
+    with pytest.raises(ValueError, match="4 units"):
+        losses.Quantile(levels)(y, A[:, :2])
+
+
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_focal_losses_of_gamma_0_are_the_cross_entropies(from_logits):
     a = A if from_logits else Q

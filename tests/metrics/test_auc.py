@@ -44,23 +44,25 @@ def test_an_exact_area_needs_no_probabilities():
     assert AUC(None, from_logits=True)(BITS, scores) == pytest.approx(expected, rel=1e-12)
 
 
-def test_what_lies_outside_counts_as_0_or_1():
+def test_logits_may_be_of_any_size():
     scores = np.array([-1e38, -0.5, 0.3, 0.7, 1.5, 1e38], "f4")
     y = [0, 1, 0, 1, 0, 1]
-    assert AUC()(y, scores) == AUC()(y, np.clip(scores, 0, 1))
     assert AUC(from_logits=True)(y, scores) == AUC()(
         y, [0, 0.3775407, 0.5744425, 0.6681878, 0.8175745, 1]
     )
 
 
 @pytest.mark.parametrize("curve", ["ROC", "PR"])
-def test_a_curve_of_one_class_has_no_exact_area(curve):
-    metric = AUC(None, curve)
+@pytest.mark.parametrize("thresholds", [None, 200])
+def test_a_curve_of_one_class_has_no_area(curve, thresholds):
+    metric = AUC(thresholds, curve)
     assert math.isnan(metric.result())
     assert math.isnan(metric([0, 0], [0.1, 0.6]))
     assert math.isnan(metric([1], [0.5], sample_weight=[0.0]))
-    assert metric([1], [0.5]) == 0.5
-    both = AUC(None, curve, multi_label=True)
+    # The one is between the zeros. In bins PR is the integral of t / (1 + t) for t from 0 to 1.
+    expected = 1 - math.log(2) if (curve, thresholds) == ("PR", 200) else 0.5
+    assert metric([1], [0.5]) == pytest.approx(expected, rel=1e-12)
+    both = AUC(thresholds, curve, multi_label=True)
     assert math.isnan(both([[1, 0], [0, 0]], [[0.5, 0.5], [0.4, 0.3]]))
 
 

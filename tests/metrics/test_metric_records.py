@@ -29,8 +29,9 @@ def test_it_is_kerass_result(record, how):
     cut = len(y) // 3
     for part in (slice(cut), slice(cut, len(y))):
         metric.update_state(y[part], a[part], WEIGHT[part] if how == "weighted" else None)
-    found, expected = metric.result(), record[how]
-    kind = record["class"]
+    found, expected, kind = metric.result(), record[how], record["class"]
+    if kind == "AUC" and not (y.any() and (record["config"].get("curve") == "PR" or not y.all())):
+        expected = np.nan  # of one class an area is not defined; Keras says 0, or 1
     tolerance = TOLERANCES.get(kind, TOLERANCES.get(f"{kind} {how}", 1e-12))
     assert np.shape(found) == np.shape(expected)
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)

@@ -186,9 +186,10 @@ def test_every_schedule_goes_on_where_it_was(row, tmp_path):
 # -- every stage -----------------------------------------------------------------------------------
 
 
-def network(*more: Any, **how: Any) -> Sequential:
+def network(*more: Any, activation: str | None = None, **how: Any) -> Sequential:
     stack = [layers.Dense(6, "tanh"), layers.BatchNormalization(), layers.Dropout(0.3)]
-    return Sequential([*stack, *more, layers.Dense(5)], **{"seed": 7, "name": "net", **how})
+    last = layers.Dense(5, activation)
+    return Sequential([*stack, *more, last], **{"seed": 7, "name": "net", **how})
 
 
 def compiled(model: Sequential, optimizer: Any = "adam", **how: Any) -> Sequential:
@@ -346,7 +347,7 @@ def steps_that_were_set():
 def all_kinds_of_metrics():
     own = metrics.AUC(name="area")
     model = compiled(
-        network(), loss="mse",
+        network(activation="sigmoid"), loss="mse",
         metrics=["mae", metrics.MeanAbsoluteError, own, metrics.AUC(50), "mse", "mse"],
         weighted_metrics=["mae", metrics.MeanAbsoluteError(), {"class_name": "AUC", "config": {}}],
     )  # fmt: skip
@@ -608,7 +609,7 @@ def of_ones_own() -> Sequential:
     model = Sequential(
         [layers.Dense(4, Cube()), Scale(0.5, inner=Cube(), name="own"), layers.Dense(5)], seed=1
     )
-    model.compile(optimizers.SGD(Halving(0.1)), Own(3.0), metrics=[metrics.AUC()])
+    model.compile(optimizers.SGD(Halving(0.1)), Own(3.0), metrics=[metrics.AUC(None)])
     train(model, BITS)
     return model
 

@@ -412,7 +412,7 @@ OF_KERAS = {
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
-OWN = {"trace", "seed", "vector", "clone", "example_arguments"}
+OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names"}
 
 
 def test_a_model_shows_keras_names_and_a_few_of_its_own():

@@ -20,7 +20,7 @@ class NormSGD(Optimizer):
 
     whole = True
 
-    def state_shapes(self, shape):
+    def state_shapes(self, shape, path=""):
         return {"length": ()}
 
     def update(self, theta, gradient, rate, state, scratch):
@@ -30,7 +30,7 @@ class NormSGD(Optimizer):
             theta -= np.multiply(gradient, rate / norm, out=scratch)
 
 
-class Adafactor(Optimizer):
+class Factored(Optimizer):
     """Shazeer & Stern (2018): of a matrix the state holds means over rows and columns alone."""
 
     per_parameter = True
@@ -40,7 +40,7 @@ class Adafactor(Optimizer):
         self.decay = decay
         self.epsilon = epsilon
 
-    def state_shapes(self, shape):
+    def state_shapes(self, shape, path=""):
         return {"rows": shape[:1], "columns": shape[1:]} if len(shape) == 2 else {"v": shape}
 
     def update(self, theta, gradient, rate, state, scratch):
@@ -61,7 +61,7 @@ class Adafactor(Optimizer):
         theta -= np.multiply(gradient, rate, out=gradient)
 
 
-CUSTOM = {"Adafactor": Adafactor, "NormSGD": NormSGD}
+CUSTOM = {"Factored": Factored, "NormSGD": NormSGD}
 
 
 def network(optimizer, units=3):
@@ -103,7 +103,7 @@ def test_a_vector_without_parameters_is_no_part():
 def test_a_parameter_comes_in_its_own_shape_with_state_of_declared_shapes():
     seen = []
 
-    class Watched(Adafactor):
+    class Watched(Factored):
         def update(self, theta, gradient, rate, state, scratch):
             assert theta.shape == gradient.shape == scratch.shape
             seen.append((theta.shape, {name: a.shape for name, a in vars(state).items()}))
@@ -128,7 +128,7 @@ def test_a_parameter_comes_in_its_own_shape_with_state_of_declared_shapes():
 
 def test_its_steps_are_the_plain_recurrence():
     fake, gradients = drawn(4)
-    found = steps_of(Adafactor(0.1), fake, gradients)
+    found = steps_of(Factored(0.1), fake, gradients)
     w, r, c = fake.start["w"].copy(), np.zeros(3), np.zeros(2)
     for t, g in enumerate(gradients, 1):
         square = g["w"] ** 2 + 1e-12
@@ -137,13 +137,13 @@ def test_its_steps_are_the_plain_recurrence():
         np.testing.assert_allclose(found[t - 1]["w"], w, rtol=1e-12)
 
 
-@pytest.mark.parametrize("make", [NormSGD, Adafactor])
+@pytest.mark.parametrize("make", [NormSGD, Factored])
 def test_they_keep_the_rules(make):
     check_optimizer(make(0.05), may_allocate=True)
     check_optimizer(make(0.05, use_ema=True, gradient_accumulation_steps=2), may_allocate=True)
 
 
-@pytest.mark.parametrize("make", [NormSGD, lambda: Adafactor(gradient_accumulation_steps=2)])
+@pytest.mark.parametrize("make", [NormSGD, lambda: Factored(gradient_accumulation_steps=2)])
 def test_a_file_holds_state_of_all_shapes(make, tmp_path):
     whole, half = network(make()), network(make())
     whole.fit(X, Y, epochs=4, verbose=0)
@@ -159,16 +159,16 @@ def test_a_file_holds_state_of_all_shapes(make, tmp_path):
 
 
 def test_a_file_of_other_shapes_is_refused(tmp_path):
-    model = network(Adafactor())
+    model = network(Factored())
     model.fit(X, Y, verbose=0)
     model.save(tmp_path / "m.safetensors")
 
-    class Other(Adafactor):
-        def state_shapes(self, shape):
+    class Other(Factored):
+        def state_shapes(self, shape, path=""):
             return {"rows": shape[1:], "columns": shape[:1]} if len(shape) == 2 else {"v": shape}
 
     with pytest.raises(ModelFormatError, match="optimizer state"):
-        annlib.load_model(tmp_path / "m.safetensors", custom_objects={"Adafactor": Other})
+        annlib.load_model(tmp_path / "m.safetensors", custom_objects={"Factored": Other})
 
 
 # What cannot be meant

@@ -51,7 +51,8 @@ def test_state_and_calls_are_all_that_another_needs_to_go_on(row, done):
     assert_same(begun, expected[:done], rtol=0)
     vector = vector_of(FakeLayer(**half.now))
     other.build(vector)
-    other.state[...] = optimizer.state
+    for name, array in optimizer.state_arrays().items():
+        other.state_arrays()[name][...] = array
     other.set_state(optimizer.get_state())
     assert_same(more_steps(other, vector.layers[0], gradients[done:]), expected[done:], rtol=0)
     assert (other.steps, other.iterations) == (9, 9 // (other.gradient_accumulation_steps or 1))

@@ -9,12 +9,12 @@ import threading
 
 import numpy as np
 import pytest
-from stepping import drawn, steps_of, vector_of
+from stepping import FakeLayer, drawn, steps_of, vector_of
 
 import annlib
 from annlib import Sequential, callbacks, constraints, layers
 from annlib.core.errors import ConfigurationError
-from annlib.optimizers import Optimizer
+from annlib.optimizers import Optimizer, ScheduleFreeAdamW
 from annlib.testing import check_optimizer
 
 
@@ -72,6 +72,30 @@ class Rounding(ScheduleFreeSGD):
 
     def training_weights(self, theta, state):
         theta += (state.z - theta) * (1 - self.beta)
+
+
+@pytest.mark.parametrize("warmup", [0, 4])
+def test_the_steps_of_adamw_are_those_of_the_paper(warmup):
+    """Algorithm 1 of Defazio et al. (2024) with Keras' weights 1/t, x, y and z on their own.
+
+    Recorded numbers of Keras are no use: on PyTorch its z_old is already the new z (3.15).
+    """
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(3, 2)), rng.normal(size=(9, 3, 2))
+    rate, b1, b2, epsilon, decay = 0.05, 0.8, 0.95, 1e-4, 0.1
+    optimizer = ScheduleFreeAdamW(rate, b1, b2, epsilon, warmup, weight_decay=decay)
+    fake = FakeLayer(w=start)
+    found = steps_of(optimizer, fake, [{"w": g} for g in gradients])
+    x, z, v = start.copy(), start.copy(), np.zeros_like(start)
+    for t, g in enumerate(gradients, 1):
+        now = rate * min(1, t / warmup) if warmup else rate
+        x -= rate * decay * ((1 - b1) * z + b1 * x) / b1  # y decays, and z stays
+        v = b2 * v + (1 - b2) * g**2
+        z = z - now * g / (np.sqrt(v / (1 - b2**t)) + epsilon)
+        x = (1 - 1 / t) * x + z / t
+        np.testing.assert_allclose(found[t - 1]["w"], (1 - b1) * z + b1 * x, rtol=1e-12)
+    optimizer.to_evaluation(fake.vector)
+    np.testing.assert_allclose(fake.now["w"], x, rtol=1e-12)
 
 
 BOTH = pytest.mark.parametrize("make", [ScheduleFreeSGD, Rounding])

@@ -91,6 +91,12 @@ def test_logits_become_the_probabilities_that_softmax_gives():
     np.testing.assert_allclose(SequentialAsClassifier(model).predict_proba(X), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("after", [layers.Dropout(0.1), layers.Flatten(), layers.Identity()])
+def test_a_network_classifies_whatever_keeps_its_probabilities(after):
+    stack = [layers.Input((2,)), layers.Dense(3, "softmax"), after]
+    assert isinstance(as_estimator(Sequential(stack), ""), SequentialAsClassifier)
+
+
 def test_a_learning_curve_trains_models_of_its_own(canvas):
     model = fitted()
     before = [w.tobytes() for w in model.weights]

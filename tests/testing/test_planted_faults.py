@@ -102,6 +102,11 @@ class InPlace(Double):
         return x
 
 
+@breaks("layer", "a layer that says keeps_values = True gives the numbers of its input, at rest")
+class KeepsNoValues(Double):
+    keeps_values = True
+
+
 DRAWS = "only a layer that says random = True draws, only while training, from work.rng alone"
 
 

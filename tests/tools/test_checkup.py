@@ -93,6 +93,15 @@ def test_what_it_needs():
         checkup(digits()[0], x, y, rows=0)
 
 
+@pytest.mark.parametrize("after", [layers.Dropout(0.1), layers.Flatten(), layers.Identity()])
+def test_layers_that_keep_values_hide_no_activation(after):
+    x, y = data("wine")
+    assert "output" not in checkup(model(layers.Dense(3, "softmax"), after), x, y)
+    with pytest.warns(UserWarning, match="without activation"):
+        wrong = model(layers.Dense(3), after.clone())
+    assert "output" in checkup(wrong, x, y)
+
+
 def test_wrong_shapes_are_a_finding():
     net, x, y = digits()
     report = checkup(net, x, y[:-1])

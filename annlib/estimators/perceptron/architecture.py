@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
+from annlib.core.arrays import Array
 from annlib.core.errors import AnnlibError
+from annlib.estimators.outputs import for_arguments
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
@@ -29,6 +34,24 @@ _LOSSES: dict[str, type[Loss]] = {
 }
 #: The mean over the rows of a batch by what they weigh.
 _BY_WEIGHT = "mean_with_sample_weight"
+
+
+class Structure(NamedTuple):
+    """All that a network is built of, but for its weights."""
+
+    sizes: tuple[int, ...]
+    normalized: bool
+    #: Of the last layer.
+    units: int
+    activations: tuple[Activation, ...]
+    output: str
+    rates: tuple[float, ...]
+    penalty: Regularizer | None
+
+    @property
+    def function(self) -> tuple[Any, ...]:
+        """What the network computes of its weights, when it is not trained."""
+        return self.activations, self.output
 
 
 class Architecture:
@@ -62,6 +85,33 @@ class Architecture:
             raise invalid(e, "dropout", text.format(0), e.dropout)
         if optimizer.full_batch and e.batch_normalization:
             raise invalid(e, "batch_normalization", text.format("False"), e.batch_normalization)
+
+    def structure(self, targets: Targets) -> Structure:
+        """What the network for these targets is built of."""
+        units, output = self.output(targets)
+        return Structure(
+            sizes=tuple(self.sizes),
+            normalized=bool(self.estimator.batch_normalization),
+            units=units,
+            activations=tuple(self.activations),
+            output=output,
+            rates=tuple(float(rate) for rate in self.rates),
+            penalty=self.penalty,
+        )
+
+    def check_continues(self, before: Structure, now: Structure) -> None:
+        """Raise if a training cannot continue with the weights of a network that there is."""
+        e = self.estimator
+        text = "{}, as in the network that is trained on; for another one, fit without warm_start"
+        if now.sizes != before.sizes:
+            shown = text.format(list(before.sizes))
+            raise invalid(e, "hidden_layer_sizes", shown, e.hidden_layer_sizes)
+        if now.normalized != before.normalized:
+            shown = text.format(before.normalized)
+            raise invalid(e, "batch_normalization", shown, e.batch_normalization)
+        if now.units != before.units:
+            shown = text.format(f"one with {before.units} output{'s' * (before.units > 1)}")
+            raise invalid(e, "loss", shown, e.loss)
 
     def build(self, n_features: int, targets: Targets, dtype: str, seed: int) -> Sequential:
         """The network for these features and targets, not compiled."""
@@ -119,19 +169,24 @@ class Architecture:
             return targets.units, (loss.fuses_with if fuses else "") or "linear"
         vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
         units = 2 if vectors else targets.units  # of one-hot rows, or of labels
-        if loss.margin:
-            return units, "linear"
-        return units, "softmax" if vectors else targets.activation
+        activation = "softmax" if vectors else targets.activation
+        takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
+        return units, "linear" if takes_logits else activation
 
     def loss(self, targets: Targets) -> Loss:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""
         if self._given_loss is not None:
             return self._given_loss
+        found: Loss
         if isinstance(targets, ColumnsTargets):
-            return BlockCrossentropy(targets.sizes, _BY_WEIGHT)
-        if isinstance(targets, IndicatorTargets):
-            return losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
-        return _by_weight(losses.get(targets.loss))
+            found = BlockCrossentropy(targets.sizes, _BY_WEIGHT)
+        elif isinstance(targets, IndicatorTargets):
+            found = losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
+        else:
+            found = _by_weight(losses.get(targets.loss))
+        estimator = self.estimator
+        changed: Loss = estimator._changed("loss", for_arguments(found, estimator._nested("loss")))
+        return changed
 
     # -- parameters as objects -------------------------------------------------------------------
 
@@ -215,7 +270,66 @@ def initial_bound(fan_in: int, fan_out: int, activation: Activation) -> float:
 
 def dense_layers(model: Sequential) -> list[Any]:
     """The layers whose kernels are ``coefs_``."""
-    return [layer for layer in model.layers if isinstance(layer, Dense)]
+    return [dense for dense, _ in affine_maps(model)]
+
+
+def affine_maps(model: Sequential) -> list[tuple[Any, BatchNormalization | None]]:
+    """Each dense layer with the normalization of what it gives, if there is one."""
+    pairs = zip(model.layers, [*model.layers[1:], None], strict=True)
+    return [
+        (layer, after if isinstance(after, BatchNormalization) else None)
+        for layer, after in pairs
+        if isinstance(layer, Dense)
+    ]
+
+
+def folded(model: Sequential) -> tuple[list[Array], list[Array]]:
+    """Kernels and biases of a network, with which it predicts the same without normalization.
+
+    gamma (x W + b - mean) / s + beta is x (W c) + (b - mean) c + beta with c = gamma / s. What is
+    not normalized are the network's own arrays; the others are new, and read-only.
+    """
+    kernels, biases = [], []
+    for dense, norm in affine_maps(model):
+        kernel, bias = dense.kernel, dense.bias
+        if norm is not None:
+            factor = _factor(norm)
+            kernel, bias = kernel * factor, (bias - norm.moving_mean) * factor + norm.beta
+            kernel.flags.writeable = bias.flags.writeable = False
+        kernels.append(kernel)
+        biases.append(bias)
+    return kernels, biases
+
+
+def unfold(model: Sequential, kernels: Sequence[Array], biases: Sequence[Array]) -> None:
+    """Give a network the weights with which it predicts as one without normalization has these.
+
+    Raises
+    ------
+    ValueError
+        If there are none, for a gamma of 0; nothing is changed then.
+    """
+    found = []
+    for (dense, norm), kernel, bias in zip(affine_maps(model), kernels, biases, strict=True):
+        if norm is None:
+            found.append((dense, kernel, bias))
+            continue
+        factor = _factor(norm)
+        if not factor.all():
+            raise ValueError(
+                f'coefs_: expected a gamma other than 0 in "{norm.name}", got 0 for the units '
+                f"{np.flatnonzero(factor == 0).tolist()}, of which no weights come through. Set "
+                "the weights of model_ instead."
+            )
+        found.append((dense, kernel / factor, (bias - norm.beta) / factor + norm.moving_mean))
+    for dense, kernel, bias in found:
+        dense.kernel[...] = kernel
+        dense.bias[...] = bias
+
+
+def _factor(norm: BatchNormalization) -> Array:
+    factor: Array = norm.gamma / np.sqrt(norm.moving_variance + norm.epsilon)
+    return factor
 
 
 def output_name(layer: Dense) -> str:

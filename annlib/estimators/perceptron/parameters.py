@@ -103,8 +103,9 @@ tol : float, default=1e-4
 verbose : bool, int or "tqdm", default=False
     Whether to print a line an epoch, or to show one bar.
 warm_start : bool, default=False
-    Whether ``fit`` continues with the network as it is, and with the optimizer as it is unless one
-    of its parameters has changed.
+    Whether ``fit`` continues with the weights as they are, and with the optimizer as it is unless
+    one of its parameters has changed. As in ``partial_fit``, all parameters count as they are now;
+    those that would need other weights (``hidden_layer_sizes``) are refused.
 momentum : float in [0, 1], default=0.9
     For ``solver="sgd"``.
 nesterovs_momentum : bool, default=True
@@ -126,7 +127,8 @@ max_fun : int, default=15000
 optimizer : str or Optimizer, default=None
     Any of annlib's, in place of ``solver`` and all that belongs to it.
 regularizer : str or Regularizer, default=None
-    Of all weight matrices, in place of ``alpha``; annlib's are not divided by the rows.
+    Of all weight matrices, in place of ``alpha``; annlib's are not divided by the rows. None with
+    ``regularizer__l1`` or ``regularizer__l2`` is an ``L1L2`` of them.
 dropout : float in [0, 1) or list of them, default=0
     The share of a hidden layer's outputs that training leaves out.
 batch_normalization : bool, default=False
@@ -142,16 +144,18 @@ dtype : {"float32", "float64"}, default=None
 NESTED = """\
 **nested
     Arguments of the parts: ``optimizer__learning_rate=0.01``, also of that which ``solver`` names;
-    ``loss__label_smoothing=0.1``, ``regularizer__l1=0.001``, ``callbacks__early_stopping__\\
-patience=5``."""
+    ``loss__label_smoothing=0.1``, ``regularizer__l1=0.001``, and beside
+    ``callbacks="early_stopping"`` ``callbacks__early_stopping__patience=5``."""
 
 ATTRIBUTES = """\
 model_ : Sequential
     The trained network.
 coefs_ : list of ndarray
-    Its weight matrices, the arrays themselves. Others in their place count from then on.
+    Its weight matrices, the arrays themselves. Others in their place count from then on. With
+    ``batch_normalization`` they and ``intercepts_`` are those of a network without, which predicts
+    the same: a tuple of read-only arrays.
 intercepts_ : list of ndarray
-    Its biases, the arrays themselves. Others in their place count from then on.
+    Its biases, in the same way.
 history_ : dict of str to list
     ``loss``, ``learning_rate``, and with validation data ``val_loss`` and ``val_score``, by epoch.
 loss_ : float

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -17,9 +20,13 @@ from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
 from annlib.estimators.perceptron.architecture import (
     Architecture,
+    Structure,
+    affine_maps,
     dense_layers,
+    folded,
     named_loss,
     output_name,
+    unfold,
 )
 from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.perceptron.parameters import RULES
@@ -34,6 +41,7 @@ from annlib.estimators.perceptron.training import (
 from annlib.estimators.rules import Rule
 from annlib.estimators.targets import Targets
 from annlib.estimators.weights import Samples, row_weights
+from annlib.layers import Layer
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.network.prediction import INFERENCE_BATCH
@@ -58,8 +66,19 @@ def loss_part(names: str, *, classifier: bool) -> Part:
     )
 
 
-def _regularizer(_estimator: Any, given: Any) -> Regularizer | None:
+def _regularizer(estimator: Any, given: Any) -> Regularizer | None:
+    if given is None and estimator._nested("regularizer"):
+        return regularizers.L1L2()  # which has an l1 and an l2
     return None if given is None else regularizers.get(given)
+
+
+class Setting(NamedTuple):
+    """What a training is set to do; one that continues it heeds what has changed."""
+
+    loss: Loss
+    structure: Structure
+    rate: RateRule
+    random_state: Any
 
 
 class Perceptron(NetworkEstimator):
@@ -67,6 +86,7 @@ class Perceptron(NetworkEstimator):
 
     ``coefs_`` and ``intercepts_`` are the network's own arrays, so that a change in place is one
     of the network; what a user puts in their place is copied into the network when it is next used.
+    Where a layer is normalized, they are what it and its normalization are together.
     """
 
     _nests: ClassVar[dict[str, Part]] = {
@@ -79,9 +99,13 @@ class Perceptron(NetworkEstimator):
     }
     _rules: ClassVar[dict[str, Rule]] = RULES
 
-    coefs_: list[Array]
-    intercepts_: list[Array]
     _progress: Progress
+    _setting: Setting
+    #: ``coefs_`` and ``intercepts_``: the network's own, or what a user has put in their place; not
+    #: those of a network with normalization, which change with it.
+    _lists: Mapping[str, Sequence[Array]] = MappingProxyType({})
+    #: The network's own arrays that they hold.
+    _exposed: tuple[Array, ...] = ()
 
     # -- the steps of a fit ----------------------------------------------------------------------
 
@@ -105,19 +129,34 @@ class Perceptron(NetworkEstimator):
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
     ) -> tuple[Sequential, Any]:
         architecture = parts.network
-        model: Sequential | None = getattr(self, "model_", None) if warm else None
-        if model is None:
-            dtype = np.dtype(self.dtype or X.dtype).name
-            model = architecture.build(X.shape[1], targets, dtype, seed_of(random_state))
-        if warm:
+        setting = Setting(
+            architecture.loss(targets),
+            architecture.structure(targets),
+            RateRule.of(self),
+            self.random_state,
+        )
+        before: Sequential | None = getattr(self, "model_", None) if warm else None
+        if before is not None:
+            architecture.check_continues(self._setting.structure, setting.structure)
+            self._sync_coefs(before)
+        dtype = np.dtype(self.dtype or (X if before is None else before).dtype).name
+        same_random_state = before is not None and self._setting.random_state == self.random_state
+        same = same_random_state and self._setting.structure == setting.structure
+        if before is not None and same and before.dtype == dtype:
+            return before, setting
+        seed = before.seed if before is not None and same_random_state else seed_of(random_state)
+        model: Sequential = architecture.build(X.shape[1], targets, dtype, seed)
+        if before is not None:
+            _take_over(model, before, streams=same_random_state)
+        elif warm:
             self._sync_coefs(model)
         else:
             architecture.draw(model, random_state)
-        return model, architecture.loss(targets)
+        return model, setting
 
-    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Loss) -> Array:
-        Y = super()._encode(y, targets, model, loss)
-        return loss.check_targets(Y, model.output_shape, "y")
+    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Setting) -> Array:
+        Y = super()._encode(y, targets, model, loss.loss)
+        return loss.loss.check_targets(Y, model.output_shape, "y")
 
     def _wants_validation(self, optimizer: Optimizer) -> bool:
         return bool(self.early_stopping) and not optimizer.full_batch
@@ -147,16 +186,17 @@ class Perceptron(NetworkEstimator):
         weights = row_weights(data.X, data.y, sample_weight)
         return data.take(train_rows), data._replace(weights=weights).take(rest)
 
-    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
+    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Setting, warm: bool) -> None:
         """Compile with the optimizer as it is, unless its parameters have changed."""
-        old = model.optimizer
-        same = old is not None and type(old) is type(optimizer)
-        if same and old is not None and old._arguments() == optimizer._arguments():
-            optimizer = old
-        model.compile(optimizer, loss)
+        if warm and self.__sklearn_is_fitted__() and self._setting.rate == loss.rate:
+            old = self._optimizer
+            if _configuration(old) == _configuration(optimizer):
+                optimizer = old if model is self.model_ else copy.deepcopy(old)
+        model.compile(optimizer, loss.loss)
 
-    def _fitted(self, model: Sequential, targets: Targets) -> dict[str, Any]:
-        return super()._fitted(model, targets) | exposed_coefs(model)
+    def _fitted(self, model: Sequential, targets: Targets, loss: Setting) -> dict[str, Any]:
+        fitted = super()._fitted(model, targets, loss)
+        return {**fitted, "_setting": loss, **exposed_coefs(model)}
 
     def _run(
         self,
@@ -171,6 +211,9 @@ class Perceptron(NetworkEstimator):
         self.__dict__.update(fitted)  # a scorer asks the estimator after each epoch
         if not warm or not hasattr(self, "_progress"):
             self._progress, self.history_ = Progress(), {}
+        loss, structure = self._setting.loss, self._setting.structure
+        watched = loss if isinstance(self.scoring, str) and self.scoring == "loss" else self.scoring
+        self._progress.begin(loss, (watched, structure.function))
         model, optimizer = self.model_, self._optimizer
         layers = dense_layers(model)
         self.n_layers_ = len(layers) + 1
@@ -195,34 +238,52 @@ class Perceptron(NetworkEstimator):
             log=verbose_printer(self.verbose),
         )
         epochs = 1 if partial else self._max_epochs
-        history = History()
+        history, where = History(), f"{type(self).__name__}.fit"
         hooks = CallbackList(
             [rule, *callbacks, EpochBar() if self.verbose == "tqdm" else None, history],
             model,
-            f"{type(self).__name__}.fit",
+            where,
             verbose=int(bool(self.verbose)),
             epochs=epochs,
             steps=None,
         )
         try:
-            model._run_fit(batches, validation, hooks, history, epochs=range(epochs), shuffle=False)
+            with model._training(where):
+                model._run_fit(
+                    *(batches, validation, hooks, history), epochs=range(epochs), shuffle=False
+                )
         except DivergenceError as error:
-            if not watches_score:
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain "
-                    f"large values and need to be preprocessed. ({error})"
-                ) from error
-            rule.record_divergence()
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain "
+                f"large values and need to be preprocessed. ({error})"
+            ) from error
         except KeyboardInterrupt:
             history.interrupted = True
         if history.interrupted:
             warn("Training interrupted by user.")
         elif not partial and not rule.ended:
             warn_if_not_converged(optimizer, rule.epochs, epochs)
-        if watches_score and self._progress.best_weights is not None:
-            np.copyto(model.vector.values, self._progress.best_weights)
+        if watches_score and rule.epochs:
+            self._restore_best()
         self._store_results(rule.epochs)
         return history
+
+    def _restore_best(self) -> None:
+        """Put the weights of the best score into the network.
+
+        Raises
+        ------
+        ValueError
+            If no epoch had a score, by which one would be the best.
+        """
+        progress = self._progress
+        if progress.best_weights is None:
+            raise ValueError(
+                "early_stopping: expected a finite score of the validation data after one epoch at "
+                f"least, got {progress.scores[-1]}. Look for large values in X and y, or pass "
+                "another scoring."
+            )
+        np.copyto(self.model_.vector.values, progress.best_weights)
 
     def _default_score(self, data: Samples) -> float:
         return default_score(self._targets, self._read(data.X), data)
@@ -269,6 +330,32 @@ class Perceptron(NetworkEstimator):
 
     # -- weights as lists ------------------------------------------------------------------------
 
+    @property
+    def coefs_(self) -> Sequence[Array]:
+        """The weight matrices, a kernel for each layer of units."""
+        return self._weights("coefs_")
+
+    @coefs_.setter
+    def coefs_(self, arrays: Sequence[Any]) -> None:
+        self._lists = {**self._lists, "coefs_": arrays}
+
+    @property
+    def intercepts_(self) -> Sequence[Array]:
+        """The biases."""
+        return self._weights("intercepts_")
+
+    @intercepts_.setter
+    def intercepts_(self, arrays: Sequence[Any]) -> None:
+        self._lists = {**self._lists, "intercepts_": arrays}
+
+    def _weights(self, name: str) -> Sequence[Array]:
+        if name in self._lists:
+            return self._lists[name]
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        # A tuple, since what were put into a list of these would be lost.
+        return tuple(folded(self.model_)[name == "intercepts_"])
+
     def _sync_coefs(self, model: Sequential) -> None:
         """Copy into a network what a user has put in the place of its arrays.
 
@@ -277,8 +364,9 @@ class Perceptron(NetworkEstimator):
         ValueError
             If it does not fit.
         """
-        given = (*self.coefs_, *self.intercepts_)
-        exposed = getattr(self, "_exposed", ())
+        if not self._lists:
+            return
+        given, exposed = (*self.coefs_, *self.intercepts_), self._exposed
         if len(given) == len(exposed) and all(a is b for a, b in zip(given, exposed, strict=True)):
             return
         layers = dense_layers(model)
@@ -289,8 +377,7 @@ class Perceptron(NetworkEstimator):
                 f"coefs_ and intercepts_: expected arrays of shapes {[v.shape for v in own]}, got "
                 f"{[v.shape for v in arrays]}."
             )
-        for place, values in zip(own, arrays, strict=True):
-            place[...] = values
+        unfold(model, arrays[: len(layers)], arrays[len(layers) :])
         if getattr(self, "model_", None) is model:
             self.__dict__.update(exposed_coefs(self.model_))
 
@@ -305,10 +392,8 @@ class Perceptron(NetworkEstimator):
             self._sync_coefs(self.model_)
         state: dict[str, Any] = super().__getstate__()
         if fitted:
-            for name in ("coefs_", "intercepts_", "_exposed"):  # views, which would come apart
+            for name in ("_lists", "_exposed"):  # views, which would come apart
                 state.pop(name, None)
-            if not self.warm_start:
-                state["_progress"] = self._progress.without_weights()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -318,7 +403,26 @@ class Perceptron(NetworkEstimator):
 
 
 def exposed_coefs(model: Sequential) -> dict[str, Any]:
-    """The attributes that hold the network's own arrays."""
-    layers = dense_layers(model)
-    coefs, intercepts = [layer.kernel for layer in layers], [layer.bias for layer in layers]
-    return {"coefs_": coefs, "intercepts_": intercepts, "_exposed": (*coefs, *intercepts)}
+    """The attributes that hold the network's own arrays; none if a layer is normalized."""
+    if any(norm is not None for _, norm in affine_maps(model)):
+        return {"_lists": {}, "_exposed": ()}
+    coefs, intercepts = folded(model)
+    lists = {"coefs_": coefs, "intercepts_": intercepts}
+    return {"_lists": lists, "_exposed": (*coefs, *intercepts)}
+
+
+def _configuration(optimizer: Optimizer) -> tuple[Any, ...]:
+    return type(optimizer), optimizer._arguments(), optimizer.policy.excluded
+
+
+def _take_over(model: Sequential, before: Sequential, *, streams: bool) -> None:
+    """Give a network the weights of one of the same sizes, and its random streams."""
+    for new, old in zip(*map(_with_weights, (model, before)), strict=True):
+        new.trainable = old.trainable
+    model.set_weights(before.get_weights())
+    if streams:
+        model._network.streams.restore(before._network.streams.state())
+
+
+def _with_weights(model: Sequential) -> list[Layer]:
+    return [layer for layer in model.layers if layer._parameters]

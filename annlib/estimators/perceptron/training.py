@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from annlib import optimizers
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
+from annlib.core.errors import AnnlibError
 from annlib.data import ArrayLoader, Batch
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
@@ -42,7 +43,10 @@ def chosen(estimator: Any) -> Optimizer:
 
 def is_batchwise(estimator: Any) -> bool:
     """True, so that there is a ``partial_fit``, or an ``AttributeError`` that says why not."""
-    optimizer = chosen(estimator)
+    try:
+        optimizer = chosen(estimator)
+    except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+        return True
     if optimizer.full_batch:
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
@@ -51,6 +55,7 @@ def is_batchwise(estimator: Any) -> bool:
     return True
 
 
+@dataclass(frozen=True)
 class RateRule:
     """scikit-learn's ``learning_rate`` from epoch to epoch; for ``sgd`` alone.
 
@@ -63,10 +68,9 @@ class RateRule:
     power : float
     """
 
-    def __init__(self, how: str, initial: float, power: float) -> None:
-        self.how = how
-        self.initial = initial
-        self.power = power
+    how: str
+    initial: float
+    power: float
 
     @classmethod
     def of(cls, estimator: Any) -> RateRule:
@@ -104,10 +108,17 @@ class Progress:
     epochs_without_improvement: int = 0
     #: Rows seen.
     t: int = 0
+    #: What the loss and the score are, by which there is a best one.
+    loss_is: Any = None
+    score_is: Any = None
 
-    def without_weights(self) -> Progress:
-        """A copy for a training that is not continued."""
-        return replace(self, best_weights=None)
+    def begin(self, loss_is: Any, score_is: Any) -> None:
+        """Begin or continue, without the best one by another loss or score."""
+        if loss_is != self.loss_is:
+            self.best_loss = np.inf
+        if score_is != self.score_is:
+            self.best_score, self.best_weights = -np.inf, None
+        self.loss_is, self.score_is = loss_is, score_is
 
 
 class Convergence(Callback):
@@ -182,15 +193,6 @@ class Convergence(Callback):
                 self.ended = True
                 self.model.stop_training = True
 
-    def record_divergence(self) -> None:
-        """Record an epoch that diverged."""
-        self.epochs += 1
-        self.progress.losses.append(np.nan)
-        self.progress.t += self.rows
-        if self.watches_score:
-            self.progress.scores.append(float("nan"))
-        self.ended = True
-
     def _record_loss(self) -> None:
         progress = self.progress
         loss = progress.losses[-1]
@@ -203,16 +205,14 @@ class Convergence(Callback):
         progress = self.progress
         progress.scores.append(score)
         self.log(f"Validation score: {score:f}")
+        # As a comparison that a score of NaN fails: it is no improvement.
+        improved = score >= progress.best_score + self.tol
         progress.epochs_without_improvement = (
-            progress.epochs_without_improvement + 1 if score < progress.best_score + self.tol else 0
+            0 if improved else progress.epochs_without_improvement + 1
         )
         if score > progress.best_score:
             progress.best_score = score
-            values: Any = self.model.vector.values
-            if progress.best_weights is None:
-                progress.best_weights = values.copy()
-            else:
-                np.copyto(progress.best_weights, values)
+            progress.best_weights = self.model.vector.values.copy()
 
 
 class ShuffledLoader(ArrayLoader):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
+from annlib.estimators.outputs import gives_probabilities
 from annlib.estimators.sequential.fitting import FittedSequential
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
+from annlib.losses import Loss
+from annlib.models import Sequential
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -24,13 +28,15 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         are parameters: ``model__units=64``. Of a network, ``model__dense__units=64`` is an
         argument of the layer named ``dense``. None is two hidden layers of ReLU units, of a width
         that follows from the data, with the arguments ``model__units``, ``model__depth``,
-        ``model__activation`` and ``model__dropout``. Each fit draws new weights.
+        ``model__activation`` and ``model__dropout``. Each fit draws new weights, or begins from
+        those that the model has: it was trained, or knows the shape of its input.
     optimizer : str or Optimizer, default="auto"
-        As in ``Sequential.compile``; ``"auto"`` is Adam. ``optimizer__learning_rate=0.01`` is an
-        argument of it, whatever it is.
+        As in ``Sequential.compile``; ``"auto"`` is the one that the model was compiled with, or
+        else Adam. ``optimizer__learning_rate=0.01`` is an argument of it, whatever it is.
     loss : str, Loss or pair of functions, default="auto"
-        ``"auto"`` fits the last layer: the cross-entropy of its sigmoid or softmax, or of logits.
-        ``loss__label_smoothing=0.1`` is an argument of it.
+        ``"auto"`` is the one that the model was compiled with, or else fits the last layer: the
+        cross-entropy of its sigmoid or softmax, or of logits. ``loss__label_smoothing=0.1`` is an
+        argument of it.
     {parameters}
     class_weight : dict, "balanced" or list of them, default=None
         By class label; multiplied with ``sample_weight``. A list has one for each column of y.
@@ -56,6 +62,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
+    >>> import annlib
     >>> from annlib import Sequential, SequentialClassifier, layers
     >>> X, y = load_iris(return_X_y=True)
     >>> names = load_iris().target_names[y]
@@ -66,6 +73,18 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
     True
     >>> net.predict(X[:2]).tolist()
     ['setosa', 'setosa']
+
+    A model that is compiled says how it learns; a function makes that an argument, too:
+
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> def compiled(rate=0.01, units=16):
+    ...     model = Sequential([layers.Dense(units, "relu"), layers.Dense(3, "softmax")])
+    ...     model.compile(annlib.optimizers.SGD(rate), "crossentropy", metrics=["accuracy"])
+    ...     return model
+    >>> net = SequentialClassifier(compiled, epochs=20, random_state=0)
+    >>> search = GridSearchCV(net, {"model__rate": [0.0001, 0.1]}, cv=3).fit(X, names)
+    >>> search.best_params_
+    {'model__rate': 0.1}
     """
 
     _rules = RULES | {"class_weight": CLASS_WEIGHT}
@@ -90,3 +109,13 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         **nested: Any,
     ) -> None:
         self._store(locals())
+
+    def _gives_probabilities(self) -> bool:
+        model = self.model
+        if self.__sklearn_is_fitted__() or not (isinstance(model, Sequential) and model.layers):
+            return super()._gives_probabilities()
+        try:
+            loss = self._part("loss")
+        except (AnnlibError, TypeError):  # nonsense, which fit will refuse
+            return True
+        return not isinstance(loss, Loss) or gives_probabilities(model, loss)

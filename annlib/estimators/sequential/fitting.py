@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import warnings
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from annlib import losses, optimizers
 from annlib.callbacks import Callback, History
+from annlib.core.arrays import Array
+from annlib.core.config import Configurable
 from annlib.core.errors import DataError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
-from annlib.estimators.outputs import check_units, fitting_loss
-from annlib.estimators.rules import Rule
-from annlib.estimators.sequential.network import build_network, default_network
+from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
+from annlib.estimators.rules import InvalidParameterError, Rule, invalid
+from annlib.estimators.sequential.network import (
+    build_network,
+    compiled_before,
+    default_network,
+)
 from annlib.estimators.sequential.parameters import RULES
 from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
 from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
+from annlib.metrics import Metric
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
-from annlib.training.compiled import CROSSENTROPY
-
-
-def _optimizer(_estimator: Any, given: Any) -> Optimizer:
-    automatic = isinstance(given, str) and given == "auto"
-    return optimizers.get("adam" if automatic else given).clone()
+from annlib.training.compiled import CROSSENTROPY, Compiled
 
 
 def _loss(_estimator: Any, given: Any) -> Loss | str:
@@ -37,33 +41,115 @@ def _loss(_estimator: Any, given: Any) -> Loss | str:
 _EXPECTED = "the name of a known {0}, or an object or class of that kind"
 
 
+class Origin(NamedTuple):
+    """What a network was made of: a warm start continues with the same."""
+
+    #: ``model`` and its arguments, ``model__units``, as they were.
+    parameters: dict[str, Any]
+    random_state: Any
+    #: Arguments of ``compile`` that came with the model.
+    compiled: Mapping[str, Any]
+
+
+class Plan(NamedTuple):
+    """How a network is to learn: arguments of ``compile``, and what the network was made of."""
+
+    arguments: dict[str, Any]
+    origin: Origin
+
+
 class FittedSequential(NetworkEstimator):
     """Base class of ``SequentialClassifier`` and ``SequentialRegressor``."""
 
     _nests: ClassVar[dict[str, Part]] = {
         "model": Part(lambda estimator, given: given, "a Sequential or a function"),
-        "optimizer": Part(_optimizer, _EXPECTED.format("Optimizer")),
+        "optimizer": Part(
+            lambda estimator, given: optimizers.get(given).clone(), _EXPECTED.format("Optimizer")
+        ),
         "loss": Part(_loss, _EXPECTED.format("Loss")),
         "callbacks": Part(callback_objects, _EXPECTED.format("Callback")),
     }
     _rules: ClassVar[dict[str, Rule]] = RULES
 
     n_iter_: int
+    _origin: Origin
 
     @property
     def _max_epochs(self) -> int:
         return int(self.epochs)
 
+    # -- what the parameters mean ----------------------------------------------------------------
+
     def _make_parts(self, partial: bool) -> Parts:
-        optimizer, loss = self._part("optimizer"), self._part("loss")
-        callbacks = [] if partial else self._part("callbacks")
-        return Parts(self._part("model"), optimizer, loss, callbacks)
+        return Parts(*(self._part(name) for name in ("model", "optimizer", "loss", "callbacks")))
+
+    def _part(self, name: str) -> Any:
+        if name == "model":  # its parameters are arguments of a function, or of layers
+            return default_network if self.model is None else self.model
+        if name in ("optimizer", "loss") and self._is_auto(name):
+            return self._automatic(name, self._compiled_before())
+        return super()._part(name)
+
+    def _is_auto(self, name: str) -> bool:
+        value = getattr(self, name)
+        return isinstance(value, str) and value == "auto"
+
+    def _compiled_before(self) -> Mapping[str, Any] | None:
+        """What the parameter ``model`` was compiled with; None if only a call can tell."""
+        if isinstance(self.model, Sequential):
+            return compiled_before(self.model)
+        return {} if self.model is None else None
+
+    def _automatic(self, name: str, compiled: Mapping[str, Any] | None) -> Any:
+        """The optimizer or loss of a model that was compiled so; None if it is open."""
+        if compiled is None:
+            return None
+        found = compiled.get(name)
+        if found is None and name == "optimizer":
+            found = optimizers.Adam()
+        return None if found is None else self._changed(name, found)
+
+    def _plan(self, model: Sequential, targets: Targets, parts: Parts, origin: Origin) -> Plan:
+        """What to compile a built network with: what is given, or else came with the model."""
+        compiled = origin.compiled
+        optimizer = parts.optimizer or self._automatic("optimizer", compiled)
+        loss = parts.loss or self._automatic("loss", compiled)
+        if loss is None:
+            fitting = losses.get(fitting_loss(model, targets, type(self).__name__))
+            loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
+        metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
+        if self.metrics is not None:
+            metrics, weighted = [], self.metrics
+        arguments = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "metrics": [_own(metric) for metric in metrics],
+            "weighted_metrics": [_own(metric) for metric in weighted],
+            "jit_compile": compiled.get("jit_compile", "auto"),
+        }
+        return Plan(arguments, origin)
+
+    def _warn_of_both(self, compiled: Mapping[str, Any]) -> None:
+        """Warn of arguments in the place of what the model was compiled with."""
+        both = [n for n in ("optimizer", "loss") if compiled.get(n) and not self._is_auto(n)]
+        if self.metrics is not None and (compiled.get("metrics") or compiled["weighted_metrics"]):
+            both.append("metrics")
+        if both:
+            names = ", ".join(both)
+            warnings.warn(
+                f"{type(self).__name__}.fit: expected {names} from the compiled model or as "
+                "arguments, got both; the arguments count. Leave them out to learn as the model "
+                "was compiled to.",
+                stacklevel=6,
+            )
+
+    # -- the steps of a fit ----------------------------------------------------------------------
 
     def _network_for(
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
-    ) -> tuple[Sequential, Any]:
+    ) -> tuple[Sequential, Plan]:
         if warm:
-            return self.model_, self.model_.loss
+            return self._continued(targets, parts, random_state)
         where = type(self).__name__
         shape = {
             "n_features_in": X.shape[1],
@@ -73,26 +159,74 @@ class FittedSequential(NetworkEstimator):
         if isinstance(targets, LabelTargets):
             of_columns = getattr(targets, "sizes", None)
             shape["n_classes"] = list(of_columns) if of_columns else len(targets.classes)
-        seed = None
-        if self.random_state is not None:
-            seed = int(random_state.randint(np.iinfo(np.int32).max))
-        model = build_network(
+        model, compiled = build_network(
             parts.network,
             shape,
             self._nested("model"),
-            seed=seed,
+            seed=self._draw_seed(random_state),
             dtype=self.dtype or X.dtype.name,
             where=where,
         )
         check_units(model, targets, X.shape[1], where)
-        loss = parts.loss
-        if loss is None:
-            loss = self._changed("loss", losses.get(fitting_loss(model, targets, where)))
-        return model, loss
+        if compiled:
+            self._warn_of_both(compiled)
+        origin = Origin(self._model_parameters(), self.random_state, compiled)
+        return model, self._plan(model, targets, parts, origin)
 
-    def _compile(self, model: Sequential, optimizer: Optimizer, loss: Any, warm: bool) -> None:
-        if not warm:
-            model.compile(optimizer, loss, weighted_metrics=self.metrics)
+    def _draw_seed(self, random_state: Any) -> int | None:
+        drawn = self.random_state is not None
+        return int(random_state.randint(np.iinfo(np.int32).max)) if drawn else None
+
+    def _model_parameters(self) -> dict[str, Any]:
+        nested = {f"model__{name}": value for name, value in self._nested("model").items()}
+        return {"model": self.model, **nested}
+
+    def _continued(
+        self, targets: Targets, parts: Parts, random_state: Any
+    ) -> tuple[Sequential, Plan]:
+        """The network as it is, for parameters that may have changed.
+
+        Raises
+        ------
+        InvalidParameterError
+            If they describe another network.
+        """
+        model, origin = self.model_, self._origin
+        before, now = origin.parameters, self._model_parameters()
+        for name in [*now, *before]:
+            if not _same(before.get(name), now.get(name)):
+                raise self._fixed(name, before.get(name), now.get(name))
+        if self.dtype not in (None, model.dtype):
+            raise self._fixed("dtype", model.dtype, self.dtype)
+        if isinstance(self.model, Sequential):
+            origin = origin._replace(compiled=compiled_before(self.model))
+        plan = self._plan(model, targets, parts, origin)
+        if not _same(origin.random_state, self.random_state):
+            model._network.streams.restart(self._draw_seed(random_state))
+            model._reset_functions()
+            plan = plan._replace(origin=origin._replace(random_state=self.random_state))
+        return model, plan
+
+    def _fixed(self, name: str, before: Any, now: Any) -> InvalidParameterError:
+        expected = f"{before!r}, as before, to continue with the network that there is"
+        return invalid(self, name, f"{expected} (for a new one, fit with warm_start=False)", now)
+
+    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Plan) -> Array:
+        return super()._encode(y, targets, model, loss.arguments["loss"])
+
+    def _compile(self, model: Sequential, optimizer: Any, loss: Plan, warm: bool) -> None:
+        """Compile the network; with a warm start, if something else was chosen than before."""
+        arguments = loss.arguments
+        if warm and model._compiled is not None:
+            before, now = model._compiled.given, Compiled(**arguments).given
+            if _same(before, now):
+                return
+            if _same(before["optimizer"], now["optimizer"]):
+                arguments = {**arguments, "optimizer": before["optimizer"]}
+        model.compile(**arguments)
+
+    def _fitted(self, model: Sequential, targets: Targets, loss: Plan) -> dict[str, Any]:
+        return super()._fitted(model, targets, loss) | {"_origin": loss.origin}
 
     def _wants_validation(self, optimizer: Optimizer) -> bool:
         return bool(self.validation_split)
@@ -111,8 +245,9 @@ class FittedSequential(NetworkEstimator):
         n_test = int(np.ceil(self.validation_split * n_samples))
         if not 0 < n_test < n_samples:
             raise DataError(
-                f"fit: expected rows on both sides of validation_split={self.validation_split}, "
-                f"got n_samples={n_samples}. Pass more rows, or X_val and y_val."
+                f"{type(self).__name__}: expected rows on both sides of "
+                f"validation_split={self.validation_split}, got n_samples={n_samples}. Pass more "
+                "rows, or leave it out."
             )
         if codes is not None:
             counts = np.bincount(codes.astype(np.intp))
@@ -153,10 +288,25 @@ class FittedSequential(NetworkEstimator):
         self.n_iter_ = first + len(history.epoch)
         return history
 
-    def _part(self, name: str) -> Any:
-        value = getattr(self, name)
-        if name == "model":  # its parameters are arguments of a function, or of layers
-            return default_network if value is None else value
-        if name == "loss" and isinstance(value, str) and value == "auto":
-            return None
-        return super()._part(name)
+
+def _own(metric: Any) -> Any:
+    """A metric with a state of its own."""
+    return metric.clone() if isinstance(metric, Metric) else metric
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two parameters are equal: objects by what they were made with, models as such."""
+    if one is other:
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, Sequential) or not isinstance(one, Configurable):
+        return bool(one == other)
+    if type(one) is not type(other):
+        return False
+    excluded = [part.policy.excluded for part in (one, other) if isinstance(part, Optimizer)]
+    return len(set(excluded)) < 2 and _same(one._arguments(), other._arguments())

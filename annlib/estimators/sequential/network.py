@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from annlib import layers
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
-from annlib.estimators.nested import changed_layers, keyword_defaults
+from annlib.core.random_streams import seeds_from
+from annlib.estimators.nested import changed, changed_layers, keyword_defaults
 from annlib.models import Sequential
+from annlib.optimizers import Optimizer
 
 
 def default_network(
@@ -61,8 +64,11 @@ def build_network(
     seed: int | None,
     dtype: str,
     where: str,
-) -> Sequential:
-    """A network of its own, with new weights for rows of this shape.
+) -> tuple[Sequential, Mapping[str, Any]]:
+    """A network of its own for rows of this shape, and what the model was compiled with.
+
+    It has the weights that the model has already, but for those of another shape or with another
+    initializer than in the model, by ``changes``: these are new, as all are of an unbuilt model.
 
     Parameters
     ----------
@@ -73,18 +79,31 @@ def build_network(
     changes : dict
         Arguments of the function, or of the model's layers as ``dense__units``.
     seed : int, optional
-        Without one, the model's own counts.
+        Without one, the model's own counts, if it was given one or has weights by it.
     dtype : {"float32", "float64"}
     where : str
+
+    Returns
+    -------
+    model : Sequential
+        Not compiled.
+    compiled : dict
+        Arguments of ``compile``; empty if it was not called.
 
     Raises
     ------
     ConfigurationError
         If an argument is unknown or missing, or what is built is no ``Sequential``.
+    ShapeError
+        If the model was built for rows of another shape.
     """
     if not isinstance(model, Sequential):
-        model, changes = _call(model, shape, changes, where), {}
-    if seed is None and not model._network.streams.seed_was_drawn:
+        with nullcontext() if seed is None else seeds_from(seed):
+            model, changes = _call(model, shape, changes, where), {}
+    rows = (None, shape["n_features_in"])
+    if model.built:
+        model.build(rows)  # which raises for rows that it cannot take
+    if seed is None and (model.built or not model._network.streams.seed_was_drawn):
         seed = model.seed
     made = type(model)
     if "layers" not in inspect.signature(made).parameters:
@@ -93,8 +112,38 @@ def build_network(
             "makes its own. Pass Sequential(model.layers), or give the class an argument layers."
         )
     fresh = made(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
-    fresh.build((None, shape["n_features_in"]))
-    return fresh
+    fresh.build(rows)
+    for new, old in zip(fresh.layers, model.layers, strict=True):
+        _take_weights(new, old)
+    return fresh, compiled_before(model)
+
+
+def compiled_before(model: Sequential) -> Mapping[str, Any]:
+    """The arguments that a model was compiled with, with an optimizer that has not made a step."""
+    if model._compiled is None:
+        return {}
+    given = model._compiled.given
+    optimizer: Optimizer = given["optimizer"]
+    set_since = optimizer._rate is not optimizer._configured_rate
+    rate = {"learning_rate": optimizer.learning_rate} if set_since else {}
+    return {**given, "optimizer": changed(optimizer.clone(), rate, "optimizer")}
+
+
+def _take_weights(new: layers.Layer, old: layers.Layer) -> None:
+    """Copy the weights that a layer has, where they are declared in the new one as they were."""
+    declared, before = _declared(new), _declared(old)
+    own = new._values()
+    for name, values in old._values().items():
+        if declared.get(name) == before[name]:
+            own[name][...] = values
+
+
+def _declared(layer: layers.Layer) -> dict[str, tuple[Any, Any]]:
+    """Shape and initializer of each parameter; of an initializer's method the initializer."""
+    return {
+        p.name: (p.shape, getattr(p.initializer, "__self__", p.initializer))
+        for p in layer._parameters
+    }
 
 
 def _call(

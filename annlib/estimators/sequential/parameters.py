@@ -31,24 +31,28 @@ RULES: dict[str, Rule] = {
 
 PARAMETERS = """\
 metrics : list, default=None
-    As in ``Sequential.compile``; they heed the weights.
+    As in ``Sequential.compile``; they heed the weights. None are those that the model was
+    compiled with.
 batch_size : int, default=32
     The rows of a step.
 epochs : int, default=100
     How often ``fit`` goes through the rows.
 validation_split : float in [0, 1), default=0
     The share of the rows to validate on after each epoch: random ones, and of each class as
-    many as there are.
+    many as there are; in ``partial_fit`` of the rows of that call.
 callbacks : str, Callback or list of them, default=None
-    For ``fit``; ``callbacks__early_stopping__patience=5`` is an argument of the one of that name.
+    ``callbacks__early_stopping__patience=5`` is an argument of the one of that name. A
+    ``partial_fit`` is a training of one epoch for them, of which ``epoch`` counts on.
 shuffle : bool, default=True
     Whether rows are drawn in a new order every epoch.
 verbose : {0, 1, 2, "auto"} or bool, default=0
     1 is a bar an epoch, 2 a line.
 warm_start : bool, default=False
-    Whether ``fit`` continues with network and optimizer as they are.
+    Whether ``fit`` continues with network and optimizer as they are. Other parameters than
+    before count, a new optimizer begins anew, and another ``model`` or ``dtype`` is refused; in
+    ``partial_fit``, too.
 random_state : int, RandomState or None, default=None
-    For weights, shuffling, dropout and the validation split. None draws a seed; the model's
+    For new weights, shuffling, dropout and the validation split. None draws a seed; the model's
     own, if it has one, counts then.
 dtype : {"float32", "float64"}, default=None
     The arithmetic; None is that of X. Of a ``model``, too, whatever it says.

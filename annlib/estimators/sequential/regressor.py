@@ -20,9 +20,9 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
         As of ``SequentialClassifier``; a function may ask for ``n_features_in``, ``n_outputs``
         (the columns of y) and ``output_activation``.
     optimizer : str or Optimizer, default="auto"
-        ``"auto"`` is Adam.
+        ``"auto"`` is the one that the model was compiled with, or else Adam.
     loss : str, Loss or pair of functions, default="auto"
-        ``"auto"`` is the mean squared error.
+        ``"auto"`` is the one that the model was compiled with, or else the mean squared error.
     {parameters}
 
     Attributes
