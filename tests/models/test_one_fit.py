@@ -190,7 +190,9 @@ def test_two_models_train_at_once():
 
 
 def test_an_estimators_model_is_trained_once_at_a_time():
-    estimator = MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).partial_fit(X, Y.ravel())
+    estimator = MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).partial_fit(
+        X, Y.ravel()
+    )
     during = During(lambda model: estimator.partial_fit(X, Y.ravel()))
     estimator.model_.compile("adam", "mse")
     estimator.model_.fit(X, Y, verbose=0, callbacks=[during])
