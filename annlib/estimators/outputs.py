@@ -21,6 +21,8 @@ from annlib.estimators.targets import (
     LabelTargets,
     Targets,
 )
+from annlib.layers import Layer
+from annlib.layers.noise import Noise
 from annlib.losses import (
     BinaryCrossentropy,
     BlockCrossentropy,
@@ -134,12 +136,21 @@ def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
 def _check_kept(model: Sequential, where: str) -> None:
     """Raise ``ConfigurationError`` if a layer makes something else of probabilities."""
     output = output_of(model.layers)
-    if output.changed_by and output.activation and output.activation.task:
+    if output.activation is None or not output.activation.task:
+        return
+    changed_by: Layer | None = output.changed_by
+    if changed_by is None and output.activation.task == "binary":
+        # Noise of a half hides on which side of a half they are; what a dropout leaves of a
+        # softmax is normalized by the loss.
+        after = model.layers[output.place :][1:]
+        noisy = (each for each in after if isinstance(each, Noise) and each.strength >= 0.5)
+        changed_by = next(noisy, None)
+    if changed_by is not None:
         name = output.activation._names[0]
         raise ConfigurationError(
-            f"{where}: expected the {name} at the end of the network, got "
-            f'"{output.changed_by.name}" after it, which makes other numbers of its '
-            f"probabilities. Put that layer before the {name}, leave it out, or pass a loss."
+            f'{where}: expected the {name} at the end of the network, got "{changed_by.name}" '
+            "after it, which makes other numbers of its probabilities. Put that layer before the "
+            f"{name}, leave it out, or pass a loss."
         )
 
 

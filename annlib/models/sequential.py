@@ -15,7 +15,7 @@ from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
-from annlib.models.trainer import Trainer
+from annlib.models.trainer import Trainer, alone
 from annlib.network.network import Network
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ class Sequential(Trainer):
             f"{suggest(str(name), [str(layer.name) for layer in layers])}"
         )
 
+    @alone("Sequential.add", inside=True)
     def add(self, layer: Any) -> None:
         """Append a layer; the layers of a model that is added are appended one by one.
 
@@ -133,6 +134,7 @@ class Sequential(Trainer):
         self._network.add(_network_of(layer))
         self._forget_updates()
 
+    @alone("Sequential.pop", inside=True)
     def pop(self) -> Layer:
         """Remove the last layer and return it."""
         if not self._network.layers:

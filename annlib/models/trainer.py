@@ -46,15 +46,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def _alone(fit: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-    """A ``fit`` that raises ``OwnershipError`` while another trains the model."""
+def alone(
+    where: str, *, inside: bool = False
+) -> Callable[[Callable[Concatenate[Any, P], R]], Callable[Concatenate[Any, P], R]]:
+    """A decorator of methods that ``_training`` surrounds, with these arguments."""
 
-    @functools.wraps(fit)
-    def alone(self: Any, /, *arguments: P.args, **keywords: P.kwargs) -> R:
-        with self._training("Sequential.fit"):
-            return fit(self, *arguments, **keywords)
+    def decorate(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
+        @functools.wraps(method)
+        def guarded(self: Any, /, *arguments: P.args, **keywords: P.kwargs) -> R:
+            with self._training(where, inside=inside):
+                return method(self, *arguments, **keywords)
 
-    return alone
+        return guarded
+
+    return decorate
 
 
 class Trainer(Configurable):
@@ -132,6 +137,7 @@ class Trainer(Configurable):
             )
         self._set_compiled(compiled)
 
+    @alone("Sequential.compile", inside=True)
     def _set_compiled(self, compiled: Compiled, *, anew: bool = True) -> None:
         """Install a compiled configuration; ``anew=False`` (when loading) keeps the frozen layout
         and warns about nothing.
@@ -214,7 +220,7 @@ class Trainer(Configurable):
 
     # -- fit -------------------------------------------------------------------------------------
 
-    @_alone
+    @alone("Sequential.fit")
     def fit(
         self,
         x: Any = None,
@@ -368,7 +374,7 @@ class Trainer(Configurable):
         Raises
         ------
         OwnershipError
-            If another does, or this one already and not ``inside`` of that.
+            If another does, or this one already and ``inside`` does not allow for it.
         """
         own = (os.getpid(), threading.get_ident(), object())
         held = vars(self).setdefault("_trained_by", own)  # one step to other threads: no lock
@@ -376,9 +382,9 @@ class Trainer(Configurable):
             held = self._trained_by = own
         if held is not own and not (inside and held[:2] == own[:2]):
             raise OwnershipError(
-                f'{where}: expected a model that nobody trains, got "{self._network.name}", of '
-                "which a fit has not ended, in another thread or around this callback. Wait for "
-                "it, or train a copy: copy.deepcopy(model)."
+                f"{where}: expected a model that is not being trained, got one of which a fit has "
+                "not ended, in another thread or around this callback. Wait for it, or take a "
+                "copy: copy.deepcopy(model)."
             )
         try:
             yield
@@ -552,6 +558,7 @@ class Trainer(Configurable):
 
     # -- on one batch ----------------------------------------------------------------------------
 
+    @alone("Sequential.train_on_batch", inside=True)
     def train_on_batch(
         self,
         x: Any,
@@ -562,19 +569,18 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
-        with self._training(where, inside=True):
-            data = self._batch_data(x, y, sample_weight, class_weight, where)
-            self._network.learn_names(data.feature_names)
-            step = self._functions.step
+        data = self._batch_data(x, y, sample_weight, class_weight, where)
+        self._network.learn_names(data.feature_names)
+        step = self._functions.step
 
-            def act(batch: Batch) -> None:
-                step.update_metrics(batch, train_step(step, batch))
+        def act(batch: Batch) -> None:
+            step.update_metrics(batch, train_step(step, batch))
 
-            try:
-                with step.optimizer.training(step.vector):
-                    return self._on_batch(data, step, act, return_dict)
-            except DivergenceError as error:
-                raise DivergenceError(f"{where}: {error}") from None
+        try:
+            with step.optimizer.training(step.vector):
+                return self._on_batch(data, step, act, return_dict)
+        except DivergenceError as error:
+            raise DivergenceError(f"{where}: {error}") from None
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False

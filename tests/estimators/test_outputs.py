@@ -238,6 +238,21 @@ def test_probabilities_that_are_changed_have_no_automatic_loss(link, after):
         assert fitted.score(X, y) > 0.9
 
 
+@pytest.mark.parametrize(
+    "noise", [layers.Dropout(0.5), layers.GaussianNoise(0.5), layers.AlphaDropout(0.7)]
+)
+def test_noise_that_hides_the_border_has_no_automatic_loss(noise):
+    # Dropout(0.5) doubles what it leaves: from 0.5 on all is 1, at which no loss can pull.
+    for y, units in ((TWO, 1), (MANY, 3)):
+        with pytest.raises(ConfigurationError, match="expected the sigmoid at the end"):
+            net([layers.Dense(units, "sigmoid"), noise]).fit(X, y)
+
+
+def test_what_dropout_leaves_of_a_softmax_is_normalized_by_the_loss():
+    softmax = [layers.Dense(3, "softmax"), layers.Dropout(0.5)]
+    assert net(softmax, hidden=[layers.Dense(16, "tanh")]).fit(X, Y).score(X, Y) > 0.9
+
+
 def test_a_softmax_of_parts_of_the_output_is_no_probability_of_it():
     # Two rows of three are no row of six.
     six = np.arange(150) % 6

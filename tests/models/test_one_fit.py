@@ -74,7 +74,7 @@ def test_a_second_fit_is_refused_and_the_first_goes_on(second, thread):
     assert len(during.errors) == during.calls == 6
     for error in during.errors:
         assert isinstance(error, OwnershipError)
-        assert "Sequential.fit: expected a model that nobody trains" in str(error)
+        assert "Sequential.fit: expected a model that is not being trained" in str(error)
         assert "copy.deepcopy(model)" in str(error)
     assert not taken
     assert history.history == alone.fit(X, Y, epochs=3, verbose=0).history
@@ -108,7 +108,9 @@ def test_two_threads_that_begin_at_once():
 
 
 def test_a_fit_of_lbfgs_is_one_too():
-    model, alone = make(optimizers.LBFGS()), make(optimizers.LBFGS())
+    model, alone = (Sequential([layers.Dense(1)], seed=0) for _ in range(2))
+    for each in (model, alone):
+        each.compile(optimizers.LBFGS(), "mse")
     errors = []
 
     def again(epoch, logs):
@@ -123,11 +125,21 @@ def test_a_fit_of_lbfgs_is_one_too():
     assert same(model, alone)
 
 
-def test_train_on_batch_of_another_thread_is_refused():
+CHANGES = {
+    "train_on_batch": lambda model: model.train_on_batch(X, Y),
+    "compile": lambda model: model.compile("sgd", "mae"),
+    "add": lambda model: model.add(layers.Dense(1)),
+    "pop": lambda model: model.pop(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_thread_changes_nothing_meanwhile(change):
     model, alone = make(), make()
-    during = During(lambda model: model.train_on_batch(X, Y), thread=True)
+    during = During(CHANGES[change], thread=True)
     model.fit(X, Y, epochs=2, verbose=0, callbacks=[during])
     assert [type(error) for error in during.errors] == [OwnershipError] * 4
+    assert all(str(error).startswith(f"Sequential.{change}: ") for error in during.errors)
     alone.fit(X, Y, epochs=2, verbose=0)
     assert same(model, alone)
 
@@ -189,11 +201,28 @@ def test_two_models_train_at_once():
     assert inner.errors == []
 
 
-def test_an_estimators_model_is_trained_once_at_a_time():
-    estimator = MLPRegressor(hidden_layer_sizes=(4,), max_iter=1, random_state=0).partial_fit(
-        X, Y.ravel()
-    )
-    during = During(lambda model: estimator.partial_fit(X, Y.ravel()))
-    estimator.model_.compile("adam", "mse")
-    estimator.model_.fit(X, Y, verbose=0, callbacks=[during])
+def test_an_estimators_network_is_trained_once_at_a_time():
+    estimator = MLPRegressor(hidden_layer_sizes=(4,), random_state=0).partial_fit(X, Y.ravel())
+    during = During(lambda model: model.fit(X, Y, verbose=0))
+    estimator.set_params(callbacks=[during]).partial_fit(X, Y.ravel())
+    assert during.errors
     assert {type(error) for error in during.errors} == {OwnershipError}
+
+
+def test_partial_fit_in_two_threads_is_one_after_the_other_or_an_error():
+    estimator = MLPRegressor(hidden_layer_sizes=(4,), random_state=0).partial_fit(X, Y.ravel())
+    errors = []
+
+    def run():
+        for _ in range(15):
+            try:
+                estimator.partial_fit(X, Y.ravel())
+            except Exception as error:
+                errors.append(type(error))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(errors) <= {OwnershipError}

@@ -131,15 +131,15 @@ def compiled_before(model: Sequential) -> Mapping[str, Any]:
 
 def _take_weights(new: layers.Layer, old: layers.Layer) -> None:
     """Copy the weights that a layer has, where they are declared in the new one as they were."""
-    declared, before = _declared(new), _declared(old)
-    own = new._values()
+    declared, before, own = _declared(new), _declared(old), new._values()
     for name, values in old._values().items():
         if declared.get(name) == before[name]:
             own[name][...] = values
 
 
-def _declared(layer: layers.Layer) -> dict[str, tuple[Any, Any]]:
-    """Shape and initializer of each parameter; of an initializer's method the initializer."""
+def _declared(layer: layers.Layer) -> dict[str, Any]:
+    """The shape and the initializer of each parameter."""
+    # Declared is a method of the initializer, and methods of equal objects are not equal.
     return {
         p.name: (p.shape, getattr(p.initializer, "__self__", p.initializer))
         for p in layer._parameters
