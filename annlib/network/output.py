@@ -49,7 +49,7 @@ def output_of(layers: Sequence[Layer]) -> Output:
         if _keeps_values(layer):
             passed.append(layer)
             continue
-        activation = layer._split_activation()[1]
+        activation = split_activation(layer)[1]
         if activation is not None:
             if changed_by is None and not activation.elementwise:
                 changed_by = next(filter(_cuts_rows, passed), None)
@@ -59,6 +59,20 @@ def output_of(layers: Sequence[Layer]) -> Output:
         changed_by = changed_by or layer
         passed.append(layer)
     return Output(0, None)
+
+
+def split_activation(layer: Layer) -> tuple[Layer | None, Activation | None]:
+    """What a layer does before its activation, and that; neither if it is not known.
+
+    A subclass with a forward of its own does more than its base class can split off.
+    """
+    known = _definer(layer, "forward") is _definer(layer, "_split_activation")
+    return layer._split_activation() if known else (layer, None)
+
+
+def _definer(layer: Layer, method: str) -> type:
+    """The class that a layer has this method from."""
+    return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
 
 def without_activation(layers: Sequence[Layer], output: Output) -> list[Layer]:

@@ -191,7 +191,7 @@ class Compiled:
     ) -> Outputs:
         """What the outputs of these layers are to the loss and the metrics."""
         loss = self.loss_for(target_shape, output_shape)
-        return Outputs(layers[-1], loss, target_shape, output_shape)
+        return Outputs(layers, loss, target_shape, output_shape)
 
     def resolve(self, outputs: Outputs) -> bool:
         """Resolve what the names mean, and what each metric gets, now that the outputs are known;

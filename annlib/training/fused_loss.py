@@ -16,7 +16,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss
-from annlib.network.output import output_of
+from annlib.network.output import output_of, split_activation
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -25,9 +25,8 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     """The layers to run before the loss, and whether the loss takes the last activation over."""
     body = list(layers)
-    last, activation = body[-1]._split_activation()
-    # A subclass with a forward of its own does more than its base class can split off.
-    fuses = definer(body[-1], "forward") is definer(body[-1], "_split_activation") and (
+    last, activation = split_activation(body[-1])
+    fuses = (
         not loss.from_logits
         and loss.fuses_with in _own_names(activation)
         and loss._holds("fuses_with")
@@ -36,11 +35,6 @@ def split(layers: Sequence[Layer], loss: Loss) -> tuple[list[Layer], bool]:
     if fuses:
         body[-1:] = [] if last is None else [last]
     return body, fuses
-
-
-def definer(layer: Layer, method: str) -> type:
-    """The class that a layer has this method from."""
-    return next(cls for cls in type(layer).__mro__ if method in vars(cls))
 
 
 def _own_names(activation: Activation | None) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from annlib.layers import Layer
 from annlib.losses import BlockCrossentropy, Loss
 from annlib.metrics import BinaryAccuracy, Metric, resolve_accuracy
 from annlib.metrics.base import Reads
-from annlib.training.fused_loss import definer
+from annlib.network.output import output_of
 
 # What an activation is tried on: its outputs say whether they can be probabilities.
 _TRIED = (-9.3, -0.6, 0.7, 8.4)
@@ -26,26 +27,22 @@ class Outputs:
 
     Parameters
     ----------
-    layer : Layer
-        The last one.
+    layers : sequence of Layer
     loss : Loss
     target_shape, shape : tuple
         Of targets and outputs, with the batch.
     """
 
     def __init__(
-        self, layer: Layer, loss: Loss, target_shape: BatchShape, shape: BatchShape
+        self,
+        layers: Sequence[Layer],
+        loss: Loss,
+        target_shape: BatchShape,
+        shape: BatchShape,
     ) -> None:
-        self.layer, self.loss = layer, loss
+        self.layer, self.loss = layers[-1], loss
+        self.activation: Activation | None = output_of(layers).given
         self.target_shape, self.shape = target_shape, shape
-
-    @cached_property
-    def activation(self) -> Activation | None:
-        """The last activation; None if that is not known."""
-        layer = self.layer
-        # A subclass with a forward of its own may give anything.
-        known = definer(layer, "forward") is definer(layer, "_split_activation")
-        return layer._split_activation()[1] if known else None
 
     @property
     def units(self) -> int:
