@@ -95,7 +95,7 @@ class Callback(Configurable):
             The epochs that were done.
         """
         place, own = f"state of {type(self).__name__}", self.get_state()
-        if not _overrides(self, "get_state"):
+        if not overrides(self, "get_state"):
             check_keys(state, own, place)
         check_alike(state, own, place)
 

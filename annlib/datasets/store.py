@@ -20,7 +20,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
-from annlib.core.files import atomic_write
+from annlib.core.files import atomic_write, open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
