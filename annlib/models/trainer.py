@@ -87,9 +87,13 @@ class Trainer(Configurable):
         ),
         "fit",
     )
-    _instead = (
+    _extending = (
         "Write a layer of your own (forward and backward), a loss, a metric, a Callback, or a loop "
         "around train_on_batch."
+    )
+    _instead = (
+        "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
+        "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
     )
 
     def __init__(self, network: Network) -> None:
