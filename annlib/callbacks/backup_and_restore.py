@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count
+from annlib.core.states import check_wholes
 
 
 @register("backup_and_restore")
@@ -72,6 +73,10 @@ class BackupAndRestore(Callback):
     @property
     def _previous(self) -> Path:
         return Path(self.backup_dir) / "backup-before.safetensors"
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        check_wholes(state, ("_batches",), "state of BackupAndRestore")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0

@@ -67,7 +67,7 @@ def restore(
         model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
         model._network = network
     if compile and (given := header["compiled"]) is not None:
-        compiled = model_file.restore_compiled(given)
+        compiled = model_file.restore_compiled(given, network)
         model._set_compiled(compiled, anew=False)
         model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
     return model

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +13,13 @@ from annlib.core.checks import check_numeric, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
+from annlib.core.threads import ProcessLock
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
-_BUILDING = threading.RLock()
+_building = ProcessLock()
 
 
 class Network:
@@ -260,7 +260,7 @@ class Network:
                 f"got {shape}. Build a new model for other data."
             )
         if self._vector is None:
-            with _BUILDING:  # the first predict may come from many threads at once
+            with _building.held:  # the first predict may come from many threads at once
                 if self._vector is None:
                     self._build(shape)
 

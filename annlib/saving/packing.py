@@ -82,31 +82,6 @@ def unpack(value: Any, tensors: Mapping[str, Array]) -> Any:
     raise ModelFormatError(f"file: expected a packed value, got {value!r}.")
 
 
-_KINDS: tuple[Any, ...] = (int | float | np.generic, str, np.ndarray, list | tuple, dict)
-
-
-def check_alike(stored: Any, own: Any, place: str) -> None:
-    """Raise ``ModelFormatError`` if ``own`` can never become ``stored``: no number becomes a text.
-
-    >>> check_alike({"best": [0.5], "wait": 2}, {"best": None, "wait": 0}, "state")
-    >>> check_alike({"best": None, "wait": "2"}, {"best": None, "wait": 0}, "state")
-    Traceback (most recent call last):
-        ...
-    annlib.core.errors.ModelFormatError: state.wait: expected int, got str.
-    """
-    if stored is None or own is None:
-        return
-    if any(isinstance(own, kind) and not isinstance(stored, kind) for kind in _KINDS):
-        names = type(own).__name__, type(stored).__name__
-        raise ModelFormatError(f"{place}: expected {names[0]}, got {names[1]}.")
-    if isinstance(own, dict):
-        for key in own.keys() & stored.keys():
-            check_alike(stored[key], own[key], f"{place}.{key}")
-    if isinstance(own, list | tuple) and len(own) == len(stored):
-        for index, pair in enumerate(zip(stored, own, strict=True)):
-            check_alike(*pair, f"{place}[{index}]")
-
-
 def first_difference(one: Any, two: Any, path: str = "") -> str | None:
     """Where two plain values differ first, and how; None if they are the same.
 

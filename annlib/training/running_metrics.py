@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.states import check_alike, check_keys, check_real
 from annlib.data import Batch
 from annlib.metrics import Metric
 
@@ -66,6 +68,18 @@ class RunningMetrics:
         """The sums that the running values are computed from."""
         metrics = [metric.get_state() for metric in self.metrics]
         return {"total": self._total, "share": self._weight, "metrics": metrics}
+
+    def check_state(self, state: Any) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this."""
+        check_keys(state, ("total", "share", "metrics"), "tally")
+        for name in ("total", "share"):
+            check_real(state[name], f"tally.{name}")
+        check_alike(state["metrics"], [metric.get_state() for metric in self.metrics], "tally")
+        for metric, stored in zip(self.metrics, state["metrics"], strict=True):
+            check_keys(stored, metric.get_state(), f"state of {metric.name}")
+            trial = copy.deepcopy(metric)
+            trial.set_state(copy.deepcopy(stored))
+            trial.result()
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""
