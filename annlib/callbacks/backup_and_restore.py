@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count
+from annlib.core.errors import ModelFormatError
+from annlib.core.states import check_wholes
 
 
 @register("backup_and_restore")
@@ -29,8 +32,8 @@ class BackupAndRestore(Callback):
         SIGTERM as well. That then ends the process with the code 143, unless the program handles
         it itself; a second one ends it at once.
     double_checkpoint : bool
-        Keep the file before the last as well. Files are written whole or not at all, so that one
-        is enough.
+        Keep the file before the last as well, and go on from it, with a warning, where the last is
+        damaged. Files are written whole or not at all: one is enough but for what a disk may do.
     delete_checkpoint : bool
         Remove the file when ``fit`` comes to its end (not after Ctrl-C).
 
@@ -64,6 +67,8 @@ class BackupAndRestore(Callback):
         self.delete_checkpoint = delete_checkpoint
         self._batches = 0
         self._begun = False
+        #: Whether the file, if there is one, is not known to be damaged.
+        self._whole = True
 
     @property
     def path(self) -> Path:
@@ -74,13 +79,28 @@ class BackupAndRestore(Callback):
     def _previous(self) -> Path:
         return Path(self.backup_dir) / "backup-before.safetensors"
 
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        check_wholes(state, ("_batches",), "state of BackupAndRestore")
+
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._batches = 0
         self.path.parent.mkdir(parents=True, exist_ok=True)
         found = [path for path in (self.path, self._previous) if path.exists()]
-        self._begun = bool(found)
-        if found:
-            self.model._resume(found[0])
+        self._begun, self._whole = bool(found), True
+        for path, other in zip(found, [*found[1:], None], strict=False):
+            try:
+                self.model._resume(path)
+                break
+            except (ModelFormatError, OSError) as error:
+                if other is None:
+                    raise
+                self._whole = False
+                warnings.warn(
+                    f"BackupAndRestore: going on from {other}, the file before, since the last "
+                    f"cannot be used: {error}",
+                    stacklevel=2,
+                )
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if not self._begun:  # so that what cannot be written is said before the work is done
@@ -98,9 +118,10 @@ class BackupAndRestore(Callback):
             self._save()
 
     def _save(self) -> None:
-        if self.double_checkpoint and self.path.exists():
+        if self.double_checkpoint and self._whole and self.path.exists():
             self.path.replace(self._previous)
         self.model._backup(self.path)
+        self._whole = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.delete_checkpoint and not self.model.history.interrupted:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.core.registry import Registry
+from annlib.core.states import check_alike, check_keys
 
 Logs = dict[str, float]
 
@@ -80,6 +81,23 @@ class Callback(Configurable):
     def get_state(self) -> dict[str, Any]:
         """Its state in the current run, by attribute."""
         return {name: getattr(self, name) for name in self.state_attributes}
+
+    def check_state(self, state: Any, done: range) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this.
+
+        Called after ``on_train_begin`` and before anything is changed. A file from a stranger may
+        hold anything: what ``set_state`` takes over is what this lets pass.
+
+        Parameters
+        ----------
+        state : object
+        done : range
+            The epochs that were done.
+        """
+        place, own = f"state of {type(self).__name__}", self.get_state()
+        if not overrides(self, "get_state"):
+            check_keys(state, own, place)
+        check_alike(state, own, place)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave; called after ``on_train_begin``."""
@@ -201,6 +219,11 @@ class CallbackList:
                 f"callbacks: expected a run with {', '.join(there)}, as the checkpoint has, got "
                 f"{', '.join(here)}. Pass the same callbacks in the same order."
             )
+
+    def check_values(self, states: list[Any], done: range) -> None:
+        """Raise ``ModelFormatError`` unless these callbacks could have written these states."""
+        for callback, (_, state) in zip(self._stateful(), states, strict=True):
+            callback.check_state(state, done)
 
     def set_state(self, states: list[Any]) -> None:
         """Continue from what ``get_state`` gave."""

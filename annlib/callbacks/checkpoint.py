@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 from string import Formatter
-from typing import Literal
+from typing import Any, Literal
 
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
 from annlib.core.checks import check_count, check_flag, check_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.states import check_real, check_wholes, refuse
 
 
 @register("model_checkpoint")
@@ -92,6 +94,17 @@ class ModelCheckpoint(MonitorCallback):
         if not self.save_weights_only:  # what cannot be saved says so before the first epoch
             self.model._check_saving()
 
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        place, kept = "state of ModelCheckpoint", state["_kept"]
+        check_wholes(state, ("_batches",), place)
+        check_real(state["best"], f"{place}.best")
+        # These are removed one day: none but what this object can have written may be among them.
+        made = re.compile(_pattern(self.filepath))
+        fine = all(isinstance(path, str) and made.fullmatch(path) for path in kept)
+        if not fine or len(set(kept)) != len(kept):
+            raise refuse(f"{place}._kept", f"paths like {self.filepath!r}, each once", kept)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
 
@@ -159,3 +172,24 @@ def _template(filepath: str | os.PathLike[str]) -> str:
                 f"{text!r}. Write {{epoch}}, {{batch}} or the name of a loss or metric."
             )
     return text
+
+
+#: What numbers become in a path: with a sign, separators and an exponent, or between brackets.
+_NUMBER = r"[-+ ]?(?:(?:0[xXob])?[.,]?\d[\d.,_]*(?:[eE][-+]?\d+)?|nan|inf|NAN|INF)%?"
+_HEXADECIMAL = r"[-+ ]?(?:0[xX])?[\da-fA-F_]+"
+_ARRAY = rf"\[(?:{_NUMBER}|[\[\]\s,])*\]"
+
+
+def _pattern(filepath: str) -> str:
+    """A regular expression of the paths that numbers make of this one."""
+    parts = []
+    for text, field, spec, _ in Formatter().parse(filepath):
+        parts.append(re.escape(text))
+        if field is None:
+            continue
+        number = _HEXADECIMAL if spec and spec[-1] in "xX" else _NUMBER
+        filling = re.match(r"(.)?[<>=^]", spec or "")
+        fill = re.escape(filling[1] or " ") if filling else "[ 0]"
+        # Filled up to a width, on either side, or between the sign and the digits.
+        parts.append(rf"(?:[-+ ]?(?:{fill})*{number}(?:{fill})*|{_ARRAY})")
+    return "".join(parts)

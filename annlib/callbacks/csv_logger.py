@@ -11,6 +11,7 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.errors import ConfigurationError
+from annlib.core.states import check_whole, refuse
 
 
 @register("csv_logger")
@@ -58,6 +59,44 @@ class CSVLogger(Callback):
             with path.open(newline="", encoding="utf-8") as file:
                 self._columns = next(csv.reader(file, delimiter=self.separator), [])
             self._size = path.stat().st_size
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        place, size, columns = "state of CSVLogger", state["_size"], state["_columns"]
+        check_whole(size, f"{place}._size")
+        if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+            raise refuse(f"{place}._columns", "names", columns)
+        if not done and not self.append:  # before the first row: the file is to be replaced
+            check_whole(size, f"{place}._size", 0, 0)
+            return
+        # What lies behind is cut off: nothing but rows that are written again.
+        try:
+            outdated = self._epochs_after(size)
+        except (ValueError, LookupError) as error:
+            raise refuse(f"{place}._size", f"the end of a row of {self.filename}", size) from error
+        if outdated != list(range(done.stop, done.stop + len(outdated))):
+            rows = f"a place in {self.filename} with only rows of epochs from {done.stop} behind it"
+            raise refuse(f"{place}._size", rows, size)
+
+    def _epochs_after(self, size: int) -> list[int]:
+        """The epochs of all whole rows of the file from this place; raises ``ValueError`` or
+        ``LookupError`` if it does not begin a row, or rows have no epochs.
+        """
+        path = Path(self.filename)
+        if not path.exists() or path.stat().st_size <= size:
+            return []
+        with path.open("rb") as file:
+            columns = next(csv.reader([file.readline().decode()], delimiter=self.separator), [])
+            file.seek(max(size - 1, 0))
+            if size and file.read(1) not in (b"\n", b"\r"):
+                raise ValueError
+            place, found = columns.index("epoch"), []
+            for line in file:
+                row = next(csv.reader([line.decode()], delimiter=self.separator), [])
+                # A row that is cut off was being written when the run ended.
+                if row != columns and line.endswith(b"\n"):
+                    found.append(int(row[place]))
+        return found
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}

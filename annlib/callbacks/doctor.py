@@ -10,9 +10,10 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_finite, check_numeric
+from annlib.core.checks import check_codes, check_count, check_finite, check_numeric
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.states import check_array, check_keys, check_rising, check_whole, refuse
 from annlib.core.workspace import Workspace
 
 _BUDGET = 1 << 20  # bytes for all samples of a run
@@ -106,6 +107,38 @@ class Doctor(Callback):
                 )
             codes = model.layers[0].codes is not None
             self._rows = self.probe.astype(np.intp if codes else model.dtype)
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        place, samples, rows = "state of Doctor", state["_samples"], state["_rows"]
+        step = check_whole(state["_step"], f"{place}._step")
+        check_whole(state["_stride"], f"{place}._stride", 1)
+        check_rising(state["steps"], f"{place}.steps", step)
+        for name in ("layers", "outputs"):
+            if state[name] != getattr(self, name):
+                raise refuse(f"{place}.{name}", f"{getattr(self, name)}", state[name])
+        learning, outputs = len(self.layers), len(self.outputs)
+        shapes = {
+            **dict.fromkeys(("weights", "gradients"), (learning, 8)),
+            "updates": (learning,),
+            "activations": (outputs, 8),
+            **dict.fromkeys(("dead", "saturated"), (outputs,)),
+        }
+        check_keys(samples, shapes if state["steps"] else (), f"{place}._samples")
+        for name, found in samples.items():
+            if not isinstance(found, list) or len(found) != len(state["steps"]):
+                raise refuse(f"{place}._samples.{name}", "one for each step", found)
+            for one in found:
+                check_array(one, np.empty(shapes[name], np.float32), f"{place}._samples.{name}")
+        if rows is None and not samples and self.probe is None:
+            return
+        codes = self.model.layers[0].codes
+        # Codes are of the type that the data have.
+        kind = self.model.dtype if codes is None else getattr(rows, "dtype", None)
+        like = np.empty((1, *self.model.input_shape[1:]), kind)
+        check_array(rows, like, f"{place}._rows", rows=True)
+        if codes is not None:
+            check_codes(rows, codes, place, "_rows")
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         self._step += 1

@@ -8,6 +8,7 @@ from typing import Any
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
 from annlib.core.checks import check_count, check_flag, check_number
+from annlib.core.states import check_array, check_real, check_wholes, refuse
 
 
 @register("early_stopping")
@@ -75,6 +76,18 @@ class EarlyStopping(MonitorCallback):
         self.best = math.nan
         self.best_epoch = 0
         self.stopped_epoch = 0
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        place, weights = "state of EarlyStopping", state["_best_weights"]
+        check_wholes(state, ("_wait", "best_epoch", "stopped_epoch"), place)
+        check_real(state["best"], f"{place}.best")
+        if weights is not None:
+            own = self.model.weights
+            if not isinstance(weights, list) or len(weights) != len(own):
+                raise refuse(f"{place}._best_weights", f"{len(own)} arrays", weights)
+            for one, like in zip(weights, own, strict=True):
+                check_array(one, like, f"{place}._best_weights")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch < self.start_from_epoch:

@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import directions
+from annlib.core.states import check_keys, check_rising, refuse
 
 
 @register("history")
@@ -38,6 +39,16 @@ class History(Callback):
         self.epochs_of: dict[str, list[int]] = {}
         self.directions: dict[str, str] = {}
         self.interrupted = False
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        place, values, epochs = "state of History", state["history"], state["epochs_of"]
+        check_rising(state["epoch"], f"{place}.epoch", done.stop)
+        check_keys(epochs, values.keys(), f"{place}.epochs_of")
+        for name, found in values.items():
+            check_rising(epochs[name], f"{place}.epochs_of.{name}", done.stop)
+            if not isinstance(found, list) or len(found) != len(epochs[name]):
+                raise refuse(f"{place}.history.{name}", "a value for each epoch", found)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.history = {}

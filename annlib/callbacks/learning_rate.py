@@ -11,6 +11,7 @@ from annlib.callbacks.monitor import Mode, MonitorCallback, say
 from annlib.core.checks import check_count, check_number, is_number, positional_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
+from annlib.core.states import check_real, check_wholes
 
 
 class _RateCallback(Callback):
@@ -138,6 +139,11 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
         self._wait = 0
         self._cooling = 0
         self.best = math.nan
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        check_wholes(state, ("_wait", "_cooling"), "state of ReduceLROnPlateau")
+        check_real(state["best"], "state of ReduceLROnPlateau.best")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.report(logs)

@@ -12,6 +12,7 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.progress import in_notebook
 from annlib.core.checks import is_number
+from annlib.core.states import refuse
 
 #: Epochs and values by name.
 Points = dict[str, list[list[float]]]
@@ -77,6 +78,14 @@ class LivePlot(Callback):
         self._started = self._drawn = self.clock()
         self._spent, self._cost = 0.0, _GUESS
         self._epoch = 0
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        for name, pair in state["_curves"].items():
+            fine = isinstance(pair, list) and [type(one) for one in pair] == [list, list]
+            fine = fine and len(pair[0]) == len(pair[1]) and all(map(is_number, pair[0] + pair[1]))
+            if not fine:
+                raise refuse(f"state of LivePlot.{name}", "epochs and as many values", pair)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
+from annlib.core.states import check_array
 
 
 @register("swap_ema_weights")
@@ -61,6 +64,11 @@ class SwapEMAWeights(Callback):
                 f"SwapEMAWeights: expected an optimizer with use_ema=True, got {optimizer!r}, "
                 "which keeps no averages."
             )
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        if state["_own"] is not None:
+            check_array(state["_own"], self._weights(), "state of SwapEMAWeights._own")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._check()

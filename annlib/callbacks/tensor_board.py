@@ -10,6 +10,7 @@ from typing import Any, Literal
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.states import check_wholes
 
 
 @register("tensor_board")
@@ -57,6 +58,10 @@ class TensorBoard(Callback):
         self._step = 0
         self._in_fit = False
         self._writers: dict[str, Any] = {}
+
+    def check_state(self, state: Any, done: range) -> None:
+        super().check_state(state, done)
+        check_wholes(state, ("_step",), "state of TensorBoard")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self._step, self._in_fit = 0, True

@@ -134,6 +134,8 @@ class Configurable:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        if not cls.__name__.isprintable():  # summaries and repr show it
+            raise ConfigurationError(f"expected a printable name of a class, got {cls.__name__!r}.")
         # Not its base class' names: a subclass is another class until it is registered.
         cls._registered = False
         if "_names" not in vars(cls):

@@ -6,7 +6,28 @@ message has one grammar: ``<where>: expected <what>, got <what>. <likely cause, 
 
 
 class AnnlibError(Exception):
-    """Base class of every error that annlib raises on purpose."""
+    """Base class of every error that annlib raises on purpose.
+
+    A message may have names of the user's or of a file in it: control characters, which play tricks
+    on a terminal, are shown as what Python writes for them.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    r"""The text with what is no letter, sign or end of a line as an escape.
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 class ConfigurationError(AnnlibError, ValueError):

@@ -126,6 +126,16 @@ class RandomStreams:
         """The position of each persistent stream, as values that JSON can hold."""
         return {name: rng.bit_generator.state for name, rng in sorted(self._persistent.items())}
 
+    def check(self, seed: Any, state: Any) -> None:
+        """Raise unless these are a seed and positions of the streams, as ``state`` gives them."""
+        RandomStreams(seed)
+        if seed is None or not isinstance(state, dict):
+            raise ModelFormatError(
+                f"random streams: expected a seed and their places, got {show((seed, state))}."
+            )
+        for name, position in state.items():
+            check_position(name, position)
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Set the persistent streams to the positions in ``state``.
 

@@ -8,13 +8,14 @@ get one thread, by their size alone and never by a measured time: the same seed 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from annlib.core.cached import cached_property
 
 #: The number of multiplications from which a product gets all threads.
 LARGE = 1 << 23
@@ -35,6 +36,23 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+class ProcessLock:
+    """A lock for all threads of a process, re-entrant: ``with lock.held``.
+
+    In a child of ``fork`` it is free: the threads that may have held it are not there. One of these
+    is made for a lifetime.
+    """
+
+    def __init__(self) -> None:
+        self._renew()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        #: Left as what it was when it was entered, so that a child may leave what its parent held.
+        self.held = threading.RLock()
+
+
 class ProductThreads:
     """A limit on the threads of NumPy's matrix products that ends with the training.
 
@@ -45,7 +63,7 @@ class ProductThreads:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._inside: list[object] = []
         self._before: list[int] = []
 
@@ -56,7 +74,7 @@ class ProductThreads:
             yield
             return
         own = object()
-        with self._lock:
+        with self._lock.held:
             if not self._inside:
                 self._before = [library.num_threads for library in self._libraries]
                 self._set([threads] * len(self._libraries))
@@ -64,7 +82,7 @@ class ProductThreads:
         try:
             yield
         finally:
-            with self._lock:
+            with self._lock.held:
                 if own is self._inside[0] or len(self._inside) == 1:
                     self._set(self._before)
                 self._inside.remove(own)
@@ -73,7 +91,7 @@ class ProductThreads:
         for library, count in zip(self._libraries, threads, strict=True):
             library.set_num_threads(count)
 
-    @functools.cached_property
+    @cached_property
     def _libraries(self) -> Sequence[Any]:
         # Making the controller searches the process' libraries; its setters take a microsecond.
         from threadpoolctl import ThreadpoolController

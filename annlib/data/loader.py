@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
+from annlib.core.states import check_whole
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     from numpy.random import Generator
@@ -104,6 +105,12 @@ class DataLoader:
     def get_state(self) -> int:
         """Number of items consumed from a one-shot source."""
         return 0
+
+    def check_state(self, state: Any, passes: int, batches: int) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this after so many
+        passes, or parts of them, and batches.
+        """
+        check_whole(state, "state of the data", 0, 0)
 
     def set_state(self, state: int) -> None:
         """Skip the items that were consumed before."""

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.errors import DataError
+from annlib.core.states import check_whole
 from annlib.data.endless import is_endless
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.prefetch import Prefetch
@@ -141,6 +142,9 @@ class GeneratorLoader(StreamLoader):
     def get_state(self) -> int:
         return self._drawn
 
+    def check_state(self, state: Any, passes: int, batches: int) -> None:
+        check_whole(state, "state of the data", 0, batches)
+
     def set_state(self, state: int) -> None:
         for _ in islice(self._items, state - self._drawn):
             self._drawn += 1
@@ -206,6 +210,9 @@ class MapStyleLoader(StreamLoader):
 
     def get_state(self) -> int:
         return self._epochs
+
+    def check_state(self, state: Any, passes: int, batches: int) -> None:
+        check_whole(state, "state of the data", 0, passes)
 
     def set_state(self, state: int) -> None:
         """Repeat the hooks of the epochs that are done, by which the object may change."""

@@ -35,11 +35,13 @@ def _fetch() -> Arrays:
     }
 
 
+_PUBLISHED = "3f7fe091c8509488aa590183abe59c5bc8df49d80023dd7062f365b79fa07744"
 _DATASET = Dataset(
     "california_housing",
     {"X": Layout(np.floating, (_ROWS, 8)), "y": Layout(np.floating, (_ROWS,))},
     _fetch,
     stand_in="load_diabetes",
+    digest=_PUBLISHED,
 )
 
 
@@ -80,7 +82,8 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
     DatasetNotFoundError
         If there is no file and it cannot be downloaded.
     DataError
-        If the file is damaged.
+        If the file is damaged, or what is downloaded is not the published data; that a file holds
+        others is a warning.
 
     References
     ----------

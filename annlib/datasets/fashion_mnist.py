@@ -16,7 +16,8 @@ CLASS_NAMES = (
     "Ankle boot",
 )
 
-_DATASET = image_dataset("fashion_mnist", openml_name="Fashion-MNIST")
+_PUBLISHED = "37e5852d33933792bfddacf387e185c9c3d87fa20c45417517512181f092a44a"
+_DATASET = image_dataset("fashion_mnist", openml_name="Fashion-MNIST", digest=_PUBLISHED)
 
 
 def load_data() -> ImageSplits:
@@ -40,7 +41,8 @@ def load_data() -> ImageSplits:
     DatasetNotFoundError
         If there is no file and it cannot be downloaded.
     DataError
-        If the file is damaged.
+        If the file is damaged, or what is downloaded is not the published data; that a file holds
+        others is a warning.
 
     References
     ----------

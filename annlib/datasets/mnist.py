@@ -2,7 +2,8 @@
 
 from annlib.datasets.store import ImageSplits, image_dataset, image_splits
 
-_DATASET = image_dataset("mnist", openml_name="mnist_784")
+_PUBLISHED = "8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b"
+_DATASET = image_dataset("mnist", openml_name="mnist_784", digest=_PUBLISHED)
 
 
 def load_data() -> ImageSplits:
@@ -26,7 +27,8 @@ def load_data() -> ImageSplits:
     DatasetNotFoundError
         If there is no file and it cannot be downloaded.
     DataError
-        If the file is damaged.
+        If the file is damaged, or what is downloaded is not the published data; that a file holds
+        others is a warning.
 
     References
     ----------

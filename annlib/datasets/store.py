@@ -3,7 +3,7 @@
 A file is looked for in the folder that ``ANNLIB_DATA_HOME`` names, then in the user's cache
 folder. Only when both lack it is scikit-learn asked for a download. A file that is found but
 damaged is an error and not a reason to look further: silently training on other data than the
-user pointed at would be worse.
+user pointed at would be worse. Whether the arrays are the published ones, a SHA-256 tells.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
-from annlib.core.files import atomic_write
+from annlib.core.files import atomic_write, open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DATA_HOME = "ANNLIB_DATA_HOME"
+# More than the header of any .npy file of plain numbers.
+_LONGEST_HEADER = 10_000
 
 Arrays: TypeAlias = dict[str, Array]
 Images: TypeAlias = "NDArray[np.uint8]"
@@ -55,10 +58,16 @@ class Layout(NamedTuple):
     def __str__(self) -> str:
         return f"{self.dtype.__name__} {self.shape}"
 
+    def misfit(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> str | None:
+        """Say in a few words why no array of this type and shape will do, or None."""
+        if not np.issubdtype(dtype, self.dtype) or shape != self.shape:
+            return f"{dtype} {shape} instead of {self}"
+        return None
+
     def fault(self, array: Array) -> str | None:
         """Say in a few words what is wrong with an array, or None."""
-        if not np.issubdtype(array.dtype, self.dtype) or array.shape != self.shape:
-            return f"{array.dtype} {array.shape} instead of {self}"
+        if (misfit := self.misfit(array.dtype, array.shape)) is not None:
+            return misfit
         if self.n_classes is not None and array.max() >= self.n_classes:
             return f"label {array.max()} where {self.n_classes - 1} is the largest"
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
@@ -79,12 +88,15 @@ class Dataset(NamedTuple):
         Downloads the arrays; called only when no file is found.
     stand_in : str
         Function of ``sklearn.datasets`` that needs no network, suggested when all fails.
+    digest : str, optional
+        What ``digest`` makes of the published arrays.
     """
 
     name: str
     layouts: Mapping[str, Layout]
     fetch: Callable[[], Arrays]
     stand_in: str
+    digest: str | None = None
 
     @property
     def file_name(self) -> str:
@@ -125,22 +137,49 @@ class Dataset(NamedTuple):
         return arrays
 
     def _read(self, path: Path) -> Arrays:
-        import zipfile
-
         try:
-            # NumPy takes whatever is no zip archive for a pickle, and says so; it rarely is one.
-            if not zipfile.is_zipfile(path):
-                raise zipfile.BadZipFile("not a whole .npz archive")
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in self.layouts if key in file.files}
-                keys = file.files
+            file = open_file(path)
+            if file is None:
+                raise OSError("a device, pipe or socket")
+            with file:
+                keys, arrays, fault = self._unpack(file)
         # Damage shows as errors of NumPy, zipfile, zlib or the operating system.
         except Exception as error:
             raise self._damaged(path, f"{type(error).__name__}: {error}") from error
-        fault = self._fault(arrays)
+        fault = fault or self._fault(arrays)
         if fault is not None:
             raise self._damaged(path, f"{fault}; keys: {', '.join(keys) or 'none'}")
+        if self.digest is not None and (found := digest(arrays, self.layouts)) != self.digest:
+            warnings.warn(
+                f"{self.where}: expected the published data, of SHA-256 {self.digest}, got others "
+                f"in {path}, of {found}. Remove the file to have the data fetched, unless you mean "
+                "to use it.",
+                stacklevel=4,
+            )
         return arrays
+
+    def _unpack(self, file: BinaryIO) -> tuple[list[str], Arrays, str | None]:
+        """The keys of an archive, the arrays that are asked for, and the first that does not look
+        as it should: that one is not read, so that no small file becomes a large array.
+        """
+        import zipfile
+
+        # NumPy takes whatever is no zip archive for a pickle, and says so; it rarely is one.
+        if not zipfile.is_zipfile(file):
+            raise zipfile.BadZipFile("not a whole .npz archive")
+        arrays: Arrays = {}
+        with zipfile.ZipFile(file) as archive:
+            entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+            for key, layout in self.layouts.items():
+                if key not in entries:
+                    continue
+                with archive.open(entries[key]) as stream:
+                    misfit = layout.misfit(*_look_of(BytesIO(stream.read(_LONGEST_HEADER))))
+                if misfit is not None:
+                    return [*entries], arrays, f"{key}: {misfit}"
+                with archive.open(entries[key]) as stream:
+                    arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
+        return [*entries], arrays, None
 
     def _download(self) -> Arrays:
         try:
@@ -168,6 +207,12 @@ class Dataset(NamedTuple):
                 f"The published data may have changed; put {self.file_name} in the folder "
                 f"{DATA_HOME} instead."
             )
+        if self.digest is not None and (found := digest(arrays, self.layouts)) != self.digest:
+            raise DataError(
+                f"{self.where}: expected the published data, of SHA-256 {self.digest}, from "
+                f"scikit-learn, got others, of {found}. If you trust them, put {self.file_name} in "
+                f"the folder {DATA_HOME} instead."
+            )
         return arrays
 
     def _fault(self, arrays: Arrays) -> str | None:
@@ -188,8 +233,37 @@ class Dataset(NamedTuple):
         return ", ".join(f"{key} {layout}" for key, layout in self.layouts.items())
 
 
+def digest(arrays: Arrays, keys: Iterable[str]) -> str:
+    """The SHA-256 of arrays by key: of key, type, shape and numbers, floating ones as float32."""
+    import hashlib
+
+    found = hashlib.sha256()
+    for key in sorted(keys):
+        array = arrays[key]
+        array = np.ascontiguousarray(array, "<f4" if array.dtype.kind == "f" else array.dtype)
+        found.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
+        found.update(array.data)
+    return found.hexdigest()
+
+
+def _look_of(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Type and shape of the array in a .npy file, from its header."""
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
+    if dtype.hasobject:
+        raise ValueError("Object arrays cannot be loaded")
+    return dtype, shape
+
+
 def image_dataset(
-    name: str, openml_name: str, n_train: int = 60_000, n_test: int = 10_000
+    name: str,
+    openml_name: str,
+    n_train: int = 60_000,
+    n_test: int = 10_000,
+    digest: str | None = None,
 ) -> Dataset:
     """Describe a data set in the format of MNIST: 28 x 28 pixels, ten classes.
 
@@ -201,6 +275,8 @@ def image_dataset(
         Its name at OpenML, where the training images come first.
     n_train, n_test : int
         Number of training and of test images.
+    digest : str, optional
+        The SHA-256 of the published arrays.
     """
 
     def fetch() -> Arrays:
@@ -226,7 +302,7 @@ def image_dataset(
         "x_test": Layout(np.uint8, (n_test, 28, 28)),
         "y_test": Layout(np.uint8, (n_test,), n_classes=10),
     }
-    return Dataset(name, layouts, fetch, stand_in="load_digits")
+    return Dataset(name, layouts, fetch, "load_digits", digest)
 
 
 def image_splits(arrays: Arrays) -> ImageSplits:

@@ -12,6 +12,7 @@ from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_flag, check_numbers
 from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.states import check_array, refuse
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.curves import binned_area, exact_area, has_no_area
 from annlib.metrics.thresholds import ThresholdMetric
@@ -191,6 +192,14 @@ class AUC(ThresholdMetric):
         places = self.work.array("places", *A.shape, dtype=np.intp)
         np.copyto(places, np.subtract(found, 1, out=found), casting="unsafe")
         return places
+
+    def check_state(self, state: Any) -> None:
+        for parts in state["_rows"]:
+            kinds = [np.asarray(part).dtype.kind for part in parts]
+            if kinds != ["b", "f", "f"] or len({np.shape(part) for part in parts}) != 1:
+                raise refuse("state of AUC._rows", "targets, scores and weights", parts)
+            check_array(parts[0], np.zeros(0, bool), "state of AUC._rows", rows=True)
+        super().check_state(state)
 
     def get_state(self) -> dict[str, Any]:
         if len(self._rows) > 1:  # as one batch: a file has no place for thousands of arrays

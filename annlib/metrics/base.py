@@ -6,6 +6,7 @@ and a row in the tests' table of cases.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +17,7 @@ from annlib.core.checks import check_name, check_numeric
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.registry import Registry
+from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
 
 Direction = Literal["up", "down"]
@@ -118,6 +120,25 @@ class Metric(Configurable):
     def get_state(self) -> dict[str, Any]:
         """What it has taken in: the attributes that ``reset_state`` makes."""
         return {name: getattr(self, name) for name in self._remembers}
+
+    @np.errstate(all="ignore")
+    def check_state(self, state: Any) -> None:
+        """Raise unless ``get_state`` could have given this: tried on a copy that was reset."""
+        place, trial = f"state of {self.name}", copy.deepcopy(self)
+        trial.reset_state()
+        own = trial.get_state()
+        check_keys(state, own, place)
+        check_alike(state, own, place)
+        for name, value in own.items():
+            # As many columns as the data have, which a metric that was reset may not know.
+            if isinstance(value, np.ndarray) and value.ndim == 1:
+                check_array(state[name], value, f"{place}.{name}", rows=True)
+        try:
+            trial.result()
+        except Exception:  # one of the user's own has none before the first batch
+            return
+        trial.set_state(copy.deepcopy(state))
+        trial.result()
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from reprlib import repr as show
 from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_path
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
+from annlib.saving.serializable import check_names
 
 
 def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
@@ -68,7 +70,7 @@ def restore(
         model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
         model._network = network
     if compile and (given := header["compiled"]) is not None:
-        compiled = model_file.restore_compiled(given)
+        compiled = model_file.restore_compiled(given, network)
         model._set_compiled(compiled, anew=False)
         model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
     return model
@@ -88,14 +90,31 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
     text : str
     custom_objects : dict of str to class, optional
         Classes of your own that are not registered.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is another text, or names what is not known.
     """
     import json
 
-    config = json.loads(text)
-    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
+    where, what = "model_from_json", "the text of a Sequential.to_json"
+    try:
+        given = json.loads(text)
+        if not isinstance(given, dict) or not isinstance(given.get("config"), dict):
+            raise ConfigurationError(f"{where}: expected {what}, got another.")
+        check_names(given, where)
+        with custom_object_scope(custom_objects or {}):
+            cls = registry.find(given.get("class_name", ""), where)
+            return cls.from_config(given["config"])
+    except ModelFormatError as error:
+        raise ConfigurationError(str(error)) from None
+    except AnnlibError:
+        raise
+    # A text is no JSON, or too deep for it; what constructors make of other arguments is theirs,
+    # and layers may be larger than the memory.
+    except Exception as error:
         raise ConfigurationError(
-            "model_from_json: expected the text of a Sequential.to_json, got another."
-        )
-    with custom_object_scope(custom_objects or {}):
-        cls = registry.find(config.get("class_name", ""), "model_from_json")
-        return cls.from_config(config["config"])
+            f"{where}: expected {what}, got {show(text)}, for which {type(error).__name__} says: "
+            f"{show(str(error))}"
+        ) from error

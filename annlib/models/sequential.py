@@ -398,10 +398,9 @@ class Sequential(Trainer):
 
 # Python's own errors name the class that a method was written in, and users know this one alone.
 for _method in vars(Trainer).values():
-    if isinstance(_method, FunctionType):
-        _method.__qualname__ = _method.__qualname__.replace(
-            Trainer.__name__, Sequential.__name__, 1
-        )
+    while isinstance(_method, FunctionType):  # and what a decorator has around it
+        _method.__qualname__ = _method.__qualname__.replace("Trainer", "Sequential", 1)
+        _method = getattr(_method, "__wrapped__", None)  # the next one inside
 
 
 def _network_of(layer: Any) -> Any:

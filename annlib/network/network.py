@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +10,18 @@ import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_numeric, check_shape
+from annlib.core.checks import check_name, check_numeric, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
+from annlib.core.threads import ProcessLock
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
 from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
-_BUILDING = threading.RLock()
+_building = ProcessLock()
 
 
 class Network:
@@ -55,8 +55,7 @@ class Network:
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        if not isinstance(name, str | None):
-            raise ConfigurationError(f"Sequential: expected name as text, got {name!r}.")
+        check_name(None if name == "" else name, "Sequential")
         self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name
@@ -278,7 +277,7 @@ class Network:
                 f"got {shape}. Build a new model for other data."
             )
         if self._vector is None:
-            with _BUILDING:  # the first predict may come from many threads at once
+            with _building.held:  # the first predict may come from many threads at once
                 if self._vector is None:
                     self._build(shape)
 

@@ -258,6 +258,15 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
+        for name, given in (("var_list", var_list), ("var_names", var_names)):
+            texts = isinstance(given, list | tuple | None) and all(
+                isinstance(text, str) for text in given or ()
+            )
+            if not texts:
+                raise ConfigurationError(
+                    f"{type(self).__name__}.exclude_from_weight_decay: expected {name} as a list "
+                    f'of texts, got {given!r}. Write {name}=["bias"].'
+                )
         self.policy.exclude(var_list or (), var_names or ())
 
     def _checked(self, name: str, value: Any) -> Any:
@@ -345,8 +354,8 @@ class Optimizer(Rule, Configurable):
         training = {"training": True} if self._training else {}
         return {"calls": self.steps, "learning_rate": rate, **training}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``get_state`` gave; after ``build``, which may reset it."""
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Raise ``ConfigurationError`` unless ``get_state`` of it could have given this."""
         where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
         known = not training or (state["training"] is True and self._keeps_two)
@@ -356,9 +365,16 @@ class Optimizer(Rule, Configurable):
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
                 f"{rate!r} and training {training}."
             )
+        if rate is not None:
+            self._checked_rate(rate)
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``get_state`` gave; after ``build``, which may reset it."""
+        self.check_state(state)
+        rate, training = state["learning_rate"], "training" in state
         self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
-        self.steps, self._training, self._ready = steps, training, False
-        self._begun = self._begun or training or steps > 0
+        self.steps, self._training, self._ready = state["calls"], training, False
+        self._begun = self._begun or training or self.steps > 0
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.

@@ -75,8 +75,8 @@ class Policy:
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        #: Regular expressions: a parameter in whose path one of them is found does not decay.
-        self.excluded: tuple[str, ...] = ()
+        #: What does not decay: sets of paths, and expressions that are found in a path.
+        self.excluded: tuple[frozenset[str] | re.Pattern[str], ...] = ()
         self._views: _Views | None = None
         self._check(where)
 
@@ -110,14 +110,18 @@ class Policy:
 
     def exclude(self, paths: Sequence[str], patterns: Sequence[str]) -> None:
         """Leave the parameters of these paths, and of these patterns, out of the weight decay."""
-        self.excluded += tuple(f"^{re.escape(path)}$" for path in paths) + tuple(patterns)
+        named = (frozenset(paths),) if paths else ()
+        self.excluded += (*named, *map(re.compile, patterns))
 
     def __repr__(self) -> str:
         return f"Policy({ {k: v for k, v in vars(self).items() if k != '_views'} })"
 
     def decays(self, path: str) -> bool:
         """Whether the weight decay takes the parameter of this path."""
-        return not any(re.search(pattern, path) for pattern in self.excluded)
+        return not any(
+            path in part if isinstance(part, frozenset) else part.search(path)
+            for part in self.excluded
+        )
 
     # -- memory ----------------------------------------------------------------------------------
 

@@ -26,6 +26,15 @@ def distinct_colours(count: int) -> list[Any]:
     return list(shades(range(count) if count <= 20 else np.linspace(0, 1, count)))
 
 
+def plain(text: Any) -> str:
+    r"""A name as Matplotlib shows it to the letter: between dollars it would look for a formula.
+
+    >>> plain("profit in $ and US$"), plain(3)
+    ('profit in \\$ and US\\$', '3')
+    """
+    return str(text).replace("$", r"\$")
+
+
 def require_matplotlib(where: str) -> None:
     """Raise ``ImportError`` with what to install, if Matplotlib is not there."""
     from importlib.util import find_spec

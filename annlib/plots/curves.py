@@ -11,7 +11,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import is_number
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError
-from annlib.plots.axes import COLOURS, many_axes, one_axes, spans_decades, whole_numbers
+from annlib.plots.axes import COLOURS, many_axes, one_axes, plain, spans_decades, whole_numbers
 
 _FEW = 30  # points that are marked one by one
 
@@ -123,7 +123,7 @@ def draw_curve(ax: Any, curve: Curve, label: str, **style: Any) -> None:
     columns = curve.values.reshape(len(curve.epochs), -1).T
     for index, values in enumerate(columns):
         # A label that begins with an underscore is no entry of the legend.
-        named = label if not index else f"_{label} {index}"
+        named = plain(label if not index else f"_{label} {index}")
         shade = {"alpha": 1 - 0.7 * index / len(columns)}
         ax.plot(curve.epochs, values, label=named, marker=marker, **shade, **style)
 
@@ -136,7 +136,7 @@ def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
     if falls and spans_decades(everything):
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
-    ax.set_ylabel(name.replace("_", " "))
+    ax.set_ylabel(plain(name.replace("_", " ")))
     whole_numbers(ax.xaxis)
     ax.grid(visible=True, alpha=0.25)
     ax.legend(frameon=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.errors import ShapeError
-from annlib.plots.axes import distinct_colours, one_axes
+from annlib.plots.axes import distinct_colours, one_axes, plain
 
 
 def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywords: Any) -> Any:
@@ -82,13 +82,15 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
 
             how["cmap"] = ListedColormap(colours)
     display = draw(estimator, X, ax=ax, **(how | keywords))
+    ax.set_xlabel(plain(ax.get_xlabel()))
+    ax.set_ylabel(plain(ax.get_ylabel()))
     if len(classes) == 2 and "levels" in how and display.response.ndim == 2:
         ax.contour(display.xx0, display.xx1, display.response, [0.5], colors="#333333")
     if y is not None:
         points, own = np.asarray(X), labels(y)
         for label, colour in zip(classes, colours, strict=True):
             here = own == label
-            ax.scatter(*points[here].T, color=colour, edgecolor="white", s=24, label=str(label))
+            ax.scatter(*points[here].T, color=colour, edgecolor="white", s=24, label=plain(label))
         ax.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return ax
 
@@ -131,6 +133,8 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     how = {"cmap": "Blues", "colorbar": False, **keywords}
     estimator = as_classifier(model, where)
     ConfusionMatrixDisplay.from_estimator(estimator, X, labels(y), ax=ax, **how)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_ticklabels([plain(tick.get_text()) for tick in axis.get_ticklabels()])
     return ax
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
-from annlib.plots.axes import many_axes
+from annlib.plots.axes import many_axes, plain
 
 
 def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any = None) -> Any:
@@ -59,7 +59,7 @@ def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any
         _bare(one, str(unit))
     if ax is None:
         figure = axes[0].figure
-        figure.suptitle(f"weights of {layer}, by unit", fontsize="medium")
+        figure.suptitle(f"weights of {plain(layer)}, by unit", fontsize="medium")
         figure.colorbar(image, ax=figure.axes, shrink=0.6)
     return axes
 
@@ -178,6 +178,6 @@ def _figure(count: int, titles: float = 0.2) -> tuple[float, float]:
 
 
 def _bare(ax: Any, title: str) -> None:
-    ax.set_title(title, fontsize="small")
+    ax.set_title(plain(title), fontsize="small")
     ax.set_xticks([])
     ax.set_yticks([])

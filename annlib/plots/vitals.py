@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.plots.axes import COLOURS, one_axes, spans_decades, whole_numbers
+from annlib.plots.axes import COLOURS, one_axes, plain, spans_decades, whole_numbers
 
 _NAMED = 12  # layers that have a place in the legend
 _DARK, _LIGHT = 0.0, 0.85  # viridis up to where its yellow is lost on white
@@ -53,7 +53,7 @@ def plot_layers(
     colours = colormaps["viridis"](np.linspace(_DARK, _LIGHT, len(names)))
     marker = "." if len(steps) == 1 else ""
     for series, name, colour in zip(np.transpose(values), names, colours, strict=True):
-        ax.plot(steps, series, label=name, color=colour, marker=marker)
+        ax.plot(steps, series, label=plain(name), color=colour, marker=marker)
     if usual is not None:
         ax.axhspan(*usual, color=COLOURS[-1], alpha=0.12, linewidth=0, label="usual")
     if usual is not None or spans_decades(values, 30.0):
@@ -75,7 +75,7 @@ def _scale(ax: Any, names: Sequence[str]) -> None:
     shades = ListedColormap(colormaps["viridis"](np.linspace(_DARK, _LIGHT, 256)))
     scale = ScalarMappable(Normalize(0, len(names) - 1), shades)
     bar = ax.figure.colorbar(scale, ax=ax, ticks=[0, len(names) - 1])
-    bar.ax.set_yticklabels([names[0], names[-1]], fontsize="small")
+    bar.ax.set_yticklabels([plain(names[0]), plain(names[-1])], fontsize="small")
     bar.ax.invert_yaxis()
 
 
@@ -110,6 +110,6 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
 
 def _finish(ax: Any, label: str) -> None:
     ax.set_xlabel("step")
-    ax.set_ylabel(label)
+    ax.set_ylabel(plain(label))
     whole_numbers(ax.xaxis)
     ax.grid(visible=True, alpha=0.25)

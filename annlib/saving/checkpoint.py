@@ -18,14 +18,23 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import ModelFormatError
-from annlib.core.random_streams import check_position
+from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
-from annlib.saving.model_file import check_header, describe, refusing, restore_state
-from annlib.saving.packing import check_alike, first_difference, pack, unpack
+from annlib.saving.model_file import (
+    check_header,
+    check_optimizer,
+    checked_weights,
+    describe,
+    refusing,
+    restore_state,
+)
+from annlib.saving.packing import first_difference, pack, unpack
 from annlib.training.loop import Training
 
 # The parts of a run's state that may hold arrays.
 _PACKED = ("tally", "callbacks", "logs")
+# And what the names of their arrays begin with, besides the optimizer's.
+_OTHERS = ("optimizer/", *_PACKED)
 _HINT = (
     "Start the run with the same model, data and arguments, or with another backup_dir to start "
     "again."
@@ -50,16 +59,27 @@ class Resumption(NamedTuple):
         """Number of finished batches of the next epoch."""
         return int(self.state["batch"])
 
-    def apply(self, run: Training) -> None:
-        """Set network, optimizer and run to the saved state."""
-        functions = run.functions
+    def check(self, run: Training) -> None:
+        """Raise ``ModelFormatError`` unless the run, whose callbacks have begun, could have written
+        all of this; nothing is changed then.
+        """
+        functions, state, header = run.functions, self.state, self.header
+        optimizer = functions.compiled.optimizer
         with refusing(self.path):
-            # What callbacks keep is theirs to know, and made only when they begin.
-            check_alike(self.state["callbacks"], run.callbacks.get_state(), "callbacks")
-            check_alike(self.state["tally"], run.step.metrics.get_state(), "tally")
-            optimizer = functions.compiled.optimizer
-            restore_state(functions.network, optimizer, self.header, self.tensors)
-            run.set_state(self.state)
+            check_keys(state, run.get_state().keys(), "place")
+            run.callbacks.check_values(state["callbacks"], range(run.first, self.epoch))
+            run.step.metrics.check_state(state["tally"])
+            checked_weights(functions.network, self.tensors, _OTHERS)
+            check_optimizer(functions.network, optimizer, header["compiled"]["run"], self.tensors)
+            functions.network.streams.check(header["config"]["seed"], header["streams"])
+            steps = header["compiled"]["run"]["calls"] - header["calls"]
+            run.check_state(state, steps)
+
+    def apply(self, run: Training) -> None:
+        """Set network, optimizer and run to the saved state, which ``check`` has seen."""
+        optimizer = run.functions.compiled.optimizer
+        restore_state(run.functions.network, optimizer, self.header, self.tensors)
+        run.set_state(self.state)
         run.calls = self.header["calls"]
 
 
@@ -87,16 +107,17 @@ def resume(run: Training, path: str | os.PathLike[str]) -> None:
         check_header(header)
         check_same_run(run, header)
         state = dict(header["place"])
-        if (position := state["rounds"]["shuffle"]) is not None:
-            check_position("shuffle", position)
-        check_alike(state["rounds"], run.iterator.get_state(), "rounds")
         state |= {part: unpack(state[part], tensors) for part in _PACKED}
         run.callbacks.check_state(state["callbacks"])
         for key in ("epoch", "batch", "validated"):
-            state[key] = check_count(state[key], "BackupAndRestore", key, 0)
-        state["stopped"] = state["stopped"] is True
-        run.pending = Resumption(path, header, tensors, state)
-    _warn_of_another_platform(header)
+            check_whole(state[key], key)
+        another = _another_platform(header)
+    run.pending = Resumption(path, header, tensors, state)
+    if another is not None:
+        warnings.warn(
+            f"BackupAndRestore: resuming, but results may differ in the last bits: {another}.",
+            stacklevel=2,
+        )
 
 
 def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
@@ -142,11 +163,7 @@ def platform() -> dict[str, Any]:
     return {"numpy": np.__version__, "blas": blas}
 
 
-def _warn_of_another_platform(header: Mapping[str, Any]) -> None:
+def _another_platform(header: Mapping[str, Any]) -> str | None:
+    """How the platform of a file differs from this one."""
     there = {**header["platform"], "blas": sorted(header["platform"]["blas"])}
-    difference = first_difference(there, platform())
-    if difference is not None:
-        warnings.warn(
-            f"BackupAndRestore: resuming, but results may differ in the last bits: {difference}.",
-            stacklevel=2,
-        )
+    return first_difference(there, platform())

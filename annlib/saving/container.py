@@ -5,6 +5,9 @@
 the digest of that object without ``sha256`` and then, tensor by tensor in the order of names, of
 ``["<name>","<dtype>",[<shape>]]`` and the data. It finds accidents, not attackers, who can
 recompute it; so nothing that a file says is believed before it is checked.
+
+Long lists of numbers are no text: they are tensors ``lists/<index>``, null stands in their places
+in the object, and its key ``lists`` has these places, each as a list of keys and indices.
 """
 
 from __future__ import annotations
@@ -26,12 +29,21 @@ from annlib.core.files import atomic_write, open_file
 
 Kind = Literal["weights", "model", "checkpoint"]
 Header = dict[str, Any]
+#: Keys and indices, one inside the other.
+Path = tuple[Any, ...]
 
 FORMAT = 1
 MAX_BYTES = 2**32
 _MAX_HEADER = 4 * 2**20
 _MAX_TENSORS = 10_000
 _MAX_DEPTH = 64
+# A few letters can make a list of 56 bytes or a number of 32, and these all of a header.
+_MAX_NESTS = 2**16
+_MAX_VALUES = 2**18
+# Numbers from which a list is long, and how many all long lists together may have, and lists in
+# them: of each 40 bytes.
+_LONG = 1024
+_MAX_LISTED = 2**20
 _TYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "U8": "|u1", "BOOL": "|b1"}
 _TAGS = {text: tag for tag, text in _TYPES.items()}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -120,15 +132,24 @@ got {2}.
     """
     from safetensors.numpy import save
 
-    body = {"format": FORMAT, "kind": kind, "annlib": __version__, "numpy": np.__version__}
-    taken = sorted(header.keys() & {*body, "sha256"})
+    body: Header = {"format": FORMAT, "kind": kind, "annlib": __version__, "numpy": np.__version__}
+    taken = sorted(header.keys() & {*body, "sha256", "lists"})
     _require(not taken, "header", "other keys than the file's own", f"{taken}")
     _check_plain(header)
-    body |= header
-    arrays = {name: _storable(name, value) for name, value in tensors.items()}
+    lists: dict[Path, Array] = {}
+    body |= _without_long_lists(header, (), lists)
+    if lists:
+        body["lists"] = [list(place) for place in lists]
+    beside = {f"lists/{index}": array for index, array in enumerate(lists.values())}
+    arrays = {name: _storable(name, value) for name, value in {**tensors, **beside}.items()}
     text = _canonical({**body, "sha256": _digest(body, arrays)})
     data: bytes = save(arrays, metadata={"annlib": text})
-    _parse(data, kind)  # a good file is never replaced by one that cannot be read
+    try:
+        _require(len(data) <= MAX_BYTES, "file", f"at most {MAX_BYTES} bytes", f"{len(data)}")
+        _parse(data, kind)  # a good file is never replaced by one that cannot be read
+    except ModelFormatError as error:
+        said = str(error).removesuffix(_DAMAGED).removesuffix(_FOREIGN).rstrip()
+        raise ModelFormatError(f"{said} No file can hold it, and none was written.") from None
     return data
 
 
@@ -175,6 +196,7 @@ def _parse(data: bytes, kind: Kind) -> tuple[Header, dict[str, Array]]:
         _require(bits, f"tensor {show(name)}", "bytes 0 and 1 as booleans", "others", _FOREIGN)
     stored, found = body.pop("sha256", None), _digest(body, tensors)
     _require(stored == found, "file", f"content of SHA-256 {show(stored)}", show(found), _DAMAGED)
+    _put_long_lists(body, tensors)
     return body, tensors
 
 
@@ -233,6 +255,10 @@ def _loads(where: str, text: str) -> Header:
         _require(len(found) == len(pairs), where, "each key once", "one of them twice", _FOREIGN)
         return found
 
+    nests, values = text.count("{") + text.count("["), text.count(",")
+    most = f"JSON of at most {_MAX_NESTS} objects and lists, and {_MAX_VALUES} commas"
+    few = nests <= _MAX_NESTS and values <= _MAX_VALUES
+    _require(few, where, most, f"{nests} and {values}", _FOREIGN)
     # Not a space in front: what begins with a brace is no file of another format as well.
     _require(text.startswith("{"), where, "a JSON object", show(text), _FOREIGN)
     try:
@@ -268,6 +294,64 @@ def _check_plain(value: Any, path: tuple[object, ...] = ()) -> None:
         raise _error(where, "a value that JSON can hold", show(value))
     for key, child in children:
         _check_plain(child, (*path, key))
+
+
+def _without_long_lists(value: Any, place: Path, lists: dict[Path, Array]) -> Any:
+    """``value`` with None for its long lists of numbers, which ``lists`` gets by their places."""
+    if isinstance(value, dict):
+        return {key: _without_long_lists(v, (*place, key), lists) for key, v in value.items()}
+    if not isinstance(value, list | tuple):
+        return value
+    array = _as_array(value)
+    if array is None or array.size <= _LONG:
+        return [_without_long_lists(v, (*place, index), lists) for index, v in enumerate(value)]
+    lists[place] = array
+    return None
+
+
+def _as_array(items: Any) -> Array | None:
+    """A list of floats or of ints, or of such lists that are alike, as an array; else None."""
+    types = {type(item) for item in items}
+    if types == {float}:
+        return np.array(items)
+    if types == {int} and all(abs(item) < 2**63 for item in items):
+        return np.array(items, np.int64)
+    if types <= {list, tuple}:
+        parts = [_as_array(item) for item in items]
+        same = {part is not None and (part.shape, part.dtype.str) for part in parts}
+        if len(same) == 1 and False not in same:
+            return np.stack(parts)  # type: ignore[arg-type]  # none of them is None
+    return None
+
+
+def _put_long_lists(body: Header, tensors: dict[str, Array]) -> None:
+    """Undo ``_without_long_lists``; what is there is counted before it is made."""
+    places = body.pop("lists", [])
+    _require(type(places) is list, "lists", "a list of places", show(places), _FOREIGN)
+    names = [f"lists/{index}" for index in range(len(places))]
+    numbers = 0
+    for name in names:
+        array = tensors.get(name)
+        fine = array is not None and array.ndim > 0 and array.dtype.kind in "fi"
+        _require(fine, name, "numbers", "none", _FOREIGN)
+        assert array is not None, "else it was refused"
+        numbers += sum(math.prod(array.shape[:axes]) for axes in range(1, array.ndim + 1))
+    most = f"at most {_MAX_LISTED} numbers in long lists"
+    _require(numbers <= _MAX_LISTED, "header", most, f"{numbers}", "Make them weights of a layer.")
+    for name, place in zip(names, places, strict=True):
+        array = tensors.pop(name)
+        finite = array.dtype.kind == "i" or bool(np.isfinite(array).all())
+        _require(finite, name, "finite numbers", "others", _FOREIGN)
+        inner: Any = body
+        try:
+            *way, last = place
+            for key in way:
+                inner = inner[key]
+            found = inner[last]
+        except (TypeError, ValueError, LookupError):
+            found = place
+        _require(found is None, "lists", "places of null", show(place), _FOREIGN)
+        inner[last] = array.tolist()
 
 
 def _digest(body: Header, tensors: Mapping[str, Array]) -> str:

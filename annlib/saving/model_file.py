@@ -37,7 +37,7 @@ from annlib.training.compiled import Compiled
 _MOST_LAYERS = 1000
 _MOST_METRICS = 100
 # The thresholds of all metrics of a file, times their labels, for which they take memory.
-_MOST_COUNTED = 2**22
+_MOST_COUNTED = 2**21
 # Letters of an error, which may have a file's own words in it.
 _LONGEST = 500
 
@@ -275,10 +275,15 @@ def checked_weights(
     ]
 
 
-def restore_compiled(given: Mapping[str, Any]) -> Compiled:
+def restore_compiled(given: Mapping[str, Any], network: Network) -> Compiled:
     """The compiled configuration that ``describe`` described, with an optimizer yet to be set."""
     arguments = dict(given)
     undecayed = arguments.pop("undecayed")
+    paths = [entry.path for entry in network.vector.entries] if network.built else []
+    # As describe has them: each once, in the order of the parameters.
+    few = isinstance(undecayed, list) and len(undecayed) <= len(paths)
+    known = [path for path in paths if path in undecayed] if few else []
+    _require(undecayed, known, "undecayed parameters")
     arguments.pop("run")
     _object(arguments["optimizer"], "optimizer")
     compiled = Compiled(**arguments)
@@ -287,29 +292,44 @@ def restore_compiled(given: Mapping[str, Any]) -> Compiled:
     return compiled
 
 
-def restore_optimizer(
+def check_optimizer(
     network: Network, optimizer: Optimizer, run: Mapping[str, Any], tensors: Mapping[str, Array]
-) -> None:
-    """Bring the optimizer to where it stood; all is checked first."""
+) -> list[tuple[Array, Array]]:
+    """The arrays that the optimizer remembers, each with that of the file; raises unless the file's
+    are what it could have written.
+    """
     rows = [key for key in tensors if key.startswith("optimizer/")]
     own: Any = []
-    if run["built"]:
+    _require(type(run["built"]), bool, "the type of built")
+    least = len(optimizer.state_names) + len(optimizer.policy.state_names)
+    if run["built"] and len(rows) >= least:  # else no memory is made for them
         network.vector.allocate_gradients()
         optimizer.build(network.vector)
         own = list(optimizer.state_arrays().values())
     names = [f"optimizer/{index}" for index in range(len(own))]
-    fits = sorted(names) == sorted(rows) and all(
+    fits = sorted(names) == sorted(rows) and (run["built"] is False or len(rows) >= least)
+    fits = fits and all(
         (tensors[name].shape, tensors[name].dtype) == (array.shape, array.dtype)
         for name, array in zip(names, own, strict=True)
     )
     if not fits:
+        found = [(tensors[key].shape, str(tensors[key].dtype)) for key in rows]
         raise ModelFormatError(
-            f"file: expected {len(own)} vectors of optimizer state, of the model's trainable "
-            f"weights, got {[(tensors[key].shape, str(tensors[key].dtype)) for key in rows]}."
+            f"file: expected {len(own) or least} vectors of optimizer state, of the model's "
+            f"trainable weights, got {found}."
         )
+    optimizer.check_state(run)
+    return [(array, tensors[name]) for name, array in zip(names, own, strict=True)]
+
+
+def restore_optimizer(
+    network: Network, optimizer: Optimizer, run: Mapping[str, Any], tensors: Mapping[str, Array]
+) -> None:
+    """Bring the optimizer to where it stood; all is checked first."""
+    pairs = check_optimizer(network, optimizer, run, tensors)
     optimizer.set_state(run)
-    for name, array in zip(names, own, strict=True):
-        np.copyto(array, tensors[name])
+    for array, stored in pairs:
+        np.copyto(array, stored)
 
 
 def restore_state(
@@ -318,11 +338,10 @@ def restore_state(
     header: Mapping[str, Any],
     tensors: Mapping[str, Array],
 ) -> None:
-    """Set a built and compiled network to the state in a file of the same configuration."""
-    values = checked_weights(network, tensors, ("optimizer/", "tally", "callbacks", "logs"))
+    """Set a built and compiled network to a state that was checked, of the same configuration."""
     restore_optimizer(network, optimizer, header["compiled"]["run"], tensors)
-    for layer, stored in zip(network.layers, values, strict=True):
+    for index, layer in enumerate(network.layers):
         for name, own in layer._values().items():
-            np.copyto(own, stored[name])
+            np.copyto(own, tensors[f"layers/{index}/{name}"])
     network.streams.reseed(header["config"]["seed"])
     network.streams.restore(header["streams"])

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from annlib.core.arrays import Array
 from annlib.core.checks import check_path
 from annlib.core.errors import ModelFormatError
@@ -72,9 +74,26 @@ def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: 
             f"shapes for them: {', '.join(map(str, misfits))}.",
             stacklevel=3,
         )
-    for layer, key, value in own:
-        if layer.name not in misfits:
-            value[...] = tensors[key]
+    fitting = [(key, value) for layer, key, value in own if layer.name not in misfits]
+    for key, value in fitting:
+        _check_values(key, tensors[key], value.dtype, path)
+    for key, value in fitting:
+        value[...] = tensors[key]
+
+
+def _check_values(key: str, stored: Array, dtype: Any, path: str) -> None:
+    """Raise unless these are floating-point numbers, and finite ones stay finite in this type."""
+    got = str(stored.dtype)
+    if stored.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            lost = np.isfinite(stored) & ~np.isfinite(stored.astype(dtype))
+        if not lost.any():
+            return
+        got = f"{stored[lost][0]}"
+    raise ModelFormatError(
+        f"Sequential.load_weights: expected numbers of {dtype} as {key}, got {got} in {path}. Load "
+        "it into a model of the type that it was saved from."
+    )
 
 
 def _named(network: Network) -> Iterator[tuple[Layer, str, Array]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import Array
+from annlib.core.cached import cached_property
 from annlib.layers import Dense, Layer
 from annlib.losses import Loss
 from annlib.network.passes import Pass

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
-from annlib.core.random_streams import RandomStreams
+from annlib.core.random_streams import RandomStreams, check_position
+from annlib.core.states import check_keys, check_whole, refuse
 from annlib.data import Batch, DataLoader
 
 
@@ -87,6 +88,22 @@ class EpochIterator:
             "shuffle": self._before,
             "data": self._batches.get_state(),
         }
+
+    def check_state(self, state: Any, batch: int, batches: int) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this after so many
+        batches of the epoch, and so many of all.
+        """
+        check_keys(state, ("done", "through", "shuffle", "data"), "rounds")
+        check_whole(batch, "place.batch", 0, batches if self._steps is None else self._steps)
+        pass_ = self._batches.count
+        check_whole(state["done"], "rounds.done", 0, batches if pass_ is None else pass_)
+        if type(state["through"]) is not bool:
+            raise refuse("rounds.through", "True or False", state["through"])
+        position = state["shuffle"]
+        if position is not None or not (self._rng is None or state["through"]):
+            check_position("shuffle", position)
+        # Of each pass that has ended an epoch, and of the one that begins then.
+        self._batches.check_state(state["data"], 2 * (batches + 1), batches)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``get_state`` gave: in the same order, after as many batches."""

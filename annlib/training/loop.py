@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from annlib.callbacks import CallbackList, History
+from annlib.core.cached import cached_property
 from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.core.states import MOST, check_whole, refuse
 from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
@@ -50,6 +51,9 @@ class Resumption(Protocol):
     @property
     def batch(self) -> int:
         """Number of finished batches of the next epoch."""
+
+    def check(self, run: Training) -> None:
+        """Raise if the run could not have stood there; nothing is changed then."""
 
     def apply(self, run: Training) -> None:
         """Set network, optimizer and run to that state."""
@@ -158,6 +162,7 @@ class Training:
             after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
+                self.pending.check(self)
                 if self.pending.batch:
                     callbacks.call("on_epoch_begin", self.pending.epoch, {})
                 self.pending.apply(self)
@@ -266,6 +271,25 @@ class Training:
             "callbacks": self.callbacks.get_state(),
             "logs": self.logs,
         }
+
+    def check_state(self, state: Mapping[str, Any], steps: int) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this after so many steps
+        of the run; callbacks and metrics check what is theirs.
+        """
+        if self.first > state["epoch"] or type(state["stopped"]) is not bool:
+            raise refuse("place", "a run from its first epoch", (state["epoch"], state["stopped"]))
+        # What callbacks do about a loss that is not finite may leave out any number of steps.
+        batches = MOST if self.callbacks.handle_divergence else steps
+        self.iterator.check_state(state["rounds"], state["batch"], batches)
+        ends, validation = state["epoch"] - self.first, self.validation
+        if validation is None:
+            check_whole(state["validated"], "place.validated", 0, 0)
+        else:
+            drawn = MOST if validation.steps is None else ends * validation.steps
+            validation.batches.check_state(state["validated"], ends, drawn)
+        for name, value in state["logs"].items():
+            if isinstance(value, dict):
+                raise refuse(f"place.logs.{name}", "a number or several", value)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what ``get_state`` gave, in a run of the same identity."""

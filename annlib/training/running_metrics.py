@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import plain_number
+from annlib.core.states import check_keys, check_real, refuse
 from annlib.data import Batch
 from annlib.metrics import Metric
 from annlib.training.fused_loss import FusedLoss
@@ -88,6 +89,16 @@ class RunningMetrics:
         """The sums that the running values are computed from."""
         metrics = [metric.get_state() for metric in self.metrics]
         return {"total": self._total, "share": self._weight, "metrics": metrics}
+
+    def check_state(self, state: Any) -> None:
+        """Raise ``ModelFormatError`` unless ``get_state`` could have given this."""
+        check_keys(state, ("total", "share", "metrics"), "tally")
+        for name in ("total", "share"):
+            check_real(state[name], f"tally.{name}")
+        if not isinstance(state["metrics"], list) or len(state["metrics"]) != len(self.metrics):
+            raise refuse("tally.metrics", f"{len(self.metrics)} states", state["metrics"])
+        for metric, stored in zip(self.metrics, state["metrics"], strict=True):
+            metric.check_state(stored)
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""

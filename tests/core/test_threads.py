@@ -149,3 +149,63 @@ def test_matrices_count_for_the_threads_of_products_whatever_their_name(monkeypa
         model.train_on_batch(np.ones((2, 30)), np.ones((2, 200)))
         model._functions.step.product_threads(32)
     assert seen == [32 * 30 * 200] * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("what", ["building", "limited", "cached"])
+def test_a_child_of_fork_waits_for_no_thread_that_it_does_not_have(what):
+    """Another thread is in the middle of it when the process forks."""
+    code = f"""
+import os, signal, threading
+import numpy as np
+from annlib import Input, Sequential, callbacks, layers
+from annlib.core import threads
+from annlib.core.cached import cached_property
+from annlib.network import network
+
+inside, wait = threading.Event(), threading.Event()
+
+class Slow(layers.Dense):
+    def build(self, shape):
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            wait.wait(20)
+        super().build(shape)
+
+class Cached:
+    @cached_property
+    def value(self):
+        if threading.current_thread() is not threading.main_thread():
+            inside.set()
+            wait.wait(20)
+        return 1
+
+def limited():
+    with threads.blas_threads._lock.held:
+        inside.set()
+        wait.wait(20)
+
+shared, cached = Sequential([Slow(2), layers.Dense(2)], seed=1), Cached()
+x = np.ones((3, 4), "f")
+hold = dict(building=lambda: shared.predict(x, verbose=0), limited=limited,
+            cached=lambda: cached.value)[{what!r}]
+other = threading.Thread(target=hold)
+other.start()
+inside.wait(20)
+child = os.fork()
+if not child:
+    signal.alarm(10)  # which ends a child that waits for ever
+    model = Sequential([Input((4,)), Slow(2), layers.Dense(2)], seed=1)
+    model.compile("sgd", "mse")
+    model.fit(x, x[:, :2], verbose=0, threads=1)
+    assert cached.value == 1
+    fresh = Sequential([Slow(2), layers.Dense(2)], seed=1).predict(x, verbose=0)
+    assert np.array_equal(shared.predict(x, verbose=0), fresh)
+    os._exit(0)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+wait.set()
+other.join()
+raise SystemExit(status)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr

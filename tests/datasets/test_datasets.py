@@ -9,8 +9,10 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 import warnings
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -101,6 +103,8 @@ def cache(
                 N_TEST,
             )
             monkeypatch.setattr(module, "_DATASET", tiny)
+        other_rows = california_housing._DATASET._replace(digest=None)
+        monkeypatch.setattr(california_housing, "_DATASET", other_rows)
     yield folder
     leftovers = folder.glob(".*") if folder.is_dir() else []
     assert not list(leftovers), "a temporary file was left in the cache folder"
@@ -329,6 +333,52 @@ def test_warnings_of_a_failing_download_do_not_hide_the_error(
         mnist.load_data()
 
 
+# Other data than the published
+
+
+def with_digest(monkeypatch: pytest.MonkeyPatch, module: Any, arrays: dict[str, Any]) -> None:
+    known = store.digest(arrays, module._DATASET.layouts)
+    monkeypatch.setattr(module, "_DATASET", module._DATASET._replace(digest=known))
+
+
+def test_a_download_of_other_data_is_refused_and_not_kept(
+    cache: Path, openml: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_digest(monkeypatch, mnist, tiny_images(mark=4))
+    with pytest.raises(DataError, match=r"published data, of SHA-256 [0-9a-f]{64}, .* got others"):
+        mnist.load_data()
+    assert not cache.exists()
+    with_digest(monkeypatch, mnist, tiny_images(mark=3))
+    mnist.load_data()
+    assert (cache / "mnist.npz").is_file()
+
+
+def test_a_file_of_other_data_is_told_of(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_digest(monkeypatch, mnist, tiny_images(mark=4))
+    np.savez(home / "mnist.npz", **tiny_images(mark=5))
+    with pytest.warns(UserWarning, match="published data, of SHA-256 .*, got others in") as caught:
+        assert mnist.load_data()[0][0][0, 0, 0] == 5
+    assert caught[0].filename == __file__
+    np.savez(home / "mnist.npz", **tiny_images(mark=4))
+    mnist.load_data()  # without a word
+
+
+def test_the_digest_is_of_the_numbers_and_not_of_how_they_lie(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_digest(monkeypatch, california_housing, housing())
+    arrays = housing(np.float64)
+    arrays["X"] = np.asfortranarray(arrays["X"].astype(">f8"))
+    np.savez(home / "california_housing.npz", **arrays)
+    california_housing.load_data()
+    for key, place in (("X", (3, 2)), ("y", 7)):
+        changed = housing()
+        changed[key][place] += 1
+        np.savez(home / "california_housing.npz", **changed)
+        with pytest.warns(UserWarning, match="got others"):
+            california_housing.load_data()
+
+
 # Damaged files
 
 
@@ -389,6 +439,46 @@ def test_the_file_of_keras_is_not_taken_for_that_of_scikit_learn(home: Path) -> 
     np.savez(home / "california_housing.npz", x=arrays["X"], y=arrays["y"])
     message = refused(home / "california_housing.npz", california_housing)
     assert "X: no such array; keys: x, y" in message
+
+
+def npy(shape: str, data: bytes = b"", header: int | None = None) -> bytes:
+    """A .npy file of uint8 that declares this shape, and this length of its header."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x02\x00" + (header or len(text)).to_bytes(4, "little") + text + data
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        lambda: npy("(1900000000,)") + bytes(200_000_000),  # zeros: 200 kB in the archive
+        lambda: npy("(6, 28, 28)") + bytes(200_000_000),
+        lambda: npy("(10**12,)".replace("10**12", str(10**12))),
+        lambda: npy("(6, 28, 28)", header=2**31) + b" " * 200_000_000,
+        lambda: npy("(" + "1," * 5_000_000 + ")"),
+    ],
+)
+def test_a_small_file_is_never_a_large_array(home: Path, bomb: Callable[[], bytes]) -> None:
+    """What an archive declares is read before anything else of it."""
+    path = home / "mnist.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x_train.npy", bomb())
+    assert path.stat().st_size < 300_000
+    tracemalloc.start()
+    refused(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_a_pipe_is_no_file_and_not_waited_for(
+    home: Path, openml: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(home / "mnist.npz")
+    assert not mnist.is_available()
+    mnist.load_data()
+    assert len(openml.calls) == 1
+    monkeypatch.setattr(os.path, "isfile", lambda path: True)  # it was one a moment ago
+    assert "a device, pipe or socket" in refused(home / "mnist.npz")
 
 
 class Intruder:

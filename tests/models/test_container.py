@@ -12,6 +12,7 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import os
 import pickle
 import random
@@ -20,7 +21,9 @@ import struct
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +312,7 @@ def attacks() -> dict[str, tuple[bytes, str]]:
             "JSON",
         ),
         "deep annlib header": (header(a=json.loads("[" * 80 + "]" * 80)), "header['a'][0]"),
-        "deeper annlib header": (spelled('{"a":' + "[" * 100_000), "annlib header"),
+        "deeper annlib header": (spelled('{"a":' + "[" * 100_000), "JSON of at most"),
         "no JSON": (put_together(b"{]"), "JSON"),
         "a list": (put_together([1]), "a JSON object"),
         "no UTF-8": (put_together(b'{"__metadata__":%s,"\xff":{}}' % meta), "a printable name"),
@@ -545,6 +548,125 @@ def test_a_header_that_would_come_back_changed_is_refused(
         container.write(path, "weights", header, TENSORS)
     assert GRAMMAR.match(str(caught.value))
     assert path.read_bytes() == b"old"
+
+
+LONG = {
+    "floats": [0.1 * n for n in range(1025)],
+    "whole numbers": [[n, -n] for n in range(2**62, 2**62 + 600)],
+    "an array": np.random.default_rng(0).normal(size=(7, 20, 9)).tolist(),
+    "floats among ints": [1, 0.5] * 2000,
+    "texts": ["a"] * 2000,
+    "ragged": [[0.5] * 30, [0.5] * 31] * 50,
+    "a hundred thousand": [1 / (n + 1) for n in range(100_000)],
+    "many short ones": [{"values": [0.5] * 1000, "n": n} for n in range(90)],
+    "empty": [[]] * 2000,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_lists_come_back_as_they_were(name: str, tmp_path: Path) -> None:
+    header = {"config": {"layers": [{"other": None, "value": LONG[name]}, 1]}, "list": [1.5]}
+    data = to_bytes("model", header, TENSORS)
+    found, tensors = from_bytes(data, "model")
+    assert found["config"] == header["config"]
+    assert canonical(found["config"]) == canonical(header["config"])  # 1 is not 1.0
+    assert_same(tensors, TENSORS)
+    assert to_bytes("model", {k: found[k] for k in header}, tensors) == data
+
+
+def test_what_is_too_long_for_a_file_is_said_before_it_is_written(tmp_path: Path) -> None:
+    for value in (
+        [0.5] * (2**20 + 1),
+        [[0.5]] * 2**20,
+        ["a"] * 300_000,
+        [[]] * 70_000,
+        "a" * 2**23,
+    ):
+        with pytest.raises(ModelFormatError, match=r"got .*No file can hold it") as caught:
+            container.write(tmp_path / "m", "model", {"value": value}, {})
+        assert "damaged" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+    container.write(tmp_path / "m", "model", {"value": [0.5] * 2**20}, {})
+    assert len(container.read(tmp_path / "m", "model")[0]["value"]) == 2**20
+
+
+def beside(lists: Any, array: Any, **changes: Any) -> bytes:
+    """A file with a long list that stands elsewhere, or is another tensor."""
+    outer, body, data = take_apart(to_bytes("model", {"a": [0.5] * 1025, "b": {"c": 1}}, {}))
+    if array is not None:
+        size = 8 * math.prod(array)
+        outer["lists/0"].update(shape=list(array), data_offsets=[0, size])
+        data = bytes(size)
+    if lists is not None:
+        body["lists"] = lists
+    return forge(outer, {**body, **changes}, data)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (lambda: beside([["b", "c"]], None), "places of null"),
+        (lambda: beside([["x"]], None), "places of null"),
+        (lambda: beside([[]], None), "places of null"),
+        (lambda: beside([0], None), "places of null"),
+        (lambda: beside([["a", 0]], None), "places of null"),
+        (lambda: beside([["a"], ["a"]], None), "expected numbers"),
+        (lambda: beside({"a": 0}, None), "a list of places"),
+        (lambda: beside(None, ()), "expected numbers"),
+        (lambda: beside(None, (10**9, 0)), "numbers in long lists"),
+        (lambda: beside(None, (2**18, *[1] * 20)), "numbers in long lists"),
+        (lambda: beside(None, (2**21,)), "numbers in long lists"),
+        (lambda: beside(None, None, format=2), "Upgrade"),
+    ],
+)
+def test_forged_long_lists_are_refused(data: Callable[[], bytes], word: str) -> None:
+    forged = data()
+    tracemalloc.start()
+    with pytest.raises(ModelFormatError, match=word):
+        from_bytes(forged, "model")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26 + 3 * len(forged)
+
+
+#: What a few letters of JSON make most of, each as often as a header may have it.
+DENSE = {
+    "lists": "[],",
+    "objects": "{},",
+    "objects of one": '{"a":0},',
+    "objects of objects": '{"a":{}},',
+    "lists of lists": "[[]],",
+    "lists of one": "[0],",
+    "texts": '"ab",',
+    "floats": "0.5,",
+    "whole numbers": "1000,",
+    "long whole numbers": f"{2**120},",
+    "wide letters": '"\\ud83d\\ude00b",',
+    "escapes": '"\\n\\n",',
+}
+
+
+@pytest.mark.parametrize("where", ["inside", "outside"])
+@pytest.mark.parametrize("name", DENSE)
+def test_a_header_takes_no_more_memory_than_is_promised(name: str, where: str) -> None:
+    """As SECURITY.md has it: 64 MiB and three times the file."""
+    part = DENSE[name]
+    for most in (2**16 - 100, 2**18 - 100, 2**22):
+        nests, commas = part.count("[") + part.count("{"), part.count(",")
+        count = min(most // max(nests, 1), most // commas, (2**22 - 9000) // len(json.dumps(part)))
+        text = "[" + (part * count)[:-1] + "]"
+        if where == "inside":
+            outer, body, data = take_apart(SMALL)
+            text = canonical({**body, "x": None}).replace('"x":null', f'"x":{text}')
+            data = forge(outer, body, data, text)
+        else:
+            data = put_together(f'{{"__metadata__":{{"annlib":"x"}},"x":{text}}}'.encode())
+        tracemalloc.start()
+        with pytest.raises(ModelFormatError):
+            from_bytes(data, "weights")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2**26 + 2 * len(data)  # and the data themselves
 
 
 def test_a_header_that_holds_itself_is_refused() -> None:

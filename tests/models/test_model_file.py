@@ -729,7 +729,7 @@ UNSAVABLE: dict[str, tuple[Callable[[], Sequential], str]] = {
     ),
     "too many thresholds": (
         lambda: compiled(network(), metrics=[metrics.AUC(5_000_000)]),
-        "at most 4194304 thresholds",
+        "at most 2097152 thresholds",
     ),
     "patterns of what is not there": (lambda: excluding_unbuilt(), "expected a built model.*Build"),
 }

@@ -412,7 +412,6 @@ OTHERS = {
     "type of x": ({"x": X.astype("f4")}, "'<f8' there, '<f4' here"),
     "batch_size": ({"batch_size": 20}, "batch_size: 10 there, 20 here"),
     "sample_weight": ({"sample_weight": WEIGHTS}, "weights: only here"),
-    "class_weight": ({"class_weight": {0: 2.0}}, "weights: only here"),
     "shuffle": ({"shuffle": False}, "shuffle: True there, False here"),
     "steps_per_epoch": ({"steps_per_epoch": 3}, "steps_per_epoch: None there, 3 here"),
     "initial_epoch": ({"initial_epoch": 1}, "first_epoch: 0 there, 1 here"),

@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from annlib import ConfigurationError, Input, ModelFormatError, Sequential, layers
+from annlib.saving import container
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(30, 4))
@@ -152,6 +153,44 @@ def test_weights_of_another_precision_are_converted(tmp_path):
     for weight, exact in zip(into_double.weights, single.weights, strict=True):
         np.testing.assert_array_equal(weight, exact)
         assert weight.dtype == np.float64
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "value", "got"),
+    [
+        ("i8", 3, "int64"),
+        ("u1", 3, "uint8"),
+        ("?", True, "bool"),
+        ("f8", 1e39, r"1e\+39"),
+        ("f8", -3.5e38, r"-3\.5e\+38"),
+    ],
+)
+def test_numbers_that_the_weights_cannot_have_are_refused(tmp_path, dtype, value, got, skip):
+    model = Sequential([Input((2,)), layers.Dense(3), layers.Dense(1)], seed=1)
+    before = model.get_weights()
+    model.save_weights(tmp_path / "w")
+    header, tensors = container.read(tmp_path / "w", "weights")
+    for key in ("layers/0/kernel", "layers/1/bias"):
+        forged = {**tensors, key: np.full(tensors[key].shape, value, dtype)}
+        container.write(tmp_path / "w", "weights", {"config": header["config"]}, forged)
+        with pytest.raises(
+            ModelFormatError, match=f"expected numbers of float32 as {key}, got {got}"
+        ):
+            model.load_weights(tmp_path / "w", skip_mismatch=skip)
+        for one, other in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_numbers_that_are_not_finite_come_back(tmp_path):
+    """They are what was saved; float64 within the range of float32 is rounded, as before."""
+    for value in (np.nan, np.inf, 3.4e38, 1e-300):
+        one = Sequential([Input((1,)), layers.Dense(1, use_bias=False)], dtype="float64")
+        one.set_weights([[[value]]])
+        one.save_weights(tmp_path / "w")
+        other = Sequential([Input((1,)), layers.Dense(1, use_bias=False)])
+        other.load_weights(tmp_path / "w")
+        np.testing.assert_array_equal(other.get_weights()[0], np.float32([[value]]))
 
 
 def test_overwrite(path):
