@@ -52,6 +52,7 @@ LOOKED_AT: dict[str, str] = {
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
+    "saving/model_file.py": "one format: what is written is what is read",
 }  # and what holds a longer file together
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -177,8 +177,8 @@ def restore_network(
         _require(types or {network.dtype}, {network.dtype}, "types")
     network.streams.restore(header["streams"])
     if (names := header.get("feature_names")) is not None:
-        one_each = [str] * math.prod(network.input_shape[1:])
-        _require([type(names), *map(type, names)], [list, *one_each], "types of feature_names")
+        found = [type(names), {*map(type, names)}, (None, len(names))]
+        _require(found, [list, {str}, network.input_shape], "feature_names")
         network.learn_names(tuple(names))
     return network
 
