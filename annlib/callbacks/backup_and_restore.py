@@ -45,6 +45,7 @@ class BackupAndRestore(Callback):
     """
 
     wraps_others = True
+    adds_logs = ()
     state_attributes = ("_batches",)
     reads_batch_logs = False
 

@@ -21,6 +21,8 @@ class TerminateOnNaN(Callback):
         Leave ``fit`` to raise.
     """
 
+    adds_logs = ()
+
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = check_flag(raise_error, "TerminateOnNaN", "raise_error")
         self.handles_divergence = self.reads_batch_logs = not raise_error
