@@ -135,8 +135,8 @@ class Metric(Configurable):
                 check_array(state[name], value, f"{place}.{name}", rows=True)
         try:
             trial.result()
-        except Exception:  # one of the user's own has none before the first batch
-            return
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return  # one of the user's own may have none before the first batch
         trial.set_state(copy.deepcopy(state))
         trial.result()
 

@@ -358,6 +358,10 @@ class Trainer(Configurable):
             epochs=last,
             steps=steps or batches.count,
         )
+        each = 1 if whole else steps or batches.count
+        total = None if each is None else each * max(0, last - first)
+        hooks.check_run(self.metrics_names, validation is not None, total)
+        compiled.optimizer.check_run(total)
         self._build_for(data)
         network.learn_names(data.feature_names)
         if network.vector.outdated():
