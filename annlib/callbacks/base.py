@@ -308,7 +308,7 @@ def overrides(callback: Callback, hook: str) -> bool:
 def _added(callback: Callback, hook: str) -> tuple[str, ...] | None:
     """The names that a hook adds to its logs, as its author says; None if that is not said."""
     names = [name for name in HOOKS if ALIASES.get(name, name) == hook]
-    if not any(_overrides(callback, name) for name in names):
+    if not any(overrides(callback, name) for name in names):
         return ()
     if not any(name in vars(callback) for name in names):
         for cls in type(callback).__mro__:
