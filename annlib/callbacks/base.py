@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 
 Logs = dict[str, float]
@@ -136,7 +136,7 @@ class CallbackList:
             if not isinstance(callback, Callback):
                 raise ConfigurationError(
                     f"{where}: expected callbacks as a list of Callback objects, got "
-                    f"{callback!r}. Derive the class from annlib.callbacks.Callback."
+                    f"{show(callback)}. Derive the class from annlib.callbacks.Callback."
                 )
         self._model = model
         for callback in self.callbacks:

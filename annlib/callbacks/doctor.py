@@ -10,9 +10,9 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_finite, check_numeric
+from annlib.core.checks import check_count, check_finite, check_numeric, to_array
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.workspace import Workspace
 
 _BUDGET = 1 << 20  # bytes for all samples of a run
@@ -65,8 +65,12 @@ class Doctor(Callback):
 
     def __init__(self, every: int = 10, probe: Any = None) -> None:
         self.every = check_count(every, "Doctor", "every")
-        self.probe = None if probe is None else np.asarray(probe)
+        self.probe = None if probe is None else to_array(probe, "Doctor", "probe")
         if self.probe is not None:
+            if not self.probe.ndim:
+                raise ConfigurationError(
+                    f"Doctor: expected probe as rows of the model's input, got {show(probe)}."
+                )
             check_numeric(self.probe, "Doctor", "probe")
             check_finite(self.probe, "Doctor", "probe")
         self._forget()

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -193,7 +193,7 @@ def serialize(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         return {str(key): serialize(item, where) for key, item in value.items()}
     raise ConfigurationError(
-        f"{where}: expected a value that a configuration can hold, got {value!r}. "
+        f"{where}: expected a value that a configuration can hold, got {show(value)}. "
         "Make it a class with its arguments in the constructor, and register it."
     )
 

@@ -9,6 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import is_multilabel
 
 from annlib.core.arrays import Array
+from annlib.core.errors import show
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import (
@@ -50,8 +51,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if known is not None and classes is not None and not known.has_classes(classes):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
+                f"`classes={show(classes)}` is not the same as on last call to partial_fit, was: "
+                f"{show(self.classes_)}"
             )
         return self._train(X, y, sample_weight, partial=True, classes=classes)
 
@@ -77,7 +78,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         if not self._outputs.link:
             raise ValueError(
                 f"{type(self).__name__}.predict_proba: expected a network that gives probabilities,"
-                f" got one trained with the loss {self.model_.loss!r} and without sigmoid or "
+                f" got one trained with the loss {show(self.model_.loss)} and without sigmoid or "
                 "softmax. Use decision_function, or another loss."
             )
         A = self._outputs.probabilities(self.model_, X)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
 from annlib.models import Sequential
@@ -54,7 +54,7 @@ class NestedParameters:
             if not self._is_nested(name):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"{name!r}. {self._hint(name)}"
+                    f"{show(name)}. {self._hint(name)}"
                 )
         for name, value in {**arguments, **nested}.items():
             if name != "self":
@@ -144,7 +144,7 @@ class NestedParameters:
         for name in params:
             if name not in own and not self._is_nested(name):
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
+                    f"Invalid parameter {show(name)} for estimator {show(self)}. {self._hint(name)}"
                 )
         for name, value in params.items():
             setattr(self, name, value)
@@ -192,7 +192,8 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
         ]
     if not isinstance(part, Configurable):
         raise ConfigurationError(
-            f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
+            f"{where}: expected an object with arguments, for {', '.join(changes)}, got "
+            f"{show(part)}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
     fresh = part._replace(**own)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.core.registry import FAMILIES
 from annlib.formulas.formula import Formula, write
 
@@ -54,7 +54,7 @@ def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
         if issubclass(cls, FAMILIES[family].base):
             return (example(cls) if isinstance(obj, type) else obj), family
     raise ConfigurationError(
-        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {obj!r}."
+        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {show(obj)}."
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ShapeError, show
 from annlib.core.registry import Registry
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -55,7 +55,7 @@ class InitializerFunction(Initializer):
         if values.shape != tuple(shape):
             raise ShapeError(
                 f"initializer: expected values of the parameter's shape {tuple(shape)} from "
-                f"{self.function!r}, got {values.shape}."
+                f"{show(self.function)}, got {values.shape}."
             )
         return values
 

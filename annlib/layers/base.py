@@ -24,7 +24,7 @@ from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
 from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
@@ -98,7 +98,7 @@ class Layer(Configurable):
         self._name = check_name(name, where)
         if "/" in (name or ""):
             raise ConfigurationError(
-                f'{where}: expected name without "/", got {name!r}: it separates layer and '
+                f'{where}: expected name without "/", got {show(name)}: it separates layer and '
                 "parameter in paths."
             )
         self._auto_name: str | None = None

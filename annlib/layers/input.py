@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
@@ -61,13 +61,13 @@ class Input(Layer):
 
 def _number_type(dtype: Any) -> str:
     """The name of a type of numbers."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
+    try:  # not of what has a type, as an array or a model has
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else np.dtype(object)
+    except (TypeError, ValueError):
         found = np.dtype(object)
     if found.kind not in "fiub":
         raise ConfigurationError(
             f'Input: expected dtype as a type of numbers such as "float32" or "int32", got '
-            f"{dtype!r}."
+            f"{show(dtype)}."
         )
     return str(found.name)

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal, TypedDict
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_choice, check_name, check_numeric
+from annlib.core.checks import check_choice, check_name, check_numeric, is_whole
 from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -311,9 +311,9 @@ def differences(Y: Array, A: Array, work: Workspace) -> Array:
 
 def check_last_axis(axis: Any, where: str) -> int:
     """The one axis that there is along a row's outputs; raises ``ConfigurationError``."""
-    if not isinstance(axis, int | np.integer) or axis != -1:
+    if not is_whole(axis) or axis != -1:
         raise ConfigurationError(
-            f"{where}: expected axis=-1, the outputs of a row, got {axis!r}. "
+            f"{where}: expected axis=-1, the outputs of a row, got {show(axis)}. "
             "Put a Reshape or Flatten layer before the output layer."
         )
     return -1

@@ -13,7 +13,7 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
 from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
@@ -237,7 +237,7 @@ class SparseCategoricalCrossentropy(Categorical):
         self.from_logits = check_flag(from_logits, where, "from_logits")
         if ignore_class is not None:
             raise ConfigurationError(
-                f"{where}: expected ignore_class=None, got {ignore_class!r}. Give the rows of "
+                f"{where}: expected ignore_class=None, got {show(ignore_class)}. Give the rows of "
                 "that class the sample_weight 0, and a label that there is."
             )
         self.ignore_class = ignore_class

@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_numeric
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
@@ -56,7 +56,7 @@ class LossFunctionWrapper(Loss):
             if not callable(function) or isinstance(function, type):
                 raise ConfigurationError(
                     f"{type(self).__name__}: expected {argument} as a function of y_true and "
-                    f"y_pred, got {function!r}."
+                    f"y_pred, got {show(function)}."
                 )
         self.fn = fn
         self._gradient = gradient  # `gradient` is the method that a model calls
@@ -116,9 +116,9 @@ def get(identifier: Any) -> Loss:
         return LossFunctionWrapper(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Loss):
         raise ConfigurationError(
-            f"losses.get: expected a function with its gradient, got {identifier!r} alone: annlib "
-            "has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, y_pred) "
-            "returns the derivative of each row's loss by y_pred, or derive a class from "
+            f"losses.get: expected a function with its gradient, got {show(identifier)} alone: "
+            "annlib has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, "
+            "y_pred) returns the derivative of each row's loss by y_pred, or derive a class from "
             "annlib.losses.Loss."
         )
     return registry.get(identifier)

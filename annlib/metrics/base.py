@@ -14,7 +14,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_name, check_numeric
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -149,7 +149,8 @@ class MeanMetricWrapper(MeanOverRows):
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
         if not callable(fn):
             raise ConfigurationError(
-                f"MeanMetricWrapper: expected fn as a function of y_true and y_pred, got {fn!r}."
+                "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
+                f"{show(fn)}."
             )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.config import constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
@@ -67,7 +67,8 @@ class Sequential(Trainer):
     ) -> None:
         if not isinstance(layers, list | tuple | None):
             raise ConfigurationError(
-                f"Sequential: expected a list of layers, got {layers!r}. Write Sequential([...])."
+                f"Sequential: expected a list of layers, got {show(layers)}. Write "
+                "Sequential([...])."
             )
         parts = [_network_of(layer) for layer in layers or ()]
         super().__init__(Network(parts, seed, dtype, name))
@@ -100,13 +101,13 @@ class Sequential(Trainer):
         layers = self._network.layers
         if (name is None) == (index is None):
             raise ConfigurationError(
-                f"Sequential.get_layer: expected a name or an index, got {name!r} and {index!r}. "
-                "Pass one of them."
+                f"Sequential.get_layer: expected a name or an index, got {show(name)} and "
+                f"{show(index)}. Pass one of them."
             )
         if index is not None:
             if not isinstance(index, int) or not -len(layers) <= index < len(layers):
                 raise ConfigurationError(
-                    f"Sequential.get_layer: expected an index < {len(layers)}, got {index!r}."
+                    f"Sequential.get_layer: expected an index < {len(layers)}, got {show(index)}."
                 )
             return layers[index]
         for layer in layers:

@@ -8,7 +8,6 @@ import warnings
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from reprlib import repr as show
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +21,7 @@ from annlib.core.checks import (
     check_verbosity,
 )
 from annlib.core.config import Configurable, serialize
-from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
+from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.threads import blas_threads
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.losses import Loss
@@ -272,7 +271,9 @@ class Trainer(Configurable):
         check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
         if not isinstance(shuffle, bool | np.bool_):
-            raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
+            raise ConfigurationError(
+                f"{where}: expected shuffle True or False, got {show(shuffle)}."
+            )
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)

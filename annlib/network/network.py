@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES, Array, BatchShape
 from annlib.core.checks import check_numeric, check_shape
-from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError, show
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
 from annlib.layers import Input, Layer
@@ -54,7 +54,7 @@ class Network:
         name: str | None = None,
     ) -> None:
         if not isinstance(name, str | None):
-            raise ConfigurationError(f"Sequential: expected name as text, got {name!r}.")
+            raise ConfigurationError(f"Sequential: expected name as text, got {show(name)}.")
         self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name
@@ -102,8 +102,8 @@ class Network:
             layer = get_layer(layer)
         if not isinstance(layer, Layer):
             raise ConfigurationError(
-                f"Sequential.add: expected a layer, got {layer!r}. Layers are in annlib.layers; "
-                "pass an object, not a class or a name."
+                f"Sequential.add: expected a layer, got {show(layer)}. Layers are in "
+                "annlib.layers; pass an object, not a class or a name."
             )
         if isinstance(layer, Input):
             if self.layers or self.input is not None:
@@ -410,7 +410,7 @@ def _checked_dtype(dtype: Any) -> str:
         name = ""
     if name not in DTYPES:
         raise ConfigurationError(
-            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {dtype!r}."
+            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {show(dtype)}."
         )
     return name
 
@@ -419,6 +419,7 @@ def _with_batch(input_shape: Any) -> BatchShape:
     """A shape that ``build`` was given, with None for the batch."""
     if not isinstance(input_shape, tuple | list) or not input_shape:
         raise ShapeError(
-            f"Sequential.build: expected input_shape as (None, n_features), got {input_shape!r}."
+            "Sequential.build: expected input_shape as (None, n_features), got "
+            f"{show(input_shape)}."
         )
     return (None, *check_shape(input_shape[1:], "Sequential.build", "the shape of a row"))

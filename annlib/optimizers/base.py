@@ -18,7 +18,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_name, is_number
 from annlib.core.config import Configurable, refuse_unknown, serialize
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
@@ -153,7 +153,7 @@ class Optimizer(Rule, Configurable):
         if not (is_number(rate) and 0 <= rate < np.inf):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected learning_rate as a number >= 0 or a schedule, "
-                f"got {rate!r}."
+                f"got {show(rate)}."
             )
         return float(rate)
 
@@ -168,7 +168,7 @@ class Optimizer(Rule, Configurable):
         if callable(self._configured_rate):
             raise TypeError(
                 f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
-                f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
+                f"({show(self._configured_rate)}) sets the rate. Compile with a number instead."
             )
         self._rate = self._checked_rate(value)
 
@@ -279,7 +279,7 @@ class Optimizer(Rule, Configurable):
         if steps >= _MOST_STEPS or not known or not settable:
             raise ConfigurationError(
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
-                f"{rate!r} and training {training}."
+                f"{show(rate)} and training {training}."
             )
         self._rate = self._configured_rate if rate is None else self._checked_rate(rate)
         self.steps, self._training, self._ready = steps, training, False

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, DataError, NotCompiledError
+from annlib.core.errors import ConfigurationError, DataError, NotCompiledError, show
 
 
 class _Adapter(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -92,13 +92,13 @@ def as_estimator(model: Any, where: str, arguments: dict[str, Any] | None = None
     if hasattr(model, "get_params"):
         if arguments:
             raise ConfigurationError(
-                f"{where}: expected fit arguments for a bare Sequential only, got {arguments!r}. "
-                "Set the estimator's own parameters."
+                f"{where}: expected fit arguments for a bare Sequential only, got "
+                f"{show(arguments)}. Set the estimator's own parameters."
             )
         return model
     if not hasattr(model, "layers") or not hasattr(model, "predict"):
         raise ConfigurationError(
-            f"{where}: expected a Sequential or a scikit-learn estimator, got {model!r}."
+            f"{where}: expected a Sequential or a scikit-learn estimator, got {show(model)}."
         )
     kind = SequentialAsClassifier if classifies(model) else SequentialAsRegressor
     return kind(model, arguments)

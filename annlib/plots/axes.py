@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 #: The palette of Okabe and Ito (2008), from which no common colour blindness takes the contrasts;
 #: without its yellow, which is lost on white.
@@ -50,7 +50,7 @@ def one_axes(ax: Any, where: str, **figure: Any) -> Any:
     if ax is None:
         return _subplots(where, **figure)
     if not hasattr(ax, "transData"):
-        raise ConfigurationError(f"{where}: expected ax as a Matplotlib Axes, got {ax!r}.")
+        raise ConfigurationError(f"{where}: expected ax as a Matplotlib Axes, got {show(ax)}.")
     return ax
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.plots.axes import COLOURS, many_axes, one_axes, spans_decades, whole_numbers
 
 _FEW = 30  # points that are marked one by one
@@ -33,7 +33,9 @@ def curves_of(record: Any, where: str) -> dict[str, Curve]:
     """
     history = getattr(record, "history", record)
     if not isinstance(history, Mapping):
-        raise ConfigurationError(f"{where}: expected a History, as fit returns it, got {record!r}.")
+        raise ConfigurationError(
+            f"{where}: expected a History, as fit returns it, got {show(record)}."
+        )
     known = getattr(record, "epochs_of", {})
     curves = {}
     for name, values in history.items():
@@ -167,7 +169,7 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     where = "plots.compare_histories"
     if not isinstance(histories, Mapping) or not histories:
         raise ConfigurationError(
-            f"{where}: expected a dictionary of histories by name, got {histories!r}."
+            f"{where}: expected a dictionary of histories by name, got {show(histories)}."
         )
     runs = {name: curves_of(history, where) for name, history in histories.items()}
     known = list(dict.fromkeys(q for curves in runs.values() for q in quantities(curves)))

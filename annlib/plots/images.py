@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.plots.axes import many_axes
 
 
@@ -73,7 +73,7 @@ def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
             raise NotBuiltError(
                 f"{where}: expected a built model, got one without weights. Call fit or build."
             )
-    raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {model!r}.")
+    raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {show(model)}.")
 
 
 def mistakes(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annlib.core.checks import check_choice
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.plots.markup import (
     FONT,
     Row,
@@ -97,8 +97,8 @@ def plot_model(
     path = None if to_file is None else Path(os.fsdecode(to_file))
     if path is not None and path.suffix.lower() != ".svg":
         raise ConfigurationError(
-            f"plot_model: expected to_file with the ending .svg, got {os.fspath(path)!r}. Other "
-            "formats can be made of the SVG in any browser."
+            f"plot_model: expected to_file with the ending .svg, got {show(os.fspath(path))}. "
+            "Other formats can be made of the SVG in any browser."
         )
     if show_units:
         svg = units_svg(model)

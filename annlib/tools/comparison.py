@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.checks import check_choice
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.plots.curves import Curve, compare_histories, curves_of
 from annlib.tools.table import html_table, text_table
@@ -45,7 +45,7 @@ class Comparison:
     ) -> None:
         if not isinstance(histories, Mapping) or not histories:
             raise ConfigurationError(
-                f"{_WHERE}: expected a dict of name to History, got {histories!r}. "
+                f"{_WHERE}: expected a dict of name to History, got {show(histories)}. "
                 'Write compare({"adam": history, "sgd": other}).'
             )
         for name, way in (directions or {}).items():
@@ -144,7 +144,7 @@ class Comparison:
         known = [name.removeprefix("val_") for name in self.quantities]
         if metric not in known:
             raise ConfigurationError(
-                f"{_WHERE}: expected a metric that was measured, got {metric!r}. "
+                f"{_WHERE}: expected a metric that was measured, got {show(metric)}. "
                 f"{suggest(str(metric), known)}"
             )
         return compare_histories(self.histories, metric, ax)

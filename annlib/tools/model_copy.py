@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.data import Batch
 from annlib.losses import Loss
 from annlib.models import Sequential
@@ -123,7 +123,7 @@ class ModelCopy:
 def check_model(model: Any, where: str) -> None:
     """Raise unless it is a compiled model."""
     if not isinstance(model, Sequential):
-        raise ConfigurationError(f"{where}: expected a Sequential, got {model!r}.")
+        raise ConfigurationError(f"{where}: expected a Sequential, got {show(model)}.")
     model._require_compiled(where)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation
@@ -84,7 +84,7 @@ class Trace(TraceData):
         steps = self.steps
         if not isinstance(i, int) or not -len(steps) <= i < len(steps):
             raise ConfigurationError(
-                f"Trace.step: expected a number of a step, 0 to {len(steps) - 1}, got {i!r}."
+                f"Trace.step: expected a number of a step, 0 to {len(steps) - 1}, got {show(i)}."
             )
         return steps[i]
 
@@ -94,7 +94,7 @@ class Trace(TraceData):
             if section.name == name:
                 return section
         raise UnknownNameError(
-            f'Trace: expected the name of a layer or "loss", got {name!r}. '
+            f'Trace: expected the name of a layer or "loss", got {show(name)}. '
             f"{suggest(str(name), [section.name for section in self.sections])}"
         )
 
@@ -127,7 +127,7 @@ class Trace(TraceData):
         f, Z = self.activations[name]
         if not isinstance(row, int) or not -len(Z) <= row < len(Z):
             raise ConfigurationError(
-                f"Trace.jacobian: expected row as a number below {len(Z)}, got {row!r}."
+                f"Trace.jacobian: expected row as a number below {len(Z)}, got {show(row)}."
             )
         return jacobian(f, Z[row])
 

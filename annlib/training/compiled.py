@@ -16,6 +16,7 @@ from annlib.core.errors import (
     NotBuiltError,
     NotCompiledError,
     UnknownNameError,
+    show,
 )
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
@@ -57,13 +58,13 @@ class Compiled:
         for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if not isinstance(given, list | tuple | None):
                 raise ConfigurationError(
-                    f"Sequential.compile: expected {name} as a list, got {given!r}. "
+                    f"Sequential.compile: expected {name} as a list, got {show(given)}. "
                     f'Write {name}=["accuracy"], or whichever it is.'
                 )
         if not isinstance(jit_compile, bool) and jit_compile != "auto":
             raise ConfigurationError(
                 'Sequential.compile: expected jit_compile True, False or "auto", got '
-                f"{jit_compile!r}."
+                f"{show(jit_compile)}."
             )
         self.jit_compile = jit_compile
         self._specified: list[Any] = []

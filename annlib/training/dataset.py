@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_codes, is_number
-from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import ArrayLoader, Batch, Source, Sparse, Table, as_source, materialize
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -87,7 +87,7 @@ class Dataset(NamedTuple):
         """The first rows to train on and the last to validate on, where classes do not count."""
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
             raise ConfigurationError(
-                f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
+                f"Sequential.fit: expected validation_split between 0 and 1, got {show(share)}."
             )
         n = len(self.x)
         cut = int(n * (1 - share))
@@ -231,7 +231,8 @@ def _weights(
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
-                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
+                f"{show(class_weight)} and all 0. Name at least one class of y with a weight "
+                "above 0."
             )
     return weights, by_class
 
@@ -256,7 +257,8 @@ def _rows(values: Any, where: str, name: str) -> Array:
 def _class_weights(class_weight: Mapping[int, float], target: Array, where: str) -> Array:
     if not isinstance(class_weight, Mapping):
         raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
+            f"{where}: expected class_weight as a dict of class to weight, got "
+            f"{show(class_weight)}. "
             'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
         )
     if target.ndim > 2:
@@ -270,13 +272,14 @@ def _class_weights(class_weight: Mapping[int, float], target: Array, where: str)
     for label, weight in class_weight.items():
         if not isinstance(label, int | float | np.number) or label != np.floor(label):
             raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
+                f"{where}: expected class_weight by the integer codes of classes, got "
+                f"{show(label)}. "
                 "Pass {0: ..., 1: ...} as y has them."
             )
         if not is_number(weight) or not 0 <= weight < np.inf:
             raise ConfigurationError(
-                f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
-                f"{label!r}."
+                f"{where}: expected class weights as numbers >= 0, got {show(weight)} for class "
+                f"{show(label)}."
             )
         weights[labels == label] = weight
     return weights
