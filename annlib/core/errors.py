@@ -22,7 +22,7 @@ def show(value: Any) -> str:
     """
     try:
         lines = _SHORT.repr(value).split("\n")
-    except Exception:  # an integer of many digits has none, and a class may raise what it likes
+    except ValueError:  # an integer of many digits has none
         return f"an object of class {type(value).__name__}"
     text = " ".join(line.strip() for line in lines)
     return text if text.isprintable() else ascii(text)[1:-1]
