@@ -223,6 +223,10 @@ def _flat(callbacks: Any) -> Iterator[Any]:
     """Callbacks from one, or from lists of them, in which None stands for none."""
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
+            if item is callbacks:
+                raise ConfigurationError(
+                    "callbacks: expected a list of callbacks, got one in itself."
+                )
             yield from _flat(item)
     elif callbacks is not None:
         yield callbacks

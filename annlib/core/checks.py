@@ -6,12 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.errors import ConfigurationError, DataError, show
+
+T = TypeVar("T")
 
 
 def is_whole(value: Any, bits: int = 63) -> bool:
@@ -103,6 +105,16 @@ def check_numbers(value: Any, where: str, name: str, interval: str = "(-inf, inf
     if not given:
         raise ConfigurationError(f"{where}: expected at least one number in {name}, got none.")
     return np.array([check_number(one, where, f"each of {name}", interval) for one in given], float)
+
+
+def check_instance(value: Any, kind: type[T], where: str, name: str) -> T:
+    """``value``, an object of this class; raises ``ConfigurationError``."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise ConfigurationError(
+            f"{where}: expected {name} as {article} {kind.__name__}, got {show(value)}."
+        )
+    return value
 
 
 def check_flag(value: Any, where: str, name: str) -> bool:
@@ -207,6 +219,15 @@ def check_numeric(array: Array, where: str, name: str) -> None:
         f"{where}: expected {name} to hold numbers, got {what} ({array.dtype}"
         f"{', such as ' + example[0] if example else ''}). " + hint
     )
+
+
+def to_rows(value: Any, where: str, name: str) -> Array:
+    """``value`` as an array of numbers with rows; raises ``ConfigurationError``, ``DataError``."""
+    array = to_array(value, where, name)
+    check_numeric(array, where, name)
+    if not array.ndim:
+        raise DataError(f"{where}: expected {name} with rows, got {show(value)}.")
+    return array
 
 
 def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | None = None) -> None:

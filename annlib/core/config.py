@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError, show
+from annlib.core.errors import ConfigurationError, quote, show
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -72,7 +72,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f'{where}: expected known arguments, got "{name}". {suggest(name, known)}'
+            f"{where}: expected known arguments, got {quote(name)}. {suggest(str(name), known)}"
         )
 
 
@@ -123,8 +123,11 @@ class Configurable:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
+        where = f"{cls.__name__}.from_config"
+        if not isinstance(config, Mapping):
+            raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
         unknown = config.keys() - constructor_arguments(cls).keys()
-        refuse_unknown(f"{cls.__name__}.from_config", sorted(unknown), cls)
+        refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
         return cls(**config)
 
     def clone(self) -> Self:

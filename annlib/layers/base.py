@@ -17,12 +17,17 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar, Self, TypedDict
 
-import numpy as np
-
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
+from annlib.core.checks import (
+    check_count,
+    check_flag,
+    check_name,
+    check_numeric,
+    check_shape,
+    to_array,
+)
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.formula import Formula
@@ -266,7 +271,7 @@ class Layer(Configurable):
         arrays = as_arrays(weights, "set_weights")
         if not self.built or [array.shape for array in arrays] != expected:
             raise ShapeError(
-                f'set_weights: expected arrays of shapes {expected} for layer "{self.name}", '
+                f'set_weights: expected weights of shapes {expected} for layer "{self.name}", '
                 f"got {[array.shape for array in arrays]}."
             )
         for name, array in zip(own, arrays, strict=True):
@@ -303,10 +308,10 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     """What ``set_weights`` was given, as arrays."""
     if not isinstance(weights, list | tuple):
         raise ShapeError(
-            f"{where}: expected a list of arrays, got {type(weights).__name__}. "
+            f"{where}: expected weights as a list of arrays, got {type(weights).__name__}. "
             "Pass what get_weights gives."
         )
-    return [np.asarray(weight) for weight in weights]
+    return [to_array(weight, where, "each of weights") for weight in weights]
 
 
 registry: Registry[Layer] = Registry("layer", Layer)

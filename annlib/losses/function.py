@@ -104,7 +104,7 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def get(identifier: Any) -> Loss:
+def get(identifier: Any, where: str = "losses.get") -> Loss:
     """The loss of that name, or the object itself; ``(fn, gradient)`` is one of plain functions.
 
     Raises
@@ -113,12 +113,16 @@ def get(identifier: Any) -> Loss:
         For a function alone, and for anything else that cannot be meant.
     """
     if isinstance(identifier, tuple) and len(identifier) == 2:
+        if not callable(identifier[0]):
+            raise ConfigurationError(
+                f"{where}: expected functions (fn, gradient), got {show(identifier)}."
+            )
         return LossFunctionWrapper(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Loss):
         raise ConfigurationError(
-            f"losses.get: expected a function with its gradient, got {show(identifier)} alone: "
+            f"{where}: expected a function with its gradient, got {show(identifier)} alone: "
             "annlib has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, "
             "y_pred) returns the derivative of each row's loss by y_pred, or derive a class from "
             "annlib.losses.Loss."
         )
-    return registry.get(identifier)
+    return registry.get(identifier, where)

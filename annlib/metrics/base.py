@@ -199,8 +199,8 @@ registry: Registry[Metric] = Registry("metric", Metric)
 register = registry.register
 
 
-def get(identifier: Any) -> Metric:
+def get(identifier: Any, where: str = "metrics.get") -> Metric:
     """The metric of that name, or the object itself; a plain function is averaged over rows."""
     if callable(identifier) and not isinstance(identifier, type | Metric):
         return MeanMetricWrapper(identifier)
-    return registry.get(identifier)
+    return registry.get(identifier, where)

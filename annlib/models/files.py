@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_flag, check_instance, check_path
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
@@ -15,7 +16,7 @@ from annlib.saving import container, model_file
 
 def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """``model.save(filepath, overwrite)``."""
-    model.save(filepath, overwrite)
+    check_instance(model, Sequential, "save_model", "model").save(filepath, overwrite)
 
 
 def load_model(
@@ -48,9 +49,11 @@ def load_model(
     OSError
         If the system cannot open or read it.
     """
-    path = os.fsdecode(path)
+    path = check_path(path, "load_model", "path")
+    check_flag(compile, "load_model", "compile")
+    classes = _checked_classes(custom_objects, "load_model")
     header, tensors = container.read(path, "model")
-    with custom_object_scope(custom_objects or {}), model_file.refusing(path):
+    with custom_object_scope(classes), model_file.refusing(path):
         return restore(header, tensors, compile)
 
 
@@ -75,8 +78,17 @@ def restore(
 
 def clone_model(model: Sequential) -> Sequential:
     """A model of the same configuration with new weights (of the same seed), not compiled."""
-    clone: Sequential = model.clone()
-    return clone
+    return check_instance(model, Sequential, "clone_model", "model").clone()
+
+
+def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, type]:
+    known = custom_objects is None or isinstance(custom_objects, Mapping)
+    if not known or not all(isinstance(name, str) for name in custom_objects or ()):
+        raise ConfigurationError(
+            f"{where}: expected custom_objects as a dict of classes by name, got "
+            f"{show(custom_objects)}."
+        )
+    return custom_objects or {}
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
@@ -95,6 +107,6 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
         raise ConfigurationError(
             "model_from_json: expected the text of a Sequential.to_json, got another."
         )
-    with custom_object_scope(custom_objects or {}):
+    with custom_object_scope(_checked_classes(custom_objects, "model_from_json")):
         cls = registry.find(config.get("class_name", ""), "model_from_json")
         return cls.from_config(config["config"])

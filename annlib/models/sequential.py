@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_flag, check_optional_count, check_path, is_whole
 from annlib.core.config import constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError, show
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
@@ -105,17 +106,18 @@ class Sequential(Trainer):
                 f"{show(index)}. Pass one of them."
             )
         if index is not None:
-            if not isinstance(index, int) or not -len(layers) <= index < len(layers):
+            if not is_whole(index) or not -len(layers) <= index < len(layers):
                 raise ConfigurationError(
                     f"Sequential.get_layer: expected an index < {len(layers)}, got {show(index)}."
                 )
             return layers[index]
+        text = name if isinstance(name, str) else ""
         for layer in layers:
-            if layer.name == name:
+            if layer.name == text:
                 return layer
         raise UnknownNameError(
-            f'Sequential.get_layer: expected the name of a layer, got "{name}". '
-            f"{suggest(str(name), [str(layer.name) for layer in layers])}"
+            f"Sequential.get_layer: expected the name of a layer, got {quote(name)}. "
+            f"{suggest(text, [str(layer.name) for layer in layers])}"
         )
 
     def add(self, layer: Any) -> None:
@@ -241,7 +243,14 @@ class Sequential(Trainer):
         """Print a table of the layers, their output shapes and parameters."""
         from annlib.models.summary import summary
 
-        text = summary(self._network, self.optimizer, line_length, show_trainable)
+        where = "Sequential.summary"
+        length = check_optional_count(line_length, where, "line_length")
+        flags = check_flag(show_trainable, where, "show_trainable")
+        if not (print_fn is None or callable(print_fn)):
+            raise ConfigurationError(
+                f"{where}: expected print_fn as a function, got {show(print_fn)}."
+            )
+        text = summary(self._network, self.optimizer, length, flags)
         (print_fn or print)(text)
 
     def _repr_html_(self) -> str:
@@ -309,8 +318,10 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
+        path = check_path(filepath, "Sequential.save", "filepath")
+        check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
-            model_file.write(*self._describe(), filepath, overwrite)
+            model_file.write(*self._describe(), path, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -351,8 +362,10 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
+        path = check_path(filepath, "Sequential.save_weights", "filepath")
+        check_flag(overwrite, "Sequential.save_weights", "overwrite")
         with self._evaluating():
-            save_weights(self._network, filepath, overwrite)
+            save_weights(self._network, path, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a file that ``save_weights`` wrote; all of them or none.
@@ -370,7 +383,9 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import load_weights
 
-        load_weights(self._network, filepath, skip_mismatch)
+        path = check_path(filepath, "Sequential.load_weights", "filepath")
+        check_flag(skip_mismatch, "Sequential.load_weights", "skip_mismatch")
+        load_weights(self._network, path, skip_mismatch)
 
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()

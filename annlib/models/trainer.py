@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import warnings
 import weakref
@@ -16,6 +17,7 @@ from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, Pro
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
+    check_flag,
     check_frequency,
     check_optional_count,
     check_verbosity,
@@ -32,7 +34,7 @@ from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
 from annlib.training.compiled import Compiled, require
-from annlib.training.dataset import Dataset, array_dataset, input_dataset
+from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
@@ -172,6 +174,12 @@ class Trainer(Configurable):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """``compile`` with what ``get_compile_config`` gave."""
+        known = inspect.signature(self.compile).parameters
+        if not isinstance(config, Mapping) or not config.keys() <= known.keys():
+            raise ConfigurationError(
+                "Sequential.compile_from_config: expected config as a dict of "
+                f"{', '.join(known)}, got {show(config)}."
+            )
         self.compile(**config)
 
     # -- fit -------------------------------------------------------------------------------------
@@ -268,19 +276,16 @@ class Trainer(Configurable):
         size = check_optional_count(batch_size, where, "batch_size")
         test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
         check_optional_count(validation_steps, where, "validation_steps")
-        check_optional_count(threads, where, "threads")
+        threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
-        if not isinstance(shuffle, bool | np.bool_):
-            raise ConfigurationError(
-                f"{where}: expected shuffle True or False, got {show(shuffle)}."
-            )
+        shuffle = check_flag(shuffle, where, "shuffle")
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(network, compiled, x, y, sample_weight, class_weight, where)
         held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
             held_out = self._validation_data(compiled, validation_data, data)
-        elif validation_split:
+        elif is_share(validation_split, where):
             data, held_out = data.split(validation_split)
         whole = compiled.optimizer.full_batch
         if whole and steps:
@@ -314,7 +319,7 @@ class Trainer(Configurable):
         self._run_fit(
             *(batches, validation, hooks, history),
             epochs=range(first, last),
-            shuffle=bool(shuffle),
+            shuffle=shuffle,
             steps=steps,
             threads=threads,
         )
@@ -424,6 +429,7 @@ class Trainer(Configurable):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
+        check_flag(return_dict, where, "return_dict")
         size = check_optional_count(batch_size, where, "batch_size")
         steps = check_optional_count(steps, where, "steps")
         compiled = self._require_compiled(where)
@@ -448,8 +454,8 @@ class Trainer(Configurable):
         Any number of threads may predict with one model at a time.
         """
         network = self._network
-        simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
-        if simple and network.built:
+        simple = batch_size is None and steps is None and callbacks is None
+        if simple and type(verbose) is int and not verbose and network.built:
             if self._predictor is None:
                 self._predictor = Predictor(network, INFERENCE_BATCH)
             with self._evaluating():
@@ -492,6 +498,7 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, class_weight, where)
         step = self._functions.step
 
@@ -509,6 +516,7 @@ class Trainer(Configurable):
     ) -> Any:
         """Loss and metrics on these rows, without an update."""
         where = "Sequential.test_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, None, where)
         evaluation = self._functions.evaluation
         with self._evaluating():
@@ -543,6 +551,7 @@ class Trainer(Configurable):
         The pass is thrown away: no weight and no statistic changes. A training pass draws from
         the model's random streams, so that every call drops other units.
         """
+        check_flag(training, "Sequential.__call__", "training")
         return self._in_one_pass(x, "Sequential.__call__", training)
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:

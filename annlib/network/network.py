@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_numeric, check_shape
+from annlib.core.checks import check_numeric, check_shape, is_whole
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError, show
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
@@ -99,7 +99,7 @@ class Network:
                 self.append(inner)
             return
         if isinstance(layer, dict):
-            layer = get_layer(layer)
+            layer = get_layer(layer, "Sequential.add: layer")
         if not isinstance(layer, Layer):
             raise ConfigurationError(
                 f"Sequential.add: expected a layer, got {show(layer)}. Layers are in "
@@ -200,7 +200,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         """The shape of the output for this input; builds nothing."""
-        shape = tuple(input_shape)
+        shape = _batch_shape(input_shape, "Sequential.compute_output_shape")
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -249,10 +249,14 @@ class Network:
             )
         if expected is None and input_shape is None:
             raise NotBuiltError(
-                "Sequential.build: expected an input shape, got none. Pass (None, n_features), or "
+                "Sequential.build: expected an input_shape, got none. Pass (None, n_features), or "
                 "put annlib.Input((n_features,)) first."
             )
-        shape = expected if input_shape is None else _with_batch(input_shape)
+        shape = (
+            expected
+            if input_shape is None
+            else (None, *_batch_shape(input_shape, "Sequential.build")[1:])
+        )
         assert shape is not None, "one of the two is given"
         if expected is not None and shape[1:] != expected[1:]:
             raise ShapeError(
@@ -375,12 +379,14 @@ class Network:
         arrays = as_arrays(weights, where)
         if len(arrays) != len(paths):
             raise ShapeError(
-                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}), got {len(arrays)}."
+                f"{where}: expected {len(paths)} arrays as weights ({', '.join(paths)}), got "
+                f"{len(arrays)}."
             )
         for path, own, array in zip(paths, self.weights, arrays, strict=True):
             if own.shape != array.shape:
                 raise ShapeError(
-                    f'{where}: expected shape {own.shape} for "{path}", got {array.shape}.'
+                    f'{where}: expected weights of shape {own.shape} for "{path}", got '
+                    f"{array.shape}."
                 )
             check_numeric(array, where, path)
         for own, array in zip(self.weights, arrays, strict=True):
@@ -415,11 +421,9 @@ def _checked_dtype(dtype: Any) -> str:
     return name
 
 
-def _with_batch(input_shape: Any) -> BatchShape:
-    """A shape that ``build`` was given, with None for the batch."""
-    if not isinstance(input_shape, tuple | list) or not input_shape:
-        raise ShapeError(
-            "Sequential.build: expected input_shape as (None, n_features), got "
-            f"{show(input_shape)}."
-        )
-    return (None, *check_shape(input_shape[1:], "Sequential.build", "the shape of a row"))
+def _batch_shape(shape: Any, where: str) -> BatchShape:
+    """A shape of whole batches, of which the first size may be None."""
+    sizes = shape if isinstance(shape, tuple | list) else ()
+    if len(sizes) < 2 or not (sizes[0] is None or is_whole(sizes[0])):
+        raise ShapeError(f"{where}: expected input_shape as (None, n_features), got {show(shape)}.")
+    return (sizes[0], *check_shape(sizes[1:], where, "input_shape after the batch"))
