@@ -10,8 +10,7 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_finite, check_numeric, to_array
-from annlib.core.config import suggest
+from annlib.core.checks import check_count, check_finite, check_known, check_numeric, to_array
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.workspace import Workspace
 
@@ -279,11 +278,7 @@ class Doctor(Callback):
         series = self._series(what)
         if layer is None:
             return plot_layers(self.steps, series[..., 0], names, f"{what}, root mean square", ax)
-        if layer not in names:
-            raise ConfigurationError(
-                f'Doctor.plot_{what}: expected layer as the name of one, got "{layer}". '
-                f"{suggest(str(layer), names)}"
-            )
+        check_known(layer, f"Doctor.plot_{what}", "layer as the name of one", names)
         spread = series[:, list(names).index(layer), 1:]
         return plot_spread(self.steps, spread, f"{what} of {layer}", ax)
 

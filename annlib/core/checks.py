@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
 
-from annlib.core.arrays import Array, Shape
-from annlib.core.errors import ConfigurationError, DataError, show
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.config import suggest
+from annlib.core.errors import (
+    ConfigurationError,
+    DataError,
+    ShapeError,
+    UnknownNameError,
+    quote,
+    show,
+)
 
 T = TypeVar("T")
 
@@ -133,6 +141,16 @@ def check_choice(value: Any, where: str, name: str, choices: Sequence[str | None
     return value
 
 
+def check_known(value: Any, where: str, what: str, known: Iterable[str]) -> str:
+    """``value``, one of these names; raises ``UnknownNameError`` with the names most like it."""
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        raise UnknownNameError(
+            f"{where}: expected {what}, got {quote(value)}. {suggest(value, names)}"
+        )
+    return value
+
+
 def check_name(name: Any, where: str) -> str | None:
     """``name``, printable text or None; raises ``ConfigurationError``."""
     if name is not None and not (isinstance(name, str) and name and name.isprintable()):
@@ -140,12 +158,12 @@ def check_name(name: Any, where: str) -> str | None:
     return name
 
 
-def check_shape(value: Any, where: str, name: str) -> Shape:
+def check_shape(value: Any, where: str, name: str, least: int = 1) -> Shape:
     """The shape of one row as a tuple of ints; raises ``ConfigurationError``."""
     sizes: Sequence[Any] = value if isinstance(value, tuple | list) else [None]
-    if not all(is_whole(size) and size >= 1 for size in sizes):
+    if not all(is_whole(size) and size >= least for size in sizes):
         raise ConfigurationError(
-            f"{where}: expected {name} as a tuple of integers >= 1, got {show(value)}. "
+            f"{where}: expected {name} as a tuple of integers >= {least}, got {show(value)}. "
             "For rows of n features: (n,)."
         )
     return tuple(map(int, value))
@@ -159,6 +177,14 @@ def check_axis(axis: Any, where: str) -> Any:
             f"{where}: expected axis as an integer or a list of integers, got {show(axis)}."
         )
     return [int(a) for a in axes] if isinstance(axis, tuple | list) else int(axis)
+
+
+def check_batch_shape(value: Any, where: str, name: str, least: int = 2) -> BatchShape:
+    """A shape of whole batches, whose first size may be None; raises ``ShapeError``."""
+    sizes = value if isinstance(value, tuple | list) else ()
+    if len(sizes) < least or not (sizes[0] is None or is_whole(sizes[0])):
+        raise ShapeError(f"{where}: expected {name} as (None, n_features), got {show(value)}.")
+    return (sizes[0], *check_shape(sizes[1:], where, f"{name} after the batch"))
 
 
 #: Those of a seed: as many as NumPy draws from the system for one.
@@ -180,6 +206,20 @@ def check_path(value: Any, where: str, name: str) -> str:
     if not path or "\0" in path:
         raise ConfigurationError(f"{where}: expected {name} as a path, got {show(value)}.")
     return path
+
+
+def check_dtype(value: Any, where: str, name: str) -> str:
+    """The name of a type of numbers; raises ``ConfigurationError``."""
+    try:  # not of what has a type, as an array or a model has
+        found = np.dtype(value) if isinstance(value, str | type | np.dtype) else np.dtype(object)
+    except (TypeError, ValueError):
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ConfigurationError(
+            f'{where}: expected {name} as a type of numbers such as "float32" or "int32", got '
+            f"{show(value)}."
+        )
+    return str(found.name)
 
 
 def to_array(value: Any, where: str, name: str, dtype: Any = None) -> Array:

@@ -18,7 +18,7 @@ import numpy as np
 from annlib.core.errors import ConfigurationError, quote, show
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: Any, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, and all of them,
     or of many the dozen that are most like it.
 
@@ -26,6 +26,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     'Did you mean "relu"? Known: relu, tanh.'
     """
     from difflib import SequenceMatcher
+
+    name = name if isinstance(name, str) else ""
 
     def letters(name: str) -> str:
         return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
@@ -126,8 +128,14 @@ class Configurable:
         where = f"{cls.__name__}.from_config"
         if not isinstance(config, Mapping):
             raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
-        unknown = config.keys() - constructor_arguments(cls).keys()
+        arguments = constructor_arguments(cls)
+        unknown = config.keys() - arguments.keys()
         refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
+        missing = [n for n, p in arguments.items() if p.default is p.empty and n not in config]
+        if missing:
+            raise ConfigurationError(
+                f"{where}: expected config with {', '.join(missing)}, got {show(config)}."
+            )
         return cls(**config)
 
     def clone(self) -> Self:

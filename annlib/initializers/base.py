@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_dtype, check_shape
 from annlib.core.config import Configurable
-from annlib.core.errors import ShapeError, show
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.registry import Registry
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -37,9 +38,17 @@ class Initializer(Configurable):
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
+        where = type(self).__name__
+        shape = check_shape(shape, where, "shape", 0)
+        if dtype is not None:
+            dtype = check_dtype(dtype, where, "dtype")
         if rng is None or self.seed is not None:
             rng = np.random.default_rng(self.seed)
-        return np.asarray(self.draw(tuple(shape), rng), dtype)
+        elif not isinstance(rng, np.random.Generator | np.random.RandomState):
+            raise ConfigurationError(
+                f"{where}: expected rng as one of NumPy's random generators, got {show(rng)}."
+            )
+        return np.asarray(self.draw(shape, rng), dtype)
 
 
 class InitializerFunction(Initializer):

@@ -205,21 +205,33 @@ class Layer(Configurable):
         ConfigurationError
             If the name is taken: by another weight, an argument or a method.
         """
+        where = f"{type(self).__name__}.add_weight"
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigurationError(
+                f"{where}: expected name as that of an attribute, got {show(name)}."
+            )
         if any(p.name == name for p in self._parameters) or hasattr(self, name):
             raise ConfigurationError(
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape = tuple(int(size) for size in shape)
+        shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
-            constraint = constraints.get(constraint)
+            constraint = constraints.get(constraint, f"{where}: constraint")
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
-            regularizer = regularizers.get(regularizer)
+            regularizer = regularizers.get(regularizer, f"{where}: regularizer")
         if not isinstance(initializer, initializers.Initializer):
-            initializer = initializers.get(initializer)
+            initializer = initializers.get(initializer, f"{where}: initializer")
         self._parameters.append(
-            Parameter(name, shape, initializer, regularizer, constraint, trainable)
+            Parameter(
+                name,
+                shape,
+                initializer,
+                regularizer,
+                constraint,
+                check_flag(trainable, where, "trainable"),
+            )
         )
 
     def _declare(self, input_shape: BatchShape) -> BatchShape:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_choice, check_name, check_numeric, is_whole
+from annlib.core.checks import check_choice, check_name, check_numeric, is_whole, to_array
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
@@ -214,7 +214,8 @@ class Loss(Configurable):
         DataError
             For what is no number, or no target of this loss.
         """
-        where, Y, A = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        where = type(self).__name__
+        Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
         if not A.ndim or not A.size or Y.shape[:1] != A.shape[:1]:
             raise ShapeError(
                 f"{where}: expected targets and predictions of one length, at least 1, got shapes "
@@ -227,7 +228,7 @@ class Loss(Configurable):
         Y = Y.astype(np.intp if self.target_kind == "labels" else A.dtype)
         weights = None
         if sample_weight is not None:
-            weights = np.asarray(sample_weight)
+            weights = to_array(sample_weight, where, "sample_weight")
             check_numeric(weights, where, "sample_weight")
             if weights.shape not in ((len(A),), (len(A), 1)):
                 raise ShapeError(

@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_flag
+from annlib.core.checks import check_batch_shape, check_flag
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
@@ -299,9 +299,12 @@ class SparseCategoricalCrossentropy(Categorical):
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:
     """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras)."""
+    where = "resolve_crossentropy"
+    targets = check_batch_shape(target_shape, where, "target_shape", 1)
+    outputs = check_batch_shape(output_shape, where, "output_shape")
     kinds: dict[str, type[Loss]] = {
         "binary": BinaryCrossentropy,
         "sparse": SparseCategoricalCrossentropy,
         "categorical": CategoricalCrossentropy,
     }
-    return kinds[kind_of_targets(target_shape, output_shape)]()
+    return kinds[kind_of_targets(targets, outputs)]()

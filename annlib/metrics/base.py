@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_name, check_numeric
+from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.registry import Registry
@@ -83,7 +83,7 @@ class Metric(Configurable):
         """The weights of so many rows, (n,) in a buffer, or None where there are none."""
         if sample_weight is None:
             return None
-        given = np.asarray(sample_weight)
+        given = to_array(sample_weight, type(self).__name__, "sample_weight")
         if given.shape not in ((rows,), (rows, 1)):
             raise ShapeError(
                 f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
@@ -162,7 +162,7 @@ class MeanMetricWrapper(MeanOverRows):
 
 def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     """Targets as they are and predictions as (n, k), both numbers."""
-    Y, A = np.asarray(y_true), np.asarray(y_pred)
+    Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A

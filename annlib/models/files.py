@@ -102,6 +102,8 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
     """
     import json
 
+    if not isinstance(text, str | bytes | bytearray):
+        raise ConfigurationError(f"model_from_json: expected text, got {show(text)}.")
     config = json.loads(text)
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ConfigurationError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_numeric, check_shape, is_whole
+from annlib.core.checks import check_batch_shape, check_numeric
 from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError, show
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
@@ -200,7 +200,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         """The shape of the output for this input; builds nothing."""
-        shape = _batch_shape(input_shape, "Sequential.compute_output_shape")
+        shape = check_batch_shape(input_shape, "Sequential.compute_output_shape", "input_shape")
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -255,7 +255,7 @@ class Network:
         shape = (
             expected
             if input_shape is None
-            else (None, *_batch_shape(input_shape, "Sequential.build")[1:])
+            else (None, *check_batch_shape(input_shape, "Sequential.build", "input_shape")[1:])
         )
         assert shape is not None, "one of the two is given"
         if expected is not None and shape[1:] != expected[1:]:
@@ -419,11 +419,3 @@ def _checked_dtype(dtype: Any) -> str:
             f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {show(dtype)}."
         )
     return name
-
-
-def _batch_shape(shape: Any, where: str) -> BatchShape:
-    """A shape of whole batches, of which the first size may be None."""
-    sizes = shape if isinstance(shape, tuple | list) else ()
-    if len(sizes) < 2 or not (sizes[0] is None or is_whole(sizes[0])):
-        raise ShapeError(f"{where}: expected input_shape as (None, n_features), got {show(shape)}.")
-    return (sizes[0], *check_shape(sizes[1:], where, "input_shape after the batch"))

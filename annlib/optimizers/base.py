@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_name, is_number
+from annlib.core.checks import check_count, check_name, is_number, items_of
 from annlib.core.config import Configurable, refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
@@ -200,7 +200,14 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
-        self.policy.exclude(var_list or (), var_names or ())
+        where = f"{type(self).__name__}.exclude_from_weight_decay"
+        for name, given in (("var_list", var_list), ("var_names", var_names)):
+            texts = () if given is None else items_of(given)
+            if texts is None or not all(isinstance(text, str) for text in texts):
+                raise ConfigurationError(
+                    f"{where}: expected {name} as a list of texts, got {show(given)}."
+                )
+        self.policy.exclude(items_of(var_list) or (), items_of(var_names) or ())
 
     def clone(self) -> Self:
         clone = super().clone()

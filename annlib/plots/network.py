@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from annlib.core.checks import check_choice
+from annlib.core.checks import check_choice, check_flag, check_path
 from annlib.core.errors import ConfigurationError, show
 from annlib.plots.markup import (
     FONT,
@@ -15,6 +15,7 @@ from annlib.plots.markup import (
     colour,
     count_text,
     escape,
+    require_model,
     rows_of,
     shape_text,
     wrap,
@@ -94,7 +95,17 @@ def plot_model(
     ('<svg xmlns="http:/', True)
     """
     check_choice(rankdir, "plot_model", "rankdir", ("TB", "LR"))
-    path = None if to_file is None else Path(os.fsdecode(to_file))
+    require_model(model, "plot_model")
+    for name, flag in (
+        ("show_shapes", show_shapes),
+        ("show_dtype", show_dtype),
+        ("show_layer_names", show_layer_names),
+        ("show_layer_activations", show_layer_activations),
+        ("show_trainable", show_trainable),
+        ("show_units", show_units),
+    ):
+        check_flag(flag, "plot_model", name)
+    path = None if to_file is None else Path(check_path(to_file, "plot_model", "to_file"))
     if path is not None and path.suffix.lower() != ".svg":
         raise ConfigurationError(
             f"plot_model: expected to_file with the ending .svg, got {show(os.fspath(path))}. "

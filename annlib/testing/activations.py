@@ -103,7 +103,7 @@ def check_activation(
     check_instance(activation, Activation, where, "activation")
     check_flag(may_allocate, where, "may_allocate")
     if items_of(kinks) != []:
-        check_numbers(kinks, where, "kinks")
+        kinks = check_numbers(kinks, where, "kinks").tolist()
     rules.check(type(activation).__name__, lambda: ActivationTrial(activation, kinks), may_allocate)
     check_config(activation)
 

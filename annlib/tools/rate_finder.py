@@ -131,9 +131,9 @@ def lr_find(
     check_model(model, _WHERE)
     check_count(batch_size, _WHERE, "batch_size")
     check_count(steps, _WHERE, "steps", 10)
-    check_number(start, _WHERE, "start", "(0, inf)")
-    check_number(end, _WHERE, "end", "(0, inf)")
-    if not start < end:
+    start = float(check_number(start, _WHERE, "start", "(0, inf)"))
+    end = float(check_number(end, _WHERE, "end", "(0, inf)"))
+    if not start < end or end / start == np.inf:
         raise ConfigurationError(f"{_WHERE}: expected start below end, got {start} and {end}.")
     optimizer = with_rate(model.optimizer, start, _WHERE)
     # No more rows than the updates take.
