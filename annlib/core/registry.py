@@ -105,6 +105,12 @@ class Registry(Generic[T]):
             If a name is taken by another class.
         """
 
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise ConfigurationError(
+                    f"{self.plural}.register: expected names as text, got {show(name)}."
+                )
+
         def decorate(cls: C) -> C:
             cls._names = names or (snake_case(cls.__name__),)
             for name in (*cls._names, cls.__name__):

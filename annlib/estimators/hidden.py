@@ -106,6 +106,10 @@ class HiddenLayerTransformer(
         """
         rules = {"layer": _LAYER, "prefit": FLAG, "random_state": RANDOM_STATE}
         check_parameters(self, rules)
+        if self.estimator is not None and (
+            isinstance(self.estimator, type) or not hasattr(self.estimator, "fit")
+        ):
+            raise invalid(self, "estimator", "an estimator or None", self.estimator)
         if self.prefit:
             check_is_fitted(self.estimator)
             fitted = self.estimator

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.checks import is_number, is_whole
+from annlib.core.checks import is_number, is_whole, items_of
 from annlib.core.errors import ConfigurationError, show
 
 
@@ -91,10 +91,8 @@ def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
     """A list, a tuple or an object of more types, whose items all follow a rule."""
 
     def holds(value: Any) -> bool:
-        if not isinstance(value, (list, tuple, *types)):
-            return False
-        items: Any = value
-        return all(rule.holds(item) for item in items)
+        items = items_of(value) if isinstance(value, (list, tuple, *types)) else None
+        return items is not None and all(rule.holds(item) for item in items)
 
     return Rule(text, holds)
 
