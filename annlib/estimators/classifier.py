@@ -43,7 +43,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         self
         """
         factors = self.class_weight
-        if "balanced" in (factors if isinstance(factors, list) else [factors]):
+        each = factors if isinstance(factors, list) else [factors]
+        if any(isinstance(one, str) and one == "balanced" for one in each):
             allowed = "a dict or None for partial_fit, which sees a part of y"
             raise invalid(self, "class_weight", allowed, factors)
         known = getattr(self, "_targets", None)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
+from annlib.core.checks import check_flag
 from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.estimators.rules import invalid
@@ -112,6 +113,7 @@ class NestedParameters:
         -------
         dict
         """
+        deep = check_flag(deep, f"{type(self).__name__}.get_params", "deep")
         params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]  # BaseEstimator's
         for prefix in self._nests:
             if deep:
