@@ -104,7 +104,6 @@ class Registry(Generic[T]):
         ConfigurationError
             If a name is taken by another class.
         """
-
         for name in names:
             if not isinstance(name, str) or not name:
                 raise ConfigurationError(
