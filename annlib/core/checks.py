@@ -226,10 +226,10 @@ def to_array(value: Any, where: str, name: str, dtype: Any = None) -> Array:
     """``value`` as NumPy understands it; raises ``ConfigurationError`` where it does not."""
     try:
         return np.asarray(value, dtype)
-    except (TypeError, ValueError, OverflowError):
+    except Exception as error:  # also what an object's own methods raise
         raise ConfigurationError(
             f"{where}: expected {name} as a number or an array of one shape, got {show(value)}."
-        ) from None
+        ) from error
 
 
 _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."

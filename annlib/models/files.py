@@ -104,10 +104,13 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
 
     if not isinstance(text, str | bytes | bytearray):
         raise ConfigurationError(f"model_from_json: expected text, got {show(text)}.")
-    config = json.loads(text)
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError):  # and of no UTF-8
+        config = None
     if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
         raise ConfigurationError(
-            "model_from_json: expected the text of a Sequential.to_json, got another."
+            "model_from_json: expected text that Sequential.to_json wrote, got another."
         )
     with custom_object_scope(_checked_classes(custom_objects, "model_from_json")):
         cls = registry.find(config.get("class_name", ""), "model_from_json")

@@ -411,8 +411,8 @@ def owner_of(layer: Layer) -> Any:
 
 def _checked_dtype(dtype: Any) -> str:
     try:
-        name = "" if dtype is None else np.dtype(dtype).name
-    except TypeError:
+        name = np.dtype(dtype).name if isinstance(dtype, str | type | np.dtype) else ""
+    except (TypeError, ValueError):
         name = ""
     if name not in DTYPES:
         raise ConfigurationError(

@@ -64,7 +64,7 @@ def check_gradient(
     if not callable(f):
         raise ConfigurationError(f"{where}: expected f as a function, got {show(f)}.")
     check_number(relative, where, "relative", "(0, inf)")
-    check_number(step, where, "step", "(0, inf)")
+    step = float(check_number(step, where, "step", "(0, inf)"))
     check_count(directions, where, "directions")
     seed = check_count(seed, where, "seed", 0, SEED_BITS)
     x = to_array(at, where, "at", np.float64)

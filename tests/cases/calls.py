@@ -295,6 +295,9 @@ def _calls() -> dict[str, Maker]:
             if hasattr(make(), method):
                 found[f"{name}.{method}"] = partial(_of_estimator, name, method)
     found |= _looks() | _checks()
+    if datasets.california_housing.is_available():
+        load = datasets.california_housing.load_data
+        found["california_housing"] = lambda: Call(load, {"test_split": 0.2})
     return found
 
 
@@ -360,9 +363,6 @@ def _checks() -> dict[str, Maker]:
         "normalize": lambda: Call(utils.normalize, {"x": X}),
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
-        "california_housing": lambda: Call(
-            datasets.california_housing.load_data, {"test_split": 0.2}
-        ),
         "check_activation": lambda: Call(
             testing.check_activation, {"activation": activations.Tanh()}
         ),

@@ -5,7 +5,7 @@ Each is made anew for each call: some can be used once.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import fractions
@@ -78,8 +78,8 @@ NONSENSE: dict[str, Callable[[], Any]] = {
     "timedelta64 without a unit": lambda: np.timedelta64(1),
     "NaT": lambda: np.timedelta64("NaT"),
     "datetime64": lambda: np.datetime64("2026-01-01"),
-    "date": lambda: datetime.date(2026, 1, 1),
-    "timedelta": lambda: datetime.timedelta(1),
+    "date": lambda: dt.date(2026, 1, 1),
+    "timedelta": lambda: dt.timedelta(1),
     "complex": lambda: 1j,
     "complex128": lambda: np.complex128(1),
     "Fraction": lambda: fractions.Fraction(1, 2),
