@@ -120,7 +120,7 @@ def check_instance(value: Any, kind: type[T], where: str, name: str) -> T:
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise ConfigurationError(
-            f"{where}: expected {name} as {article} {kind.__name__}, got {show(value)}."
+            f"{where}: expected {article} {kind.__name__} as {name}, got {show(value)}."
         )
     return value
 

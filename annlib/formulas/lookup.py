@@ -53,8 +53,7 @@ def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
         if issubclass(cls, FAMILIES[family].base):
             return (example(cls) if isinstance(obj, type) else obj), family
     raise ConfigurationError(
-        f"explain: expected obj as the name, a class or an object of a {_listed(kinds)}, got "
-        f"{show(obj)}."
+        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {show(obj)}."
     )
 
 

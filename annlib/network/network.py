@@ -200,7 +200,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         """The shape of the output for this input; builds nothing."""
-        shape = check_batch_shape(input_shape, "Sequential.compute_output_shape", "input_shape")
+        shape = check_batch_shape(input_shape, "Sequential.compute_output_shape", "input_shape", 1)
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -255,7 +255,7 @@ class Network:
         shape = (
             expected
             if input_shape is None
-            else (None, *check_batch_shape(input_shape, "Sequential.build", "input_shape")[1:])
+            else (None, *check_batch_shape(input_shape, "Sequential.build", "input_shape", 1)[1:])
         )
         assert shape is not None, "one of the two is given"
         if expected is not None and shape[1:] != expected[1:]:

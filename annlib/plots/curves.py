@@ -33,7 +33,7 @@ def curves_of(record: Any, where: str) -> dict[str, Curve]:
     history = getattr(record, "history", record)
     if not isinstance(history, Mapping):
         raise ConfigurationError(
-            f"{where}: expected history as a History, as fit returns it, got {show(record)}."
+            f"{where}: expected a History, as fit returns it, got {show(record)}."
         )
     known = getattr(record, "epochs_of", {})
     curves = {}

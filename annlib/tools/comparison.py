@@ -44,7 +44,7 @@ class Comparison:
     ) -> None:
         if not isinstance(histories, Mapping) or not histories:
             raise ConfigurationError(
-                f"{_WHERE}: expected histories as a dict of name to History, got "
+                f"{_WHERE}: expected a dict of name to History, got "
                 f"{show(histories)}. "
                 'Write compare({"adam": history, "sgd": other}).'
             )
