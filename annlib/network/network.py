@@ -249,7 +249,7 @@ class Network:
             )
         if expected is None and input_shape is None:
             raise NotBuiltError(
-                "Sequential.build: expected an input_shape, got none. Pass (None, n_features), or "
+                "Sequential.build: expected an input shape, got none. Pass (None, n_features), or "
                 "put annlib.Input((n_features,)) first."
             )
         shape = (
@@ -379,7 +379,7 @@ class Network:
         arrays = as_arrays(weights, where)
         if len(arrays) != len(paths):
             raise ShapeError(
-                f"{where}: expected {len(paths)} arrays as weights ({', '.join(paths)}), got "
+                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}) as weights, got "
                 f"{len(arrays)}."
             )
         for path, own, array in zip(paths, self.weights, arrays, strict=True):

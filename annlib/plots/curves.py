@@ -165,7 +165,7 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     where = "plots.compare_histories"
     if not isinstance(histories, Mapping) or not histories:
         raise ConfigurationError(
-            f"{where}: expected histories as a dictionary by name, got {show(histories)}."
+            f"{where}: expected a dictionary of histories by name, got {show(histories)}."
         )
     runs = {name: curves_of(history, where) for name, history in histories.items()}
     known = list(dict.fromkeys(q for curves in runs.values() for q in quantities(curves)))
