@@ -189,8 +189,8 @@ OF_AUTHORS = {
     *("to_training", "matches_layout", "set_state", "check_state", "set_model"),
     *("set_params", "report", "better", "monitored", "call", "has", "rows", "labels", "at"),
     *("bits_and_predictions", "element_weights", "intervals", "weights_of", "add"),
-    *("rename", "of", "terms", "set_callbacks", "get_feature_names_out", "fit_transform"),
-    *("plot_layers", "plot_spread"),
+    *("rename", "of", "set_callbacks", "get_feature_names_out", "fit_transform"),
+    *("plot_layers", "plot_spread", "periods"),
 }
 #: What is called once a step, by a number or an array that training made.
 CALLED_EACH_STEP = (
