@@ -46,11 +46,11 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer, "Sequential.compile.optimizer")
+        self.optimizer: Optimizer = optimizers.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
-            self.loss = losses.get(loss, "Sequential.compile.loss")
+            self.loss = losses.get(loss, "compile.loss")
         if self.loss is not None and self.loss.reduction == "none":
             raise ConfigurationError(
                 'Sequential.compile: expected a loss that is one number, got reduction="none". '
@@ -93,7 +93,7 @@ class Compiled:
     def _specify(self, argument: Any, prefix: str, given_as: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
         deferred = isinstance(argument, str) and argument in ACCURACY
-        metric = argument if deferred else _metric(argument, f"Sequential.compile.{given_as}")
+        metric = argument if deferred else _metric(argument, f"compile.{given_as}")
         name = argument if isinstance(argument, str) else metric.name
         if name in self.names:
             name = f"{prefix}{name}"
