@@ -114,9 +114,7 @@ def get(identifier: Any, where: str = "losses.get") -> Loss:
     """
     if isinstance(identifier, tuple) and len(identifier) == 2:
         if not callable(identifier[0]):
-            raise ConfigurationError(
-                f"{where}: expected functions (fn, gradient), got {show(identifier)}."
-            )
+            raise ConfigurationError(f"{where}: expected fn as a function, got {show(identifier)}.")
         return LossFunctionWrapper(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Loss):
         raise ConfigurationError(

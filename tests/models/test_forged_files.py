@@ -186,9 +186,9 @@ FORGED: dict[str, tuple[str, Any, str]] = {
     "more state": ("compiled.optimizer.config.nesterov", 7, "nesterov|state|loaded"),
     "averages": ("compiled.optimizer.config.use_ema", True, "2 vectors of optimizer state"),
     "no loss of all": ("compiled.loss", {"class_name": "Huge", "config": {}}, "known loss"),
-    "loss as a list": ("compiled.loss", [], "losses.get"),
+    "loss as a list": ("compiled.loss", [], "compile.loss"),
     "a pattern": ("compiled.undecayed", "(a+)+$", "loaded"),
-    "undecayed numbers": ("compiled.undecayed", [1], "TypeError"),
+    "undecayed numbers": ("compiled.undecayed", [1], "list of texts"),
     "an unknown key of compile": ("compiled.steps_per_execution", 8, "TypeError"),
     "NaN of all": ("compiled.optimizer.config.learning_rate", None, "learning_rate"),
 }
