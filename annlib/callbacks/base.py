@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
 
@@ -210,7 +210,7 @@ class CallbackList:
             if not isinstance(callback, Callback):
                 raise ConfigurationError(
                     f"{where}: expected callbacks as a list of Callback objects, got "
-                    f"{callback!r}. Derive the class from annlib.callbacks.Callback."
+                    f"{show(callback)}. Derive the class from annlib.callbacks.Callback."
                 )
         self._model = model
         for callback in self.callbacks:
@@ -323,6 +323,10 @@ def _flat(callbacks: Any) -> Iterator[Any]:
     """Callbacks from one, or from lists of them, in which None stands for none."""
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
+            if item is callbacks:
+                raise ConfigurationError(
+                    "callbacks: expected a list of callbacks, got one in itself."
+                )
             yield from _flat(item)
     elif callbacks is not None:
         yield callbacks

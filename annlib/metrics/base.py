@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_name, check_numeric
+from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
@@ -151,7 +151,7 @@ class Metric(Configurable):
         """The weights of so many rows, (n,) in a buffer, or None where there are none."""
         if sample_weight is None:
             return None
-        given = np.asarray(sample_weight)
+        given = to_array(sample_weight, type(self).__name__, "sample_weight")
         if given.shape not in ((rows,), (rows, 1)):
             raise ShapeError(
                 f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
@@ -217,7 +217,8 @@ class MeanMetricWrapper(MeanOverRows):
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
         if not callable(fn):
             raise ConfigurationError(
-                f"MeanMetricWrapper: expected fn as a function of y_true and y_pred, got {fn!r}."
+                "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
+                f"{show(fn)}."
             )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
@@ -229,7 +230,7 @@ class MeanMetricWrapper(MeanOverRows):
 
 def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     """Targets as they are and predictions as (n, k), both numbers."""
-    Y, A = np.asarray(y_true), np.asarray(y_pred)
+    Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A
@@ -288,8 +289,8 @@ registry: Registry[Metric] = Registry("metric", Metric)
 register = registry.register
 
 
-def get(identifier: Any) -> Metric:
+def get(identifier: Any, where: str = "metrics.get") -> Metric:
     """The metric of that name, or the object itself; a plain function is averaged over rows."""
     if callable(identifier) and not isinstance(identifier, type | Metric):
         return MeanMetricWrapper(identifier)
-    return registry.get(identifier)
+    return registry.get(identifier, where)

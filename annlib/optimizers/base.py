@@ -21,10 +21,11 @@ from annlib.core.checks import (
     check_count,
     check_name,
     is_number,
+    items_of,
     positional_arguments,
 )
 from annlib.core.config import Configurable, refuse_unknown, serialize
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
@@ -183,7 +184,7 @@ class Optimizer(Rule, Configurable):
         where = type(self).__name__
         if not callable(rate) or isinstance(rate, type):
             raise ConfigurationError(
-                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {rate!r}."
+                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {show(rate)}."
             )
         least, most = positional_arguments(rate)
         # One argument that may be left out could be the step as well as a value that is kept.
@@ -225,7 +226,7 @@ class Optimizer(Rule, Configurable):
         if callable(self._configured_rate):
             raise TypeError(
                 f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
-                f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
+                f"({show(self._configured_rate)}) sets the rate. Compile with a number instead."
             )
         self._set_rate(self._checked_rate(value))
 
@@ -258,16 +259,15 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
+        where = f"{type(self).__name__}.exclude_from_weight_decay"
         for name, given in (("var_list", var_list), ("var_names", var_names)):
-            texts = isinstance(given, list | tuple | None) and all(
-                isinstance(text, str) for text in given or ()
-            )
-            if not texts:
+            texts = () if given is None else items_of(given)
+            if texts is None or not all(isinstance(text, str) for text in texts):
                 raise ConfigurationError(
-                    f"{type(self).__name__}.exclude_from_weight_decay: expected {name} as a list "
-                    f'of texts, got {given!r}. Write {name}=["bias"].'
+                    f"{where}: expected {name} as a list of texts, got {show(given)}. "
+                    f'Write {name}=["bias"].'
                 )
-        self.policy.exclude(var_list or (), var_names or ())
+        self.policy.exclude(items_of(var_list) or (), items_of(var_names) or ())
 
     def _checked(self, name: str, value: Any) -> Any:
         if name in self._settable_before and self._owner is None:
@@ -373,7 +373,7 @@ class Optimizer(Rule, Configurable):
         if steps >= _MOST_STEPS or not known or not settable:
             raise ConfigurationError(
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
-                f"{rate!r} and training {training}."
+                f"{show(rate)} and training {training}."
             )
         if rate is not None:
             self._checked_rate(rate)
