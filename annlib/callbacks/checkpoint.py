@@ -109,14 +109,6 @@ class ModelCheckpoint(MonitorCallback):
                     f"{self.filepath!r}, of which {name!r} is none. Known: "
                     f"{', '.join(sorted(values))}."
                 )
-        if isinstance(self.save_freq, int) and run.batches:
-            left = self.save_freq - self._batches % self.save_freq
-            if run.batches < left:
-                raise ConfigurationError(
-                    f"ModelCheckpoint: expected a save_freq of at most {run.batches}, the batches "
-                    f"of this run, got {self.save_freq}: no file would be written. Take a smaller "
-                    'one, or "epoch".'
-                )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:  # else nobody asks which way is better

@@ -343,6 +343,7 @@ class Optimizer(Rule, Configurable):
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
         self._begun = self._ready = False
+        self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
 
@@ -402,7 +403,8 @@ class Optimizer(Rule, Configurable):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
-        self._step(self._own(gradient), self._due_rate())
+        known, self._known_rate = self._known_rate, None
+        self._step(self._own(gradient), self._due_rate() if known is None else known)
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -422,12 +424,12 @@ class Optimizer(Rule, Configurable):
         """
         gradient = vector.gradients[: vector.n_trainable]
         if type(self).step is not Optimizer.step:
-            return self._tried(vector, lambda: self.step(gradient))
-        rate = self._due_rate()
+            return self._tried(vector, gradient)
+        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self._step(self._own(gradient), rate)
+            self.step(gradient)
             return None
-        return self._tried(vector, lambda: self._step(self._own(gradient), rate))
+        return self._tried(vector, gradient)
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
@@ -455,13 +457,13 @@ class Optimizer(Rule, Configurable):
         decay = rate * (self.policy.weight_decay or 0.0)
         return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
 
-    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
+    def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""
         theta = vector.values[: vector.n_trainable]
         arrays = [theta, *self.state_arrays().values()]
         kept = [array.copy() for array in arrays]
         progress = self.steps, self._begun, self._ready
-        step()
+        self.step(gradient)
         bad = (
             int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
             for now, before in zip(arrays, kept, strict=True)
