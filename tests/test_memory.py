@@ -35,6 +35,7 @@ TARGETS = {
     "truth": (LABELS[:, None] > 0).astype(np.float32),
 }
 WEIGHTS = rng.uniform(1, 2, ROWS)
+TARGETS["positive"] = rng.uniform(0.1, 1, (ROWS, 1)).astype(np.float32)
 
 
 class Meter(callbacks.Callback):
@@ -226,7 +227,8 @@ def test_optimizers(row, frozen):
 #: Targets of a kind that the table of cases names: those of ``TARGETS``, and the outputs they need.
 TARGETS_OF = {
     **dict.fromkeys(["real"], ("values", 2)),
-    **dict.fromkeys(["positive", "counts", "signs", "bits"], ("truth", 1)),
+    **dict.fromkeys(["counts", "signs", "bits"], ("truth", 1)),
+    "positive": ("positive", 1),
     **dict.fromkeys(["unit", "simplex", "one-hot"], ("probabilities", 3)),
     "labels": ("labels", 3),
 }

@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_number, check_numbers
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_number, check_numbers, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
@@ -44,11 +44,12 @@ class Quantile(MeanOverOutputs):
     ) -> None:
         super().__init__(*shared, **keywords)
         self.quantile: float | list[float]
-        if isinstance(quantile, list | tuple | np.ndarray) and np.ndim(quantile):
+        if items_of(quantile) is not None:
             levels = check_numbers(quantile, "Quantile", "quantile", "(0, 1)")
             if levels.ndim != 1 or not levels.size:
                 raise ConfigurationError(
-                    f"Quantile: expected quantile as a number or a list of them, got {quantile!r}."
+                    "Quantile: expected quantile as a number or a list of them, got "
+                    f"{show(quantile)}."
                 )
             self.quantile = levels.tolist()
         else:

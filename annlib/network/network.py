@@ -55,7 +55,7 @@ class Network:
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        check_name(None if name == "" else name, "Sequential")
+        check_name(None if isinstance(name, str) and not name else name, "Sequential")
         self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name

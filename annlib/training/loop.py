@@ -331,7 +331,7 @@ def report(
     return dict(sorted(logs.items()))
 
 
-def warn_of_undefined(names: list[str], where: str, stacklevel: int = 7) -> None:
+def warn_of_undefined(names: list[str], where: str, stacklevel: int = 8) -> None:
     """Warn that these metrics have no value."""
     warnings.warn(
         f"{where}: expected targets of both classes for {', '.join(names)}, got one, of which "
