@@ -39,7 +39,8 @@ def class_weights(
     """
     if not isinstance(class_weight, Mapping):
         raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {show(class_weight)}. "
+            f"{where}: expected class_weight as a dict of class to weight, got "
+            f"{show(class_weight)}. "
             'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
         )
     labels, classes = _classes(target, loss, output_shape, where)
@@ -47,8 +48,8 @@ def class_weights(
     for label, weight in class_weight.items():
         if not isinstance(label, int | float | np.number) or label != np.floor(label):
             raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {show(label)}. "
-                "Pass {0: ..., 1: ...} as y has them."
+                f"{where}: expected class_weight by the integer codes of classes, got "
+                f"{show(label)}. Pass {{0: ..., 1: ...}} as y has them."
             )
         if not is_number(weight) or not 0 <= weight < np.inf:
             raise ConfigurationError(

@@ -213,7 +213,8 @@ def array_dataset(
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
-                f"{show(class_weight)} and all 0. Name at least one class of y with a weight above 0."
+                f"{show(class_weight)} and all 0. Name at least one class of y with a weight "
+                "above 0."
             )
     data = Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
     if not training:
