@@ -12,7 +12,14 @@ from annlib.losses.absolute_error import (
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
 )
-from annlib.losses.base import Loss, LossOfVectors, MeanOverOutputs, register, registry
+from annlib.losses.base import (
+    Loss,
+    LossOfOutputs,
+    LossOfVectors,
+    MeanOverOutputs,
+    register,
+    registry,
+)
 from annlib.losses.block_crossentropy import BlockCrossentropy
 from annlib.losses.cosine import CosineSimilarity
 from annlib.losses.crossentropy import (
@@ -92,6 +99,7 @@ __all__ = [
     "Loss",
     "LossFunction",
     "LossFunctionWrapper",
+    "LossOfOutputs",
     "LossOfVectors",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",

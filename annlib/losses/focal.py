@@ -17,7 +17,7 @@ from annlib.losses.crossentropy import (
     NORMALIZED,
     SIGMOID,
     SOFTMAX,
-    BinaryCrossentropy,
+    Binary,
     Categorical,
 )
 from annlib.losses.smoothed import Smoothed, SmoothedArguments
@@ -52,7 +52,7 @@ class _Focal(Smoothed):
 
 
 @register("binary_focal_crossentropy")
-class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
+class BinaryFocalCrossentropy(_Focal, Binary):
     """E_r = 1/N sum_i q_i^gamma l_i, the binary cross-entropy l times how wrong a is.
 
     q = y (1 - a) + (1 - y) a;  dE_r/da_i = 1/N (q^gamma dl/da + gamma (1 - 2 y) q^(gamma - 1) l).

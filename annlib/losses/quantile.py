@@ -11,7 +11,7 @@ from annlib.core.checks import check_number, check_numbers
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
+from annlib.losses.base import OutputLossArguments, MeanOverOutputs, differences, register
 
 
 @register("quantile", "pinball")
@@ -40,7 +40,7 @@ class Quantile(MeanOverOutputs):
         self,
         quantile: float | list[float] = 0.5,
         *shared: Any,
-        **keywords: Unpack[LossArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
         super().__init__(*shared, **keywords)
         self.quantile: float | list[float]
