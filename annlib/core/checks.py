@@ -48,6 +48,15 @@ def check_optional_count(value: Any, where: str, name: str) -> int | None:
     return None if value is None else check_count(value, where, name)
 
 
+def check_label(value: Any, where: str, name: str) -> int | None:
+    """``value`` as an integer, or None; raises ``ConfigurationError``."""
+    if value is not None and not is_whole(value):
+        raise ConfigurationError(
+            f"{where}: expected {name} as the integer of a label, or None, got {show(value)}."
+        )
+    return None if value is None else int(value)
+
+
 def check_count_or(value: Any, where: str, name: str, *words: str) -> Any:
     """``value``, one of these words or an int of at least 1; raises ``ConfigurationError``."""
     if isinstance(value, str) and value in words:

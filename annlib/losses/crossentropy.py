@@ -12,7 +12,13 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_batch_shape, check_flag, check_number, check_numbers
+from annlib.core.checks import (
+    check_batch_shape,
+    check_flag,
+    check_label,
+    check_number,
+    check_numbers,
+)
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, number
 from annlib.core.numerics import EPSILON
@@ -25,7 +31,7 @@ from annlib.losses.base import (
     register,
 )
 from annlib.losses.smoothed import Smoothed, SmoothedArguments
-from annlib.losses.targets import check_label, label_positions, matching_labels
+from annlib.losses.targets import label_positions, matching_labels
 
 SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
 SOFTMAX = r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}"

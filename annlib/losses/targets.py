@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import is_whole
-from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
+from annlib.core.errors import DataError, ShapeError
 from annlib.core.workspace import Workspace
 
 
@@ -61,15 +59,6 @@ def matching_labels(y: Array, units: int, where: str) -> Array:
             + "-code y from 0."
         )
     return y
-
-
-def check_label(value: Any, where: str, name: str) -> int | None:
-    """``value`` as an integer, or None; raises ``ConfigurationError``."""
-    if value is not None and not is_whole(value):
-        raise ConfigurationError(
-            f"{where}: expected {name} as the integer of a label, or None, got {show(value)}."
-        )
-    return None if value is None else int(value)
 
 
 def label_positions(Y: Array, A: Array, work: Workspace) -> Array:
