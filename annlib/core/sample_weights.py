@@ -8,6 +8,13 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.errors import ShapeError
 
 
+def by_row(weights: Array, dimensions: int) -> Array:
+    """Weights of rows in so many dimensions, to be multiplied with outputs; others as they are."""
+    if weights.ndim == dimensions:
+        return weights
+    return weights.reshape(-1, *[1] * (dimensions - 1))
+
+
 def as_sample_weights(given: Array, outputs: Shape, *, each: bool, expected: str) -> Array:
     """Weights of rows, (n,), or where they differ within a row of each output.
 
@@ -40,4 +47,4 @@ def as_sample_weights(given: Array, outputs: Shape, *, each: bool, expected: str
     why = ""
     if given.shape == outputs:
         why = " A row of outputs has one loss or number, of which no part has a weight of its own."
-    raise ShapeError(f"{expected} ({n},){more}, got shape {given.shape}.{why}")
+    raise ShapeError(f"{expected} ({n},){more}, got {given.shape}.{why}")

@@ -1,7 +1,8 @@
 """What a loss is: the paper's loss layer (6.3, 7.1), a number for each row and its gradient.
 
 To add one: a class with ``forward`` and ``backward`` side by side (``terms`` and ``slopes``, if a
-row is the mean or the sum of its outputs), ``@register()`` above it, and a row in the tests' table of cases.
+row is the mean or the sum of its outputs), ``@register()`` above it, and a row in the tests' table
+of cases.
 Weights and reductions are here, once.
 """
 
@@ -25,7 +26,7 @@ from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
-from annlib.core.sample_weights import as_sample_weights
+from annlib.core.sample_weights import as_sample_weights, by_row
 from annlib.core.workspace import Workspace
 from annlib.losses.targets import matching_targets
 
@@ -139,7 +140,7 @@ class Loss(Configurable):
         """
         return Y
 
-    def missing(self, Y: Array, out: Array | None = None) -> Array:
+    def missing(self, Y: Array) -> Array:
         """Which targets are missing, of a loss that ``masks`` them."""
         raise NotImplementedError
 
@@ -236,7 +237,8 @@ class Loss(Configurable):
         """Targets with a number that is fine where they are missing, and 1 for each that is there
         and 0 for the others; both in buffers.
         """
-        missing = self.missing(Y, work.array("missing", *Y.shape, dtype=bool))
+        missing = work.array("missing", *Y.shape, dtype=bool)
+        np.copyto(missing, self.missing(Y))
         filled = work.array("filled", *Y.shape, dtype=Y.dtype)
         np.copyto(filled, Y)
         np.copyto(filled, self._filler, where=missing)
@@ -261,9 +263,9 @@ class Loss(Configurable):
             # Each row is a mean of its own, over what is there of it.
             there = np.add.reduce(W.reshape(len(W), -1), axis=1)
             there[there == 0] = 1
-            np.multiply(W, _by_row(W.size / len(W) / there, W), out=W)
+            np.multiply(W, by_row(W.size / len(W) / there, W.ndim), out=W)
         if weights is not None:
-            np.multiply(W, _by_row(weights, W), out=W)
+            np.multiply(W, by_row(weights, W.ndim), out=W)
         return Y, W, n
 
     def _shares(self, n: float, weights: Array | None, work: Workspace) -> Array:
@@ -406,8 +408,8 @@ class LossOfOutputs(Loss):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         raise NotImplementedError
 
-    def missing(self, Y: Array, out: Array | None = None) -> Array:
-        return np.isnan(Y, out=out)
+    def missing(self, Y: Array) -> Array:
+        return np.asarray(np.isnan(Y))
 
     @property
     def weighs_outputs(self) -> bool:
@@ -435,22 +437,24 @@ class LossOfOutputs(Loss):
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         if not self.masks and (weights is None or weights.ndim == 1):
             return super().value(Y, A, weights, work)
-        Y, weights, n = self.counted(Y, weights, work)
+        Y, W, n = self.counted(Y, weights, work)
+        assert W is not None, "missing targets weigh 0"
         T, E = work.array("terms", *A.shape), work.array("E", len(A))
         self.terms(Y, A, T, work)
         self._leave_out_missing(T, work)
-        self._add_up(np.multiply(T, weights, out=work.array("weighted", *A.shape)), E, work)
-        return float(np.dot(E, self._shares(n, weights, work))) + 0.0
+        self._add_up(np.multiply(T, W, out=work.array("weighted", *A.shape)), E, work)
+        return float(np.dot(E, self._shares(n, W, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         if not self.masks and (weights is None or weights.ndim == 1):
             return super().gradient(Y, A, weights, work)
-        Y, weights, n = self.counted(Y, weights, work)
+        Y, W, n = self.counted(Y, weights, work)
+        assert W is not None, "missing targets weigh 0"
         dA = work.array("dA", *A.shape)
         self.backward(Y, A, dA, work)
         self._leave_out_missing(dA, work)
-        np.multiply(dA, weights, out=dA)
-        return np.multiply(dA, self._factor(n, weights), out=dA)
+        np.multiply(dA, W, out=dA)
+        return np.multiply(dA, self._factor(n, W), out=dA)
 
     def _leave_out_missing(self, T: Array, work: Workspace) -> None:
         """Zeros where there is no target, also for infinite numbers, whose product is none."""
@@ -477,13 +481,6 @@ class LossOfVectors(Loss):
                 "Put a Flatten layer before the output layer."
             )
         return super().check_targets(y, output_shape, where)
-
-
-def _by_row(weights: Array, like: Array) -> Array:
-    """Weights of rows in the dimensions of another array; those of outputs as they are."""
-    if weights.ndim == like.ndim:
-        return weights
-    return weights.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def differences(Y: Array, A: Array, work: Workspace) -> Array:

@@ -19,7 +19,7 @@ from annlib.core.checks import (
     check_number,
     check_numbers,
 )
-from annlib.core.errors import ConfigurationError, show
+from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
@@ -150,13 +150,16 @@ class BinaryCrossentropy(Binary):
 
     def _weighted(self, Y: Array, A: Array, work: Workspace) -> Array:
         """P y of each output."""
-        return np.multiply(Y, np.asarray(self.pos_weight, A.dtype), out=work.array("py", *A.shape))
+        p = np.asarray(self.pos_weight, A.dtype)
+        positive: Array = np.multiply(Y, p, out=work.array("positive", *A.shape))
+        return positive
 
     def _factor_of_both(self, Y: Array, A: Array, work: Workspace) -> Array:
         """1 + (p - 1) y of each output."""
         p = np.asarray(self.pos_weight, A.dtype)
-        both = np.multiply(Y, p - 1, out=work.array("both", *A.shape))
-        return np.add(both, 1, out=both)
+        both: Array = np.multiply(Y, p - 1, out=work.array("both", *A.shape))
+        np.add(both, 1, out=both)
+        return both
 
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
         p = 1.0 if self.pos_weight is None else np.asarray(self.pos_weight)
@@ -168,7 +171,8 @@ class BinaryCrossentropy(Binary):
 
     def _log_loss(self, share: str) -> Formula:
         """The formula, with this share of each output in the sum."""
-        positive, difference, symbols = "y_i", "a_i - y_i", ()
+        positive, difference = "y_i", "a_i - y_i"
+        symbols: tuple[tuple[str, str], ...] = ()
         if self.pos_weight is not None:
             several = isinstance(self.pos_weight, list)
             p = "p_i" if several else "p"
@@ -330,8 +334,8 @@ class SparseCategoricalCrossentropy(Categorical):
             label_smoothing, where, "label_smoothing", "[0, 1]"
         )
 
-    def missing(self, Y: Array, out: Array | None = None) -> Array:
-        return np.equal(Y, self.ignore_class, out=out)
+    def missing(self, Y: Array) -> Array:
+        return np.asarray(self.ignore_class == Y)
 
     def target_rows(self, Y: Array, units: int, work: Workspace) -> Array:
         if not self.masks:

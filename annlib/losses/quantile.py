@@ -11,7 +11,7 @@ from annlib.core.checks import check_number, check_numbers
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.losses.base import OutputLossArguments, MeanOverOutputs, differences, register
+from annlib.losses.base import MeanOverOutputs, OutputLossArguments, differences, register
 
 
 @register("quantile", "pinball")

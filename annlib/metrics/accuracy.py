@@ -86,7 +86,8 @@ class BinaryAccuracy(_OutputAccuracy):
             check_probabilities(A, where, self.for_scores)
         truth = bits(Y, work, where, signs=self._cuts_scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        return np.equal(right, truth, out=right)
+        np.equal(right, truth, out=right)
+        return right
 
 
 @register("categorical_accuracy")

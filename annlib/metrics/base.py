@@ -232,7 +232,6 @@ class MeanOverRows(RunningMean):
         else:
             self.add(self.outputs(Y, A, self.work).reshape(-1), weights.reshape(-1))
 
-
     def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
         """Another label for the rows that do not count, and 0 for their weight."""
         if Y.size != len(Y):
@@ -240,7 +239,7 @@ class MeanOverRows(RunningMean):
                 f"{type(self).__name__}: expected one label a row, (n,), with an ignore_class, got "
                 f"{Y.shape}."
             )
-        there = np.not_equal(Y, self.ignore_class)
+        there = np.asarray(self.ignore_class != Y)
         counted = there.reshape(-1).astype(np.float64)
         if weights is not None:
             np.multiply(counted, weights, out=counted)
