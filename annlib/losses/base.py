@@ -8,7 +8,7 @@ Weights and reductions are here, once.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
@@ -390,9 +390,14 @@ class LossOfOutputs(Loss):
     mask_nan: bool = False
 
     def __init__(
-        self, *shared: Any, mask_nan: bool = False, **keywords: Unpack[LossArguments]
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        *,
+        mask_nan: bool = False,
+        **unknown: Any,
     ) -> None:
-        super().__init__(*shared, **keywords)
+        super().__init__(reduction, name, **unknown)
         where = type(self).__name__
         self.mask_nan = check_flag(mask_nan, where, "mask_nan")
         self.masks = self.mask_nan

@@ -27,10 +27,11 @@ from annlib.losses.base import (
     Loss,
     LossOfVectors,
     MeanOverOutputs,
+    OutputLossArguments,
     check_last_axis,
     register,
 )
-from annlib.losses.smoothed import Smoothed, SmoothedArguments
+from annlib.losses.smoothed import Smoothed
 from annlib.losses.targets import label_positions, matching_labels
 
 SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
@@ -93,11 +94,14 @@ class BinaryCrossentropy(Binary):
 
     def __init__(
         self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
         *shared: Any,
         pos_weight: float | list[float] | None = None,
-        **keywords: Unpack[SmoothedArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
-        super().__init__(*shared, **keywords)
+        super().__init__(from_logits, label_smoothing, axis, *shared, **keywords)
         self.pos_weight: float | list[float] | None = None
         if pos_weight is not None:
             p = check_numbers(pos_weight, type(self).__name__, "pos_weight", "[0, inf)")

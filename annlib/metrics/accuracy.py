@@ -86,8 +86,8 @@ class BinaryAccuracy(_OutputAccuracy):
             check_probabilities(A, where, self.for_scores)
         truth = bits(Y, work, where, signs=self._cuts_scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        np.equal(right, truth, out=right)
-        return right
+        same: Array = np.equal(right, truth, out=right)
+        return same
 
 
 @register("categorical_accuracy")
