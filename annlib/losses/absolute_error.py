@@ -11,7 +11,8 @@ from annlib.core.checks import check_number
 from annlib.core.formula import Formula, cases
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import MeanOverOutputs, OutputLossArguments, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments, differences
 
 
 @register("mean_absolute_error", "mae")

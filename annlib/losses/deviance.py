@@ -13,7 +13,8 @@ from annlib.core.errors import DataError
 from annlib.core.formula import Formula, number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import MeanOverOutputs, OutputLossArguments, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments
 from annlib.losses.targets import targets_between
 
 

@@ -13,13 +13,8 @@ from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, register
-from annlib.losses.crossentropy import (
-    NORMALIZED,
-    SIGMOID,
-    SOFTMAX,
-    Binary,
-    Categorical,
-)
+from annlib.losses.binary_crossentropy import SIGMOID, Binary
+from annlib.losses.crossentropy import NORMALIZED, SOFTMAX, Categorical
 from annlib.losses.smoothed import Smoothed, SmoothedArguments
 
 #: The least log a whose products are taken: its a is 0 in every type.

@@ -11,8 +11,9 @@ from annlib.core.checks import check_flag
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossOfOutputs, OutputLossArguments, register
-from annlib.losses.crossentropy import BinaryCrossentropy
+from annlib.losses.base import register
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
+from annlib.losses.outputs import LossOfOutputs, OutputLossArguments
 from annlib.losses.targets import targets_between
 
 

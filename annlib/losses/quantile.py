@@ -11,7 +11,8 @@ from annlib.core.checks import check_number, check_numbers
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.losses.base import MeanOverOutputs, OutputLossArguments, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments, differences
 
 
 @register("quantile", "pinball")

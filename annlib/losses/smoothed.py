@@ -10,7 +10,8 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.formula import number
 from annlib.core.workspace import Workspace
-from annlib.losses.base import Loss, LossArguments, OutputLossArguments, check_last_axis
+from annlib.losses.base import Loss, LossArguments, check_last_axis
+from annlib.losses.outputs import OutputLossArguments
 from annlib.losses.targets import targets_between
 
 

@@ -8,7 +8,8 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossOfOutputs, MeanOverOutputs, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import LossOfOutputs, MeanOverOutputs, differences
 from annlib.losses.targets import targets_between
 
 

@@ -9,24 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, check_finite, is_number
+from annlib.core.checks import check_codes, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
-from annlib.core.sample_weights import as_sample_weights, by_row
 from annlib.data import (
     ArrayLoader,
     Batch,
     Source,
-    Sparse,
-    Table,
     as_source,
     check_names,
     check_type,
     materialize,
 )
-from annlib.losses import Loss
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
+from annlib.training.targets import product, sample_weights, targets_of
 
 
 class Dataset(NamedTuple):
@@ -71,7 +68,7 @@ class Dataset(NamedTuple):
         return ArrayLoader(
             self.x,
             self.y,
-            _product(self.weights, self.class_weights),
+            product(self.weights, self.class_weights),
             batch_size=size or default,
             dtype=dtype,
             target_dtype=target_dtype,
@@ -85,7 +82,7 @@ class Dataset(NamedTuple):
     def batch(self, network: Network) -> Batch:
         """The data as one batch in memory of its own."""
         dtype, target_dtype = self._types(network)
-        weights = _product(self.weights, self.class_weights)
+        weights = product(self.weights, self.class_weights)
         return Batch(
             materialize(self.x, dtype),
             None if self.y is None else materialize(self.y, target_dtype),
@@ -197,7 +194,7 @@ def array_dataset(
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
-    target = _targets(y, compiled.loss, where)
+    target = targets_of(y, compiled.loss, where)
     if len(target) != len(source):
         raise ShapeError(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
@@ -213,12 +210,12 @@ def array_dataset(
     outputs = compiled.outputs(network.layers, target.shape, output_shape)
     weights = None
     if sample_weight is not None:
-        weights = _weights(sample_weight, target, loss, where, whole)
+        weights = sample_weights(sample_weight, target, loss, where, whole)
     compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
         by_class = class_weights(class_weight, target, loss, output_shape, where)
-        total = _product(weights, by_class)
+        total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
@@ -305,51 +302,3 @@ def _check_codes(network: Network, source: Source, where: str, columns: Any) -> 
         return
     for part, title in source.parts("x"):
         check_codes(part, codes, where, title)
-
-
-def _weights(sample_weight: Any, target: Array, loss: Loss, where: str, whole: bool) -> Array:
-    """One weight a row, or one an output."""
-    if is_number(sample_weight) or (type(sample_weight) is np.ndarray and not sample_weight.ndim):
-        sample_weight = np.full(len(target), sample_weight)
-    weights = as_sample_weights(
-        _rows(sample_weight, where, "sample_weight"),
-        target.shape,
-        each=loss.weighs_outputs,
-        expected=f"{where}: expected sample_weight of shape",
-    )
-    if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
-        raise DataError(
-            f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
-            f"{weights.min()} and a largest of {weights.max()}."
-        )
-    return weights
-
-
-def _product(weights: Array | None, more: Array | None) -> Array | None:
-    if weights is None or more is None:
-        return more if weights is None else weights
-    return weights * by_row(more, weights.ndim)
-
-
-def _targets(y: Any, loss: Loss | None, where: str) -> Array:
-    """Targets as one array, in which those that the loss does not miss are finite."""
-    missing, hint = False, ""
-    if loss is not None and loss.weighs_outputs:
-        missing = loss.masks
-        hint = f", or leave out what is missing: {type(loss).__name__}(mask_nan=True)"
-    target = _rows(y, where, "y", missing=missing, hint=hint)
-    if missing and isinstance(target, np.memmap):  # which is read whole anyway, and only once so
-        target = target.view(np.ndarray)
-        check_finite(target, where, "y", missing=True)
-    return target
-
-
-def _rows(values: Any, where: str, name: str, **finite: Any) -> Array:
-    """Targets or weights as one array."""
-    source = as_source(values, where, name, **finite)
-    if isinstance(source, Sparse):
-        raise DataError(
-            f"{where}: expected {name} as an array, got a sparse {type(values).__name__}. "
-            f"Pass {name}.toarray()."
-        )
-    return np.column_stack(source.columns) if isinstance(source, Table) else source
