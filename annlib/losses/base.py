@@ -133,7 +133,7 @@ class Loss(Configurable):
         """
         return Y
 
-    def missing(self, Y: Array) -> Array:
+    def missing(self, Y: Array, out: Array | None = None) -> Array:
         """Which targets are missing, of a loss that ``masks`` them."""
         raise NotImplementedError
 
@@ -230,8 +230,7 @@ class Loss(Configurable):
         """Targets with a number that is fine where they are missing, and 1 for each that is there
         and 0 for the others; both in buffers.
         """
-        missing = work.array("missing", *Y.shape, dtype=bool)
-        np.copyto(missing, self.missing(Y))
+        missing = self.missing(Y, work.array("missing", *Y.shape, dtype=bool))
         filled = work.array("filled", *Y.shape, dtype=Y.dtype)
         np.copyto(filled, Y)
         np.copyto(filled, self._filler, where=missing)
@@ -254,9 +253,10 @@ class Loss(Configurable):
         n = float(np.add.reduce(W, axis=None, dtype=np.float64)) * len(W) / W.size
         if self.averages_outputs and W.ndim > 1 and self.reduction in ("sum", "none"):
             # Each row is a mean of its own, over what is there of it.
-            there = np.add.reduce(W.reshape(len(W), -1), axis=1)
-            there[there == 0] = 1
-            np.multiply(W, by_row(W.size / len(W) / there, W.ndim), out=W)
+            rows = W.reshape(len(W), -1)
+            there = np.dot(rows, work.ones(rows.shape[1]), out=work.array("there", len(W)))
+            np.divide(rows.shape[1], np.maximum(there, 1, out=there), out=there)
+            np.multiply(W, by_row(there, W.ndim), out=W)
         if weights is not None:
             np.multiply(W, by_row(weights, W.ndim), out=W)
         return Y, W, n

@@ -174,8 +174,9 @@ class SparseCategoricalCrossentropy(Categorical):
             label_smoothing, where, "label_smoothing", "[0, 1]"
         )
 
-    def missing(self, Y: Array) -> Array:
-        return np.asarray(self.ignore_class == Y)
+    def missing(self, Y: Array, out: Array | None = None) -> Array:
+        assert self.ignore_class is not None, "else none is missing"
+        return np.asarray(np.equal(Y, self.ignore_class, out=out))
 
     def target_rows(self, Y: Array, units: int, work: Workspace) -> Array:
         if not self.masks:

@@ -62,8 +62,8 @@ class LossOfOutputs(Loss):
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         raise NotImplementedError
 
-    def missing(self, Y: Array) -> Array:
-        return np.asarray(np.isnan(Y))
+    def missing(self, Y: Array, out: Array | None = None) -> Array:
+        return np.asarray(np.isnan(Y) if out is None else np.isnan(Y, out=out))
 
     @property
     def weighs_outputs(self) -> bool:
