@@ -21,8 +21,9 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 Source = Array | Table | Sparse
 
 
-def as_source(x: Any, where: str, name: str) -> Source:
-    """``x`` as something that batches can be read from.
+def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str = "") -> Source:
+    """``x`` as something that batches can be read from; with ``missing`` NaN is fine, and ``hint``
+    is what can be done about it otherwise.
 
     Raises
     ------
@@ -36,13 +37,17 @@ def as_source(x: Any, where: str, name: str) -> Source:
             f"{where}: expected {name} with at least one row and one column, got shape "
             f"{source.shape}."
         )
-    if not isinstance(source, np.ndarray):
+    if isinstance(source, Sparse):
         source.check(where, name)
+        return source
+    if isinstance(source, Table):
+        source.check(where, name, missing=missing, hint=hint)
         return source
     check_numeric(source, where, name)
     # A memory map is checked batch by batch: a scan would read the whole file.
     if not isinstance(source, np.memmap):
-        check_finite(source, where, name, None if plain else frames.names(x))
+        columns = None if plain else frames.names(x)
+        check_finite(source, where, name, columns, missing=missing, hint=hint)
     return source
 
 

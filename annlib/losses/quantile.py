@@ -11,7 +11,8 @@ from annlib.core.checks import check_number, check_numbers, items_of
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments, differences
 
 
 @register("quantile", "pinball")
@@ -40,7 +41,7 @@ class Quantile(MeanOverOutputs):
         self,
         quantile: float | list[float] = 0.5,
         *shared: Any,
-        **keywords: Unpack[LossArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
         super().__init__(*shared, **keywords)
         self.quantile: float | list[float]

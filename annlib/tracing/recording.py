@@ -183,6 +183,18 @@ class Recording:
         return len(self.x)
 
     @property
+    def weighted(self) -> bool:
+        """Whether rows or outputs may count differently."""
+        return self.weights is not None or self.loss.masks
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether the outputs of one row may count differently."""
+        if self.weights is not None and self.weights.ndim > 1:
+            return True
+        return self.loss.masks and self.loss.weighs_outputs
+
+    @property
     def remarks(self) -> list[str]:
         """What stands above a trace: how code and paper go together, and what there is none of."""
         remarks = [TRANSPOSE]

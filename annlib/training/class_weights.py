@@ -43,6 +43,11 @@ def class_weights(
             f"{show(class_weight)}. "
             'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
         )
+    if loss.masks and loss.target_kind == "values":
+        raise ConfigurationError(
+            f"{where}: expected no class_weight with {loss!r}, of which targets may be missing, "
+            f"got {show(class_weight)}. Pass sample_weight instead, a weight for each output."
+        )
     labels, classes = _classes(target, loss, output_shape, where)
     weights = np.ones(len(labels))
     for label, weight in class_weight.items():
@@ -76,6 +81,7 @@ def _classes(
     ConfigurationError
         If a row has none, or may have several: the loss says what is meant, and the targets.
     """
+    more = f" or each output, {target.shape}" if loss.weighs_outputs and target.ndim > 1 else ""
     units, got = output_shape[-1] or 0, f"targets of shape {target.shape}"
     if loss.target_kind == "labels" and target.ndim == 1:
         return target, range(units)
@@ -100,5 +106,5 @@ def _classes(
         got = f"the row {show(target[np.argmin(one)].tolist())}, which is of no class or of several"
     raise ConfigurationError(
         f"{where}: expected targets of one class a row where there is a class_weight, got {got}. "
-        "Pass sample_weight instead, a weight for each row."
+        f"Pass sample_weight instead, a weight for each row{more}."
     )

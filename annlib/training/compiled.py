@@ -15,10 +15,12 @@ from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
     NotCompiledError,
+    ShapeError,
     UnknownNameError,
     quote,
     show,
 )
+from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
@@ -163,7 +165,9 @@ class Compiled:
         if self.loss is not None and layers:
             check_output(layers, self.loss, "Sequential.compile", warn)
 
-    def check_metrics(self, target: Array, outputs: Outputs, where: str) -> None:
+    def check_metrics(
+        self, target: Array, outputs: Outputs, where: str, weights: Array | None = None
+    ) -> None:
         """Look at what each metric would get, and let it try some of the targets, before a step
         has been made.
 
@@ -174,6 +178,9 @@ class Compiled:
         """
         if not self._specified:
             return
+        there, loss = None, outputs.loss
+        if loss.masks:
+            target, there = loss.present(target, Workspace("float64"))
         output_shape, key = outputs.shape, _key(outputs)
         meant = self.metrics if key == self._resolved_for else self._meant(outputs)
         new = key != self._checked_for
@@ -192,6 +199,18 @@ class Compiled:
         for metric in self._specified:
             if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
                 metric.clone().update_state(target[rows], predictions)
+        by_output = weights is not None and weights.ndim > 1
+        missing = there is not None and there.ndim > 1
+        for metric in meant if missing else meant[self.unweighted :] if by_output else ():
+            try:
+                tried = np.ones_like(predictions)
+                metric.clone().update_state(target[rows], predictions, tried)
+            except ShapeError as error:
+                what = "targets may be missing" if missing else "sample_weight has one an output"
+                raise ShapeError(
+                    f"{where}: expected metrics to which each output can have a weight of its "
+                    f'own, where {what}, got "{metric.name}": {error}'
+                ) from None
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape

@@ -15,8 +15,6 @@ from annlib.data import (
     ArrayLoader,
     Batch,
     Source,
-    Sparse,
-    Table,
     as_source,
     check_names,
     check_type,
@@ -25,6 +23,7 @@ from annlib.data import (
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
+from annlib.training.targets import product, sample_weights, targets_of
 
 
 class Dataset(NamedTuple):
@@ -69,7 +68,7 @@ class Dataset(NamedTuple):
         return ArrayLoader(
             self.x,
             self.y,
-            _product(self.weights, self.class_weights),
+            product(self.weights, self.class_weights),
             batch_size=size or default,
             dtype=dtype,
             target_dtype=target_dtype,
@@ -83,7 +82,7 @@ class Dataset(NamedTuple):
     def batch(self, network: Network) -> Batch:
         """The data as one batch in memory of its own."""
         dtype, target_dtype = self._types(network)
-        weights = _product(self.weights, self.class_weights)
+        weights = product(self.weights, self.class_weights)
         return Batch(
             materialize(self.x, dtype),
             None if self.y is None else materialize(self.y, target_dtype),
@@ -195,21 +194,28 @@ def array_dataset(
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
-    target = _rows(y, where, "y")
+    target = targets_of(y, compiled.loss, where)
     if len(target) != len(source):
         raise ShapeError(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
     loss = compiled.loss_for(target.shape, output_shape)
-    target = loss.check_targets(target, output_shape, where)
+    target = loss.checked_targets(target, output_shape, where)
+    if loss.masks and whole and loss.missing(target).all():
+        raise DataError(
+            f"{where}: expected targets that are there, got a y of which all are missing for "
+            f"{loss!r}."
+        )
     outputs = compiled.outputs(network.layers, target.shape, output_shape)
-    compiled.check_metrics(target, outputs, where)
-    weights = None if sample_weight is None else _weights(sample_weight, len(target), where, whole)
+    weights = None
+    if sample_weight is not None:
+        weights = sample_weights(sample_weight, target, loss, where, whole)
+    compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
         by_class = class_weights(class_weight, target, loss, output_shape, where)
-        total = _product(weights, by_class)
+        total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
@@ -297,36 +303,3 @@ def _check_codes(network: Network, source: Source, where: str, columns: Any) -> 
         return
     for part, title in source.parts("x"):
         check_codes(part, codes, where, title)
-
-
-def _weights(sample_weight: Any, rows: int, where: str, whole: bool) -> Array:
-    """One weight a row."""
-    weights = _rows(sample_weight, where, "sample_weight")
-    if weights.shape not in ((rows,), (rows, 1)):
-        raise ShapeError(
-            f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
-        )
-    weights = weights.reshape(-1)
-    if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
-        raise DataError(
-            f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
-            f"{weights.min()} and a largest of {weights.max()}."
-        )
-    return weights
-
-
-def _product(weights: Array | None, more: Array | None) -> Array | None:
-    if weights is None or more is None:
-        return more if weights is None else weights
-    return weights * more
-
-
-def _rows(values: Any, where: str, name: str) -> Array:
-    """Targets or weights as one array."""
-    source = as_source(values, where, name)
-    if isinstance(source, Sparse):
-        raise DataError(
-            f"{where}: expected {name} as an array, got a sparse {type(values).__name__}. "
-            f"Pass {name}.toarray()."
-        )
-    return np.column_stack(source.columns) if isinstance(source, Table) else source

@@ -117,7 +117,7 @@ class Step:
         self.check_weights()
         if not np.isfinite(X).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
-        elif not np.isfinite(Y).all():
+        elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"
         elif weights is not None and not np.isfinite(weights).all():
             where = f"sample_weight of the batch, as {weights.dtype}, is not finite"
