@@ -23,6 +23,7 @@ from annlib.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
+from annlib.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
 from annlib.metrics.divergence import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -41,6 +42,12 @@ from annlib.metrics.errors import (
 )
 from annlib.metrics.fscore import F1Score, FBetaScore
 from annlib.metrics.hinge import CategoricalHinge, Hinge, SquaredHinge
+from annlib.metrics.operating_point import (
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
 from annlib.metrics.precision import Precision, Recall
 from annlib.metrics.r2 import R2Score
 from annlib.metrics.running import Mean, Sum
@@ -54,6 +61,7 @@ __all__ = [
     "CategoricalAccuracy",
     "CategoricalCrossentropy",
     "CategoricalHinge",
+    "ConcordanceCorrelation",
     "CosineSimilarity",
     "F1Score",
     "FBetaScore",
@@ -70,14 +78,19 @@ __all__ = [
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",
+    "PearsonCorrelation",
     "Poisson",
     "Precision",
+    "PrecisionAtRecall",
     "R2Score",
     "Recall",
+    "RecallAtPrecision",
     "RootMeanSquaredError",
+    "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",
     "SparseTopKCategoricalAccuracy",
+    "SpecificityAtSensitivity",
     "SquaredHinge",
     "Sum",
     "TopKCategoricalAccuracy",

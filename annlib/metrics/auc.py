@@ -15,7 +15,7 @@ from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.states import check_array, refuse
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.curves import binned_area, exact_area, has_no_area
-from annlib.metrics.thresholds import ThresholdMetric
+from annlib.metrics.thresholds import ThresholdMetric, bins_of
 
 CURVES = ("roc", "pr", "prgain")
 METHODS = ("interpolation", "minoring", "majoring")
@@ -184,14 +184,8 @@ class AUC(ThresholdMetric):
         """How many thresholds lie below: of those evenly spaced by Keras' own rounding."""
         if self.thresholds is not None:
             return super().intervals(A)
-        bins = len(self._cuts) + 1
-        found = self.work.array(f"found.{A.dtype.char}", *A.shape, dtype=A.dtype)
-        A.clip(0, 1, out=found)
-        np.ceil(np.multiply(found, bins, out=found), out=found)
-        np.fmax(found, 1, out=found)  # and NaN is 1
-        places = self.work.array("places", *A.shape, dtype=np.intp)
-        np.copyto(places, np.subtract(found, 1, out=found), casting="unsafe")
-        return places
+        places = bins_of(A, len(self._cuts) + 1, 1, self.work)
+        return np.subtract(places, 1, out=places)
 
     def check_state(self, state: Any) -> None:
         for parts in state["_rows"]:

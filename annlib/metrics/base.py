@@ -44,6 +44,8 @@ class Metric(Configurable):
     undefined_for: ClassVar[str] = ""
     #: Whether targets are rows of which the largest number is the class.
     of_classes: ClassVar[bool] = False
+    #: Whether targets may be labels, (n,) or (n, 1), of predictions with a column for each class.
+    takes_labels: ClassVar[bool] = False
     #: The end of an advice: how one that reads probabilities takes other scores.
     for_scores: ClassVar[str] = ""
 

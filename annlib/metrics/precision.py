@@ -13,6 +13,7 @@ from annlib.core.errors import ShapeError
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.confusion import ConfusionMetric
 from annlib.metrics.curves import ratio
+from annlib.metrics.thresholds import as_one_row, only_column
 
 
 class _Share(ConfusionMetric):
@@ -37,6 +38,8 @@ class _Share(ConfusionMetric):
         return "outputs" if ranks else super().reads(units)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+        if self.top_k is not None or self.class_id is not None:
+            y_true, y_pred = as_one_row(y_true, y_pred)
         Y, A = super().bits_and_predictions(y_true, y_pred)
         least = max(self.top_k or 1, 1 + (self.class_id or 0))
         if A.shape[-1] < least:
@@ -46,10 +49,7 @@ class _Share(ConfusionMetric):
             )
         if self.top_k is not None:
             A = self._largest(A, self.top_k)
-        if self.class_id is not None:
-            only = slice(self.class_id, self.class_id + 1)
-            Y, A = Y[..., only], A[..., only]
-        return Y, A
+        return only_column(Y, A, self.class_id)
 
     def _largest(self, A: Array, k: int) -> Array:
         """The k largest predictions of each row (all that tie with the k-th), -inf elsewhere."""

@@ -52,9 +52,20 @@ class ThresholdMetric(Metric):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
+        if self.takes_labels and are_labels(Y, A):
+            truth = one_hot(Y, A, self.work, where)
+            A = self.predictions_of_labels(A)
+        else:
+            truth = bits(same_shape(Y, A, where), self.work, where)
         if self.reads(A.shape[-1]) == "probabilities":
             check_probabilities(A, where, self.for_scores)
-        return bits(same_shape(Y, A, where), self.work, where), A
+        return truth, A
+
+    def predictions_of_labels(self, A: Array) -> Array:
+        """What is compared with thresholds where a row has one class: the predictions themselves,
+        or what a subclass makes of them.
+        """
+        return A
 
     def check_targets(self, Y: Array, where: str) -> None:
         check_bits(Y, self.work, where)
@@ -106,6 +117,34 @@ class ThresholdMetric(Metric):
         return above[:, 1], above[:, 0], below[:, 1], below[:, 0]
 
 
+def bins_of(A: Array, bins: int, least: int, work: Workspace) -> Array:
+    """Of so many bins from 0 to 1, the first being 1, the number of that in which each prediction
+    lies, by Keras' own rounding; 0 is in bin 0, or ``least``, and so is NaN.
+    """
+    found = work.array(f"found.{A.dtype.char}", *A.shape, dtype=A.dtype)
+    A.clip(0, 1, out=found)
+    np.ceil(np.multiply(found, bins, out=found), out=found)
+    np.fmax(found, least, out=found)
+    places = work.array("places", *A.shape, dtype=np.intp)
+    np.copyto(places, found, casting="unsafe")
+    return places
+
+
+def as_one_row(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Predictions of shape (k,) as those of one row of k columns; any others as they are."""
+    if np.ndim(y_pred) != 1:
+        return y_true, y_pred
+    Y = np.asarray(y_true)
+    return Y.reshape(1, -1) if Y.ndim == 1 else Y, np.reshape(y_pred, (1, -1))
+
+
+def only_column(Y: Array, A: Array, column: int | None) -> tuple[Array, Array]:
+    """Truth values and predictions of one column; of all without one."""
+    if column is None:
+        return Y, A
+    return Y[..., column : column + 1], A[..., column : column + 1]
+
+
 def is_for_scores(thresholds: Any) -> bool:
     """Whether thresholds that were given are for scores of any size, and not for probabilities: all
     of them outside (0, 1), where they would tell no probabilities apart.
@@ -137,6 +176,38 @@ def bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> Array:
             "as one-hot rows."
         )
     return truth
+
+
+def are_labels(Y: Array, A: Array) -> bool:
+    """Whether targets are one label a row, (n,) or (n, 1), for predictions of several columns."""
+    return A.ndim == 2 and A.shape[1] > 1 and Y.shape in ((len(A),), (len(A), 1))
+
+
+def one_hot(Y: Array, A: Array, work: Workspace, where: str) -> Array:
+    """Labels as truth values of the predictions' shape, in a buffer.
+
+    Raises
+    ------
+    DataError
+        If one is none of the predictions' columns.
+    """
+    n, classes = A.shape
+    if len(work.get("classes", ())) != classes:
+        work["classes"] = np.arange(classes)
+    own = work.array("truth", n, classes, dtype=bool)
+    if np.count_nonzero(np.equal(Y.reshape(n, 1), work["classes"], out=own)) < n:
+        wrong = Y.reshape(n)[~own.any(axis=1)][0]
+        raise DataError(f"{where}: expected integer labels in 0..{classes - 1}, got {wrong}.")
+    return own
+
+
+def largest(A: Array, work: Workspace) -> Array:
+    """1 at the first of each row's largest predictions, 0 elsewhere, (n, k); NaN for a NaN."""
+    at = np.argmax(A, axis=1, out=work.array("at", len(A), dtype=np.intp)).reshape(-1, 1)
+    chosen = work.array(f"largest.{A.dtype.char}", *A.shape, dtype=A.dtype)
+    chosen.fill(0)
+    np.put_along_axis(chosen, at, np.where(np.isnan(np.take_along_axis(A, at, 1)), np.nan, 1), 1)
+    return chosen
 
 
 def check_bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> None:

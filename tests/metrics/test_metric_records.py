@@ -13,9 +13,19 @@ RECORDED = recorded("metrics")["metrics"]
 RECORDS = RECORDED["records"]
 WEIGHT = np.array(RECORDED["sample_weight"])
 
+#: The metrics of one rate where another is large enough.
+BEST_AT = (
+    *("PrecisionAtRecall", "RecallAtPrecision"),
+    *("SensitivityAtSpecificity", "SpecificityAtSensitivity"),
+)
 #: What Keras rounds more than we do: it adds 1e-7 to the denominators of an F-score, and adds up
 #: the weights of evenly spaced thresholds in float32.
-TOLERANCES = {"F1Score": 1e-6, "FBetaScore": 1e-6, "AUC weighted": 1e-6}
+TOLERANCES = {
+    "F1Score": 1e-6,
+    "FBetaScore": 1e-6,
+    "AUC weighted": 1e-6,
+    **{f"{kind} weighted": 1e-6 for kind in BEST_AT},
+}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +50,8 @@ def test_it_is_kerass_result(record, how):
 def test_names_and_directions_are_kerass():
     assert {row.cls.__name__ for row in METRICS} == RECORDED["directions"].keys()
     for name, known in RECORDED["directions"].items():
-        metric = getattr(metrics, name)()
+        cls = getattr(metrics, name)
+        metric = cls(**cls.example_arguments)
         assert {"name": metric.name, "direction": metric.direction} == known
         assert metrics.registry.find(known["name"]) is type(metric)
 

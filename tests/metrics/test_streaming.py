@@ -210,6 +210,45 @@ def poisson(y, a, w):
     return deviance / 2 + np.average((y - y * np.log(y))[:, 0], weights=w) - 1e-7
 
 
+def best_at(condition, score, least):
+    """The best score of the thresholds in steps of 0.01 at which another one is large enough."""
+
+    def of(y, a, w):
+        cut = [(y, a > i / 100) for i in range(101)]
+        return max(
+            (score(*c, sample_weight=w) for c in cut if condition(*c, sample_weight=w) >= least),
+            default=0.0,
+        )
+
+    return of
+
+
+precision = functools.partial(sk.precision_score, zero_division=0)
+specificity = functools.partial(sk.recall_score, pos_label=0)
+
+
+def of_columns(coefficient):
+    """The mean over the columns of what NumPy's covariance matrix and the means give."""
+
+    def of(y, a, w):
+        found = []
+        for one, other in zip(y.T, a.T, strict=True):
+            gap = np.average(one, weights=w) - np.average(other, weights=w)
+            found.append(coefficient(np.cov(one, other, ddof=0, aweights=w), gap))
+        return np.mean(found)
+
+    return of
+
+
+def of_rows(of):
+    return lambda y, a, w: np.average(
+        [of(row[:, None], other[:, None], None) for row, other in zip(y, a, strict=True)], weights=w
+    )
+
+
+pearson = of_columns(lambda c, gap: c[0, 1] / np.sqrt(c[0, 0] * c[1, 1]))
+concordance = of_columns(lambda c, gap: 2 * c[0, 1] / (np.trace(c) + gap**2 + 1e-7))
+
 REFERENCES = [
     (metrics.Accuracy(), lambda r: (r.integers(0, 3, N), r.integers(0, 3, N)), sk.accuracy_score),
     (metrics.TruePositives(), binary, matrix((1, 1))),
@@ -257,6 +296,35 @@ REFERENCES = [
             a.ravel(),
             sample_weight=np.outer(np.ones(N) if w is None else w, [1, 0, 2]).ravel(),
         ),
+    ),
+    (
+        metrics.PrecisionAtRecall(0.4, 101),
+        binary,
+        best_at(sk.recall_score, precision, 0.4),
+    ),
+    (
+        metrics.RecallAtPrecision(0.5, 101),
+        binary,
+        best_at(precision, sk.recall_score, 0.5),
+    ),
+    (
+        metrics.SensitivityAtSpecificity(0.6, 101),
+        binary,
+        best_at(specificity, sk.recall_score, 0.6),
+    ),
+    (
+        metrics.SpecificityAtSensitivity(0.3, 101),
+        binary,
+        best_at(sk.recall_score, specificity, 0.3),
+    ),
+    (metrics.PearsonCorrelation(), real, of_rows(pearson)),
+    (metrics.PearsonCorrelation(axis=0), real, pearson),
+    (metrics.ConcordanceCorrelation(), real, of_rows(concordance)),
+    (metrics.ConcordanceCorrelation(axis=0), one_column, concordance),
+    (
+        metrics.SparseTopKCategoricalAccuracy(2, from_sorted_ids=True),
+        lambda r: (r.integers(0, 4, N), np.argsort(r.random((N, 4)))),
+        lambda y, a, w: np.average((a[:, :2] == y[:, None]).any(axis=1), weights=w),
     ),
     (metrics.F1Score(), one_hot, f_score(None)),
     (metrics.F1Score("macro"), one_hot, f_score("macro")),
