@@ -7,7 +7,8 @@ import numpy as np
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
@@ -26,11 +27,10 @@ class Rowwise(Activation):
     elementwise = False
 
     def __init__(self, axis: int = -1) -> None:
-        whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
-        if not whole or axis == 0:
+        if not is_whole(axis) or axis == 0:
             raise ConfigurationError(
                 f"{type(self).__name__}: expected axis as an integer other than 0, the batch, "
-                f"got {axis!r}."
+                f"got {show(axis)}."
             )
         self.axis = int(axis)
 

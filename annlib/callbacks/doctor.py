@@ -10,9 +10,15 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
-from annlib.core.checks import check_codes, check_count, check_finite, check_numeric
-from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.checks import (
+    check_codes,
+    check_count,
+    check_finite,
+    check_known,
+    check_numeric,
+    to_array,
+)
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.states import check_array, check_keys, check_rising, check_whole, refuse
 from annlib.core.workspace import Workspace
 
@@ -62,12 +68,17 @@ class Doctor(Callback):
     """
 
     reads_batch_logs = False
+    adds_logs = ()
     state_attributes = ("steps", "layers", "outputs", "_step", "_stride", "_samples", "_rows")
 
     def __init__(self, every: int = 10, probe: Any = None) -> None:
         self.every = check_count(every, "Doctor", "every")
-        self.probe = None if probe is None else np.asarray(probe)
+        self.probe = None if probe is None else to_array(probe, "Doctor", "probe")
         if self.probe is not None:
+            if not self.probe.ndim:
+                raise ConfigurationError(
+                    f"Doctor: expected probe as rows of the model's input, got {show(probe)}."
+                )
             check_numeric(self.probe, "Doctor", "probe")
             check_finite(self.probe, "Doctor", "probe")
         self._forget()
@@ -308,11 +319,7 @@ class Doctor(Callback):
         series = self._series(what)
         if layer is None:
             return plot_layers(self.steps, series[..., 0], names, f"{what}, root mean square", ax)
-        if layer not in names:
-            raise ConfigurationError(
-                f'Doctor.plot_{what}: expected layer as the name of one, got "{layer}". '
-                f"{suggest(str(layer), names)}"
-            )
+        check_known(layer, f"Doctor.plot_{what}", "layer as the name of one", names)
         spread = series[:, list(names).index(layer), 1:]
         return plot_spread(self.steps, spread, f"{what} of {layer}", ax)
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError, ReadOnlyError
+from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: Any, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, and all of them,
     or of many the dozen that are most like it.
 
@@ -29,6 +29,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     'Did you mean "relu"? Known: relu, tanh.'
     """
     from difflib import SequenceMatcher
+
+    name = name if isinstance(name, str) else ""
 
     def letters(name: str) -> str:
         return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
@@ -75,7 +77,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f'{where}: expected known arguments, got "{name}". {suggest(name, known)}'
+            f"{where}: expected known arguments, got {quote(name)}. {suggest(str(name), known)}"
         )
 
 
@@ -204,8 +206,17 @@ class Configurable:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
-        unknown = config.keys() - constructor_arguments(cls).keys()
-        refuse_unknown(f"{cls.__name__}.from_config", sorted(unknown), cls)
+        where = f"{cls.__name__}.from_config"
+        if not isinstance(config, Mapping):
+            raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
+        arguments = constructor_arguments(cls)
+        unknown = config.keys() - arguments.keys()
+        refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
+        missing = [n for n, p in arguments.items() if p.default is p.empty and n not in config]
+        if missing:
+            raise ConfigurationError(
+                f"{where}: expected config with {', '.join(missing)}, got {show(config)}."
+            )
         return cls(**config)
 
     def clone(self) -> Self:
@@ -339,7 +350,7 @@ def serialize(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         return {str(key): serialize(item, where) for key, item in value.items()}
     raise ConfigurationError(
-        f"{where}: expected a value that a configuration can hold, got {value!r}. "
+        f"{where}: expected a value that a configuration can hold, got {show(value)}. "
         "Make it a class with its arguments in the constructor, and register it."
     )
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, snake_case, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -56,7 +56,7 @@ def custom_object_scope(classes: Mapping[str, type]) -> Iterator[None]:
     for name, cls in classes.items():
         if not (isinstance(cls, type) and issubclass(cls, Configurable)):
             raise ConfigurationError(
-                f"custom_objects: expected classes derived from annlib's, got {cls!r} as "
+                f"custom_objects: expected classes derived from annlib's, got {show(cls)} as "
                 f'"{name}". Functions have no configuration: make it a class.'
             )
     token = _CUSTOM.set(classes)
@@ -104,6 +104,11 @@ class Registry(Generic[T]):
         ConfigurationError
             If a name is taken by another class.
         """
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise ConfigurationError(
+                    f"{self.plural}.register: expected names as text, got {show(name)}."
+                )
 
         def decorate(cls: C) -> C:
             cls._names = names or (snake_case(cls.__name__),)
@@ -139,8 +144,8 @@ class Registry(Generic[T]):
         if cls is None:
             known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
-                f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
-                f"{suggest(str(name), known)}"
+                f"{where or self.plural + '.get'}: expected a known {self.family}, got "
+                f"{quote(name)}. {suggest(str(name), known)}"
             )
         return cls
 
@@ -169,7 +174,8 @@ class Registry(Generic[T]):
             return self.find(identifier["class_name"], where).from_config(identifier["config"])
         raise ConfigurationError(
             f"{where}: expected a name, an object or a configuration "
-            f'{{"class_name": ..., "config": ...}}, got {identifier!r}. One of your own is a class '
+            f'{{"class_name": ..., "config": ...}}, got {show(identifier)}. One of your own is '
+            "a class "
             f"derived from annlib.{self.plural}.{self.base.__name__}."
         )
 

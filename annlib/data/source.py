@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annlib.core.arrays import Array, as_array
 from annlib.core.checks import check_finite, check_numeric, check_range
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.data import frames
 from annlib.data.gather import Gatherer
 from annlib.data.sparse import Sparse, SparseGatherer, is_sparse

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
+from annlib.core.checks import check_flag
 from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
@@ -56,7 +57,7 @@ class NestedParameters:
             if not self._is_nested(name):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"{name!r}. {self._hint(name)}"
+                    f"{show(name)}. {self._hint(name)}"
                 )
         for name, value in {**arguments, **nested}.items():
             if name != "self":
@@ -112,6 +113,7 @@ class NestedParameters:
         -------
         dict
         """
+        deep = check_flag(deep, f"{type(self).__name__}.get_params", "deep")
         params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]  # BaseEstimator's
         for prefix in self._nests:
             if deep:
@@ -145,7 +147,7 @@ class NestedParameters:
         for name in params:
             if name not in own and not self._is_nested(name):
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
+                    f"Invalid parameter {show(name)} for estimator {show(self)}. {self._hint(name)}"
                 )
         before = dict(vars(self))
         for name, value in params.items():
@@ -214,7 +216,8 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
         ]
     if not isinstance(part, Configurable):
         raise ConfigurationError(
-            f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
+            f"{where}: expected an object with arguments, for {', '.join(changes)}, got "
+            f"{show(part)}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
     fresh = part._replace(**own)

@@ -17,14 +17,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
-import numpy as np
-
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
+from annlib.core.checks import (
+    check_count,
+    check_flag,
+    check_name,
+    check_numeric,
+    check_shape,
+    to_array,
+)
 from annlib.core.config import Configurable, is_own, refuse_unknown
-from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
@@ -113,7 +118,7 @@ class Layer(Configurable):
         self._name = check_name(name, where)
         if "/" in (name or ""):
             raise ConfigurationError(
-                f'{where}: expected name without "/", got {name!r}: it separates layer and '
+                f'{where}: expected name without "/", got {show(name)}: it separates layer and '
                 "parameter in paths."
             )
         self._auto_name: str | None = None
@@ -220,19 +225,25 @@ class Layer(Configurable):
         ConfigurationError
             If the name is taken: by another weight, an argument or a method.
         """
+        where = f"{type(self).__name__}.add_weight"
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigurationError(
+                f"{where}: expected name as that of an attribute, got {show(name)}."
+            )
         if any(p.name == name for p in self._parameters) or hasattr(self, name):
             raise ConfigurationError(
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape = tuple(int(size) for size in shape)
+        shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
-            constraint = constraints.get(constraint)
+            constraint = constraints.get(constraint, f"{where}: constraint")
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
-            regularizer = regularizers.get(regularizer)
+            regularizer = regularizers.get(regularizer, f"{where}: regularizer")
         if not isinstance(initializer, initializers.Initializer):
-            initializer = initializers.get(initializer)
+            initializer = initializers.get(initializer, f"{where}: initializer")
+        trainable = check_flag(trainable, where, "trainable")
         parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter
@@ -321,7 +332,7 @@ class Layer(Configurable):
         arrays = as_arrays(weights, "set_weights")
         if not self.built or [array.shape for array in arrays] != expected:
             raise ShapeError(
-                f'set_weights: expected arrays of shapes {expected} for layer "{self.name}", '
+                f'set_weights: expected weights of shapes {expected} for layer "{self.name}", '
                 f"got {[array.shape for array in arrays]}."
             )
         for name, array in zip(own, arrays, strict=True):
@@ -373,10 +384,10 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     """What ``set_weights`` was given, as arrays."""
     if not isinstance(weights, list | tuple):
         raise ShapeError(
-            f"{where}: expected a list of arrays, got {type(weights).__name__}. "
+            f"{where}: expected weights as a list of arrays, got {type(weights).__name__}. "
             "Pass what get_weights gives."
         )
-    return [np.asarray(weight) for weight in weights]
+    return [to_array(weight, where, "each of weights") for weight in weights]
 
 
 registry: Registry[Layer] = Registry("layer", Layer)

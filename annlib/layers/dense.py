@@ -11,7 +11,7 @@ from annlib import activations, constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ShapeError, show
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -106,7 +106,7 @@ class Dense(Layer):
         if last > 1 and axis not in (-1, last):
             raise ShapeError(
                 f"Dense: expected an activation along the last axis for input of shape "
-                f"{input_shape}, got {self.activation!r}. Put an Activation layer after it."
+                f"{input_shape}, got {show(self.activation)}. Put an Activation layer after it."
             )
         return (*input_shape[:-1], self.units)
 

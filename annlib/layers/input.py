@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_count, check_shape
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_count, check_dtype, check_shape
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
@@ -49,7 +46,7 @@ class Input(Layer):
         self.batch_size = (
             None if batch_size is None else check_count(batch_size, "Input", "batch_size")
         )
-        self.dtype = None if dtype is None else _number_type(dtype)
+        self.dtype = None if dtype is None else check_dtype(dtype, "Input", "dtype")
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x
@@ -59,17 +56,3 @@ class Input(Layer):
 
     def formula(self) -> Formula:
         return self._formula("y_i = x_i", back=(f"{DX} = {DY}",))
-
-
-def _number_type(dtype: Any) -> str:
-    """The name of a type of numbers."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found.kind not in "fiub":
-        raise ConfigurationError(
-            f'Input: expected dtype as a type of numbers such as "float32" or "int32", got '
-            f"{dtype!r}."
-        )
-    return str(found.name)

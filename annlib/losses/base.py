@@ -13,9 +13,9 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_choice, check_name, check_numeric
+from annlib.core.checks import check_choice, check_name, check_numeric, is_whole, to_array
 from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -236,7 +236,8 @@ class Loss(Configurable):
         DataError
             For what is no number, or no target of this loss.
         """
-        where, Y, A = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        where = type(self).__name__
+        Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
         if not A.ndim or not A.size or Y.shape[:1] != A.shape[:1]:
             raise ShapeError(
                 f"{where}: expected targets and predictions of one length, at least 1, got shapes "
@@ -249,7 +250,7 @@ class Loss(Configurable):
         Y = Y.astype(np.intp if self.target_kind == "labels" else A.dtype)
         weights = None
         if sample_weight is not None:
-            weights = np.asarray(sample_weight)
+            weights = to_array(sample_weight, where, "sample_weight")
             check_numeric(weights, where, "sample_weight")
             if weights.shape not in ((len(A),), (len(A), 1)):
                 raise ShapeError(
@@ -333,9 +334,9 @@ def differences(Y: Array, A: Array, work: Workspace) -> Array:
 
 def check_last_axis(axis: Any, where: str) -> int:
     """The one axis that there is along a row's outputs; raises ``ConfigurationError``."""
-    if not isinstance(axis, int | np.integer) or axis != -1:
+    if not is_whole(axis) or axis != -1:
         raise ConfigurationError(
-            f"{where}: expected axis=-1, the outputs of a row, got {axis!r}. "
+            f"{where}: expected axis=-1, the outputs of a row, got {show(axis)}. "
             "Put a Reshape or Flatten layer before the output layer."
         )
     return -1

@@ -12,8 +12,8 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_batch_shape, check_flag
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
@@ -236,7 +236,7 @@ class SparseCategoricalCrossentropy(Categorical):
         self.from_logits = check_flag(from_logits, where, "from_logits")
         if ignore_class is not None:
             raise ConfigurationError(
-                f"{where}: expected ignore_class=None, got {ignore_class!r}. Give the rows of "
+                f"{where}: expected ignore_class=None, got {show(ignore_class)}. Give the rows of "
                 "that class the sample_weight 0, and a label that there is."
             )
         self.ignore_class = ignore_class
@@ -286,9 +286,12 @@ class SparseCategoricalCrossentropy(Categorical):
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:
     """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras)."""
+    where = "resolve_crossentropy"
+    targets = check_batch_shape(target_shape, where, "target_shape", 1)
+    outputs = check_batch_shape(output_shape, where, "output_shape")
     kinds: dict[str, type[Loss]] = {
         "binary": BinaryCrossentropy,
         "sparse": SparseCategoricalCrossentropy,
         "categorical": CategoricalCrossentropy,
     }
-    return kinds[kind_of_targets(target_shape, output_shape)]()
+    return kinds[kind_of_targets(targets, outputs)]()

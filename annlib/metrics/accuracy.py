@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_number
+from annlib.core.checks import check_batch_shape, check_number
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import (
@@ -132,9 +132,12 @@ def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: s
     """What the shapes of targets and outputs say of ``metrics=["accuracy"]``, as in Keras; in a
     model the loss says more.
     """
+    where = "resolve_accuracy"
+    targets = check_batch_shape(target_shape, where, "target_shape", 1)
+    outputs = check_batch_shape(output_shape, where, "output_shape")
     kinds: dict[str, type[Metric]] = {
         "binary": BinaryAccuracy,
         "sparse": SparseCategoricalAccuracy,
         "categorical": CategoricalAccuracy,
     }
-    return kinds[kind_of_targets(target_shape, output_shape)](name)
+    return kinds[kind_of_targets(targets, outputs)](name)

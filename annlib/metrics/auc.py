@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_flag, check_numbers
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.states import check_array, refuse
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.curves import binned_area, exact_area, has_no_area
@@ -115,7 +115,8 @@ class AUC(ThresholdMetric):
         elif self.curve.lower() == "prgain" or self.summation_method.lower() != "interpolation":
             raise ConfigurationError(
                 "AUC: expected curve ROC or PR and the default summation_method for the exact "
-                f"area, got {self.curve!r} and {self.summation_method!r}. Give num_thresholds."
+                f"area, got {show(self.curve)} and {show(self.summation_method)}. Give "
+                "num_thresholds."
             )
         if self.num_labels is not None:
             check_count(self.num_labels, "AUC", "num_labels")

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_name, check_numeric
+from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
@@ -135,12 +135,9 @@ class Metric(Configurable):
             # As many columns as the data have, which a metric that was reset may not know.
             if isinstance(value, np.ndarray) and value.ndim == 1:
                 check_array(state[name], value, f"{place}.{name}", rows=True)
-        try:
+        if repr(state) != repr(own):  # one of the user's own may have no result of nothing
+            trial.set_state(copy.deepcopy(state))
             trial.result()
-        except Exception:  # one of the user's own has none before the first batch
-            return
-        trial.set_state(copy.deepcopy(state))
-        trial.result()
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""
@@ -156,7 +153,7 @@ class Metric(Configurable):
         """The weights of so many rows, (n,) in a buffer, or None where there are none."""
         if sample_weight is None:
             return None
-        given = np.asarray(sample_weight)
+        given = to_array(sample_weight, type(self).__name__, "sample_weight")
         if given.shape not in ((rows,), (rows, 1)):
             raise ShapeError(
                 f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
@@ -222,7 +219,8 @@ class MeanMetricWrapper(MeanOverRows):
     def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
         if not callable(fn):
             raise ConfigurationError(
-                f"MeanMetricWrapper: expected fn as a function of y_true and y_pred, got {fn!r}."
+                "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
+                f"{show(fn)}."
             )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
@@ -234,7 +232,7 @@ class MeanMetricWrapper(MeanOverRows):
 
 def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     """Targets as they are and predictions as (n, k), both numbers."""
-    Y, A = np.asarray(y_true), np.asarray(y_pred)
+    Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A
@@ -293,8 +291,8 @@ registry: Registry[Metric] = Registry("metric", Metric)
 register = registry.register
 
 
-def get(identifier: Any) -> Metric:
+def get(identifier: Any, where: str = "metrics.get") -> Metric:
     """The metric of that name, or the object itself; a plain function is averaged over rows."""
     if callable(identifier) and not isinstance(identifier, type | Metric):
         return MeanMetricWrapper(identifier)
-    return registry.get(identifier)
+    return registry.get(identifier, where)

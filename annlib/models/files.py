@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path
-from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
+from annlib.core.checks import check_flag, check_instance, check_path
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, show
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
@@ -18,7 +17,7 @@ from annlib.saving.serializable import check_names
 
 def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
     """``model.save(filepath, overwrite)``."""
-    model.save(filepath, overwrite)
+    check_instance(model, Sequential, "save_model", "model").save(filepath, overwrite)
 
 
 def load_model(
@@ -52,8 +51,10 @@ def load_model(
         If the system cannot open or read it.
     """
     path = check_path(path, "load_model", "path")
+    check_flag(compile, "load_model", "compile")
+    classes = _checked_classes(custom_objects, "load_model")
     header, tensors = container.read(path, "model")
-    with custom_object_scope(custom_objects or {}), model_file.refusing(path):
+    with custom_object_scope(classes), model_file.refusing(path):
         return restore(header, tensors, compile)
 
 
@@ -78,8 +79,17 @@ def restore(
 
 def clone_model(model: Sequential) -> Sequential:
     """A model of the same configuration with new weights (of the same seed), not compiled."""
-    clone: Sequential = model.clone()
-    return clone
+    return check_instance(model, Sequential, "clone_model", "model").clone()
+
+
+def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, type]:
+    known = custom_objects is None or isinstance(custom_objects, Mapping)
+    if not known or not all(isinstance(name, str) for name in custom_objects or ()):
+        raise ConfigurationError(
+            f"{where}: expected custom_objects as a dict of classes by name, got "
+            f"{show(custom_objects)}."
+        )
+    return custom_objects or {}
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
@@ -99,12 +109,14 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
     import json
 
     where, what = "model_from_json", "the text of a Sequential.to_json"
+    if not isinstance(text, str | bytes | bytearray):
+        raise ConfigurationError(f"{where}: expected text, got {show(text)}.")
     try:
         given = json.loads(text)
         if not isinstance(given, dict) or not isinstance(given.get("config"), dict):
             raise ConfigurationError(f"{where}: expected {what}, got another.")
         check_names(given, where)
-        with custom_object_scope(custom_objects or {}):
+        with custom_object_scope(_checked_classes(custom_objects, where)):
             cls = registry.find(given.get("class_name", ""), where)
             return cls.from_config(given["config"])
     except ModelFormatError as error:

@@ -9,9 +9,9 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_flag
+from annlib.core.checks import check_flag, check_optional_count, check_path, is_whole
 from annlib.core.config import constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.layers import Layer
@@ -69,7 +69,8 @@ class Sequential(Trainer):
     ) -> None:
         if not isinstance(layers, list | tuple | None):
             raise ConfigurationError(
-                f"Sequential: expected a list of layers, got {layers!r}. Write Sequential([...])."
+                f"Sequential: expected a list of layers, got {show(layers)}. Write "
+                "Sequential([...])."
             )
         parts = [_network_of(layer) for layer in layers or ()]
         super().__init__(Network(parts, seed, dtype, name))
@@ -102,21 +103,22 @@ class Sequential(Trainer):
         layers = self._network.layers
         if (name is None) == (index is None):
             raise ConfigurationError(
-                f"Sequential.get_layer: expected a name or an index, got {name!r} and {index!r}. "
-                "Pass one of them."
+                f"Sequential.get_layer: expected a name or an index, got {show(name)} and "
+                f"{show(index)}. Pass one of them."
             )
         if index is not None:
-            if not isinstance(index, int) or not -len(layers) <= index < len(layers):
+            if not is_whole(index) or not -len(layers) <= index < len(layers):
                 raise ConfigurationError(
-                    f"Sequential.get_layer: expected an index < {len(layers)}, got {index!r}."
+                    f"Sequential.get_layer: expected an index < {len(layers)}, got {show(index)}."
                 )
             return layers[index]
+        text = name if isinstance(name, str) else ""
         for layer in layers:
-            if layer.name == name:
+            if layer.name == text:
                 return layer
         raise UnknownNameError(
-            f'Sequential.get_layer: expected the name of a layer, got "{name}". '
-            f"{suggest(str(name), [str(layer.name) for layer in layers])}"
+            f"Sequential.get_layer: expected the name of a layer, got {quote(name)}. "
+            f"{suggest(text, [str(layer.name) for layer in layers])}"
         )
 
     @alone("Sequential.add", inside=True)
@@ -257,7 +259,14 @@ class Sequential(Trainer):
         """Print a table of the layers, their output shapes and parameters."""
         from annlib.models.summary import summary
 
-        text = summary(self._network, self.optimizer, line_length, show_trainable)
+        where = "Sequential.summary"
+        length = check_optional_count(line_length, where, "line_length")
+        flags = check_flag(show_trainable, where, "show_trainable")
+        if not (print_fn is None or callable(print_fn)):
+            raise ConfigurationError(
+                f"{where}: expected print_fn as a function, got {show(print_fn)}."
+            )
+        text = summary(self._network, self.optimizer, length, flags)
         (print_fn or print)(text)
 
     def _repr_html_(self) -> str:
@@ -325,8 +334,10 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
+        path = check_path(filepath, "Sequential.save", "filepath")
+        check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
-            model_file.write(*self._describe(), filepath, overwrite)
+            model_file.write(*self._describe(), path, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -367,8 +378,10 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
+        path = check_path(filepath, "Sequential.save_weights", "filepath")
+        check_flag(overwrite, "Sequential.save_weights", "overwrite")
         with self._evaluating():
-            save_weights(self._network, filepath, overwrite)
+            save_weights(self._network, path, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Read the weights from a file that ``save_weights`` wrote; all of them or none.
@@ -386,7 +399,9 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import load_weights
 
-        load_weights(self._network, filepath, skip_mismatch)
+        path = check_path(filepath, "Sequential.load_weights", "filepath")
+        check_flag(skip_mismatch, "Sequential.load_weights", "skip_mismatch")
+        load_weights(self._network, path, skip_mismatch)
 
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()

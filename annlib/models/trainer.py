@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from reprlib import repr as show
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
@@ -18,12 +18,13 @@ from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, Pro
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
+    check_flag,
     check_frequency,
     check_optional_count,
     check_verbosity,
 )
 from annlib.core.config import Configurable, serialize
-from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
+from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.threads import blas_threads
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.losses import Loss
@@ -34,7 +35,7 @@ from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
 from annlib.training.compiled import Compiled, require
-from annlib.training.dataset import Dataset, array_dataset, input_dataset
+from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
@@ -65,7 +66,7 @@ def alone(
 class Trainer(Configurable):
     """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
-    _extending = (
+    _instead = (
         "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
         "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
     )
@@ -90,10 +91,6 @@ class Trainer(Configurable):
     _extending = (
         "Write a layer of your own (forward and backward), a loss, a metric, a Callback, or a loop "
         "around train_on_batch."
-    )
-    _instead = (
-        "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
-        "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
     )
 
     def __init__(self, network: Network) -> None:
@@ -220,6 +217,12 @@ class Trainer(Configurable):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """``compile`` with what ``get_compile_config`` gave."""
+        known = inspect.signature(self.compile).parameters
+        if not isinstance(config, Mapping) or not config.keys() <= known.keys():
+            raise ConfigurationError(
+                "Sequential.compile_from_config: expected config as a dict of "
+                f"{', '.join(known)}, got {show(config)}."
+            )
         self.compile(**config)
 
     # -- fit -------------------------------------------------------------------------------------
@@ -321,10 +324,9 @@ class Trainer(Configurable):
         size = check_optional_count(batch_size, where, "batch_size")
         test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
         check_optional_count(validation_steps, where, "validation_steps")
-        check_optional_count(threads, where, "threads")
+        threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
-        if not isinstance(shuffle, bool | np.bool_):
-            raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
+        shuffle = check_flag(shuffle, where, "shuffle")
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(
@@ -333,7 +335,7 @@ class Trainer(Configurable):
         held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
             held_out = self._validation_data(compiled, validation_data, data)
-        elif validation_split:
+        elif is_share(validation_split, where):
             data, held_out = data.split(validation_split)
             held_out.check_types(network, f"{where}: validation_split")
         whole = compiled.optimizer.full_batch
@@ -362,6 +364,10 @@ class Trainer(Configurable):
             epochs=last,
             steps=steps or batches.count,
         )
+        each = 1 if whole else steps or batches.count
+        total = None if each is None else each * max(0, last - first)
+        hooks.check_run(self.metrics_names, validation is not None, total)
+        compiled.optimizer.check_run(total)
         self._build_for(data)
         network.learn_names(data.feature_names)
         if network.vector.outdated():
@@ -373,7 +379,7 @@ class Trainer(Configurable):
         self._run_fit(
             *(batches, validation, hooks, history),
             epochs=range(first, last),
-            shuffle=bool(shuffle),
+            shuffle=shuffle,
             steps=steps,
             threads=threads,
         )
@@ -507,6 +513,7 @@ class Trainer(Configurable):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
+        check_flag(return_dict, where, "return_dict")
         size = check_optional_count(batch_size, where, "batch_size")
         steps = check_optional_count(steps, where, "steps")
         compiled = self._require_compiled(where)
@@ -536,8 +543,8 @@ class Trainer(Configurable):
         Any number of threads may predict with one model at a time.
         """
         network = self._network
-        simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
-        if simple and network.built:
+        simple = batch_size is None and steps is None and callbacks is None
+        if simple and type(verbose) is int and not verbose and network.built:
             if self._predictor is None:
                 self._refuse_keras_methods("Sequential.predict")
                 self._predictor = Predictor(network, INFERENCE_BATCH)
@@ -584,6 +591,7 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, class_weight, where, training=True)
         self._network.learn_names(data.feature_names)
         step = self._functions.step
@@ -602,6 +610,7 @@ class Trainer(Configurable):
     ) -> Any:
         """Loss and metrics on these rows, without an update."""
         where = "Sequential.test_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, None, where)
         evaluation = self._functions.evaluation
         with self._evaluating():
@@ -639,6 +648,7 @@ class Trainer(Configurable):
         The pass is thrown away: no weight and no statistic changes. A training pass draws from
         the model's random streams, so that every call drops other units.
         """
+        check_flag(training, "Sequential.__call__", "training")
         return self._in_one_pass(x, "Sequential.__call__", training)
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:

@@ -10,8 +10,8 @@ import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_name, check_numeric, check_shape
-from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
+from annlib.core.checks import check_batch_shape, check_name, check_numeric
+from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError, show
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
 from annlib.core.threads import ProcessLock
@@ -100,11 +100,11 @@ class Network:
                 self.append(inner)
             return
         if isinstance(layer, dict):
-            layer = get_layer(layer)
+            layer = get_layer(layer, "Sequential.add: layer")
         if not isinstance(layer, Layer):
             raise ConfigurationError(
-                f"Sequential.add: expected a layer, got {layer!r}. Layers are in annlib.layers; "
-                "pass an object, not a class or a name."
+                f"Sequential.add: expected a layer, got {show(layer)}. Layers are in "
+                "annlib.layers; pass an object, not a class or a name."
             )
         layer._refuse_keras_methods("Sequential.add")
         if isinstance(layer, Input):
@@ -202,7 +202,7 @@ class Network:
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         """The shape of the output for this input; builds nothing."""
-        shape = tuple(input_shape)
+        shape = check_batch_shape(input_shape, "Sequential.compute_output_shape", "input_shape", 1)
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -269,7 +269,11 @@ class Network:
                 "Sequential.build: expected an input shape, got none. Pass (None, n_features), or "
                 "put annlib.Input((n_features,)) first."
             )
-        shape = expected if input_shape is None else _with_batch(input_shape)
+        shape = (
+            expected
+            if input_shape is None
+            else (None, *check_batch_shape(input_shape, "Sequential.build", "input_shape", 1)[1:])
+        )
         assert shape is not None, "one of the two is given"
         if expected is not None and shape[1:] != expected[1:]:
             raise ShapeError(
@@ -392,12 +396,14 @@ class Network:
         arrays = as_arrays(weights, where)
         if len(arrays) != len(paths):
             raise ShapeError(
-                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}), got {len(arrays)}."
+                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}) as weights, got "
+                f"{len(arrays)}."
             )
         for path, own, array in zip(paths, self.weights, arrays, strict=True):
             if own.shape != array.shape:
                 raise ShapeError(
-                    f'{where}: expected shape {own.shape} for "{path}", got {array.shape}.'
+                    f'{where}: expected weights of shape {own.shape} for "{path}", got '
+                    f"{array.shape}."
                 )
             check_numeric(array, where, path)
         for own, array in zip(self.weights, arrays, strict=True):
@@ -422,20 +428,11 @@ def owner_of(layer: Layer) -> Any:
 
 def _checked_dtype(dtype: Any) -> str:
     try:
-        name = "" if dtype is None else np.dtype(dtype).name
-    except TypeError:
+        name = np.dtype(dtype).name if isinstance(dtype, str | type | np.dtype) else ""
+    except (TypeError, ValueError):
         name = ""
     if name not in DTYPES:
         raise ConfigurationError(
-            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {dtype!r}."
+            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {show(dtype)}."
         )
     return name
-
-
-def _with_batch(input_shape: Any) -> BatchShape:
-    """A shape that ``build`` was given, with None for the batch."""
-    if not isinstance(input_shape, tuple | list) or not input_shape:
-        raise ShapeError(
-            f"Sequential.build: expected input_shape as (None, n_features), got {input_shape!r}."
-        )
-    return (None, *check_shape(input_shape[1:], "Sequential.build", "the shape of a row"))

@@ -21,10 +21,11 @@ from annlib.core.checks import (
     check_count,
     check_name,
     is_number,
+    items_of,
     positional_arguments,
 )
 from annlib.core.config import Configurable, refuse_unknown, serialize
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
@@ -183,7 +184,7 @@ class Optimizer(Rule, Configurable):
         where = type(self).__name__
         if not callable(rate) or isinstance(rate, type):
             raise ConfigurationError(
-                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {rate!r}."
+                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {show(rate)}."
             )
         least, most = positional_arguments(rate)
         # One argument that may be left out could be the step as well as a value that is kept.
@@ -225,7 +226,7 @@ class Optimizer(Rule, Configurable):
         if callable(self._configured_rate):
             raise TypeError(
                 f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
-                f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
+                f"({show(self._configured_rate)}) sets the rate. Compile with a number instead."
             )
         self._set_rate(self._checked_rate(value))
 
@@ -258,16 +259,15 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
+        where = f"{type(self).__name__}.exclude_from_weight_decay"
         for name, given in (("var_list", var_list), ("var_names", var_names)):
-            texts = isinstance(given, list | tuple | None) and all(
-                isinstance(text, str) for text in given or ()
-            )
-            if not texts:
+            texts = () if given is None else items_of(given)
+            if texts is None or not all(isinstance(text, str) for text in texts):
                 raise ConfigurationError(
-                    f"{type(self).__name__}.exclude_from_weight_decay: expected {name} as a list "
-                    f'of texts, got {given!r}. Write {name}=["bias"].'
+                    f"{where}: expected {name} as a list of texts, got {show(given)}. "
+                    f'Write {name}=["bias"].'
                 )
-        self.policy.exclude(var_list or (), var_names or ())
+        self.policy.exclude(items_of(var_list) or (), items_of(var_names) or ())
 
     def _checked(self, name: str, value: Any) -> Any:
         if name in self._settable_before and self._owner is None:
@@ -281,6 +281,16 @@ class Optimizer(Rule, Configurable):
             (name, value), *_ = changes.items()
             self._refuse(name, f"got {value!r}, which needs other memory")
         return made
+
+    def check_run(self, steps: int | None) -> None:
+        """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
+        every = self.policy.gradient_accumulation_steps or 1
+        if steps and self.steps % every + steps < every:
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected gradient_accumulation_steps of at most "
+                f"{self.steps % every + steps}, the steps of this run, got {every}: no update "
+                "would be made. Take fewer, smaller batches or more epochs."
+            )
 
     def clone(self) -> Self:
         clone = super().clone()
@@ -333,6 +343,7 @@ class Optimizer(Rule, Configurable):
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
         self._begun = self._ready = False
+        self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
 
@@ -363,7 +374,7 @@ class Optimizer(Rule, Configurable):
         if steps >= _MOST_STEPS or not known or not settable:
             raise ConfigurationError(
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
-                f"{rate!r} and training {training}."
+                f"{show(rate)} and training {training}."
             )
         if rate is not None:
             self._checked_rate(rate)
@@ -392,7 +403,8 @@ class Optimizer(Rule, Configurable):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
-        self._step(self._own(gradient), self._due_rate())
+        known, self._known_rate = self._known_rate, None
+        self._step(self._own(gradient), self._due_rate() if known is None else known)
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -412,12 +424,12 @@ class Optimizer(Rule, Configurable):
         """
         gradient = vector.gradients[: vector.n_trainable]
         if type(self).step is not Optimizer.step:
-            return self._tried(vector, lambda: self.step(gradient))
-        rate = self._due_rate()
+            return self._tried(vector, gradient)
+        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self._step(self._own(gradient), rate)
+            self.step(gradient)
             return None
-        return self._tried(vector, lambda: self._step(self._own(gradient), rate))
+        return self._tried(vector, gradient)
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
@@ -445,13 +457,13 @@ class Optimizer(Rule, Configurable):
         decay = rate * (self.policy.weight_decay or 0.0)
         return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
 
-    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
+    def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""
         theta = vector.values[: vector.n_trainable]
         arrays = [theta, *self.state_arrays().values()]
         kept = [array.copy() for array in arrays]
         progress = self.steps, self._begun, self._ready
-        step()
+        self.step(gradient)
         bad = (
             int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
             for now, before in zip(arrays, kept, strict=True)

@@ -15,6 +15,7 @@ from annlib.plots.markup import (
     colour,
     count_text,
     escape,
+    require_model,
     rows_of,
     shape_text,
 )
@@ -50,6 +51,7 @@ def model_html(model: Any) -> str:
     >>> "&lt;b&gt;" in html, "<b>&lt;b&gt;</b>" in html, "<script" in html
     (True, True, False)
     """
+    require_model(model, "model_html")
     rows = list(rows_of(model))
     long = len(rows) > _FIRST + _LAST
     # What is dropped first where a page would be too long.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from annlib.core.arrays import BatchShape
+from annlib.core.errors import ConfigurationError, show
 
 #: The text's colour: that of the notebook's theme where there is one, else by the system's.
 _INK = "color:var(--jp-content-font-color1,var(--vscode-editor-foreground,"
@@ -32,6 +33,12 @@ class Row(NamedTuple):
     layer: Any
     before: BatchShape | None
     after: BatchShape | None
+
+
+def require_model(model: Any, where: str) -> None:
+    """Raise unless it is a ``Sequential``."""
+    if isinstance(model, type) or not hasattr(model, "_network"):
+        raise ConfigurationError(f"{where}: expected model as a Sequential, got {show(model)}.")
 
 
 def rows_of(model: Any) -> Iterator[Row]:

@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Shape
+from annlib.core.checks import (
+    SEED_BITS,
+    check_count,
+    check_flag,
+    check_instance,
+    check_shape,
+    to_rows,
+)
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -74,7 +82,13 @@ def check_layer(
         ...
     AssertionError: Half (training) breaks the rule "forward never writes to its input": ...
     """
-    given = None if x is None else np.asarray(x)
+    where = "check_layer"
+    check_instance(layer, Layer, where, "layer")
+    check_flag(may_allocate, where, "may_allocate")
+    seed = check_count(seed, where, "seed", 0, SEED_BITS)
+    if input_shape is not None:
+        input_shape = check_shape(input_shape, where, "input_shape")
+    given = None if x is None else to_rows(x, where, "x")
     candidates = (input_shape, None if given is None else given.shape[1:], layer._row_shape)
     shape = next((shape for shape in candidates if shape is not None), None)
     if shape is None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_flag, check_instance, to_rows
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.losses import Loss, LossFunctionWrapper
@@ -103,10 +104,13 @@ def check_loss(
         ...
     AssertionError: Misled breaks the rule "the gradient is the derivative of the value": ...
     """
+    where = "check_loss"
+    check_instance(loss, Loss, where, "loss")
+    check_flag(may_allocate, where, "may_allocate")
     rng = np.random.default_rng(0)
-    A = rng.uniform(0.05, 0.95, (6, 4)) if y_pred is None else np.asarray(y_pred)
+    A = rng.uniform(0.05, 0.95, (6, 4)) if y_pred is None else to_rows(y_pred, where, "y_pred")
     if y_true is not None:
-        Y = loss.check_targets(np.asarray(y_true), A.shape, "check_loss")
+        Y = loss.check_targets(to_rows(y_true, where, "y_true"), A.shape, where)
     elif loss.target_kind == "labels":
         Y = rng.integers(0, A.shape[-1], len(A))
     else:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import SEED_BITS, check_count, check_instance
 from annlib.data import Batch
 from annlib.losses import Loss
 from annlib.models import Sequential
@@ -51,8 +51,8 @@ class ModelCopy:
         check_model(model, where)
         network, compiled = model._network, model._require_compiled(where)
         data = array_dataset(network, compiled, x, y, sample_weight, None, where)
-        self.seed = seed
-        self.rng = np.random.default_rng(seed)
+        self.seed = check_count(seed, where, "seed", 0, SEED_BITS)
+        self.rng = np.random.default_rng(self.seed)
         self.model = compiled_copy(model, dtype)
         self.model._build_for(data)
         network = self.model._network
@@ -122,9 +122,7 @@ class ModelCopy:
 
 def check_model(model: Any, where: str) -> None:
     """Raise unless it is a compiled model."""
-    if not isinstance(model, Sequential):
-        raise ConfigurationError(f"{where}: expected a Sequential, got {model!r}.")
-    model._require_compiled(where)
+    check_instance(model, Sequential, where, "model")._require_compiled(where)
 
 
 def compiled_copy(

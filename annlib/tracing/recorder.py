@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import to_array
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
 from annlib.layers.noise import Noise
@@ -144,7 +145,7 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     """
     network, compiled = copy.deepcopy((network, compiled))
     if _is_one_row(network, x):
-        x, y = np.asarray(x)[np.newaxis], np.asarray(y)[np.newaxis]
+        x, y = np.asarray(x)[np.newaxis], to_array(y, _WHERE, "y")[np.newaxis]
         sample_weight = None if sample_weight is None else np.reshape(sample_weight, (1,))
     data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
     build_for(network, compiled, data)
@@ -163,7 +164,7 @@ def _copied(part: Any) -> Any:
 
 def _is_one_row(network: Network, x: Any) -> bool:
     """Whether x is a row, and not rows: as the network was built, or a vector if it was not."""
-    expected, shape = network.expected_input_shape(), np.shape(x)
+    expected, shape = network.expected_input_shape(), np.shape(to_array(x, _WHERE, "x"))
     return len(shape) == (1 if expected is None else len(expected) - 1)
 
 

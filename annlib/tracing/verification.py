@@ -10,6 +10,7 @@ import numpy as np
 
 from annlib import reference
 from annlib.core.arrays import Array
+from annlib.core.checks import check_choice
 from annlib.core.workspace import Workspace
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
@@ -25,6 +26,10 @@ DIFFERENCES = {"float64": 1e-6, "float32": 1e-3}
 _VARIED = 300
 #: Slopes of both sides that differ by more than this are a kink: by curvature they would by 1e-5.
 _KINK = 0.01
+
+
+#: What a trace is held against.
+_AGAINST = ("equations", "engine", "reference", "differences")
 
 
 class Check(NamedTuple):
@@ -61,6 +66,7 @@ class Report:
 
     def worst(self, against: str) -> float:
         """The largest distance from "equations", "engine", "reference" or "differences", or 0."""
+        check_choice(against, "Report.worst", "against", _AGAINST)
         found = [c.distance for c in self.checks if c.against == against]
         return float(np.max(found)) if found else 0.0
 

@@ -16,6 +16,8 @@ from annlib.core.errors import (
     NotBuiltError,
     NotCompiledError,
     UnknownNameError,
+    quote,
+    show,
 )
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
@@ -50,11 +52,11 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer)
+        self.optimizer: Optimizer = optimizers.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
-            self.loss = losses.get(loss)
+            self.loss = losses.get(loss, "compile.loss")
         if self.loss is not None and self.loss.reduction == "none":
             raise ConfigurationError(
                 'Sequential.compile: expected a loss that is one number, got reduction="none". '
@@ -63,24 +65,25 @@ class Compiled:
         for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if not isinstance(given, list | tuple | None):
                 raise ConfigurationError(
-                    f"Sequential.compile: expected {name} as a list, got {given!r}. "
+                    f"Sequential.compile: expected {name} as a list, got {show(given)}. "
                     f'Write {name}=["accuracy"], or whichever it is.'
                 )
-        if not isinstance(jit_compile, bool) and jit_compile != "auto":
+        automatic = isinstance(jit_compile, str) and jit_compile == "auto"
+        if not isinstance(jit_compile, bool) and not automatic:
             raise ConfigurationError(
                 'Sequential.compile: expected jit_compile True, False or "auto", got '
-                f"{jit_compile!r}."
+                f"{show(jit_compile)}."
             )
         self.jit_compile = jit_compile
         self._specified: list[Any] = []
         self._given: list[Any] = []
         self.names: list[str] = []
         for argument in metrics or ():
-            self._specify(argument, "")
+            self._specify(argument, "", "metrics")
         #: How many of the metrics, the first ones, take every row alike.
         self.unweighted = len(self._specified)
         for argument in weighted_metrics or ():
-            self._specify(argument, "weighted_")
+            self._specify(argument, "weighted_", "weighted_metrics")
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
         self._deferred = len(self.metrics) < len(self._specified)
         #: For which outputs the names are resolved, and the metrics known to suit.
@@ -97,10 +100,10 @@ class Compiled:
             "jit_compile": jit_compile,
         }
 
-    def _specify(self, argument: Any, prefix: str) -> None:
+    def _specify(self, argument: Any, prefix: str, given_as: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
         deferred = isinstance(argument, str) and argument.lower() in ACCURACY
-        metric = argument if deferred else _metric(argument)
+        metric = argument if deferred else _metric(argument, f"compile.{given_as}")
         name = argument if isinstance(argument, str) else metric.name
         if name in self.names:
             name = f"{prefix}{name}"
@@ -268,12 +271,12 @@ def _check_metric_name(name: str) -> None:
         )
 
 
-def _metric(argument: Any) -> Metric:
+def _metric(argument: Any, where: str) -> Metric:
     try:
-        return metrics.get(argument)
+        return metrics.get(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
-            f'Sequential.compile: expected a known metric, got "{argument}". '
+            f"{where}: expected a known metric, got {quote(argument)}. "
             f"{suggest(str(argument), known)}"
         ) from None

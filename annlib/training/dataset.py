@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes
-from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
+from annlib.core.checks import check_codes, is_number
+from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import (
     ArrayLoader,
     Batch,
@@ -112,10 +112,6 @@ class Dataset(NamedTuple):
 
     def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """The first rows to train on and the last to validate on, where classes do not count."""
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-            raise ConfigurationError(
-                f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
-            )
         n = len(self.x)
         cut = int(n * (1 - share))
         if not 0 < cut < n:
@@ -125,6 +121,17 @@ class Dataset(NamedTuple):
             )
         last = self.part(slice(cut, n))._replace(class_weights=None)
         return self.part(slice(0, cut)), last
+
+
+def is_share(share: Any, where: str) -> bool:
+    """Whether a validation_split takes rows away; raises ``ConfigurationError``."""
+    if share is None or share is False:
+        return False
+    if not is_number(share) or not 0 <= share < 1:
+        raise ConfigurationError(
+            f"{where}: expected validation_split between 0 and 1, got {show(share)}."
+        )
+    return bool(share)
 
 
 def input_dataset(network: Network, x: Any, where: str) -> Dataset:
