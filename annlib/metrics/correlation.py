@@ -41,7 +41,6 @@ class _Correlation(MeanOverRows):
 
     def reset_state(self) -> None:
         super().reset_state()
-        self.weight = 0.0
         #: Of each column with ``axis=0``: the first target and prediction; from these, the means;
         #: the sums of both squares and of the products about the means.
         self.sums = np.zeros((7, 0))
@@ -53,7 +52,7 @@ class _Correlation(MeanOverRows):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         Y, columns = same_shape(Y, A, where), columns_of(A, self.sums.shape[1], where)
-        weights = self.weights_of(len(A), sample_weight)
+        weights = self.counts_of(len(A), sample_weight)
         if weights is None:
             weights = self.work.ones(len(A))
         weight = float(np.add.reduce(weights))
@@ -75,22 +74,22 @@ class _Correlation(MeanOverRows):
         steps = np.array([np.dot(weights, part) / weight for part in parts]) - means
         for part, mean, step in zip(parts, means, steps, strict=True):
             np.subtract(part, mean + step, out=part)
-        share = self.weight * weight / (self.weight + weight)
+        share = self.count * weight / (self.count + weight)
         product = self.work.array("products", *A.shape)
         for index, (one, other) in enumerate(((0, 0), (1, 1), (0, 1))):
             np.multiply(parts[one], parts[other], out=product)
             sums[index] += np.dot(weights, product) + steps[one] * steps[other] * share
-        means += steps * weight / (self.weight + weight)
-        self.weight += weight
+        means += steps * weight / (self.count + weight)
+        self.count += weight
 
     def result(self) -> float:
         if self.axis == -1:
             return super().result()
-        if not self.weight:
+        if not self.count:
             return 0.0
         first_y, first_a, mean_y, mean_a, yy, aa, ya = self.sums
         gap = (first_y - first_a) + (mean_y - mean_a)
-        values = self.coefficient(gap, yy / self.weight, aa / self.weight, ya / self.weight)
+        values = self.coefficient(gap, yy / self.count, aa / self.count, ya / self.count)
         return float(np.mean(values))
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:

@@ -22,6 +22,7 @@ from annlib.core.errors import (
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
+from annlib.metrics.lookup import metric_of
 from annlib.optimizers import Optimizer
 from annlib.training.fused_loss import check_output
 from annlib.training.outputs import Outputs
@@ -52,7 +53,7 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer, "compile.optimizer")
+        self.optimizer: Optimizer = optimizers.registry.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
@@ -190,7 +191,8 @@ class Compiled:
         rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
         predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
         for metric in self._specified:
-            if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
+            of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
+            if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
 
     def outputs(
@@ -273,7 +275,7 @@ def _check_metric_name(name: str) -> None:
 
 def _metric(argument: Any, where: str) -> Metric:
     try:
-        return metrics.get(argument, where)
+        return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
