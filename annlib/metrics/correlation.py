@@ -52,7 +52,7 @@ class _Correlation(MeanOverRows):
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         Y, columns = same_shape(Y, A, where), columns_of(A, self.sums.shape[1], where)
-        weights = self.counts_of(len(A), sample_weight)
+        weights = self.weights_of(len(A), sample_weight)
         if weights is None:
             weights = self.work.ones(len(A))
         weight = float(np.add.reduce(weights))
