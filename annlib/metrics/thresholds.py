@@ -11,6 +11,8 @@ from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import Metric, arrays_of, check_probabilities, same_shape
 
+#: How scores of columns become one number.
+AVERAGES = (None, "micro", "macro", "weighted")
 # Numbers that are searched at once (searchsorted has no buffer of ours to write into), and rows
 # that are checked.
 _CHUNK = 4096
@@ -191,29 +193,51 @@ def one_hot(Y: Array, A: Array, work: Workspace, where: str) -> Array:
     DataError
         If one is none of the predictions' columns.
     """
-    n, classes = A.shape
-    if len(work.get("classes", ())) != classes:
-        work["classes"] = np.arange(classes)
-    own = work.array("truth", n, classes, dtype=bool)
-    if np.count_nonzero(np.equal(Y.reshape(n, 1), work["classes"], out=own)) < n:
-        wrong = Y.reshape(n)[~own.any(axis=1)][0]
-        raise DataError(f"{where}: expected integer labels in 0..{classes - 1}, got {wrong}.")
+    own = _at(Y, A, "truth", work)
+    if np.count_nonzero(own) < len(A):
+        wrong = Y.reshape(-1)[~own.any(axis=1)][0]
+        raise DataError(f"{where}: expected integer labels in 0..{A.shape[1] - 1}, got {wrong}.")
     return own
 
 
 def largest(A: Array, work: Workspace) -> Array:
-    """1 at the first of each row's largest predictions, 0 elsewhere, (n, k); NaN for a NaN."""
-    at = np.argmax(A, axis=1, out=work.array("at", len(A), dtype=np.intp)).reshape(-1, 1)
-    chosen = work.array(f"largest.{A.dtype.char}", *A.shape, dtype=A.dtype)
-    chosen.fill(0)
-    np.put_along_axis(chosen, at, np.where(np.isnan(np.take_along_axis(A, at, 1)), np.nan, 1), 1)
-    return chosen
+    """Whether each prediction is the first of the largest ones of its row, in a buffer."""
+    at = np.argmax(A, axis=1, out=work.array("at", len(A), dtype=np.intp))
+    return _at(at, A, "largest", work)
+
+
+def _at(labels: Array, A: Array, name: str, work: Workspace) -> Array:
+    """Truth values of the predictions' shape: each row's is true at its label, if it has that."""
+    n, classes = A.shape
+    if len(work.get("classes", ())) != classes:
+        work["classes"] = np.arange(classes)
+    found = work.array(name, n, classes, dtype=bool)
+    np.equal(labels.reshape(n, 1), work["classes"], out=found)
+    return found
 
 
 def check_bits(Y: Array, work: Workspace, where: str, signs: bool = False) -> None:
     """Raise ``DataError`` as ``bits`` does, for any number of rows."""
     for start in range(0, len(Y), _CHUNK):
         bits(Y[start : start + _CHUNK], work, where, signs)
+
+
+def averaged(values: Array, average: str | None, support: Array) -> Array:
+    """The average of scores over their first dimension, the columns; all of them for None.
+
+    Parameters
+    ----------
+    values : array, (columns, ...)
+    average : {"macro", "weighted", None}
+    support : array, (columns,)
+        How often each is true.
+    """
+    if average is None:
+        return values
+    shares = support if average == "weighted" else np.ones(len(values))
+    total = np.add.reduce(shares)
+    mean: Array = np.dot(shares, values) / total if total else np.zeros(values.shape[1:])
+    return mean
 
 
 def has_nan(A: Array, work: Workspace) -> bool:
