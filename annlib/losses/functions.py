@@ -2,7 +2,7 @@
 
 >>> from annlib import losses
 >>> losses.mean_squared_error([[0.0, 0.0], [1.0, 1.0]], [[0.0, 2.0], [1.0, 1.0]])
-array([2., 0.], dtype=float32)
+array([2., 0.])
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Those that are losses, too, are the functions of ``annlib.losses``.
 
 >>> from annlib import metrics
 >>> metrics.binary_accuracy([[1, 0], [0, 0]], [[0.9, 0.8], [0.1, 0.2]])
-array([0.5, 1. ], dtype=float32)
+array([0.5, 1. ])
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+import annlib.metrics.hinge  # noqa: F401  # first: the function takes the module's place
 from annlib.core.arrays import Array
-from annlib.core.config import constructor_arguments
+from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.losses.functions import (
     KLD,
@@ -132,6 +133,7 @@ class MetricFunction:
                 f"{self.__name__}: expected at most {len(names)} arguments after y_pred "
                 f"({', '.join(names) or 'none'}), got {len(arguments)}."
             )
+        refuse_unknown(self.__name__, sorted(keywords.keys() - {*names}), self.cls)
         metric = self.cls(**dict(zip(names, arguments, strict=False)), **keywords)
         values = metric.rows(Y, A, metric.work)
         return values.astype(A.dtype if A.dtype.char in "fd" else np.float32)

@@ -39,9 +39,9 @@ def metrics_of_output(given: Any, argument: str, layers: Sequence[Layer]) -> Seq
     ConfigurationError
         For a name that is not that of the last layer, and for what holds no metrics.
     """
-    if isinstance(given, dict) and not given:
-        return []
-    given = _of_last_layer(given, argument, layers)
+    if isinstance(given, dict):
+        given = _of_last_layer(given, argument, layers) if given else []
+        given = [None] if given is None else given
     if isinstance(given, str | Metric | dict | type) or callable(given):
         return [given]
     if not isinstance(given, list | tuple | None):

@@ -167,6 +167,52 @@ def record_metric(class_name, config, y_true, y_pred, sample_weight):
     return plain(metric.result())
 
 
+def metric_functions():
+    """List (function, keyword arguments, name of the inputs)."""
+    return [
+        ("binary_accuracy", {}, "labels"),
+        ("binary_accuracy", {"threshold": 0.25}, "binary"),
+        ("categorical_accuracy", {}, "one_hot"),
+        ("sparse_categorical_accuracy", {}, "sparse"),
+        ("top_k_categorical_accuracy", {"k": 2}, "one_hot"),
+        ("sparse_top_k_categorical_accuracy", {"k": 2}, "sparse"),
+        ("sparse_top_k_categorical_accuracy", {"k": 3, "from_sorted_ids": True}, "ids"),
+        ("pearson_correlation", {}, "real"),
+        ("pearson_correlation", {"axis": 0}, "real"),
+        ("concordance_correlation", {}, "real"),
+        ("concordance_correlation", {"axis": 0}, "one_real"),
+        ("binary_crossentropy", {}, "labels"),
+        ("binary_focal_crossentropy", {"gamma": 1.5}, "labels"),
+        ("categorical_crossentropy", {"label_smoothing": 0.1}, "one_hot"),
+        ("categorical_focal_crossentropy", {}, "one_hot"),
+        ("sparse_categorical_crossentropy", {"from_logits": True}, "sparse_logits"),
+        ("categorical_hinge", {}, "one_hot"),
+        ("hinge", {}, "labels"),
+        ("squared_hinge", {}, "labels"),
+        ("huber", {"delta": 0.5}, "real"),
+        ("kl_divergence", {}, "one_hot"),
+        ("log_cosh", {}, "real"),
+        ("mean_absolute_error", {}, "real"),
+        ("mean_absolute_percentage_error", {}, "real"),
+        ("mean_squared_error", {}, "real"),
+        ("mean_squared_logarithmic_error", {}, "positive"),
+        ("poisson", {}, "positive"),
+    ]
+
+
+def record_functions(inputs):
+    """Record what each function gives for each row."""
+    return [
+        {
+            "function": name,
+            "config": config,
+            "inputs": key,
+            "result": plain(getattr(keras.metrics, name)(*inputs[key], **config)),
+        }
+        for name, config, key in metric_functions()
+    ]
+
+
 def record_metrics():
     """Record each metric, without and with sample weights."""
     inputs, sample_weight = metric_inputs()
@@ -197,6 +243,7 @@ def record_metrics():
         "sample_weight": plain(sample_weight),
         "records": records,
         "directions": directions,
+        "functions": record_functions(inputs),
     }
 
 
