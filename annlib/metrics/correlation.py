@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import (
@@ -27,10 +28,10 @@ class _Correlation(MeanOverRows):
     undefined_for = "equal numbers"
 
     def __init__(self, name: str | None = None, *, axis: int = -1) -> None:
-        if not isinstance(axis, int | np.integer) or isinstance(axis, bool) or axis not in (-1, 0):
+        if not is_whole(axis) or axis not in (-1, 0):
             raise ConfigurationError(
                 f"{type(self).__name__}: expected axis=-1, along the outputs of a row, or 0, along "
-                f"the rows, got {axis!r}."
+                f"the rows, got {show(axis)}."
             )
         self.axis = int(axis)
         super().__init__(name)

@@ -36,7 +36,7 @@ class _BestAt(ThresholdMetric):
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         if self.class_id is not None:
-            y_true, y_pred = as_one_row(y_true, y_pred)
+            y_true, y_pred = as_one_row(y_true, y_pred, type(self).__name__)
         Y, A = super().bits_and_predictions(y_true, y_pred)
         if self.class_id is not None and A.shape[-1] <= self.class_id:
             raise ShapeError(

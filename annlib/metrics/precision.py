@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.metrics.base import Direction, Reads, columns_of, register
 from annlib.metrics.confusion import ConfusionMetric
 from annlib.metrics.curves import ratio
@@ -36,7 +36,7 @@ class _Share(ConfusionMetric):
         if class_id is not None and average != "micro":
             raise ConfigurationError(
                 f"{where}: expected an average of all columns or the class_id of one, got "
-                f"average={average!r} and class_id={class_id!r}. Leave one of them out."
+                f"average={average!r} and class_id={show(class_id)}. Leave one of them out."
             )
         self.top_k = None if top_k is None else check_count(top_k, where, "top_k")
         self.class_id = None if class_id is None else check_count(class_id, where, "class_id", 0)
@@ -61,7 +61,7 @@ class _Share(ConfusionMetric):
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         if self.top_k is not None or self.class_id is not None:
-            y_true, y_pred = as_one_row(y_true, y_pred)
+            y_true, y_pred = as_one_row(y_true, y_pred, type(self).__name__)
         Y, A = super().bits_and_predictions(y_true, y_pred)
         least = max(self.top_k or 1, 1 + (self.class_id or 0))
         if A.shape[-1] < least:

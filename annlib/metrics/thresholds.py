@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import to_array
 from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import Metric, arrays_of, check_probabilities, same_shape
@@ -132,12 +133,13 @@ def bins_of(A: Array, bins: int, least: int, work: Workspace) -> Array:
     return places
 
 
-def as_one_row(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def as_one_row(y_true: Any, y_pred: Any, where: str) -> tuple[Any, Any]:
     """Predictions of shape (k,) as those of one row of k columns; any others as they are."""
-    if np.ndim(y_pred) != 1:
-        return y_true, y_pred
-    Y = np.asarray(y_true)
-    return Y.reshape(1, -1) if Y.ndim == 1 else Y, np.reshape(y_pred, (1, -1))
+    A = to_array(y_pred, where, "y_pred")
+    if A.ndim != 1:
+        return y_true, A
+    Y = to_array(y_true, where, "y_true")
+    return Y.reshape(1, -1) if Y.ndim == 1 else Y, A.reshape(1, -1)
 
 
 def only_column(Y: Array, A: Array, column: int | None) -> tuple[Array, Array]:
