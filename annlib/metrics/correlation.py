@@ -36,7 +36,7 @@ class _Correlation(MeanOverRows):
         self.axis = int(axis)
         super().__init__(name)
 
-    def coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
+    def _coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
         """From the means' difference, variances and covariance, which it may write over."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class _Correlation(MeanOverRows):
             return 0.0
         first_y, first_a, mean_y, mean_a, yy, aa, ya = self.sums
         gap = (first_y - first_a) + (mean_y - mean_a)
-        values = self.coefficient(gap, yy / self.count, aa / self.count, ya / self.count)
+        values = self._coefficient(gap, yy / self.count, aa / self.count, ya / self.count)
         return float(np.mean(values))
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
@@ -129,7 +129,7 @@ class _Correlation(MeanOverRows):
             )
             for one, other in ((0, 0), (1, 1), (0, 1))
         ]
-        return self.coefficient(gap, *moments)
+        return self._coefficient(gap, *moments)
 
     def _mean(self, values: Array, shares: Array, out: Array) -> Array:
         """The mean along the axis, into ``out``."""
@@ -166,7 +166,7 @@ class PearsonCorrelation(_Correlation):
     0.8
     """
 
-    def coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
+    def _coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
         spread = np.multiply(np.sqrt(yy, out=yy), np.sqrt(aa, out=aa), out=yy)
         with np.errstate(invalid="ignore"):  # 0 / 0, which is NaN
             return np.divide(ya, spread, out=ya)
@@ -189,7 +189,7 @@ class ConcordanceCorrelation(_Correlation):
 
     undefined_for = ""
 
-    def coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
+    def _coefficient(self, gap: Array, yy: Array, aa: Array, ya: Array) -> Array:
         np.add(yy, aa, out=yy)
         np.add(yy, np.square(gap, out=gap), out=yy)
         np.add(yy, EPSILON, out=yy)

@@ -50,14 +50,14 @@ class _BestAt(ThresholdMetric):
             return super().intervals(A)
         return bins_of(A, self.num_thresholds - 1, 0, self.work)
 
-    def rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
+    def _rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
         """The rate that must be large enough and the one of which the best counts."""
         raise NotImplementedError
 
     def result(self) -> float:
         if np.isnan(self.counts).any():
             return math.nan
-        at_least, best = self.rates(*(counts[0][1:-1] for counts in self.confusion()))
+        at_least, best = self._rates(*(counts[0][1:-1] for counts in self.confusion()))
         return float(np.max(best, where=at_least >= self.least, initial=0.0))
 
 
@@ -100,7 +100,7 @@ class PrecisionAtRecall(_BestAt):
         self.recall = self.least = check_number(recall, type(self).__name__, "recall", "[0, 1]")
         super().__init__(num_thresholds, class_id, name)
 
-    def rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
+    def _rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
         return ratio(tp, tp + fn), ratio(tp, tp + fp)
 
 
@@ -140,7 +140,7 @@ class RecallAtPrecision(_BestAt):
         self.precision = self.least = check_number(precision, where, "precision", "[0, 1]")
         super().__init__(num_thresholds, class_id, name)
 
-    def rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
+    def _rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
         return ratio(tp, tp + fp), ratio(tp, tp + fn)
 
 
@@ -180,7 +180,7 @@ class SensitivityAtSpecificity(_BestAt):
         self.specificity = self.least = check_number(specificity, where, "specificity", "[0, 1]")
         super().__init__(num_thresholds, class_id, name)
 
-    def rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
+    def _rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
         return ratio(tn, tn + fp), ratio(tp, tp + fn)
 
 
@@ -220,5 +220,5 @@ class SpecificityAtSensitivity(_BestAt):
         self.sensitivity = self.least = check_number(sensitivity, where, "sensitivity", "[0, 1]")
         super().__init__(num_thresholds, class_id, name)
 
-    def rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
+    def _rates(self, tp: Array, fp: Array, fn: Array, tn: Array) -> tuple[Array, Array]:
         return ratio(tp, tp + fn), ratio(tn, tn + fp)

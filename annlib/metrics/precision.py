@@ -50,7 +50,7 @@ class _Share(ConfusionMetric):
         # Of each column, as many as the first batch has; or all as one.
         self._begin(1 if self.average == "micro" else 0)
 
-    def predictions_of_labels(self, A: Array) -> Array:
+    def _predictions_of_labels(self, A: Array) -> Array:
         if self.thresholds is not None or self.top_k is not None:
             return A
         chosen = self.work.array("chosen", *A.shape)

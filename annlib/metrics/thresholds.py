@@ -57,14 +57,14 @@ class ThresholdMetric(Metric):
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
         if self.takes_labels and are_labels(Y, A):
             truth = one_hot(Y, A, self.work, where)
-            A = self.predictions_of_labels(A)
+            A = self._predictions_of_labels(A)
         else:
             truth = bits(same_shape(Y, A, where), self.work, where)
         if self.reads(A.shape[-1]) == "probabilities":
             check_probabilities(A, where, self.for_scores)
         return truth, A
 
-    def predictions_of_labels(self, A: Array) -> Array:
+    def _predictions_of_labels(self, A: Array) -> Array:
         """What is compared with thresholds where a row has one class: the predictions themselves,
         or what a subclass makes of them.
         """

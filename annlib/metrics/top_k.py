@@ -26,7 +26,7 @@ class _TopK(MeanOverRows):
         """The class of each row, (n,)."""
         raise NotImplementedError
 
-    def check_classes(self, A: Array) -> int:
+    def _check_classes(self, A: Array) -> int:
         """How many columns there are, at least k; raises ``ShapeError``."""
         classes = columns_of(A, 0, type(self).__name__)
         if classes < self.k:
@@ -37,7 +37,7 @@ class _TopK(MeanOverRows):
         return classes
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        n, classes = len(A), self.check_classes(A)
+        n, classes = len(A), self._check_classes(A)
         labels = self.labels(Y, A, work)
         if len(work.get("classes", ())) != classes:
             work["classes"] = np.arange(classes)
@@ -112,7 +112,7 @@ class SparseTopKCategoricalAccuracy(_TopK):
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         if not self.from_sorted_ids:
             return super().rows(Y, A, work)
-        self.check_classes(A)
+        self._check_classes(A)
         labels = self.labels(Y, A, work).reshape(-1, 1)
         same = np.equal(A[:, : self.k], labels, out=work.array("same", len(A), self.k, dtype=bool))
         return np.any(same, axis=1, out=work.array("right", len(A), dtype=bool))
