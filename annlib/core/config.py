@@ -38,7 +38,7 @@ def suggest(name: Any, known: Iterable[str]) -> str:
     def likeness(other: str) -> float:
         mine, theirs = letters(name), letters(other)
         swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
-        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
+        return swapped + SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)

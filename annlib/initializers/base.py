@@ -106,8 +106,13 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
-def get(identifier: Any, where: str = "initializers.get") -> Initializer:
-    """The initializer of that name, the object itself or a function's."""
+def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
+    """The initializer of that name, the object itself or a function's.
+
+    None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
+    """
+    if identifier is None:
+        return None
     if callable(identifier) and not isinstance(identifier, type | Configurable):
         return InitializerFunction(identifier)
     return registry.get(identifier, where)

@@ -242,7 +242,8 @@ class Layer(Configurable):
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
         if not isinstance(initializer, initializers.Initializer):
-            initializer = initializers.get(initializer, f"{where}: initializer")
+            given = "glorot_uniform" if initializer is None else initializer
+            initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
         parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         self._parameters.append(parameter)

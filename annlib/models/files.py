@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_instance, check_path
-from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, show
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, quote, show
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
+from annlib.saving.function_metrics import without_unknown
 from annlib.saving.serializable import check_names
 
 
@@ -22,7 +24,7 @@ def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: b
 
 def load_model(
     path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,  # Keras' name
 ) -> Sequential:
     """The model that ``Sequential.save`` wrote to a file.
@@ -33,9 +35,10 @@ def load_model(
     Parameters
     ----------
     path : path
-    custom_objects : dict of str to class, optional
-        Classes of your own by the name that the file has for them. A class with
-        ``@layers.register()`` (or of another family) above it is known without.
+    custom_objects : dict of str to class or function, optional
+        Classes of your own by the name that the file has for them, and functions that are metrics.
+        A class with ``@layers.register()`` (or of another family) above it is known without; a
+        function that is not among them is left out of the metrics, with a warning.
     compile : bool
         Whether to compile as the model was, optimizer state included.
 
@@ -54,15 +57,28 @@ def load_model(
     check_flag(compile, "load_model", "compile")
     classes = _checked_classes(custom_objects, "load_model")
     header, tensors = container.read(path, "model")
+    unknown: list[str] = []
     with custom_object_scope(classes), model_file.refusing(path):
-        return restore(header, tensors, compile)
+        model_file.check_header(header)
+        if compile and header["compiled"] is not None:
+            header = dict(header)
+            header["compiled"], unknown = without_unknown(header["compiled"])
+        model = restore(header, tensors, compile)
+    if unknown:
+        warnings.warn(
+            f"load_model: {path}, expected the functions that were metrics of the model as "
+            f"custom_objects, got none called {', '.join(map(quote, unknown))}. The model is "
+            f"without {'them' if len(unknown) > 1 else 'it'}; for those pass "
+            f"custom_objects={{{quote(unknown[0])}: the function, ...}}.",
+            stacklevel=2,
+        )
+    return model
 
 
 def restore(
     header: Mapping[str, Any], tensors: Mapping[str, Array], compile: bool = True
 ) -> Sequential:
-    """The model that a file's header and tensors describe."""
-    model_file.check_header(header)
+    """The model that a file's header, which was checked, and its tensors describe."""
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
     own = None if model is None else model._network
@@ -82,17 +98,17 @@ def clone_model(model: Sequential) -> Sequential:
     return check_instance(model, Sequential, "clone_model", "model").clone()
 
 
-def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, type]:
+def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, Any]:
     known = custom_objects is None or isinstance(custom_objects, Mapping)
     if not known or not all(isinstance(name, str) for name in custom_objects or ()):
         raise ConfigurationError(
-            f"{where}: expected custom_objects as a dict of classes by name, got "
+            f"{where}: expected custom_objects as a dict of classes and functions by name, got "
             f"{show(custom_objects)}."
         )
     return custom_objects or {}
 
 
-def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``to_json`` described, with new weights.
 
     Parameters

@@ -40,6 +40,7 @@ from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
+from annlib.training.one_output import loss_of_output, metrics_of_output
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
@@ -102,8 +103,8 @@ class Trainer(Configurable):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        metrics: Sequence[Any] | None = None,
-        weighted_metrics: Sequence[Any] | None = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         *,
         jit_compile: bool | str = "auto",
     ) -> None:
@@ -112,12 +113,14 @@ class Trainer(Configurable):
         Parameters
         ----------
         optimizer : str or Optimizer
-        loss : str or Loss
-        metrics : list of str, Metric or function of (y_true, y_pred)
+        loss : str, Loss or function of ``losses``
+        metrics : list of str, Metric or function of (y_true, y_pred), or one of these
             ``"accuracy"`` means what loss, last activation and shapes say. Metrics of probabilities
             get probabilities of a network whose loss takes logits, functions the outputs.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
+            As in Keras, loss and metrics may stand in a list for the one output (``["mse"]``,
+            ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
             the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
@@ -130,6 +133,10 @@ class Trainer(Configurable):
         OwnershipError
             If a layer belongs to another model.
         """
+        layers = self._network.layers
+        loss = loss_of_output(loss, layers)
+        metrics = metrics_of_output(metrics, "metrics", layers)
+        weighted_metrics = metrics_of_output(weighted_metrics, "weighted_metrics", layers)
         compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
         if jit_compile is True and not can_compile():
             raise ConfigurationError(

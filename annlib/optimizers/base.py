@@ -579,4 +579,11 @@ def _turned(enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[No
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any, where: str = "optimizers.get") -> Optimizer | None:
+    """The optimizer of that name, class or configuration, or the object itself.
+
+    None is none, as in Keras.
+    """
+    return None if identifier is None else registry.get(identifier, where)

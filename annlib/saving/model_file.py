@@ -30,6 +30,7 @@ from annlib.layers import get as get_layer
 from annlib.network.network import Network
 from annlib.optimizers import Optimizer
 from annlib.saving import container
+from annlib.saving.function_metrics import distinguish
 from annlib.saving.serializable import check_names, check_serializable, configured
 from annlib.training.compiled import Compiled
 
@@ -86,6 +87,7 @@ def describe(
         optimizer, built = compiled.optimizer, False
         given = compiled.given.items()
         header["compiled"] = {key: configured(value, where) for key, value in given}
+        distinguish(compiled, header["compiled"])
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]

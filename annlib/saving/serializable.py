@@ -10,6 +10,7 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.layers import Layer
+from annlib.metrics import MeanMetricWrapper
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -70,7 +71,11 @@ def check_part(part: Any, where: str) -> Any:
     check_names(config, where)
     for one in parts:
         check_name(one, _family(one), where)
-    with custom_object_scope({type(one).__name__: type(one) for one in parts}):
+    known: dict[str, Any] = {type(one).__name__: type(one) for one in parts}
+    for one in parts:
+        if isinstance(one, MeanMetricWrapper) and one.function_name is not None:
+            known[one.function_name] = one.fn
+    with custom_object_scope(known):
         try:
             rebuilt = _family(part).get(config)
         except Exception as error:  # of the user's own constructor

@@ -24,6 +24,7 @@ from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
+from annlib.metrics.lookup import metric_of
 from annlib.optimizers import Optimizer
 from annlib.training.fused_loss import check_output
 from annlib.training.outputs import Outputs
@@ -54,7 +55,7 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer, "compile.optimizer")
+        self.optimizer: Optimizer = optimizers.registry.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
@@ -197,7 +198,8 @@ class Compiled:
         rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
         predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
         for metric in self._specified:
-            if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
+            of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
+            if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
         by_output = weights is not None and weights.ndim > 1
         missing = there is not None and there.ndim > 1
@@ -292,7 +294,7 @@ def _check_metric_name(name: str) -> None:
 
 def _metric(argument: Any, where: str) -> Metric:
     try:
-        return metrics.get(argument, where)
+        return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(

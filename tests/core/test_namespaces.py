@@ -43,8 +43,8 @@ def test_a_misspelt_name_names_the_near_one(name):
                 getattr(package, misspelt)
             hint = str(caught.value).partition('Did you mean "')[2].partition('"')[0]
             # Another name may be as near: normalize and Normalization, relu and relu6.
-            hint, meant = (n.lower().replace("_", "") for n in (hint, public))
-            assert hint == meant or hint[:3] == meant[:3]
+            near, meant = (text.replace("_", "").lower() for text in (hint, public))
+            assert near == meant or near[:3] == meant[:3]
 
 
 @pytest.mark.parametrize(

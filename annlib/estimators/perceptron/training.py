@@ -38,7 +38,7 @@ def chosen(estimator: Any) -> Optimizer:
     """A new optimizer: like the one that the user named or made, or else that of the solver."""
     if estimator.optimizer is None:
         return of_solver(estimator)
-    return optimizers.get(estimator.optimizer).clone()
+    return optimizers.registry.get(estimator.optimizer).clone()
 
 
 def is_batchwise(estimator: Any) -> bool:

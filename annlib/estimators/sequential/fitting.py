@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from annlib import losses, optimizers
+from annlib import optimizers
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.config import Configurable
@@ -27,6 +27,7 @@ from annlib.estimators.sequential.parameters import RULES
 from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
 from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
+from annlib.losses.function import loss_of
 from annlib.metrics import Metric
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -35,7 +36,7 @@ from annlib.training.compiled import CROSSENTROPY, Compiled
 
 def _loss(_estimator: Any, given: Any) -> Loss | str:
     deferred = isinstance(given, str) and given.lower() in CROSSENTROPY  # the shapes decide
-    return given if deferred else losses.get(given)
+    return given if deferred else loss_of(given)
 
 
 _EXPECTED = "the name of a known {0}, or an object or class of that kind"
@@ -64,7 +65,8 @@ class FittedSequential(NetworkEstimator):
     _nests: ClassVar[dict[str, Part]] = {
         "model": Part(lambda estimator, given: given, "a Sequential or a function"),
         "optimizer": Part(
-            lambda estimator, given: optimizers.get(given).clone(), _EXPECTED.format("Optimizer")
+            lambda estimator, given: optimizers.registry.get(given).clone(),
+            _EXPECTED.format("Optimizer"),
         ),
         "loss": Part(_loss, _EXPECTED.format("Loss")),
         "callbacks": Part(callback_objects, _EXPECTED.format("Callback")),
@@ -115,7 +117,7 @@ class FittedSequential(NetworkEstimator):
         optimizer = parts.optimizer or self._automatic("optimizer", compiled)
         loss = parts.loss or self._automatic("loss", compiled)
         if loss is None:
-            fitting = losses.get(fitting_loss(model, targets, type(self).__name__))
+            fitting = loss_of(fitting_loss(model, targets, type(self).__name__))
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
