@@ -68,13 +68,14 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     layers, dtype = network.layers, network.dtype
     if logits:
         layers = without_activation(layers, output_of(layers))
-    dense = isinstance(X, np.ndarray)
-    if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
+    dense, sparse = isinstance(X, np.ndarray), network.takes_sparse
+    if (dense or sparse) and X.shape[0] <= INFERENCE_BATCH and X.dtype == dtype:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
     check_type(source, dtype, "predict", "X")
-    batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    types = {"dtype": dtype, "target_dtype": dtype, "sparse": sparse}
+    batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, **types)
     return predict(layers, dtype, batches)
 
 
