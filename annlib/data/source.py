@@ -78,7 +78,8 @@ def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> A
     ``sparse`` those of a sparse one in CSR format.
     """
     if not isinstance(source, np.ndarray):
-        return gatherer(source, dtype, sparse).slice(0, len(source))
+        whole = gatherer(source, dtype, sparse).slice(0, len(source))
+        return whole.copy() if is_sparse(whole) else whole
     with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
         return np.array(source, dtype, order="C")
 

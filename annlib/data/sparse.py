@@ -81,8 +81,11 @@ class Sparse:
 
     def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
         """Raise ``DataError`` if it holds a number that is infinite as this type."""
+        data = self.matrix.data
+        if data.dtype.kind == "f" and np.dtype(dtype).itemsize >= data.itemsize:
+            return  # as it is, it was checked
         with np.errstate(over="ignore"):
-            beyond = ~np.isfinite(self.matrix.data.astype(dtype, copy=False))
+            beyond = ~np.isfinite(data.astype(dtype, copy=False))
         if beyond.any():
             row, numbers = self._first(beyond)
             check_range(numbers, dtype, where, f"{name}, counted from row {row}")
@@ -125,16 +128,24 @@ class SparseGatherer:
         return self._read(self.source.matrix[index + self.source.range.start])
 
     def slice(self, start: int, stop: int) -> Any:
-        """The rows start..stop-1; if dense, in a buffer that the next call overwrites."""
-        rows = self.source.range[start:stop]
-        return self._read(self.source.matrix[rows.start : rows.stop])
+        """The rows start..stop-1: a view if they stay sparse and the type allows it; if dense, in a
+        buffer that the next call overwrites.
+        """
+        matrix, rows = self.source.matrix, self.source.range[start:stop]
+        ends = matrix.indptr[rows.start : rows.stop + 1]
+        stored = np.s_[ends[0] : ends[-1]]
+        parts = matrix.data[stored], matrix.indices[stored], ends - ends[0]
+        return self._read(type(matrix)(parts, shape=(len(rows), matrix.shape[1])))
 
     def _typed(self, rows: Any) -> Any:
-        if rows.dtype != self._work.dtype:
-            rows.sum_duplicates()  # in their own type, as they are when they are written out
-            with quiet():
-                rows.data = rows.data.astype(self._work.dtype)
-        return rows
+        if rows.dtype == self._work.dtype:
+            return rows
+        if not rows.has_canonical_format:
+            # What comes twice is added in its own type, as it is when it is written out.
+            rows = rows.copy()
+            rows.sum_duplicates()
+        with quiet():
+            return rows.astype(self._work.dtype)
 
     def _dense(self, rows: Any) -> Array:
         same_type = rows.dtype == self._work.dtype
