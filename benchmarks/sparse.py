@@ -11,24 +11,27 @@ process, libraries included. OpenBLAS chooses its kernels for the processor at h
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-import resource
+import os
 import subprocess
 import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.mlp_speed import compare  # first: it sets the environment
+from benchmarks.speed.worker import FOREIGN
 
-import annlib  # isort: skip
+for _name in FOREIGN:  # before NumPy reads them
+    os.environ.pop(_name, None)
+
 import numpy as np
 import scipy.sparse
-import sklearn.neural_network
 from threadpoolctl import threadpool_limits
 
-PACKAGES = {"annlib": annlib, "scikit-learn": sklearn.neural_network}
+PACKAGES = {"annlib": "annlib", "scikit-learn": "sklearn.neural_network"}
 
 
 class Case(NamedTuple):
@@ -51,8 +54,9 @@ class Case(NamedTuple):
         return X, rng.integers(0, 2, self.rows)
 
     def estimator(self, package: str) -> Any:
+        """``MLPClassifier`` of the package, which is imported for it."""
         arguments = {"max_iter": 2, "random_state": 0, "solver": self.solver}
-        return PACKAGES[package].MLPClassifier((self.units,), **arguments)
+        return importlib.import_module(PACKAGES[package]).MLPClassifier((self.units,), **arguments)
 
 
 CASES = (
@@ -73,6 +77,8 @@ def calls(case: Case, package: str, X: Any, y: Any) -> dict[str, Callable[[], An
 
 def seconds(case: Case, rounds: int) -> dict[str, list[float]]:
     """The least of each call, annlib's and scikit-learn's."""
+    from benchmarks.mlp_speed import compare  # which imports both packages
+
     X, y = case.data()
     pair = [calls(case, package, X, y) for package in PACKAGES]
     with threadpool_limits(1):
@@ -83,7 +89,7 @@ def seconds(case: Case, rounds: int) -> dict[str, list[float]]:
 
 
 def memory(case: Case, package: str) -> dict[str, float]:
-    """Megabytes at most, of a fresh process."""
+    """Megabytes at most, of fresh processes."""
     found: dict[str, float] = {}
     for traced in (True, False):
         arguments = ["-m", "benchmarks.sparse", "--memory", json.dumps([package, traced, *case])]
@@ -97,17 +103,20 @@ def memory(case: Case, package: str) -> dict[str, float]:
 def measure_memory(package: str, traced: bool, *case: Any) -> dict[str, float]:
     one = Case(*case)
     X, y = one.data()
-    found = {}
+    net = one.estimator(package)
     with threadpool_limits(1):
-        for name, call in calls(one, package, X, y).items():
-            if not traced:
-                call()
-                continue
-            tracemalloc.start()
-            call()
-            found[name] = tracemalloc.get_traced_memory()[1] / 1e6
-            tracemalloc.stop()
-    return found or {"process": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3}
+        if not traced:
+            net.fit(X, y)
+            return {"process": peak()}
+        tracemalloc.start()
+        net.fit(X, y)
+        return {"fit": tracemalloc.get_traced_memory()[1] / 1e6}
+
+
+def peak() -> float:
+    """Megabytes of this process at most; ``resource`` counts those of its parent, too."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1e3
 
 
 def main() -> None:
@@ -119,19 +128,20 @@ def main() -> None:
     if arguments.memory:
         print(json.dumps(measure_memory(*arguments.memory)))
         return
-    columns = ("rows x columns", "ones a row", "units", "type", "solver", "fit, s", "predict, ms")
-    columns += ("memory of fit, MB", "of predict, MB", "process, MB")
+    columns = ("rows x columns, ones a row, units", "type", "solver", "fit, s", "predict, ms")
+    columns += ("memory of fit, MB", "process, MB")
     print(f"| {' | '.join(columns)} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print(f"|{'---|' * len(columns)}")
     for case in CASES:
         times = seconds(case, arguments.rounds)
         space = [memory(case, package) for package in PACKAGES]
         cells = [
-            f"{case.rows:,} x {case.features:,} | {case.stored} | {case.units} | {case.dtype} | "
-            f"{case.solver}",
+            f"{case.rows:,} x {case.features:,}, {case.stored}, {case.units}",
+            case.dtype,
+            case.solver,
             ratio(times["fit"], "{:.3f}"),
             ratio([1e3 * each for each in times["predict"]], "{:.2f}"),
-            *(ratio([each[n] for each in space], "{:.0f}") for n in ("fit", "predict", "process")),
+            *(ratio([each[name] for each in space], "{:.0f}") for name in ("fit", "process")),
         ]
         print(f"| {' | '.join(cells)} |", flush=True)
 

@@ -24,7 +24,8 @@ def is_sparse(x: Any) -> bool:
 
 def dense(rows: Any) -> Array:
     """The rows of a batch as an array, those of a sparse one written out."""
-    return rows.toarray() if is_sparse(rows) else rows
+    array: Array = rows.toarray() if is_sparse(rows) else rows
+    return array
 
 
 class Sparse:

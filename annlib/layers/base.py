@@ -84,8 +84,9 @@ class Layer(Configurable):
     random: ClassVar[bool] = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
     keeps_values: bool = False
-    #: Whether, as the first of a model, it takes the rows of a sparse matrix as they are, in SciPy's
-    #: CSR format; other layers get them dense, a batch at a time.
+    #: Whether as the first of a model it takes the rows of a sparse matrix as they are, in SciPy's
+    #: CSR format. Others get them dense, a batch at a time; so do subclasses with a forward or
+    #: backward of their own that do not say it themselves.
     takes_sparse: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed

@@ -78,8 +78,7 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
     check_type(source, dtype, "predict", "X")
-    types = {"dtype": dtype, "target_dtype": dtype, "sparse": sparse}
-    batches = ArrayLoader(source, batch_size=size, **types)
+    batches = ArrayLoader(source, batch_size=size, dtype=dtype, target_dtype=dtype, sparse=sparse)
     return predict(layers, dtype, batches)
 
 

@@ -96,7 +96,10 @@ def test_a_model_learns_the_same_as_from_the_dense_matrix_but_for_rounding(form,
     keywords = {**KEYWORDS, "dtype": dtype, "optimizer": optimizer}
     x = matrix(form, "f8")
     (model, history), (plain, expected) = (fitted(x, **keywords) for x in (x, DENSE.astype("f8")))
-    near = {"rtol": 1e-5 if dtype == "float32" else 1e-12, "atol": 1e-6 if dtype == "float32" else 0}
+    near = {
+        "rtol": 1e-5 if dtype == "float32" else 1e-12,
+        "atol": 1e-6 if dtype == "float32" else 0,
+    }
     for name, values in expected.items():
         np.testing.assert_allclose(history[name], values, **near)
     for found, weight in zip(model.weights, plain.weights, strict=True):
