@@ -165,7 +165,8 @@ class Callback(Configurable):
         """The gradients of a batch are there, and no weight has changed yet (not in Keras).
 
         They lie in ``model.vector.gradients``, and by name in each layer's ``gradients``;
-        ``logs["x"]`` are the batch's rows. All are borrowed until the hook returns.
+        ``logs["x"]`` are the batch's rows, in SciPy's CSR format if x is sparse and the first layer
+        is a Dense. All are borrowed until the hook returns.
         """
 
     def on_test_begin(self, logs: Logs | None = None) -> None: ...

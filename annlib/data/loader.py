@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 class Batch(NamedTuple):
     """Rows of x with their targets and weights, borrowed until the next batch."""
 
-    x: Array
+    #: An array; or in SciPy's CSR format, of a sparse x that the first layer takes so.
+    x: Any
     y: Array | None
     weights: Array | None
 

@@ -64,17 +64,26 @@ def check_type(
         check_range(source, dtype, where, name, columns)
 
 
-def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer | SparseGatherer:
-    """What reads batches from ``source`` as arrays of this type."""
+def gatherer(
+    source: Source, dtype: npt.DTypeLike, sparse: bool = False
+) -> Gatherer | TableGatherer | SparseGatherer:
+    """What reads batches from ``source`` as arrays of this type; with ``sparse`` those of a sparse
+    one in CSR format.
+    """
     if isinstance(source, Table):
         return TableGatherer(source, dtype)
-    return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
+    if isinstance(source, Sparse):
+        return SparseGatherer(source, dtype, sparse)
+    return Gatherer(source, dtype)
 
 
-def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
-    """All rows as one contiguous array of this type, which shares no memory with ``source``."""
+def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> Any:
+    """All rows as one contiguous array of this type, which shares no memory with ``source``; with
+    ``sparse`` those of a sparse one in CSR format.
+    """
     if not isinstance(source, np.ndarray):
-        return gatherer(source, dtype).slice(0, len(source))
+        whole = gatherer(source, dtype, sparse).slice(0, len(source))
+        return whole.copy() if is_sparse(whole) else whole
     with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
         return np.array(source, dtype, order="C")
 

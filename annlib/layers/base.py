@@ -89,6 +89,10 @@ class Layer(Configurable):
     random: ClassVar[bool] = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
     keeps_values: bool = False
+    #: Whether as the first of a model it takes the rows of a sparse matrix as they are, in SciPy's
+    #: CSR format. Others get them dense, a batch at a time; so do subclasses with a forward or
+    #: backward of their own that do not say it themselves.
+    takes_sparse: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
@@ -344,6 +348,14 @@ class Layer(Configurable):
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
+
+    @classmethod
+    def _says(cls, fact: str, *methods: str) -> bool:
+        """Whether it says this of itself, and no class below the one that does has a method of
+        these of its own.
+        """
+        last = next(base for base in cls.__mro__ if {fact, *methods} & vars(base).keys())
+        return fact in vars(last)
 
     def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""

@@ -47,6 +47,10 @@ class Dense(Layer):
     -----
     Input of more than two dimensions is acted on along its last axis, as in Keras.
 
+    As the first layer it multiplies the rows of a sparse matrix as they are, forward and backward:
+    only what they store costs time, and nothing of their size is made. (Its results differ from
+    those of the same rows in an array by rounding.)
+
     Examples
     --------
     >>> Dense(10, activation="softmax")
@@ -54,6 +58,8 @@ class Dense(Layer):
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 10}
+
+    takes_sparse = True
 
     kernel: Array
     bias: Array
@@ -122,7 +128,10 @@ class Dense(Layer):
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+        if isinstance(X, np.ndarray):
+            Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+        else:
+            Z = X @ self.kernel
         if self.use_bias:
             np.add(Z, self.bias, out=Z)
         A = work.array("A", *Z.shape) if self.activation.needs_input else Z
@@ -134,7 +143,10 @@ class Dense(Layer):
         X, Z, A = work["X"], work["Z"], work["A"]
         dZ = dy if dy.ndim == 2 else dy.reshape(-1, self.units)
         self.activation.backward(dZ, Z, A, work)
-        np.dot(X.T, dZ, out=self.gradients["kernel"])
+        if isinstance(X, np.ndarray):
+            np.dot(X.T, dZ, out=self.gradients["kernel"])
+        else:
+            np.copyto(self.gradients["kernel"], X.T @ dZ)
         if self.use_bias:
             np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
         if not input_gradient:

@@ -123,8 +123,8 @@ class Trainer(Configurable):
             ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
-            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
-            so many parameters that half a second for the compilation is worth it.
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there are many
+            parameters, and updates in NumPy have taken as long as a compilation: half a second.
 
         Raises
         ------

@@ -208,6 +208,16 @@ class Network:
         return shape
 
     @property
+    def takes_sparse(self) -> bool:
+        """Whether its first layer takes sparse rows as they are, in SciPy's CSR format."""
+        first = self.layers[0] if self.layers else None
+        return (
+            first is not None
+            and first.takes_sparse
+            and first._says("takes_sparse", "forward", "backward")
+        )
+
+    @property
     def output_activation(self) -> Activation | None:
         """The activation whose outputs are those of the network, at rest; None if there is none."""
         return output_of(self.layers).given

@@ -20,6 +20,8 @@ from annlib.network.passes import Pass
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
 #: small enough to stay in its cache. (Keras takes 32 here too.)
 INFERENCE_BATCH = 512
+# Sparse rows at a time: of few of them SciPy spends much of a product's time on its preparation.
+_SPARSE_BATCH = 2048
 # Passes that are kept: one for each thread that predicts at a time.
 _KEPT = 8
 
@@ -69,12 +71,14 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     if logits:
         layers = without_activation(layers, output_of(layers))
     dense = isinstance(X, np.ndarray)
-    if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
+    sparse = not dense and network.takes_sparse
+    size = _SPARSE_BATCH if sparse else INFERENCE_BATCH
+    if (dense or sparse) and X.shape[0] <= size and X.dtype == dtype:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
     check_type(source, dtype, "predict", "X")
-    batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    batches = ArrayLoader(source, batch_size=size, dtype=dtype, target_dtype=dtype, sparse=sparse)
     return predict(layers, dtype, batches)
 
 

@@ -191,6 +191,17 @@ def layout(trial: LayerTrial) -> None:
         trial.same(trial.run(other, dy), expected, "of an x with other strides")
 
 
+@rules.add("a layer that says takes_sparse = True makes the same of sparse rows")
+def sparse_rows(trial: LayerTrial) -> None:
+    if not trial.layer.takes_sparse or len(trial.shape) > 1:
+        return
+    from scipy.sparse import csr_array
+
+    x, dy = trial.data()
+    x[x < 0], x[2] = 0, 0
+    trial.same(trial.run(csr_array(x), dy), trial.run(x, dy), "of sparse rows")
+
+
 @rules.add("backward returns the derivative by the input")
 def input_derivative(trial: LayerTrial) -> None:
     x, dy = trial.data()

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import SEED_BITS, check_count, check_instance
-from annlib.data import Batch
+from annlib.data import Batch, dense
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -62,7 +62,7 @@ class ModelCopy:
             chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
             batch = next(data.batches(network, rows).take(chosen))
         assert batch.y is not None, "array_dataset checks the targets"
-        self.x, self.y = np.array(batch.x), np.array(batch.y)
+        self.x, self.y = np.array(dense(batch.x)), np.array(batch.y)
         self.weights = None if batch.weights is None else np.array(batch.weights)
 
     @property

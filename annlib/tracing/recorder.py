@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import to_array
 from annlib.core.workspace import Workspace
-from annlib.data import Batch
+from annlib.data import Batch, dense
 from annlib.layers.noise import Noise
 from annlib.network.network import Network
 from annlib.network.passes import ActivityPenalty, Pass
@@ -151,7 +151,7 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     build_for(network, compiled, data)
     network.relayout(refreeze=False)
     (batch,) = data.batches(network, len(data.x)).sequential(_WHERE)
-    batch = Batch(*map(_copied, batch))
+    batch = Batch(*map(_copied, batch._replace(x=dense(batch.x))))
     origin = copy.deepcopy((network, compiled))
     step = RecordedStep(network, compiled)
     return Trace(step.record(batch, lambda: _replay(*origin, batch, step.masks())))

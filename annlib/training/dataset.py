@@ -73,6 +73,7 @@ class Dataset(NamedTuple):
             dtype=dtype,
             target_dtype=target_dtype,
             weight_dtype=network.dtype,
+            sparse=network.takes_sparse,
         )
 
     def in_one(self, network: Network) -> ArrayLoader:
@@ -84,7 +85,7 @@ class Dataset(NamedTuple):
         dtype, target_dtype = self._types(network)
         weights = product(self.weights, self.class_weights)
         return Batch(
-            materialize(self.x, dtype),
+            materialize(self.x, dtype, network.takes_sparse),
             None if self.y is None else materialize(self.y, target_dtype),
             None if weights is None else materialize(weights, network.dtype),
         )

@@ -264,5 +264,6 @@ def batches_of(
         batch_size=size,
         dtype=model.dtype,
         target_dtype=np.intp if labels else model.dtype,
+        sparse=model._network.takes_sparse,
         random_state=random_state,
     )
