@@ -6,6 +6,7 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -97,6 +98,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         warm = bool(partial or self.warm_start) and self._has_weights()
         X, y = self._check_data(X, y, reset=not warm)
         targets = self._targets_for(y, warm, classes)
+        targets.heed(parts.loss)
         class_weight = getattr(self, "class_weight", None)
         data = Samples(X, y, row_weights(X, y, sample_weight, class_weight, targets))
         held_out = self._check_validation(*validation)
@@ -136,7 +138,9 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _targets_for(self, y: Array, warm: bool, classes: Any) -> Targets:
         """What y means, as before with a warm start."""
         known: Targets | None = getattr(self, "_targets", None) if warm else None
-        return known or learn_targets(y, classifier=self._classifies, classes=classes)
+        if known is not None:
+            return copy.copy(known)
+        return learn_targets(y, classifier=self._classifies, classes=classes)
 
     def _network_for(
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool

@@ -40,8 +40,9 @@ class Outputs(NamedTuple):
 
     Parameters
     ----------
-    link : {"sigmoid", "softmax", ""}
-        What makes probabilities of logits; nothing where there are none, as with a hinge loss.
+    link : {"sigmoid", "softmax", "exponential", ""}
+        What makes probabilities of logits, or numbers of their logarithms; nothing where there are
+        none, as with a hinge loss.
     applied : bool
         Whether the network does so already.
     cut : float
@@ -72,11 +73,14 @@ class Outputs(NamedTuple):
 
 def outputs_of(model: Sequential, loss: Loss | None, targets: Targets) -> Outputs:
     """How to read the output of a network that is trained with this loss."""
+    if not isinstance(targets, LabelTargets):
+        link = loss.fuses_with if loss is not None and loss.from_logits else ""
+        return Outputs(link, applied=False)
     if task := _task(model):
         return Outputs(_LINKS[task], applied=True)
     if loss is not None and loss.from_logits:
         return Outputs(_LINKS.get(loss.task, ""), applied=False)
-    one_each = isinstance(targets, LabelTargets) and _one_each(targets, _units(model))
+    one_each = _one_each(targets, _units(model))
     return Outputs("", applied=False, cut=_middle(model, loss) if one_each else 0.0)
 
 

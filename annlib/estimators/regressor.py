@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
 from sklearn.base import RegressorMixin
 
 from annlib.core.arrays import Array
@@ -34,4 +35,22 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         return self._train(X, y, sample_weight, partial=True)
 
     def _read(self, X: Any) -> Array:
-        return infer(self.model_._network, X)
+        A = infer(self.model_._network, X)
+        return np.exp(A, out=A) if self._outputs.link == "exponential" else A
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2 of the predictions; of several quantiles the mean of their D2.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        if getattr(self, "_targets", None) is not None and self._targets.levels:
+            return self._targets.score(np.asarray(y), self.predict(X), sample_weight)
+        return float(super().score(X, y, sample_weight))

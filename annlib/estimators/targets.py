@@ -13,9 +13,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -41,6 +43,9 @@ class Targets:
     activation: ClassVar[str]
     loss: str | Loss
 
+    def heed(self, loss: Any) -> None:
+        """Take over what a loss says of the outputs, before the network is made."""
+
     def encode(self, y: Array, one_hot: bool = False) -> Array:
         """Encode y as a loss takes it: codes (n,) of classes, or a column each."""
         raise NotImplementedError
@@ -51,28 +56,51 @@ class Targets:
         """
         raise NotImplementedError
 
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        """How good predictions are; 1 at best."""
+        raise NotImplementedError
+
 
 class NumberTargets(Targets):
-    """Numbers to predict: one a row, or several; predictions have the dimensions of y."""
+    """Numbers to predict: one a row, or several; predictions have the dimensions of y, but for
+    several quantiles of one number, which are a column each.
+    """
 
     activation = "linear"
     loss = "mean_squared_error"
 
     def __init__(self, y: Array) -> None:
         self.flat = y.ndim == 1
-        self.units = 1 if self.flat else y.shape[1]
+        self.columns = self.units = 1 if self.flat else y.shape[1]
+        #: The quantiles that the outputs are of a single number.
+        self.levels: Sequence[float] = ()
+
+    def heed(self, loss: Any) -> None:
+        if isinstance(loss, Loss) and self.columns == 1:
+            self.levels = tuple(loss.levels)
+            self.units = len(self.levels) or 1
 
     def encode(self, y: Array, one_hot: bool = False) -> Array:
         columns = y.reshape(len(y), -1)
-        if columns.shape[1] != self.units:
+        if columns.shape[1] != self.columns:
             raise DataError(
-                f"y: expected {self.units} column{'s' * (self.units > 1)}, as before, got "
+                f"y: expected {self.columns} column{'s' * (self.columns > 1)}, as before, got "
                 f"{columns.shape[1]}. For other targets call fit of a new estimator."
             )
         return columns
 
     def decode(self, A: Array) -> Array:
-        return A.reshape(-1) if self.flat else A
+        return A.reshape(-1) if self.flat and not self.levels else A
+
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        """R2; of several quantiles the mean of D2, which is that of their pinball losses."""
+        if not self.levels:
+            return r2(y, predicted, weights)
+        each = (
+            d2_pinball_score(y.reshape(-1), column, sample_weight=weights, alpha=level)
+            for level, column in zip(self.levels, predicted.T, strict=True)
+        )
+        return float(np.mean([*each]))
 
 
 class LabelTargets(Targets):
@@ -93,6 +121,9 @@ class LabelTargets(Targets):
     def decisions(self, Z: Array) -> Any:
         """What ``decision_function`` returns, from the same before the activation."""
         return Z
+
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        return accuracy(y, predicted, weights)
 
     def has_classes(self, classes: Any) -> bool:
         """Whether these, in any order, are the classes."""
@@ -222,6 +253,18 @@ class ColumnsTargets(LabelTargets):
 
     def _split(self, A: Array) -> list[Array]:
         return [A[:, block] for block in BlockCrossentropy(self.sizes).blocks(self.units)]
+
+
+def r2(y: Array, predicted: Array, weights: Array | None = None) -> float:
+    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0."""
+    y, predicted = (values.reshape(len(values), -1).astype(float) for values in (y, predicted))
+    centre = np.average(y, axis=0, weights=weights)
+    missed, spread = (
+        np.average(np.square(y - values), axis=0, weights=weights) for values in (predicted, centre)
+    )
+    scores = (missed == 0).astype(float)
+    np.divide(spread - missed, spread, out=scores, where=spread != 0)
+    return float(scores.mean())
 
 
 def accuracy(y: Array, predicted: Array, weights: Array | None = None) -> float:

@@ -7,6 +7,7 @@ Weights and reductions are here, once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
@@ -82,6 +83,8 @@ class Loss(Configurable):
         "differentiation."
     )
     _instead = "Make a new one with other arguments, and compile again with it."
+    #: The quantiles of one target, where each is an output of its own.
+    levels: Sequence[float] = ()
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it

@@ -13,7 +13,7 @@ from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.config import suggest
 from annlib.estimators.rules import invalid
-from annlib.estimators.targets import LabelTargets, Targets, accuracy
+from annlib.estimators.targets import Targets
 from annlib.estimators.weights import Samples
 
 
@@ -54,22 +54,9 @@ def epoch_score(
 
 
 def default_score(targets: Targets, A: Array, data: Samples) -> float:
-    """Accuracy or R2 of the network's output A; NaN where it is not finite."""
+    """Accuracy, or R2 or D2, of the network's output A; NaN where it is not finite."""
     if not np.isfinite(A).all():
         return float("nan")
     predicted = targets.decode(A)
     with np.errstate(over="ignore"):  # of a training that diverges, whose score is very low
-        measure = accuracy if isinstance(targets, LabelTargets) else r2
-        return measure(data.y, predicted, data.weights)
-
-
-def r2(y: Array, predicted: Array, weights: Array | None = None) -> float:
-    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0."""
-    y, predicted = (values.reshape(len(values), -1).astype(float) for values in (y, predicted))
-    centre = np.average(y, axis=0, weights=weights)
-    missed, spread = (
-        np.average(np.square(y - values), axis=0, weights=weights) for values in (predicted, centre)
-    )
-    scores = (missed == 0).astype(float)
-    np.divide(spread - missed, spread, out=scores, where=spread != 0)
-    return float(scores.mean())
+        return targets.score(data.y, predicted, data.weights)

@@ -167,6 +167,8 @@ class FittedSequential(NetworkEstimator):
             dtype=self.dtype or X.dtype.name,
             where=where,
         )
+        if parts.loss is None:
+            targets.heed(compiled.get("loss"))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)
