@@ -46,6 +46,8 @@ class BackupAndRestore(Callback):
         message names the first difference, and nothing is changed.
     """
 
+    writes_files = True
+
     wraps_others = True
     state_attributes = ("_batches",)
     reads_batch_logs = False

@@ -52,6 +52,8 @@ class ModelCheckpoint(MonitorCallback):
     batches since the last file.
     """
 
+    writes_files = True
+
     state_attributes = ("_batches", "_kept", "best")
     persistent_attributes = state_attributes
     _fixed = ("initial_value_threshold", "save_freq")

@@ -35,6 +35,8 @@ class CSVLogger(Callback):
     crash has outdated are cut off, so that none is there twice.
     """
 
+    writes_files = True
+
     state_attributes = ("_columns", "_size")
 
     def __init__(

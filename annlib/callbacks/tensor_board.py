@@ -31,6 +31,8 @@ class TensorBoard(Callback):
         After every epoch, or every so many batches as well.
     """
 
+    writes_files = True
+
     state_attributes = ("_step",)
     _fixed = ("update_freq",)
 

@@ -7,6 +7,7 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -93,6 +94,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         classes: Any = None,
     ) -> Self:
         """Train to the end, or with ``partial`` for one epoch, which later calls continue."""
+        self._require_parameters("partial_fit" if partial else "fit")
         check_parameters(self, self._rules)
         parts = self._make_parts(partial)
         warm = bool(partial or self.warm_start) and self._has_weights()
@@ -196,6 +198,18 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         partial: bool,
     ) -> History:
         """Train the compiled network and store what belongs to this kind of estimator."""
+        raise NotImplementedError
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """For a file, what training left besides network, targets and ``history_``: as JSON can
+        hold it, and arrays by name.
+        """
+        raise NotImplementedError
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Take over what ``_learned`` gave; raises for what it does not give."""
         raise NotImplementedError
 
     # -- data ------------------------------------------------------------------------------------

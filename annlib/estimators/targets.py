@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from reprlib import repr as show
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +23,12 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
-from annlib.losses import BlockCrossentropy, Loss
+from annlib.core.errors import DataError, ModelFormatError
+from annlib.estimators.parameter_codes import decode_array, encode_array
+from annlib.losses import BlockCrossentropy, Loss, Quantile
+
+#: Of the last layer, in a file.
+MOST_UNITS = 10**6
 
 
 class Targets:
@@ -42,6 +47,8 @@ class Targets:
     units: int
     activation: ClassVar[str]
     loss: str | Loss
+    #: What may make the numbers or probabilities of a network's output.
+    links: ClassVar[tuple[str, ...]]
 
     def heed(self, loss: Any) -> None:
         """Take over what a loss says of the outputs, before the network is made."""
@@ -60,6 +67,10 @@ class Targets:
         """How good predictions are; 1 at best."""
         raise NotImplementedError
 
+    def describe(self, where: str) -> dict[str, Any]:
+        """All of it as JSON can hold it, for ``restore_targets``."""
+        raise NotImplementedError
+
 
 class NumberTargets(Targets):
     """Numbers to predict: one a row, or several; predictions have the dimensions of y, but for
@@ -68,6 +79,7 @@ class NumberTargets(Targets):
 
     activation = "linear"
     loss = "mean_squared_error"
+    links = ("exponential",)
 
     def __init__(self, y: Array) -> None:
         self.flat = y.ndim == 1
@@ -102,6 +114,10 @@ class NumberTargets(Targets):
         )
         return float(np.mean([*each]))
 
+    def describe(self, where: str) -> dict[str, Any]:
+        flat, columns, levels = bool(self.flat), self.columns, list(self.levels)
+        return {"kind": "numbers", "flat": flat, "columns": columns, "levels": levels}
+
 
 class LabelTargets(Targets):
     """Base class of those that are labels.
@@ -113,6 +129,7 @@ class LabelTargets(Targets):
     """
 
     classes: Any
+    links = ("sigmoid", "softmax")
 
     def probabilities(self, A: Array) -> Any:
         """What ``predict_proba`` returns, from the output of sigmoids or a softmax."""
@@ -148,6 +165,9 @@ class ClassTargets(LabelTargets):
         codes = find_codes(y, self.classes)
         # Never fewer columns than two, which the output has even if there is a single class.
         return np.eye(max(2, len(self.classes)))[codes] if one_hot else codes
+
+    def describe(self, where: str) -> dict[str, Any]:
+        return {"kind": "classes", "classes": encode_array(self.classes, f"{where}, classes")}
 
     def decode(self, A: Array) -> Array:
         labels: Array = self.classes[A.argmax(axis=1)]
@@ -206,6 +226,9 @@ class IndicatorTargets(LabelTargets):
     def has_classes(self, classes: Any) -> bool:
         return True  # they are columns
 
+    def describe(self, where: str) -> dict[str, Any]:
+        return {"kind": "labels", "units": self.units}
+
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         return [(np.array([0, 1]), column.astype(np.intp)) for column in self.encode(y).T]
 
@@ -241,6 +264,10 @@ class ColumnsTargets(LabelTargets):
         same = len(classes) == len(self.classes)
         pairs = zip(self.classes, classes, strict=False)
         return same and all(np.array_equal(own, np.unique(given)) for own, given in pairs)
+
+    def describe(self, where: str) -> dict[str, Any]:
+        classes = [encode_array(each, f"{where}, classes") for each in self.classes]
+        return {"kind": "columns", "classes": classes}
 
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         if y.ndim != 2 or y.shape[1] != len(self.classes):
@@ -313,6 +340,38 @@ def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets
         return ColumnsTargets([np.unique(column) for column in columns], y.dtype)
     found = np.unique(y if classes is None else classes)
     return BinaryTargets(found) if len(found) <= 2 else ClassTargets(found)
+
+
+def restore_targets(code: Any, *, classifier: bool) -> Targets:
+    """The targets that ``describe`` described; raises for what it does not give."""
+    kind = code["kind"]
+    if kind == "numbers" and not classifier:
+        flat, columns, levels = code["flat"], code["columns"], code["levels"]
+        fine = type(flat) is bool and type(columns) is int and 1 <= columns <= MOST_UNITS
+        if not fine or (flat and columns > 1) or (levels and columns > 1):
+            raise ModelFormatError(f"file: expected numbers to predict, got {show(code)}.")
+        numbers = NumberTargets(np.empty((0,) if flat else (0, columns)))
+        numbers.heed(Quantile(levels) if levels else None)
+        return numbers
+    if kind == "classes" and classifier:
+        found = _restored_classes(code["classes"])
+        return BinaryTargets(found) if len(found) <= 2 else ClassTargets(found)
+    if kind == "labels" and classifier:
+        units = code["units"]
+        if type(units) is int and 1 <= units <= MOST_UNITS:
+            return IndicatorTargets(np.empty((0, units)))
+    if kind == "columns" and classifier:
+        several = [_restored_classes(each) for each in code["classes"]]
+        if several:
+            return ColumnsTargets(several, np.result_type(*(each.dtype for each in several)))
+    raise ModelFormatError(f"file: expected what y means, got {show(code)}.")
+
+
+def _restored_classes(code: Any) -> Array:
+    classes = decode_array(code)
+    if classes.ndim != 1 or not len(classes) or not np.array_equal(np.unique(classes), classes):
+        raise ModelFormatError(f"file: expected classes in their order, got {show(code)}.")
+    return classes
 
 
 def find_codes(y: Array, classes: Array) -> Array:

@@ -13,6 +13,7 @@ from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
 from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
+from annlib.saving.limits import check_header
 from annlib.saving.serializable import check_names
 
 
@@ -61,7 +62,7 @@ def restore(
     header: Mapping[str, Any], tensors: Mapping[str, Array], compile: bool = True
 ) -> Sequential:
     """The model that a file's header and tensors describe."""
-    model_file.check_header(header)
+    check_header(header)
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
     own = None if model is None else model._network

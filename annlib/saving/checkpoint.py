@@ -20,8 +20,8 @@ from annlib.core.checks import check_count
 from annlib.core.errors import ModelFormatError
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
+from annlib.saving.limits import check_header
 from annlib.saving.model_file import (
-    check_header,
     check_optimizer,
     checked_weights,
     describe,

@@ -1,4 +1,4 @@
-"""The losses that a regressor takes by name: deviances and quantiles, and how predictions follow."""
+"""The losses of a regressor by name: deviances and quantiles, and how predictions follow."""
 
 from __future__ import annotations
 
@@ -86,7 +86,10 @@ def test_one_quantile_is_that_of_scikit_learn():
     theirs = QuantileRegressor(quantile=0.8, alpha=0).fit(X, COSTS)
     net = MLPRegressor(
         *("quantile", ()),
-        **{"learning_rate_init": 0.01, "max_iter": 2000, "n_iter_no_change": 100, "alpha": 0.0},
+        learning_rate_init=0.01,
+        max_iter=2000,
+        n_iter_no_change=100,
+        alpha=0.0,
         loss__quantile=0.8,
         random_state=0,
     ).fit(X, COSTS)
@@ -95,7 +98,7 @@ def test_one_quantile_is_that_of_scikit_learn():
 
 
 def test_another_number_of_quantiles_needs_another_network():
-    net = MLPRegressor("quantile", (4,), loss__quantile=LEVELS, warm_start=True, max_iter=2, tol=9)
+    net = MLPRegressor("quantile", (4,), loss__quantile=LEVELS, warm_start=True, tol=9)
     net.set_params(n_iter_no_change=1).fit(X, COSTS)
     before = net.predict(X)
     with pytest.raises(ValueError, match="3 outputs"):
@@ -107,5 +110,5 @@ def test_quantiles_of_several_numbers_are_one_each():
     Y = np.column_stack([COSTS, -COSTS, X[:, 0]])
     net = MLPRegressor("quantile", (8,), loss__quantile=LEVELS, tol=1, n_iter_no_change=1).fit(X, Y)
     assert net.predict(X).shape == (300, 3)
-    with pytest.raises(ValueError, match="2 units|3 units"):
+    with pytest.raises(ValueError, match=r"2 units|3 units"):
         net.fit(X, Y[:, :2])

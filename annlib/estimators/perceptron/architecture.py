@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
-from annlib.core.arrays import Array
 from annlib.core.errors import AnnlibError
 from annlib.estimators.outputs import for_arguments
+from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import RandomUniform, VarianceScaling
@@ -227,6 +224,31 @@ class Architecture:
         return rates
 
 
+def structure_of(model: Sequential) -> Structure:
+    """What a network that ``Architecture.build`` has built is built of."""
+    maps = affine_maps(model)
+    *hidden, (last, _) = maps
+    activations: list[Activation] = []
+    rates: list[float] = []
+    for layer in model.layers[:-1]:
+        if isinstance(layer, Dropout):
+            rates[-1] = float(layer.rate)
+        elif isinstance(layer, ActivationLayer):
+            activations[-1] = layer.activation
+        elif isinstance(layer, Dense):
+            activations.append(layer.activation)
+            rates.append(0.0)
+    return Structure(
+        sizes=tuple(dense.units for dense, _ in hidden),
+        normalized=any(norm is not None for _, norm in hidden),
+        units=last.units,
+        activations=tuple(activations),
+        output=last.activation._names[0],
+        rates=tuple(rates),
+        penalty=last.kernel_regularizer,
+    )
+
+
 def named_loss(given: Any, *, classifier: bool) -> Loss | None:
     """The loss that the parameter means; None if it depends on the targets."""
     if not isinstance(given, str):
@@ -266,70 +288,6 @@ def initial_bound(fan_in: int, fan_out: int, activation: Activation) -> float:
     """Of a layer's first weights and biases (Glorot & Bengio, 2010)."""
     factor = 2.0 if isinstance(activation, Sigmoid) else 6.0
     return math.sqrt(factor / (fan_in + fan_out))
-
-
-def dense_layers(model: Sequential) -> list[Any]:
-    """The layers whose kernels are ``coefs_``."""
-    return [dense for dense, _ in affine_maps(model)]
-
-
-def affine_maps(model: Sequential) -> list[tuple[Any, BatchNormalization | None]]:
-    """Each dense layer with the normalization of what it gives, if there is one."""
-    pairs = zip(model.layers, [*model.layers[1:], None], strict=True)
-    return [
-        (layer, after if isinstance(after, BatchNormalization) else None)
-        for layer, after in pairs
-        if isinstance(layer, Dense)
-    ]
-
-
-def folded(model: Sequential) -> tuple[list[Array], list[Array]]:
-    """Kernels and biases of a network, with which it predicts the same without normalization.
-
-    gamma (x W + b - mean) / s + beta is x (W c) + (b - mean) c + beta with c = gamma / s. What is
-    not normalized are the network's own arrays; the others are new, and read-only.
-    """
-    kernels, biases = [], []
-    for dense, norm in affine_maps(model):
-        kernel, bias = dense.kernel, dense.bias
-        if norm is not None:
-            factor = _factor(norm)
-            kernel, bias = kernel * factor, (bias - norm.moving_mean) * factor + norm.beta
-            kernel.flags.writeable = bias.flags.writeable = False
-        kernels.append(kernel)
-        biases.append(bias)
-    return kernels, biases
-
-
-def unfold(model: Sequential, kernels: Sequence[Array], biases: Sequence[Array]) -> None:
-    """Give a network the weights with which it predicts as one without normalization has these.
-
-    Raises
-    ------
-    ValueError
-        If there are none, for a gamma of 0; nothing is changed then.
-    """
-    found = []
-    for (dense, norm), kernel, bias in zip(affine_maps(model), kernels, biases, strict=True):
-        if norm is None:
-            found.append((dense, kernel, bias))
-            continue
-        factor = _factor(norm)
-        if not factor.all():
-            raise ValueError(
-                f'coefs_: expected a gamma other than 0 in "{norm.name}", got 0 for the units '
-                f"{np.flatnonzero(factor == 0).tolist()}, of which no weights come through. Set "
-                "the weights of model_ instead."
-            )
-        found.append((dense, kernel / factor, (bias - norm.beta) / factor + norm.moving_mean))
-    for dense, kernel, bias in found:
-        dense.kernel[...] = kernel
-        dense.bias[...] = bias
-
-
-def _factor(norm: BatchNormalization) -> Array:
-    factor: Array = norm.gamma / np.sqrt(norm.moving_variance + norm.epsilon)
-    return factor
 
 
 def output_name(layer: Dense) -> str:

@@ -15,18 +15,17 @@ from annlib import regularizers
 from annlib.callbacks import Callback, CallbackList, History
 from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
+from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
+from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
 from annlib.estimators.perceptron.architecture import (
     Architecture,
     Structure,
-    affine_maps,
-    dense_layers,
-    folded,
     named_loss,
     output_name,
-    unfold,
+    structure_of,
 )
 from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.perceptron.parameters import RULES
@@ -212,13 +211,8 @@ class Perceptron(NetworkEstimator):
         if not warm or not hasattr(self, "_progress"):
             self._progress, self.history_ = Progress(), {}
         loss, structure = self._setting.loss, self._setting.structure
-        watched = loss if isinstance(self.scoring, str) and self.scoring == "loss" else self.scoring
-        self._progress.begin(loss, (watched, structure.function))
+        self._progress.begin(loss, self._score_is(loss, structure))
         model, optimizer = self.model_, self._optimizer
-        layers = dense_layers(model)
-        self.n_layers_ = len(layers) + 1
-        self.n_outputs_ = int(layers[-1].units)
-        self.out_activation_ = output_name(layers[-1])
         rows = len(data.y)
         size = rows if optimizer.full_batch else self._batch_rows(rows)
         batches = batches_of(model, data, size, random_state if self.shuffle else None)
@@ -288,15 +282,24 @@ class Perceptron(NetworkEstimator):
     def _default_score(self, data: Samples) -> float:
         return default_score(self._targets, self._read(data.X), data)
 
+    def _score_is(self, loss: Loss, structure: Structure) -> tuple[Any, Any]:
+        """By what there is a best score."""
+        by_loss = isinstance(self.scoring, str) and self.scoring == "loss"
+        return loss if by_loss else self.scoring, structure.function
+
     def _store_results(self, epochs: int) -> None:
         """Set scikit-learn's attributes after a training of so many epochs."""
-        progress, optimizer = self._progress, self._optimizer
+        layers = dense_layers(self.model_)
+        self.n_layers_ = len(layers) + 1
+        self.n_outputs_ = int(layers[-1].units)
+        self.out_activation_ = output_name(layers[-1])
+        progress, optimizer = self._progress, self.model_.optimizer
         self.n_iter_ = epochs
         self.t_ = progress.t
         self._no_improvement_count = progress.epochs_without_improvement  # scikit-learn's tests
         if progress.losses:
             self.loss_ = progress.losses[-1]
-        if not optimizer.full_batch:
+        if optimizer is None or not optimizer.full_batch:
             watched = self.early_stopping
             self.loss_curve_ = progress.losses
             self.best_loss_ = None if watched else progress.best_loss
@@ -308,6 +311,26 @@ class Perceptron(NetworkEstimator):
         optimizer = self.model_.optimizer
         assert optimizer is not None, "compiled"
         return optimizer
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        self._sync_coefs(self.model_)
+        learned = {"epochs": self.n_iter_, "rate": list(self._setting.rate)}
+        progress, arrays = self._progress.describe()
+        return learned | {"progress": progress}, arrays
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        model, structure = self.model_, structure_of(self.model_)
+        loss: Any = model.loss  # None where the file could not hold it
+        self._setting = Setting(
+            loss, structure, RateRule.restored(learned["rate"]), self.random_state
+        )
+        self._progress = Progress.restored(learned["progress"], arrays, model.vector.values)
+        progress = self._progress
+        progress.loss_is, progress.score_is = loss, self._score_is(loss, structure)
+        self.__dict__.update(exposed_coefs(model))
+        self._store_results(check_count(learned["epochs"], "file", "epochs", 0))
 
     # -- data ------------------------------------------------------------------------------------
 

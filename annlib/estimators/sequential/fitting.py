@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from reprlib import repr as show
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -12,11 +13,13 @@ from sklearn.model_selection import train_test_split
 from annlib import losses, optimizers
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
+from annlib.core.checks import check_count
 from annlib.core.config import Configurable
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, ModelFormatError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
 from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
+from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.rules import InvalidParameterError, Rule, invalid
 from annlib.estimators.sequential.network import (
     build_network,
@@ -196,7 +199,8 @@ class FittedSequential(NetworkEstimator):
         model, origin = self.model_, self._origin
         before, now = origin.parameters, self._model_parameters()
         for name in [*now, *before]:
-            if not _same(before.get(name), now.get(name)):
+            known = not isinstance(before.get(name), LeftOut)
+            if known and not _same(before.get(name), now.get(name)):
                 raise self._fixed(name, before.get(name), now.get(name))
         if self.dtype not in (None, model.dtype):
             raise self._fixed("dtype", model.dtype, self.dtype)
@@ -289,6 +293,18 @@ class FittedSequential(NetworkEstimator):
         )
         self.n_iter_ = first + len(history.epoch)
         return history
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        return {"epochs": self.n_iter_}, {}
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        if arrays:
+            raise ModelFormatError(f"file: expected no further arrays, got {show([*arrays])}.")
+        self.n_iter_ = check_count(learned["epochs"], "file", "epochs", 0)
+        compiled = self._compiled_before() or {}
+        self._origin = Origin(self._model_parameters(), self.random_state, compiled)
 
 
 def _own(metric: Any) -> Any:
