@@ -127,6 +127,44 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
     )  # fmt: skip
 
 
+def targets_of_outputs(model: Sequential, classes: Any, where: str) -> LabelTargets:
+    """What the outputs of a trained classifier stand for.
+
+    Parameters
+    ----------
+    model : Sequential
+        Built.
+    classes : array_like, list of them or None
+        Of several columns a list; None are 0, 1, ..., and for several sigmoids labels.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not in their order, of which the columns of ``predict_proba`` are.
+    """
+    units = _units(model)
+    if classes is None:
+        loss = model.loss
+        binary = _task(model) == "binary" or (loss is not None and loss.task == "binary")
+        if binary and units > 1:
+            return IndicatorTargets(np.empty((0, units)))
+        classes = np.arange(max(units, 2))
+    several = len(classes) and np.ndim(classes[0]) > 0
+    each = [np.asarray(one) for one in (classes if several else [classes])]
+    for one in each:
+        if not np.array_equal(np.unique(one), one):
+            raise ConfigurationError(
+                f"{where}: expected classes in sorted order, each once, as scikit-learn has them, "
+                f"got {one.tolist()}. Where the units of the last layer stand in another order, "
+                "sort them, too: order = np.argsort(classes); kernel, bias = "
+                "model.layers[-1].get_weights(); model.layers[-1].set_weights([kernel[:, order], "
+                "bias[order]])."
+            )
+    if several:
+        return ColumnsTargets(each, np.result_type(*each))
+    return BinaryTargets(each[0]) if len(each[0]) <= 2 else ClassTargets(each[0])
+
+
 def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
     """An automatic loss that can have these arguments, if any can: label smoothing is one of the
     cross-entropy of one-hot rows alone, which is the same without it.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from reprlib import repr as show
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -15,12 +16,12 @@ from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.config import Configurable
-from annlib.core.errors import DataError, ModelFormatError
+from annlib.core.errors import ConfigurationError, DataError, ModelFormatError
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects
 from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
 from annlib.estimators.parameter_codes import LeftOut
-from annlib.estimators.rules import InvalidParameterError, Rule, invalid
+from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
 from annlib.estimators.sequential.network import (
     build_network,
     compiled_before,
@@ -80,6 +81,35 @@ class FittedSequential(NetworkEstimator):
     @property
     def _max_epochs(self) -> int:
         return int(self.epochs)
+
+    # -- of a trained model ----------------------------------------------------------------------
+
+    @classmethod
+    def _of_trained(cls, model: Any, targets: Targets, parameters: dict[str, Any]) -> Self:
+        """The fitted estimator that a copy of a trained model is."""
+        estimator = cls(model, **parameters)
+        check_parameters(estimator, cls._rules)
+        n_features = model.input_shape[1]
+        if estimator._nested("model") or estimator.dtype not in (None, model.dtype):
+            raise ConfigurationError(
+                f"{cls.__name__}.from_fitted: expected arguments that leave the model as it is, "
+                f"got {', '.join(parameters)}. Leave out dtype and model__..., or call fit."
+            )
+        targets.heed(model.loss)
+        check_units(model, targets, n_features, f"{cls.__name__}.from_fitted")
+        own = copy.deepcopy(model)
+        if model.feature_names is not None:
+            estimator.feature_names_in_ = np.array(model.feature_names, object)
+        origin = Origin(
+            estimator._model_parameters(), estimator.random_state, compiled_before(model)
+        )
+        plan = Plan({}, origin)
+        estimator.__dict__.update(estimator._fitted(own, targets, plan))
+        estimator.n_features_in_ = n_features
+        history = model.history
+        estimator.history_ = {} if history is None else copy.deepcopy(history.history)
+        estimator.n_iter_ = 0 if history is None else len(history.epoch)
+        return estimator
 
     # -- what the parameters mean ----------------------------------------------------------------
 
@@ -305,6 +335,28 @@ class FittedSequential(NetworkEstimator):
         self.n_iter_ = check_count(learned["epochs"], "file", "epochs", 0)
         compiled = self._compiled_before() or {}
         self._origin = Origin(self._model_parameters(), self.random_state, compiled)
+
+
+def check_trained(model: Any, where: str) -> Sequential:
+    """The model, if it can be an estimator as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no ``Sequential`` with weights for rows of features.
+    """
+    if not isinstance(model, Sequential):
+        raise ConfigurationError(
+            f"{where}: expected a trained Sequential, got {show(model)}. A function that builds "
+            "one is for fit."
+        )
+    if not model.built or len(model.input_shape) != 2 or len(model.output_shape) != 2:
+        shapes = f"{model.input_shape} to {model.output_shape}" if model.built else "no weights"
+        raise ConfigurationError(
+            f"{where}: expected a trained Sequential from rows of features to rows of outputs, got "
+            f"one with {shapes}. Train it, or load it: annlib.load_model(path)."
+        )
+    return model
 
 
 def _own(metric: Any) -> Any:
