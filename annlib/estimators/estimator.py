@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
+from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
@@ -52,6 +53,8 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     model_: Sequential
     history_: dict[str, list[Any]]
+    best_epoch_: int
+    _best: BestEpoch | None
     _targets: Targets
     _outputs: Outputs
 
@@ -109,7 +112,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         data = data._replace(Y=self._encode(data.y, targets, model, loss))
         if held_out is not None:
             held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
-        elif self._wants_validation(parts.optimizer):
+        elif self._wants_validation(parts.optimizer, partial):
             data, held_out = self._split(data, sample_weight, targets, model, random_state)
         self._compile(model, parts.optimizer, loss, warm)
         fitted = self._fitted(model, targets, loss)
@@ -119,10 +122,28 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         history = self._run(fitted, data, held_out, callbacks, random_state, warm, partial)
         self.__dict__.update(fitted)
         before = self.history_ if warm and hasattr(self, "history_") else {}
+        self._remember_best(history, callbacks, before)
         self.history_ = before | {
             name: before.get(name, []) + values for name, values in history.history.items()
         }
         return self
+
+    def _remember_best(
+        self, history: History, callbacks: list[Callback], before: dict[str, Any]
+    ) -> None:
+        """Set ``best_epoch_``, with a warm start of all epochs so far."""
+        first = 0
+        if before and history.epoch:  # where the run has counted anew
+            first = max(0, len(before["loss"]) - history.epoch[0])
+        found = find_best(history, callbacks, self._score_names(), first)
+        known = getattr(self, "_best", None) if before else None
+        self._best = found.better(known) if found is not None else known
+        if self._best is not None:
+            self.best_epoch_ = self._best.epoch
+
+    def _score_names(self) -> list[str]:
+        """What the logs call the scores of an epoch, if there are some."""
+        raise NotImplementedError
 
     @property
     def _max_epochs(self) -> int:
@@ -157,7 +178,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         check_blocks(loss, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
-    def _wants_validation(self, optimizer: Optimizer) -> bool:
+    def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
         """Whether the parameters ask to set samples aside for validation."""
         raise NotImplementedError
 

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path, is_number
+from annlib.core.checks import check_count, check_path, is_number
 from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.estimators.best_epoch import BestEpoch
 from annlib.estimators.outputs import Outputs, check_units
 from annlib.estimators.parameter_codes import LeftOut, decode, encode
 from annlib.estimators.targets import LabelTargets, restore_targets
@@ -103,7 +104,11 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
             "targets": estimator._targets.describe(where),
             "outputs": list(estimator._outputs),
         },
-        "learned": {"history": encode(estimator.history_, where), **learned},
+        "learned": {
+            "history": encode(estimator.history_, where),
+            "best": encode(estimator._best and list(estimator._best), where),
+            **learned,
+        },
         "model": network,
         "given": given,
     }
@@ -172,6 +177,9 @@ def restore(
         texts = all(isinstance(name, str) for name in data["names"])
         _require(texts and names.shape == (n_features,), "names", data["names"])
         fitted["feature_names_in_"] = names
+    best = fitted["_best"] = _best(decode(learned["best"]))
+    if best is not None:
+        fitted["best_epoch_"] = best.epoch
     estimator.__dict__.update(fitted)
     own = {n: a for n, a in tensors.items() if not n.startswith(("model/", "given/"))}
     estimator._restore(learned, own)
@@ -211,6 +219,14 @@ def _history(found: Any) -> dict[str, list[Any]]:
     check_names(list(found), "file")
     history: dict[str, list[Any]] = found
     return history
+
+
+def _best(found: Any) -> BestEpoch | None:
+    if found is None:
+        return None
+    by, value, epoch = found
+    _require(isinstance(by, str) and is_number(value), "best", found)
+    return BestEpoch(by, value, check_count(epoch, "file", "epoch", 0))
 
 
 def _require(fine: Any, what: str, found: Any) -> None:

@@ -19,7 +19,15 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
     _classifies = False
     _targets: NumberTargets
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """One epoch on these rows; network and optimizer stay for the next call.
 
         Parameters
@@ -27,12 +35,14 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Data to validate on after the epoch.
 
         Returns
         -------
         self
         """
-        return self._train(X, y, sample_weight, partial=True)
+        return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val), partial=True)
 
     def _read(self, X: Any) -> Array:
         A = infer(self.model_._network, X)

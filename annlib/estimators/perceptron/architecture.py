@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
+from annlib.constraints import Constraint
 from annlib.core.errors import AnnlibError
 from annlib.estimators.outputs import for_arguments
+from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
-from annlib.initializers import RandomUniform, VarianceScaling
+from annlib.initializers import Initializer, RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import BatchNormalization, Dense, Dropout, Input
 from annlib.losses import BlockCrossentropy, Loss, LossOfVectors
@@ -44,6 +46,7 @@ class Structure(NamedTuple):
     output: str
     rates: tuple[float, ...]
     penalty: Regularizer | None
+    constraint: Constraint | None
 
     @property
     def function(self) -> tuple[Any, ...]:
@@ -57,8 +60,9 @@ class Architecture:
     Parameters
     ----------
     estimator : Perceptron
-    loss, regularizer : Loss and Regularizer, or None
+    loss, regularizer, initializer : Loss, Regularizer and Initializer, or None
         In place of scikit-learn's.
+    constraint : Constraint or None
 
     Raises
     ------
@@ -66,8 +70,16 @@ class Architecture:
         For a parameter that cannot be meant.
     """
 
-    def __init__(self, estimator: Any, loss: Loss | None, regularizer: Regularizer | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        loss: Loss | None,
+        regularizer: Regularizer | None,
+        initializer: Initializer | None,
+        constraint: Constraint | None,
+    ) -> None:
         self.estimator = estimator
+        self.initializer, self.constraint = initializer, constraint
         self.sizes = hidden_sizes(estimator.hidden_layer_sizes)
         self.activations = self._activations()
         self.rates = self._dropout()
@@ -94,6 +106,7 @@ class Architecture:
             output=output,
             rates=tuple(float(rate) for rate in self.rates),
             penalty=self.penalty,
+            constraint=self.constraint,
         )
 
     def check_continues(self, before: Structure, now: Structure) -> None:
@@ -109,6 +122,13 @@ class Architecture:
         if now.units != before.units:
             shown = text.format(f"one with {before.units} output{'s' * (before.units > 1)}")
             raise invalid(e, "loss", shown, e.loss)
+
+    def check_same_initializer(self, before: Any) -> None:
+        """Raise if another initializer was set, which weights that there are do not heed."""
+        if not isinstance(before, LeftOut) and before != self.initializer:
+            expected = f"{before!r}, as before; for new weights, fit without warm_start"
+            given = self.estimator.kernel_initializer
+            raise invalid(self.estimator, "kernel_initializer", expected, given)
 
     def build(self, n_features: int, targets: Targets, dtype: str, seed: int) -> Sequential:
         """The network for these features and targets, not compiled."""
@@ -134,21 +154,28 @@ class Architecture:
 
     def _dense(self, fan_in: int, units: int, activation: Any, like: Activation) -> Dense:
         bound = initial_bound(fan_in, units, like)
-        small = VarianceScaling(1 / 3, "fan_avg", "uniform")
+        initializer: Any = self.initializer and self.initializer.clone()
+        if initializer is None:
+            small = VarianceScaling(1 / 3, "fan_avg", "uniform")
+            initializer = small if isinstance(like, Sigmoid) else "glorot_uniform"
         return Dense(
             units,
             copy.copy(activation),
-            kernel_initializer=small if isinstance(like, Sigmoid) else "glorot_uniform",
+            kernel_initializer=initializer,
             bias_initializer=RandomUniform(-bound, bound),
             kernel_regularizer=self.penalty,
+            kernel_constraint=self.constraint,
         )
 
     def draw(self, model: Sequential, random_state: Any) -> None:
-        """Give a network the weights that scikit-learn draws: kernel and bias, layer by layer."""
+        """Give a network the weights that scikit-learn draws: kernel and bias, layer by layer; its
+        kernels it keeps if they have an initializer of the user's.
+        """
         for layer, like in zip(dense_layers(model), self._likes(), strict=True):
             fan_in, fan_out = layer.kernel.shape
             bound = initial_bound(fan_in, fan_out, like)
-            layer.kernel[...] = random_state.uniform(-bound, bound, layer.kernel.shape)
+            if self.initializer is None:
+                layer.kernel[...] = random_state.uniform(-bound, bound, layer.kernel.shape)
             layer.bias[...] = random_state.uniform(-bound, bound, layer.bias.shape)
 
     def _likes(self) -> list[Activation]:
@@ -246,6 +273,7 @@ def structure_of(model: Sequential) -> Structure:
         output=last.activation._names[0],
         rates=tuple(rates),
         penalty=last.kernel_regularizer,
+        constraint=last.kernel_constraint,
     )
 
 

@@ -98,6 +98,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
+        metrics: Any = None,
+        kernel_initializer: Any = None,
+        kernel_constraint: Any = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:
@@ -194,6 +197,9 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
+        metrics: Any = None,
+        kernel_initializer: Any = None,
+        kernel_constraint: Any = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:

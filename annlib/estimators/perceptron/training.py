@@ -170,8 +170,8 @@ class Convergence(Callback):
         The samples of an epoch.
     tol, patience : float
     rate : RateRule
-    score : callable, optional
-        From the logs of an epoch to the score on the validation data.
+    scores : callable, optional
+        From the logs of an epoch to the score on the validation data, by name.
     watches_score : bool
         Whether the score decides, and not the loss on the training data.
     log : callable
@@ -186,7 +186,7 @@ class Convergence(Callback):
         tol: float,
         patience: float,
         rate: RateRule,
-        score: Callable[[Logs], float] | None,
+        scores: Callable[[Logs], dict[str, float]] | None,
         watches_score: bool,
         log: Callable[[str], None],
     ) -> None:
@@ -195,7 +195,7 @@ class Convergence(Callback):
         self.tol = tol
         self.patience = patience
         self.rate = rate
-        self.score = score
+        self.scores = scores
         self.watches_score = watches_score
         self.log = log
         self.epochs = 0
@@ -209,13 +209,15 @@ class Convergence(Callback):
         progress.losses.append(float(logs["loss"]))
         progress.t += self.rows
         self.log(f"Iteration {self.epochs}, loss = {progress.losses[-1]:.8f}")
-        if self.score is not None:
-            logs["val_score"] = self.score(logs)
+        if self.scores is not None:
+            logs |= self.scores(logs)
         if not optimizer.full_batch:
             logs["learning_rate"] = optimizer.learning_rate
         if self.watches_score:
             self._record_score(float(logs["val_score"]))
         else:
+            if self.scores is not None:
+                progress.scores.append(float(logs["val_score"]))
             self._record_loss()
         self.rate.end_epoch(optimizer, progress.t)
         if progress.epochs_without_improvement > self.patience and not optimizer.full_batch:

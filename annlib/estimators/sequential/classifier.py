@@ -96,6 +96,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         optimizer: Any = "auto",
         loss: Any = "auto",
         metrics: Any = None,
+        scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,
         validation_split: float = 0.0,

@@ -17,11 +17,18 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, DataError, ModelFormatError
+from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
-from annlib.estimators.nested import Part, callback_objects
+from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
+from annlib.estimators.scoring import (
+    Scores,
+    check_scoring_names,
+    epoch_scores,
+    score_names,
+)
 from annlib.estimators.sequential.network import (
     build_network,
     compiled_before,
@@ -31,7 +38,6 @@ from annlib.estimators.sequential.parameters import RULES
 from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
 from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
-from annlib.metrics import Metric
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.training.compiled import CROSSENTROPY, Compiled
@@ -108,12 +114,16 @@ class FittedSequential(NetworkEstimator):
         estimator.n_features_in_ = n_features
         history = model.history
         estimator.history_ = {} if history is None else copy.deepcopy(history.history)
+        estimator._best = None if history is None else find_best(history, (), [])
+        if estimator._best is not None:
+            estimator.best_epoch_ = estimator._best.epoch
         estimator.n_iter_ = 0 if history is None else len(history.epoch)
         return estimator
 
     # -- what the parameters mean ----------------------------------------------------------------
 
     def _make_parts(self, partial: bool) -> Parts:
+        check_scoring_names(self)
         return Parts(*(self._part(name) for name in ("model", "optimizer", "loss", "callbacks")))
 
     def _part(self, name: str) -> Any:
@@ -152,12 +162,12 @@ class FittedSequential(NetworkEstimator):
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
-            metrics, weighted = [], self.metrics
+            metrics, weighted = [], own_metrics(self.metrics)
         arguments = {
             "optimizer": optimizer,
             "loss": loss,
-            "metrics": [_own(metric) for metric in metrics],
-            "weighted_metrics": [_own(metric) for metric in weighted],
+            "metrics": own_metrics(metrics),
+            "weighted_metrics": own_metrics(weighted),
             "jit_compile": compiled.get("jit_compile", "auto"),
         }
         return Plan(arguments, origin)
@@ -264,7 +274,7 @@ class FittedSequential(NetworkEstimator):
     def _fitted(self, model: Sequential, targets: Targets, loss: Plan) -> dict[str, Any]:
         return super()._fitted(model, targets, loss) | {"_origin": loss.origin}
 
-    def _wants_validation(self, optimizer: Optimizer) -> bool:
+    def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
         return bool(self.validation_split)
 
     def _split(
@@ -309,6 +319,8 @@ class FittedSequential(NetworkEstimator):
         validation = None
         if held_out is not None:
             validation = held_out.X, held_out.Y, mean_one(held_out.weights)
+            if self.scoring is not None:
+                callbacks = [self._scores(fitted, held_out), *callbacks]
         history: History = fitted["model_"].fit(
             data.X,
             data.Y,
@@ -323,6 +335,20 @@ class FittedSequential(NetworkEstimator):
         )
         self.n_iter_ = first + len(history.epoch)
         return history
+
+    def _scores(self, fitted: dict[str, Any], held_out: Samples) -> Scores:
+        """A callback that adds the scores to the logs; raises if a metric has the name of one."""
+        trained = copy.copy(self)
+        trained.__dict__.update(fitted)
+        metrics = fitted["model_"]._compiled.names
+        for name in score_names(self.scoring):
+            if name.removeprefix("val_") in metrics:
+                text = f"scores of other names than the metrics, which have {name}"
+                raise invalid(self, "scoring", text, self.scoring)
+        return Scores(epoch_scores(trained, held_out))
+
+    def _score_names(self) -> list[str]:
+        return score_names(self.scoring)
 
     # -- files -----------------------------------------------------------------------------------
 
@@ -357,11 +383,6 @@ def check_trained(model: Any, where: str) -> Sequential:
             f"one with {shapes}. Train it, or load it: annlib.load_model(path)."
         )
     return model
-
-
-def _own(metric: Any) -> Any:
-    """A metric with a state of its own."""
-    return metric.clone() if isinstance(metric, Metric) else metric
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -55,6 +55,7 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
         optimizer: Any = "auto",
         loss: Any = "auto",
         metrics: Any = None,
+        scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,
         validation_split: float = 0.0,
