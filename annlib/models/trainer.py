@@ -425,6 +425,17 @@ class Trainer(Configurable):
         if build_for(self._network, require(self._compiled), data):
             self._reset_functions()
 
+    def _settle_metrics(self, target: Array, where: str) -> None:
+        """Resolve what the names of metrics mean for a built network and targets as its loss takes
+        them; raise for metrics that cannot take these.
+        """
+        compiled, network = require(self._compiled), self._network
+        output_shape = network.compute_output_shape(network.input_shape)
+        outputs = compiled.outputs(network.layers, target.shape, output_shape)
+        compiled.check_metrics(target, outputs, where)
+        if compiled.resolve(outputs):
+            self._reset_functions()
+
     def _run_fit(
         self,
         batches: DataLoader,

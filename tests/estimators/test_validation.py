@@ -37,11 +37,14 @@ def test_metrics_are_those_of_compile(net):
 
 def test_metrics_leave_the_training_alone_and_heed_weights():
     weights = np.where(NAMES[TRAIN] == "yes", 3.0, 0.0)
-    plain = MLPClassifier((5,), **SHORT).fit(X[TRAIN], NAMES[TRAIN], weights)
-    net = MLPClassifier((5,), metrics=["accuracy"], **SHORT).fit(X[TRAIN], NAMES[TRAIN], weights)
+    setting = {**SHORT, "max_iter": 40, "learning_rate_init": 0.1, "alpha": 0.0}
+    plain = MLPClassifier((5,), **setting).fit(X[TRAIN], NAMES[TRAIN], weights)
+    net = MLPClassifier((5,), metrics=["accuracy"], **setting).fit(X[TRAIN], NAMES[TRAIN], weights)
     assert_array_equal(net.coefs_[0], plain.coefs_[0])
-    assert net.history_["accuracy"][-1] == 1.0
+    assert net.history_["accuracy"][-1] == 1.0  # all others weigh nothing
     assert MLPRegressor(metrics=["mae"], **SHORT).fit(X, NUMBER).history_["mae"][0] > 0
+    with pytest.raises(ValueError, match="mae|MeanAbsoluteError"):
+        MLPClassifier(metrics=["mae"]).fit(X, np.digitize(X[:, 0], [-0.5, 0.5]))
 
 
 def test_metrics_go_on_with_a_warm_start():

@@ -231,6 +231,8 @@ class Perceptron(NetworkEstimator):
         warm: bool,
         partial: bool,
     ) -> History:
+        if self.metrics:
+            fitted["model_"]._settle_metrics(data.Y, f"{type(self).__name__}.fit")
         self.__dict__.update(fitted)  # a scorer asks the estimator after each epoch
         if not warm or not hasattr(self, "_progress"):
             self._progress, self.history_ = Progress(), {}
