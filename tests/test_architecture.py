@@ -50,6 +50,7 @@ SIGN = 250
 LOOKED_AT: dict[str, str] = {
     "core/checks.py": "one check for each kind of argument",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
+    "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",

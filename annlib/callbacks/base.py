@@ -91,6 +91,8 @@ class Callback(Configurable):
     adds_logs: ClassVar[tuple[str, ...] | None] = None
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
+    #: Whether it writes to a path that is an argument: no file names one that is followed.
+    writes_files: ClassVar[bool] = False
     #: The arguments that count when the object is made, and cannot be set as the others can.
     _fixed: ClassVar[tuple[str, ...]] = ()
 

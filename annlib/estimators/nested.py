@@ -19,6 +19,7 @@ from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.estimators.rules import invalid
 from annlib.layers import Input
+from annlib.metrics import Metric
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 
@@ -179,6 +180,12 @@ def callback_objects(_estimator: Any, given: Any) -> list[Callback]:
     """The callbacks that are meant by one or by a list: objects, names, classes or None."""
     many = given if isinstance(given, list | tuple) else [given]
     return [callbacks.get(each) for each in many if each is not None]
+
+
+def own_metrics(given: Any) -> list[Any]:
+    """Metrics with states of their own: of a list, of one name, or none."""
+    each = [given] if isinstance(given, str) else given or ()
+    return [metric.clone() if isinstance(metric, Metric) else metric for metric in each]
 
 
 def arguments_of(part: Any) -> dict[str, Any]:

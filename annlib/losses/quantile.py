@@ -52,7 +52,7 @@ class Quantile(MeanOverOutputs):
                     "Quantile: expected quantile as a number or a list of them, got "
                     f"{show(quantile)}."
                 )
-            self.quantile = levels.tolist()
+            self.quantile = self.levels = levels.tolist()
         else:
             self.quantile = check_number(quantile, "Quantile", "quantile", "(0, 1)")
 

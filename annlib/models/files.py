@@ -14,6 +14,7 @@ from annlib.core.registry import custom_object_scope
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
 from annlib.saving.function_metrics import without_unknown
+from annlib.saving.limits import check_header
 from annlib.saving.serializable import check_names
 
 
@@ -59,7 +60,7 @@ def load_model(
     header, tensors = container.read(path, "model")
     unknown: list[str] = []
     with custom_object_scope(classes), model_file.refusing(path):
-        model_file.check_header(header)
+        check_header(header)
         if compile and header["compiled"] is not None:
             header = dict(header)
             header["compiled"], unknown = without_unknown(header["compiled"])
@@ -78,7 +79,8 @@ def load_model(
 def restore(
     header: Mapping[str, Any], tensors: Mapping[str, Array], compile: bool = True
 ) -> Sequential:
-    """The model that a file's header, which was checked, and its tensors describe."""
+    """The model that a file's header and tensors describe."""
+    check_header(header)
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
     own = None if model is None else model._network

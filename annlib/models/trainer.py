@@ -123,8 +123,8 @@ class Trainer(Configurable):
             ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
-            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there are many
-            parameters, and updates in NumPy have taken as long as a compilation: half a second.
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there are
+            many parameters, and updates in NumPy have taken as long as a compilation: half a second.
 
         Raises
         ------
@@ -436,6 +436,17 @@ class Trainer(Configurable):
     def _build_for(self, data: Dataset | StreamDataset) -> None:
         """Build the network for checked data, if it was not."""
         if build_for(self._network, require(self._compiled), data):
+            self._reset_functions()
+
+    def _settle_metrics(self, target: Array, where: str) -> None:
+        """Resolve what the names of metrics mean for a built network and targets as its loss takes
+        them; raise for metrics that cannot take these.
+        """
+        compiled, network = require(self._compiled), self._network
+        output_shape = network.compute_output_shape(network.input_shape)
+        outputs = compiled.outputs(network.layers, target.shape, output_shape)
+        compiled.check_metrics(target, outputs, where)
+        if compiled.resolve(outputs):
             self._reset_functions()
 
     def _run_fit(

@@ -21,8 +21,8 @@ from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ModelFormatError
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
+from annlib.saving.limits import check_header
 from annlib.saving.model_file import (
-    check_header,
     check_optimizer,
     checked_weights,
     describe,

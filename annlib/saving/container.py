@@ -27,7 +27,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
 from annlib.core.files import atomic_write, open_file
 
-Kind = Literal["weights", "model", "checkpoint"]
+Kind = Literal["weights", "model", "checkpoint", "estimator"]
 Header = dict[str, Any]
 #: Keys and indices, one inside the other.
 Path = tuple[Any, ...]
@@ -107,7 +107,7 @@ def to_bytes(kind: Kind, header: Header, tensors: Mapping[str, Array]) -> bytes:
 
     Parameters
     ----------
-    kind : {"weights", "model", "checkpoint"}
+    kind : {"weights", "model", "checkpoint", "estimator"}
         What the file holds.
     header : dict
         What JSON can hold: keys are strings, numbers finite, and tuples return as lists.

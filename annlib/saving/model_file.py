@@ -12,7 +12,6 @@ which parameters do not decay, and what the optimizer has been through. Tensors 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,14 +30,10 @@ from annlib.network.network import Network
 from annlib.optimizers import Optimizer
 from annlib.saving import container
 from annlib.saving.function_metrics import distinguish
-from annlib.saving.serializable import check_names, check_serializable, configured
+from annlib.saving.limits import check_header
+from annlib.saving.serializable import check_serializable, configured
 from annlib.training.compiled import Compiled
 
-# What a file may have at most: more would take minutes to put together.
-_MOST_LAYERS = 1000
-_MOST_METRICS = 100
-# The thresholds of all metrics of a file, times their labels, for which they take memory.
-_MOST_COUNTED = 2**21
 # Letters of an error, which may have a file's own words in it.
 _LONGEST = 500
 
@@ -195,28 +190,6 @@ def check_made_again(network: Network, config: Mapping[str, Any]) -> None:
                 f"got {show(made[part])} instead of {show(config[part])}. Make all layers in "
                 "__init__, from arguments that are stored under their names."
             )
-
-
-def check_header(header: Mapping[str, Any]) -> None:
-    """Refuse what would cost time or memory out of proportion, or play tricks on a terminal."""
-    parts = ("config", "layers", "compiled", "class_name", "arguments")
-    check_names({key: header[key] for key in parts if key in header}, "header")
-    layers, compiled = header["config"]["layers"], header["compiled"] or {}
-    found = [*compiled.get("metrics", ()), *compiled.get("weighted_metrics", ())]
-    for what, most, count in (
-        ("layers", _MOST_LAYERS, max(len(layers) - 1, len(header["layers"]))),
-        ("metrics", _MOST_METRICS, len(found)),
-        ("thresholds and labels of metrics", _MOST_COUNTED, sum(map(_counted, found))),
-    ):
-        if count > most:
-            raise ModelFormatError(f"file: expected at most {most} {what}, got {count}.")
-
-
-def _counted(metric: Any) -> int:
-    """What a metric may take memory for: the product of all that it counts."""
-    if isinstance(metric, dict):
-        return math.prod(max(1, _counted(value)) for value in metric.values())
-    return len(metric) if isinstance(metric, list) else abs(metric) if type(metric) is int else 1
 
 
 def _object(config: Any, what: str) -> Any:
