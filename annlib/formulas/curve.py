@@ -47,8 +47,12 @@ def _curve(xlabel: str, x: Array, lines: dict[str, Array], limit: float = np.inf
     return Curve(xlabel, x, lines, low, high)
 
 
-def activation_curve(activation: Any) -> Curve:
-    """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0)."""
+def activation_curve(activation: Any) -> Curve | None:
+    """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0), and of one
+    with other outputs than inputs none.
+    """
+    if activation.output_shape((1, 2)) != (1, 2):
+        return None
     z = np.linspace(-5.0, 5.0, _POINTS)
     rowwise = not activation.elementwise
     if activation.axis != -1:

@@ -29,18 +29,16 @@ class ActivationLayer(Layer):
         return type(self.activation) is activations.Linear
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        self.activation.check_shape(input_shape)
-        return input_shape
+        return self.activation.output_shape(input_shape)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        A = work.array("A", *x.shape)
+        A = work.array("A", *self.activation.output_shape(x.shape))
         self.activation.forward(x, A, work)
         work["Z"], work["A"] = x, A
         return A
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
-        self.activation.backward(dy, work["Z"], work["A"], work)
-        return dy
+        return self.activation.gradient(dy, work["Z"], work["A"], work)
 
     def _split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
         last = -1 if self._built_shape is None else len(self._built_shape) - 1

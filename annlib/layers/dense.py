@@ -108,7 +108,7 @@ class Dense(Layer):
                 f"Dense: expected an activation along the last axis for input of shape "
                 f"{input_shape}, got {self.activation!r}. Put an Activation layer after it."
             )
-        return (*input_shape[:-1], self.units)
+        return self.activation.output_shape((*input_shape[:-1], self.units))
 
     @staticmethod
     def _features(input_shape: BatchShape) -> int:
@@ -125,15 +125,17 @@ class Dense(Layer):
         Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
         if self.use_bias:
             np.add(Z, self.bias, out=Z)
-        A = work.array("A", *Z.shape) if self.activation.needs_input else Z
+        A = Z
+        if self.activation.needs_input:
+            A = work.array("A", *self.activation.output_shape(Z.shape))
         self.activation.forward(Z, A, work)
         work["X"], work["Z"], work["A"] = X, Z, A
-        return A if x.ndim == 2 else A.reshape(*x.shape[:-1], self.units)
+        return A if x.ndim == 2 else A.reshape(*x.shape[:-1], A.shape[-1])
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         X, Z, A = work["X"], work["Z"], work["A"]
-        dZ = dy if dy.ndim == 2 else dy.reshape(-1, self.units)
-        self.activation.backward(dZ, Z, A, work)
+        dA = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
+        dZ = self.activation.gradient(dA, Z, A, work)
         np.dot(X.T, dZ, out=self.gradients["kernel"])
         if self.use_bias:
             np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])

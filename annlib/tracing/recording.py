@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.activations import Activation
+from annlib.activations.base import AnyShape
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -46,10 +47,14 @@ class RecordedActivation(Activation):
         self.A = A.copy()
         self.calls += 1
 
-    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
         self.dA = dA.copy()
-        self.inner.backward(dA, Z, A, work)
-        self.dZ = dA.copy()
+        dZ = self.inner.gradient(dA, Z, A, work)
+        self.dZ = dZ.copy()
+        return dZ
+
+    def output_shape(self, shape: AnyShape) -> AnyShape:
+        return self.inner.output_shape(shape)
 
 
 class LayerRecord:
