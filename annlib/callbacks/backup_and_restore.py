@@ -47,6 +47,7 @@ class BackupAndRestore(Callback):
     """
 
     wraps_others = True
+    adds_logs = ()
     state_attributes = ("_batches",)
     reads_batch_logs = False
     _fixed = ("save_freq",)

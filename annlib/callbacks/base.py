@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, ClassVar, NamedTuple, Self
 
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, ModelFormatError
@@ -12,6 +13,41 @@ from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
 
 Logs = dict[str, float]
+
+
+class Run(NamedTuple):
+    """What is known of a ``fit`` before it begins.
+
+    Attributes
+    ----------
+    metrics : list of str
+        What is reported of every batch: the loss and the metrics.
+    validates : bool
+        Whether there are data to validate on.
+    batches : int or None
+        In all epochs together, if that is known.
+    callbacks : list of Callback
+        In their order.
+    """
+
+    metrics: Sequence[str]
+    validates: bool
+    batches: int | None
+    callbacks: Sequence[Callback]
+
+    @property
+    def names(self) -> list[str]:
+        """What the logs of an epoch will have, and perhaps more."""
+        validation = [f"val_{name}" for name in self.metrics] if self.validates else []
+        added = (_added(callback, "on_epoch_end") or () for callback in self.callbacks)
+        return [*self.metrics, *validation, *dict.fromkeys(chain.from_iterable(added))]
+
+    def lacks(self, name: str, *, of_batches: bool = False) -> bool:
+        """Whether the logs of epochs, or of batches, can never have this name."""
+        hook = "on_train_batch_end" if of_batches else "on_epoch_end"
+        if name in (self.metrics if of_batches else self.names):
+            return False
+        return all(_added(callback, hook) is not None for callback in self.callbacks)
 
 
 class Callback(Configurable):
@@ -50,6 +86,9 @@ class Callback(Configurable):
     state_attributes: ClassVar[tuple[str, ...]] = ()
     #: Those of its attributes that persist from one ``fit`` to the next; all others are reset.
     persistent_attributes: ClassVar[tuple[str, ...]] = ()
+    #: The names that its ``on_epoch_end`` adds to the logs; None if nobody knows them beforehand.
+    #: Who writes the hook says it, and a subclass that writes another has to say it again.
+    adds_logs: ClassVar[tuple[str, ...] | None] = None
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
     #: The arguments that count when the object is made, and cannot be set as the others can.
@@ -58,7 +97,12 @@ class Callback(Configurable):
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
+    #: Whether it keeps the weights that the model has when an epoch ends.
+    keeps_weights: bool = False
+
     _model: Any = None
+    #: The names that the logs of an epoch will have, as the loop has said before the run.
+    _expected: Sequence[str] | None = None
     params: dict[str, Any] = {}  # noqa: RUF012  # never changed, only replaced by set_params
 
     @property
@@ -77,6 +121,11 @@ class Callback(Configurable):
     @classmethod
     def _may_be_set(cls, argument: str) -> bool:
         return argument not in cls._fixed
+
+    def check_run(self, run: Run) -> None:
+        """Called before a ``fit`` has begun: raise ``ConfigurationError`` if an argument names what
+        will not be there, or can never act (not in Keras).
+        """
 
     def get_state(self) -> dict[str, Any]:
         """Its state in the current run, by attribute."""
@@ -132,7 +181,7 @@ class Callback(Configurable):
         """The run ends by an error: close what is open (not in Keras)."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_model": None}
+        return {**self.__dict__, "_model": None, "_expected": None}
 
     # Callbacks have state, and are compared by identity.
     __eq__ = object.__eq__
@@ -199,6 +248,13 @@ class CallbackList:
     def stop_training(self, value: bool) -> None:
         self._model.stop_training = value
 
+    def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
+        """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""
+        run = Run(metrics, validates, batches, self.callbacks)
+        for callback in self.callbacks:
+            callback.check_run(run)
+            callback._expected = run.names
+
     def __enter__(self) -> Self:
         return self
 
@@ -247,6 +303,20 @@ def overrides(callback: Callback, hook: str) -> bool:
     """Whether its class, or the object itself, has a hook of its own."""
     method = getattr(callback, hook)
     return getattr(method, "__func__", method) is not getattr(Callback, hook)
+
+
+def _added(callback: Callback, hook: str) -> tuple[str, ...] | None:
+    """The names that a hook adds to its logs, as its author says; None if that is not said."""
+    names = [name for name in HOOKS if ALIASES.get(name, name) == hook]
+    if not any(overrides(callback, name) for name in names):
+        return ()
+    if not any(name in vars(callback) for name in names):
+        for cls in type(callback).__mro__:
+            if "adds_logs" in vars(cls):
+                return cls.adds_logs  # type: ignore[attr-defined,no-any-return]  # it has it
+            if any(name in vars(cls) for name in names):
+                break
+    return None
 
 
 def _flat(callbacks: Any) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Literal
 
-from annlib.callbacks.base import Logs, register
+from annlib.callbacks.base import Logs, Run, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
 from annlib.core.checks import check_count, check_flag, check_number
 from annlib.core.errors import ConfigurationError
@@ -52,6 +52,7 @@ class ModelCheckpoint(MonitorCallback):
     batches since the last file.
     """
 
+    adds_logs = ()
     state_attributes = ("_batches", "_kept", "best")
     persistent_attributes = state_attributes
     _fixed = ("initial_value_threshold", "save_freq")
@@ -87,6 +88,30 @@ class ModelCheckpoint(MonitorCallback):
         self._kept: list[str] = []
         self._epoch = self._batches = 0
         self.reads_batch_logs = save_freq != "epoch"
+        self.keeps_weights = save_freq == "epoch"
+
+    def check_run(self, run: Run) -> None:
+        by_batches = self.save_freq != "epoch"
+        if self.save_best_only:
+            self.check_monitor(run, of_batches=by_batches)
+        known = ("epoch", "batch") if by_batches else ("epoch",)
+        for _, field, _, _ in Formatter().parse(self.filepath):
+            name = re.split(r"[.\[]", field)[0] if field else None
+            if name and name not in known and run.lacks(name, of_batches=by_batches):
+                values = [*known, *(run.metrics if by_batches else run.names)]
+                raise ConfigurationError(
+                    f"ModelCheckpoint: expected a filepath of known values, got "
+                    f"{self.filepath!r}, of which {name!r} is none. Known: "
+                    f"{', '.join(sorted(values))}."
+                )
+        if isinstance(self.save_freq, int) and run.batches:
+            left = self.save_freq - self._batches % self.save_freq
+            if run.batches < left:
+                raise ConfigurationError(
+                    f"ModelCheckpoint: expected a save_freq of at most {run.batches}, the batches "
+                    f"of this run, got {self.save_freq}: no file would be written. Take a smaller "
+                    'one, or "epoch".'
+                )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.save_best_only:  # else nobody asks which way is better

@@ -62,6 +62,7 @@ class Doctor(Callback):
     """
 
     reads_batch_logs = False
+    adds_logs = ()
     state_attributes = ("steps", "layers", "outputs", "_step", "_stride", "_samples", "_rows")
 
     def __init__(self, every: int = 10, probe: Any = None) -> None:

@@ -42,6 +42,7 @@ class EarlyStopping(MonitorCallback):
     best : float
     """
 
+    adds_logs = ()
     state_attributes = ("_wait", "_best_weights", "best", "best_epoch", "stopped_epoch")
 
     def __init__(
@@ -63,6 +64,7 @@ class EarlyStopping(MonitorCallback):
             check_number(baseline, where, "baseline")
         self.baseline = baseline
         self.restore_best_weights = check_flag(restore_best_weights, where, "restore_best_weights")
+        self.keeps_weights = self.restore_best_weights
         self.start_from_epoch = check_count(start_from_epoch, where, "start_from_epoch", 0)
         self._reset()
 

@@ -51,6 +51,8 @@ class LearningRateScheduler(_RateCallback):
         If the schedule returns no number of at least 0.
     """
 
+    adds_logs = ("learning_rate",)
+
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if isinstance(schedule, dict):  # what get_config gave
             schedule = FAMILIES["schedule"].get(schedule)
@@ -109,6 +111,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
     best : float
     """
 
+    adds_logs = ("learning_rate",)
     state_attributes = ("_wait", "_cooling", "best")
 
     def __init__(

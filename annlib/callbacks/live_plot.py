@@ -51,6 +51,7 @@ class LivePlot(Callback):
     """
 
     reads_batch_logs = False
+    adds_logs = ()
     state_attributes = ("_curves",)
 
     #: The clock, in seconds.

@@ -31,6 +31,7 @@ class TensorBoard(Callback):
         After every epoch, or every so many batches as well.
     """
 
+    adds_logs = ()
     state_attributes = ("_step",)
     _fixed = ("update_freq",)
 

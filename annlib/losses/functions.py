@@ -59,8 +59,7 @@ class LossFunction:
         ShapeError, DataError
             As the loss itself.
         """
-        loss = self.cls(*arguments, **keywords)
-        loss.reduction = "none"
+        loss = self.cls(*arguments, **(keywords | {"reduction": "none"}))
         return loss(y_true, y_pred)  # type: ignore[no-any-return]  # not reduced, it is an array
 
     def __repr__(self) -> str:

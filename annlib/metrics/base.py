@@ -133,12 +133,9 @@ class Metric(Configurable):
             # As many columns as the data have, which a metric that was reset may not know.
             if isinstance(value, np.ndarray) and value.ndim == 1:
                 check_array(state[name], value, f"{place}.{name}", rows=True)
-        try:
+        if repr(state) != repr(own):  # one of the user's own may have no result of nothing
+            trial.set_state(copy.deepcopy(state))
             trial.result()
-        except Exception:  # one of the user's own has none before the first batch
-            return
-        trial.set_state(copy.deepcopy(state))
-        trial.result()
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Continue from what ``get_state`` gave."""

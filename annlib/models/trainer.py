@@ -65,7 +65,7 @@ def alone(
 class Trainer(Configurable):
     """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
-    _extending = (
+    _instead = (
         "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
         "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
     )
@@ -90,10 +90,6 @@ class Trainer(Configurable):
     _extending = (
         "Write a layer of your own (forward and backward), a loss, a metric, a Callback, or a loop "
         "around train_on_batch."
-    )
-    _instead = (
-        "Compile again for another optimizer, loss or metrics; for other layers, seed, dtype or "
-        "name make a new model, to which new.set_weights(model.get_weights()) carries the weights."
     )
 
     def __init__(self, network: Network) -> None:
@@ -362,6 +358,10 @@ class Trainer(Configurable):
             epochs=last,
             steps=steps or batches.count,
         )
+        each = 1 if whole else steps or batches.count
+        total = None if each is None else each * max(0, last - first)
+        hooks.check_run(self.metrics_names, validation is not None, total)
+        compiled.optimizer.check_run(total)
         self._build_for(data)
         network.learn_names(data.feature_names)
         if network.vector.outdated():

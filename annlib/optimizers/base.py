@@ -282,6 +282,16 @@ class Optimizer(Rule, Configurable):
             self._refuse(name, f"got {value!r}, which needs other memory")
         return made
 
+    def check_run(self, steps: int | None) -> None:
+        """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
+        every = self.policy.gradient_accumulation_steps or 1
+        if steps and self.steps % every + steps < every:
+            raise ConfigurationError(
+                f"{type(self).__name__}: expected gradient_accumulation_steps of at most "
+                f"{self.steps % every + steps}, the steps of this run, got {every}: no update "
+                "would be made. Take fewer, smaller batches or more epochs."
+            )
+
     def clone(self) -> Self:
         clone = super().clone()
         clone.policy.excluded = self.policy.excluded

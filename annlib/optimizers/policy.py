@@ -113,6 +113,19 @@ class Policy:
         named = (frozenset(paths),) if paths else ()
         self.excluded += (*named, *map(re.compile, patterns))
 
+    def check_excluded(self, paths: Sequence[str], where: str) -> None:
+        """Raise ``ConfigurationError`` if something is left out that is none of these paths."""
+        for part in self.excluded:
+            if isinstance(part, frozenset):
+                unknown = sorted(part.difference(paths))
+            else:
+                unknown = [] if any(map(part.search, paths)) else [part.pattern]
+            if unknown:
+                raise ConfigurationError(
+                    f"{where}.exclude_from_weight_decay: expected what is found in the path of a "
+                    f"parameter, got {unknown[0]!r}. There are {', '.join(paths)}."
+                )
+
     def __repr__(self) -> str:
         return f"Policy({ {k: v for k, v in vars(self).items() if k != '_views'} })"
 

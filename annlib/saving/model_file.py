@@ -176,20 +176,11 @@ def restore_network(
         types = {str(value.dtype) for own in values for value in own.values()}
         _require(types or {network.dtype}, {network.dtype}, "types")
     network.streams.restore(header["streams"])
-    network.learn_names(_names(header, network))
+    if (names := header.get("feature_names")) is not None:
+        found = [type(names), {*map(type, names)}, (None, len(names))]
+        _require(found, [list, {str}, network.input_shape], "feature_names")
+        network.learn_names(tuple(names))
     return network
-
-
-def _names(header: Mapping[str, Any], network: Network) -> tuple[str, ...] | None:
-    """The names of the columns of x, if the file has some."""
-    if (names := header.get("feature_names")) is None:
-        return None
-    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or not network.built or (len(names),) != network.input_shape[1:]:
-        raise ModelFormatError(
-            f"file: expected a name for each column of x as feature_names, got {show(names)}."
-        )
-    return tuple(names)
 
 
 def check_made_again(network: Network, config: Mapping[str, Any]) -> None:

@@ -30,6 +30,9 @@ from annlib.testing.rules import Rules, expected_error
 
 Train = Callable[[list[Callback]], Sequential]
 
+#: Attributes that the loop sets.
+_TOLD = ("_model", "_expected")
+
 
 class CallbackTrial:
     """A copy of a callback and a way to use it; what it prints is not shown."""
@@ -48,7 +51,7 @@ class CallbackTrial:
             model = self.train([callback])
         weights = {"the model's weights": repr([w.tolist() for w in model.get_weights()])}
         callback = callback.in_charge if isinstance(callback, Relay) else callback
-        held = {name: value for name, value in vars(callback).items() if name != "_model"}
+        held = {name: value for name, value in vars(callback).items() if name not in _TOLD}
         # Where an object lies in memory is by chance.
         texts = {name: re.sub(r" at 0x[0-9a-f]+", "", repr(value)) for name, value in held.items()}
         return weights | {f"self.{name}": text for name, text in texts.items()}
