@@ -231,6 +231,7 @@ class Layer(Configurable):
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer)
+            regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             initializer = initializers.get(initializer)
         parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)

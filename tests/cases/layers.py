@@ -128,4 +128,8 @@ LAYERS = [
     Row(layers.Input, FLAT, batch_size=8, dtype="int32").where(shapes=[FLAT]),
     Row(layers.Rescaling, 0.25),
     Row(layers.Rescaling, -2.0, offset=1.5),
+    Row(layers.Rescaling, [0.5, 2.0, -1.0, 3.0, 1.0], offset=np.arange(5.0)).where(
+        shapes=[DEEP, FLAT]
+    ),
+    Row(layers.Rescaling, 2, offset=[[1.0], [-1.0]]).where(shapes=[DEEP]),
 ]
