@@ -10,7 +10,7 @@ from annlib import activations
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
-from annlib.layers.base import Layer, LayerArguments, register
+from annlib.layers.base import Layer, LayerArguments, get, register
 
 
 class ActivationLayer(Layer):
@@ -59,6 +59,7 @@ class Activation(ActivationLayer):
     Parameters
     ----------
     activation : str, Activation or (function, derivative)
+        A layer is put behind this one by the model; ``ReLU()`` and the like are what they compute.
 
     Examples
     --------
@@ -70,4 +71,21 @@ class Activation(ActivationLayer):
 
     def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
-        self.activation = activations.get(activation, "Activation.activation")
+        self.activation, self._followed_by = activation_of(activation, "Activation.activation")
+
+
+def activation_of(identifier: Any, where: str) -> tuple[activations.Activation, Layer | None]:
+    """The activation of that name, object, pair of functions or layer; and a layer to follow it,
+    where ``identifier`` is one that is more than an activation.
+    """
+    if isinstance(identifier, dict) and "trainable" in identifier.get("config", ()):
+        identifier = get(identifier)  # the configuration of a layer
+    if not isinstance(identifier, Layer):
+        return activations.get(identifier, where), None
+    if (
+        isinstance(identifier, ActivationLayer)
+        and type(identifier).forward is ActivationLayer.forward
+        and identifier.activity_regularizer is None
+    ):
+        return identifier.activation, identifier._followed_by
+    return activations.Linear(), identifier

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from annlib import activations, constraints, initializers, regularizers
+from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
+from annlib.layers.activation import activation_of
 from annlib.layers.base import Layer, LayerArguments, register
 
 
@@ -29,8 +30,8 @@ class Dense(Layer):
     ----------
     units : int
         The size of the output, N in the paper.
-    activation : str or Activation, optional
-        None is the identity.
+    activation : str, Activation or Layer, optional
+        None is the identity. A layer such as ``PReLU()`` is put behind this one by the model.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
@@ -73,7 +74,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(**keywords)
         self.units = check_count(units, "Dense", "units")
-        self.activation = activations.get(activation, "Dense.activation")
+        self.activation, self._followed_by = activation_of(activation, "Dense.activation")
         self.use_bias = check_flag(use_bias, "Dense", "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense.kernel_initializer")
         self.bias_initializer = initializers.get(bias_initializer, "Dense.bias_initializer")

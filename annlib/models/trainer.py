@@ -135,6 +135,7 @@ class Trainer(Configurable):
                 "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
                 'Run pip install "annlib[jit]", or leave it out: results are the same.'
             )
+        compiled.check_dtype(self._network.dtype)
         self._set_compiled(compiled)
 
     @alone("Sequential.compile", inside=True)

@@ -84,8 +84,8 @@ class OrthogonalRegularizer(Regularizer):
         return V, norms, P, self.factor / (k * (k - 1)) if k > 1 else 0.0
 
     def formula(self) -> Formula:
-        k = "k"
-        share = rf"\frac{{{number(self.factor)}}}{{{k} ({k} - 1)}}"
+        share = rf"\frac{{{number(self.factor)}}}{{k (k - 1)}}"
+        slope = r"\frac{g_i - (v_i \cdot g_i) v_i}{\lVert w_i \rVert}"
         return Formula(
             self._names[0],
             "regularizer",
@@ -96,8 +96,7 @@ class OrthogonalRegularizer(Regularizer):
             ),
             (
                 rf"g_i = 2 {share} \sum_{{j \ne i}} \operatorname{{sign}}(p_{{ij}}) v_j",
-                r"\frac{\partial R}{\partial w_i} = "
-                r"\frac{g_i - (v_i \cdot g_i) v_i}{\lVert w_i \rVert}",
+                rf"\frac{{\partial R}}{{\partial w_i}} = {slope}",
             ),
             f"[W], [D_R,W]: of one shape; w_i: its {self.mode}, k of them; R: a number",
         )

@@ -93,7 +93,7 @@ class LayerRecord:
         if self.regularizer is not None:
             self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:
-            self.mask = work.array("M", *x.shape).copy()
+            self.mask = work.array("M", *self.layer.noise_of(x.shape)).copy()
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
