@@ -7,6 +7,7 @@ last bits depend on besides) and ``place`` (where it stands); tensors are a mode
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import warnings
@@ -17,7 +18,9 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
-from annlib.core.errors import ModelFormatError
+from annlib.core.config import constructor_arguments
+from annlib.core.errors import ModelFormatError, UnknownNameError
+from annlib.core.registry import FAMILIES
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
 from annlib.saving.model_file import (
@@ -134,7 +137,7 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
         ("compiled", own["compiled"].keys() - {"run"}, "compile"),
         ("run", None, "data or arguments of fit"),
     ):
-        there, here = _only(header[part], keys), _only(own[part], keys)
+        there, here = _completed(_only(header[part], keys)), _only(own[part], keys)
         difference = first_difference(there, here)
         if difference is not None:
             raise ModelFormatError(
@@ -150,6 +153,24 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
 
 def _only(part: Any, keys: Any) -> Any:
     return {key: part[key] for key in sorted(keys)} if keys else part
+
+
+def _completed(part: Any) -> Any:
+    """A part of a header with the arguments that its classes have got since it was written."""
+    if isinstance(part, list):
+        return [_completed(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _completed(value) for key, value in part.items()}
+    if part.keys() == {"class_name", "config"} and isinstance(part["config"], dict):
+        for family in FAMILIES.values():
+            with contextlib.suppress(UnknownNameError):
+                known = constructor_arguments(family.find(part["class_name"]))
+                if part["config"].keys() <= known.keys():
+                    new = known.keys() - part["config"].keys()
+                    defaults = {name: known[name].default for name in new}
+                    return part | {"config": part["config"] | defaults}
+    return part
 
 
 @functools.cache
