@@ -28,6 +28,8 @@ from annlib.layers.rms_normalization import RMSNormalization
 from annlib.layers.softmax import Softmax
 from annlib.layers.unit_normalization import UnitNormalization
 
+InputLayer = Input
+
 __all__ = [
     "ELU",
     "Activation",
@@ -42,6 +44,7 @@ __all__ = [
     "GaussianNoise",
     "Identity",
     "Input",
+    "InputLayer",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

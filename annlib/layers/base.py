@@ -43,6 +43,7 @@ class CommonArguments(TypedDict, total=False):
     trainable: bool
     activity_regularizer: Any
     input_shape: Shape | None
+    dtype: Any
 
 
 class LayerArguments(CommonArguments, total=False):
@@ -67,6 +68,8 @@ class Layer(Configurable):
     input_shape : tuple of int, optional
         The shape of one row, for the first layer of a model; ``input_dim=n`` is ``(n,)``. An
         ``Input`` before the layer says the same.
+    dtype : {"float32", "float64"}, optional
+        As in Keras, but it must be the model's, which alone has one.
 
     Examples
     --------
@@ -95,6 +98,10 @@ class Layer(Configurable):
     takes_sparse: bool = False
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    #: The layer given as an activation that is none; a model puts it behind this one.
+    _followed_by: Layer | None = None
+
+    _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "
@@ -201,6 +208,10 @@ class Layer(Configurable):
         shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
         return Formula(self._names[0], "layer", equations, back, shapes, **more)
 
+    def _arguments(self) -> dict[str, Any]:
+        arguments = super()._arguments()
+        return arguments | ({"activation": after} if (after := self._followed_by) else {})
+
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
@@ -245,6 +256,7 @@ class Layer(Configurable):
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
+            regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             given = "glorot_uniform" if initializer is None else initializer
             initializer = initializers.get(given, f"{where}: initializer")
@@ -275,6 +287,13 @@ class Layer(Configurable):
     def name(self) -> str | None:
         """The name given, or the one that the model gave."""
         return self._name or self._auto_name
+
+    @property
+    def dtype(self) -> str | None:
+        """The type of its numbers: the model's; before there is one, that it was given, if any."""
+        owner = self._owner() if self._owner is not None else None
+        dtype: str | None = self._dtype if owner is None else owner.dtype
+        return dtype
 
     @property
     def built(self) -> bool:
@@ -320,6 +339,29 @@ class Layer(Configurable):
             "the view of the model's weights that it is, got another object in its place. Write "
             f"into it: layer.{name}[...] = values, or replace all: layer.set_weights([...])."
         )
+
+    @property
+    def weights(self) -> list[Array]:
+        """The parameters in the order of their declaration: the arrays themselves, not copies."""
+        return list(self._values().values())
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Those that training changes, unless the layer is frozen."""
+        own = self._values()
+        return [own[p.name] for p in self._parameters if p.trainable and self.trainable and own]
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """The others: of a frozen layer all."""
+        own = self._values()
+        frozen = not self.trainable
+        return [own[p.name] for p in self._parameters if (frozen or not p.trainable) and own]
+
+    #: Keras' other names of the three.
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
 
     def get_weights(self) -> list[Array]:
         """Copies of the parameters, in the order of their declaration."""

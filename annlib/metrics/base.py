@@ -53,6 +53,7 @@ class Metric(Configurable):
     for_scores: ClassVar[str] = ""
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _takes_dtype = True
     _keras_methods = {  # noqa: RUF012  # never changed
         "call": "update_state",
         "__call__": "update_state",

@@ -176,6 +176,16 @@ class Sequential(Trainer):
         return self._network.input_shape
 
     @property
+    def inputs(self) -> list[BatchShape]:
+        """The shape of the input, in a list; Keras has a symbolic tensor in it."""
+        return [self.input_shape]
+
+    @property
+    def outputs(self) -> list[BatchShape]:
+        """The shape of the output, in a list."""
+        return [self.output_shape]
+
+    @property
     def feature_names(self) -> list[str] | None:
         """The names of the columns of x that it has learned from, if that was a frame: the first
         of ``fit``, ``train_on_batch`` or its first layer's ``adapt``.
@@ -215,6 +225,11 @@ class Sequential(Trainer):
     def non_trainable_weights(self) -> list[Array]:
         """Those that it does not: of frozen layers, and moving statistics."""
         return [value for value, trains in self._flagged() if not trains]
+
+    #: Keras' other names of the three.
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
 
     def _flagged(self) -> list[tuple[Array, bool]]:
         return [

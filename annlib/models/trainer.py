@@ -123,8 +123,9 @@ class Trainer(Configurable):
             ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
-            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there are
-            many parameters, and updates in NumPy have taken as long as a compilation: half a second.
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there
+            are many parameters, and updates in NumPy have taken as long as a compilation: half a
+            second.
 
         Raises
         ------
@@ -143,6 +144,7 @@ class Trainer(Configurable):
                 "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
                 'Run pip install "annlib[jit]", or leave it out: results are the same.'
             )
+        compiled.check_dtype(self._network.dtype)
         self._set_compiled(compiled)
 
     @alone("Sequential.compile", inside=True)

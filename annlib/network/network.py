@@ -124,8 +124,12 @@ class Network:
                 f"Sequential.add: expected a layer with a forward method, got "
                 f"{type(layer).__name__} without one."
             )
+        layer._check_dtype(self.dtype, "Sequential.add")
         self._give_name(layer)
         self.layers.append(layer)
+        if layer._followed_by is not None:
+            self.append(layer._followed_by)
+            layer._followed_by = None
 
     def _give_name(self, layer: Layer) -> None:
         taken = [other.name for other in self.layers]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.activations import Activation
+from annlib.activations.base import AnyShape
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -46,10 +47,14 @@ class RecordedActivation(Activation):
         self.A = A.copy()
         self.calls += 1
 
-    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
         self.dA = dA.copy()
-        self.inner.backward(dA, Z, A, work)
-        self.dZ = dA.copy()
+        dZ = self.inner.gradient(dA, Z, A, work)
+        self.dZ = dZ.copy()
+        return dZ
+
+    def output_shape(self, shape: AnyShape) -> AnyShape:
+        return self.inner.output_shape(shape)
 
 
 class LayerRecord:
@@ -88,7 +93,7 @@ class LayerRecord:
         if self.regularizer is not None:
             self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:
-            self.mask = work.array("M", *x.shape).copy()
+            self.mask = work.array("M", *self.layer.noise_of(x.shape)).copy()
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:

@@ -121,6 +121,12 @@ class Compiled:
         self._specified.append(metric)
         self._given.append(argument if isinstance(argument, str) else metric)
 
+    def check_dtype(self, dtype: str) -> None:
+        """Raise ``ConfigurationError`` if loss or metrics were given another type than this."""
+        for part in (self.loss, *self.metrics):
+            if part is not None:
+                part._check_dtype(dtype, "Sequential.compile")
+
     @property
     def has_loss(self) -> bool:
         """Whether there is one, or will be when the data come."""
