@@ -26,10 +26,10 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
 from annlib.core.threads import blas_threads
 from annlib.data import Batch, DataLoader, is_stream
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile

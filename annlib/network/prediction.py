@@ -13,9 +13,9 @@ from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
 from annlib.data import ArrayLoader, DataLoader, Sparse, check_type
 from annlib.layers import Layer
+from annlib.layers.passes import Pass
 from annlib.network.network import Network
 from annlib.network.output import output_of, without_activation
-from annlib.network.passes import Pass
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
 #: small enough to stay in its cache. (Keras takes 32 here too.)

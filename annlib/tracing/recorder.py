@@ -12,8 +12,8 @@ from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
 from annlib.layers.noise import Noise
+from annlib.layers.passes import ActivityPenalty, Pass
 from annlib.network.network import Network
-from annlib.network.passes import ActivityPenalty, Pass
 from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording
 from annlib.tracing.trace import Trace
 from annlib.training.compiled import Compiled
@@ -36,9 +36,10 @@ class RecordedPass(Pass):
         ]
         record_of = {id(work): r for r, (_, work) in zip(self.records, self.steps, strict=True)}
         self._forward = [(record_of[id(work)].forward, work) for _, work in self._forward]
-        self._backward = [
-            (record_of[id(work)].backward, work, wanted) for _, work, wanted in self._backward
-        ]
+        self._needed, self._down = (
+            [(record_of[id(work)].backward, work, wanted) for _, work, wanted in steps]
+            for steps in (self._needed, self._down)
+        )
 
 
 class RecordedLoss(FusedLoss):
