@@ -39,6 +39,7 @@ class ParameterOwner(Protocol):
     _parameters: list[Parameter]
     trainable: bool
     _effective_trainable: bool
+    gradients: dict[str, Array]
 
     @property
     def name(self) -> str | None: ...

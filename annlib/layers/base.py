@@ -84,6 +84,8 @@ class Layer(Configurable):
 
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
+    #: Whether it finds columns of its input by their names.
+    takes_names: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
@@ -167,6 +169,12 @@ class Layer(Configurable):
     def takes_codes(self) -> bool:
         """Whether codes are among its input, by which there is no derivative."""
         return self.codes is not None
+
+    def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
+        """The columns of its input that are codes, each with the number of these; raises if its
+        input has other columns than it takes.
+        """
+        return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
 from annlib.core.parameters import Parameter
@@ -99,7 +99,7 @@ class Container(Layer):
     @property
     def _parameters(self) -> list[Parameter]:  # type: ignore[override]  # read, not set
         return [
-            p._replace(name=f"{inner.name}/{p.name}", trainable=inner.trainable and p.trainable)
+            p._replace(name=f"{inner.name}/{p.name}")
             for inner in self._held
             for p in inner._parameters
         ]
@@ -160,6 +160,10 @@ class Container(Layer):
             shape = layer._declare(shape)
         return shape
 
+    def _entering(self, input_shape: BatchShape | None) -> list[BatchShape | None]:
+        """The shape of what each chain gets, for the shape of the input."""
+        raise NotImplementedError
+
     def _workspace(self, dtype: npt.DTypeLike, rng_of: Callable[[Layer], Any]) -> Workspace:
         work = Workspace(dtype)
         work.passes = [Pass(chain, dtype, rng_of) for chain in self._chains]
@@ -200,3 +204,19 @@ def layers_of(given: Any, where: str) -> list[Layer]:
         layer._refuse_keras_methods(where)
         found.append(layer)
     return found
+
+
+def shapes_of(
+    layers: Sequence[Layer], shape: BatchShape | None
+) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
+    """The layers with their depth, and the shapes of what goes in and comes out, None before they
+    are known; those inside of a layer follow it.
+    """
+    for layer in layers:
+        before = shape
+        shape = None if shape is None else layer.compute_output_shape(shape)
+        yield layer, 0, before, shape
+        if isinstance(layer, Container):
+            for chain, first in zip(layer._chains, layer._entering(before), strict=True):
+                for inner, depth, entering, leaving in shapes_of(chain, first):
+                    yield inner, depth + 1, entering, leaving

@@ -242,8 +242,16 @@ class Network:
         """Whether the parameters exist."""
         return self._vector is not None
 
-    def build(self, input_shape: BatchShape | None = None) -> None:
+    def build(
+        self, input_shape: BatchShape | None = None, names: tuple[str, ...] | None = None
+    ) -> None:
         """Make the parameters for input of this shape, ``(None, n_features)``.
+
+        Parameters
+        ----------
+        input_shape : tuple, optional
+        names : tuple of str, optional
+            Those of its columns, which are kept where the first layer finds columns by them.
 
         Raises
         ------
@@ -269,6 +277,8 @@ class Network:
                 f"Sequential.build: expected the input shape {expected}, which the model has, "
                 f"got {shape}. Build a new model for other data."
             )
+        if names and self.layers[0].takes_names:
+            self.learn_names(names)
         if self._vector is None:
             with _building.held:  # the first predict may come from many threads at once
                 if self._vector is None:

@@ -121,7 +121,7 @@ class Predictor:
     def __init__(self, network: Network, rows: int) -> None:
         self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
         self._row = network.input_shape[1:]
-        self._takes_codes = self._layers[0].codes is not None
+        self._takes_codes = self._layers[0].takes_codes
         self._idle: list[Pass] = []
 
     def predict(self, x: Any) -> Array | None:

@@ -51,7 +51,7 @@ def input_scale(subject: Subject) -> Iterator[Finding]:
 def constant_columns(subject: Subject) -> Iterator[Finding]:
     """Columns of x that tell nothing, since all rows have the same number there."""
     x = subject.trial.x
-    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].codes is not None:
+    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].takes_codes:
         return
     constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if not len(constant):
