@@ -91,6 +91,16 @@ class Lookup(Categories):
         """Which of the codes for unknown values each of these gets, of several."""
         raise NotImplementedError
 
+    @property
+    def keeps_values(self) -> bool:  # type: ignore[override]  # it depends on the mode
+        """Whether it gives the codes on as they are."""
+        return bool(self.output_mode == "int")
+
+    @property
+    def vocabulary(self) -> list[Any] | None:
+        """The terms, without those of the mask and of unknown values; None if there are none."""
+        return None if self._vocabulary is None else list(self._vocabulary)
+
     # -- the vocabulary --------------------------------------------------------------------------
 
     @property

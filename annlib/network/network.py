@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from annlib.core.threads import ProcessLock
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
+from annlib.layers.container import shapes_of
 from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
@@ -189,6 +190,12 @@ class Network:
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
+
+    def shapes(self) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
+        """The layers, those inside of others too, with their depth, and the shapes of what goes in
+        and comes out, None before they are known.
+        """
+        return shapes_of(self.layers, self.expected_input_shape())
 
     @property
     def output_activation(self) -> Activation | None:

@@ -131,7 +131,7 @@ LAYERS = [
         layers.Columns,
         [
             (layers.Embedding(4, 3, embeddings_regularizer="l2"), 1),
-            ([layers.Dense(3, "relu", activity_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
+            ([layers.Dense(3, "relu", kernel_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
             ([layers.BatchNormalization(trainable=False)], [2]),
             ([], 3),
         ],
