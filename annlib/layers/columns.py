@@ -81,7 +81,7 @@ class Columns(Container):
         self, chains: Any, remainder: str = "passthrough", **keywords: Unpack[LayerArguments]
     ) -> None:
         where = "Columns"
-        self.chains = [_chain(item, f"{where}: chain {k}") for k, item in enumerate(_items(chains))]
+        self.chains = [_chain(item, f"{where}, chain {k}") for k, item in enumerate(_items(chains))]
         self.remainder = check_choice(remainder, where, "remainder", ("passthrough", "drop"))
         columns = [columns for _, columns in self.chains]
         self._selection = Selection(columns, self.remainder == "passthrough", where)
@@ -332,7 +332,8 @@ def _items(chains: Any) -> list[Any]:
     """The pairs of the argument ``chains``."""
     if not isinstance(chains, list | tuple) or not chains:
         raise ConfigurationError(
-            f"Columns: expected a list of (layer or list of layers, columns), got {chains!r}."
+            "Columns: expected chains as a list of (layer or list of layers, columns), got "
+            f"{chains!r}."
         )
     return list(chains)
 
@@ -341,7 +342,7 @@ def _chain(item: Any, where: str) -> tuple[Any, Any]:
     """A chain as the constructor stores it: a layer or a list of layers, and its columns."""
     if not isinstance(item, list | tuple) or len(item) != 2:
         raise ConfigurationError(
-            f"{where}: expected (layer or list of layers, columns), got {item!r}."
+            f"{where}: expected chains of (layer or list of layers, columns), got {item!r}."
         )
     given, columns = item
     layers = layers_of(given, where)

@@ -52,9 +52,9 @@ class Lookup(Categories):
         where = type(self).__name__
         if output_mode in ("tf_idf", "tf-idf") or idf_weights is not None:
             raise ConfigurationError(
-                f"{where}: expected output_mode one of int, one_hot, multi_hot, count, got "
-                f"{output_mode!r}. annlib has no weights by document frequency; take sklearn's "
-                "TfidfVectorizer in front."
+                f"{where}: expected output_mode one of int, one_hot, multi_hot, count and no "
+                f"idf_weights, got {output_mode!r} and {idf_weights!r}. annlib has no weights by "
+                "document frequency; take sklearn's TfidfVectorizer in front."
             )
         super().__init__(output_mode, sparse, **keywords)
         if check_flag(invert, where, "invert"):

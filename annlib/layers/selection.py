@@ -34,6 +34,9 @@ class Selection:
         self._parts = [_spec(columns, where) for columns in parts]
         self._passes_on, self._where = passes_on, where
 
+    def __repr__(self) -> str:
+        return f"Selection({self._parts}, {self._passes_on}, {self._where!r})"
+
     @property
     def by_name(self) -> bool:
         """Whether any column is taken by its name."""

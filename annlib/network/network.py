@@ -327,7 +327,8 @@ class Network:
                     )
                 if layer._built_shape is None:
                     declared.append(layer)
-                    layer._effective_trainable = layer.trainable
+                    for _, leaf in layer._leaves():
+                        leaf._effective_trainable = leaf.trainable
                 elif layer._built_shape[1:] != shape[1:]:
                     raise ShapeError(
                         f"Sequential.build: expected input of shape {layer._built_shape} for layer "
