@@ -51,6 +51,7 @@ LOOKED_AT: dict[str, str] = {
     "core/checks.py": "one check for each kind of argument",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
+    "layers/base.py": "one class: what a layer is",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",

@@ -134,7 +134,8 @@ def parameters_untouched(trial: LayerTrial) -> None:
 def kept_values(trial: LayerTrial) -> None:
     if trial.layer.keeps_values and not trial.training:
         x, _ = trial.data()
-        same(trial.forward(x).ravel(), x.ravel(), "the output")
+        y = trial.forward(x)
+        same(y.ravel(), x.ravel().astype(y.dtype), "the output")
 
 
 @rules.add("only a layer that says random = True draws, only while training, from work.rng alone")
@@ -157,8 +158,8 @@ def views(trial: LayerTrial) -> None:
     for entry in trial.vector.entries:
         name = entry.parameter.name
         for view, vector, what in (
-            (getattr(trial.layer, name), trial.vector.values, f"self.{name}"),
-            (trial.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
+            (entry.layer._values()[name], trial.vector.values, f"self.{name}"),
+            (entry.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
         ):
             own = view.size and not np.shares_memory(view, vector[entry.where])
             assert not own, f"{what} is an array of its own now. Write into it: {what}[...] = "

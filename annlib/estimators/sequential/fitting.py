@@ -214,6 +214,8 @@ class FittedSequential(NetworkEstimator):
         )
         if parts.loss is None:
             targets.heed(compiled.get("loss"))
+        if hasattr(self, "feature_names_in_") and model.layers[0].takes_names:
+            model._network.learn_names(tuple(self.feature_names_in_))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)
