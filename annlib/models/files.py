@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from reprlib import repr as show
-from typing import Any
+from typing import Any, BinaryIO
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path
 from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
+from annlib.core.files import check_file, shown
 from annlib.core.registry import custom_object_scope
+from annlib.layers import Input, Layer
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
 from annlib.saving.serializable import check_names
 
 
-def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """``model.save(filepath, overwrite)``."""
-    model.save(filepath, overwrite)
+def save_model(
+    model: Sequential,
+    filepath: str | os.PathLike[str] | BinaryIO,
+    overwrite: bool = True,
+    *,
+    include_optimizer: bool = True,
+) -> None:
+    """``model.save(filepath, overwrite, include_optimizer=include_optimizer)``."""
+    model.save(filepath, overwrite, include_optimizer=include_optimizer)
 
 
 def load_model(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     custom_objects: Mapping[str, type] | None = None,
     compile: bool = True,  # Keras' name
 ) -> Sequential:
@@ -33,7 +40,8 @@ def load_model(
 
     Parameters
     ----------
-    path : path
+    path : path or binary file object
+        An open file object is read from where it stands to its end.
     custom_objects : dict of str to class, optional
         Classes of your own by the name that the file has for them. A class with
         ``@layers.register()`` (or of another family) above it is known without.
@@ -51,9 +59,9 @@ def load_model(
     OSError
         If the system cannot open or read it.
     """
-    path = check_path(path, "load_model", "path")
-    header, tensors = container.read(path, "model")
-    with custom_object_scope(custom_objects or {}), model_file.refusing(path):
+    file = check_file(path, "load_model", "path")
+    header, tensors = container.read(file, "model")
+    with custom_object_scope(custom_objects or {}), model_file.refusing(shown(file)):
         return restore(header, tensors, compile)
 
 
@@ -73,13 +81,47 @@ def restore(
         compiled = model_file.restore_compiled(given, network)
         model._set_compiled(compiled, anew=False)
         model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
+    if "metadata" in header:
+        model.metadata = header["metadata"]
     return model
 
 
-def clone_model(model: Sequential) -> Sequential:
-    """A model of the same configuration with new weights (of the same seed), not compiled."""
-    clone: Sequential = model.clone()
-    return clone
+def clone_model(
+    model: Sequential, *, clone_function: Callable[[Layer], Layer] | None = None
+) -> Sequential:
+    """A model of the same configuration with new weights (of the same seed), not compiled.
+
+    Parameters
+    ----------
+    model : Sequential
+    clone_function : callable, optional
+        Gives for each layer, but for the ``Input``, the one that takes its place: a clone, another
+        layer, or the layer itself, whose weights are then in both models.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, clone_model, layers
+    >>> model = Sequential([layers.Dense(8, "relu"), layers.Dropout(0.5), layers.Dense(1)])
+    >>> def halved(layer):
+    ...     return layers.Dense(4, "relu") if layer.name == "dense" else layer.clone()
+    >>> clone_model(model, clone_function=halved).layers
+    [Dense(4, activation='relu'), Dropout(0.5), Dense(1)]
+    """
+    if clone_function is None:
+        clone: Sequential = model.clone()
+        return clone
+    arguments = model._network.arguments()
+    parts = [
+        layer.clone() if isinstance(layer, Input) else clone_function(layer)
+        for layer in arguments.pop("layers")
+    ]
+    for part in parts:
+        if not isinstance(part, Layer):
+            raise ConfigurationError(
+                f"clone_model: expected clone_function to give a layer for each, got {part!r}. "
+                "Return layer.clone() for those that stay as they are."
+            )
+    return Sequential(parts, **arguments)
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:

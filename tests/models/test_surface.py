@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annlib import (
+    ConfigurationError,
     Input,
     OwnershipError,
     Sequential,
@@ -206,6 +207,26 @@ def test_a_clone_has_new_weights_of_the_same_configuration(make):
     for each in (clone, fresh):
         each.fit(X, Y, verbose=0)
     assert [w.tobytes() for w in clone.weights] == [w.tobytes() for w in fresh.weights]
+
+
+def test_a_clone_has_the_layers_that_a_function_makes():
+    model = trained()
+    wide = clone_model(
+        model,
+        clone_function=lambda layer: (
+            layers.Dense(9, name="wide") if layer.name == "norm" else layer.clone()
+        ),
+    )
+    assert [layer.name for layer in wide.layers if layer.name != "wide"] == [
+        layer.name for layer in model.layers if layer.name != "norm"
+    ]
+    assert (wide.seed, wide.dtype, wide.compiled) == (model.seed, model.dtype, False)
+    assert wide.get_layer("wide").units == 9
+    shared = clone_model(model, clone_function=lambda layer: layer)
+    np.testing.assert_array_equal(shared.predict(X), model.predict(X))
+    assert shared.layers == model.layers
+    with pytest.raises(ConfigurationError, match="to give a layer for each, got None"):
+        clone_model(model, clone_function=lambda layer: None)
 
 
 # -- weights -------------------------------------------------------------------------------------
@@ -412,7 +433,7 @@ OF_KERAS = {
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
-OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names"}
+OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"}
 
 
 def test_a_model_shows_keras_names_and_a_few_of_its_own():
