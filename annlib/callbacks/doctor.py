@@ -92,7 +92,7 @@ class Doctor(Callback):
         self._slices: dict[str, slice] = {}
         for entry in vector.entries:
             if entry.trainable:  # those of a layer lie side by side
-                name, start = entry.layer.name, entry.where.start
+                name, start = entry.path.rpartition("/")[0], entry.where.start
                 start = self._slices.get(name, slice(start, start)).start
                 self._slices[name] = slice(start, entry.where.stop)
         self.layers = list(self._slices)

@@ -11,6 +11,7 @@ from annlib.layers.activity_regularization import ActivityRegularization
 from annlib.layers.alpha_dropout import AlphaDropout
 from annlib.layers.base import Layer, get, register, registry
 from annlib.layers.batch_normalization import BatchNormalization
+from annlib.layers.columns import Columns
 from annlib.layers.dense import Dense
 from annlib.layers.dropout import Dropout
 from annlib.layers.embedding import Embedding
@@ -34,6 +35,7 @@ __all__ = [
     "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
+    "Columns",
     "Dense",
     "Dropout",
     "Embedding",

@@ -15,6 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 import numpy as np
@@ -29,6 +30,9 @@ from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class CommonArguments(TypedDict, total=False):
@@ -80,10 +84,14 @@ class Layer(Configurable):
 
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
+    #: Whether it finds columns of its input by their names.
+    takes_names: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
-    random: ClassVar[bool] = False
+    random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
     keeps_values: bool = False
+    #: The layers that it holds, of a ``Container``.
+    _held: tuple[Layer, ...] = ()
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
@@ -156,6 +164,17 @@ class Layer(Configurable):
         As the first of a model it gets them as integers, and other input is refused.
         """
         return None
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether codes are among its input, by which there is no derivative."""
+        return self.codes is not None
+
+    def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
+        """The columns of its input that are codes, each with the number of these; raises if its
+        input has other columns than it takes.
+        """
+        return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""
@@ -260,10 +279,51 @@ class Layer(Configurable):
         """The name given, or the one that the model gave."""
         return self._name or self._auto_name
 
+    def _leaves(self) -> Iterator[tuple[str, Layer]]:
+        """The layers that have its parameters, by path: itself, or the innermost that it holds."""
+        yield str(self.name), self
+
+    def _parts(self) -> Iterator[Layer]:
+        """Itself and all layers inside."""
+        yield self
+        for inner in self._held:
+            yield from inner._parts()
+
+    @property
+    def _learns(self) -> bool:
+        """Whether training changes any of its parameters, as they were laid out last."""
+        return any(
+            leaf._effective_trainable and any(p.trainable for p in leaf._parameters)
+            for _, leaf in self._leaves()
+        )
+
+    def _workspace(self, dtype: npt.DTypeLike, rng_of: Callable[[Layer], Any]) -> Workspace:
+        """The memory of a pass for it."""
+        return Workspace(dtype, rng_of(self))
+
     @property
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
         return self._built_shape is not None and len(self._bound) == len(self._parameters)
+
+    def _name_among(self, others: Iterable[Layer], where: str) -> None:
+        """Give it a name that none of the others has, unless the user gave it one."""
+        taken = [other.name for other in others]
+        # A name that another network chose may be replaced: it was not the user's.
+        if self._owner is None and self._auto_name in taken:
+            self._auto_name = None
+        if self.name is None:
+            base = type(self)._names[0]
+            name, count = base, 0
+            while name in taken:
+                count += 1
+                name = f"{base}_{count}"
+            self._auto_name = name
+        elif self.name in taken:
+            raise ConfigurationError(
+                f'{where}: expected names that differ, got "{self.name}" twice. '
+                "Name one of the layers otherwise."
+            )
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""

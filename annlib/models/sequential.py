@@ -216,9 +216,10 @@ class Sequential(Trainer):
 
     def _flagged(self) -> list[tuple[Array, bool]]:
         return [
-            (layer._values()[p.name], layer.trainable and p.trainable)
+            (leaf._values()[p.name], leaf.trainable and p.trainable)
             for layer in self._network.layers
-            for p in layer._parameters
+            for _, leaf in layer._leaves()
+            for p in leaf._parameters
         ]
 
     @property

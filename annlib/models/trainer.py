@@ -26,10 +26,10 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
 from annlib.core.threads import blas_threads
 from annlib.data import Batch, DataLoader, is_stream
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
@@ -553,7 +553,7 @@ class Trainer(Configurable):
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        network.build((None, *data.row_shape))
+        network.build((None, *data.row_shape), data.feature_names)
         with hooks, self._evaluating():
             return predict(network.layers, network.dtype, batches, hooks, steps)
 
@@ -645,7 +645,7 @@ class Trainer(Configurable):
         self._refuse_keras_methods(where)
         network = self._network
         data = input_dataset(network, x, where)
-        network.build((None, *data.row_shape))
+        network.build((None, *data.row_shape), data.feature_names)
         rng_of = network.rng_of if training else (lambda layer: None)
         (batch,) = data.in_one(network).sequential(where)
         with np.errstate(all="ignore"), nullcontext() if training else self._evaluating():

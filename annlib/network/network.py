@@ -114,7 +114,8 @@ class Network:
                 )
             self.input = layer
             return
-        if any(layer is other for other in self.layers):
+        mine = {id(part) for part in layer._parts()}
+        if any(id(part) in mine for other in self.layers for part in other._parts()):
             raise OwnershipError(
                 f"Sequential.add: expected a layer that is not in the model yet, got "
                 f'"{layer.name}" again. Make a second one: a layer has one place.'
@@ -124,26 +125,8 @@ class Network:
                 f"Sequential.add: expected a layer with a forward method, got "
                 f"{type(layer).__name__} without one."
             )
-        self._give_name(layer)
+        layer._name_among(self.layers, "Sequential.add")
         self.layers.append(layer)
-
-    def _give_name(self, layer: Layer) -> None:
-        taken = [other.name for other in self.layers]
-        # A name that another network chose may be replaced: it was not the user's.
-        if layer._owner is None and layer._auto_name in taken:
-            layer._auto_name = None
-        if layer.name is None:
-            base = type(layer)._names[0]
-            name, count = base, 0
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            layer._auto_name = name
-        elif layer.name in taken:
-            raise ConfigurationError(
-                f'Sequential.add: expected names that differ, got "{layer.name}" twice. '
-                "Name one of the layers otherwise."
-            )
 
     def add(self, layer: Any) -> None:
         """Append a layer and lay out the parameters again; all or nothing."""
@@ -229,18 +212,28 @@ class Network:
         if not layer.random:
             return None
         seed = getattr(layer, "seed", None)
-        name = self._ordinal(layer)
+        name = str(self._place(layer, self.layers))
         return self.streams.persistent(name if seed is None else f"{name}/seed {seed}", seed)
 
     def _initial_stream(self, entry: Entry) -> Any:
         # By kind and ordinal, never by a name: two networks built alike are alike.
-        return self.streams.new(f"{self._ordinal(entry.layer)}/{entry.parameter.name}")
+        place = self._place(entry.layer, self.layers)
+        return self.streams.new(f"{place}/{entry.parameter.name}")
 
-    def _ordinal(self, layer: Any) -> str:
-        """Kind and place among its kind: what names a layer's random streams."""
-        kind = type(layer)._names[0]
-        alike = [other for other in self.layers if type(other)._names[0] == kind]
-        return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
+    def _place(self, layer: Any, among: Sequence[Layer]) -> str | None:
+        """Kind and place among its kind, behind those of the layer that holds it: what names a
+        layer's random streams.
+        """
+        counts: dict[str, int] = {}
+        for other in among:
+            kind = type(other)._names[0]
+            own = f"{kind}/{counts.setdefault(kind, 0)}"
+            counts[kind] += 1
+            if other is layer:
+                return own
+            if inner := self._place(layer, other._held):
+                return f"{own}/{inner}"
+        return None
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -249,8 +242,16 @@ class Network:
         """Whether the parameters exist."""
         return self._vector is not None
 
-    def build(self, input_shape: BatchShape | None = None) -> None:
+    def build(
+        self, input_shape: BatchShape | None = None, names: tuple[str, ...] | None = None
+    ) -> None:
         """Make the parameters for input of this shape, ``(None, n_features)``.
+
+        Parameters
+        ----------
+        input_shape : tuple, optional
+        names : tuple of str, optional
+            Those of its columns, which are kept where the first layer finds columns by them.
 
         Raises
         ------
@@ -276,6 +277,8 @@ class Network:
                 f"Sequential.build: expected the input shape {expected}, which the model has, "
                 f"got {shape}. Build a new model for other data."
             )
+        if names and self.layers[0].takes_names:
+            self.learn_names(names)
         if self._vector is None:
             with _building.held:  # the first predict may come from many threads at once
                 if self._vector is None:

@@ -13,9 +13,9 @@ from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
 from annlib.data import ArrayLoader, DataLoader, Sparse, check_type
 from annlib.layers import Layer
+from annlib.layers.passes import Pass
 from annlib.network.network import Network
 from annlib.network.output import output_of, without_activation
-from annlib.network.passes import Pass
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
 #: small enough to stay in its cache. (Keras takes 32 here too.)
@@ -121,7 +121,7 @@ class Predictor:
     def __init__(self, network: Network, rows: int) -> None:
         self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
         self._row = network.input_shape[1:]
-        self._takes_codes = self._layers[0].codes is not None
+        self._takes_codes = self._layers[0].takes_codes
         self._idle: list[Pass] = []
 
     def predict(self, x: Any) -> Array | None:

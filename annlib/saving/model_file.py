@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from reprlib import repr as show
 from typing import Any, BinaryIO
 
@@ -102,11 +102,14 @@ def describe(
 def _mark(layer: Layer) -> dict[str, Any]:
     """What a layer has become in its model."""
     shape = layer._built_shape if layer.built else None
-    return {
+    mark: dict[str, Any] = {
         "name": layer.name,
         "learns": layer._effective_trainable,
         "shape": shape and list(shape[1:]),
     }
+    if layer._held:
+        mark["layers"] = [_mark(inner) for inner in layer._held]
+    return mark
 
 
 @contextlib.contextmanager
@@ -152,15 +155,16 @@ def restore_network(
     else:
         check_made_again(network, config)
         network.streams.reseed(config["seed"])
-    _require([mark["name"] for mark in marks], [layer.name for layer in network.layers], "names")
-    for layer, mark in zip(network.layers, marks, strict=True):
+    pairs = [*_marked(network.layers, marks)]
+    for layer, mark in reversed(pairs):  # those inside of another before it
         if mark["shape"] is not None:
             layer._declare((None, *check_shape(mark["shape"], "file", "shape")))
     values = checked_weights(network, tensors)
-    for layer, mark, own in zip(network.layers, marks, values, strict=True):
+    for layer, mark in pairs:
         _require(type(mark["learns"]), bool, "the type of learns")
         layer._effective_trainable = mark["learns"]
-        if mark["shape"] is not None:
+    for layer, own in zip(network.layers, values, strict=True):
+        if own:
             # Bound before the layout: the layout takes these values over, and draws none.
             layer._attach(own, {})
     if header["shape"] is not None:
@@ -177,6 +181,15 @@ def restore_network(
         _require(found, [list, {str}, network.input_shape], "feature_names")
         network.learn_names(tuple(names))
     return network
+
+
+def _marked(layers: Sequence[Layer], marks: Any) -> Iterator[tuple[Layer, Any]]:
+    """Each layer with its mark, and after it those inside of it."""
+    _require([mark["name"] for mark in marks], [layer.name for layer in layers], "names")
+    for layer, mark in zip(layers, marks, strict=True):
+        yield layer, mark
+        if layer._held:
+            yield from _marked(layer._held, mark["layers"])
 
 
 def check_made_again(network: Network, config: Mapping[str, Any]) -> None:

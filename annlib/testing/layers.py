@@ -143,8 +143,8 @@ def views(trial: LayerTrial) -> None:
     for entry in trial.vector.entries:
         name = entry.parameter.name
         for view, vector, what in (
-            (getattr(trial.layer, name), trial.vector.values, f"self.{name}"),
-            (trial.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
+            (entry.layer._values()[name], trial.vector.values, f"self.{name}"),
+            (entry.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
         ):
             own = view.size and not np.shares_memory(view, vector[entry.where])
             assert not own, f"{what} is an array of its own now. Write into it: {what}[...] = "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,8 +58,15 @@ class LayerRecord:
     Parameters
     ----------
     layer : Layer
+    name : str
+        Its name, behind those of the layers that hold it.
     regularizer : Regularizer, optional
         For the step behind a layer whose activity has a penalty.
+
+    Attributes
+    ----------
+    inside : list of LayerRecord
+        Those of the layers that it holds.
     """
 
     x: Array
@@ -68,9 +75,10 @@ class LayerRecord:
     dx: Array | None = None
     mask: Array | None = None
 
-    def __init__(self, layer: Layer, regularizer: Regularizer | None = None) -> None:
+    def __init__(self, layer: Layer, name: str, regularizer: Regularizer | None = None) -> None:
         self.layer, self.regularizer = layer, regularizer
-        self.name = str(layer.name)
+        self.name = name
+        self.inside: list[LayerRecord] = []
         self.penalty = 0.0
         self.gradients: dict[str, Array] = {}
         self.activation: RecordedActivation | None = None
@@ -97,6 +105,13 @@ class LayerRecord:
         self.dx = dx.copy() if dx is not None and input_gradient else None
         self.gradients = {name: value.copy() for name, value in self.layer.gradients.items()}
         return dx
+
+
+def all_records(records: Sequence[LayerRecord]) -> Iterator[LayerRecord]:
+    """Each with those inside of it before it."""
+    for record in records:
+        yield from all_records(record.inside)
+        yield record
 
 
 @dataclass

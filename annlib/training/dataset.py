@@ -104,7 +104,8 @@ class Dataset(NamedTuple):
             check_type(self.weights, dtype, where, "sample_weight")
 
     def _types(self, network: Network) -> tuple[Any, Any]:
-        return _input_type(network, self.x), np.intp if self.labels else network.dtype
+        names = self.feature_names or network.feature_names
+        return _input_type(network, self.x, names), np.intp if self.labels else network.dtype
 
     def batch_size(self, size: int | None, steps: int | None) -> int | None:
         """The size that was given, or else one that makes so many batches."""
@@ -135,7 +136,7 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    _check_codes(network, source, where, columns, names or network.feature_names)
     data = Dataset(source, None, None, feature_names=names)
     data.check_types(network, where, columns)
     return data
@@ -184,7 +185,7 @@ def array_dataset(
     source = as_source(x, where, "x")
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    _check_codes(network, source, where, columns, names or known)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -249,14 +250,22 @@ def _common_length(values: Any) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _input_type(network: Network, source: Source) -> Any:
-    if network.layers[0].codes is None:
+def _input_type(network: Network, source: Source, names: tuple[str, ...] | None) -> Any:
+    first = network.layers[0]
+    if not first.takes_codes:
         return network.dtype
     # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
     # as integers they would be whole.
     if isinstance(source, np.memmap) and source.dtype.kind == "f":
         return source.dtype
-    return np.intp
+    if first.codes is not None:
+        return np.intp
+    codes = first.code_columns(source.shape[-1], names)
+    if len(codes) == source.shape[-1]:
+        return np.intp
+    # Beside numbers codes come as numbers, too: in a type that has all of them.
+    whole = 2 << np.finfo(network.dtype).nmant
+    return network.dtype if max(codes.values()) <= whole else np.float64
 
 
 def _check_features(
@@ -279,16 +288,35 @@ def _check_features(
         )
 
 
-def _check_codes(network: Network, source: Source, where: str, columns: Any) -> None:
+def _check_codes(
+    network: Network, source: Source, where: str, columns: Any, names: tuple[str, ...] | None
+) -> None:
     """Raise if the first layer takes codes and x has others; memory maps it checks itself."""
-    codes = network.layers[0].codes
-    if codes is None or isinstance(source, np.memmap):
+    first = network.layers[0]
+    of_columns = {} if first.codes is not None else first.code_columns(source.shape[-1], names)
+    if not first.takes_codes or isinstance(source, np.memmap):
         return
-    if isinstance(source, np.ndarray):
-        check_codes(source, codes, where, "x", columns)
-        return
-    for part, title in source.parts("x"):
-        check_codes(part, codes, where, title)
+    if first.codes is None:
+        for place, codes in of_columns.items():
+            part, title = _column(source, place, columns)
+            if part.size:
+                check_codes(part, codes, where, title)
+    elif isinstance(source, np.ndarray):
+        check_codes(source, first.codes, where, "x", columns)
+    else:
+        for part, title in source.parts("x"):
+            check_codes(part, first.codes, where, title)
+
+
+def _column(source: Source, place: int, names: Any) -> tuple[Array, str]:
+    """A column, of a sparse matrix what it stores of it, and its title."""
+    if isinstance(source, Table):
+        return source.columns[place], f'x["{source.names[place]}"]'
+    title = f"x[:, {place}]" if names is None else f'x["{names[place]}"]'
+    if isinstance(source, Sparse):
+        rows = source.range
+        return source.matrix[rows.start : rows.stop, [place]].data, title
+    return source[:, place], title
 
 
 def _weights(sample_weight: Any, rows: int, where: str, whole: bool) -> Array:

@@ -20,7 +20,7 @@ def build_for(network: Network, compiled: Compiled, data: Dataset | StreamDatase
     "crossentropy" mean; returns whether that is new.
     """
     shape = (None, *data.row_shape)
-    network.build(shape)
+    network.build(shape, data.feature_names)
     assert data.target_shape is not None, "checked in fit"
     deferred = compiled.loss is None
     output_shape = network.compute_output_shape(shape)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.training.fused_loss import FusedLoss, split
 
 

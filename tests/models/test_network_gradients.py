@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from annlib import Sequential, layers, optimizers, regularizers
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
+from annlib.layers.passes import Pass
 from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from annlib.network.passes import Pass
 from annlib.testing import check_gradient
 from annlib.training.fused_loss import FusedLoss, split
 from annlib.training.loop import train_step

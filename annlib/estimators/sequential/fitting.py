@@ -167,6 +167,8 @@ class FittedSequential(NetworkEstimator):
             dtype=self.dtype or X.dtype.name,
             where=where,
         )
+        if hasattr(self, "feature_names_in_") and model.layers[0].takes_names:
+            model._network.learn_names(tuple(self.feature_names_in_))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)

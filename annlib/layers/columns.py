@@ -1,0 +1,358 @@
+"""Columns: chains of layers side by side, each on some columns of the one input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Unpack
+
+import numpy as np
+
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_choice
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.formula import Formula
+from annlib.core.workspace import Workspace
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.container import Container, layers_of
+
+
+class _Part(NamedTuple):
+    """Where the columns of a chain lie in x, and what it gives in the output."""
+
+    places: Array
+    #: If its columns are neighbours, in order.
+    neighbours: slice | None
+    #: Runs of neighbours: where they lie in x, and where in what the chain gets.
+    runs: list[tuple[slice, slice]]
+    given: slice
+    takes_codes: bool
+
+
+@register("columns")
+class Columns(Container):
+    """y = [f_1(x[:, c_1]), f_2(x[:, c_2]), ...]: chains of layers, each on its columns c of x.
+
+    (n, features) -> (n, units): each chain gets its columns as (n, k) and works as in a
+    ``Sequential``; what comes out is flattened to (n, units of the chain), and the results stand
+    side by side in the order of the chains. The remainder, the columns that no chain has taken,
+    stands last. The gradient by a column is the sum over the chains that have it.
+
+    Parameters
+    ----------
+    chains : list of (layer or list of layers, columns)
+        Columns are a position or a name, or a list of them; names are those of the frame that
+        the model learns from, and negative positions count from the end. Chains may share columns.
+        An empty list of layers gives its columns on as they are.
+    remainder : {"passthrough", "drop"}
+        What becomes of the columns that no chain has taken.
+    **keywords
+        ``name``, ``trainable``, ``input_shape``, ...: see ``Layer``.
+
+    Raises
+    ------
+    ConfigurationError, ShapeError
+        For what is no layer, columns that are not there, or twice in one chain.
+    DataError
+        In ``fit`` and the others, if a column has no such codes as its chain takes.
+
+    Notes
+    -----
+    In front of a model a chain may begin with what takes codes or texts (``Embedding``,
+    ``StringLookup``, ``CategoryEncoding``): only its own columns are asked for them.
+
+    Examples
+    --------
+    A category with seven codes, two numbers, and a third that goes on as it is:
+
+    >>> from annlib import Sequential, layers
+    >>> columns = layers.Columns([(layers.Embedding(7, 3), 0), (layers.Normalization(), [1, 2])])
+    >>> model = Sequential([columns, layers.Dense(1)], seed=0)
+    >>> model.build((None, 4))
+    >>> model.layers[0].compute_output_shape((None, 4))
+    (None, 6)
+    >>> [entry.path for entry in model.vector.entries][0]
+    'dense/kernel'
+    """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"chains": [([], [0])]}
+
+    def __init__(
+        self, chains: Any, remainder: str = "passthrough", **keywords: Unpack[LayerArguments]
+    ) -> None:
+        where = "Columns"
+        self.chains = [_chain(item, f"{where}: chain {k}") for k, item in enumerate(_items(chains))]
+        self._specs = [_spec(columns, where) for _, columns in self.chains]
+        self.remainder = check_choice(remainder, where, "remainder", ("passthrough", "drop"))
+        self._column_names: tuple[str, ...] | None = None
+        self._layout: list[_Part] | None = None
+        super().__init__([layers_of(given, where) for given, _ in self.chains], **keywords)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._layout = None
+
+    # -- which columns ---------------------------------------------------------------------------
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the columns of x, by which chains find theirs."""
+        return self._column_names
+
+    @feature_names.setter
+    def feature_names(self, names: tuple[str, ...] | None) -> None:
+        self._column_names, self._layout = names, None
+        for layer, places in self._inner_columns(names):
+            layer.feature_names = tuple(names[place] for place in places) if names else None
+
+    @property
+    def takes_names(self) -> bool:  # type: ignore[override]  # it depends on the chains
+        """Whether a chain takes a column by its name."""
+        inner = any(one.takes_names for one, _ in self._inner_columns(None))
+        return inner or any(isinstance(column, str) for spec in self._specs for column in spec)
+
+    def _inner_columns(self, names: tuple[str, ...] | None) -> list[tuple[Columns, list[int]]]:
+        """The chains that begin with a ``Columns`` themselves, with their columns."""
+        inner = [
+            (chain[0], spec)
+            for chain, spec in zip(self._chains, self._specs, strict=True)
+            if chain and isinstance(chain[0], Columns)
+        ]
+        features = len(names) if names else 0
+        return [(one, self._places(spec, features, names) if names else []) for one, spec in inner]
+
+    def _places(
+        self, spec: Sequence[Any], features: int, names: tuple[str, ...] | None
+    ) -> list[int]:
+        """The positions of a chain's columns."""
+        where = f'Columns "{self.name}"'
+        found = []
+        for column in spec:
+            if isinstance(column, str):
+                if names is None:
+                    raise DataError(
+                        f'{where}: expected x whose columns have names, since a chain takes "'
+                        f'{column}", got none. Pass a frame, or take columns by position.'
+                    )
+                if column not in names:
+                    raise DataError(
+                        f'{where}: expected a column "{column}" in x, got {list(names)}. Take '
+                        "those that there are, by name or by position."
+                    )
+                found.append(names.index(column))
+            elif not -features <= column < features:
+                raise ShapeError(
+                    f"{where}: expected columns of x, which has {features}, got column {column}."
+                )
+            else:
+                found.append(column % features)
+        if len(set(found)) < len(found):
+            raise ConfigurationError(
+                f"{where}: expected a chain's columns once each, got {list(spec)}."
+            )
+        return found
+
+    def _all_places(self, features: int, names: tuple[str, ...] | None) -> list[list[int]]:
+        """The positions of the columns of each chain, and of the remainder as a last one."""
+        places = [self._places(spec, features, names) for spec in self._specs]
+        if self.remainder == "passthrough":
+            taken = {place for chain in places for place in chain}
+            places.append([place for place in range(features) if place not in taken])
+        return places
+
+    def _counts(self, input_shape: BatchShape) -> list[int]:
+        """The number of columns of each chain, and of the remainder, before names are known."""
+        features = input_shape[-1] if len(input_shape) == 2 else None
+        if features is None:
+            raise ShapeError(
+                f"Columns: expected rows of features, (n, features), got shape {input_shape}. "
+                "Put a Flatten in front."
+            )
+        named = {c for spec in self._specs for c in spec if isinstance(c, str)}
+        if self._column_names is not None or not named:
+            return [len(places) for places in self._all_places(features, self._column_names)]
+        placed = {c % features for spec in self._specs for c in spec if not isinstance(c, str)}
+        counts = [len(spec) for spec in self._specs]
+        if (rest := features - len(named) - len(placed)) < 0:
+            raise ShapeError(
+                f"Columns: expected input with the columns {sorted(named)}, got {features} columns."
+            )
+        return [*counts, *[rest] * (self.remainder == "passthrough")]
+
+    # -- what a layer does -----------------------------------------------------------------------
+
+    @property
+    def takes_codes(self) -> bool:
+        return any(chain[0].takes_codes for chain in self._chains if chain)
+
+    def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
+        every = self._all_places(features, names or self._column_names)
+        found: dict[int, int] = {}
+        for chain, places in zip(self._chains, every, strict=False):
+            of_x = None if names is None else tuple(names[place] for place in places)
+            inner = chain[0].code_columns(len(places), of_x) if chain else {}
+            for column, codes in inner.items():
+                found[places[column]] = min(codes, found.get(places[column], codes))
+        return found
+
+    def _entering(self, input_shape: BatchShape | None) -> list[BatchShape | None]:
+        if input_shape is None:
+            return [None] * len(self._chains)
+        return [(None, count) for count in self._counts(input_shape)[: len(self._chains)]]
+
+    def build(self, input_shape: BatchShape) -> None:
+        for chain, count in zip(self._chains, self._counts(input_shape), strict=False):
+            self._declare_chain(chain, (None, count))
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        return (None, sum(self._widths(input_shape)))
+
+    def _widths(self, input_shape: BatchShape) -> list[int]:
+        """How many numbers a row each chain gives, and the remainder."""
+        widths = []
+        counts = self._counts(input_shape)
+        for index, count in enumerate(counts):
+            shape: BatchShape = (None, count)
+            for layer in self._chains[index] if index < len(self._chains) else ():
+                shape = layer.compute_output_shape(shape)
+            widths.append(math.prod(size or 0 for size in shape[1:]))
+        return widths
+
+    def _parts_of_x(self) -> list[_Part]:
+        """Where the columns lie, found once the names are known."""
+        if self._layout is None:
+            assert self._built_shape is not None, "a pass is of a built layer"
+            features = self._built_shape[-1] or 0
+            layout, start = [], 0
+            widths = self._widths(self._built_shape)
+            every = self._all_places(features, self._column_names)
+            for index, (places, width) in enumerate(zip(every, widths, strict=True)):
+                chain = self._chains[index] if index < len(self._chains) else []
+                runs = _runs(places)
+                layout.append(
+                    _Part(
+                        np.array(places, np.intp),
+                        runs[0][0] if len(runs) == 1 else None,
+                        runs,
+                        slice(start, start + width),
+                        bool(chain) and chain[0].takes_codes,
+                    )
+                )
+                start += width
+            self._layout = layout
+        return self._layout
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        n, parts = len(x), self._parts_of_x()
+        passes = self._passes(work)
+        y = work.array("y", n, parts[-1].given.stop)
+        for index, part in enumerate(parts):
+            own = _columns(x, part, work, index)
+            if index < len(passes):
+                own = passes[index].forward(own, training=training)
+                work[f"shape {index}"] = own.shape
+            y[:, part.given] = own.reshape(n, -1)
+        return y
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        n, parts = len(dy), self._parts_of_x()
+        passes = self._passes(work)
+        dx = None
+        if input_gradient:
+            assert self._built_shape is not None, "a pass is of a built layer"
+            dx = work.array("dx", n, self._built_shape[-1] or 0)
+            dx.fill(0.0)
+        for index, part in enumerate(parts):
+            own: Array | None = dy[:, part.given]
+            if index < len(passes):
+                if dx is None and not passes[index].learns:
+                    continue
+                own = work.array(f"dy {index}", n, part.given.stop - part.given.start)
+                own[...] = dy[:, part.given]
+                own = own.reshape(work[f"shape {index}"])
+                own = passes[index].backward(own, to_input=input_gradient)
+            if dx is not None and own is not None:
+                own = own.reshape(n, -1)
+                for there, here in part.runs:
+                    np.add(dx[:, there], own[:, here], out=dx[:, there])
+        return dx
+
+    def formula(self) -> Formula:
+        return self._formula(
+            r"\{Y_k\} = \operatorname{f}_k(\{X_k\})",
+            back=(r"\{D_{E,X_k}\} = [D_{Y_k,X_k}]^T \{D_{E,Y_k}\}",),
+            shapes="a batch: (n, features) to (n, units of all chains)",
+            symbols=(
+                (r"\{X_k\}", "the columns that chain k takes"),
+                (r"\{Y_k\}", "what it gives; {Y} is all of them, one below the other"),
+                (r"\{D_{E,X}\}", "the sum over the chains that have the column"),
+            ),
+        )
+
+
+def _columns(x: Array, part: _Part, work: Workspace, index: int) -> Array:
+    """The columns of a chain: codes as they are, numbers in the model's type."""
+    dtype = x.dtype if part.takes_codes else work.dtype
+    if part.neighbours is not None and dtype == x.dtype and not part.takes_codes:
+        return x[:, part.neighbours]
+    shape = len(x), len(part.places)
+    own = work.array(f"x {index} as {x.dtype.char}", *shape, dtype=x.dtype)
+    np.take(x, part.places, axis=1, out=own, mode="clip")
+    if dtype == x.dtype:
+        return own
+    cast = work.array(f"x {index}", *shape)
+    np.copyto(cast, own, casting="unsafe")
+    return cast
+
+
+def _runs(places: Sequence[int]) -> list[tuple[slice, slice]]:
+    """Runs of neighbouring places: where they lie, and where in the row of them.
+
+    >>> _runs([4, 5, 1])
+    [(slice(4, 6, None), slice(0, 2, None)), (slice(1, 2, None), slice(2, 3, None))]
+    """
+    runs: list[tuple[slice, slice]] = []
+    for index, place in enumerate(places):
+        if runs and runs[-1][0].stop == place:
+            there, here = runs.pop()
+            runs.append((slice(there.start, place + 1), slice(here.start, index + 1)))
+        else:
+            runs.append((slice(place, place + 1), slice(index, index + 1)))
+    return runs
+
+
+def _items(chains: Any) -> list[Any]:
+    """The pairs of the argument ``chains``."""
+    if not isinstance(chains, list | tuple) or not chains:
+        raise ConfigurationError(
+            f"Columns: expected a list of (layer or list of layers, columns), got {chains!r}."
+        )
+    return list(chains)
+
+
+def _chain(item: Any, where: str) -> tuple[Any, Any]:
+    """A chain as the constructor stores it: a layer or a list of layers, and its columns."""
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        raise ConfigurationError(
+            f"{where}: expected (layer or list of layers, columns), got {item!r}."
+        )
+    given, columns = item
+    layers = layers_of(given, where)
+    if isinstance(columns, np.ndarray | range):
+        columns = np.asarray(columns).tolist()
+    elif isinstance(columns, tuple):
+        columns = list(columns)
+    return (layers if isinstance(given, list | tuple) else layers[0], columns)
+
+
+def _spec(columns: Any, where: str) -> list[Any]:
+    """Columns as a list of positions and names."""
+    spec = columns if isinstance(columns, list) else [columns]
+    spec = [int(c) if isinstance(c, np.integer) else c for c in spec]
+    fine = all(isinstance(c, int | str) and not isinstance(c, bool) for c in spec)
+    if not spec or not fine:
+        raise ConfigurationError(
+            f"{where}: expected the columns of a chain as positions or names, one or a list of "
+            f"them, got {columns!r}. For neighbours: range(2, 5)."
+        )
+    return spec
