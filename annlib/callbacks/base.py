@@ -61,7 +61,8 @@ class Callback(Configurable):
     are loss and metrics by name where a hook's name ends in ``_end``, of the run so far for a
     batch, with the ``val_`` ones for an epoch; ``on_predict_batch_end`` has the batch's
     ``outputs``, borrowed until the next. A key that a hook adds at ``on_epoch_end`` goes into
-    History. Setting ``self.model.stop_training`` ends the run after the batch.
+    History. Setting ``self.model.stop_training`` ends the run after the batch, ``stop_evaluating``
+    and ``stop_predicting`` end ``evaluate`` and ``predict``, which return what they have.
 
     Attributes
     ----------
@@ -290,6 +291,27 @@ class CallbackList:
     @stop_training.setter
     def stop_training(self, value: bool) -> None:
         self._model.stop_training = value
+
+    @property
+    def stop_evaluating(self) -> bool:
+        """``stop_evaluating`` of the model, by which a callback ends ``evaluate``, or a validation,
+        after the batch.
+        """
+        return bool(self._model.stop_evaluating)
+
+    @stop_evaluating.setter
+    def stop_evaluating(self, value: bool) -> None:
+        self._model.stop_evaluating = value
+
+    @property
+    def stop_predicting(self) -> bool:
+        """``stop_predicting`` of the model, by which a callback ends ``predict``."""
+        return self._model is not None and bool(self._model.stop_predicting)
+
+    @stop_predicting.setter
+    def stop_predicting(self, value: bool) -> None:
+        if self._model is not None:
+            self._model.stop_predicting = value
 
     def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
         """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""

@@ -43,8 +43,8 @@ class Sequential(Trainer):
         What ``compile`` made of its arguments.
     history : History
         Of the last ``fit``.
-    stop_training : bool
-        Set by a callback to end ``fit`` after the batch.
+    stop_training, stop_evaluating, stop_predicting : bool
+        Set by a callback to end ``fit``, ``evaluate`` or ``predict`` after the batch.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from reprlib import repr as show
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from annlib.network.network import Network
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
-from annlib.training.compiled import Compiled, require
+from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
@@ -78,6 +78,8 @@ class Trainer(Configurable):
     _trained_by: tuple[int, int, object]
     history: History | None = None
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
 
     _keras_methods = dict.fromkeys(
         (
@@ -105,6 +107,10 @@ class Trainer(Configurable):
         weighted_metrics: Sequence[Any] | None = None,
         *,
         jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        loss_weights: Any = None,
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
 
@@ -121,6 +127,11 @@ class Trainer(Configurable):
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
             the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
             so many parameters that half a second for the compilation is worth it.
+        run_eagerly, steps_per_execution, auto_scale_loss
+            Keras' ways to compile steps and to scale a loss in half precision. They change nothing
+            here: a step is always run as it stands, and reported to callbacks.
+        loss_weights : None or 1
+            Keras' factors of several outputs' losses, of which a ``Sequential`` has one.
 
         Raises
         ------
@@ -129,6 +140,7 @@ class Trainer(Configurable):
         OwnershipError
             If a layer belongs to another model.
         """
+        check_keras_arguments(run_eagerly, steps_per_execution, loss_weights, auto_scale_loss)
         compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
         if jit_compile is True and not can_compile():
             raise ConfigurationError(
@@ -231,7 +243,7 @@ class Trainer(Configurable):
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -263,8 +275,9 @@ class Trainer(Configurable):
         validation_split : float, in [0, 1)
             The share of the rows, the last ones before any shuffling, to validate on.
         validation_data : tuple (x, y) or (x, y, sample_weight), optional
-        shuffle : bool
-            Whether rows are drawn in a new order every epoch.
+        shuffle : bool or "batch"
+            Whether rows are drawn in a new order every epoch. "batch" shuffles those within each
+            batch alone, so that a file is read from its beginning to its end.
         class_weight : dict of int to float, optional
             Multiplied with the sample weights; classes not named have 1. For training only, and
             for targets that are one class a row.
@@ -319,8 +332,12 @@ class Trainer(Configurable):
         check_optional_count(validation_steps, where, "validation_steps")
         check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
-        if not isinstance(shuffle, bool | np.bool_):
-            raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
+        if isinstance(shuffle, bool | np.bool_):
+            shuffle = bool(shuffle)
+        elif not isinstance(shuffle, str) or shuffle != "batch":
+            raise ConfigurationError(
+                f'{where}: expected shuffle True, False or "batch", got {shuffle!r}.'
+            )
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(
@@ -373,7 +390,7 @@ class Trainer(Configurable):
         self._run_fit(
             *(batches, validation, hooks, history),
             epochs=range(first, last),
-            shuffle=bool(shuffle),
+            shuffle=shuffle,
             steps=steps,
             threads=threads,
         )
@@ -433,7 +450,7 @@ class Trainer(Configurable):
         history: History,
         *,
         epochs: range,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         steps: int | None = None,
         threads: int | None = None,
     ) -> None:

@@ -87,9 +87,7 @@ def unseen_rows(subject: Subject) -> Iterator[Finding]:
         return
     order = np.random.default_rng(0).permutation(n)
     train, test = order[: 3 * n // 4], order[3 * n // 4 :]
-    seen, baseline = (
-        _generalized(trial, train, test, x) for x in (trial.x, _mean_baseline(trial))
-    )
+    seen, baseline = (_generalized(trial, train, test, x) for x in (trial.x, _mean_baseline(trial)))
     if not seen < _GAIN * baseline:
         yield Finding(
             "warning",

@@ -454,3 +454,49 @@ def test_estimators_take_it_as_well():
             X, Y.ravel()
         )
     assert callbacks.get(callback).callback is callback
+
+
+class StopAt(Callback):
+    """Asks in a hook of batches to stop after this one."""
+
+    def __init__(self, what, batch):
+        self.what, self.batch, self.seen, self.ended = what, batch, [], 0
+
+    def stop(self, batch, logs=None):
+        self.seen.append(batch)
+        if batch == self.batch:
+            setattr(self.model, self.what, True)
+
+    on_test_batch_end = on_predict_batch_begin = stop
+
+    def end(self, logs=None):
+        self.ended += 1
+
+    on_test_end = on_predict_end = end
+
+
+def test_evaluate_ends_where_a_callback_asks_for_it():
+    model, callback = make_model(), StopAt("stop_evaluating", 1)
+    found = model.evaluate(X, Y, batch_size=5, callbacks=[callback], return_dict=True)
+    assert (callback.seen, callback.ended, model.stop_evaluating) == ([0, 1], 1, True)
+    assert found == model.evaluate(X[:10], Y[:10], batch_size=5, return_dict=True)
+    assert not model.stop_evaluating
+    model.evaluate(X, Y, batch_size=len(X), callbacks=[callback])
+    history = model.fit(
+        X, Y, epochs=2, verbose=0, validation_data=(X, Y), validation_batch_size=5,
+        callbacks=[callback],
+    )  # fmt: skip
+    assert callback.seen == [0, 1, 0, 0, 1, 0, 1]
+    assert len(history.history["val_loss"]) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_predict_ends_where_a_callback_asks_for_it(stream):
+    model, callback = make_model(), StopAt("stop_predicting", 1)
+    x = [X[start : start + 5] for start in range(0, len(X), 5)] if stream else X
+    how = {} if stream else {"batch_size": 5}
+    found = model.predict(x, callbacks=[callback], **how)
+    assert (callback.seen, callback.ended) == ([0, 1], 1)
+    np.testing.assert_allclose(found, model.predict(X)[:10], rtol=1e-12)
+    assert found.base is None
+    assert len(model.predict(x, **how)) == len(X)

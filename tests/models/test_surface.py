@@ -430,6 +430,7 @@ OF_KERAS = {
     *("load_weights", "loss", "metrics", "metrics_names", "name", "non_trainable_weights"),
     *("optimizer", "output_shape", "pop", "predict", "predict_on_batch", "reset_metrics", "save"),
     *("save_weights", "set_weights", "stop_training", "summary", "test_on_batch", "to_json"),
+    *("stop_evaluating", "stop_predicting"),
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
