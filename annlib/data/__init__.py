@@ -5,7 +5,7 @@ from annlib.data.array_loader import ArrayLoader
 from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
-from annlib.data.source import Source, as_source, check_type, materialize
+from annlib.data.source import Source, as_source, check_type, materialize, raw_columns
 from annlib.data.sparse import Sparse
 from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.data.table import Table
@@ -26,6 +26,7 @@ __all__ = [
     "holds_arrays",
     "is_stream",
     "materialize",
+    "raw_columns",
 ]
 
 show_public_names(__name__)

@@ -47,6 +47,29 @@ def as_source(x: Any, where: str, name: str) -> Source:
     return source
 
 
+def raw_columns(x: Any, where: str) -> list[tuple[Array, Any]]:
+    """The columns of ``x``, numbers or not, with their names; of an array that is no table, it.
+
+    Texts beside numbers stay what they are: nothing is checked, and nothing cast.
+    """
+    if frames.names(x) is not None:
+        source = frames.read(x)
+        if isinstance(source, Table):
+            return list(zip(source.columns, source.names, strict=True))
+        return [(source[:, k], name) for k, name in enumerate(frames.names(x) or ())]
+    if is_sparse(x):
+        raise DataError(
+            f"{where}: expected x as an array or a frame, since some of its values are looked up, "
+            "got a sparse matrix. Pass x.toarray()."
+        )
+    if isinstance(x, list | tuple):  # as one array, texts and numbers would all be texts
+        x = np.array(x, object)
+    array = frames.column(x) if hasattr(x, "to_numpy") else as_array(x)
+    if array.ndim != 2:
+        return [(array, None)]
+    return [(array[:, k], k) for k in range(array.shape[1])]
+
+
 def check_type(
     source: Source, dtype: npt.DTypeLike, where: str, name: str, columns: list[Any] | None = None
 ) -> None:

@@ -86,6 +86,10 @@ class Layer(Configurable):
     feature_names: tuple[str, ...] | None = None
     #: Whether it finds columns of its input by their names.
     takes_names: bool = False
+    #: Whether it learns from data before training, by ``adapt``.
+    adaptable: bool = False
+    #: Whether values of its input become codes before batches are made of them, by ``encode``.
+    encodes: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
@@ -175,6 +179,21 @@ class Layer(Configurable):
         input has other columns than it takes.
         """
         return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
+
+    def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
+        """The columns of its input that become codes, each with the layer that knows them."""
+        return dict.fromkeys(range(features), self) if self.encodes else {}
+
+    def adapt(self, data: Any) -> None:
+        """Learn from data before training, of a layer that is ``adaptable``."""
+        raise ConfigurationError(
+            f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
+            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+        )
+
+    def encode(self, x: Array, where: str, name: str) -> Array:
+        """Values of any kind as codes, of a layer that ``encodes``."""
+        raise NotImplementedError
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""

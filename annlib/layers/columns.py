@@ -13,7 +13,8 @@ from annlib.core.checks import check_choice
 from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
-from annlib.layers.base import LayerArguments, register
+from annlib.data import check_names, is_stream, raw_columns
+from annlib.layers.base import Layer, LayerArguments, register
 from annlib.layers.container import Container, layers_of
 
 
@@ -179,11 +180,73 @@ class Columns(Container):
             )
         return [*counts, *[rest] * (self.remainder == "passthrough")]
 
+    @property
+    def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
+        """Whether a chain begins with a layer that learns from data before training."""
+        return any(chain[0].adaptable for chain in self._chains if chain)
+
+    def adapt(self, data: Any) -> None:
+        """Let each layer at the front of a chain that has ``adapt`` learn from its columns.
+
+        Those with numbers or a vocabulary of their own stay as they are.
+
+        Parameters
+        ----------
+        data : array_like or frame, (n, features)
+            Rows as the layer will get them. What comes in batches each layer can read by itself.
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError
+            Of the first layer that cannot; those before it have learned then.
+        """
+        where = "Columns.adapt"
+        if is_stream(data):
+            raise DataError(
+                f"{where}: expected an array or a frame, got a {type(data).__name__} that gives "
+                "batches. Call adapt of the layers, each with batches of its columns."
+            )
+        names = check_names(data, self.feature_names if self._owner else None, where, "data")
+        columns = raw_columns(data, where)
+        if not columns or columns[0][1] is None:
+            raise ShapeError(f"{where}: expected rows of features, (n, features), got others.")
+        for chain, places in zip(self._chains, self._all_places(len(columns), names), strict=False):
+            if chain and chain[0].adaptable:
+                chain[0].adapt(_table([columns[place] for place in places], data))
+        if names is not None:
+            self.feature_names = names
+
     # -- what a layer does -----------------------------------------------------------------------
 
     @property
     def takes_codes(self) -> bool:
         return any(chain[0].takes_codes for chain in self._chains if chain)
+
+    @property
+    def encodes(self) -> bool:  # type: ignore[override]  # it depends on the chains
+        """Whether a chain begins with a layer that does."""
+        return any(chain[0].encodes for chain in self._chains if chain)
+
+    def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
+        found: dict[int, Layer] = {}
+        every = self._all_places(features, names or self._column_names)
+        for chain, places in zip(self._chains, every, strict=False):
+            of_x = None if names is None else tuple(names[place] for place in places)
+            inner = chain[0].encoders(len(places), of_x) if chain else {}
+            for column, layer in inner.items():
+                place = places[column]
+                if sum(place in others for others in every) > 1:
+                    raise ConfigurationError(
+                        f'Columns "{self.name}": expected a column that is looked up in one chain '
+                        f"alone, got column {place} in several. Pass it twice in x."
+                    )
+                found[place] = layer
+        return found
+
+    def encode(self, x: Array, where: str, name: str) -> Array:
+        raise ShapeError(
+            f"{where}: expected {name} of features, (n, features), got shape {x.shape}."
+        )
 
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
         every = self._all_places(features, names or self._column_names)
@@ -303,6 +366,18 @@ def _columns(x: Array, part: _Part, work: Workspace, index: int) -> Array:
     cast = work.array(f"x {index}", *shape)
     np.copyto(cast, own, casting="unsafe")
     return cast
+
+
+def _table(columns: Sequence[tuple[Array, Any]], data: Any) -> Any:
+    """Some columns of data, as an array or as a frame of the kind that it is."""
+    if hasattr(data, "columns"):
+        return data[[name for _, name in columns]]
+    parts = [column for column, _ in columns]
+    if any(part.dtype.kind == "O" for part in parts):
+        parts = [np.array(part.tolist()) for part in parts]
+        if len({part.dtype.kind in "fiub" for part in parts}) > 1:
+            parts = [part.astype(object) for part in parts]
+    return np.stack(parts, axis=1)
 
 
 def _runs(places: Sequence[int]) -> list[tuple[slice, slice]]:

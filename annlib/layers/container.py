@@ -147,7 +147,12 @@ class Container(Layer):
 
     def _declare_chain(self, chain: Sequence[Layer], shape: Any) -> Any:
         """Let the layers of a chain declare their parameters; returns the output's shape."""
-        for layer in chain:
+        for index, layer in enumerate(chain):
+            if layer.encodes and index:
+                raise ConfigurationError(
+                    f'{type(self).__name__}: expected layer "{layer.name}" first in its chain, '
+                    "since it takes values that are no numbers of the network."
+                )
             if layer._built_shape is None:
                 self._declared.append(layer)
                 layer._effective_trainable = layer.trainable

@@ -75,7 +75,9 @@ class Pass:
         first = learning.index(True) if any(learning) else len(steps)
         self.learns = first < len(steps)
         self._needed = self._back_to(first)
-        self._down = self._back_to(0 if steps and steps[0].takes_codes else -1)
+        # There is no derivative by codes: below the last layer that takes them nothing is to go.
+        blind = [index for index, layer in enumerate(steps) if layer.takes_codes]
+        self._down = self._back_to(min(max(blind), first) if blind else -1)
         self._to_input = to_input
         self._commits = [
             (layer.commit, work)

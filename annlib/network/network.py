@@ -312,7 +312,12 @@ class Network:
         """Let each layer declare its parameters; returns those that had not, or changes nothing."""
         declared: list[Layer] = []
         try:
-            for layer in self.layers:
+            for index, layer in enumerate(self.layers):
+                if layer.encodes and index:
+                    raise ConfigurationError(
+                        f'Sequential.build: expected layer "{layer.name}" first, since it takes '
+                        "values that are no numbers of the network, got it behind another."
+                    )
                 if layer._built_shape is None:
                     declared.append(layer)
                     layer._effective_trainable = layer.trainable
@@ -339,7 +344,8 @@ class Network:
                     f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
                     f'{dtype} model. Pass dtype="{dtype}".'
                 )
-        new = [layer for layer in own if not layer.built]
+        leaves = (leaf for layer in own for _, leaf in layer._leaves())
+        new = [leaf for leaf in leaves if not leaf.built]
         vector = ParameterVector(own, self.dtype, refreeze)
         vector.initialize(self._initial_stream, new)
         for layer in own:

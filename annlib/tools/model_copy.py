@@ -101,9 +101,11 @@ class ModelCopy:
 
     def loss(self, index: Array | None = None) -> float:
         """The loss on these rows, or on all, of the model at rest."""
-        x, y, weights = self.part(np.arange(len(self)) if index is None else index)
-        with np.errstate(all="ignore"):
-            return float(self.model.test_on_batch(x, y, weights, return_dict=True)["loss"])
+        batch = Batch(*self.part(np.arange(len(self)) if index is None else index))
+        functions = self.model._functions
+        with self.model._evaluating(), functions.running(functions.evaluation) as metrics:
+            functions.evaluation.test(batch)
+            return float(metrics.results()["loss"])
 
     def training_loss(self) -> float:
         """The loss on all rows in a training pass: with dropout, by the batch's own statistics."""

@@ -21,6 +21,7 @@ from annlib.data import (
     check_names,
     check_type,
     materialize,
+    raw_columns,
 )
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
@@ -133,7 +134,7 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = as_source(x, where, "x")
+    source = _source(network, x, where, names or network.feature_names)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     _check_codes(network, source, where, columns, names or network.feature_names)
@@ -182,7 +183,7 @@ def array_dataset(
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = as_source(x, where, "x")
+    source = _source(network, x, where, names or known)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     _check_codes(network, source, where, columns, names or known)
@@ -213,6 +214,28 @@ def array_dataset(
     if not training:
         data.check_types(network, where, columns)
     return data
+
+
+def _source(network: Network, x: Any, where: str, names: tuple[str, ...] | None) -> Source:
+    """X as batches are made of it: what the first layer looks up has become codes."""
+    first = network.layers[0] if network.layers else None
+    if first is None or not first.encodes:
+        return as_source(x, where, "x")
+    columns = raw_columns(x, where)
+    if 0 in (len(columns), len(columns[0][0])):
+        return as_source(np.empty((len(columns and columns[0][0]), 0)), where, "x")
+    if columns[0][1] is None:  # no table
+        return first.encode(columns[0][0], where, "x")
+    encoders, parts = first.encoders(len(columns), names), []
+    for place, (column, name) in enumerate(columns):
+        if place in encoders:
+            title = f'x["{name}"]' if isinstance(name, str) else f"x[:, {name}]"
+            parts.append(encoders[place].encode(column, where, title))
+        else:
+            parts.append(np.array(column.tolist()) if column.dtype.kind == "O" else column)
+    source = Table(parts, [name for _, name in columns])
+    source.check(where, "x")
+    return source
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
