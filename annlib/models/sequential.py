@@ -154,7 +154,7 @@ class Sequential(Trainer):
     @property
     def built(self) -> bool:
         """Whether the weights exist."""
-        return self._network.built
+        return self._network.has_weights
 
     def build(self, input_shape: BatchShape | None = None) -> None:
         """Make the weights for input of this shape, ``(None, n_features)``.

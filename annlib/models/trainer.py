@@ -114,6 +114,9 @@ class Trainer(Configurable):
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
 
+        Layers that stand in other models, too, are trained by the one that was compiled last: the
+        others predict with the same weights, and must compile again before they train them.
+
         Parameters
         ----------
         optimizer : str or Optimizer
@@ -138,7 +141,7 @@ class Trainer(Configurable):
         ConfigurationError
             For unknown names and arguments that cannot be meant; nothing is changed then.
         OwnershipError
-            If a layer belongs to another model.
+            If the optimizer trains another model.
         """
         check_keras_arguments(run_eagerly, steps_per_execution, loss_weights, auto_scale_loss)
         compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
@@ -155,7 +158,6 @@ class Trainer(Configurable):
         and warns about nothing.
         """
         self._refuse_keras_methods("Sequential.compile")
-        self._network.check_ownership("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
         owner = compiled.optimizer._owner and compiled.optimizer._owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
@@ -163,6 +165,7 @@ class Trainer(Configurable):
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
+        self._network.claim()
         if compiled.optimizer._owner is not None and owner is not self:
             compiled.optimizer.reset()  # its state is of a model that is gone
         compiled.optimizer._owner = weakref.ref(self)
@@ -176,14 +179,14 @@ class Trainer(Configurable):
     @property
     def _functions(self) -> Functions:
         """The training step and the evaluation, for what was compiled last."""
-        if self._kept_functions is None:
+        if self._kept_functions is None or self._kept_functions.outdated:
             self._kept_functions = Functions(self._network, require(self._compiled))
         return self._kept_functions
 
     def _reset_functions(self) -> None:
         """Drop the memory that was made for another layout, loss or metrics."""
         if self._kept_functions is not None:
-            self._kept_functions.outdated = True
+            self._kept_functions.drop()
         self._kept_functions = self._predictor = None
 
     @property

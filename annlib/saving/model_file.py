@@ -87,7 +87,7 @@ def describe(
             paths = [entry.path for entry in network.vector.entries]
             header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
             # State of another layout is dropped at the next step.
-            built = optimizer.matches_layout(network.vector)
+            built = optimizer.matches_layout(network.vector) and not network.trained_elsewhere()
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:

@@ -493,10 +493,10 @@ def test_evaluate_ends_where_a_callback_asks_for_it():
 @pytest.mark.parametrize("stream", [False, True])
 def test_predict_ends_where_a_callback_asks_for_it(stream):
     model, callback = make_model(), StopAt("stop_predicting", 1)
-    x = [X[start : start + 5] for start in range(0, len(X), 5)] if stream else X
+    x = iter([X[start : start + 5] for start in range(0, len(X), 5)]) if stream else X
     how = {} if stream else {"batch_size": 5}
     found = model.predict(x, callbacks=[callback], **how)
     assert (callback.seen, callback.ended) == ([0, 1], 1)
     np.testing.assert_allclose(found, model.predict(X)[:10], rtol=1e-12)
     assert found.base is None
-    assert len(model.predict(x, **how)) == len(X)
+    assert len(model.predict(x, **how)) == len(X) - 10 * stream
