@@ -83,7 +83,13 @@ class ArrayLoader(DataLoader):
         """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
         if rng is None:
             return islice(self.sequential(), done, None)
-        return self.take(rng.permutation(self.rows)[done * self.batch_size :])
+        if self.shuffles_within:
+            order = np.arange(self.rows)
+            for start in range(0, self.rows, self.batch_size):
+                rng.shuffle(order[start : start + self.batch_size])
+        else:
+            order = rng.permutation(self.rows)
+        return self.take(order[done * self.batch_size :])
 
     def part(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0

@@ -106,6 +106,12 @@ class Layer(Configurable):
     #: CSR format. Others get them dense, a batch at a time; so do subclasses with a forward or
     #: backward of their own that do not say it themselves.
     takes_sparse: bool = False
+
+    @property
+    def learns_statistics(self) -> bool:
+        """Whether a training pass changes what it keeps beside its trainable parameters."""
+        return any(type(part).commit is not Layer.commit for part in self._parts())
+
     #: The layers that it holds, of a ``Container``.
     _held: tuple[Layer, ...] = ()
 
@@ -360,24 +366,34 @@ class Layer(Configurable):
         """Whether the parameters are declared and have values."""
         return self._built_shape is not None and len(self._bound) == len(self._parameters)
 
-    def _name_among(self, others: Iterable[Layer], where: str) -> None:
-        """Give it a name that none of the others has, unless the user gave it one."""
-        taken = [other.name for other in others]
-        # A name that another network chose may be replaced: it was not the user's.
-        if self._owner is None and self._auto_name in taken:
-            self._auto_name = None
-        if self.name is None:
-            base = type(self)._names[0]
-            name, count = base, 0
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            self._auto_name = name
-        elif self.name in taken:
+    def _name_among(self, others: Iterable[Layer], where: str, *, yields: bool = False) -> None:
+        """Give it a name that none of the others has, unless the user gave it one.
+
+        With ``yields`` a name that was given counts more than one that was not, whichever is first.
+        """
+        others = list(others)
+        alike = next((other for other in others if other.name == self.name), None)
+        if self.name is None or (alike is not None and self._name is None):
+            self._choose_name(others)
+        elif alike is not None and alike._name is None and yields:
+            alike._choose_name([self, *others])
+        elif alike is not None:
             raise ConfigurationError(
                 f'{where}: expected names that differ, got "{self.name}" twice. '
                 "Name one of the layers otherwise."
             )
+
+    def _choose_name(self, others: list[Layer]) -> None:
+        """Give it a name that none of these has, nor its neighbours in the model that owns it."""
+        owner = self._owner() if self._owner is not None else None
+        near = [*others, *(owner.layers if owner is not None else ())]
+        taken = {layer.name for layer in near if layer is not self}
+        base = type(self)._names[0]
+        name, count = base, 0
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        self._auto_name = name
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""

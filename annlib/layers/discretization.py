@@ -179,7 +179,8 @@ def _whole(data: Any, where: str) -> Array:
     """Data as one array, of which Keras makes one summary."""
     source = as_source(data, where, "data")
     check_type(source, np.float32, where, "data")
-    return materialize(source, np.float32)
+    numbers: Array = materialize(source, np.float32)
+    return numbers
 
 
 def _summary(values: Array, epsilon: float) -> Array:

@@ -53,7 +53,7 @@ def _aligned(row: list[str], widths: list[int]) -> list[str]:
 
 
 def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
-    if not network.built:
+    if not network.has_weights:
         return ["Total params: ? (not built; the first data or model.build makes the weights)"]
     itemsize = np.dtype(network.dtype).itemsize
     sizes = [

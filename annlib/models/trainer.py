@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from annlib.network.network import Network
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
-from annlib.training.compiled import Compiled, require
+from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
@@ -80,6 +80,8 @@ class Trainer(Configurable):
     _trained_by: tuple[int, int, object]
     history: History | None = None
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
 
     _keras_methods = dict.fromkeys(
         (
@@ -107,8 +109,15 @@ class Trainer(Configurable):
         weighted_metrics: Any = None,
         *,
         jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        loss_weights: Any = None,
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
+
+        Layers that stand in other models, too, are trained by the one that was compiled last: the
+        others predict with the same weights, and must compile again before they train them.
 
         Parameters
         ----------
@@ -126,14 +135,20 @@ class Trainer(Configurable):
             the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there
             are many parameters, and updates in NumPy have taken as long as a compilation: half a
             second.
+        run_eagerly, steps_per_execution, auto_scale_loss
+            Keras' ways to compile steps and to scale a loss in half precision. They change nothing
+            here: a step is always run as it stands, and reported to callbacks.
+        loss_weights : None or 1
+            Keras' factors of several outputs' losses, of which a ``Sequential`` has one.
 
         Raises
         ------
         ConfigurationError
             For unknown names and arguments that cannot be meant; nothing is changed then.
         OwnershipError
-            If a layer belongs to another model.
+            If the optimizer trains another model.
         """
+        check_keras_arguments(run_eagerly, steps_per_execution, loss_weights, auto_scale_loss)
         layers = self._network.layers
         loss = loss_of_output(loss, layers)
         metrics = metrics_of_output(metrics, "metrics", layers)
@@ -153,7 +168,6 @@ class Trainer(Configurable):
         and warns about nothing.
         """
         self._refuse_keras_methods("Sequential.compile")
-        self._network.check_ownership("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
         owner = compiled.optimizer._owner and compiled.optimizer._owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
@@ -161,6 +175,7 @@ class Trainer(Configurable):
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
+        self._network.claim()
         if compiled.optimizer._owner is not None and owner is not self:
             compiled.optimizer.reset()  # its state is of a model that is gone
         compiled.optimizer._owner = weakref.ref(self)
@@ -174,14 +189,14 @@ class Trainer(Configurable):
     @property
     def _functions(self) -> Functions:
         """The training step and the evaluation, for what was compiled last."""
-        if self._kept_functions is None:
+        if self._kept_functions is None or self._kept_functions.outdated:
             self._kept_functions = Functions(self._network, require(self._compiled))
         return self._kept_functions
 
     def _reset_functions(self) -> None:
         """Drop the memory that was made for another layout, loss or metrics."""
         if self._kept_functions is not None:
-            self._kept_functions.outdated = True
+            self._kept_functions.drop()
         self._kept_functions = self._predictor = None
 
     @property
@@ -247,7 +262,7 @@ class Trainer(Configurable):
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -279,8 +294,9 @@ class Trainer(Configurable):
         validation_split : float, in [0, 1)
             The share of the rows, the last ones before any shuffling, to validate on.
         validation_data : tuple (x, y) or (x, y, sample_weight), optional
-        shuffle : bool
-            Whether rows are drawn in a new order every epoch.
+        shuffle : bool or "batch"
+            Whether rows are drawn in a new order every epoch. "batch" shuffles those within each
+            batch alone, so that a file is read from its beginning to its end.
         class_weight : dict of int to float, optional
             Multiplied with the sample weights; classes not named have 1. For training only, and
             for targets that are one class a row.
@@ -335,7 +351,12 @@ class Trainer(Configurable):
         check_optional_count(validation_steps, where, "validation_steps")
         threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
-        shuffle = check_flag(shuffle, where, "shuffle")
+        if isinstance(shuffle, bool | np.bool_):
+            shuffle = bool(shuffle)
+        elif not isinstance(shuffle, str) or shuffle != "batch":
+            raise ConfigurationError(
+                f'{where}: expected shuffle True, False or "batch", got {show(shuffle)}.'
+            )
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(
@@ -459,7 +480,7 @@ class Trainer(Configurable):
         history: History,
         *,
         epochs: range,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         steps: int | None = None,
         threads: int | None = None,
     ) -> None:

@@ -29,7 +29,8 @@ class Network:
     """Layers one after the other; it knows nothing of losses, optimizers or data.
 
     Its parameters are made when the shape of the input is known, and lie in one vector. A layer's
-    parameters belong to one network; another that has the layer may read them.
+    parameters belong to one network, the one that claimed them last; others that have the layer
+    read them there.
 
     Parameters
     ----------
@@ -84,8 +85,10 @@ class Network:
 
     # -- layers ----------------------------------------------------------------------------------
 
-    def append(self, layer: Any) -> None:
+    def append(self, layer: Any, *, nested: bool = False) -> None:
         """Put a layer, or the layers of another network, at the end; lays out nothing.
+
+        Among those of another network names that nobody gave yield to names that were given.
 
         Raises
         ------
@@ -98,7 +101,7 @@ class Network:
             if layer.input is not None and not self.layers:
                 self.append(layer.input)
             for inner in layer.layers:
-                self.append(inner)
+                self.append(inner, nested=True)
             return
         if isinstance(layer, dict):
             layer = get_layer(layer, "Sequential.add: layer")
@@ -127,7 +130,7 @@ class Network:
                 f"{type(layer).__name__} without one."
             )
         layer._check_dtype(self.dtype, "Sequential.add")
-        layer._name_among(self.layers, "Sequential.add")
+        layer._name_among(self.layers, "Sequential.add", yields=nested)
         self.layers.append(layer)
         if layer._followed_by is not None:
             self.append(layer._followed_by)
@@ -154,16 +157,51 @@ class Network:
         self._rebuild()
         return layer
 
+    def _borrowed(self) -> list[Layer]:
+        """The layers whose parameters are another network's."""
+        return [layer for layer in self.layers if owner_of(layer) not in (None, self)]
+
+    @property
+    def owns_all(self) -> bool:
+        """Whether the parameters of all its layers are its own."""
+        return all(owner_of(layer) is self for layer in self.layers)
+
+    def trained_elsewhere(self) -> Layer | None:
+        """The first layer that training would change whose parameters are another network's."""
+        for layer in self._borrowed():
+            if layer._learns or (layer._effective_trainable and layer.learns_statistics):
+                return layer
+        return None
+
     def check_ownership(self, where: str) -> None:
-        """Raise ``OwnershipError`` if a layer's parameters are another network's."""
-        for layer in self.layers:
-            owner = owner_of(layer)
-            if owner is not None and owner is not self:
-                raise OwnershipError(
-                    f'{where}: expected layers of this model\'s own, got "{layer.name}" '
-                    f'of "{owner.name}", whose weights they are. For a model of its own: '
-                    "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
-                )
+        """Raise ``OwnershipError`` if training would change parameters of another network."""
+        if (layer := self.trained_elsewhere()) is not None:
+            raise OwnershipError(
+                f'{where}: expected layers of this model\'s own, got "{layer.name}", which trains '
+                f'in "{owner_of(layer).name}" since that was compiled with it. Call compile again '
+                "to train it here, or take copies: copy.deepcopy(layers)."
+            )
+
+    def claim(self) -> None:
+        """Take over the layers of other networks, with their values; those go on reading them.
+
+        Raises
+        ------
+        ConfigurationError
+            If they are of another type, or two layers have one name; nothing is changed then.
+        """
+        self._check_types()
+        for index, layer in enumerate(self.layers):
+            layer._name_among(self.layers[:index], "Sequential.compile", yields=True)
+        self._take_over(self._borrowed())
+
+    def _take_over(self, layers: Sequence[Layer]) -> None:
+        owners = {id(owner): owner for owner in map(owner_of, layers)}
+        for layer in layers:
+            layer._detach()
+            layer._owner = weakref.ref(self)
+        for owner in owners.values():
+            owner.relayout(refreeze=False)
 
     # -- shapes ----------------------------------------------------------------------------------
 
@@ -262,6 +300,11 @@ class Network:
     def built(self) -> bool:
         """Whether the parameters exist."""
         return self._vector is not None
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether all layers have values, if only since another network with them was built."""
+        return self.built or (bool(self.layers) and all(layer.built for layer in self.layers))
 
     def build(
         self, input_shape: BatchShape | None = None, names: tuple[str, ...] | None = None
@@ -363,13 +406,7 @@ class Network:
     def _lay_out(self, refreeze: bool) -> None:
         """Put the parameters of all layers that no other network owns into one vector."""
         own = [layer for layer in self.layers if owner_of(layer) in (None, self)]
-        for layer in self.layers:
-            if layer not in own and any(W.dtype != self.dtype for W in layer._values().values()):
-                dtype = owner_of(layer).dtype
-                raise ConfigurationError(
-                    f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
-                    f'{dtype} model. Pass dtype="{dtype}".'
-                )
+        self._check_types()
         leaves = (leaf for layer in own for _, leaf in layer._leaves())
         new = [leaf for leaf in leaves if not leaf.built]
         vector = ParameterVector(own, self.dtype, refreeze)
@@ -377,6 +414,16 @@ class Network:
         for layer in own:
             layer._owner = weakref.ref(self)
         self._vector = vector  # last: from now on other threads take the network for built
+
+    def _check_types(self) -> None:
+        """Raise ``ConfigurationError`` if layers of other networks are of another type."""
+        for layer in self._borrowed():
+            if any(W.dtype != self.dtype for W in layer._values().values()):
+                dtype = owner_of(layer).dtype
+                raise ConfigurationError(
+                    f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
+                    f'{dtype} model. Pass dtype="{dtype}".'
+                )
 
     def relayout(self, refreeze: bool = True) -> bool:
         """Rebuild the vector if layers were frozen, unfrozen or became free; say if it was.
@@ -401,6 +448,8 @@ class Network:
 
     def require_weights(self, where: str) -> None:
         """Raise ``NotBuiltError`` naming the model's method ``where`` if they do not exist."""
+        if self.has_weights and not self.built:
+            self.build()
         if not self.built:
             raise NotBuiltError(
                 f"Sequential.{where}: expected a built model, got one without weights. Call "
@@ -444,10 +493,14 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied view would come apart from its vector: the copy lays out one of its own.
-        return {**self.__dict__, "_vector": None}
+        owned = [layer for layer in self.layers if owner_of(layer) is self]
+        return {**self.__dict__, "_vector": None, "_owned": owned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        owned = state.pop("_owned", ())
         self.__dict__.update(state)
+        # Where models that share layers are copied together, each may be the first.
+        self._take_over([layer for layer in self._borrowed() if layer in owned])
         if self._shape is not None:
             self._lay_out(refreeze=False)
 

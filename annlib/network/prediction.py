@@ -33,13 +33,15 @@ def predict(
     callbacks: CallbackList | None = None,
     steps: int | None = None,
 ) -> Array:
-    """The output of these layers for every row, in an array of its own.
+    """The output of these layers for every row, in an array of its own; for those until a callback
+    sets ``stop_predicting``.
 
     The pass belongs to the call, so that any number of threads can predict with one network.
     """
     forward = Pass(layers, dtype).forward
     outputs = _Outputs(batches, steps)
     callbacks = callbacks or CallbackList(None, None, "predict")
+    callbacks.stop_predicting = False
     callbacks.call("on_predict_begin", {})
     with closing(batches.sequential("Sequential.predict", steps)) as read:
         for index, batch in enumerate(read):
@@ -48,6 +50,8 @@ def predict(
                 y = forward(batch.x)
             outputs.add(y)
             callbacks.call("on_predict_batch_end", index, {"outputs": y})
+            if callbacks.stop_predicting:
+                break
     callbacks.call("on_predict_end", {})
     return outputs.whole()
 
@@ -104,8 +108,11 @@ class _Outputs:
         self._filled += len(y)
 
     def whole(self) -> Array:
-        """All batches as one array."""
-        return np.concatenate(self._parts) if self._whole is None else self._whole
+        """All batches as one array; the rows so far, if they are not all there."""
+        if self._whole is None:
+            return np.concatenate(self._parts)
+        whole, filled = self._whole, self._filled
+        return whole if filled == len(whole) else whole[:filled].copy()
 
 
 class Predictor:

@@ -4,7 +4,8 @@ The header holds ``config`` (layers, seed, dtype, name), ``class_name`` and ``ar
 model where its class is no plain ``Sequential``, ``shape`` (of a row, None before it is built),
 ``layers`` (of each its name, whether it learns, the shape it was built for),
 ``streams`` (where each random generator stands), ``feature_names`` (of a frame that it has learned
-from, otherwise left out) and ``compiled``: the arguments of ``compile``,
+from, otherwise left out), ``metadata`` (the user's own, if there is any) and ``compiled``: the
+arguments of ``compile``,
 which parameters do not decay, and what the optimizer has been through. Tensors are
 ``layers/<index>/<parameter>`` and ``optimizer/<row of its state>``.
 """
@@ -14,16 +15,16 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from reprlib import repr as show
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
-from annlib.core.checks import check_path, check_shape
+from annlib.core.checks import check_shape
 from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.files import check_file
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.network.network import Network
@@ -41,17 +42,12 @@ _LONGEST = 500
 def write(
     header: dict[str, Any],
     tensors: dict[str, Array],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     overwrite: bool = True,
 ) -> None:
     """Write what ``describe`` gave; see ``Sequential.save``."""
-    path = check_path(path, "Sequential.save", "filepath")
-    if not overwrite and Path(path).exists():
-        raise FileExistsError(
-            f"Sequential.save: expected a path where no file is, got {path}. Pass overwrite=True, "
-            "or another path."
-        )
-    container.write(path, "model", header, tensors)
+    file = check_file(path, "Sequential.save", overwrite=overwrite)
+    container.write(file, "model", header, tensors)
 
 
 def describe(
@@ -88,7 +84,7 @@ def describe(
             paths = [entry.path for entry in network.vector.entries]
             header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
             # State of another layout is dropped at the next step.
-            built = optimizer.matches_layout(network.vector)
+            built = optimizer.matches_layout(network.vector) and not network.trained_elsewhere()
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:

@@ -10,6 +10,7 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
@@ -252,6 +253,28 @@ class Compiled:
     def running_metrics(self, metrics: Sequence[Metric]) -> RunningMetrics:
         """The running loss and these metrics, which are its own or copies of them."""
         return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
+
+
+def check_keras_arguments(
+    run_eagerly: Any, steps_per_execution: Any, loss_weights: Any, auto_scale_loss: Any
+) -> None:
+    """Raise ``ConfigurationError`` for arguments of Keras' that would change what is learned."""
+    where = "Sequential.compile"
+    if run_eagerly is not None:
+        check_flag(run_eagerly, where, "run_eagerly")
+    check_flag(auto_scale_loss, where, "auto_scale_loss")
+    if steps_per_execution != "auto":
+        check_count(steps_per_execution, where, "steps_per_execution")
+    given = loss_weights
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple) and len(given) == 1:
+        (given,) = given
+    if given is not None and not (is_number(given) and given == 1):
+        raise ConfigurationError(
+            f"{where}: expected loss_weights None or 1, since a Sequential has one output and one "
+            f"loss, got {loss_weights!r}. Leave it out; a factor of the loss is a sample_weight."
+        )
 
 
 def require(

@@ -184,7 +184,8 @@ def array_dataset(
     ------
     DataError, ShapeError, ConfigurationError
     """
-    network.check_ownership(where)
+    if training:
+        network.check_ownership(where)
     known = network.feature_names or (like and like.feature_names)
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
