@@ -28,6 +28,7 @@ from annlib.core.namespaces import show_public_names
 if TYPE_CHECKING:
     from annlib import (
         activations,
+        backend,
         callbacks,
         constraints,
         datasets,
@@ -83,6 +84,7 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "checkup",
     "clone_model",
@@ -123,6 +125,7 @@ _LAZY = {
     "SequentialClassifier": "annlib.estimators",
     "SequentialRegressor": "annlib.estimators",
     "activations": "annlib",
+    "backend": "annlib",
     "callbacks": "annlib",
     "checkup": "annlib.tools",
     "clone_model": "annlib.models",
