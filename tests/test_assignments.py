@@ -99,8 +99,10 @@ def built(row):
 def test_a_parameter_is_written_into_and_never_replaced(row):
     if row.cls is layers.Input:
         pytest.skip("it has no place among the layers")
-    model, layer = built(row)
-    for name, value in layer._values().items():
+    model, outer = built(row)
+    each = [(leaf, name) for _, leaf in outer._leaves() for name in leaf._values()]
+    for layer, name in each:
+        value = layer._values()[name]
         before = value.copy()
         with pytest.raises(AttributeError, match=rf"(?s)layer\.{name}\[\.\.\.\].*set_weights"):
             setattr(layer, name, np.ones_like(value))
@@ -109,7 +111,8 @@ def test_a_parameter_is_written_into_and_never_replaced(row):
         np.testing.assert_array_equal(getattr(layer, name), before)
         layer.__setattr__(name, value)  # what += does at its end
         value += 1
-        entry = next(e for e in model.vector.entries if e.parameter.name == name)
+        mine = (e for e in model.vector.entries if e.layer is layer)
+        entry = next(e for e in mine if e.parameter.name == name)
         np.testing.assert_array_equal(
             model.vector.values[entry.where], (before + 1).ravel(), strict=True
         )

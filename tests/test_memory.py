@@ -14,9 +14,10 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
-from cases import FLAT, LAYERS, LOSSES, METRICS, OPTIMIZERS
+from cases import FLAT, LAYERS, LOSSES, METRICS, OPTIMIZERS, as_given
 
 from annlib import Sequential, callbacks, layers, optimizers, regularizers
+from annlib.testing.passes import LayerTrial
 
 # Losses meet linear outputs here on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
@@ -187,8 +188,8 @@ def test_layers_of_the_table(row, shape):
     layer, size = row.make(), math.prod(shape)
     before = [layers.Dense(size), layers.Reshape(shape)]
     x = X
-    if layer.codes:
-        before, x = [], rng.integers(0, layer.codes, (ROWS, *shape))
+    if layer.takes_codes:
+        before, x = [], as_given(layer, LayerTrial(layer, shape).data(ROWS)[0])
     model = Sequential([*before, layer, layers.Flatten(), layers.Dense(2)], seed=0)
     model.compile("sgd", "mse")
     assert most(model, x) < LIMIT

@@ -16,14 +16,13 @@ from annlib.core.workspace import Workspace
 from annlib.data import check_names, is_stream, raw_columns
 from annlib.layers.base import Layer, LayerArguments, register
 from annlib.layers.container import Container, layers_of
+from annlib.layers.selection import Selection, runs
 
 
 class _Part(NamedTuple):
     """Where the columns of a chain lie in x, and what it gives in the output."""
 
     places: Array
-    #: If its columns are neighbours, in order.
-    neighbours: slice | None
     #: Runs of neighbours: where they lie in x, and where in what the chain gets.
     runs: list[tuple[slice, slice]]
     given: slice
@@ -78,16 +77,19 @@ class Columns(Container):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"chains": [([], [0])]}
 
+    _column_names: tuple[str, ...] | None = None
+    _layout: list[_Part] | None = None
+
     def __init__(
         self, chains: Any, remainder: str = "passthrough", **keywords: Unpack[LayerArguments]
     ) -> None:
+        super().__init__(**keywords)
         where = "Columns"
-        self.chains = [_chain(item, f"{where}: chain {k}") for k, item in enumerate(_items(chains))]
-        self._specs = [_spec(columns, where) for _, columns in self.chains]
+        self.chains = [_chain(item, f"{where}, chain {k}") for k, item in enumerate(_items(chains))]
         self.remainder = check_choice(remainder, where, "remainder", ("passthrough", "drop"))
-        self._column_names: tuple[str, ...] | None = None
-        self._layout: list[_Part] | None = None
-        super().__init__([layers_of(given, where) for given, _ in self.chains], **keywords)
+        columns = [columns for _, columns in self.chains]
+        self._selection = Selection(columns, self.remainder == "passthrough", where)
+        self._hold(layers_of(given, where) for given, _ in self.chains)
 
     def _forget(self) -> None:
         super()._forget()
@@ -102,83 +104,18 @@ class Columns(Container):
 
     @feature_names.setter
     def feature_names(self, names: tuple[str, ...] | None) -> None:
+        every = self._selection.places(len(names), names) if names else [[]] * len(self._chains)
         self._column_names, self._layout = names, None
-        for layer, places in self._inner_columns(names):
-            layer.feature_names = tuple(names[place] for place in places) if names else None
+        for chain, places in zip(self._chains, every, strict=False):
+            if chain and isinstance(chain[0], Columns):
+                chain[0].feature_names = tuple(names[p] for p in places) if names else None
 
     @property
     def takes_names(self) -> bool:  # type: ignore[override]  # it depends on the chains
         """Whether a chain takes a column by its name."""
-        inner = any(one.takes_names for one, _ in self._inner_columns(None))
-        return inner or any(isinstance(column, str) for spec in self._specs for column in spec)
-
-    def _inner_columns(self, names: tuple[str, ...] | None) -> list[tuple[Columns, list[int]]]:
-        """The chains that begin with a ``Columns`` themselves, with their columns."""
-        inner = [
-            (chain[0], spec)
-            for chain, spec in zip(self._chains, self._specs, strict=True)
-            if chain and isinstance(chain[0], Columns)
-        ]
-        features = len(names) if names else 0
-        return [(one, self._places(spec, features, names) if names else []) for one, spec in inner]
-
-    def _places(
-        self, spec: Sequence[Any], features: int, names: tuple[str, ...] | None
-    ) -> list[int]:
-        """The positions of a chain's columns."""
-        where = f'Columns "{self.name}"'
-        found = []
-        for column in spec:
-            if isinstance(column, str):
-                if names is None:
-                    raise DataError(
-                        f'{where}: expected x whose columns have names, since a chain takes "'
-                        f'{column}", got none. Pass a frame, or take columns by position.'
-                    )
-                if column not in names:
-                    raise DataError(
-                        f'{where}: expected a column "{column}" in x, got {list(names)}. Take '
-                        "those that there are, by name or by position."
-                    )
-                found.append(names.index(column))
-            elif not -features <= column < features:
-                raise ShapeError(
-                    f"{where}: expected columns of x, which has {features}, got column {column}."
-                )
-            else:
-                found.append(column % features)
-        if len(set(found)) < len(found):
-            raise ConfigurationError(
-                f"{where}: expected a chain's columns once each, got {list(spec)}."
-            )
-        return found
-
-    def _all_places(self, features: int, names: tuple[str, ...] | None) -> list[list[int]]:
-        """The positions of the columns of each chain, and of the remainder as a last one."""
-        places = [self._places(spec, features, names) for spec in self._specs]
-        if self.remainder == "passthrough":
-            taken = {place for chain in places for place in chain}
-            places.append([place for place in range(features) if place not in taken])
-        return places
-
-    def _counts(self, input_shape: BatchShape) -> list[int]:
-        """The number of columns of each chain, and of the remainder, before names are known."""
-        features = input_shape[-1] if len(input_shape) == 2 else None
-        if features is None:
-            raise ShapeError(
-                f"Columns: expected rows of features, (n, features), got shape {input_shape}. "
-                "Put a Flatten in front."
-            )
-        named = {c for spec in self._specs for c in spec if isinstance(c, str)}
-        if self._column_names is not None or not named:
-            return [len(places) for places in self._all_places(features, self._column_names)]
-        placed = {c % features for spec in self._specs for c in spec if not isinstance(c, str)}
-        counts = [len(spec) for spec in self._specs]
-        if (rest := features - len(named) - len(placed)) < 0:
-            raise ShapeError(
-                f"Columns: expected input with the columns {sorted(named)}, got {features} columns."
-            )
-        return [*counts, *[rest] * (self.remainder == "passthrough")]
+        return self._selection.by_name or any(
+            chain[0].takes_names for chain in self._chains if chain
+        )
 
     @property
     def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
@@ -210,7 +147,8 @@ class Columns(Container):
         columns = raw_columns(data, where)
         if not columns or columns[0][1] is None:
             raise ShapeError(f"{where}: expected rows of features, (n, features), got others.")
-        for chain, places in zip(self._chains, self._all_places(len(columns), names), strict=False):
+        every = self._selection.places(len(columns), names)
+        for chain, places in zip(self._chains, every, strict=False):
             if chain and chain[0].adaptable:
                 chain[0].adapt(_table([columns[place] for place in places], data))
         if names is not None:
@@ -229,7 +167,7 @@ class Columns(Container):
 
     def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
         found: dict[int, Layer] = {}
-        every = self._all_places(features, names or self._column_names)
+        every = self._selection.places(features, names or self._column_names)
         for chain, places in zip(self._chains, every, strict=False):
             of_x = None if names is None else tuple(names[place] for place in places)
             inner = chain[0].encoders(len(places), of_x) if chain else {}
@@ -249,7 +187,7 @@ class Columns(Container):
         )
 
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
-        every = self._all_places(features, names or self._column_names)
+        every = self._selection.places(features, names or self._column_names)
         found: dict[int, int] = {}
         for chain, places in zip(self._chains, every, strict=False):
             of_x = None if names is None else tuple(names[place] for place in places)
@@ -262,6 +200,16 @@ class Columns(Container):
         if input_shape is None:
             return [None] * len(self._chains)
         return [(None, count) for count in self._counts(input_shape)[: len(self._chains)]]
+
+    def _counts(self, input_shape: BatchShape) -> list[int]:
+        """The number of columns of each chain, and of the remainder."""
+        features = input_shape[-1] if len(input_shape) == 2 else None
+        if features is None:
+            raise ShapeError(
+                f"Columns: expected rows of features, (n, features), got shape {input_shape}. "
+                "Put a Flatten in front."
+            )
+        return self._selection.counts(features, self._column_names)
 
     def build(self, input_shape: BatchShape) -> None:
         for chain, count in zip(self._chains, self._counts(input_shape), strict=False):
@@ -288,15 +236,13 @@ class Columns(Container):
             features = self._built_shape[-1] or 0
             layout, start = [], 0
             widths = self._widths(self._built_shape)
-            every = self._all_places(features, self._column_names)
+            every = self._selection.places(features, self._column_names)
             for index, (places, width) in enumerate(zip(every, widths, strict=True)):
                 chain = self._chains[index] if index < len(self._chains) else []
-                runs = _runs(places)
                 layout.append(
                     _Part(
                         np.array(places, np.intp),
-                        runs[0][0] if len(runs) == 1 else None,
-                        runs,
+                        runs(places),
                         slice(start, start + width),
                         bool(chain) and chain[0].takes_codes,
                     )
@@ -310,11 +256,14 @@ class Columns(Container):
         passes = self._passes(work)
         y = work.array("y", n, parts[-1].given.stop)
         for index, part in enumerate(parts):
-            own = _columns(x, part, work, index)
-            if index < len(passes):
-                own = passes[index].forward(own, training=training)
+            if index < len(passes) and self._chains[index]:
+                own = passes[index].forward(_columns(x, part, work, index), training=training)
                 work[f"shape {index}"] = own.shape
-            y[:, part.given] = own.reshape(n, -1)
+                y[:, part.given] = own.reshape(n, -1)
+            else:
+                out = y[:, part.given]
+                for there, here in part.runs:
+                    out[:, here] = x[:, there]
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
@@ -327,7 +276,7 @@ class Columns(Container):
             dx.fill(0.0)
         for index, part in enumerate(parts):
             own: Array | None = dy[:, part.given]
-            if index < len(passes):
+            if index < len(passes) and self._chains[index]:
                 if dx is None and not passes[index].learns:
                     continue
                 own = work.array(f"dy {index}", n, part.given.stop - part.given.start)
@@ -335,7 +284,7 @@ class Columns(Container):
                 own = own.reshape(work[f"shape {index}"])
                 own = passes[index].backward(own, to_input=input_gradient)
             if dx is not None and own is not None:
-                own = own.reshape(n, -1)
+                own = own.reshape(n, -1)  # in the chain's memory, or a view of dy
                 for there, here in part.runs:
                     np.add(dx[:, there], own[:, here], out=dx[:, there])
         return dx
@@ -354,18 +303,19 @@ class Columns(Container):
 
 
 def _columns(x: Array, part: _Part, work: Workspace, index: int) -> Array:
-    """The columns of a chain: codes as they are, numbers in the model's type."""
+    """The columns of a chain side by side: codes as they are, numbers in the model's type."""
     dtype = x.dtype if part.takes_codes else work.dtype
-    if part.neighbours is not None and dtype == x.dtype and not part.takes_codes:
-        return x[:, part.neighbours]
     shape = len(x), len(part.places)
-    own = work.array(f"x {index} as {x.dtype.char}", *shape, dtype=x.dtype)
-    np.take(x, part.places, axis=1, out=own, mode="clip")
-    if dtype == x.dtype:
+    own = work.array(f"x {index} {dtype.char}", *shape, dtype=dtype)
+    if len(part.runs) <= 2:
+        for there, here in part.runs:
+            own[:, here] = x[:, there]
         return own
-    cast = work.array(f"x {index}", *shape)
-    np.copyto(cast, own, casting="unsafe")
-    return cast
+    if dtype == x.dtype:
+        return np.take(x, part.places, axis=1, out=own, mode="clip")
+    given = work.array(f"x {index} {x.dtype.char}", *shape, dtype=x.dtype)
+    own[...] = np.take(x, part.places, axis=1, out=given, mode="clip")
+    return own
 
 
 def _table(columns: Sequence[tuple[Array, Any]], data: Any) -> Any:
@@ -380,27 +330,12 @@ def _table(columns: Sequence[tuple[Array, Any]], data: Any) -> Any:
     return np.stack(parts, axis=1)
 
 
-def _runs(places: Sequence[int]) -> list[tuple[slice, slice]]:
-    """Runs of neighbouring places: where they lie, and where in the row of them.
-
-    >>> _runs([4, 5, 1])
-    [(slice(4, 6, None), slice(0, 2, None)), (slice(1, 2, None), slice(2, 3, None))]
-    """
-    runs: list[tuple[slice, slice]] = []
-    for index, place in enumerate(places):
-        if runs and runs[-1][0].stop == place:
-            there, here = runs.pop()
-            runs.append((slice(there.start, place + 1), slice(here.start, index + 1)))
-        else:
-            runs.append((slice(place, place + 1), slice(index, index + 1)))
-    return runs
-
-
 def _items(chains: Any) -> list[Any]:
     """The pairs of the argument ``chains``."""
     if not isinstance(chains, list | tuple) or not chains:
         raise ConfigurationError(
-            f"Columns: expected a list of (layer or list of layers, columns), got {chains!r}."
+            "Columns: expected chains as a list of (layer or list of layers, columns), got "
+            f"{chains!r}."
         )
     return list(chains)
 
@@ -409,7 +344,7 @@ def _chain(item: Any, where: str) -> tuple[Any, Any]:
     """A chain as the constructor stores it: a layer or a list of layers, and its columns."""
     if not isinstance(item, list | tuple) or len(item) != 2:
         raise ConfigurationError(
-            f"{where}: expected (layer or list of layers, columns), got {item!r}."
+            f"{where}: expected chains of (layer or list of layers, columns), got {item!r}."
         )
     given, columns = item
     layers = layers_of(given, where)
@@ -418,16 +353,3 @@ def _chain(item: Any, where: str) -> tuple[Any, Any]:
     elif isinstance(columns, tuple):
         columns = list(columns)
     return (layers if isinstance(given, list | tuple) else layers[0], columns)
-
-
-def _spec(columns: Any, where: str) -> list[Any]:
-    """Columns as a list of positions and names."""
-    spec = columns if isinstance(columns, list) else [columns]
-    spec = [int(c) if isinstance(c, np.integer) else c for c in spec]
-    fine = all(isinstance(c, int | str) and not isinstance(c, bool) for c in spec)
-    if not spec or not fine:
-        raise ConfigurationError(
-            f"{where}: expected the columns of a chain as positions or names, one or a list of "
-            f"them, got {columns!r}. For neighbours: range(2, 5)."
-        )
-    return spec

@@ -18,6 +18,9 @@ from annlib.layers.base import LayerArguments, register
 from annlib.layers.categories import Categories, shortened
 from annlib.layers.normalization import parts_of
 
+#: Numbers that are looked up at a time.
+_AT_A_TIME = 1024
+
 
 @register("discretization")
 class Discretization(Categories):
@@ -147,7 +150,11 @@ class Discretization(Categories):
 
     def codes_of(self, x: Array, work: Workspace) -> Array:
         boundaries = np.asarray(self._known(), x.dtype)
-        return np.searchsorted(boundaries, x, side="right")
+        codes, flat = work.array("codes", x.size, dtype=np.intp), x.reshape(-1)
+        for start in range(0, x.size, _AT_A_TIME):  # it has no memory to write to
+            part = slice(start, start + _AT_A_TIME)
+            codes[part] = np.searchsorted(boundaries, flat[part], side="right")
+        return codes.reshape(x.shape)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient:

@@ -52,9 +52,9 @@ class Lookup(Categories):
         where = type(self).__name__
         if output_mode in ("tf_idf", "tf-idf") or idf_weights is not None:
             raise ConfigurationError(
-                f"{where}: expected output_mode one of int, one_hot, multi_hot, count, got "
-                f"{output_mode!r}. annlib has no weights by document frequency; take sklearn's "
-                "TfidfVectorizer in front."
+                f"{where}: expected output_mode one of int, one_hot, multi_hot, count and no "
+                f"idf_weights, got {output_mode!r} and {idf_weights!r}. annlib has no weights by "
+                "document frequency; take sklearn's TfidfVectorizer in front."
             )
         super().__init__(output_mode, sparse, **keywords)
         if check_flag(invert, where, "invert"):
@@ -90,6 +90,16 @@ class Lookup(Categories):
     def _unknown(self, values: Array) -> Array:
         """Which of the codes for unknown values each of these gets, of several."""
         raise NotImplementedError
+
+    @property
+    def keeps_values(self) -> bool:  # type: ignore[override]  # it depends on the mode
+        """Whether it gives the codes on as they are."""
+        return bool(self.output_mode == "int")
+
+    @property
+    def vocabulary(self) -> list[Any] | None:
+        """The terms, without those of the mask and of unknown values; None if there are none."""
+        return None if self._vocabulary is None else list(self._vocabulary)
 
     # -- the vocabulary --------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from annlib.layers.container import shapes_of
 from annlib.network.network import Network
 from annlib.optimizers import Optimizer
 
@@ -36,7 +35,7 @@ def summary(
 
 def _rows(network: Network, show_trainable: bool) -> list[list[str]]:
     rows = []
-    for layer, depth, _, shape in shapes_of(network.layers, network.expected_input_shape()):
+    for layer, depth, _, shape in network.shapes():
         count = f"{layer.count_params():,}" if layer._built_shape is not None else "?"
         row = [
             f"{'  ' * depth}{layer.name} ({type(layer).__name__})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from annlib.core.threads import ProcessLock
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
+from annlib.layers.container import shapes_of
 from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
@@ -228,6 +229,12 @@ class Network:
             shape = layer.compute_output_shape(shape)
         return shape
 
+    def shapes(self) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
+        """The layers, those inside of others too, with their depth, and the shapes of what goes in
+        and comes out, None before they are known.
+        """
+        return shapes_of(self.layers, self.expected_input_shape())
+
     @property
     def output_activation(self) -> Activation | None:
         """The activation whose outputs are those of the network, at rest; None if there is none."""
@@ -363,7 +370,8 @@ class Network:
                     )
                 if layer._built_shape is None:
                     declared.append(layer)
-                    layer._effective_trainable = layer.trainable
+                    for _, leaf in layer._leaves():
+                        leaf._effective_trainable = leaf.trainable
                 elif layer._built_shape[1:] != shape[1:]:
                     raise ShapeError(
                         f"Sequential.build: expected input of shape {layer._built_shape} for layer "

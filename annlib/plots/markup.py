@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from annlib.core.arrays import BatchShape
-from annlib.layers.container import shapes_of
 
 #: The text's colour: that of the notebook's theme where there is one, else by the system's.
 _INK = "color:var(--jp-content-font-color1,var(--vscode-editor-foreground,"
@@ -38,7 +37,7 @@ class Row(NamedTuple):
 
 def rows_of(model: Any, inside: bool = True) -> Iterator[Row]:
     """The layers of a model in their order; those inside of one, of a greater depth, after it."""
-    for row in shapes_of(model.layers, model._network.expected_input_shape()):
+    for row in model._network.shapes():
         if inside or not row[1]:
             yield Row(*row)
 

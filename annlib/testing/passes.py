@@ -57,7 +57,12 @@ class LayerTrial:
         self.layer, self.work = layer, Workspace(self.dtype)
         self.vector = ParameterVector([layer], self.dtype)
         self.vector.allocate_gradients()
-        self.learned = [entry for entry in self.vector.entries if entry.parameter.trainable]
+        # One that is frozen writes its gradients, too; of layers inside those that learn do.
+        self.learned = [
+            entry
+            for entry in self.vector.entries
+            if entry.parameter.trainable and (entry.trainable or entry.layer is layer)
+        ]
 
     def again(self, dtype: Any = "float64") -> Self:
         """A new trial of the same layer, shape and data, before any pass."""

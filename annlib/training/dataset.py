@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.data import (
     ArrayLoader,
@@ -21,11 +20,11 @@ from annlib.data import (
     check_names,
     check_type,
     materialize,
-    raw_columns,
 )
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
+from annlib.training.inputs import check_input_codes, input_type, read_input
 
 
 class Dataset(NamedTuple):
@@ -106,7 +105,7 @@ class Dataset(NamedTuple):
 
     def _types(self, network: Network) -> tuple[Any, Any]:
         names = self.feature_names or network.feature_names
-        return _input_type(network, self.x, names), np.intp if self.labels else network.dtype
+        return input_type(network, self.x, names), np.intp if self.labels else network.dtype
 
     def batch_size(self, size: int | None, steps: int | None) -> int | None:
         """The size that was given, or else one that makes so many batches."""
@@ -134,10 +133,10 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = _source(network, x, where, names or network.feature_names)
+    source = read_input(network, x, where, names or network.feature_names)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns, names or network.feature_names)
+    check_input_codes(network, source, where, columns, names or network.feature_names)
     data = Dataset(source, None, None, feature_names=names)
     data.check_types(network, where, columns)
     return data
@@ -184,10 +183,10 @@ def array_dataset(
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = _source(network, x, where, names or known)
+    source = read_input(network, x, where, names or known)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns, names or known)
+    check_input_codes(network, source, where, columns, names or known)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -215,28 +214,6 @@ def array_dataset(
     if not training:
         data.check_types(network, where, columns)
     return data
-
-
-def _source(network: Network, x: Any, where: str, names: tuple[str, ...] | None) -> Source:
-    """X as batches are made of it: what the first layer looks up has become codes."""
-    first = network.layers[0] if network.layers else None
-    if first is None or not first.encodes:
-        return as_source(x, where, "x")
-    columns = raw_columns(x, where)
-    if 0 in (len(columns), len(columns[0][0])):
-        return as_source(np.empty((len(columns and columns[0][0]), 0)), where, "x")
-    if columns[0][1] is None:  # no table
-        return first.encode(columns[0][0], where, "x")
-    encoders, parts = first.encoders(len(columns), names), []
-    for place, (column, name) in enumerate(columns):
-        if place in encoders:
-            title = f'x["{name}"]' if isinstance(name, str) else f"x[:, {name}]"
-            parts.append(encoders[place].encode(column, where, title))
-        else:
-            parts.append(np.array(column.tolist()) if column.dtype.kind == "O" else column)
-    source = Table(parts, [name for _, name in columns])
-    source.check(where, "x")
-    return source
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
@@ -274,24 +251,6 @@ def _common_length(values: Any) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _input_type(network: Network, source: Source, names: tuple[str, ...] | None) -> Any:
-    first = network.layers[0]
-    if not first.takes_codes:
-        return network.dtype
-    # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
-    # as integers they would be whole.
-    if isinstance(source, np.memmap) and source.dtype.kind == "f":
-        return source.dtype
-    if first.codes is not None:
-        return np.intp
-    codes = first.code_columns(source.shape[-1], names)
-    if len(codes) == source.shape[-1]:
-        return np.intp
-    # Beside numbers codes come as numbers, too: in a type that has all of them.
-    whole = 2 << np.finfo(network.dtype).nmant
-    return network.dtype if max(codes.values()) <= whole else np.float64
-
-
 def _check_features(
     expected: BatchShape | None, network: Network, source: Source, where: str
 ) -> None:
@@ -310,37 +269,6 @@ def _check_features(
             f'{where}: expected x of shape {shape}, which layer "{network.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"
         )
-
-
-def _check_codes(
-    network: Network, source: Source, where: str, columns: Any, names: tuple[str, ...] | None
-) -> None:
-    """Raise if the first layer takes codes and x has others; memory maps it checks itself."""
-    first = network.layers[0]
-    of_columns = {} if first.codes is not None else first.code_columns(source.shape[-1], names)
-    if not first.takes_codes or isinstance(source, np.memmap):
-        return
-    if first.codes is None:
-        for place, codes in of_columns.items():
-            part, title = _column(source, place, columns)
-            if part.size:
-                check_codes(part, codes, where, title)
-    elif isinstance(source, np.ndarray):
-        check_codes(source, first.codes, where, "x", columns)
-    else:
-        for part, title in source.parts("x"):
-            check_codes(part, first.codes, where, title)
-
-
-def _column(source: Source, place: int, names: Any) -> tuple[Array, str]:
-    """A column, of a sparse matrix what it stores of it, and its title."""
-    if isinstance(source, Table):
-        return source.columns[place], f'x["{source.names[place]}"]'
-    title = f"x[:, {place}]" if names is None else f'x["{names[place]}"]'
-    if isinstance(source, Sparse):
-        rows = source.range
-        return source.matrix[rows.start : rows.stop, [place]].data, title
-    return source[:, place], title
 
 
 def _weights(sample_weight: Any, rows: int, where: str, whole: bool) -> Array:

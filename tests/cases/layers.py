@@ -9,6 +9,15 @@ from cases.row import Row
 
 FLAT, DEEP = (5,), (2, 5)
 
+
+def as_given(layer, codes):
+    """Codes as the user's values, of a layer that looks these up."""
+    if not layer.encodes:
+        return codes
+    terms = np.array(layer.get_vocabulary(include_special_tokens=False))
+    return terms[codes % len(terms)]
+
+
 LAYERS = [
     Row(layers.Dense, 3),
     Row(layers.Dense, 4, activation="softmax"),
@@ -124,15 +133,15 @@ LAYERS = [
         activity_regularizer="l2",
         input_shape=(3,),
     ).where(shapes=[(3,)]),
-    Row(layers.Columns, [(layers.Dense(3, "tanh"), [0, 3]), (layers.Dense(2), range(1, 4))]).where(
+    Row(layers.Columns, [(layers.Dense(3, "tanh"), [0, 3]), (layers.Dense(2), [1, 2, 3])]).where(
         shapes=[FLAT]
     ),
     Row(
         layers.Columns,
         [
             (layers.Embedding(4, 3, embeddings_regularizer="l2"), 1),
-            ([layers.Dense(3, "relu", activity_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
-            ([layers.BatchNormalization(trainable=False)], [2]),
+            ([layers.Dense(3, "relu", kernel_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
+            ([layers.BatchNormalization()], [2]),
             ([], 3),
         ],
         "drop",

@@ -170,6 +170,8 @@ SMOOTH = [
     if row.cls is not layers.Input
     and getattr(row, "shapes", [FLAT])[0] == FLAT
     and not any(kink in repr(row).lower() for kink in ("relu", "l1="))
+    and not row.make().takes_codes
+    and not getattr(row, "passive", False)
 ]
 HIDDEN = st.lists(st.sampled_from(SMOOTH), max_size=4)
 SMOOTH_LOSSES = [
