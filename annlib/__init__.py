@@ -28,6 +28,7 @@ from annlib.core.namespaces import show_public_names
 if TYPE_CHECKING:
     from annlib import (
         activations,
+        backend,
         callbacks,
         constraints,
         datasets,
@@ -84,6 +85,7 @@ __all__ = [
     "UnknownNameError",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "checkup",
     "clone_model",
@@ -125,6 +127,7 @@ _LAZY = {
     "SequentialClassifier": "annlib.estimators",
     "SequentialRegressor": "annlib.estimators",
     "activations": "annlib",
+    "backend": "annlib",
     "callbacks": "annlib",
     "checkup": "annlib.tools",
     "clone_model": "annlib.models",

@@ -2,11 +2,21 @@
 
 from annlib.core.namespaces import show_public_names
 from annlib.core.random_streams import set_random_seed
+from annlib.core.session import clear_session
 from annlib.data.categorical import to_categorical
 from annlib.data.norms import normalize
+from annlib.datasets.download import get_file
 from annlib.plots.network import plot_model
 from annlib.versions import show_versions
 
-__all__ = ["normalize", "plot_model", "set_random_seed", "show_versions", "to_categorical"]
+__all__ = [
+    "clear_session",
+    "get_file",
+    "normalize",
+    "plot_model",
+    "set_random_seed",
+    "show_versions",
+    "to_categorical",
+]
 
 show_public_names(__name__)

@@ -27,7 +27,7 @@ LEVELS: tuple[set[str], ...] = (
         *("activations", "constraints", "initializers", "losses", "metrics", "regularizers"),
         *("data", "datasets", "plots", "reference", "schedules", "versions"),
     },
-    {"callbacks", "formulas", "layers", "optimizers", "utils"},
+    {"backend", "callbacks", "formulas", "layers", "optimizers", "utils"},
     {"network"},
     {"training"},
     {"saving", "tracing"},
@@ -141,7 +141,11 @@ def test_every_package_has_a_level():
 
 
 #: Names that Keras scripts use for what has its place elsewhere: nothing but the import.
-RE_EXPORTS = {"annlib.optimizers.schedules": "annlib.schedules", "annlib.utils": None}
+RE_EXPORTS = {
+    "annlib.backend": None,
+    "annlib.optimizers.schedules": "annlib.schedules",
+    "annlib.utils": None,
+}
 
 
 @pytest.mark.parametrize("module", RE_EXPORTS)

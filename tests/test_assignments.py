@@ -111,7 +111,8 @@ def test_a_parameter_is_written_into_and_never_replaced(row):
         np.testing.assert_array_equal(getattr(layer, name), before)
         layer.__setattr__(name, value)  # what += does at its end
         value += 1
-        entry = next(e for e in model.vector.entries if e.parameter.name == name)
+        mine = (e for e in model.vector.entries if e.layer is layer)
+        entry = next(e for e in mine if e.parameter.name == name)
         np.testing.assert_array_equal(
             model.vector.values[entry.where], (before + 1).ravel(), strict=True
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from annlib.core.config import suggest
+from annlib.core.out_of_scope import stand_in
 
 
 def show_public_names(package: str, find: Callable[[str], Any] | None = None) -> None:
@@ -15,11 +16,13 @@ def show_public_names(package: str, find: Callable[[str], Any] | None = None) ->
 
     ``find`` gives the value of further attributes by their names, or None: what is loaded when it
     is first asked for. A type checker sees none of this, so it still finds misspelt names itself.
+    Names of Keras that are out of scope are classes that say so when they are used.
     """
     module = sys.modules[package]
 
     def __getattr__(name: str) -> Any:  # noqa: N807  # what Python calls it in a module
         value = find(name) if find is not None else None
+        value = stand_in(package, name) if value is None else value
         if value is not None:
             return value
         hint = "" if name.startswith("__") else f". {suggest(name, module.__all__)}"

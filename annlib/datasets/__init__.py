@@ -6,9 +6,15 @@ scikit-learn once.
 """
 
 from annlib.core.namespaces import show_public_names
-from annlib.datasets import california_housing, fashion_mnist, mnist
+from annlib.datasets import boston_housing, california_housing, fashion_mnist, mnist
 from annlib.datasets.store import DatasetNotFoundError
 
-__all__ = ["DatasetNotFoundError", "california_housing", "fashion_mnist", "mnist"]
+__all__ = [
+    "DatasetNotFoundError",
+    "boston_housing",
+    "california_housing",
+    "fashion_mnist",
+    "mnist",
+]
 
 show_public_names(__name__)

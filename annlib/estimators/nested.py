@@ -236,7 +236,7 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
         fresh = type(part)(**_replaced(fresh._arguments(), by_id))
     if inner:
         arguments = fresh._arguments()
-        _refuse(inner, arguments, where)
+        _refuse(inner, [*_held_by(fresh), *arguments], where)
         for name, those in inner.items():
             arguments[name] = changed(arguments[name], those, f"{where}__{name}")
         fresh = type(part)(**arguments)

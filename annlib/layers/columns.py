@@ -77,17 +77,19 @@ class Columns(Container):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"chains": [([], [0])]}
 
+    _column_names: tuple[str, ...] | None = None
+    _layout: list[_Part] | None = None
+
     def __init__(
         self, chains: Any, remainder: str = "passthrough", **keywords: Unpack[LayerArguments]
     ) -> None:
+        super().__init__(**keywords)
         where = "Columns"
         self.chains = [_chain(item, f"{where}, chain {k}") for k, item in enumerate(_items(chains))]
         self.remainder = check_choice(remainder, where, "remainder", ("passthrough", "drop"))
         columns = [columns for _, columns in self.chains]
         self._selection = Selection(columns, self.remainder == "passthrough", where)
-        self._column_names: tuple[str, ...] | None = None
-        self._layout: list[_Part] | None = None
-        super().__init__([layers_of(given, where) for given, _ in self.chains], **keywords)
+        self._hold(layers_of(given, where) for given, _ in self.chains)
 
     def _forget(self) -> None:
         super()._forget()

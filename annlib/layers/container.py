@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
 from annlib.core.parameters import Parameter
 from annlib.core.workspace import Workspace
-from annlib.layers.base import Layer, LayerArguments, get
+from annlib.layers.base import Layer, get
+from annlib.layers.input import Input
 from annlib.layers.passes import Pass
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -20,29 +21,25 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 class Container(Layer):
     """Base class of a layer made of chains of layers.
 
-    A subclass passes the chains to this constructor, builds each with ``_declare_chain``, and runs
-    them through ``self._passes(work)``. The parameters of the layers inside lie in the model's
-    vector one by one, under ``outer/inner/parameter``; here they are seen under
-    ``inner/parameter``. Each layer inside is frozen, draws and keeps its own names as it would in
-    a ``Sequential``; setting ``trainable`` here sets it for all of them, as in Keras.
-
-    Parameters
-    ----------
-    chains : sequence of lists of Layer
-    **keywords
-        As every layer takes them.
+    A subclass calls ``_hold`` at the end of its constructor, builds each chain with
+    ``_declare_chain``, and runs them through ``self._passes(work)``. The parameters of the layers
+    inside lie in the model's vector one by one, under ``outer/inner/parameter``; here they are
+    seen under ``inner/parameter``. Each layer inside is frozen, draws and has its name as it would
+    in a ``Sequential``; setting ``trainable`` here sets it for all of them, as in Keras.
     """
 
-    def __init__(
-        self, chains: Sequence[Sequence[Layer]], **keywords: Unpack[LayerArguments]
-    ) -> None:
+    _chains: Sequence[list[Layer]] = ()
+    #: What the last build has declared, and a failed one takes back.
+    _declared: Sequence[Layer] = ()
+    _trains = True
+
+    def _hold(self, chains: Iterable[Sequence[Layer]]) -> None:
+        """Take the layers of these chains in, and give names to those that have none."""
         where = type(self).__name__
         self._chains = [list(chain) for chain in chains]
-        self._held = tuple(layer for chain in self._chains for layer in chain)
-        #: What the last build has declared, and a failed one takes back.
-        self._declared: list[Layer] = []
+        held = [layer for chain in self._chains for layer in chain]
         seen: set[int] = set()
-        for index, layer in enumerate(self._held):
+        for index, layer in enumerate(held):
             mine = {id(part) for part in layer._parts()}
             if mine & seen:
                 raise ConfigurationError(
@@ -50,8 +47,10 @@ class Container(Layer):
                     "one: a layer has one place."
                 )
             seen |= mine
-            layer._name_among(self._held[:index], where)
-        super().__init__(**keywords)
+            layer._name_among(held[:index], where)
+        self._held = tuple(held)
+        if not self._trains:
+            self.trainable = False
 
     # -- what is that of the layers inside -------------------------------------------------------
 
@@ -154,7 +153,7 @@ class Container(Layer):
                     "since it takes values that are no numbers of the network."
                 )
             if layer._built_shape is None:
-                self._declared.append(layer)
+                self._declared = [*self._declared, layer]
                 layer._effective_trainable = layer.trainable
             elif layer._built_shape[1:] != shape[1:]:
                 raise ConfigurationError(
@@ -201,7 +200,8 @@ def layers_of(given: Any, where: str) -> list[Layer]:
     found = []
     for item in given if isinstance(given, list | tuple) else [given]:
         layer = get(item) if isinstance(item, dict) else item
-        if not isinstance(layer, Layer) or type(layer).forward is Layer.forward:
+        works = isinstance(layer, Layer) and type(layer).forward is not Layer.forward
+        if not works or isinstance(layer, Input):
             raise ConfigurationError(
                 f"{where}: expected a layer or a list of layers, got {layer!r}. Layers are in "
                 "annlib.layers; pass objects, and of a model its layers."

@@ -74,11 +74,11 @@ class Pass:
         learning = [layer._learns for layer in steps]
         first = learning.index(True) if any(learning) else len(steps)
         self.learns = first < len(steps)
-        self._needed = self._back_to(first)
         # There is no derivative by codes: below the last layer that takes them nothing is to go.
         blind = [index for index, layer in enumerate(steps) if layer.takes_codes]
-        self._down = self._back_to(min(max(blind), first) if blind else -1)
-        self._to_input = to_input
+        if to_input:
+            first = min(max(blind), first) if blind else -1
+        self._backward, self._down = self._back_to(first), self._back_to(-1)
         self._commits = [
             (layer.commit, work)
             for layer, work in self.steps
@@ -102,10 +102,12 @@ class Pass:
             if index >= first
         ]
 
-    def backward(self, dy: Array | None, to_input: bool | None = None) -> Array | None:
-        """Write every gradient, from dE/dy of the last forward pass; returns dE/dx if wanted."""
-        down = self._to_input if to_input is None else to_input
-        for backward, work, input_gradient in self._down if down else self._needed:
+    def backward(self, dy: Array | None, *, to_input: bool = False) -> Array | None:
+        """Write every gradient, from dE/dy of the last forward pass; returns dE/dx if wanted.
+
+        With ``to_input`` it is, whatever the constructor was told, as by a layer below.
+        """
+        for backward, work, input_gradient in self._down if to_input else self._backward:
             dy = backward(dy, work, input_gradient=input_gradient)
             if dy is None and input_gradient:
                 layer = backward.__self__

@@ -94,6 +94,12 @@ class StringLookup(Lookup):
                 f"StringLookup: expected num_oov_indices 0 or 1, got {num_oov_indices!r}: annlib "
                 "does not hash."
             )
+        try:
+            "".encode(encoding)
+        except (LookupError, TypeError):
+            raise ConfigurationError(
+                f"StringLookup: expected encoding as the name of one, got {encoding!r}."
+            ) from None
         self.encoding = encoding
         super().__init__(
             *(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights),

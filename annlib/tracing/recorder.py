@@ -54,9 +54,9 @@ class RecordedPass(Pass):
             self.records.append(record)
         record_of = {id(work): r for r, (_, work) in zip(self.records, self.steps, strict=True)}
         self._forward = [(record_of[id(work)].forward, work) for _, work in self._forward]
-        self._needed, self._down = (
+        self._backward, self._down = (
             [(record_of[id(work)].backward, work, wanted) for _, work, wanted in steps]
-            for steps in (self._needed, self._down)
+            for steps in (self._backward, self._down)
         )
 
 

@@ -146,7 +146,7 @@ LAYERS = [
         [
             (layers.Embedding(4, 3, embeddings_regularizer="l2"), 1),
             ([layers.Dense(3, "relu", kernel_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
-            ([layers.BatchNormalization(trainable=False)], [2]),
+            ([layers.BatchNormalization()], [2]),
             ([], 3),
         ],
         "drop",

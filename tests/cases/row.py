@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 
@@ -19,7 +20,9 @@ class Row:
         return self
 
     def make(self) -> Any:
-        return self.cls(*self.arguments, **self.keywords)
+        # Layers inside of a layer are its own.
+        own = [copy.deepcopy(each) if isinstance(each, list) else each for each in self.arguments]
+        return self.cls(*own, **self.keywords)
 
     def __repr__(self) -> str:
         parts = [_text(argument) for argument in self.arguments]

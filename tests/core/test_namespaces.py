@@ -17,7 +17,7 @@ PACKAGES = sorted(
     for path in ROOT.rglob("__init__.py")
     if path.read_text(encoding="utf-8").strip()
 )
-MODULES = ("annlib.utils", "annlib.optimizers.schedules")
+MODULES = ("annlib.backend", "annlib.utils", "annlib.optimizers.schedules")
 every_package = pytest.mark.parametrize("name", [*PACKAGES, *MODULES])
 
 
@@ -117,3 +117,42 @@ def test_of_many_names_the_dozen_most_alike_are_listed():
     assert text.startswith('Did you mean "name_7"? Known: name_7, ')
     assert text.endswith(", and 88 more.")
     assert text.count(", ") == 12
+
+
+def subclass(base):
+    class Own(base):
+        def call(self, inputs):
+            return inputs
+
+    return Own
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "use", "shown"),
+    [
+        ("annlib", "Model", lambda cls: cls(inputs=1, outputs=2), r"Sequential\(\[Input"),
+        ("annlib.models", "Model", subclass, r"Sequential\(\[Input.*Columns"),
+        ("annlib", "GradientTape", lambda cls: cls(persistent=True), "train_on_batch"),
+        ("annlib.layers", "Concatenate", lambda cls: cls()([1, 2]), r"layers\.Columns"),
+        ("annlib.layers", "concatenate", lambda function: function([1, 2]), r"layers\.Columns"),
+        ("annlib.layers", "Conv2D", lambda cls: cls(32, 3, activation="relu"), r"layers\.Flatten"),
+        ("annlib.layers", "LSTM", lambda cls: cls(10), "rows of numbers"),
+    ],
+)
+def test_what_is_out_of_scope_says_so_when_it_is_used(package, name, use, shown):
+    """And an import alone stops no script."""
+    space = {}
+    exec(f"from {package} import {name}", space)
+    with pytest.raises(
+        annlib.ConfigurationError, match=rf"^{package}\.{name}: .*out of scope\. .*{shown}"
+    ):
+        use(space[name])
+    assert name not in dir(importlib.import_module(package))
+    assert "out of scope" in space[name].__doc__.lower()
+
+
+def test_elsewhere_and_others_are_unknown_names():
+    assert not hasattr(annlib.losses, "Model")
+    assert not hasattr(annlib.layers, "Conv4D")
+    for expression in ("annlib.Model", "annlib.layers.LSTM"):
+        assert isinstance(eval(expression), type)

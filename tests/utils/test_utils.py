@@ -98,3 +98,16 @@ def test_show_versions_names_what_matters(capsys):
     out = capsys.readouterr().out
     for line in (f"annlib: {annlib.__version__}", f"numpy: {np.__version__}", "threads"):
         assert line in out
+
+
+def test_clear_session_changes_nothing():
+    def first_names_and_weights():
+        model = Sequential([layers.Input((2,)), layers.Dense(3), layers.Dense(1)], seed=0)
+        return [layer.name for layer in model.layers], [W.tolist() for W in model.weights]
+
+    utils.set_random_seed(3)
+    expected, seed = first_names_and_weights(), Sequential().seed
+    utils.set_random_seed(3)
+    assert utils.clear_session() is annlib.backend.clear_session(free_memory=False) is None
+    assert (first_names_and_weights(), Sequential().seed) == (expected, seed)
+    assert "nothing" in utils.clear_session.__doc__

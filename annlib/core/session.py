@@ -1,0 +1,11 @@
+"""What Keras has for its state of the process, of which annlib has none."""
+
+from __future__ import annotations
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Do nothing: Keras forgets models, names and seeds of the process here, and annlib has none.
+
+    Automatic names are numbered in each model, a seed belongs to a model, and a model's memory is
+    free with the model. What ``set_random_seed`` has set stays.
+    """
