@@ -48,6 +48,15 @@ def check_optional_count(value: Any, where: str, name: str) -> int | None:
     return None if value is None else check_count(value, where, name)
 
 
+def check_label(value: Any, where: str, name: str) -> int | None:
+    """``value`` as an integer, or None; raises ``ConfigurationError``."""
+    if value is not None and not is_whole(value):
+        raise ConfigurationError(
+            f"{where}: expected {name} as the integer of a label, or None, got {show(value)}."
+        )
+    return None if value is None else int(value)
+
+
 def check_count_or(value: Any, where: str, name: str, *words: str) -> Any:
     """``value``, one of these words or an int of at least 1; raises ``ConfigurationError``."""
     if isinstance(value, str) and value in words:
@@ -291,14 +300,29 @@ def to_rows(value: Any, where: str, name: str) -> Array:
     return array
 
 
-def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | None = None) -> None:
-    """Raise ``DataError`` naming the first NaN or infinity of the array, if there is one."""
+def check_finite(
+    array: Array,
+    where: str,
+    name: str,
+    columns: Sequence[Any] | None = None,
+    *,
+    missing: bool = False,
+    hint: str = "",
+) -> None:
+    """Raise ``DataError`` naming the first NaN or infinity of the array, if there is one.
+
+    With ``missing`` NaN is fine; ``hint`` is what else can be done about it.
+    """
     if array.dtype.kind != "f" or all_finite(array):
         return
-    first, count = _first(array, lambda part: ~np.isfinite(part))
+    first, count = _first(array, np.isinf if missing else lambda part: ~np.isfinite(part))
+    if not count:
+        return
+    found = "infinite" if missing else "NaN or infinite"
+    more = hint if not missing and np.isnan(array[first]) else ""
     raise DataError(
-        f"{where}: expected finite numbers in {name}, got {count} NaN or infinite, first at "
-        f"{_place(first, columns)}. Drop or impute them (sklearn's SimpleImputer)."
+        f"{where}: expected finite numbers in {name}, got {count} {found}, first at "
+        f"{_place(first, columns)}. Drop or impute them (sklearn's SimpleImputer){more}."
     )
 
 
@@ -311,7 +335,7 @@ def check_range(
     with np.errstate(over="ignore"):
         if _bound(array) <= np.finfo(dtype).max:
             return
-        first, count = _first(array, lambda part: ~np.isfinite(part.astype(dtype)))
+        first, count = _first(array, lambda part: np.isinf(part.astype(dtype)))
     if count:
         raise DataError(
             f"{where}: expected numbers in {name} that are finite as {np.dtype(dtype)}, up to "

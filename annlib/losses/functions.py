@@ -17,12 +17,9 @@ from annlib.losses.absolute_error import (
     MeanAbsolutePercentageError,
 )
 from annlib.losses.base import Loss
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
 from annlib.losses.cosine import CosineSimilarity
-from annlib.losses.crossentropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
+from annlib.losses.crossentropy import CategoricalCrossentropy, SparseCategoricalCrossentropy
 from annlib.losses.divergence import KLDivergence, Poisson
 from annlib.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from annlib.losses.generalized_crossentropy import CategoricalGeneralizedCrossEntropy

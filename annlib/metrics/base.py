@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry, custom_function
+from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss
@@ -52,6 +53,7 @@ class Metric(Configurable):
     for_scores: ClassVar[str] = ""
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _takes_dtype = True
     _keras_methods = {  # noqa: RUF012  # never changed
         "call": "update_state",
         "__call__": "update_state",
@@ -151,19 +153,28 @@ class Metric(Configurable):
         self.update_state(*batch, **keywords)
         return self.result()
 
-    def weights_of(self, rows: int, sample_weight: Any) -> Array | None:
-        """The weights of so many rows, (n,) in a buffer, or None where there are none."""
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return False
+
+    def weights_of(self, rows: int, sample_weight: Any, outputs: Shape = ()) -> Array | None:
+        """The weights of so many rows, (n,) in a buffer, or None where there are none; where the
+        shape of the outputs is given, also one for each of them, in that shape.
+        """
         if sample_weight is None:
             return None
-        given = to_array(sample_weight, type(self).__name__, "sample_weight")
-        if given.shape not in ((rows,), (rows, 1)):
-            raise ShapeError(
-                f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
-                f"got shape {given.shape}."
-            )
-        check_numeric(given, type(self).__name__, "sample_weight")
-        weights = self.work.array("weights", rows)
-        np.copyto(weights, given.reshape(-1))
+        where = type(self).__name__
+        given = to_array(sample_weight, where, "sample_weight")
+        check_numeric(given, where, "sample_weight")
+        given = as_sample_weights(
+            given,
+            outputs or (rows,),
+            each=bool(outputs),
+            expected=f"{where}: expected one sample weight a row,",
+        )
+        weights = self.work.array("weights" if given.ndim == 1 else "cell_weights", *given.shape)
+        np.copyto(weights, given)
         return weights
 
     # Metrics have state, and are compared by identity.
@@ -198,13 +209,46 @@ class MeanOverRows(RunningMean):
     A subclass writes ``rows(Y, A, work)``, which returns these numbers, (n,). 0 over no rows.
     """
 
+    #: A label of rows that do not count, of a metric of one label a row.
+    ignore_class: int | None = None
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         raise NotImplementedError
 
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        """One number an output, of A's shape, where those of ``rows`` are means of such."""
+        raise NotImplementedError
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight: no class below that of ``outputs`` has ``rows`` of
+        its own.
+        """
+        writes = [cls for cls in type(self).__mro__ if {"rows", "outputs"} & vars(cls).keys()]
+        return "outputs" in vars(writes[0]) and writes[0] is not MeanOverRows
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, type(self).__name__)
-        values = self.rows(Y, A, self.work)
-        self.add(values, self.weights_of(len(A), sample_weight))
+        weights = self.weights_of(len(A), sample_weight, A.shape if self.weighs_outputs else ())
+        if self.ignore_class is not None:
+            Y, weights = self._without_ignored(Y, weights)
+        if weights is None or weights.ndim == 1:
+            self.add(self.rows(Y, A, self.work), weights)
+        else:
+            self.add(self.outputs(Y, A, self.work).reshape(-1), weights.reshape(-1))
+
+    def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
+        """Another label for the rows that do not count, and 0 for their weight."""
+        if Y.size != len(Y):
+            raise ShapeError(
+                f"{type(self).__name__}: expected one label a row, (n,), with an ignore_class, got "
+                f"{Y.shape}."
+            )
+        there = np.asarray(self.ignore_class != Y)
+        counted = there.reshape(-1).astype(np.float64)
+        if weights is not None:
+            np.multiply(counted, weights, out=counted)
+        return np.where(there, Y, 0), counted
 
 
 class MeanMetricWrapper(MeanOverRows):
@@ -235,6 +279,16 @@ class MeanMetricWrapper(MeanOverRows):
             )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
+
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        values = np.asarray(self.fn(Y, A), np.float64)
+        if values.shape != A.shape:
+            raise ShapeError(
+                f'MeanMetricWrapper "{self.name}": expected fn to return a number an output, of '
+                f"shape {A.shape}, where outputs have weights of their own or targets are missing, "
+                f"got shape {values.shape}. Leave out the mean over the outputs."
+            )
+        return values
 
     @property
     def function_name(self) -> str | None:
@@ -296,6 +350,14 @@ def columns_of(A: Array, known: int, where: str) -> int:
             "Call reset_state before other data."
         )
     return int(A.shape[1])
+
+
+def column_sums(weights: Array, values: Array) -> Array:
+    """The weighted sum of each column, by one weight a row or one a value."""
+    if weights.ndim == 1:
+        sums: Array = np.dot(weights, values)
+        return sums
+    return np.asarray(np.einsum("ij,ij->j", weights, values))
 
 
 def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0) -> None:

@@ -15,6 +15,7 @@ from annlib.metrics.base import (
     Reads,
     arrays_of,
     check_probabilities,
+    column_sums,
     columns_of,
     register,
     same_shape,
@@ -101,6 +102,11 @@ class FBetaScore(Metric):
             return "scores"
         return "probabilities" if cut < 1 else "outputs"
 
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return True
+
     def reset_state(self) -> None:
         #: TP, FP and FN of each column; without columns before the first batch.
         self.counts = np.zeros((3, 0))
@@ -116,7 +122,7 @@ class FBetaScore(Metric):
         columns = columns_of(A, self.counts.shape[1], where)
         if self.reads(columns) == "probabilities":
             check_probabilities(A, where, "")
-        weights = self.weights_of(len(A), sample_weight)
+        weights = self.weights_of(len(A), sample_weight, A.shape)
         if weights is None:
             weights = self.work.ones(len(A))
         if not self.counts.size:
@@ -126,7 +132,7 @@ class FBetaScore(Metric):
         cells = self.work.array("cells", *A.shape)
         # Each of chosen and truth is 0 or 1: "greater" is the one without the other.
         for row, cell in enumerate((np.logical_and, np.greater, np.less)):
-            self.counts[row] += np.dot(weights, cell(chosen, truth, out=cells))
+            self.counts[row] += column_sums(weights, cell(chosen, truth, out=cells))
         if has_nan(A, self.work):
             self.counts.fill(np.nan)
 

@@ -39,6 +39,11 @@ class ThresholdMetric(Metric):
         self._cuts = cuts
         super().__init__(name)
 
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return True
+
     def reset_state(self) -> None:
         self._begin(1)
 
@@ -47,7 +52,7 @@ class ThresholdMetric(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = self.bits_and_predictions(y_true, y_pred)
-        weights = self.element_weights(A, self.weights_of(len(A), sample_weight))
+        weights = self.element_weights(A, self.weights_of(len(A), sample_weight, A.shape))
         self._count(Y, A, weights)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
@@ -74,9 +79,9 @@ class ThresholdMetric(Metric):
         check_bits(Y, self.work, where)
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
-        """One weight a prediction, flat, from one a row."""
-        if weights is None or A.size == len(A):
-            return weights
+        """One weight a prediction, flat, from one a row or one a prediction."""
+        if weights is None or weights.ndim > 1 or A.size == len(A):
+            return weights if weights is None else weights.reshape(-1)
         spread = self.work.array("spread", len(A), A.size // len(A))
         np.copyto(spread, weights.reshape(-1, 1))
         return spread.reshape(-1)

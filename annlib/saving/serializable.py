@@ -125,6 +125,34 @@ def _parts(value: Any) -> Iterator[Configurable]:
             yield from _parts(item)
 
 
+def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a user keeps beside a model; raises ``ConfigurationError`` if JSON brings it back as
+    something else.
+    """
+    import json
+
+    where, hint = "Sequential.save, metadata", "Arrays: array.tolist(); dates: as text."
+    try:
+        read = json.loads(json.dumps(metadata, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{where}: expected what JSON can hold, got {show(metadata)} ({error}). {hint}"
+        ) from None
+    if read != _as_lists(metadata):
+        raise ConfigurationError(
+            f"{where}: expected what JSON gives back as it is, got {show(metadata)}, which becomes "
+            f"{show(read)}. Keys are texts."
+        )
+    return metadata
+
+
+def _as_lists(value: Any) -> Any:
+    """``value`` with lists in the place of tuples, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _as_lists(item) for key, item in value.items()}
+    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def check_names(value: Any, where: str) -> None:
     """Refuse texts with control characters, which play tricks on a terminal."""
     if isinstance(value, str) and not value.isprintable():

@@ -133,8 +133,9 @@ def _from_targets(trace: TraceData, tolerance: float) -> Check:
     loss = with_targets_as_given(loss)
     off = 0.0
     if loss.target_kind == "labels":
-        labels = Y.argmax(axis=-1)
-        off, Y = apart(Y, np.eye(Y.shape[-1], dtype=Y.dtype)[labels]), labels
+        # Of a label that is ignored the row is zeros.
+        labels = np.where(Y.any(axis=-1), Y.argmax(axis=-1), recording.y)
+        off, Y = apart(Y, loss.target_rows(labels, Y.shape[-1], Workspace(Y.dtype))), labels
     X = recording.layers[-1].y if recording.layers else recording.x
     work = Workspace(recording.dtype)
     with np.errstate(all="ignore"):
@@ -159,6 +160,8 @@ def _network(trace: TraceData) -> tuple[reference.Network | None, str]:
     loss = vars(type(recording.loss)).get("reference_name")
     if not loss or (recording.fused is None and recording.loss.from_logits):
         return None, f"the paper has no {recording.loss!r}."
+    if recording.weighs_outputs or recording.loss.canonical is not type(recording.loss).canonical:
+        return None, f"the paper has no weights as those of {recording.loss!r}."
     stages: list[reference.FullyConnected | reference.Activation] = []
     for record in recording.layers:
         layer = record.layer

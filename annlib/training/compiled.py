@@ -10,15 +10,18 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
     NotCompiledError,
+    ShapeError,
     UnknownNameError,
     quote,
     show,
 )
+from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
@@ -119,6 +122,12 @@ class Compiled:
         self._specified.append(metric)
         self._given.append(argument if isinstance(argument, str) else metric)
 
+    def check_dtype(self, dtype: str) -> None:
+        """Raise ``ConfigurationError`` if loss or metrics were given another type than this."""
+        for part in (self.loss, *self.metrics):
+            if part is not None:
+                part._check_dtype(dtype, "Sequential.compile")
+
     @property
     def has_loss(self) -> bool:
         """Whether there is one, or will be when the data come."""
@@ -164,7 +173,9 @@ class Compiled:
         if self.loss is not None and layers:
             check_output(layers, self.loss, "Sequential.compile", warn)
 
-    def check_metrics(self, target: Array, outputs: Outputs, where: str) -> None:
+    def check_metrics(
+        self, target: Array, outputs: Outputs, where: str, weights: Array | None = None
+    ) -> None:
         """Look at what each metric would get, and let it try some of the targets, before a step
         has been made.
 
@@ -175,6 +186,9 @@ class Compiled:
         """
         if not self._specified:
             return
+        there, loss = None, outputs.loss
+        if loss.masks:
+            target, there = loss.present(target, Workspace("float64"))
         output_shape, key = outputs.shape, _key(outputs)
         meant = self.metrics if key == self._resolved_for else self._meant(outputs)
         new = key != self._checked_for
@@ -194,6 +208,18 @@ class Compiled:
             of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
             if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
+        by_output = weights is not None and weights.ndim > 1
+        missing = there is not None and there.ndim > 1
+        for metric in meant if missing else meant[self.unweighted :] if by_output else ():
+            try:
+                tried = np.ones_like(predictions)
+                metric.clone().update_state(target[rows], predictions, tried)
+            except ShapeError as error:
+                what = "targets may be missing" if missing else "sample_weight has one an output"
+                raise ShapeError(
+                    f"{where}: expected metrics to which each output can have a weight of its "
+                    f'own, where {what}, got "{metric.name}": {error}'
+                ) from None
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape
@@ -227,6 +253,28 @@ class Compiled:
     def running_metrics(self, metrics: Sequence[Metric]) -> RunningMetrics:
         """The running loss and these metrics, which are its own or copies of them."""
         return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
+
+
+def check_keras_arguments(
+    run_eagerly: Any, steps_per_execution: Any, loss_weights: Any, auto_scale_loss: Any
+) -> None:
+    """Raise ``ConfigurationError`` for arguments of Keras' that would change what is learned."""
+    where = "Sequential.compile"
+    if run_eagerly is not None:
+        check_flag(run_eagerly, where, "run_eagerly")
+    check_flag(auto_scale_loss, where, "auto_scale_loss")
+    if steps_per_execution != "auto":
+        check_count(steps_per_execution, where, "steps_per_execution")
+    given = loss_weights
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple) and len(given) == 1:
+        (given,) = given
+    if given is not None and not (is_number(given) and given == 1):
+        raise ConfigurationError(
+            f"{where}: expected loss_weights None or 1, since a Sequential has one output and one "
+            f"loss, got {loss_weights!r}. Leave it out; a factor of the loss is a sample_weight."
+        )
 
 
 def require(

@@ -284,6 +284,9 @@ def _calls() -> dict[str, Maker]:
     )
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
+    found["mean_squared_error"] = lambda: Call(
+        losses.mean_squared_error.__call__, {"y_true": [[0.0]], "y_pred": [[1.0]]}
+    )
     shapes = {"target_shape": (3,), "output_shape": (3, 3)}
     found["resolve_crossentropy"] = lambda: Call(losses.resolve_crossentropy, shapes)
     found["binary_accuracy"] = lambda: Call(
