@@ -27,8 +27,10 @@ def metric_of(identifier: Any, where: str = "metrics.get") -> Metric:
         return _mean_of(identifier)
     if callable(identifier) and not isinstance(identifier, type | Metric):
         return MeanMetricWrapper(identifier)
-    if isinstance(identifier, dict) and identifier.get("class_name") == MeanMetricWrapper.__name__:
-        return MeanMetricWrapper.from_config(identifier["config"])
+    if isinstance(identifier, dict) and identifier.keys() == {"class_name", "config"}:
+        name = identifier["class_name"]
+        if isinstance(name, str) and name == MeanMetricWrapper.__name__:
+            return MeanMetricWrapper.from_config(identifier["config"])
     return registry.get(identifier, where)
 
 

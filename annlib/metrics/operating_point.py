@@ -12,7 +12,13 @@ from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ShapeError
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import ThresholdMetric, as_one_row, bins_of, only_column
+from annlib.metrics.thresholds import (
+    ThresholdMetric,
+    as_one_row,
+    as_weights_of,
+    bins_of,
+    only_column,
+)
 
 
 class _BestAt(ThresholdMetric):
@@ -33,6 +39,12 @@ class _BestAt(ThresholdMetric):
 
     def reads(self, units: int) -> Reads:
         return "probabilities"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if self.class_id is not None:
+            where = type(self).__name__
+            sample_weight = as_weights_of(self.class_id, y_pred, sample_weight, where)
+        super().update_state(y_true, y_pred, sample_weight)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         if self.class_id is not None:

@@ -13,7 +13,14 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.metrics.base import Direction, Reads, columns_of, register
 from annlib.metrics.confusion import ConfusionMetric
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import AVERAGES, as_one_row, averaged, largest, only_column
+from annlib.metrics.thresholds import (
+    AVERAGES,
+    as_one_row,
+    as_weights_of,
+    averaged,
+    largest,
+    only_column,
+)
 
 
 class _Share(ConfusionMetric):
@@ -58,6 +65,12 @@ class _Share(ConfusionMetric):
         nan = np.isnan(A, out=self.work.array("nan", *A.shape, dtype=bool))
         np.copyto(chosen, np.nan, where=nan)
         return chosen
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        if self.top_k is not None or self.class_id is not None:
+            where = type(self).__name__
+            sample_weight = as_weights_of(self.class_id, y_pred, sample_weight, where)
+        super().update_state(y_true, y_pred, sample_weight)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         if self.top_k is not None or self.class_id is not None:

@@ -147,6 +147,19 @@ def as_one_row(y_true: Any, y_pred: Any, where: str) -> tuple[Any, Any]:
     return Y.reshape(1, -1) if Y.ndim == 1 else Y, A.reshape(1, -1)
 
 
+def as_weights_of(column: int | None, y_pred: Any, sample_weight: Any, where: str) -> Any:
+    """Weights of each prediction in the shape that ``as_one_row`` and ``only_column`` give those;
+    any others as they are.
+    """
+    if sample_weight is None:
+        return None
+    A, W = to_array(y_pred, where, "y_pred"), to_array(sample_weight, where, "sample_weight")
+    if A.shape != W.shape:
+        return sample_weight
+    W = W.reshape(1, -1) if W.ndim == 1 else W
+    return W if column is None else W[..., column : column + 1]
+
+
 def only_column(Y: Array, A: Array, column: int | None) -> tuple[Array, Array]:
     """Truth values and predictions of one column; of all without one."""
     if column is None:

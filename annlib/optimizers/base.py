@@ -587,7 +587,7 @@ registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 register = registry.register
 
 
-def get(identifier: Any, where: str = "optimizers.get") -> Optimizer | None:
+def get(identifier: Any, where: str = "") -> Optimizer | None:
     """The optimizer of that name, class or configuration, or the object itself.
 
     None is none, as in Keras.

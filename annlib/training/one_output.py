@@ -57,7 +57,7 @@ def metrics_of_output(given: Any, argument: str, layers: Sequence[Layer]) -> Seq
 
 def _of_last_layer(given: Any, argument: str, layers: Sequence[Layer]) -> Any:
     """What a dictionary by the names of outputs has for the only one."""
-    if not isinstance(given, dict) or given.keys() == {"class_name", "config"}:
+    if not isinstance(given, dict) or "class_name" in given:  # which is a configuration
         return given
     names = [layer.name for layer in layers]
     if not names or list(given) != names[-1:]:

@@ -90,3 +90,17 @@ def test_sorted_classes_may_have_any_numbers_and_must_be_enough():
         metric([1], [[1]])
     with pytest.raises(ConfigurationError, match="from_sorted_ids"):
         metrics.SparseTopKCategoricalAccuracy(from_sorted_ids=1)
+
+
+def test_weights_of_outputs_go_with_their_column_and_their_row():
+    rng = np.random.default_rng(2)
+    y, p, w = rng.integers(0, 2, (9, 4)), rng.random((9, 4)), rng.random((9, 4))
+    for cls, *given in ((metrics.Precision,), (metrics.Recall,), (metrics.PrecisionAtRecall, 0.4)):
+        expected = cls(*given)(y[:, 2], p[:, 2], w[:, 2])
+        assert cls(*given, class_id=2)(y, p, w) == pytest.approx(expected)
+        expected = cls(*given, class_id=2)(y, p, w[:, 2])
+        assert cls(*given, class_id=2)(y, p, w) == pytest.approx(expected)
+    chosen = np.argsort(-p[0])[:2]
+    expected = np.average(y[0][chosen], weights=w[0][chosen])
+    assert metrics.Precision(top_k=2)(y[0], p[0], w[0]) == pytest.approx(expected)
+    assert metrics.Precision(top_k=2)(y[:1], p[:1], w[:1]) == pytest.approx(expected)
