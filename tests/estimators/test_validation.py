@@ -43,7 +43,7 @@ def test_metrics_leave_the_training_alone_and_heed_weights():
     assert_array_equal(net.coefs_[0], plain.coefs_[0])
     assert net.history_["accuracy"][-1] == 1.0  # all others weigh nothing
     assert MLPRegressor(metrics=["mae"], **SHORT).fit(X, NUMBER).history_["mae"][0] > 0
-    with pytest.raises(ValueError, match="mae|MeanAbsoluteError"):
+    with pytest.raises(ValueError, match=r"mae|MeanAbsoluteError"):
         MLPClassifier(metrics=["mae"]).fit(X, np.digitize(X[:, 0], [-0.5, 0.5]))
 
 

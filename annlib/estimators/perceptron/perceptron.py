@@ -18,6 +18,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
 from annlib.estimators.estimator import NetworkEstimator, Parts
+from annlib.estimators.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
@@ -28,7 +29,6 @@ from annlib.estimators.perceptron.architecture import (
     output_name,
     structure_of,
 )
-from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.perceptron.parameters import RULES
 from annlib.estimators.perceptron.training import (
     Convergence,
