@@ -105,7 +105,8 @@ verbose : bool, int or "tqdm", default=False
 warm_start : bool, default=False
     Whether ``fit`` continues with the weights as they are, and with the optimizer as it is unless
     one of its parameters has changed. As in ``partial_fit``, all parameters count as they are now;
-    those that would need other weights (``hidden_layer_sizes``) are refused.
+    those that would need other weights are refused. With larger ``hidden_layer_sizes`` the network
+    grows and keeps the function that it has learned (Net2Net); further layers take ReLU.
 momentum : float in [0, 1], default=0.9
     For ``solver="sgd"``.
 nesterovs_momentum : bool, default=True

@@ -24,12 +24,12 @@ from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
 from annlib.estimators.perceptron.architecture import (
     Architecture,
-    Structure,
     named_loss,
     output_name,
-    structure_of,
 )
+from annlib.estimators.perceptron.growth import grow
 from annlib.estimators.perceptron.parameters import RULES
+from annlib.estimators.perceptron.structure import Structure, structure_of
 from annlib.estimators.perceptron.training import (
     Convergence,
     Progress,
@@ -162,7 +162,10 @@ class Perceptron(NetworkEstimator):
         seed = before.seed if before is not None and same_random_state else seed_of(random_state)
         model: Sequential = architecture.build(X.shape[1], targets, dtype, seed)
         if before is not None:
-            _take_over(model, before, streams=same_random_state)
+            if self._setting.structure.sizes != setting.structure.sizes:
+                grow(model, before, random_state)
+            else:
+                _take_over(model, before, streams=same_random_state)
         elif warm:
             self._sync_coefs(model)
         else:
@@ -213,7 +216,8 @@ class Perceptron(NetworkEstimator):
         """Compile with the optimizer as it is, unless its parameters have changed."""
         if warm and self.__sklearn_is_fitted__() and self._setting.rate == loss.rate:
             old = self._optimizer
-            if _configuration(old) == _configuration(optimizer):
+            same = self._setting.structure.sizes == loss.structure.sizes
+            if same and _configuration(old) == _configuration(optimizer):
                 optimizer = old if model is self.model_ else copy.deepcopy(old)
         model.compile(optimizer, loss.loss, weighted_metrics=own_metrics(self.metrics))
 
