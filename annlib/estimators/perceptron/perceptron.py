@@ -36,6 +36,7 @@ from annlib.estimators.perceptron.training import (
     RateRule,
     batches_of,
     chosen,
+    schedule,
 )
 from annlib.estimators.rules import Rule
 from annlib.estimators.scoring import SCORE, check_scoring_names, default_score, epoch_scores
@@ -96,6 +97,11 @@ class Perceptron(NetworkEstimator):
     _nests: ClassVar[dict[str, Part]] = {
         "optimizer": Part(
             lambda estimator, given: chosen(estimator), f"None, or {_OBJECT} an optimizer of annlib"
+        ),
+        "learning_rate": Part(
+            schedule,
+            "'constant', 'invscaling', 'adaptive', a schedule of annlib, or the name of one with "
+            "its arguments as learning_rate__decay_steps=...",
         ),
         "loss": loss_part("a name", classifier=False),
         "regularizer": Part(_regularizer, f"None, or {_OBJECT} a regularizer of annlib"),
