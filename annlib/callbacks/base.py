@@ -3,15 +3,51 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any, ClassVar, NamedTuple, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
 
 Logs = dict[str, float]
+
+
+class Run(NamedTuple):
+    """What is known of a ``fit`` before it begins.
+
+    Attributes
+    ----------
+    metrics : list of str
+        What is reported of every batch: the loss and the metrics.
+    validates : bool
+        Whether there are data to validate on.
+    batches : int or None
+        In all epochs together, if that is known.
+    callbacks : list of Callback
+        In their order.
+    """
+
+    metrics: Sequence[str]
+    validates: bool
+    batches: int | None
+    callbacks: Sequence[Callback]
+
+    @property
+    def names(self) -> list[str]:
+        """What the logs of an epoch will have, and perhaps more."""
+        validation = [f"val_{name}" for name in self.metrics] if self.validates else []
+        added = (_added(callback, "on_epoch_end") or () for callback in self.callbacks)
+        return [*self.metrics, *validation, *dict.fromkeys(chain.from_iterable(added))]
+
+    def lacks(self, name: str, *, of_batches: bool = False) -> bool:
+        """Whether the logs of epochs, or of batches, can never have this name."""
+        hook = "on_train_batch_end" if of_batches else "on_epoch_end"
+        if name in (self.metrics if of_batches else self.names):
+            return False
+        return all(_added(callback, hook) is not None for callback in self.callbacks)
 
 
 class Callback(Configurable):
@@ -25,7 +61,8 @@ class Callback(Configurable):
     are loss and metrics by name where a hook's name ends in ``_end``, of the run so far for a
     batch, with the ``val_`` ones for an epoch; ``on_predict_batch_end`` has the batch's
     ``outputs``, borrowed until the next. A key that a hook adds at ``on_epoch_end`` goes into
-    History. Setting ``self.model.stop_training`` ends the run after the batch.
+    History. Setting ``self.model.stop_training`` ends the run after the batch, ``stop_evaluating``
+    and ``stop_predicting`` end ``evaluate`` and ``predict``, which return what they have.
 
     Attributes
     ----------
@@ -50,6 +87,9 @@ class Callback(Configurable):
     state_attributes: ClassVar[tuple[str, ...]] = ()
     #: Those of its attributes that persist from one ``fit`` to the next; all others are reset.
     persistent_attributes: ClassVar[tuple[str, ...]] = ()
+    #: The names that its ``on_epoch_end`` adds to the logs; None if nobody knows them beforehand.
+    #: Who writes the hook says it, and a subclass that writes another has to say it again.
+    adds_logs: ClassVar[tuple[str, ...] | None] = None
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
     #: Whether it writes to a path that is an argument: no file names one that is followed.
@@ -60,7 +100,12 @@ class Callback(Configurable):
     #: Whether it decides what happens after a loss that is not finite, instead of an error.
     handles_divergence: bool = False
 
+    #: Whether it keeps the weights that the model has when an epoch ends.
+    keeps_weights: bool = False
+
     _model: Any = None
+    #: The names that the logs of an epoch will have, as the loop has said before the run.
+    _expected: Sequence[str] | None = None
     params: dict[str, Any] = {}  # noqa: RUF012  # never changed, only replaced by set_params
 
     @property
@@ -79,6 +124,11 @@ class Callback(Configurable):
     @classmethod
     def _may_be_set(cls, argument: str) -> bool:
         return argument not in cls._fixed
+
+    def check_run(self, run: Run) -> None:
+        """Called before a ``fit`` has begun: raise ``ConfigurationError`` if an argument names what
+        will not be there, or can never act (not in Keras).
+        """
 
     def get_state(self) -> dict[str, Any]:
         """Its state in the current run, by attribute."""
@@ -118,7 +168,8 @@ class Callback(Configurable):
         """The gradients of a batch are there, and no weight has changed yet (not in Keras).
 
         They lie in ``model.vector.gradients``, and by name in each layer's ``gradients``;
-        ``logs["x"]`` are the batch's rows. All are borrowed until the hook returns.
+        ``logs["x"]`` are the batch's rows, in SciPy's CSR format if x is sparse and the first layer
+        is a Dense. All are borrowed until the hook returns.
         """
 
     def on_test_begin(self, logs: Logs | None = None) -> None: ...
@@ -134,7 +185,7 @@ class Callback(Configurable):
         """The run ends by an error: close what is open (not in Keras)."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_model": None}
+        return {**self.__dict__, "_model": None, "_expected": None}
 
     # Callbacks have state, and are compared by identity.
     __eq__ = object.__eq__
@@ -144,6 +195,45 @@ class Callback(Configurable):
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 #: Keras' short names: a callback that overrides one is called where the other is due.
 ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
+
+
+class KerasCallback(Callback):
+    """A callback that is Keras' in all but its class, such as Optuna's for pruning; its hooks are
+    called by the same rules.
+
+    Parameters
+    ----------
+    callback : object
+        With ``set_model``, ``set_params`` and any of the hooks.
+    """
+
+    def __init__(self, callback: Any) -> None:
+        self.callback = callback
+        for hook in HOOKS:
+            method = getattr(callback, hook, None)
+            if callable(method) and not _of_base(callback, hook):
+                setattr(self, hook, method)
+
+    @staticmethod
+    def fits(callback: Any) -> bool:
+        """Whether it is one, and no callback of annlib."""
+        return not isinstance(callback, Callback | type) and all(
+            callable(getattr(callback, name, None)) for name in ("set_model", "set_params")
+        )
+
+    def set_model(self, model: Any) -> None:
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.callback.set_params(params)
+
+
+def _of_base(callback: Any, hook: str) -> bool:
+    """Whether a hook is that of Keras' base class, which does nothing."""
+    if hook in getattr(callback, "__dict__", ()):
+        return False
+    owner = next((cls for cls in type(callback).__mro__ if hook in vars(cls)), None)
+    return owner is not None and owner.__name__ == "Callback"
 
 
 class CallbackList:
@@ -158,12 +248,16 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any, model: Any, where: str, **params: Any) -> None:
-        self.callbacks = list(_flat(callbacks))
+        self.callbacks: list[Any] = [
+            KerasCallback(callback) if KerasCallback.fits(callback) else callback
+            for callback in _flat(callbacks)
+        ]
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ConfigurationError(
                     f"{where}: expected callbacks as a list of Callback objects, got "
-                    f"{callback!r}. Derive the class from annlib.callbacks.Callback."
+                    f"{show(callback)}. Derive the class from annlib.callbacks.Callback, or give "
+                    "it Keras' methods: set_model, set_params and hooks such as on_epoch_end."
                 )
         self._model = model
         for callback in self.callbacks:
@@ -200,6 +294,34 @@ class CallbackList:
     @stop_training.setter
     def stop_training(self, value: bool) -> None:
         self._model.stop_training = value
+
+    @property
+    def stop_evaluating(self) -> bool:
+        """``stop_evaluating`` of the model, by which a callback ends ``evaluate``, or a validation,
+        after the batch.
+        """
+        return bool(self._model.stop_evaluating)
+
+    @stop_evaluating.setter
+    def stop_evaluating(self, value: bool) -> None:
+        self._model.stop_evaluating = value
+
+    @property
+    def stop_predicting(self) -> bool:
+        """``stop_predicting`` of the model, by which a callback ends ``predict``."""
+        return self._model is not None and bool(self._model.stop_predicting)
+
+    @stop_predicting.setter
+    def stop_predicting(self, value: bool) -> None:
+        if self._model is not None:
+            self._model.stop_predicting = value
+
+    def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
+        """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""
+        run = Run(metrics, validates, batches, self.callbacks)
+        for callback in self.callbacks:
+            callback.check_run(run)
+            callback._expected = run.names
 
     def __enter__(self) -> Self:
         return self
@@ -251,10 +373,28 @@ def overrides(callback: Callback, hook: str) -> bool:
     return getattr(method, "__func__", method) is not getattr(Callback, hook)
 
 
+def _added(callback: Callback, hook: str) -> tuple[str, ...] | None:
+    """The names that a hook adds to its logs, as its author says; None if that is not said."""
+    names = [name for name in HOOKS if ALIASES.get(name, name) == hook]
+    if not any(overrides(callback, name) for name in names):
+        return ()
+    if not any(name in vars(callback) for name in names):
+        for cls in type(callback).__mro__:
+            if "adds_logs" in vars(cls):
+                return cls.adds_logs  # type: ignore[attr-defined,no-any-return]  # it has it
+            if any(name in vars(cls) for name in names):
+                break
+    return None
+
+
 def _flat(callbacks: Any) -> Iterator[Any]:
     """Callbacks from one, or from lists of them, in which None stands for none."""
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
+            if item is callbacks:
+                raise ConfigurationError(
+                    "callbacks: expected a list of callbacks, got one in itself."
+                )
             yield from _flat(item)
     elif callbacks is not None:
         yield callbacks
@@ -262,4 +402,10 @@ def _flat(callbacks: Any) -> Iterator[Any]:
 
 registry: Registry[Callback] = Registry("callback", Callback)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any, where: str = "") -> Callback:
+    """``Registry.get``, which also takes what is a callback of Keras in all but its class."""
+    if KerasCallback.fits(identifier):
+        return KerasCallback(identifier)
+    return registry.get(identifier, where)

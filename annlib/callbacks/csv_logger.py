@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_flag, check_path
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_whole, refuse
 
 
@@ -30,11 +31,12 @@ class CSVLogger(Callback):
 
     Notes
     -----
-    Columns are those of the first epoch and, as in Keras, a ``val_`` one for each if there was no
-    validation yet. In a run that is resumed after a crash (``BackupAndRestore``) rows that the
-    crash has outdated are cut off, so that none is there twice.
+    Columns are those of the first epoch and a ``val_`` one for each metric if a validation is to
+    come in a later epoch. In a run that is resumed after a crash (``BackupAndRestore``) rows that
+    the crash has outdated are cut off, so that none is there twice.
     """
 
+    adds_logs = ()
     writes_files = True
 
     state_attributes = ("_columns", "_size")
@@ -44,11 +46,11 @@ class CSVLogger(Callback):
     ) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ConfigurationError(
-                f"CSVLogger: expected separator as one character, got {separator!r}."
+                f"CSVLogger: expected separator as one character, got {show(separator)}."
             )
-        self.filename = os.fspath(filename)
+        self.filename = check_path(filename, "CSVLogger", "filename")
         self.separator = separator
-        self.append = append
+        self.append = check_flag(append, "CSVLogger", "append")
         self._columns: list[str] = []
         #: The bytes of the file that count.
         self._size = 0
@@ -103,9 +105,12 @@ class CSVLogger(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         if not self._columns:
-            names = sorted(logs)
+            names, expected = sorted(logs), self._expected
             validated = any(name.startswith("val_") for name in names)
-            self._columns = ["epoch", *names, *([] if validated else [f"val_{n}" for n in names])]
+            if expected is None:  # nobody has said which names will come
+                expected = [f"val_{name}" for name in names]
+            later = sorted(name for name in expected if name.startswith("val_"))
+            self._columns = ["epoch", *names, *([] if validated else later)]
         row: dict[str, Any] = {"epoch": epoch, **logs}
         path = Path(self.filename)
         # Opened for each row: a run that is killed loses none, and no file stays open.

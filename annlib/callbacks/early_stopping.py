@@ -7,7 +7,7 @@ from typing import Any
 
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_flag, check_number
+from annlib.core.checks import check_count, check_flag, check_number, check_verbosity
 from annlib.core.states import check_array, check_real, check_wholes, refuse
 
 
@@ -42,6 +42,7 @@ class EarlyStopping(MonitorCallback):
     best : float
     """
 
+    adds_logs = ()
     state_attributes = ("_wait", "_best_weights", "best", "best_epoch", "stopped_epoch")
 
     def __init__(
@@ -58,11 +59,12 @@ class EarlyStopping(MonitorCallback):
         where = "EarlyStopping"
         super().__init__(monitor, mode, min_delta)
         self.patience = check_count(patience, where, "patience", 0)
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, where)
         if baseline is not None:
             check_number(baseline, where, "baseline")
         self.baseline = baseline
         self.restore_best_weights = check_flag(restore_best_weights, where, "restore_best_weights")
+        self.keeps_weights = self.restore_best_weights
         self.start_from_epoch = check_count(start_from_epoch, where, "start_from_epoch", 0)
         self._reset()
 

@@ -31,6 +31,7 @@ class History(Callback):
         Whether the run was ended by Ctrl-C.
     """
 
+    adds_logs = ()
     state_attributes = ("history", "epoch", "epochs_of")
 
     def __init__(self) -> None:

@@ -8,10 +8,10 @@ import warnings
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from annlib.callbacks.base import Callback, Logs
+from annlib.callbacks.base import Callback, Logs, Run
 from annlib.core.checks import check_choice, check_number, is_number
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 Mode = Literal["auto", "min", "max"]
 
@@ -36,11 +36,32 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
         where = type(self).__name__
+        if not isinstance(monitor, str) or not monitor:
+            raise ConfigurationError(
+                f'{where}: expected monitor as a name of the logs, such as "val_loss", got '
+                f"{show(monitor)}."
+            )
         self.monitor = monitor
         self.mode: Mode = check_choice(mode, where, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, where, "min_delta"))
         self._sign = 0  # 1 if more is better, -1 if less is
         self._warned = False
+
+    def check_run(self, run: Run) -> None:
+        self.check_monitor(run)
+
+    def check_monitor(self, run: Run, *, of_batches: bool = False) -> None:
+        """Raise ``ConfigurationError`` if the logs can never have what is watched."""
+        if not run.lacks(self.monitor, of_batches=of_batches):
+            return
+        known = list(run.metrics) if of_batches else run.names
+        hint = suggest(self.monitor, known)
+        if not of_batches and self.monitor.removeprefix("val_") in run.metrics:
+            hint = "Pass validation data, or monitor one of these."
+        raise ConfigurationError(
+            f"{type(self).__name__}: expected a monitor that the logs will have "
+            f'({", ".join(known)}), got "{self.monitor}". {hint}'
+        )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
@@ -63,7 +84,7 @@ class MonitorCallback(Callback):
         value = logs[self.monitor]
         if not is_number(value):
             raise ConfigurationError(
-                f'{where}: expected one number as "{self.monitor}", got {value!r}. Monitor '
+                f'{where}: expected one number as "{self.monitor}", got {show(value)}. Monitor '
                 "another value, or let the metric average over classes or thresholds."
             )
         return float(value)

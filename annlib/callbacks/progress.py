@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.checks import is_number
+from annlib.core.checks import check_verbosity, is_number
 
 # Ten redraws a second look live and cost nothing that can be measured.
 _INTERVAL = 0.1
@@ -63,9 +63,10 @@ class Line:
 
 class _Progress(Callback):
     reads_batch_logs = False
+    adds_logs = ()
 
     def __init__(self, verbose: int = 1) -> None:
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, type(self).__name__)
         self._line: Line | None = None
 
     def _begin(self, label: str, measures: bool = True) -> None:
@@ -108,6 +109,8 @@ class ProgressBar(_Progress):
         2 is one plain line an epoch.
     """
 
+    adds_logs = ()
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._begin(f"Epoch {epoch + 1}/{self.params['epochs']}")
 
@@ -148,6 +151,7 @@ class EpochBar(Callback):
     """One bar for all epochs, with the last loss and the last score."""
 
     reads_batch_logs = False
+    adds_logs = ()
     _bar: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from annlib.callbacks.base import Callback, Logs, register
+from annlib.callbacks.base import Callback, Logs, Run, register
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_array
 
 
@@ -31,12 +32,27 @@ class SwapEMAWeights(Callback):
         When training or a test begins, if the optimizer keeps no averages.
     """
 
+    adds_logs = ()
     state_attributes = ("_own",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = check_flag(swap_on_epoch, "SwapEMAWeights", "swap_on_epoch")
         #: The weights while the model has the averages.
         self._own: Array | None = None
+
+    def check_run(self, run: Run) -> None:
+        order = list(run.callbacks)
+        for other in order:
+            first = order.index(other) < order.index(self)
+            # Of files of the raw weights nobody knows whether they are meant.
+            wrong = first if self.swap_on_epoch else hasattr(other, "restore_best_weights")
+            if other.keeps_weights and not other.wraps_others and wrong:
+                warnings.warn(
+                    f"SwapEMAWeights: expected before {type(other).__name__}, with "
+                    "swap_on_epoch=True, so that it keeps the averages, which the validation has "
+                    "tried; as they stand it keeps the weights that are not averaged.",
+                    stacklevel=4,
+                )
 
     def _take_averages(self) -> None:
         self._check()
@@ -61,7 +77,7 @@ class SwapEMAWeights(Callback):
         optimizer = self.model.optimizer
         if optimizer is None or not optimizer.use_ema:
             raise ConfigurationError(
-                f"SwapEMAWeights: expected an optimizer with use_ema=True, got {optimizer!r}, "
+                f"SwapEMAWeights: expected an optimizer with use_ema=True, got {show(optimizer)}, "
                 "which keeps no averages."
             )
 

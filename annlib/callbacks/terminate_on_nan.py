@@ -22,6 +22,7 @@ class TerminateOnNaN(Callback):
     """
 
     _fixed = ("raise_error",)
+    adds_logs = ()
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = check_flag(raise_error, "TerminateOnNaN", "raise_error")

@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import is_multilabel
 
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
+from annlib.core.errors import AnnlibError, show
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import (
@@ -67,7 +67,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         self
         """
         factors = self.class_weight
-        if "balanced" in (factors if isinstance(factors, list) else [factors]):
+        each = factors if isinstance(factors, list) else [factors]
+        if any(isinstance(one, str) and one == "balanced" for one in each):
             allowed = "a dict or None for partial_fit, which sees a part of y"
             raise invalid(self, "class_weight", allowed, factors)
         known = getattr(self, "_targets", None)
@@ -75,8 +76,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if known is not None and classes is not None and not known.has_classes(classes):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
+                f"`classes={show(classes)}` is not the same as on last call to partial_fit, was: "
+                f"{show(self.classes_)}"
             )
         validation = X_val, y_val, sample_weight_val
         return self._train(X, y, sample_weight, validation, partial=True, classes=classes)

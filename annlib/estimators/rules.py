@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import is_number, is_whole, items_of
+from annlib.core.errors import ConfigurationError, show
 
 
 class InvalidParameterError(ConfigurationError, TypeError):
@@ -47,13 +47,8 @@ def invalid(estimator: Any, name: str, expected: str, value: Any) -> InvalidPara
     """The error for a parameter that is not as expected."""
     return InvalidParameterError(
         f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. "
-        f"Got {value!r} instead."
+        f"Got {show(value)} instead."
     )
-
-
-def is_whole(value: Any) -> bool:
-    """Whether it is an integer, and no truth value."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def count(least: int) -> Rule:
@@ -96,10 +91,8 @@ def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
     """A list, a tuple or an object of more types, whose items all follow a rule."""
 
     def holds(value: Any) -> bool:
-        if not isinstance(value, (list, tuple, *types)):
-            return False
-        items: Any = value
-        return all(rule.holds(item) for item in items)
+        items = items_of(value) if isinstance(value, (list, tuple, *types)) else None
+        return items is not None and all(rule.holds(item) for item in items)
 
     return Rule(text, holds)
 

@@ -144,7 +144,10 @@ class LabelTargets(Targets):
 
     def has_classes(self, classes: Any) -> bool:
         """Whether these, in any order, are the classes."""
-        return np.array_equal(self.classes, np.unique(classes))
+        try:
+            return np.array_equal(self.classes, np.unique(classes))
+        except (TypeError, ValueError):  # what cannot be sorted
+            return False
 
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         """For class weights, by column of y: its classes and the codes of its rows."""

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
 from annlib.data import ArrayLoader, Sparse, check_type
+from annlib.layers import Layer
+from annlib.layers.passes import Pass
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH
 
 
@@ -37,16 +39,14 @@ def sample(
     dtype = network.dtype
     batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
     rng = np.random.default_rng(network.seed)
-    steps = Pass(network.layers, dtype, lambda layer: rng if layer.random else None).steps
+    one = Pass(network.layers, dtype, lambda layer: rng if layer.random else None)
+    _rest(one)
     means, spreads = [], []
     for batch in batches.sequential("predict"):
         mean, squares = 0.0, 0.0
         for count in range(1, passes + 1):
-            A = batch.x
             with np.errstate(all="ignore"):
-                for layer, work in steps:
-                    A = layer.forward(A, work, training=layer.random)
-                A = read(np.array(A))
+                A = read(np.array(one.forward(batch.x, training=True)))
             # Welford's recurrence: exact where the spread is small beside the mean.
             off: Any = A - mean
             mean = mean + off / count
@@ -54,3 +54,20 @@ def sample(
         means.append(np.asarray(mean))
         spreads.append(np.sqrt(np.asarray(squares) / passes))
     return np.concatenate(means), np.concatenate(spreads)
+
+
+def _rest(one: Pass) -> None:
+    """Have the layers that are not random at rest, also those inside of others."""
+    one._forward = [
+        (layer.forward if layer.random else _at_rest(layer), work) for layer, work in one.steps
+    ]
+    for _, work in one.steps:
+        for inner in work.passes:
+            _rest(inner)
+
+
+def _at_rest(layer: Layer) -> Callable[..., Array]:
+    def forward(x: Array, work: Workspace, *, training: bool = False) -> Array:  # noqa: ARG001  # as that of a layer
+        return layer.forward(x, work, training=False)
+
+    return forward

@@ -12,7 +12,7 @@ import numpy as np
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_flag, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import ParameterVector
 from annlib.optimizers.averages import move_toward
 
@@ -98,7 +98,7 @@ class Policy:
             if not self.use_ema:
                 raise ConfigurationError(
                     f"{where}: expected use_ema=True with ema_overwrite_frequency={frequency}, got "
-                    f"{self.use_ema!r}."
+                    f"{show(self.use_ema)}."
                 )
         if self.gradient_accumulation_steps is not None:
             check_count(self.gradient_accumulation_steps, where, "gradient_accumulation_steps", 2)
@@ -112,6 +112,19 @@ class Policy:
         """Leave the parameters of these paths, and of these patterns, out of the weight decay."""
         named = (frozenset(paths),) if paths else ()
         self.excluded += (*named, *map(re.compile, patterns))
+
+    def check_excluded(self, paths: Sequence[str], where: str) -> None:
+        """Raise ``ConfigurationError`` if something is left out that is none of these paths."""
+        for part in self.excluded:
+            if isinstance(part, frozenset):
+                unknown = sorted(part.difference(paths))
+            else:
+                unknown = [] if any(map(part.search, paths)) else [part.pattern]
+            if unknown:
+                raise ConfigurationError(
+                    f"{where}.exclude_from_weight_decay: expected what is found in the path of a "
+                    f"parameter, got {unknown[0]!r}. There are {', '.join(paths)}."
+                )
 
     def __repr__(self) -> str:
         return f"Policy({ {k: v for k, v in vars(self).items() if k != '_views'} })"

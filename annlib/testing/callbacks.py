@@ -22,6 +22,7 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList
 from annlib.callbacks.base import ALIASES, HOOKS
 from annlib.core.arrays import Array
+from annlib.core.checks import check_instance
 from annlib.layers import Dense
 from annlib.models import Sequential
 from annlib.saving.packing import pack, unpack
@@ -29,6 +30,9 @@ from annlib.testing.configuration import check_config, copies
 from annlib.testing.rules import Rules, expected_error
 
 Train = Callable[[list[Callback]], Sequential]
+
+#: Attributes that the loop sets.
+_TOLD = ("_model", "_expected")
 
 
 class CallbackTrial:
@@ -48,7 +52,7 @@ class CallbackTrial:
             model = self.train([callback])
         weights = {"the model's weights": repr([w.tolist() for w in model.get_weights()])}
         callback = callback.in_charge if isinstance(callback, Relay) else callback
-        held = {name: value for name, value in vars(callback).items() if name != "_model"}
+        held = {name: value for name, value in vars(callback).items() if name not in _TOLD}
         # Where an object lies in memory is by chance.
         texts = {name: re.sub(r" at 0x[0-9a-f]+", "", repr(value)) for name, value in held.items()}
         return weights | {f"self.{name}": text for name, text in texts.items()}
@@ -175,6 +179,7 @@ def check_callback(callback: Callback, *, train: Train = train_a_little) -> None
     AssertionError: Epochs breaks the rule "one object serves two runs: on_train_begin makes its
     state": expected self.seen = [0, 1, 2, 3] of the second run, got [0, 1, 2, 3, 0, 1, 2, 3]
     """
+    check_instance(callback, Callback, "check_callback", "callback")
     rules.check(type(callback).__name__, lambda: CallbackTrial(callback, train))
     check_config(callback)
 

@@ -36,6 +36,8 @@ class Step:
 
     def __init__(self, network: Network, compiled: Compiled) -> None:
         vector = network.vector
+        paths = [entry.path for entry in vector.entries]
+        compiled.optimizer.policy.check_excluded(paths, type(compiled.optimizer).__name__)
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector
@@ -113,9 +115,9 @@ class Step:
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
-        if not np.isfinite(X).all():
+        if not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
-        elif not np.isfinite(Y).all():
+        elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"
         elif weights is not None and not np.isfinite(weights).all():
             where = f"sample_weight of the batch, as {weights.dtype}, is not finite"

@@ -167,7 +167,7 @@ def test_forged_names_are_refused(names, tmp_path):
     model = trained()
     header, tensors = model._describe()
     container.write(tmp_path / "forged", "model", {**header, "feature_names": names}, tensors)
-    with pytest.raises(ModelFormatError, match="a name for each column"):
+    with pytest.raises(ModelFormatError, match="expected feature_names"):
         load_model(tmp_path / "forged")
 
 

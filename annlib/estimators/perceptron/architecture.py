@@ -21,6 +21,7 @@ from annlib.initializers import Initializer, RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import BatchNormalization, Dense, Dropout, Input
 from annlib.losses import BlockCrossentropy, Loss, LossOfVectors
+from annlib.losses.function import loss_of
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer, Ridge
@@ -190,7 +191,7 @@ class Architecture:
         elif isinstance(targets, IndicatorTargets):
             found = losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
         else:
-            found = _by_weight(losses.get(targets.loss))
+            found = _by_weight(loss_of(targets.loss))
         estimator = self.estimator
         changed: Loss = estimator._changed("loss", for_arguments(found, estimator._nested("loss")))
         return changed
@@ -237,12 +238,12 @@ class Architecture:
 def named_loss(given: Any, *, classifier: bool) -> Loss | None:
     """The loss that the parameter means; None if it depends on the targets."""
     if not isinstance(given, str):
-        return losses.get(given)
+        return loss_of(given)
     if classifier and given == "log_loss":
         return None
     if not classifier and given in _LOSSES:
         return _by_weight(_LOSSES[given]())
-    return _by_weight(losses.get(given))
+    return _by_weight(loss_of(given))
 
 
 def _by_weight(loss: Loss) -> Loss:

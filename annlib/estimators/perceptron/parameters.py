@@ -31,9 +31,11 @@ _SIZES = Rule(
 
 
 def _is_dtype(value: Any) -> bool:
+    if not isinstance(value, str | type | np.dtype):
+        return False
     try:
         return np.dtype(value).name in DTYPES
-    except TypeError:
+    except (TypeError, ValueError):
         return False
 
 

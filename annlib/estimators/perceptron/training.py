@@ -64,7 +64,7 @@ def chosen(estimator: Any) -> Optimizer:
     """A new optimizer: like the one that the user named or made, or else that of the solver."""
     if estimator.optimizer is None:
         return of_solver(estimator)
-    return optimizers.get(estimator.optimizer).clone()
+    return optimizers.registry.get(estimator.optimizer).clone()
 
 
 def is_batchwise(estimator: Any) -> bool:
@@ -327,5 +327,6 @@ def batches_of(
         batch_size=size,
         dtype=model.dtype,
         target_dtype=np.intp if labels else model.dtype,
+        sparse=model._network.takes_sparse,
         random_state=random_state,
     )

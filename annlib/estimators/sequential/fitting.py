@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from annlib import losses, optimizers
+from annlib import optimizers
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
@@ -38,6 +38,7 @@ from annlib.estimators.sequential.parameters import RULES
 from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
 from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
+from annlib.losses.function import loss_of
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.training.compiled import CROSSENTROPY, Compiled
@@ -45,7 +46,7 @@ from annlib.training.compiled import CROSSENTROPY, Compiled
 
 def _loss(_estimator: Any, given: Any) -> Loss | str:
     deferred = isinstance(given, str) and given.lower() in CROSSENTROPY  # the shapes decide
-    return given if deferred else losses.get(given)
+    return given if deferred else loss_of(given)
 
 
 _EXPECTED = "the name of a known {0}, or an object or class of that kind"
@@ -74,7 +75,8 @@ class FittedSequential(NetworkEstimator):
     _nests: ClassVar[dict[str, Part]] = {
         "model": Part(lambda estimator, given: given, "a Sequential or a function"),
         "optimizer": Part(
-            lambda estimator, given: optimizers.get(given).clone(), _EXPECTED.format("Optimizer")
+            lambda estimator, given: optimizers.registry.get(given).clone(),
+            _EXPECTED.format("Optimizer"),
         ),
         "loss": Part(_loss, _EXPECTED.format("Loss")),
         "callbacks": Part(callback_objects, _EXPECTED.format("Callback")),
@@ -160,7 +162,7 @@ class FittedSequential(NetworkEstimator):
         optimizer = parts.optimizer or self._automatic("optimizer", compiled)
         loss = parts.loss or self._automatic("loss", compiled)
         if loss is None:
-            fitting = losses.get(fitting_loss(model, targets, type(self).__name__))
+            fitting = loss_of(fitting_loss(model, targets, type(self).__name__))
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
@@ -214,6 +216,8 @@ class FittedSequential(NetworkEstimator):
         )
         if parts.loss is None:
             targets.heed(compiled.get("loss"))
+        if hasattr(self, "feature_names_in_") and model.layers[0].takes_names:
+            model._network.learn_names(tuple(self.feature_names_in_))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)
