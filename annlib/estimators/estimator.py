@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,7 +26,7 @@ from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
 from annlib.estimators.targets import LabelTargets, Targets, check_y, learn_targets
-from annlib.estimators.weights import Samples, row_weights
+from annlib.estimators.weights import Samples, mean_one, row_weights
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -126,7 +126,28 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         self.history_ = before | {
             name: before.get(name, []) + values for name, values in history.history.items()
         }
+        if not partial:
+            self._warn_of(data)
         return self
+
+    def _warn_of(self, data: Samples) -> None:
+        """Warn of what the data tell of a training that has not worked."""
+
+    def _prepared(self, X: Any, y: Any, sample_weight: Any) -> tuple[Sequential, Any, Array, Any]:
+        """For tools, what ``fit`` would train: a compiled network, and data as it takes them."""
+        self._require_parameters("fit")
+        fresh = clone(self)
+        check_parameters(fresh, self._rules)
+        parts = fresh._make_parts(partial=False)
+        X, y = fresh._check_data(X, y, reset=True)
+        targets = fresh._targets_for(y, warm=False, classes=None)
+        targets.heed(parts.loss)
+        weights = row_weights(X, y, sample_weight, getattr(fresh, "class_weight", None), targets)
+        random_state = check_random_state(fresh.random_state)
+        model, loss = fresh._network_for(X, targets, parts, random_state, warm=False)
+        Y = fresh._encode(y, targets, model, loss)
+        fresh._compile(model, parts.optimizer, loss, warm=False)
+        return model, X, Y, mean_one(weights)
 
     def _remember_best(
         self, history: History, callbacks: list[Callback], before: dict[str, Any]

@@ -27,7 +27,8 @@ from annlib.estimators.targets import LabelTargets, restore_targets
 from annlib.models import Sequential
 from annlib.models.files import restore as restore_model
 from annlib.saving import container, model_file
-from annlib.saving.limits import check_metrics
+from annlib.saving.function_metrics import without_unknown
+from annlib.saving.limits import check_header, check_metrics
 from annlib.saving.serializable import check_names
 
 
@@ -189,6 +190,16 @@ def restore(
 def _restored(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Sequential:
     start = f"{prefix}/"
     own = {n.removeprefix(start): a for n, a in tensors.items() if n.startswith(start)}
+    check_header(header)
+    if header["compiled"] is not None:
+        compiled, unknown = without_unknown(header["compiled"])
+        header = {**header, "compiled": compiled}
+        if unknown and prefix == "given":
+            warnings.warn(
+                "load_estimator: expected the functions that were metrics of the parameter model "
+                f"as custom_objects, got none called {', '.join(unknown)}. The model is without.",
+                stacklevel=4,
+            )
     return restore_model(header, own)
 
 

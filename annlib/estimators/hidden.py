@@ -12,7 +12,9 @@ from sklearn.base import (
     MetaEstimatorMixin,
     TransformerMixin,
     clone,
+    is_regressor,
 )
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import type_of_target
@@ -24,6 +26,8 @@ from annlib.core.errors import ConfigurationError, show
 from annlib.estimators.documentation import Documented
 from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
+from annlib.estimators.sequential.fitting import check_trained
+from annlib.estimators.targets import NumberTargets
 from annlib.models import Sequential
 from annlib.network.prediction import infer
 
@@ -44,10 +48,11 @@ class HiddenLayerTransformer(
 
     Parameters
     ----------
-    estimator : estimator, default=None
-        One of annlib's, or one that behaves as it (``FrozenEstimator``). It is copied and fitted,
-        unless it is ``prefit``. None is a ``SequentialClassifier`` where y holds classes, and a
-        ``SequentialRegressor`` where it holds numbers.
+    estimator : estimator or Sequential, default=None
+        One of annlib's, or what ends in one: a pipeline, a search, a ``FrozenEstimator``. It is
+        copied and fitted, unless it is ``prefit``. None is a ``SequentialClassifier`` where y holds
+        classes, and a ``SequentialRegressor`` where it holds numbers; a ``Sequential`` is the
+        model of one.
     layer : int or str, default=-2
         Which layer of the network, by its place or name; -2 is the one before the last.
     prefit : bool, default=False
@@ -96,7 +101,8 @@ class HiddenLayerTransformer(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Without it, a regressor learns to give X again: an auto-encoder.
         **fit_params
             For its ``fit``; with metadata routing those that it requests.
 
@@ -111,10 +117,11 @@ class HiddenLayerTransformer(
         ):
             raise invalid(self, "estimator", "an estimator or None", self.estimator)
         if self.prefit:
-            check_is_fitted(self.estimator)
-            fitted = self.estimator
+            fitted = self._prefit()
         else:
             fitted = self._unfitted(y)
+            if y is None:
+                y = self._own_targets(fitted, X)
             if get_config()["enable_metadata_routing"]:
                 fit_params = process_routing(self, "fit", **fit_params).estimator.fit
             fitted.fit(X, y, **fit_params)
@@ -122,20 +129,35 @@ class HiddenLayerTransformer(
         self.estimator_ = fitted
         return self
 
+    def _prefit(self) -> Any:
+        """The estimator that is fitted already; of a ``Sequential`` one around it."""
+        if isinstance(self.estimator, Sequential):
+            model = check_trained(self.estimator, type(self).__name__)
+            targets = NumberTargets(np.empty((0, model.output_shape[-1] or 1)))
+            return SequentialRegressor._of_trained(model, targets, {}, copied=False)
+        check_is_fitted(self.estimator)
+        return self.estimator
+
     def _unfitted(self, y: Any) -> Any:
         estimator = self.estimator
-        if estimator is None:
-            if y is None:
-                raise ValueError(
-                    f"{type(self).__name__} requires y to be passed, but the target y is None."
-                )
-            classes = not type_of_target(y).startswith("continuous")
-            estimator = SequentialClassifier() if classes else SequentialRegressor()
+        if estimator is None or isinstance(estimator, Sequential):
+            classes = y is not None and not type_of_target(y).startswith("continuous")
+            kind = SequentialClassifier if classes else SequentialRegressor
+            estimator = kind(estimator)
         else:
             estimator = clone(estimator)
         if self.random_state is not None and "random_state" in estimator.get_params():
             estimator.set_params(random_state=self.random_state)
         return estimator
+
+    def _own_targets(self, estimator: Any, X: Any) -> Any:
+        """X as what a regressor is to give again."""
+        if not is_regressor(estimator):
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                f"{type(estimator).__name__} learns classes. Without y a regressor learns X itself."
+            )
+        return X.toarray() if hasattr(X, "toarray") else X
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the estimator as ``estimator__epochs=20``.
@@ -171,20 +193,25 @@ class HiddenLayerTransformer(
         """
         check_is_fitted(self)
         fitted = self._fitted()
-        features = infer(self._upto(fitted)._network, fitted._check_inputs(X))
+        *before, net = steps_of(fitted)
+        for transformer in before:
+            X = transformer.transform(X)
+        features = infer(self._upto(fitted)._network, net._check_inputs(X))
         return features.reshape(len(features), -1)
 
     def _fitted(self) -> Any:
-        return self.estimator if self.prefit else self.estimator_
+        return self._prefit() if self.prefit else self.estimator_
 
     def __sklearn_is_fitted__(self) -> bool:
         return bool(self.prefit) or hasattr(self, "estimator_")
 
     def _upto(self, fitted: Any) -> Sequential:
         """The network up to the layer; it shares the weights."""
-        model = getattr(fitted, "model_", None)
+        model = getattr(steps_of(fitted)[-1], "model_", None)
         if not isinstance(model, Sequential):
-            raise invalid(self, "estimator", "an estimator of annlib, or None", fitted)
+            raise invalid(
+                self, "estimator", "an estimator of annlib, what ends in one, or None", fitted
+            )
         names = [layer.name for layer in model.layers]
         if isinstance(self.layer, str):
             if self.layer not in names:
@@ -220,7 +247,8 @@ class HiddenLayerTransformer(
     @property
     def _n_features_out(self) -> int:
         fitted = self._fitted()
-        shape = self._upto(fitted).compute_output_shape((None, fitted.n_features_in_))
+        upto = self._upto(fitted)
+        shape = upto.compute_output_shape(upto.input_shape)
         return int(np.prod([size or 0 for size in shape[1:]]))
 
     def get_metadata_routing(self) -> MetadataRouter:
@@ -231,13 +259,29 @@ class HiddenLayerTransformer(
         MetadataRouter
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        estimator = SequentialClassifier() if self.estimator is None else self.estimator
+        known = not (self.estimator is None or isinstance(self.estimator, Sequential))
+        estimator = self.estimator if known else SequentialClassifier()
         return MetadataRouter(owner=self).add(estimator=estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = not self.prefit
+        known = not (self.estimator is None or isinstance(self.estimator, Sequential))
+        tags.target_tags.required = not self.prefit and known and not is_regressor(self.estimator)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        inner = None if self.estimator is None else get_tags(self.estimator)
+        inner = get_tags(self.estimator) if known else None
         tags.input_tags.sparse = inner is None or inner.input_tags.sparse
         return tags
+
+
+def steps_of(fitted: Any) -> list[Any]:
+    """The transformers before a fitted network, and its estimator: of pipelines, searches and
+    regressors of transformed targets.
+    """
+    if hasattr(fitted, "best_estimator_"):
+        return steps_of(fitted.best_estimator_)
+    if hasattr(fitted, "regressor_"):
+        return steps_of(fitted.regressor_)
+    if isinstance(fitted, Pipeline):
+        before = [fitted[:-1]] if len(fitted.steps) > 1 else []
+        return [*before, *steps_of(fitted.steps[-1][1])]
+    return [fitted]

@@ -17,7 +17,7 @@ from annlib.core.checks import check_flag
 from annlib.core.config import Configurable, constructor_arguments, suggest
 from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.core.registry import FAMILIES
-from annlib.estimators.rules import invalid
+from annlib.estimators.rules import InvalidParameterError, invalid
 from annlib.layers import Input, Layer
 from annlib.metrics import Metric
 from annlib.models import Sequential
@@ -93,6 +93,8 @@ class NestedParameters:
         part, value = self._nests[name], getattr(self, name)
         try:
             found = part.get(self, value)
+        except InvalidParameterError:  # of a part of this part
+            raise
         except (AnnlibError, TypeError) as error:
             raise invalid(self, name, part.expected, value) from error
         return None if found is None else self._changed(name, found)

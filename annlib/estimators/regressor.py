@@ -6,11 +6,21 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 
 from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError
 from annlib.estimators.estimator import NetworkEstimator
+from annlib.estimators.messages import warn
 from annlib.estimators.targets import NumberTargets
+from annlib.estimators.weights import Samples
 from annlib.network.prediction import infer
+from annlib.network.sampling import sample
+
+#: Root mean squares of targets that need no scaling.
+_UNIT = 0.01, 100.0
+#: Predictions of which ``return_std`` takes the mean.
+_PASSES = 100
 
 
 class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -44,8 +54,64 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         """
         return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val), partial=True)
 
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predictions in the terms of the y that it was fitted on.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Of a network with dropout: mean and standard deviation of 100 predictions, each with
+            other units left out (Gal & Ghahramani, 2016). They are the same in each call.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), or tuple of two of them
+
+        Raises
+        ------
+        ConfigurationError
+            For ``return_std`` without a layer that is random while training.
+        """
+        if not return_std:
+            return super().predict(X)
+        X = self._check_inputs(X)
+        layers = self.model_.layers
+        if not any(layer.random for layer in layers):
+            raise ConfigurationError(
+                f"{type(self).__name__}.predict: expected a network with dropout for return_std, "
+                f"got one of {', '.join(type(layer).__name__ for layer in layers)}. Pass "
+                "dropout=0.1, put Dropout layers into the model, or predict quantiles: "
+                'loss="quantile".'
+            )
+        found = sample(self.model_._network, X, _PASSES, self._linked)
+        return tuple(self._targets.decode(each) for each in found)
+
+    def _warn_of(self, data: Samples) -> None:
+        y = data.y.astype(float)
+        size = np.sqrt(np.square(y).mean())
+        if size == 0 or _UNIT[0] <= size <= _UNIT[1]:
+            return
+        some, weights = slice(0, 1000), None if data.weights is None else data.weights[:1000]
+        if weights is not None and not weights.any():
+            return
+        A = self._read(data.X[some])
+        score = self._targets.score(y[some], self._targets.decode(A), weights)
+        if np.isfinite(score) and score < 0:
+            name = type(self).__name__
+            warn(
+                f"{name}.fit: expected targets of about unit scale, got y with a mean of "
+                f"{y.mean():.3g} and a standard deviation of {y.std():.3g}, and predictions that "
+                f"are worse than that mean (a score of {score:.2g}). Scale y, too: "
+                f"TransformedTargetRegressor({name}(...), transformer=StandardScaler()).",
+                ConvergenceWarning,
+            )
+
     def _read(self, X: Any) -> Array:
-        A = infer(self.model_._network, X)
+        return self._linked(infer(self.model_._network, X))
+
+    def _linked(self, A: Array) -> Array:
+        """Numbers, of their logarithms where the loss takes these."""
         return np.exp(A, out=A) if self._outputs.link == "exponential" else A
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -37,6 +37,8 @@ class Quantile(MeanOverOutputs):
     0.5
     """
 
+    _derived = ("levels",)
+
     def __init__(
         self,
         quantile: float | list[float] = 0.5,

@@ -7,10 +7,9 @@ from typing import Any
 
 from annlib.core.checks import check_count
 from annlib.core.errors import DataError, ShapeError
-from annlib.models import Sequential
 from annlib.tools import data_checks, initial_checks, training_checks
 from annlib.tools.findings import CheckReport, Finding
-from annlib.tools.model_copy import ModelCopy, check_model
+from annlib.tools.model_copy import ModelCopy, trainable
 from annlib.tools.subject import Subject
 
 _WHERE = "checkup"
@@ -34,7 +33,7 @@ _CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
 
 
 def checkup(
-    model: Sequential,
+    model: Any,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -50,8 +49,8 @@ def checkup(
 
     Parameters
     ----------
-    model : Sequential
-        Compiled.
+    model : Sequential or estimator
+        Compiled; or an estimator of annlib's, whose ``fit`` is looked at before it is done.
     x, y, sample_weight
         The data, as ``fit`` takes them.
     rows : int
@@ -75,7 +74,8 @@ def checkup(
     >>> report.ok, "input scale" in report
     (False, True)
     """
-    check_model(model, _WHERE)
+    columns = getattr(x, "columns", None)
+    model, x, y, sample_weight = trainable(model, x, y, sample_weight, _WHERE)
     check_count(rows, _WHERE, "rows")
     try:
         trial = ModelCopy(model, x, y, sample_weight, where=_WHERE, rows=rows, seed=seed)
@@ -83,7 +83,7 @@ def checkup(
         # Nothing more can be checked.
         message = str(error).removeprefix(f"{_WHERE}: ")
         return CheckReport([Finding("error", "data", message[0].upper() + message[1:])], ["data"])
-    subject = Subject(trial, getattr(x, "columns", None))
+    subject = Subject(trial, columns)
     findings: list[Finding] = []
     looked_at = ["data"]
     for name, check in _CHECKS.items():

@@ -18,6 +18,19 @@ from annlib.training.dataset import array_dataset
 from annlib.training.loop import train_step
 
 
+def trainable(
+    subject: Any, x: Any, y: Any, sample_weight: Any, where: str
+) -> tuple[Sequential, Any, Any, Any]:
+    """A compiled model with the data as it takes them: that which a ``fit`` of an estimator would
+    train, or the model itself.
+    """
+    prepare = getattr(subject, "_prepared", None)
+    if prepare is not None and not isinstance(subject, type):
+        subject, x, y, sample_weight = prepare(x, y, sample_weight)
+    check_model(subject, where)
+    return subject, x, y, sample_weight
+
+
 class ModelCopy:
     """A copy of a compiled model with the data in memory, in the layout that its loss takes.
 

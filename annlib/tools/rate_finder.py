@@ -9,10 +9,9 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ConfigurationError, DivergenceError, show
-from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
-from annlib.tools.model_copy import ModelCopy, check_model
+from annlib.tools.model_copy import ModelCopy, trainable
 
 _WHERE = "lr_find"
 _SMOOTHING = 0.98
@@ -78,7 +77,7 @@ class LearningRates:
 
 
 def lr_find(
-    model: Sequential,
+    model: Any,
     x: Any,
     y: Any,
     sample_weight: Any = None,
@@ -96,8 +95,9 @@ def lr_find(
 
     Parameters
     ----------
-    model : Sequential
-        Compiled; its optimizer is tried from its initial state.
+    model : Sequential or estimator
+        Compiled; its optimizer is tried from its initial state. Or an estimator of annlib's, of
+        which a network is made as ``fit`` would.
     x, y, sample_weight
         The data, as ``fit`` takes them.
     batch_size : int
@@ -128,7 +128,7 @@ def lr_find(
     >>> bool(1e-4 < found.suggestion < 1)
     True
     """
-    check_model(model, _WHERE)
+    model, x, y, sample_weight = trainable(model, x, y, sample_weight, _WHERE)
     check_count(batch_size, _WHERE, "batch_size")
     check_count(steps, _WHERE, "steps", 10)
     start = float(check_number(start, _WHERE, "start", "(0, inf)"))

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from annlib import (
     HiddenLayerTransformer,
     MLPClassifier,
+    MLPRegressor,
     Sequential,
     SequentialClassifier,
     SequentialRegressor,
@@ -83,8 +89,9 @@ def test_names_and_frames(container):
 def test_without_an_estimator_the_kind_is_that_of_y():
     assert isinstance(HiddenLayerTransformer().fit(X, Y).estimator_, SequentialClassifier)
     assert isinstance(HiddenLayerTransformer().fit(X, X[:, 0]).estimator_, SequentialRegressor)
+    assert isinstance(HiddenLayerTransformer().fit(X).estimator_, SequentialRegressor)
     with pytest.raises(ValueError, match="requires y to be passed"):
-        HiddenLayerTransformer().fit(X)
+        HiddenLayerTransformer(NET).fit(X)
 
 
 def test_in_a_pipeline_and_a_search():
@@ -143,3 +150,73 @@ def test_the_html_links_to_the_projects_own_documentation(cls, urls, link, monke
     assert cls()._get_doc_link() == (f"{link}#{cls.__name__}" if link else "")
     assert (f'href="{link}#{cls.__name__}"' in html) == bool(link)
     assert "https://scikit-learn.org" not in html
+
+
+# -- of what else has a network --------------------------------------------------------------------
+
+
+def regression():
+    model = Sequential([L.Dense(6, "relu"), L.Dense(1)], seed=0)
+    model.compile("adam", "mse")
+    model.fit(X, X[:, 0], verbose=0)
+    return model
+
+
+def test_of_a_trained_model():
+    model = regression()
+    hidden = HiddenLayerTransformer(model, prefit=True)
+    expected = Sequential(model.layers[:1]).predict(X)
+    np.testing.assert_array_equal(hidden.transform(X), expected)
+    np.testing.assert_array_equal(hidden.fit(X).transform(X), expected)
+    assert hidden.n_features_in_ == 4
+    assert hidden.get_feature_names_out().shape == (6,)
+    with pytest.raises(ValueError, match="no weights"):
+        HiddenLayerTransformer(Sequential([L.Dense(2)]), prefit=True).fit(X)
+
+
+def test_a_model_is_copied_and_trained():
+    model = Sequential([L.Dense(6, "relu"), L.Dense(1)], seed=0)
+    hidden = HiddenLayerTransformer(model, random_state=0).fit(X, X[:, 0])
+    assert hidden.transform(X).shape == (len(X), 6)
+    assert isinstance(hidden.estimator_, SequentialRegressor)
+    assert not model.built
+    clone(hidden)
+
+
+@pytest.mark.parametrize("prefit", [True, False])
+@pytest.mark.parametrize("searched", [True, False])
+def test_of_a_pipeline_and_a_search(prefit, searched):
+    whole = make_pipeline(StandardScaler(), SequentialClassifier(epochs=2, random_state=0))
+    if searched:
+        whole = GridSearchCV(whole, {"sequentialclassifier__model__units": [3, 7]}, cv=2)
+    whole.fit(10 * X, Y)
+    hidden = HiddenLayerTransformer(whole, prefit=prefit).fit(10 * X, Y)
+    best = whole.best_estimator_ if searched else whole
+    scaled = best[:-1].transform(10 * X)
+    expected = HiddenLayerTransformer(best[-1], prefit=True).transform(scaled)
+    np.testing.assert_allclose(hidden.transform(10 * X), expected, rtol=1e-12)
+    assert hidden.get_feature_names_out().shape == expected.shape[1:]
+
+
+def test_of_scaled_targets():
+    net = TransformedTargetRegressor(MLPRegressor("squared_error", (5,), max_iter=3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        hidden = HiddenLayerTransformer(net).fit(X, X[:, 0])
+    assert hidden.transform(X).shape == (len(X), 5)
+
+
+def test_without_y_it_is_an_auto_encoder():
+    low = X[:, :2] @ np.random.default_rng(0).normal(size=(2, 6))
+    net = SequentialRegressor(
+        Sequential([L.Dense(2), L.Dense(6)], seed=0),
+        epochs=200,
+        optimizer__learning_rate=0.03,
+        random_state=0,
+    )
+    hidden = HiddenLayerTransformer(net).fit(low)
+    assert hidden.transform(low).shape == (len(low), 2)
+    again = hidden.estimator_.predict(low)
+    assert 1 - np.square(again - low).mean() / np.square(low).mean() > 0.99
+    pipe = make_pipeline(HiddenLayerTransformer(net), KMeans(2, n_init=1, random_state=0)).fit(low)
+    assert set(pipe.predict(low)) == {0, 1}

@@ -9,7 +9,14 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score, get_scorer, make_scorer, roc_auc_score
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 
-from annlib import MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, callbacks
+from annlib import (
+    MLPClassifier,
+    MLPRegressor,
+    SequentialClassifier,
+    SequentialRegressor,
+    callbacks,
+    schedules,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -245,3 +252,37 @@ def test_an_initializer_and_a_constraint_of_ones_own():
     for name in ("kernel_initializer", "kernel_constraint"):
         with pytest.raises(ValueError, match=f"'{name}' parameter"):
             MLPClassifier(**{name: "none_such"}).fit(X, NAMES)
+
+
+# -- schedules by name -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_schedule_by_name_begins_with_the_initial_rate(solver):
+    setting = {"hidden_layer_sizes": (5,), "solver": solver, **SHORT}
+    named = MLPClassifier(
+        learning_rate="cosine_decay", learning_rate__decay_steps=10, **setting
+    ).fit(X, NAMES)
+    made = MLPClassifier(learning_rate=schedules.CosineDecay(0.02, 10), **setting).fit(X, NAMES)
+    assert_array_equal(named.coefs_[0], made.coefs_[0])
+    assert named.history_ == made.history_
+    assert named.get_params()["learning_rate__decay_steps"] == 10
+    assert clone(named).set_params(learning_rate__decay_steps=20).fit(X, NAMES).history_ != (
+        named.history_
+    )
+    other = clone(named).set_params(learning_rate__initial_learning_rate=0.5).fit(X, NAMES)
+    assert other.history_["learning_rate"][0] > 0.1
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"learning_rate": "cosine_decay"},
+        {"learning_rate": "cosine_dacay", "learning_rate__decay_steps": 10},
+        {"learning_rate": "cosine_decay", "learning_rate__decay_stepz": 10},
+        {"learning_rate": "constant", "learning_rate__decay_steps": 10},
+    ],
+)
+def test_schedules_that_cannot_be_are_refused(parameters):
+    with pytest.raises(ValueError, match="'learning_rate' parameter"):
+        MLPClassifier(solver="sgd", **parameters).fit(X, NAMES)

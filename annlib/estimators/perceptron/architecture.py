@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
@@ -12,7 +12,9 @@ from annlib.constraints import Constraint
 from annlib.core.errors import AnnlibError
 from annlib.estimators.outputs import for_arguments
 from annlib.estimators.parameter_codes import LeftOut
-from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers
+from annlib.estimators.perceptron.affine_maps import dense_layers
+from annlib.estimators.perceptron.growth import obstacle
+from annlib.estimators.perceptron.structure import Structure
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
 from annlib.initializers import Initializer, RandomUniform, VarianceScaling
@@ -34,25 +36,6 @@ _LOSSES: dict[str, type[Loss]] = {
 }
 #: The mean over the rows of a batch by what they weigh.
 _BY_WEIGHT = "mean_with_sample_weight"
-
-
-class Structure(NamedTuple):
-    """All that a network is built of, but for its weights."""
-
-    sizes: tuple[int, ...]
-    normalized: bool
-    #: Of the last layer.
-    units: int
-    activations: tuple[Activation, ...]
-    output: str
-    rates: tuple[float, ...]
-    penalty: Regularizer | None
-    constraint: Constraint | None
-
-    @property
-    def function(self) -> tuple[Any, ...]:
-        """What the network computes of its weights, when it is not trained."""
-        return self.activations, self.output
 
 
 class Architecture:
@@ -114,8 +97,8 @@ class Architecture:
         """Raise if a training cannot continue with the weights of a network that there is."""
         e = self.estimator
         text = "{}, as in the network that is trained on; for another one, fit without warm_start"
-        if now.sizes != before.sizes:
-            shown = text.format(list(before.sizes))
+        if now.sizes != before.sizes and (expected := obstacle(before, now)):
+            shown = text.format(f"{list(before.sizes)} or {expected}")
             raise invalid(e, "hidden_layer_sizes", shown, e.hidden_layer_sizes)
         if now.normalized != before.normalized:
             shown = text.format(before.normalized)
@@ -250,32 +233,6 @@ class Architecture:
         if len(rates) != len(self.sizes):
             raise invalid(self.estimator, "dropout", self._as_many(), given)
         return rates
-
-
-def structure_of(model: Sequential) -> Structure:
-    """What a network that ``Architecture.build`` has built is built of."""
-    maps = affine_maps(model)
-    *hidden, (last, _) = maps
-    activations: list[Activation] = []
-    rates: list[float] = []
-    for layer in model.layers[:-1]:
-        if isinstance(layer, Dropout):
-            rates[-1] = float(layer.rate)
-        elif isinstance(layer, ActivationLayer):
-            activations[-1] = layer.activation
-        elif isinstance(layer, Dense):
-            activations.append(layer.activation)
-            rates.append(0.0)
-    return Structure(
-        sizes=tuple(dense.units for dense, _ in hidden),
-        normalized=any(norm is not None for _, norm in hidden),
-        units=last.units,
-        activations=tuple(activations),
-        output=last.activation._names[0],
-        rates=tuple(rates),
-        penalty=last.kernel_regularizer,
-        constraint=last.kernel_constraint,
-    )
 
 
 def named_loss(given: Any, *, classifier: bool) -> Loss | None:

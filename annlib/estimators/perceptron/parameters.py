@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib import schedules
 from annlib.core.arrays import DTYPES
 from annlib.core.checks import is_number
 from annlib.estimators.rules import (
@@ -38,6 +39,10 @@ def _is_dtype(value: Any) -> bool:
         return False
 
 
+def _is_schedule(name: str) -> bool:
+    return any(name in cls._names or name == cls.__name__ for cls in schedules.registry)
+
+
 _VERBOSE = Rule(
     "an int in the range [0, inf), an instance of 'bool' or 'tqdm'",
     lambda v: v == "tqdm" if isinstance(v, str) else FLAG.holds(v) or count(0).holds(v),
@@ -49,7 +54,10 @@ RULES: dict[str, Rule] = {
     "alpha": number("[0, inf)"),
     "batch_size": str_among("auto") | _SIZE,
     "learning_rate": str_among("adaptive", "constant", "invscaling")
-    | Rule("a schedule of annlib or another callable", callable),
+    | Rule(
+        "the name of a schedule of annlib, a schedule or another callable",
+        lambda v: _is_schedule(v) if isinstance(v, str) else callable(v),
+    ),
     "learning_rate_init": number("(0, inf)"),
     "power_t": number("[0, inf)"),
     "max_iter": _SIZE,
@@ -89,7 +97,8 @@ batch_size : int, default="auto"
 learning_rate : {"constant", "invscaling", "adaptive"} or schedule, default="constant"
     For ``solver="sgd"``: ``learning_rate_init / (t + 1)**power_t`` after t rows; or a fifth each
     time that training does not get on. A schedule of annlib is for every solver but ``"lbfgs"``,
-    and leaves ``learning_rate_init`` aside.
+    and leaves ``learning_rate_init`` aside; one by name begins with it: ``"cosine_decay"`` and
+    ``learning_rate__decay_steps=1000``.
 learning_rate_init : float, default=0.001
     The rate of the first step of ``"sgd"`` and ``"adam"``.
 power_t : float, default=0.5
@@ -107,7 +116,8 @@ verbose : bool, int or "tqdm", default=False
 warm_start : bool, default=False
     Whether ``fit`` continues with the weights as they are, and with the optimizer as it is unless
     one of its parameters has changed. As in ``partial_fit``, all parameters count as they are now;
-    those that would need other weights (``hidden_layer_sizes``) are refused.
+    those that would need other weights are refused. With larger ``hidden_layer_sizes`` the network
+    grows and keeps the function that it has learned (Net2Net); further layers take ReLU.
 momentum : float in [0, 1], default=0.9
     For ``solver="sgd"``.
 nesterovs_momentum : bool, default=True

@@ -18,24 +18,25 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
 from annlib.estimators.estimator import NetworkEstimator, Parts
+from annlib.estimators.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
 from annlib.estimators.perceptron.architecture import (
     Architecture,
-    Structure,
     named_loss,
     output_name,
-    structure_of,
 )
-from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
+from annlib.estimators.perceptron.growth import grow
 from annlib.estimators.perceptron.parameters import RULES
+from annlib.estimators.perceptron.structure import Structure, structure_of
 from annlib.estimators.perceptron.training import (
     Convergence,
     Progress,
     RateRule,
     batches_of,
     chosen,
+    schedule,
 )
 from annlib.estimators.rules import Rule
 from annlib.estimators.scoring import SCORE, check_scoring_names, default_score, epoch_scores
@@ -96,6 +97,11 @@ class Perceptron(NetworkEstimator):
     _nests: ClassVar[dict[str, Part]] = {
         "optimizer": Part(
             lambda estimator, given: chosen(estimator), f"None, or {_OBJECT} an optimizer of annlib"
+        ),
+        "learning_rate": Part(
+            schedule,
+            "'constant', 'invscaling', 'adaptive', a schedule of annlib, or the name of one with "
+            "its arguments as learning_rate__decay_steps=...",
         ),
         "loss": loss_part("a name", classifier=False),
         "regularizer": Part(_regularizer, f"None, or {_OBJECT} a regularizer of annlib"),
@@ -162,7 +168,10 @@ class Perceptron(NetworkEstimator):
         seed = before.seed if before is not None and same_random_state else seed_of(random_state)
         model: Sequential = architecture.build(X.shape[1], targets, dtype, seed)
         if before is not None:
-            _take_over(model, before, streams=same_random_state)
+            if self._setting.structure.sizes != setting.structure.sizes:
+                grow(model, before, random_state)
+            else:
+                _take_over(model, before, streams=same_random_state)
         elif warm:
             self._sync_coefs(model)
         else:
@@ -213,7 +222,8 @@ class Perceptron(NetworkEstimator):
         """Compile with the optimizer as it is, unless its parameters have changed."""
         if warm and self.__sklearn_is_fitted__() and self._setting.rate == loss.rate:
             old = self._optimizer
-            if _configuration(old) == _configuration(optimizer):
+            same = self._setting.structure.sizes == loss.structure.sizes
+            if same and _configuration(old) == _configuration(optimizer):
                 optimizer = old if model is self.model_ else copy.deepcopy(old)
         model.compile(optimizer, loss.loss, weighted_metrics=own_metrics(self.metrics))
 

@@ -9,28 +9,51 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib import optimizers
+from annlib import optimizers, schedules
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_number, is_number
-from annlib.core.errors import AnnlibError, ModelFormatError
+from annlib.core.config import constructor_arguments
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
 from annlib.data import ArrayLoader, Batch, check_type
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
 from annlib.optimizers import LBFGS, SGD, Adam, Optimizer
 
+#: scikit-learn's own rates.
+RATE_RULES = ("constant", "invscaling", "adaptive")
 #: An adaptive rate at or below this ends the training.
 _LEAST_RATE = 1e-6
+
+
+def schedule(estimator: Any, given: Any) -> Any:
+    """The schedule that ``learning_rate`` means, or None for one of scikit-learn's rules.
+
+    One by name begins with ``learning_rate_init``, unless it is told otherwise.
+    """
+    nested = estimator._nested("learning_rate")
+    if isinstance(given, str) and given in RATE_RULES:
+        if nested:
+            names = ", ".join(f"learning_rate__{name}" for name in nested)
+            raise ConfigurationError(f"expected a schedule for {names}, got {given!r}.")
+        return None
+    if not isinstance(given, str):
+        return given
+    cls = schedules.registry.find(given)
+    known = constructor_arguments(cls)
+    if "initial_learning_rate" in known:
+        nested = {"initial_learning_rate": float(estimator.learning_rate_init)} | nested
+    return cls(**nested)
 
 
 def of_solver(estimator: Any) -> Optimizer:
     """The optimizer that ``solver`` and the parameters that belong to it describe."""
     if estimator.solver == "lbfgs":
         return LBFGS(gtol=float(estimator.tol), maxfun=int(estimator.max_fun))
-    rate: Any = estimator.learning_rate
-    if isinstance(rate, str):
+    rate = estimator._part("learning_rate")
+    if rate is None:
         rate = float(estimator.learning_rate_init)
     if estimator.solver == "sgd":
         return SGD(rate, float(estimator.momentum), bool(estimator.nesterovs_momentum))
@@ -79,14 +102,14 @@ class RateRule(NamedTuple):
         """The rule that an estimator's parameters describe."""
         own = estimator.solver == "sgd" and estimator.optimizer is None
         how = estimator.learning_rate if own else "constant"
-        how = how if isinstance(how, str) else "constant"
+        how = how if isinstance(how, str) and how in RATE_RULES else "constant"
         return cls(how, float(estimator.learning_rate_init), float(estimator.power_t))
 
     @classmethod
     def restored(cls, given: Any) -> RateRule:
         """The rule that these three values of a file describe."""
         how, initial, power = given
-        check_choice(how, "file", "learning_rate", ("constant", "invscaling", "adaptive"))
+        check_choice(how, "file", "learning_rate", RATE_RULES)
         check_number(initial, "file", "learning_rate_init", "(0, inf)")
         check_number(power, "file", "power_t", "[0, inf)")
         return cls(how, initial, power)

@@ -93,8 +93,10 @@ class FittedSequential(NetworkEstimator):
     # -- of a trained model ----------------------------------------------------------------------
 
     @classmethod
-    def _of_trained(cls, model: Any, targets: Targets, parameters: dict[str, Any]) -> Self:
-        """The fitted estimator that a copy of a trained model is."""
+    def _of_trained(
+        cls, model: Any, targets: Targets, parameters: dict[str, Any], *, copied: bool = True
+    ) -> Self:
+        """The fitted estimator that a trained model, or a copy of it, is."""
         estimator = cls(model, **parameters)
         check_parameters(estimator, cls._rules)
         n_features = model.input_shape[1]
@@ -105,7 +107,7 @@ class FittedSequential(NetworkEstimator):
             )
         targets.heed(model.loss)
         check_units(model, targets, n_features, f"{cls.__name__}.from_fitted")
-        own = copy.deepcopy(model)
+        own = copy.deepcopy(model) if copied else model
         if model.feature_names is not None:
             estimator.feature_names_in_ = np.array(model.feature_names, object)
         origin = Origin(
