@@ -230,6 +230,7 @@ class MeanOverRows(RunningMean):
         if weights is None or weights.ndim == 1:
             self.add(self.rows(Y, A, self.work), weights)
         else:
+            np.multiply(weights, len(A) / A.size, out=weights)  # a row's outputs count as one row
             self.add(self.outputs(Y, A, self.work).reshape(-1), weights.reshape(-1))
 
     def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
