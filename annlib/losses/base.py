@@ -78,7 +78,7 @@ class Loss(Configurable):
     #: argument ``from_logits``. A subclass that writes methods of its own says so again.
     fuses_with: ClassVar[str] = ""
     #: What ``explain`` draws: from which prediction to which, and for which target.
-    drawn: ClassVar[tuple[float, float, float] | None] = (-3.0, 3.0, 0.0)
+    drawn: tuple[float, float, float] | None = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
 
@@ -184,6 +184,11 @@ class Loss(Configurable):
     def _formula(self, *equations: str, slope: str, symbols: Any = (), **more: Any) -> Formula:
         """A formula with this derivative by the outputs, or from logits by those."""
         columns = "{Z}, {A}" if self.from_logits else "{A}"
+        if self.masks:
+            missing = (
+                "What is missing counts in neither sum nor denominator: neither in N nor in n."
+            )
+            more["note"] = f"{more.get('note', '')} {missing}".strip()
         columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
         return Formula(
             self._names[0],

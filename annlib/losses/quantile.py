@@ -51,7 +51,7 @@ class Quantile(MeanOverOutputs):
                 raise ConfigurationError(
                     f"Quantile: expected quantile as a number or a list of them, got {quantile!r}."
                 )
-            self.quantile = levels.tolist()
+            self.quantile, self.drawn = levels.tolist(), None
         else:
             self.quantile = check_number(quantile, "Quantile", "quantile", "(0, 1)")
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from golden import recorded
 
-from annlib import losses
+from annlib import explain, losses
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
+from annlib.testing import check_loss
 from annlib.testing.gradients import check_gradient
 
 rng = np.random.default_rng(0)
@@ -177,6 +178,21 @@ def test_several_quantiles_of_one_target_miss_it_together():
     assert loss(y, A) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (losses.MeanSquaredError(mask_nan=True), HOLES),
+        (losses.HalfSumSquaredError(mask_nan=True), HOLES),
+        (losses.BinaryCrossentropy(True, mask_nan=True), np.where(THERE, Y > 0, np.nan)),
+        (losses.SparseCategoricalCrossentropy(True, -1), np.array([0, -1, 2, 1, -1, 1])),
+    ],
+    ids=repr,
+)
+def test_with_missing_targets_it_keeps_the_rules_of_a_loss(loss, y):
+    check_loss(loss, y, A)
+    assert "What is missing" in str(explain(loss))
+
+
 # -- labels ----------------------------------------------------------------------------------------
 
 
@@ -253,3 +269,12 @@ def test_a_positive_weight_of_one_changes_nothing():
 def test_as_many_positive_weights_as_outputs():
     with pytest.raises(ConfigurationError, match="output of 2 units"):
         losses.BinaryCrossentropy(pos_weight=[1.0, 2.0])((Y > 0) * 1.0, np.abs(np.tanh(A)))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [losses.BinaryCrossentropy(pos_weight=[1.0, 2.0]), losses.Quantile([0.1, 0.9])],
+    ids=repr,
+)
+def test_of_a_number_for_each_output_there_is_no_one_curve(loss):
+    assert "formula" in str(explain(loss))
