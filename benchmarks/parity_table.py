@@ -79,7 +79,10 @@ OPTIMIZERS: dict[str, list[dict[str, Any]]] = {
     "Lion": [{"learning_rate": 0.001}, {"learning_rate": 0.001, "beta_1": 0.8, "beta_2": 0.9}],
     "Lamb": [{}, {"beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}],
     "Adafactor": [{}, {"learning_rate": 0.1, "beta_2_decay": -0.6, "clip_threshold": 0.5}],
-    "Muon": [{"learning_rate": 0.0001}, {"momentum": 0.8, "ns_steps": 3, "nesterov": False, "rms_rate": None}],
+    "Muon": [
+        {"learning_rate": 0.0001},
+        {"momentum": 0.8, "ns_steps": 3, "nesterov": False, "rms_rate": None},
+    ],
     "Ftrl": [
         {"learning_rate": 0.1},
         {

@@ -48,10 +48,14 @@ ACROSS = {
 # More lines of code are a sign to look whether a file holds two ideas, not a reason to cut one.
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
+    "core/checks.py": "one check for each kind of argument",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
+    "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
+    "layers/base.py": "one class: what a layer is",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
+    "saving/container.py": "one format: its bytes, and what is refused of them",
     "saving/model_file.py": "one format: what a model's file holds, and how it is read",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together

@@ -12,6 +12,7 @@ from annlib.activations.elementwise import Elementwise
 from annlib.activations.exponential import CELU, ELU, SELU, Exponential
 from annlib.activations.gated import Mish, SiLU
 from annlib.activations.gelu import GELU
+from annlib.activations.glu import GLU
 from annlib.activations.hard import HardSigmoid, HardSiLU, HardTanh, SparsePlus, SparseSigmoid
 from annlib.activations.linear import Linear
 from annlib.activations.lookup import get
@@ -26,6 +27,7 @@ celu = CELU()
 elu = ELU()
 exponential = Exponential()
 gelu = GELU()
+glu = GLU()
 hard_shrink = HardShrink()
 hard_sigmoid = HardSigmoid()
 hard_silu = hard_swish = HardSiLU()
@@ -56,6 +58,7 @@ __all__ = [
     "CELU",
     "ELU",
     "GELU",
+    "GLU",
     "SELU",
     "Activation",
     "Elementwise",
@@ -89,6 +92,7 @@ __all__ = [
     "exponential",
     "gelu",
     "get",
+    "glu",
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",

@@ -6,17 +6,20 @@ row in the tests' table of cases.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
-from annlib.core.arrays import Array, BatchShape
+from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_numeric, to_array
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
+
+#: A shape that is known, or one with None for the batch.
+AnyShape = TypeVar("AnyShape", Shape, BatchShape)
 
 
 class Activation(Configurable):
@@ -28,9 +31,12 @@ class Activation(Configurable):
     - ``backward(dA, Z, A, work)``: turn dE/dA into dE/dZ, in place. Z is intact only if
       ``needs_input``; most derivatives need the output alone.
 
-    Both are (n, units); scratch comes from ``work``. Called with an array, an activation returns
-    a new one, if need be with other arguments than its own, in the constructor's order or by name:
-    ``leaky_relu(x, 0.3)``, ``leaky_relu(x, negative_slope=0.3)``.
+    Both are (n, units); scratch comes from ``work``. One whose A has another shape than Z says so
+    in ``output_shape``, says ``needs_input``, and its ``backward`` returns dE/dZ.
+
+    Called with an array, an activation returns a new one, if need be with other arguments than its
+    own, in the constructor's order or by name: ``leaky_relu(x, 0.3)``,
+    ``leaky_relu(x, negative_slope=0.3)``.
     """
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
@@ -54,11 +60,23 @@ class Activation(Configurable):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         raise NotImplementedError
 
-    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array | None:
         raise NotImplementedError
 
-    def check_shape(self, shape: BatchShape) -> None:
-        """Raise ``ShapeError`` if it is no function of arrays of this shape, (n, ...)."""
+    def gradient(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
+        """dE/dZ: what ``backward`` returns, or else dA, which it has turned into that."""
+        dZ = self.backward(dA, Z, A, work)
+        return dA if dZ is None else dZ
+
+    def output_shape(self, shape: AnyShape) -> AnyShape:
+        """The shape of A for Z of this one, (n, ...): the same unless overridden.
+
+        Raises
+        ------
+        ShapeError
+            If it is no function of arrays of this shape.
+        """
+        return shape
 
     def formula(self) -> Formula:
         """The formula that ``explain`` shows; of a class without one, that it is a function."""
@@ -90,12 +108,13 @@ class Activation(Configurable):
         x = to_array(x, type(self).__name__, "x")
         check_numeric(x, type(self).__name__, "x")
         dtype = x.dtype if x.dtype.char in "fd" else np.dtype(np.float64)
+        shape = self.output_shape(x.shape) if x.ndim > 1 else x.shape
         if not x.size:
-            return np.zeros(x.shape, dtype)
+            return np.zeros(shape, dtype)
         Z = np.array(x, dtype, order="C", ndmin=2)
-        A = np.empty_like(Z)
+        A = np.empty(self.output_shape(Z.shape), dtype)
         self.forward(Z, A, Workspace(dtype))
-        return A.reshape(x.shape)
+        return A.reshape(shape if x.ndim > 1 else A.shape[2 - x.ndim :])
 
 
 registry: Registry[Activation] = Registry("activation", Activation)

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from annlib.activations.base import Activation, register
+from annlib.activations.base import Activation, AnyShape, register
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import is_whole
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
+
+
+def checked_axis(axis: Any, where: str) -> int:
+    """``axis`` as an int other than 0; raises ``ConfigurationError``."""
+    if not is_whole(axis) or axis == 0:
+        raise ConfigurationError(
+            f"{where}: expected axis as an integer other than 0, the batch, got {show(axis)}."
+        )
+    return int(axis)
+
+
+def check_axis(activation: Activation, shape: BatchShape) -> None:
+    """Raise ``ShapeError`` unless arrays of this shape have the activation's axis."""
+    if not -len(shape) < activation.axis < len(shape):
+        raise ShapeError(
+            f"{type(activation).__name__}: expected input of which axis {activation.axis} is not "
+            f"the batch, got shape {shape}."
+        )
 
 
 class Rowwise(Activation):
@@ -27,12 +47,7 @@ class Rowwise(Activation):
     elementwise = False
 
     def __init__(self, axis: int = -1) -> None:
-        if not is_whole(axis) or axis == 0:
-            raise ConfigurationError(
-                f"{type(self).__name__}: expected axis as an integer other than 0, the batch, "
-                f"got {show(axis)}."
-            )
-        self.axis = int(axis)
+        self.axis = checked_axis(axis, type(self).__name__)
 
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
         """f(Z) into A, which may be the same memory."""
@@ -46,7 +61,7 @@ class Rowwise(Activation):
         if self.axis in (-1, Z.ndim - 1):
             self.rows_forward(Z, A, work)
         else:
-            self.check_shape(Z.shape)
+            self.output_shape(Z.shape)
             rows = self._turned("rows.A", Z, work)
             self.rows_forward(rows, rows, work)
             np.copyto(A, rows.swapaxes(self.axis, -1))
@@ -59,12 +74,9 @@ class Rowwise(Activation):
             self.rows_backward(rows, self._turned("rows.A", A, work), work)
             np.copyto(dA, rows.swapaxes(self.axis, -1))
 
-    def check_shape(self, shape: BatchShape) -> None:
-        if not -len(shape) < self.axis < len(shape):
-            raise ShapeError(
-                f"{type(self).__name__}: expected input of which axis {self.axis} is not the "
-                f"batch, got shape {shape}."
-            )
+    def output_shape(self, shape: AnyShape) -> AnyShape:
+        check_axis(self, shape)
+        return shape
 
     def _turned(self, name: str, array: Array, work: Workspace) -> Array:
         """A copy with the axis as the last one."""

@@ -46,6 +46,8 @@ class BackupAndRestore(Callback):
         message names the first difference, and nothing is changed.
     """
 
+    writes_files = True
+
     wraps_others = True
     adds_logs = ()
     state_attributes = ("_batches",)

@@ -60,6 +60,8 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_batches", "_kept", "best")
     persistent_attributes = state_attributes
     _fixed = ("initial_value_threshold", "save_freq")

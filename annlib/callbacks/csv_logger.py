@@ -37,6 +37,8 @@ class CSVLogger(Callback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_columns", "_size")
 
     def __init__(

@@ -21,6 +21,7 @@ from annlib.core.checks import (
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.states import check_array, check_keys, check_rising, check_whole, refuse
 from annlib.core.workspace import Workspace
+from annlib.data import dense
 
 _BUDGET = 1 << 20  # bytes for all samples of a run
 _ROWS = 128  # of the probe, if it is taken from the first batches
@@ -102,7 +103,7 @@ class Doctor(Callback):
         self._slices: dict[str, slice] = {}
         for entry in vector.entries:
             if entry.trainable:  # those of a layer lie side by side
-                name, start = entry.layer.name, entry.where.start
+                name, start = entry.path.rpartition("/")[0], entry.where.start
                 start = self._slices.get(name, slice(start, start)).start
                 self._slices[name] = slice(start, entry.where.stop)
         self.layers = list(self._slices)
@@ -193,8 +194,8 @@ class Doctor(Callback):
     def _take_rows(self, x: Array) -> None:
         """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
         have = 0 if self._rows is None else len(self._rows)
-        count = min(_ROWS - have, len(x))
-        rows = x[np.linspace(0, len(x) - 1, count).astype(np.intp)]
+        count = min(_ROWS - have, x.shape[0])
+        rows = dense(x[np.linspace(0, x.shape[0] - 1, count).astype(np.intp)])
         self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
 
     @np.errstate(all="ignore")

@@ -32,6 +32,8 @@ class TensorBoard(Callback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_step",)
     _fixed = ("update_freq",)
 

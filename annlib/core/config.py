@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
+from annlib.core.arrays import DTYPES
 from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
 
 
@@ -38,7 +39,7 @@ def suggest(name: Any, known: Iterable[str]) -> str:
     def likeness(other: str) -> float:
         mine, theirs = letters(name), letters(other)
         swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
-        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
+        return swapped + SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)
@@ -133,6 +134,10 @@ class Configurable:
     _guarded: ClassVar[frozenset[str]] = frozenset()
     #: Whether the object is made: false while its constructor runs.
     _made: bool = False
+    #: Whether every constructor of the family takes ``dtype``, which must be that of the model.
+    _takes_dtype: ClassVar[bool] = False
+    #: The one it was given: no argument like others, since the model has it.
+    _dtype: str | None = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -190,6 +195,15 @@ class Configurable:
     @classmethod
     def _may_be_set(cls, argument: str) -> bool:
         return argument in cls._settable
+
+    def _check_dtype(self, dtype: str, where: str) -> None:
+        """Raise ``ConfigurationError`` if it was given another type than the model's."""
+        if self._dtype not in (None, dtype):
+            raise ConfigurationError(
+                f"{where}: expected dtype={dtype!r}, as the model's, in {self!r}, got "
+                f"{self._dtype!r}. A model has one type: leave it out, or make the model with "
+                f"dtype={self._dtype!r}."
+            )
 
     def _arguments(self) -> dict[str, Any]:
         """The constructor's arguments by name, as a call would pass them again."""
@@ -315,6 +329,8 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
         cls, last = type(self), type(self).__init__ is complete
         if last:
             self.__dict__.pop("_made", None)
+            if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
+                self._dtype = _checked_dtype(keywords.pop("dtype"), cls.__name__)
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -322,6 +338,20 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
             self.__dict__["_made"] = True
 
     return complete
+
+
+def _checked_dtype(dtype: Any, where: str) -> str | None:
+    """The name of a type that a model may have, or None."""
+    try:
+        name = None if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in (None, *DTYPES):
+        raise ConfigurationError(
+            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got {dtype!r}. "
+            "Leave it out, and say it once: Sequential(..., dtype=...)."
+        )
+    return name
 
 
 def _summary(value: Any) -> str:

@@ -51,6 +51,29 @@ def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str
     return source
 
 
+def raw_columns(x: Any, where: str) -> list[tuple[Array, Any]]:
+    """The columns of ``x``, numbers or not, with their names; of an array that is no table, it.
+
+    Texts beside numbers stay what they are: nothing is checked, and nothing cast.
+    """
+    if frames.names(x) is not None:
+        source = frames.read(x)
+        if isinstance(source, Table):
+            return list(zip(source.columns, source.names, strict=True))
+        return [(source[:, k], name) for k, name in enumerate(frames.names(x) or ())]
+    if is_sparse(x):
+        raise DataError(
+            f"{where}: expected x as an array or a frame, since some of its values are looked up, "
+            "got a sparse matrix. Pass x.toarray()."
+        )
+    if isinstance(x, list | tuple):  # as one array, texts and numbers would all be texts
+        x = np.array(x, object)
+    array = frames.column(x) if hasattr(x, "to_numpy") else as_array(x)
+    if array.ndim != 2:
+        return [(array, None)]
+    return [(array[:, k], k) for k in range(array.shape[1])]
+
+
 def check_type(
     source: Source, dtype: npt.DTypeLike, where: str, name: str, columns: list[Any] | None = None
 ) -> None:
@@ -64,17 +87,26 @@ def check_type(
         check_range(source, dtype, where, name, columns)
 
 
-def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer | SparseGatherer:
-    """What reads batches from ``source`` as arrays of this type."""
+def gatherer(
+    source: Source, dtype: npt.DTypeLike, sparse: bool = False
+) -> Gatherer | TableGatherer | SparseGatherer:
+    """What reads batches from ``source`` as arrays of this type; with ``sparse`` those of a sparse
+    one in CSR format.
+    """
     if isinstance(source, Table):
         return TableGatherer(source, dtype)
-    return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
+    if isinstance(source, Sparse):
+        return SparseGatherer(source, dtype, sparse)
+    return Gatherer(source, dtype)
 
 
-def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
-    """All rows as one contiguous array of this type, which shares no memory with ``source``."""
+def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> Any:
+    """All rows as one contiguous array of this type, which shares no memory with ``source``; with
+    ``sparse`` those of a sparse one in CSR format.
+    """
     if not isinstance(source, np.ndarray):
-        return gatherer(source, dtype).slice(0, len(source))
+        whole = gatherer(source, dtype, sparse).slice(0, len(source))
+        return whole.copy() if is_sparse(whole) else whole
     with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
         return np.array(source, dtype, order="C")
 

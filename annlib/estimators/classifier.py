@@ -40,7 +40,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     _targets: LabelTargets
     classes_: Any
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """One epoch on these rows; network and optimizer stay for the next call.
 
         Parameters
@@ -50,6 +59,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         sample_weight : array-like of shape (n_samples,), default=None
         classes : array-like, default=None
             All classes that will come, at the first call; a list of them for several columns.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Data to validate on after the epoch.
 
         Returns
         -------
@@ -68,7 +79,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
                 f"`classes={show(classes)}` is not the same as on last call to partial_fit, was: "
                 f"{show(self.classes_)}"
             )
-        return self._train(X, y, sample_weight, partial=True, classes=classes)
+        validation = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, validation, partial=True, classes=classes)
 
     @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_proba(self, X: Any) -> Any:

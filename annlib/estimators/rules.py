@@ -105,6 +105,27 @@ def instance_of(*types: type, text: str) -> Rule:
 WHOLE = Rule("an int", is_whole)
 FLAG = instance_of(bool, np.bool_, text="an instance of 'bool'")
 NONE = Rule("None", lambda value: value is None)
+#: Metrics as ``compile`` takes them.
+METRICS = NONE | instance_of(list, tuple, str, text="a list of metrics or the name of one")
+
+
+def _is_scorer(value: Any) -> bool:
+    return isinstance(value, str) or callable(value)
+
+
+def _are_scorers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = [item if isinstance(name, str) else None for name, item in value.items()]
+        return len(value) > 0 and all(map(_is_scorer, value))
+    names = isinstance(value, list | tuple) and len(value) > 0
+    return _is_scorer(value) or (names and all(isinstance(name, str) for name in value))
+
+
+#: One scorer, or one or several.
+SCORER = NONE | Rule("'loss', the name of a scorer or a callable", _is_scorer)
+SCORING = NONE | Rule(
+    "'loss', the name of a scorer, a callable, a list of names or a dict of scorers", _are_scorers
+)
 RANDOM_STATE = Rule(
     "an int in the range [0, 4294967295], an instance of 'numpy.random.RandomState' or None",
     lambda v: (

@@ -47,12 +47,16 @@ def _curve(xlabel: str, x: Array, lines: dict[str, Array], limit: float = np.inf
     return Curve(xlabel, x, lines, low, high)
 
 
-def activation_curve(activation: Any) -> Curve:
-    """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0)."""
+def activation_curve(activation: Any) -> Curve | None:
+    """A and da/dz from -5 to 5; of a function of rows the first output of (z, 0, 0), and of one
+    with other outputs than inputs none.
+    """
     z = np.linspace(-5.0, 5.0, _POINTS)
     rowwise = not activation.elementwise
     if activation.axis != -1:
         activation = activation._replace(axis=-1)  # along another axis it is the same function
+    if activation.output_shape((1, 2)) != (1, 2):
+        return None
     Z = np.zeros((_POINTS, 3 if rowwise else 1))
     Z[:, 0] = z
     work, A, dA = Workspace("float64"), np.empty_like(Z), np.zeros_like(Z)
@@ -104,8 +108,10 @@ def schedule_curve(schedule: Any) -> Curve:
     return _curve("step", steps, {"learning rate": rates})
 
 
-def penalty_curve(regularizer: Any) -> Curve:
+def penalty_curve(regularizer: Any) -> Curve | None:
     """R and its derivative for one weight."""
+    if not regularizer.elementwise:
+        return None
     w = np.linspace(-2.0, 2.0, _POINTS)
     slope = np.zeros((_POINTS, 1))
     regularizer.add_gradient(w.reshape(-1, 1), slope, Workspace("float64"))

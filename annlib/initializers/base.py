@@ -2,7 +2,7 @@
 
 To add one: a class with ``draw(shape, rng)``, ``@register()`` above it, and a row in the tests'
 table of cases. For a try, a plain function will do, as in Keras:
-``Dense(8, kernel_initializer=lambda shape, dtype: np.full(shape, 0.1, dtype))``.
+``Dense(8, kernel_initializer=lambda shape, dtype: np.full(shape, 0.1, dtype))``, or an array.
 """
 
 from __future__ import annotations
@@ -106,8 +106,18 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
-def get(identifier: Any, where: str = "initializers.get") -> Initializer:
-    """The initializer of that name, the object itself or a function's."""
+def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
+    """The initializer of that name, the object itself, a function's, or that of an array's values.
+
+    None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
+
+    >>> get(np.array([0.5, -0.5]))
+    Constant([0.5, -0.5])
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, np.ndarray | np.generic):
+        return registry.find("constant")(identifier)  # type: ignore[call-arg]  # its one argument
     if callable(identifier) and not isinstance(identifier, type | Configurable):
         return InitializerFunction(identifier)
     return registry.get(identifier, where)

@@ -10,7 +10,7 @@ from annlib import activations
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
-from annlib.layers.base import Layer, LayerArguments, register
+from annlib.layers.base import Layer, LayerArguments, get, register
 
 
 class ActivationLayer(Layer):
@@ -29,18 +29,16 @@ class ActivationLayer(Layer):
         return type(self.activation) is activations.Linear
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        self.activation.check_shape(input_shape)
-        return input_shape
+        return self.activation.output_shape(input_shape)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        A = work.array("A", *x.shape)
+        A = work.array("A", *self.activation.output_shape(x.shape))
         self.activation.forward(x, A, work)
         work["Z"], work["A"] = x, A
         return A
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
-        self.activation.backward(dy, work["Z"], work["A"], work)
-        return dy
+        return self.activation.gradient(dy, work["Z"], work["A"], work)
 
     def _split_activation(self) -> tuple[Layer | None, activations.Activation | None]:
         last = -1 if self._built_shape is None else len(self._built_shape) - 1
@@ -61,6 +59,7 @@ class Activation(ActivationLayer):
     Parameters
     ----------
     activation : str, Activation or (function, derivative)
+        A layer is put behind this one by the model; ``ReLU()`` and the like are what they compute.
 
     Examples
     --------
@@ -72,4 +71,21 @@ class Activation(ActivationLayer):
 
     def __init__(self, activation: Any, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
-        self.activation = activations.get(activation, "Activation.activation")
+        self.activation, self._followed_by = activation_of(activation, "Activation.activation")
+
+
+def activation_of(identifier: Any, where: str) -> tuple[activations.Activation, Layer | None]:
+    """The activation of that name, object, pair of functions or layer; and a layer to follow it,
+    where ``identifier`` is one that is more than an activation.
+    """
+    if isinstance(identifier, dict) and "trainable" in identifier.get("config", ()):
+        identifier = get(identifier)  # the configuration of a layer
+    if not isinstance(identifier, Layer):
+        return activations.get(identifier, where), None
+    if (
+        isinstance(identifier, ActivationLayer)
+        and type(identifier).forward is ActivationLayer.forward
+        and identifier.activity_regularizer is None
+    ):
+        return identifier.activation, identifier._followed_by
+    return activations.Linear(), identifier

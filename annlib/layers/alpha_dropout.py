@@ -24,6 +24,8 @@ class AlphaDropout(Dropout):
     ----------
     rate : float, in [0, 1)
         The share that is set to the limit.
+    noise_shape : tuple of int or None, optional
+        See ``Dropout``.
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
     """

@@ -15,6 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 from annlib import constraints, initializers, regularizers
@@ -35,6 +36,9 @@ from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
+
 
 class CommonArguments(TypedDict, total=False):
     """The keyword arguments that every layer takes, one excepted."""
@@ -43,6 +47,7 @@ class CommonArguments(TypedDict, total=False):
     trainable: bool
     activity_regularizer: Any
     input_shape: Shape | None
+    dtype: Any
 
 
 class LayerArguments(CommonArguments, total=False):
@@ -67,6 +72,8 @@ class Layer(Configurable):
     input_shape : tuple of int, optional
         The shape of one row, for the first layer of a model; ``input_dim=n`` is ``(n,)``. An
         ``Input`` before the layer says the same.
+    dtype : {"float32", "float64"}, optional
+        As in Keras, but it must be the model's, which alone has one.
 
     Examples
     --------
@@ -85,12 +92,34 @@ class Layer(Configurable):
 
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
+    #: Whether it finds columns of its input by their names.
+    takes_names: bool = False
+    #: Whether it learns from data before training, by ``adapt``.
+    adaptable: bool = False
+    #: Whether values of its input become codes before batches are made of them, by ``encode``.
+    encodes: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
-    random: ClassVar[bool] = False
+    random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
     keeps_values: bool = False
+    #: Whether as the first of a model it takes the rows of a sparse matrix as they are, in SciPy's
+    #: CSR format. Others get them dense, a batch at a time; so do subclasses with a forward or
+    #: backward of their own that do not say it themselves.
+    takes_sparse: bool = False
+
+    @property
+    def learns_statistics(self) -> bool:
+        """Whether a training pass changes what it keeps beside its trainable parameters."""
+        return any(type(part).commit is not Layer.commit for part in self._parts())
+
+    #: The layers that it holds, of a ``Container``.
+    _held: tuple[Layer, ...] = ()
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    #: The layer given as an activation that is none; a model puts it behind this one.
+    _followed_by: Layer | None = None
+
+    _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "
@@ -162,6 +191,32 @@ class Layer(Configurable):
         """
         return None
 
+    @property
+    def takes_codes(self) -> bool:
+        """Whether codes are among its input, by which there is no derivative."""
+        return self.codes is not None
+
+    def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
+        """The columns of its input that are codes, each with the number of these; raises if its
+        input has other columns than it takes.
+        """
+        return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
+
+    def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
+        """The columns of its input that become codes, each with the layer that knows them."""
+        return dict.fromkeys(range(features), self) if self.encodes else {}
+
+    def adapt(self, data: Any) -> None:
+        """Learn from data before training, of a layer that is ``adaptable``."""
+        raise ConfigurationError(
+            f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
+            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+        )
+
+    def encode(self, x: Array, where: str, name: str) -> Array:
+        """Values of any kind as codes, of a layer that ``encodes``."""
+        raise NotImplementedError
+
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""
 
@@ -196,6 +251,10 @@ class Layer(Configurable):
         """A formula with these derivatives."""
         shapes = shapes or "{X}, {Y}: [N × 1]; a batch: (n, N)"
         return Formula(self._names[0], "layer", equations, back, shapes, **more)
+
+    def _arguments(self) -> dict[str, Any]:
+        arguments = super()._arguments()
+        return arguments | ({"activation": after} if (after := self._followed_by) else {})
 
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
@@ -241,8 +300,10 @@ class Layer(Configurable):
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
+            regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
-            initializer = initializers.get(initializer, f"{where}: initializer")
+            given = "glorot_uniform" if initializer is None else initializer
+            initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
         parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
@@ -271,10 +332,68 @@ class Layer(Configurable):
         """The name given, or the one that the model gave."""
         return self._name or self._auto_name
 
+    def _leaves(self) -> Iterator[tuple[str, Layer]]:
+        """The layers that have its parameters, by path: itself, or the innermost that it holds."""
+        yield str(self.name), self
+
+    def _parts(self) -> Iterator[Layer]:
+        """Itself and all layers inside."""
+        yield self
+        for inner in self._held:
+            yield from inner._parts()
+
+    @property
+    def _learns(self) -> bool:
+        """Whether training changes any of its parameters, as they were laid out last."""
+        return any(
+            leaf._effective_trainable and any(p.trainable for p in leaf._parameters)
+            for _, leaf in self._leaves()
+        )
+
+    def _workspace(self, dtype: npt.DTypeLike, rng_of: Callable[[Layer], Any]) -> Workspace:
+        """The memory of a pass for it."""
+        return Workspace(dtype, rng_of(self))
+
+    @property
+    def dtype(self) -> str | None:
+        """The type of its numbers: the model's; before there is one, that it was given, if any."""
+        owner = self._owner() if self._owner is not None else None
+        dtype: str | None = self._dtype if owner is None else owner.dtype
+        return dtype
+
     @property
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
         return self._built_shape is not None and len(self._bound) == len(self._parameters)
+
+    def _name_among(self, others: Iterable[Layer], where: str, *, yields: bool = False) -> None:
+        """Give it a name that none of the others has, unless the user gave it one.
+
+        With ``yields`` a name that was given counts more than one that was not, whichever is first.
+        """
+        others = list(others)
+        alike = next((other for other in others if other.name == self.name), None)
+        if self.name is None or (alike is not None and self._name is None):
+            self._choose_name(others)
+        elif alike is not None and alike._name is None and yields:
+            alike._choose_name([self, *others])
+        elif alike is not None:
+            raise ConfigurationError(
+                f'{where}: expected names that differ, got "{self.name}" twice. '
+                "Name one of the layers otherwise."
+            )
+
+    def _choose_name(self, others: list[Layer]) -> None:
+        """Give it a name that none of these has, nor its neighbours in the model that owns it."""
+        owner = self._owner() if self._owner is not None else None
+        near = [*others, *(owner.layers if owner is not None else ())]
+        taken = {layer.name for layer in near if layer is not self}
+        base = type(self)._names[0]
+        name, count = base, 0
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        self._auto_name = name
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
@@ -316,6 +435,29 @@ class Layer(Configurable):
             f"into it: layer.{name}[...] = values, or replace all: layer.set_weights([...])."
         )
 
+    @property
+    def weights(self) -> list[Array]:
+        """The parameters in the order of their declaration: the arrays themselves, not copies."""
+        return list(self._values().values())
+
+    @property
+    def trainable_weights(self) -> list[Array]:
+        """Those that training changes, unless the layer is frozen."""
+        own = self._values()
+        return [own[p.name] for p in self._parameters if p.trainable and self.trainable and own]
+
+    @property
+    def non_trainable_weights(self) -> list[Array]:
+        """The others: of a frozen layer all."""
+        own = self._values()
+        frozen = not self.trainable
+        return [own[p.name] for p in self._parameters if (frozen or not p.trainable) and own]
+
+    #: Keras' other names of the three.
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
     def get_weights(self) -> list[Array]:
         """Copies of the parameters, in the order of their declaration."""
         if not self.built:
@@ -343,6 +485,14 @@ class Layer(Configurable):
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
+
+    @classmethod
+    def _says(cls, fact: str, *methods: str) -> bool:
+        """Whether it says this of itself, and no class below the one that does has a method of
+        these of its own.
+        """
+        last = next(base for base in cls.__mro__ if {fact, *methods} & vars(base).keys())
+        return fact in vars(last)
 
     def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""

@@ -7,13 +7,14 @@ from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
-from annlib import activations, constraints, initializers, regularizers
+from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError, show
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
+from annlib.layers.activation import activation_of
 from annlib.layers.base import Layer, LayerArguments, register
 
 
@@ -29,8 +30,8 @@ class Dense(Layer):
     ----------
     units : int
         The size of the output, N in the paper.
-    activation : str or Activation, optional
-        None is the identity.
+    activation : str, Activation or Layer, optional
+        None is the identity. A layer such as ``PReLU()`` is put behind this one by the model.
     use_bias : bool
     kernel_initializer, bias_initializer : str or Initializer
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
@@ -47,6 +48,10 @@ class Dense(Layer):
     -----
     Input of more than two dimensions is acted on along its last axis, as in Keras.
 
+    As the first layer it multiplies the rows of a sparse matrix as they are, forward and backward:
+    only what they store costs time, and nothing of their size is made. (Its results differ from
+    those of the same rows in an array by rounding.)
+
     Examples
     --------
     >>> Dense(10, activation="softmax")
@@ -54,6 +59,8 @@ class Dense(Layer):
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 10}
+
+    takes_sparse = True
 
     kernel: Array
     bias: Array
@@ -73,7 +80,7 @@ class Dense(Layer):
     ) -> None:
         super().__init__(**keywords)
         self.units = check_count(units, "Dense", "units")
-        self.activation = activations.get(activation, "Dense.activation")
+        self.activation, self._followed_by = activation_of(activation, "Dense.activation")
         self.use_bias = check_flag(use_bias, "Dense", "use_bias")
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense.kernel_initializer")
         self.bias_initializer = initializers.get(bias_initializer, "Dense.bias_initializer")
@@ -108,7 +115,7 @@ class Dense(Layer):
                 f"Dense: expected an activation along the last axis for input of shape "
                 f"{input_shape}, got {show(self.activation)}. Put an Activation layer after it."
             )
-        return (*input_shape[:-1], self.units)
+        return self.activation.output_shape((*input_shape[:-1], self.units))
 
     @staticmethod
     def _features(input_shape: BatchShape) -> int:
@@ -122,19 +129,27 @@ class Dense(Layer):
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+        if isinstance(X, np.ndarray):
+            Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+        else:
+            Z = X @ self.kernel
         if self.use_bias:
             np.add(Z, self.bias, out=Z)
-        A = work.array("A", *Z.shape) if self.activation.needs_input else Z
+        A = Z
+        if self.activation.needs_input:
+            A = work.array("A", *self.activation.output_shape(Z.shape))
         self.activation.forward(Z, A, work)
         work["X"], work["Z"], work["A"] = X, Z, A
-        return A if x.ndim == 2 else A.reshape(*x.shape[:-1], self.units)
+        return A if x.ndim == 2 else A.reshape(*x.shape[:-1], A.shape[-1])
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         X, Z, A = work["X"], work["Z"], work["A"]
-        dZ = dy if dy.ndim == 2 else dy.reshape(-1, self.units)
-        self.activation.backward(dZ, Z, A, work)
-        np.dot(X.T, dZ, out=self.gradients["kernel"])
+        dA = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
+        dZ = self.activation.gradient(dA, Z, A, work)
+        if isinstance(X, np.ndarray):
+            np.dot(X.T, dZ, out=self.gradients["kernel"])
+        else:
+            np.copyto(self.gradients["kernel"], X.T @ dZ)
         if self.use_bias:
             np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
         if not input_gradient:

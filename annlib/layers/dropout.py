@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import numpy as np
 
-from annlib.core.arrays import Array
-from annlib.core.checks import check_number
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_number, check_optional_count
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import DX, DY, Formula, cases, number
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.noise import Noise
@@ -27,6 +28,10 @@ class Dropout(Noise):
     ----------
     rate : float, in [0, 1]
         The share that is left out; 1 leaves out all.
+    noise_shape : tuple of int or None, optional
+        As the input's, (n, ...), with 1 for each axis along which all is left out or kept together:
+        ``(None, 1, 8)`` for whole columns of (n, k, 8). None is the size of the input, and so is a
+        number of rows, which the last batch may have fewer of.
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
     """
@@ -39,10 +44,35 @@ class Dropout(Noise):
     rates: ClassVar[str] = "[0, 1]"
 
     def __init__(
-        self, rate: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(seed, **keywords)
         self.rate: float = check_number(rate, type(self).__name__, "rate", self.rates)
+        self.noise_shape = _noise_shape(noise_shape, type(self).__name__)
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        noise = self.noise_shape
+        if noise is not None:
+            sizes = zip(noise[1:], input_shape[1:], strict=False)
+            fits = len(noise) == len(input_shape) and all(
+                one in (None, 1) or one == size for one, size in sizes
+            )
+            if not fits:
+                raise ShapeError(
+                    f"{type(self).__name__}: expected noise_shape like the input's {input_shape}, "
+                    f"or with 1 for some of its sizes, got {noise}."
+                )
+        return input_shape
+
+    def noise_of(self, shape: Shape) -> Shape:
+        noise = self.noise_shape
+        if noise is None:
+            return shape
+        return tuple(1 if one == 1 else size for one, size in zip(noise, shape, strict=True))
 
     @property
     def strength(self) -> float:
@@ -67,3 +97,14 @@ class Dropout(Noise):
             source="Srivastava et al. (2014)",
             note="Only while training; otherwise y = x.",
         )
+
+
+def _noise_shape(given: Any, where: str) -> tuple[int | None, ...] | None:
+    if given is None:
+        return None
+    if not isinstance(given, list | tuple) or len(given) < 2:
+        raise ConfigurationError(
+            f"{where}: expected noise_shape as a tuple like the input's shape, got {given!r}. "
+            "A seed is seed=..."
+        )
+    return tuple(check_optional_count(size, where, "each of noise_shape") for size in given)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from reprlib import repr as show
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, check_count
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_count
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
+from annlib.layers.categories import as_codes, no_gradient
 
 
 @register("embedding")
@@ -33,11 +35,17 @@ class Embedding(Layer):
     embeddings_initializer : str or Initializer
     embeddings_regularizer : str or Regularizer, optional
     embeddings_constraint : str or Constraint, optional
+    weights : array_like, (input_dim, output_dim), optional
+        The vectors to begin with, instead of the initializer's: of words, for instance, that others
+        have learned. Once they are the layer's parameter, its configuration leaves them out; a
+        clone begins with them.
     **keywords
         ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
 
     Raises
     ------
+    ShapeError
+        For ``weights`` of another shape.
     DataError
         In ``fit`` and the others, for what is no code; before anything is changed, but for memory
         maps, which are checked batch by batch.
@@ -68,6 +76,8 @@ class Embedding(Layer):
         embeddings_initializer: Any = "uniform",
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
+        *,
+        weights: Any = None,
         **keywords: Unpack[CommonArguments],
     ) -> None:
         super().__init__(**keywords)
@@ -83,6 +93,20 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(
             embeddings_constraint, f"{where}.embeddings_constraint"
         )
+        self._start = None if weights is None else _Start(weights)
+        if self._start is not None and self._start.weights.shape != (input_dim, output_dim):
+            raise ShapeError(
+                f"{where}: expected weights of shape {(input_dim, output_dim)}, one row a code, "
+                f"got {self._start.weights.shape}."
+            )
+
+    def _arguments(self) -> dict[str, Any]:
+        given = None if self._start is None else self._start.weights
+        return super()._arguments() | {"weights": given}
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return config | {"weights": None} if self.built else config
 
     @property
     def codes(self) -> int:
@@ -96,7 +120,7 @@ class Embedding(Layer):
         self.add_weight(
             "embeddings",
             (self.input_dim, self.output_dim),
-            self.embeddings_initializer,
+            self._start or self.embeddings_initializer,
             self.embeddings_regularizer,
             self.embeddings_constraint,
         )
@@ -105,31 +129,14 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        work["codes"] = codes = self._codes(x, work)
+        work["codes"] = codes = as_codes(x, self.input_dim, work, self.name)
         y = work.array("y", *x.shape, self.output_dim)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         return np.take(self.embeddings, codes, axis=0, out=y, mode="clip")
 
-    def _codes(self, x: Array, work: Workspace) -> Array:
-        """``x`` as indices, none of which is outside of W."""
-        codes, whole = x, True
-        if x.dtype != np.intp:
-            codes = work.array("codes", *x.shape, dtype=np.intp)
-            np.copyto(codes, x, casting="unsafe")
-            if x.dtype.kind == "f":
-                whole = not np.subtract(x, codes, out=work.array("rest", *x.shape)).any()
-        # As numbers without a sign those below 0 are the largest.
-        if not whole or np.maximum.reduce(codes.view(np.uintp), axis=None) >= self.input_dim:
-            check_codes(x, self.input_dim, f'layer "{self.name}"', "its input")
-        return codes
-
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise ConfigurationError(
-                f'layer "{self.name}": expected no layer that learns below an Embedding, got one: '
-                "codes have no derivative to learn by. Put the Embedding first, or freeze what is "
-                "below it."
-            )
+            raise no_gradient(self)
         d, codes = self.output_dim, work["codes"].reshape(-1, 1)
         places = work.array("places", codes.size, d, dtype=np.intp)
         np.add(np.multiply(codes, d, out=places), _numbers(d, work), out=places)
@@ -148,6 +155,25 @@ class Embedding(Layer):
             f"(n, k, {shape[1]}), W[x] without the product",
             symbols=(("u_x", "all 0, but 1 at the code x"),),
         )
+
+
+class _Start(initializers.Initializer):
+    """Vectors that are given, in an array and not, as a ``Constant`` has them, in lists."""
+
+    def __init__(self, weights: Any) -> None:
+        if isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) == 2:
+            weights = weights[0]  # Keras takes what get_weights gives
+        try:
+            self.weights = np.array(weights)
+        except ValueError:  # lists of several lengths
+            self.weights = np.array("")
+        if self.weights.dtype.kind not in "fiu" or not np.isfinite(self.weights).all():
+            raise ConfigurationError(
+                f"Embedding: expected weights as a matrix of finite numbers, got {show(weights)}."
+            )
+
+    def draw(self, shape: Shape, rng: Any) -> Array:
+        return self.weights
 
 
 def _numbers(d: int, work: Workspace) -> Array:

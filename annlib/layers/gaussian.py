@@ -78,9 +78,14 @@ class GaussianDropout(Dropout):
     rate : float, in [0, 1)
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
+    **keywords
+        ``noise_shape``, as in ``Dropout``, and what every ``Layer`` takes.
     """
 
     rates = "[0, 1)"
+
+    def __init__(self, rate: float, seed: int | None = None, **keywords: Any) -> None:
+        super().__init__(rate, seed=seed, **keywords)
 
     def draw(self, M: Array, rng: Generator) -> None:
         rng.standard_normal(out=M, dtype=M.dtype.type)

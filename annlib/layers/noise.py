@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_seed
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments
@@ -39,6 +39,10 @@ class Noise(Layer):
         """How much noise there is; with 0 nothing is drawn and y = x in training, too."""
         raise NotImplementedError
 
+    def noise_of(self, shape: Shape) -> Shape:
+        """The shape of the random numbers for input of this one; 1 where one serves many."""
+        return shape
+
     def draw(self, M: Array, rng: Generator) -> None:
         """Fill M with random numbers."""
         raise NotImplementedError
@@ -51,7 +55,7 @@ class Noise(Layer):
         work["noisy"] = training and self.strength > 0
         if not work["noisy"]:
             return x
-        M, y = work.array("M", *x.shape), work.array("y", *x.shape)
+        M, y = work.array("M", *self.noise_of(x.shape)), work.array("y", *x.shape)
         assert work.rng is not None, "a pass that trains brings a random stream"
         self.draw(M, work.rng)
         self.perturb(x, M, y)
@@ -59,5 +63,5 @@ class Noise(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         if work["noisy"]:
-            np.multiply(dy, work.array("M", *dy.shape), out=dy)
+            np.multiply(dy, work.array("M", *self.noise_of(dy.shape)), out=dy)
         return dy

@@ -100,6 +100,11 @@ class Normalization(Layer):
         """The variance in use."""
         return self._given[1] if self._given else getattr(self, "adapt_variance", None)
 
+    @property
+    def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
+        """Whether mean and variance are not given."""
+        return self._given is None
+
     def _arguments(self) -> dict[str, Any]:
         mean, variance = (None, None) if self._given is None else self._given
         given = {"mean": mean, "variance": variance}
@@ -155,7 +160,7 @@ class Normalization(Layer):
         self._refuse_batches(data, where)
         # On its own it forgets what it has seen; in a model other layers have learned from it, too.
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        row, parts = _parts(data, where)
+        row, parts = parts_of(data, where)
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
@@ -266,7 +271,7 @@ def _as_array(value: Any, name: str) -> Array:
     return objects.astype(np.float64) if numbers else objects
 
 
-def _parts(data: Any, where: str) -> tuple[Shape, Iterator[Array]]:
+def parts_of(data: Any, where: str) -> tuple[Shape, Iterator[Array]]:
     """The shape of a row, and the rows in parts, in float64."""
     if not is_stream(data):
         source = as_source(data, where, "data")

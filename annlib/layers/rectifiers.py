@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+import warnings
+from typing import Any, Unpack
 
 from annlib import activations
 from annlib.layers.activation import ActivationLayer
@@ -48,10 +49,15 @@ class LeakyReLU(ActivationLayer):
     Parameters
     ----------
     negative_slope : float, in [0, inf)
-        0.3 as in Keras, where the function of the same name has 0.2.
+        0.3 as in Keras, where the function of the same name has 0.2. ``alpha`` is its old name.
     """
 
-    def __init__(self, negative_slope: float = 0.3, **keywords: Unpack[LayerArguments]) -> None:
+    def __init__(self, negative_slope: float = 0.3, **keywords: Any) -> None:
+        if "alpha" in keywords:
+            negative_slope = keywords.pop("alpha")
+            warnings.warn(
+                "LeakyReLU: the argument alpha is deprecated. Use negative_slope.", stacklevel=3
+            )
         super().__init__(**keywords)
         self.negative_slope = negative_slope
         self.activation = activations.LeakyReLU(negative_slope)

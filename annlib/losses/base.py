@@ -8,6 +8,7 @@ Weights and reductions are here, once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
@@ -83,6 +84,7 @@ class Loss(Configurable):
     PROBABILITIES: ClassVar[str] = "probabilities"
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, Y, A, E, work) and backward(self, Y, A, dA, work), as "
@@ -93,6 +95,8 @@ class Loss(Configurable):
     #: Whether targets may be missing, which then count in neither sum nor denominator: those that
     #: ``missing`` finds.
     masks: bool = False
+    #: The quantiles of one target, where each is an output of its own.
+    levels: Sequence[float] = ()
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it

@@ -105,14 +105,21 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def get(identifier: Any, where: str = "losses.get") -> Loss:
+def get(identifier: Any, where: str = "losses.get") -> Loss | None:
     """The loss of that name, or the object itself; ``(fn, gradient)`` is one of plain functions.
+
+    None is none, as in Keras.
 
     Raises
     ------
     ConfigurationError
         For a function alone, and for anything else that cannot be meant.
     """
+    return None if identifier is None else loss_of(identifier, where)
+
+
+def loss_of(identifier: Any, where: str = "losses.get") -> Loss:
+    """``get`` where there must be one."""
     if isinstance(identifier, tuple) and len(identifier) == 2:
         if not callable(identifier[0]):
             raise ConfigurationError(f"{where}: expected fn as a function, got {show(identifier)}.")

@@ -7,8 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_number, check_numbers
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_number, check_numbers, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 from annlib.losses.base import register
@@ -45,13 +45,15 @@ class Quantile(MeanOverOutputs):
     ) -> None:
         super().__init__(*shared, **keywords)
         self.quantile: float | list[float]
-        if isinstance(quantile, list | tuple | np.ndarray) and np.ndim(quantile):
+        if items_of(quantile) is not None:
             levels = check_numbers(quantile, "Quantile", "quantile", "(0, 1)")
             if levels.ndim != 1 or not levels.size:
                 raise ConfigurationError(
-                    f"Quantile: expected quantile as a number or a list of them, got {quantile!r}."
+                    "Quantile: expected quantile as a number or a list of them, got "
+                    f"{show(quantile)}."
                 )
-            self.quantile, self.drawn = levels.tolist(), None
+            self.quantile = self.levels = levels.tolist()
+            self.drawn = None  # each output has a curve of its own
         else:
             self.quantile = check_number(quantile, "Quantile", "quantile", "(0, 1)")
 

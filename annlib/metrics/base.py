@@ -14,12 +14,14 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_name, check_numeric, to_array
-from annlib.core.config import Configurable
+from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
-from annlib.core.registry import Registry
+from annlib.core.registry import Registry, custom_function
 from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
+from annlib.losses.base import Loss
+from annlib.losses.base import registry as losses
 
 Direction = Literal["up", "down"]
 Reads = Literal["outputs", "scores", "probabilities", "logits"]
@@ -45,10 +47,13 @@ class Metric(Configurable):
     undefined_for: ClassVar[str] = ""
     #: Whether targets are rows of which the largest number is the class.
     of_classes: ClassVar[bool] = False
+    #: Whether targets may be labels, (n,) or (n, 1), of predictions with a column for each class.
+    takes_labels: ClassVar[bool] = False
     #: The end of an advice: how one that reads probabilities takes other scores.
     for_scores: ClassVar[str] = ""
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
+    _takes_dtype = True
     _keras_methods = {  # noqa: RUF012  # never changed
         "call": "update_state",
         "__call__": "update_state",
@@ -250,15 +255,24 @@ class MeanOverRows(RunningMean):
 class MeanMetricWrapper(MeanOverRows):
     """The mean over rows of a plain function ``fn(y_true, y_pred)``, one number a row.
 
+    A file and a configuration hold a function's name alone: who reads them has the function under
+    that name in ``custom_objects``.
+
     Parameters
     ----------
-    fn : callable
+    fn : callable or Loss
         Of two arrays, returning an array of one number a row (or one number for the batch).
     name : str, optional
         The function's own name without one.
     """
 
-    def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
+    def __init__(
+        self, fn: Callable[[Array, Array], Any] | Loss | str, name: str | None = None
+    ) -> None:
+        if isinstance(fn, str):
+            fn = custom_function(fn) or fn
+        elif isinstance(fn, dict):
+            fn = losses.get(fn, "MeanMetricWrapper.fn")
         if not callable(fn):
             raise ConfigurationError(
                 "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
@@ -276,6 +290,28 @@ class MeanMetricWrapper(MeanOverRows):
                 f"got shape {values.shape}. Leave out the mean over the outputs."
             )
         return values
+
+    @property
+    def function_name(self) -> str | None:
+        """What a configuration calls the function; None where ``fn`` is none, but a loss."""
+        if isinstance(self.fn, Configurable):
+            return None
+        return str(getattr(self.fn, "__name__", "metric"))
+
+    def reads(self, units: int) -> Reads:
+        loss = self.fn
+        if not isinstance(loss, Loss) or loss.task == "regression" or loss.margin:
+            return "outputs"
+        return "logits" if loss.from_logits else "probabilities"
+
+    def get_config(self) -> dict[str, Any]:
+        arguments, where = self._arguments(), type(self).__name__
+        if self.function_name is not None:
+            arguments = {
+                key: self.function_name if value is self.fn else value
+                for key, value in arguments.items()
+            }
+        return {key: serialize(value, f"{where}.{key}") for key, value in arguments.items()}
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         values = np.asarray(self.fn(Y, A), np.float64)
@@ -349,10 +385,3 @@ def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0
 
 registry: Registry[Metric] = Registry("metric", Metric)
 register = registry.register
-
-
-def get(identifier: Any, where: str = "metrics.get") -> Metric:
-    """The metric of that name, or the object itself; a plain function is averaged over rows."""
-    if callable(identifier) and not isinstance(identifier, type | Metric):
-        return MeanMetricWrapper(identifier)
-    return registry.get(identifier, where)

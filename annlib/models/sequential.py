@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_optional_count, check_path, is_whole
@@ -43,8 +43,8 @@ class Sequential(Trainer):
         What ``compile`` made of its arguments.
     history : History
         Of the last ``fit``.
-    stop_training : bool
-        Set by a callback to end ``fit`` after the batch.
+    stop_training, stop_evaluating, stop_predicting : bool
+        Set by a callback to end ``fit``, ``evaluate`` or ``predict`` after the batch.
 
     Examples
     --------
@@ -156,7 +156,7 @@ class Sequential(Trainer):
     @property
     def built(self) -> bool:
         """Whether the weights exist."""
-        return self._network.built
+        return self._network.has_weights
 
     def build(self, input_shape: BatchShape | None = None) -> None:
         """Make the weights for input of this shape, ``(None, n_features)``.
@@ -174,6 +174,16 @@ class Sequential(Trainer):
     def input_shape(self) -> BatchShape:
         """The shape that the model was built for, with None for the batch."""
         return self._network.input_shape
+
+    @property
+    def inputs(self) -> list[BatchShape]:
+        """The shape of the input, in a list; Keras has a symbolic tensor in it."""
+        return [self.input_shape]
+
+    @property
+    def outputs(self) -> list[BatchShape]:
+        """The shape of the output, in a list."""
+        return [self.output_shape]
 
     @property
     def feature_names(self) -> list[str] | None:
@@ -216,11 +226,17 @@ class Sequential(Trainer):
         """Those that it does not: of frozen layers, and moving statistics."""
         return [value for value, trains in self._flagged() if not trains]
 
+    #: Keras' other names of the three.
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
     def _flagged(self) -> list[tuple[Array, bool]]:
         return [
-            (layer._values()[p.name], layer.trainable and p.trainable)
+            (leaf._values()[p.name], leaf.trainable and p.trainable)
             for layer in self._network.layers
-            for p in layer._parameters
+            for _, leaf in layer._leaves()
+            for p in leaf._parameters
         ]
 
     @property
@@ -318,12 +334,52 @@ class Sequential(Trainer):
         config = {"class_name": type(self).__name__, "config": self.get_config()}
         return json.dumps(config, **arguments)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The user's own words on the model, which ``save`` puts into the file (not in Keras).
+
+        What JSON can hold: where the data came from, classes, units, a score. Copies have it, too.
+
+        >>> from annlib import Sequential
+        >>> model = Sequential()
+        >>> model.metadata["classes"] = ["cat", "dog"]
+        >>> model.metadata
+        {'classes': ['cat', 'dog']}
+        """
+        found: dict[str, Any] = vars(self).setdefault("_metadata", {})
+        return found
+
+    @metadata.setter
+    def metadata(self, value: Mapping[str, Any]) -> None:
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"Sequential.metadata: expected a dictionary, got {value!r}. Write "
+                'model.metadata["note"] = ..., or whatever it is about.'
+            )
+        self._metadata = dict(value)
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str] | BinaryIO,
+        overwrite: bool = True,
+        *,
+        include_optimizer: bool = True,
+    ) -> None:
         """Write the model to a safetensors file, whole or not at all.
 
-        It holds layers and weights, what ``compile`` was given, the optimizer's state and the
-        random streams: training that continues from ``annlib.load_model`` is, to the bit, the
-        training that was not interrupted.
+        It holds layers and weights, what ``compile`` was given, the optimizer's state, the random
+        streams and ``metadata``: training that continues from ``annlib.load_model`` is, to the bit,
+        the training that was not interrupted.
+
+        Parameters
+        ----------
+        filepath : path or binary file object
+            An open file object (``io.BytesIO()``) is written from where it stands.
+        overwrite : bool
+        include_optimizer : bool
+            Whether to write what ``compile`` was given and the optimizer's state. Without them the
+            file is a third of its size with Adam, the model that is loaded is not compiled, and
+            losses and metrics may be plain functions.
 
         Raises
         ------
@@ -335,10 +391,10 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
-        path = check_path(filepath, "Sequential.save", "filepath")
+        check_flag(include_optimizer, "Sequential.save", "include_optimizer")
         check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
-            model_file.write(*self._describe(), path, overwrite)
+            model_file.write(*self._describe(include_optimizer), filepath, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -346,12 +402,14 @@ class Sequential(Trainer):
 
         container.to_bytes("model", self._describe()[0], {})
 
-    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def _describe(self, compiled: bool = True) -> tuple[dict[str, Any], dict[str, Array]]:
         """The header and the tensors of the model's file."""
         from annlib.saving import model_file
-        from annlib.saving.serializable import check_name, configured
+        from annlib.saving.serializable import check_name, checked_metadata, configured
 
-        header, tensors = model_file.describe(self._network, self._compiled)
+        header, tensors = model_file.describe(self._network, self._compiled if compiled else None)
+        if self.metadata:
+            header["metadata"] = checked_metadata(self.metadata)
         cls, where = type(self), "Sequential.save"
         if cls is Sequential:
             return header, tensors
@@ -369,8 +427,10 @@ class Sequential(Trainer):
             ) from error
         return header, tensors
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all.
+    def save_weights(
+        self, filepath: str | os.PathLike[str] | BinaryIO, overwrite: bool = True
+    ) -> None:
+        """Write the weights to a safetensors file, whole or not at all, or to a file object.
 
         Raises
         ------
@@ -384,12 +444,14 @@ class Sequential(Trainer):
         with self._evaluating():
             save_weights(self._network, path, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Read the weights from a file that ``save_weights`` wrote; all of them or none.
+    def load_weights(
+        self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False
+    ) -> None:
+        """Read the weights from a file that ``save_weights`` or ``save`` wrote; all or none.
 
         Parameters
         ----------
-        filepath : path
+        filepath : path or binary file object
         skip_mismatch : bool
             Leave layers whose weights have other shapes as they are, with a warning.
 

@@ -30,7 +30,7 @@ from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.optimizers.formula import update_formula
-from annlib.optimizers.loops import Loop, can_compile, compiled
+from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
 from annlib.optimizers.memory import Memory
 from annlib.optimizers.policy import OfPolicy, Policy
 from annlib.optimizers.rule import Rule
@@ -46,7 +46,7 @@ from annlib.optimizers.step_buffers import (
 _MOST_STEPS = 2**53
 # A rate by which no moderate number overflows.
 _MODERATE_RATE = 1e4
-# Parameters from which half a second for a compilation is soon saved.
+# Parameters from which a compiled rule saves some time of a step.
 _WORTH_COMPILING = 1 << 15
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
@@ -170,6 +170,8 @@ class Optimizer(Rule, Configurable):
         check_name(name, where)
         self.name = name
         self.loop: Loop | None = None
+        #: What is to become ``loop`` once that is worth it.
+        self._loop_later: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
@@ -308,8 +310,10 @@ class Optimizer(Rule, Configurable):
             self._begun = False  # again with the first step, by the parameters that are there then
         memory = self._built
         wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
-        loop = type(self).compilable
-        self.loop = compiled(loop) if loop and wanted and can_compile() else None
+        loop = type(self).compilable if wanted and can_compile() else None
+        now = jit_compile is True or waiting.is_over(0)
+        self.loop = compiled(loop) if loop and now else None
+        self._loop_later = None if now else loop
         divisible = not (self.whole or self.per_parameter)
         self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
         self._gradient = vector.gradients[: vector.n_trainable]
@@ -389,7 +393,7 @@ class Optimizer(Rule, Configurable):
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_owner"))
+        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_loop_later", "_owner"))
         return {**self.__dict__, **views, "_thread": 0, "policy": copy.copy(self.policy)}
 
     # -- the step --------------------------------------------------------------------------------
@@ -443,6 +447,8 @@ class Optimizer(Rule, Configurable):
             self._prepare(buffers)
         if policy.gradient_accumulation_steps is None or policy.accumulate(gradient, self.steps):
             policy.clip_and_decay(gradient, rate)
+            if self._loop_later is not None and waiting.is_over(gradient.size):
+                self.loop, self._loop_later = compiled(self._loop_later), None
             buffers.update(self.update, rate)
         if policy.use_ema:
             policy.average(self.iterations)
@@ -579,4 +585,11 @@ def _turned(enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[No
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any, where: str = "optimizers.get") -> Optimizer | None:
+    """The optimizer of that name, class or configuration, or the object itself.
+
+    None is none, as in Keras.
+    """
+    return None if identifier is None else registry.get(identifier, where)

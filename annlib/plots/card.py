@@ -93,8 +93,9 @@ def _card(row: Row, *, arguments: bool) -> str:
     shapes = f"{shape_text(row.before)} → {shape_text(row.after)}"
     frozen = "" if layer.trainable else ", frozen"
     facts = _arguments(layer) if arguments else ""
+    indent = f";margin-left:{24 * row.depth}px" if row.depth else ""
     return (
-        f'<details style="border-left-color:{colour(layer)}"><summary>'
+        f'<details style="border-left-color:{colour(layer)}{indent}"><summary>'
         f"<b>{escape(layer.name, 60)}</b><span>{escape(kind, 60)}</span>"
         f'<i class="g">{escape(shapes)}</i><i>{count_text(layer)} parameters{frozen}</i>'
         f"</summary>{facts}</details>"

@@ -31,6 +31,7 @@ class Row(NamedTuple):
     """A layer with the shapes of its input and output, None before they are known."""
 
     layer: Any
+    depth: int
     before: BatchShape | None
     after: BatchShape | None
 
@@ -41,13 +42,11 @@ def require_model(model: Any, where: str) -> None:
         raise ConfigurationError(f"{where}: expected model as a Sequential, got {show(model)}.")
 
 
-def rows_of(model: Any) -> Iterator[Row]:
-    """The layers of a model in their order."""
-    shape = model._network.expected_input_shape()
-    for layer in model.layers:
-        before = shape
-        shape = None if shape is None else layer.compute_output_shape(shape)
-        yield Row(layer, before, shape)
+def rows_of(model: Any, inside: bool = True) -> Iterator[Row]:
+    """The layers of a model in their order; those inside of one, of a greater depth, after it."""
+    for row in model._network.shapes():
+        if inside or not row[1]:
+            yield Row(*row)
 
 
 def escape(text: Any, most: int | None = None) -> str:

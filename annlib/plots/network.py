@@ -120,6 +120,7 @@ def plot_model(
             lines = [type(row.layer).__name__]
             if show_layer_names:
                 lines[0] = f"{row.layer.name} ({lines[0]})"
+            lines[0] = "↳ " * row.depth + lines[0]
             activation = activation_name(row.layer)
             if show_layer_activations and activation:
                 lines.append(activation)

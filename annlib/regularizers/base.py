@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula
@@ -29,6 +29,8 @@ class Regularizer(Configurable):
 
     #: Whether a model divides the penalty by the rows of the batch, or by what they weigh.
     divided: ClassVar[bool] = False
+    #: Whether it is a sum over the weights of a function of each, which can be drawn.
+    elementwise: ClassVar[bool] = True
     #: A penalty alone would go with the gradient of another, or with none.
     _keras_methods = {"__call__": "add_gradient"}  # noqa: RUF012  # never changed
     _extending = (
@@ -41,6 +43,9 @@ class Regularizer(Configurable):
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         raise NotImplementedError
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        """Raise ``ShapeError`` if it cannot penalize arrays of this shape."""
 
     def share(self, rows: float) -> float:
         """What a model multiplies it by, for a batch of so many rows, or of that weight."""

@@ -7,6 +7,7 @@ last bits depend on besides) and ``place`` (where it stands); tensors are a mode
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import warnings
@@ -18,11 +19,12 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.config import Configurable, constructor_arguments
-from annlib.core.errors import ModelFormatError
+from annlib.core.errors import ModelFormatError, UnknownNameError
+from annlib.core.registry import FAMILIES
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
+from annlib.saving.limits import check_header
 from annlib.saving.model_file import (
-    check_header,
     check_optimizer,
     checked_weights,
     describe,
@@ -143,7 +145,7 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
         ("compiled", own["compiled"].keys() - {"run"}, "compile"),
         ("run", None, "data or arguments of fit"),
     ):
-        there, here = _only(file[part], keys), _only(own[part], keys)
+        there, here = _completed(_only(file[part], keys)), _only(own[part], keys)
         difference = first_difference(there, here)
         if difference is not None:
             raise ModelFormatError(
@@ -177,6 +179,24 @@ def _with_new_arguments(there: Any, own: Any) -> Any:
 
 def _only(part: Any, keys: Any) -> Any:
     return {key: part[key] for key in sorted(keys)} if keys else part
+
+
+def _completed(part: Any) -> Any:
+    """A part of a header with the arguments that its classes have got since it was written."""
+    if isinstance(part, list):
+        return [_completed(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _completed(value) for key, value in part.items()}
+    if part.keys() == {"class_name", "config"} and isinstance(part["config"], dict):
+        for family in FAMILIES.values():
+            with contextlib.suppress(UnknownNameError):
+                known = constructor_arguments(family.find(part["class_name"]))
+                if part["config"].keys() <= known.keys():
+                    new = known.keys() - part["config"].keys()
+                    defaults = {name: known[name].default for name in new}
+                    return part | {"config": part["config"] | defaults}
+    return part
 
 
 @functools.cache

@@ -12,6 +12,7 @@ import numpy as np
 from annlib.activations import Activation
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_flag, check_instance, check_numbers, items_of
+from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import Dense
@@ -39,26 +40,33 @@ class ActivationTrial:
         self.work = Workspace("float64")
 
     def data(self, shape: Shape = (6, 5), dtype: Any = "float64") -> tuple[Array, Array]:
-        """Z of both signs, and dE/dA."""
+        """Z of both signs, of twice the units where it takes no odd number of them, and dE/dA."""
+        try:
+            outputs = self.activation.output_shape(shape)
+        except ShapeError:
+            shape, outputs = (*shape[:-1], 2 * shape[-1]), shape
         numbers = np.random.default_rng(len(shape)).normal(size=(2, *shape)) * 2
-        Z, dA = np.array(numbers[0]), np.array(numbers[1])
+        Z, dA = np.array(numbers[0]), np.array(numbers[1].reshape(-1)[: math.prod(outputs)])
         for kink in self.kinks:
             Z[np.abs(Z - kink) < 1e-2] += 0.1
-        return Z.astype(dtype), dA.astype(dtype)
+        return Z.astype(dtype), dA.reshape(outputs).astype(dtype)
+
+    def output(self, Z: Array) -> Array:
+        """Memory for A that is not Z's."""
+        return np.empty(self.activation.output_shape(Z.shape), Z.dtype)
 
     def forward(self, Z: Array, work: Workspace | None = None) -> tuple[Array, Array]:
         """Z as it is left, and A: in place where the activation says that it may be."""
         Z = Z.copy()
-        A = np.empty_like(Z) if self.activation.needs_input else Z
+        A = self.output(Z) if self.activation.needs_input else Z
         self.activation.forward(Z, A, self.work if work is None else work)
         return Z, A
 
     def run(self, Z: Array, dA: Array, work: Workspace | None = None) -> list[Array]:
         """A and dE/dZ."""
         Z, A = self.forward(Z, work)
-        result, dA = A.copy(), dA.copy()
-        self.activation.backward(dA, Z, A, self.work if work is None else work)
-        return [result, dA]
+        result, work = A.copy(), self.work if work is None else work
+        return [result, self.activation.gradient(dA.copy(), Z, A, work).copy()]
 
 
 rules: Rules[ActivationTrial] = Rules()
@@ -111,7 +119,7 @@ def check_activation(
 @rules.add("forward writes to A alone")
 def input_untouched(trial: ActivationTrial) -> None:
     Z, _ = trial.data()
-    before, A = Z.copy(), np.empty_like(Z)
+    before, A = Z.copy(), trial.output(Z)
     Z.flags.writeable = False
     trial.activation.forward(Z, A, trial.work)
     same(Z, before, "Z")
@@ -138,17 +146,17 @@ def needs_input(trial: ActivationTrial) -> None:
     gone = Z if trial.activation.needs_input else np.full_like(Z, np.nan)
     before = A.copy()
     A.flags.writeable = gone.flags.writeable = False
-    trial.activation.backward(dA, gone, A, trial.work)
+    dZ = trial.activation.gradient(dA, gone, A, trial.work)
     same(A, before, "A, after backward,")
-    same(dA, expected, "dE/dZ without Z", 1e-12)
+    same(dZ, expected, "dE/dZ without Z", 1e-12)
 
 
 @rules.add("in place and apart the numbers are the same")
 def in_place(trial: ActivationTrial) -> None:
     Z, dA = trial.data()
-    A, dZ = np.empty_like(Z), dA.copy()
+    A = trial.output(Z)
     trial.activation.forward(Z, A, trial.work)
-    trial.activation.backward(dZ, Z, A, trial.work)
+    dZ = trial.activation.gradient(dA.copy(), Z, A, trial.work).copy()
     all_same(trial.run(Z, dA), [A, dZ], NAMES, "in place")
 
 
@@ -160,8 +168,8 @@ def buffers(trial: ActivationTrial) -> None:
     all_same(trial.run(Z, dA), expected, NAMES, "after buffers that were NaN")
     Z, A = trial.forward(Z)
     trial.work.fill(np.nan)
-    trial.activation.backward(dA, Z, A, trial.work)
-    same(dA, expected[1], "dE/dZ, of buffers that were NaN after forward,", 1e-12)
+    dZ = trial.activation.gradient(dA, Z, A, trial.work)
+    same(dZ, expected[1], "dE/dZ, of buffers that were NaN after forward,", 1e-12)
 
 
 @rules.add("backward makes dE/dZ, the derivative, of dE/dA")
@@ -180,8 +188,8 @@ def derivative(trial: ActivationTrial) -> None:
 @rules.add("rows of more dimensions are rows along the last axis")
 def more_dimensions(trial: ActivationTrial) -> None:
     Z, dA = trial.data((2, 3, 4))
-    flat = trial.run(Z.reshape(6, 4), dA.reshape(6, 4), Workspace("float64"))
-    expected = [array.reshape(2, 3, 4) for array in flat]
+    flat = trial.run(Z.reshape(6, -1), dA.reshape(6, -1), Workspace("float64"))
+    expected = [array.reshape(2, 3, -1) for array in flat]
     all_same(trial.run(Z, dA), expected, NAMES, "of (2, 3, 4) against (6, 4)")
 
 
@@ -217,7 +225,7 @@ def types(trial: ActivationTrial) -> None:
 def memory(trial: ActivationTrial) -> None:
     Z, dA = trial.data((20_000, 4))
     trial.run(Z, dA)
-    A = np.empty_like(Z)
+    A = trial.output(Z)
 
     def once_more() -> None:
         trial.activation.forward(Z, A, trial.work)
@@ -229,12 +237,17 @@ def memory(trial: ActivationTrial) -> None:
 
 @rules.add("called with an array it returns a new one of the same shape")
 def called(trial: ActivationTrial) -> None:
-    for shape in ((), (3,), (2, 3), (2, 3, 4)):
-        x, _ = trial.data(shape)
+    for dimensions, sizes in ((1, (1, 1)), (1, (1, 3)), (2, (2, 3)), (3, (2, 3, 4))):
+        Z, dA = trial.data(sizes)
+        x, shape = Z.reshape(Z.shape[-dimensions:]), dA.shape[-dimensions:]
         before = x.copy()
         y = np.asarray(trial.activation(x))
         assert y.shape == shape, f"expected shape {shape}, got {y.shape}"
         assert not np.shares_memory(x, y), "the result shares memory with the argument"
         same(x, before, "the argument")
-        rows = before.reshape(math.prod(shape[:-1]), -1)
-        same(y.reshape(rows.shape), trial.forward(rows)[1], "the result", 1e-12)
+        rows = before.reshape(math.prod(before.shape[:-1]), -1)
+        A = trial.forward(rows)[1]
+        same(y.reshape(A.shape), A, "the result", 1e-12)
+    if Z.shape == dA.shape:
+        y = np.asarray(trial.activation(0.5))
+        assert y.shape == (), f"expected one number of one number, got shape {y.shape}"

@@ -134,7 +134,8 @@ def parameters_untouched(trial: LayerTrial) -> None:
 def kept_values(trial: LayerTrial) -> None:
     if trial.layer.keeps_values and not trial.training:
         x, _ = trial.data()
-        same(trial.forward(x).ravel(), x.ravel(), "the output")
+        y = trial.forward(x)
+        same(y.ravel(), x.ravel().astype(y.dtype), "the output")
 
 
 @rules.add("only a layer that says random = True draws, only while training, from work.rng alone")
@@ -157,8 +158,8 @@ def views(trial: LayerTrial) -> None:
     for entry in trial.vector.entries:
         name = entry.parameter.name
         for view, vector, what in (
-            (getattr(trial.layer, name), trial.vector.values, f"self.{name}"),
-            (trial.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
+            (entry.layer._values()[name], trial.vector.values, f"self.{name}"),
+            (entry.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
         ):
             own = view.size and not np.shares_memory(view, vector[entry.where])
             assert not own, f"{what} is an array of its own now. Write into it: {what}[...] = "
@@ -189,6 +190,17 @@ def layout(trial: LayerTrial) -> None:
     expected = trial.run(x, dy)
     for other in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2]):
         trial.same(trial.run(other, dy), expected, "of an x with other strides")
+
+
+@rules.add("a layer that says takes_sparse = True makes the same of sparse rows")
+def sparse_rows(trial: LayerTrial) -> None:
+    if not trial.layer.takes_sparse or len(trial.shape) > 1:
+        return
+    from scipy.sparse import csr_array
+
+    x, dy = trial.data()
+    x[x < 0], x[2] = 0, 0
+    trial.same(trial.run(csr_array(x), dy), trial.run(x, dy), "of sparse rows")
 
 
 @rules.add("backward returns the derivative by the input")

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import SEED_BITS, check_count, check_instance
-from annlib.data import Batch
+from annlib.data import Batch, dense
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -62,7 +62,7 @@ class ModelCopy:
             chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
             batch = next(data.batches(network, rows).take(chosen))
         assert batch.y is not None, "array_dataset checks the targets"
-        self.x, self.y = np.array(batch.x), np.array(batch.y)
+        self.x, self.y = np.array(dense(batch.x)), np.array(batch.y)
         self.weights = None if batch.weights is None else np.array(batch.weights)
 
     @property
@@ -101,9 +101,11 @@ class ModelCopy:
 
     def loss(self, index: Array | None = None) -> float:
         """The loss on these rows, or on all, of the model at rest."""
-        x, y, weights = self.part(np.arange(len(self)) if index is None else index)
-        with np.errstate(all="ignore"):
-            return float(self.model.test_on_batch(x, y, weights, return_dict=True)["loss"])
+        batch = Batch(*self.part(np.arange(len(self)) if index is None else index))
+        functions = self.model._functions
+        with self.model._evaluating(), functions.running(functions.evaluation) as metrics:
+            functions.evaluation.test(batch)
+            return float(metrics.results()["loss"])
 
     def training_loss(self) -> float:
         """The loss on all rows in a training pass: with dropout, by the batch's own statistics."""

@@ -15,7 +15,8 @@ LIMIT = 1_000_000
 
 
 def jacobian(activation: Activation, z: Array) -> Array:
-    """[D_A,Z] of one row {Z}, (N, N): row i is what comes back when only dE/da_i is 1.
+    """[D_A,Z] of one row {Z}, of one row for each output: row i is what comes back when only
+    dE/da_i is 1.
 
     Raises
     ------
@@ -39,7 +40,8 @@ def jacobian(activation: Activation, z: Array) -> Array:
             f"Jacobian has {n * n} numbers. Of an elementwise activation a trace has the diagonal, "
             'trace["name"]["D_A,Z"]; for others, trace a narrower model.'
         )
-    return _back(activation, np.tile(z.reshape(1, n), (n, 1)), np.eye(n, dtype=z.dtype))
+    outputs = activation.output_shape((1, n))[1]
+    return _back(activation, np.tile(z.reshape(1, n), (outputs, 1)), np.eye(outputs, dtype=z.dtype))
 
 
 def slopes(activation: Activation, Z: Array) -> Array:
@@ -51,7 +53,6 @@ def slopes(activation: Activation, Z: Array) -> Array:
 def _back(activation: Activation, Z: Array, dA: Array) -> Array:
     """dE/dZ, from dE/dA, by the activation itself."""
     work, Z = Workspace(Z.dtype), np.array(Z)
-    A = np.empty_like(Z) if activation.needs_input else Z
+    A = np.empty_like(dA) if activation.needs_input else Z
     activation.forward(Z, A, work)
-    activation.backward(dA, Z, A, work)
-    return dA
+    return activation.gradient(dA, Z, A, work)

@@ -28,11 +28,11 @@ def forward(record: LayerRecord) -> Equation:
         if record.mask is None:
             tokens, rule = (A, "←", X), lambda x: x
         elif _multiplies(record):
-            M = Operand(r"\{M\}", record.mask)
+            M = Operand(r"\{M\}", _mask(record))
             tokens, rule = (A, "←", M, "⊛", X), lambda m, x: m * x
             note = "{M} was drawn from a copy of the layer's random stream: the next step's mask."
         else:
-            tokens = (A, "←", _function(record), X, ",", Operand(r"\{M\}", record.mask), ")")
+            tokens = (A, "←", _function(record), X, ",", Operand(r"\{M\}", _mask(record)), ")")
     formula = definition(layer, "layer")
     first = (type(layer).__doc__ or "").strip().split("\n")[0]
     return Equation(
@@ -54,7 +54,7 @@ def backward(record: LayerRecord, trainable: set[str]) -> Iterator[Equation]:
     assert record.dy is not None, "the caller sees to that"
     formula = definition(layer, "layer")
     for name, gradient in record.gradients.items():
-        if f"{record.name}/{name}" in trainable:
+        if f"{record.name}/{name}" in trainable and not record.inside:
             symbol = gradient_symbol(symbol_of(layer, name, gradient.shape))
             yield Equation(
                 record.name,
@@ -71,7 +71,7 @@ def backward(record: LayerRecord, trainable: set[str]) -> Iterator[Equation]:
     rule: Rule = None
     if isinstance(layer, Noise):
         if record.mask is not None and _multiplies(record):
-            tokens = (D_EX, "←", Operand(r"\{M\}", record.mask), "⊛", before)
+            tokens = (D_EX, "←", Operand(r"\{M\}", _mask(record)), "⊛", before)
             rule = lambda m, d: m * d  # noqa: E731  # beside the equation that it is
         elif record.mask is None:
             tokens, rule = (D_EX, "←", before), lambda d: d
@@ -120,6 +120,12 @@ def penalty(record: LayerRecord, layer: str) -> tuple[Equation, Equation | None]
         definition=formula.derivatives if formula else (),
     )
     return forward, backward
+
+
+def _mask(record: LayerRecord) -> Array:
+    """The numbers that were drawn, one for each of the layer's input."""
+    assert record.mask is not None, "the caller sees to that"
+    return np.broadcast_to(record.mask, record.x.shape)
 
 
 def _number(value: float, like: Array) -> Array:

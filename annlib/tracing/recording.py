@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from annlib.activations import Activation
+from annlib.activations.base import AnyShape
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -46,10 +47,14 @@ class RecordedActivation(Activation):
         self.A = A.copy()
         self.calls += 1
 
-    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
+    def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
         self.dA = dA.copy()
-        self.inner.backward(dA, Z, A, work)
-        self.dZ = dA.copy()
+        dZ = self.inner.gradient(dA, Z, A, work)
+        self.dZ = dZ.copy()
+        return dZ
+
+    def output_shape(self, shape: AnyShape) -> AnyShape:
+        return self.inner.output_shape(shape)
 
 
 class LayerRecord:
@@ -58,8 +63,15 @@ class LayerRecord:
     Parameters
     ----------
     layer : Layer
+    name : str
+        Its name, behind those of the layers that hold it.
     regularizer : Regularizer, optional
         For the step behind a layer whose activity has a penalty.
+
+    Attributes
+    ----------
+    inside : list of LayerRecord
+        Those of the layers that it holds.
     """
 
     x: Array
@@ -68,9 +80,10 @@ class LayerRecord:
     dx: Array | None = None
     mask: Array | None = None
 
-    def __init__(self, layer: Layer, regularizer: Regularizer | None = None) -> None:
+    def __init__(self, layer: Layer, name: str, regularizer: Regularizer | None = None) -> None:
         self.layer, self.regularizer = layer, regularizer
-        self.name = str(layer.name)
+        self.name = name
+        self.inside: list[LayerRecord] = []
         self.penalty = 0.0
         self.gradients: dict[str, Array] = {}
         self.activation: RecordedActivation | None = None
@@ -88,7 +101,7 @@ class LayerRecord:
         if self.regularizer is not None:
             self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:
-            self.mask = work.array("M", *x.shape).copy()
+            self.mask = work.array("M", *self.layer.noise_of(x.shape)).copy()
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
@@ -97,6 +110,13 @@ class LayerRecord:
         self.dx = dx.copy() if dx is not None and input_gradient else None
         self.gradients = {name: value.copy() for name, value in self.layer.gradients.items()}
         return dx
+
+
+def all_records(records: Sequence[LayerRecord]) -> Iterator[LayerRecord]:
+    """Each with those inside of it before it."""
+    for record in records:
+        yield from all_records(record.inside)
+        yield record
 
 
 @dataclass

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from reprlib import repr as show
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.losses import Loss
 
 
@@ -40,7 +39,8 @@ def class_weights(
     """
     if not isinstance(class_weight, Mapping):
         raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
+            f"{where}: expected class_weight as a dict of class to weight, got "
+            f"{show(class_weight)}. "
             'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
         )
     if loss.masks and loss.target_kind == "values":
@@ -53,19 +53,19 @@ def class_weights(
     for label, weight in class_weight.items():
         if not isinstance(label, int | float | np.number) or label != np.floor(label):
             raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
-                "Pass {0: ..., 1: ...} as y has them."
+                f"{where}: expected class_weight by the integer codes of classes, got "
+                f"{show(label)}. Pass {{0: ..., 1: ...}} as y has them."
             )
         if not is_number(weight) or not 0 <= weight < np.inf:
             raise ConfigurationError(
-                f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
-                f"{label!r}."
+                f"{where}: expected class weights as numbers >= 0, got {show(weight)} for class "
+                f"{show(label)}."
             )
         if label not in classes:
             known = f"0..{classes[-1]}" if len(classes) > 3 else ", ".join(map(str, classes))
             raise ConfigurationError(
                 f"{where}: expected class_weight for the classes {known} that the output has, got "
-                f"a weight for {label!r}. Leave it out, or give the output layer a unit for it."
+                f"a weight for {show(label)}. Leave it out, or give the output layer a unit for it."
             )
         weights[labels == label] = weight
     return weights

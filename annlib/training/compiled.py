@@ -10,6 +10,7 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
@@ -24,6 +25,7 @@ from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
+from annlib.metrics.lookup import metric_of
 from annlib.optimizers import Optimizer
 from annlib.training.fused_loss import check_output
 from annlib.training.outputs import Outputs
@@ -54,7 +56,7 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer, "compile.optimizer")
+        self.optimizer: Optimizer = optimizers.registry.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
@@ -119,6 +121,12 @@ class Compiled:
             metric.rename(unique)
         self._specified.append(metric)
         self._given.append(argument if isinstance(argument, str) else metric)
+
+    def check_dtype(self, dtype: str) -> None:
+        """Raise ``ConfigurationError`` if loss or metrics were given another type than this."""
+        for part in (self.loss, *self.metrics):
+            if part is not None:
+                part._check_dtype(dtype, "Sequential.compile")
 
     @property
     def has_loss(self) -> bool:
@@ -197,7 +205,8 @@ class Compiled:
         rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
         predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
         for metric in self._specified:
-            if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
+            of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
+            if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
         by_output = weights is not None and weights.ndim > 1
         missing = there is not None and there.ndim > 1
@@ -246,6 +255,28 @@ class Compiled:
         return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
 
 
+def check_keras_arguments(
+    run_eagerly: Any, steps_per_execution: Any, loss_weights: Any, auto_scale_loss: Any
+) -> None:
+    """Raise ``ConfigurationError`` for arguments of Keras' that would change what is learned."""
+    where = "Sequential.compile"
+    if run_eagerly is not None:
+        check_flag(run_eagerly, where, "run_eagerly")
+    check_flag(auto_scale_loss, where, "auto_scale_loss")
+    if steps_per_execution != "auto":
+        check_count(steps_per_execution, where, "steps_per_execution")
+    given = loss_weights
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple) and len(given) == 1:
+        (given,) = given
+    if given is not None and not (is_number(given) and given == 1):
+        raise ConfigurationError(
+            f"{where}: expected loss_weights None or 1, since a Sequential has one output and one "
+            f"loss, got {loss_weights!r}. Leave it out; a factor of the loss is a sample_weight."
+        )
+
+
 def require(
     compiled: Compiled | None, where: str = "Sequential", *, loss: bool = False
 ) -> Compiled:
@@ -292,7 +323,7 @@ def _check_metric_name(name: str) -> None:
 
 def _metric(argument: Any, where: str) -> Metric:
     try:
-        return metrics.get(argument, where)
+        return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(

@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, is_number
+from annlib.core.checks import is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import (
     ArrayLoader,
     Batch,
     Source,
-    as_source,
     check_names,
     check_type,
     materialize,
@@ -23,6 +22,7 @@ from annlib.data import (
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
+from annlib.training.inputs import check_input_codes, input_type, read_input
 from annlib.training.targets import product, sample_weights, targets_of
 
 
@@ -73,6 +73,7 @@ class Dataset(NamedTuple):
             dtype=dtype,
             target_dtype=target_dtype,
             weight_dtype=network.dtype,
+            sparse=network.takes_sparse,
         )
 
     def in_one(self, network: Network) -> ArrayLoader:
@@ -84,7 +85,7 @@ class Dataset(NamedTuple):
         dtype, target_dtype = self._types(network)
         weights = product(self.weights, self.class_weights)
         return Batch(
-            materialize(self.x, dtype),
+            materialize(self.x, dtype, network.takes_sparse),
             None if self.y is None else materialize(self.y, target_dtype),
             None if weights is None else materialize(weights, network.dtype),
         )
@@ -103,7 +104,8 @@ class Dataset(NamedTuple):
             check_type(self.weights, dtype, where, "sample_weight")
 
     def _types(self, network: Network) -> tuple[Any, Any]:
-        return _input_type(network, self.x), np.intp if self.labels else network.dtype
+        names = self.feature_names or network.feature_names
+        return input_type(network, self.x, names), np.intp if self.labels else network.dtype
 
     def batch_size(self, size: int | None, steps: int | None) -> int | None:
         """The size that was given, or else one that makes so many batches."""
@@ -138,10 +140,10 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = as_source(x, where, "x")
+    source = read_input(network, x, where, names or network.feature_names)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    check_input_codes(network, source, where, columns, names or network.feature_names)
     data = Dataset(source, None, None, feature_names=names)
     data.check_types(network, where, columns)
     return data
@@ -182,15 +184,16 @@ def array_dataset(
     ------
     DataError, ShapeError, ConfigurationError
     """
-    network.check_ownership(where)
+    if training:
+        network.check_ownership(where)
     known = network.feature_names or (like and like.feature_names)
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = as_source(x, where, "x")
+    source = read_input(network, x, where, names or known)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    check_input_codes(network, source, where, columns, names or known)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -219,7 +222,8 @@ def array_dataset(
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
-                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
+                f"{show(class_weight)} and all 0. Name at least one class of y with a weight "
+                "above 0."
             )
     data = Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
     if not training:
@@ -262,16 +266,6 @@ def _common_length(values: Any) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _input_type(network: Network, source: Source) -> Any:
-    if network.layers[0].codes is None:
-        return network.dtype
-    # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
-    # as integers they would be whole.
-    if isinstance(source, np.memmap) and source.dtype.kind == "f":
-        return source.dtype
-    return np.intp
-
-
 def _check_features(
     expected: BatchShape | None, network: Network, source: Source, where: str
 ) -> None:
@@ -290,15 +284,3 @@ def _check_features(
             f'{where}: expected x of shape {shape}, which layer "{network.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"
         )
-
-
-def _check_codes(network: Network, source: Source, where: str, columns: Any) -> None:
-    """Raise if the first layer takes codes and x has others; memory maps it checks itself."""
-    codes = network.layers[0].codes
-    if codes is None or isinstance(source, np.memmap):
-        return
-    if isinstance(source, np.ndarray):
-        check_codes(source, codes, where, "x", columns)
-        return
-    for part, title in source.parts("x"):
-        check_codes(part, codes, where, title)

@@ -115,7 +115,7 @@ class Step:
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
-        if not np.isfinite(X).all():
+        if not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"

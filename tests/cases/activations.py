@@ -12,6 +12,8 @@ ACTIVATIONS = [
     Row(activations.Exponential),
     Row(activations.GELU),
     Row(activations.GELU, approximate=True),
+    Row(activations.GLU),
+    Row(activations.GLU, axis=-1),
     Row(activations.HardShrink).where(kinks=(-0.5, 0.5)),
     Row(activations.HardShrink, 1.5).where(kinks=(-1.5, 1.5)),
     Row(activations.HardSiLU).where(kinks=(-3.0, 3.0)),

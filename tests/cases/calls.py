@@ -284,8 +284,14 @@ def _calls() -> dict[str, Maker]:
     )
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
+    found["mean_squared_error"] = lambda: Call(
+        losses.mean_squared_error.__call__, {"y_true": [[0.0]], "y_pred": [[1.0]]}
+    )
     shapes = {"target_shape": (3,), "output_shape": (3, 3)}
     found["resolve_crossentropy"] = lambda: Call(losses.resolve_crossentropy, shapes)
+    found["binary_accuracy"] = lambda: Call(
+        metrics.binary_accuracy.__call__, {"y_true": [[0.0]], "y_pred": [[1.0]]}
+    )
     found["resolve_accuracy"] = lambda: Call(metrics.resolve_accuracy, {**shapes, "name": "a"})
     for name, (make, _) in ESTIMATORS.items():
         found[f"{name}, fitted"] = partial(_parameters, name, "fit")

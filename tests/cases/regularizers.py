@@ -9,6 +9,8 @@ REGULARIZERS = [
     Row(regularizers.L2, 0.3),
     Row(regularizers.L1L2),
     Row(regularizers.L1L2, l1=0.1, l2=0.4),
+    Row(regularizers.OrthogonalRegularizer),
+    Row(regularizers.OrthogonalRegularizer, 0.3, "columns"),
     Row(regularizers.Ridge),
     Row(regularizers.Ridge, 0.3),
 ]

@@ -66,7 +66,10 @@ def assign(latex: str, names: Names) -> Any:
     size = names.get("N", 1)
     if len(indices) == 2:
         result = np.array(
-            [[value(right, {**names, "i": i, "j": j}) for j in range(size)] for i in range(size)]
+            [
+                [value(right, {**names, "i": i, "j": j}) for j in range(size)]
+                for i in range(names.get("outputs", size))
+            ]
         )
     elif indices and "i" not in names:
         result = np.array([value(right, {**names, "i": i}) for i in range(size)])

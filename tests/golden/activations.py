@@ -31,6 +31,7 @@ FUNCTIONS = {
     "silu": [{}],
     "mish": [{}],
     "gelu": [{}, {"approximate": True}],
+    "glu": [{}, {"axis": 1}],
     "hard_sigmoid": [{}],
     "hard_silu": [{}],
     "hard_tanh": [{}],
@@ -65,6 +66,7 @@ def passes(function, x, cotangent):
     """Return the output and the product of the cotangent with the Jacobian."""
     tensor = gradient_tensor(x)
     output = function(tensor)
+    cotangent = cotangent.reshape(-1)[: output.numel()].reshape(output.shape)  # glu has fewer
     output.backward(torch.tensor(cotangent))
     return {"dtype": DTYPE, "output": plain(output.detach()), "gradient": plain(tensor.grad)}
 
@@ -99,7 +101,7 @@ def record_extremes():
     x = np.array([sign * size for size in SIZES for sign in (1, -1)])
     records = []
     for name, (config, *_) in FUNCTIONS.items():
-        if "max" not in name and name != "squareplus":
+        if "max" not in name and name not in ("squareplus", "glu"):
             function = partial(keras.activations.get(name), **config)
             numbers = passes(function, x, np.ones_like(x))
             for key in ("output", "gradient"):

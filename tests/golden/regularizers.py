@@ -13,11 +13,15 @@ def record_regularizers():
         ("L2", {}),
         ("L2", {"l2": 0.2}),
         ("L1L2", {"l1": 0.3, "l2": 0.2}),
+        ("OrthogonalRegularizer", {}),
+        ("OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}),
     ]
     arrays = parameter_arrays()
     records = []
     for class_name, config in cases:
         for key, value in arrays.items():
+            if value.ndim < 2 and class_name == "OrthogonalRegularizer":
+                continue
             tensor = gradient_tensor(value)
             penalty = getattr(keras.regularizers, class_name)(**config)(tensor)
             penalty.backward()

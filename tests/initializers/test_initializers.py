@@ -227,3 +227,16 @@ def test_a_plain_function_is_an_initializer_that_cannot_be_saved():
 def test_arguments_that_cannot_be_meant_are_refused(cls, keywords):
     with pytest.raises(ConfigurationError, match=next(iter(keywords))):
         cls(**keywords)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_an_array_is_an_initializer(dtype):
+    values = np.arange(6).reshape(2, 3).astype(dtype)
+    model = Sequential([layers.Dense(3, kernel_initializer=values, input_dim=2)])
+    np.testing.assert_array_equal(model.get_weights()[0], values)
+    again = Sequential.from_config(model.get_config())
+    np.testing.assert_array_equal(again.get_weights()[0], values)
+    with pytest.raises(ShapeError, match="shape"):
+        Sequential([layers.Dense(2, kernel_initializer=values, input_dim=3)])
+    with pytest.raises(ConfigurationError, match="finite"):
+        layers.Dense(2, kernel_initializer=np.array([np.nan]))

@@ -7,7 +7,7 @@ import pytest
 from golden import recorded
 
 from annlib import Sequential, activations, layers, losses
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.testing.passes import LayerTrial
 from annlib.training.fused_loss import split
 
@@ -90,7 +90,6 @@ def test_a_softmax_along_another_axis_trains():
         (lambda: layers.ReLU(threshold=-1), "ReLU: expected threshold"),
         (lambda: layers.ReLU(slope_at_zero=1), "slope_at_zero"),
         (lambda: layers.LeakyReLU(-0.1), "LeakyReLU: expected negative_slope"),
-        (lambda: layers.LeakyReLU(alpha=0.1), "alpha"),
         (lambda: layers.ELU(-1), "ELU: expected alpha"),
         (lambda: layers.Softmax(0), "Softmax: expected axis"),
         (lambda: layers.Softmax(axis=2)._declare((None, 3)), "axis 2"),
@@ -109,3 +108,12 @@ def test_dense_refuses_an_activation_along_another_axis_of_deep_input():
     assert layer.compute_output_shape((None, 4)) == (None, 3)
     with pytest.raises(ShapeError, match=r"along the last axis.*Activation layer"):
         layer.compute_output_shape((None, 2, 4))
+
+
+def test_the_old_name_of_leaky_relus_slope_warns_as_in_keras():
+    with pytest.warns(UserWarning, match="alpha is deprecated. Use negative_slope") as caught:
+        layer = layers.LeakyReLU(alpha=0.1)
+    assert caught[0].filename == __file__
+    assert layer.get_config() == layers.LeakyReLU(0.1).get_config()
+    with pytest.raises(ConfigurationError, match="alfa"):
+        layers.LeakyReLU(alfa=0.1)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from golden import recorded
 
-from annlib import Input, Sequential, layers, optimizers, regularizers
-from annlib.core.errors import ConfigurationError, DataError
+from annlib import Input, Sequential, clone_model, layers, optimizers, regularizers
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
 from annlib.testing import check_layer
@@ -287,3 +290,35 @@ def test_forward_alone_never_reads_outside():
 def test_arguments_that_cannot_be_meant_are_refused(arguments, says):
     with pytest.raises(ConfigurationError, match=says):
         layers.Embedding(*arguments)
+
+
+# -- given weights ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, lambda W: [W], lambda W: W.tolist()])
+def test_given_weights_are_the_first_ones(wrap):
+    W = np.random.default_rng(0).normal(size=(4, 3))
+    layer = layers.Embedding(4, 3, weights=wrap(W), trainable=False)
+    model = Sequential([layer, layers.Flatten(), layers.Dense(1)], dtype="float64", seed=0)
+    unbuilt = Sequential.from_config(json.loads(json.dumps(model.get_config())))
+    model.compile("sgd", "mse")
+    model.fit([[0], [3]], [[1.0], [2.0]], verbose=0)
+    copies = [model, clone_model(model), unbuilt, pickle.loads(pickle.dumps(model))]
+    for copy in copies:
+        copy.build((None, 1))
+        np.testing.assert_array_equal(copy.layers[0].embeddings, W)
+    assert layer.get_config()["weights"] is None  # they are in the file as the parameter
+
+
+@pytest.mark.parametrize(
+    ("weights", "error", "message"),
+    [
+        (np.ones((3, 4)), ShapeError, r"shape \(4, 3\), one row a code, got \(3, 4\)"),
+        (np.ones(4), ShapeError, "one row a code"),
+        ([[1.0], [2.0, 3.0]], ConfigurationError, "matrix of finite numbers"),
+        (np.full((4, 3), np.nan), ConfigurationError, "matrix of finite numbers"),
+    ],
+)
+def test_weights_that_cannot_be_meant_are_refused(weights, error, message):
+    with pytest.raises(error, match=message):
+        layers.Embedding(4, 3, weights=weights)

@@ -8,6 +8,7 @@ from golden import recorded
 from scipy import stats
 
 from annlib import Sequential, layers
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
 
 KERAS = recorded("elementwise_layers")["noise"]
@@ -153,3 +154,37 @@ def test_every_batch_has_draws_of_its_own_and_every_seed(layer):
 def test_arguments_that_cannot_be_meant_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# -- noise_shape -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cls", [layers.Dropout, layers.AlphaDropout, layers.GaussianDropout])
+@pytest.mark.parametrize("noise", [(None, 1, 7), (1, 5, None), (20, 5, 1), [1, 1, 1]])
+def test_one_number_serves_all_along_an_axis_of_size_1(cls, noise):
+    x = np.ones((20, 5, 7))
+    y, dx = noisy(cls(0.5, noise_shape=noise), x)
+    shared = tuple(axis for axis, size in enumerate(noise) if size == 1)
+    for array in (y, dx):
+        assert np.ptp(array, axis=shared).max() == 0
+        others = [size for axis, size in enumerate(x.shape) if axis not in shared]
+        if others:
+            assert len(np.unique(array)) > 1
+
+
+def test_the_last_batch_may_have_fewer_rows_than_noise_shape_says():
+    model = Sequential([layers.Dropout(0.5, (8, 1)), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    model.fit(np.ones((11, 3)), np.ones(11), batch_size=8, verbose=0)
+
+
+@pytest.mark.parametrize("noise", [(None, 2), (None, 1, 1), (4, 4)])
+def test_a_noise_shape_that_does_not_fit_the_input_is_refused(noise):
+    with pytest.raises(ShapeError, match=r"noise_shape like the input's \(None, 3\)"):
+        Sequential([layers.Input((3,)), layers.Dropout(0.5, noise)])
+
+
+@pytest.mark.parametrize("noise", [3, "ab", (None, 0), (None,), (1, 1.5)])
+def test_a_noise_shape_that_is_no_shape_is_refused(noise):
+    with pytest.raises(ConfigurationError, match="noise_shape"):
+        layers.Dropout(0.5, noise)

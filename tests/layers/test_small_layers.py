@@ -7,7 +7,7 @@ from golden import recorded
 from annlib import Sequential, layers, regularizers
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
-from annlib.network.passes import Pass
+from annlib.layers.passes import Pass
 from annlib.testing.passes import LayerTrial
 
 KERAS = recorded("elementwise_layers")
@@ -158,3 +158,25 @@ def test_identity_is_what_it_is_given():
 def test_arguments_that_cannot_be_meant_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_rescaling_of_columns():
+    scale, offset = np.array([0.5, 2.0]), [1.0, -1.0]
+    model = Sequential([layers.Rescaling(scale, offset)])
+    y = model.predict([[2.0, 3.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(y, [[2.0, 5.0], [1.0, 1.0]])
+    assert y.dtype == np.float32
+    scale[:] = 0  # the layer has numbers of its own
+    assert Sequential.from_config(model.get_config()).predict([[2.0, 3.0]]).tolist() == [[2.0, 5.0]]
+
+
+@pytest.mark.parametrize("wrong", [[1.0, np.nan], ["a"], [], [[1.0], [1.0, 2.0]], None, [True]])
+def test_rescaling_by_what_are_no_numbers_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match="Rescaling: expected scale as a"):
+        layers.Rescaling(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[1.0, 2.0, 3.0], [[1.0], [2.0], [3.0]], np.ones((1, 2))])
+def test_rescaling_of_other_columns_is_refused(wrong):
+    with pytest.raises(ShapeError, match=r"expected offset .* of input \(None, 2\)"):
+        Sequential([layers.Input((2,)), layers.Rescaling(1.0, wrong)])

@@ -11,10 +11,10 @@ from golden import recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annlib import Sequential, layers, regularizers
-from annlib.core.errors import ConfigurationError
+from annlib import Sequential, layers, optimizers, regularizers
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
-from annlib.regularizers import L1, L1L2, L2, Ridge
+from annlib.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Ridge
 
 RECORDS = recorded("regularizers")["regularizers"]
 
@@ -111,7 +111,7 @@ def test_a_pair_of_functions_is_a_penalty_that_cannot_be_saved():
     with pytest.raises(ConfigurationError, match=r"RegularizerFunction\.penalty.*register"):
         model.get_config()
     for wrong in (lambda W: 0.0, (np.sum,), (np.sum, 3), [np.sum, np.sign]):
-        with pytest.raises(ConfigurationError, match="name, an object"):
+        with pytest.raises(ConfigurationError, match=r"name, an object|penalty with its gradient"):
             regularizers.get(wrong)
 
 
@@ -150,3 +150,29 @@ def test_ridge_is_that_of_scikit_learn_whatever_rows_and_weights(weights):
 def test_a_batch_that_weighs_nothing_has_no_ridge():
     assert Ridge(0.7).share(0.0) == 0.0
     assert L2(0.7).share(0.0) == 1.0
+
+
+def test_orthogonal_vectors_have_no_penalty_and_short_ones_no_infinite_slope():
+    regularizer = OrthogonalRegularizer(2.0)
+    assert regularizer(np.array([[3.0, 0.0], [0.0, -0.5]])) == 0
+    assert regularizer(np.array([[3.0, 1.0]])) == 0
+    parallel = np.array([[1.0, 1.0], [-2.0, -2.0], [0.0, 0.0]])
+    assert regularizer(parallel) == pytest.approx(2.0 / 3)
+    assert np.isfinite(gradient(regularizer, parallel)).all()
+
+
+def test_orthogonal_refuses_what_is_no_matrix_before_it_trains():
+    layer = layers.Dense(3, bias_regularizer=OrthogonalRegularizer(), input_dim=2, name="one")
+    with pytest.raises(ShapeError, match=r"expected a matrix, got one/bias of shape \(3,\)"):
+        Sequential([layer])
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal_trains_kernels_apart(mode):
+    layer = layers.Dense(3, kernel_regularizer=OrthogonalRegularizer(1.0, mode), use_bias=False)
+    model = Sequential([layers.Input((3,)), layer], dtype="float64", seed=0)
+    model.compile(optimizers.SGD(0.1), "mse")
+    x, y = np.zeros((4, 3)), np.zeros((4, 3))
+    first = model.evaluate(x, y)
+    model.fit(x, y, epochs=300, verbose=0)
+    assert model.evaluate(x, y) < 0.5 * first
