@@ -187,12 +187,8 @@ class Loss(Configurable):
 
     def _formula(self, *equations: str, slope: str, symbols: Any = (), **more: Any) -> Formula:
         """A formula with this derivative by the outputs, or from logits by those."""
+        missing = "; n and N leave out what is missing" if self.masks else ""
         columns = "{Z}, {A}" if self.from_logits else "{A}"
-        if self.masks:
-            missing = (
-                "What is missing counts in neither sum nor denominator: neither in N nor in n."
-            )
-            more["note"] = f"{more.get('note', '')} {missing}".strip()
         columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
         return Formula(
             self._names[0],
@@ -201,7 +197,7 @@ class Loss(Configurable):
             (rf"\frac{{\partial E}}{{\partial {'z' if self.from_logits else 'a'}_i}} = {slope}",),
             f"{columns}; E: a number; a batch: (n, N), E and w: (n,)",
             (REDUCTIONS[self.reduction],),
-            symbols=(*symbols, ("w_r", "the sample weight of row r, or 1")),
+            symbols=(*symbols, ("w_r", f"the sample weight of row r, or 1{missing}")),
             **more,
         )
 

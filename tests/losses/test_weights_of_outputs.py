@@ -190,7 +190,7 @@ def test_several_quantiles_of_one_target_miss_it_together():
 )
 def test_with_missing_targets_it_keeps_the_rules_of_a_loss(loss, y):
     check_loss(loss, y, A)
-    assert "What is missing" in str(explain(loss))
+    assert "leave out what is missing" in str(explain(loss))
 
 
 # -- labels ----------------------------------------------------------------------------------------
