@@ -79,7 +79,7 @@ class Loss(Configurable):
     #: argument ``from_logits``. A subclass that writes methods of its own says so again.
     fuses_with: ClassVar[str] = ""
     #: What ``explain`` draws: from which prediction to which, and for which target.
-    drawn: ClassVar[tuple[float, float, float] | None] = (-3.0, 3.0, 0.0)
+    drawn: tuple[float, float, float] | None = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
     PROBABILITIES: ClassVar[str] = "probabilities"
 
@@ -187,6 +187,7 @@ class Loss(Configurable):
 
     def _formula(self, *equations: str, slope: str, symbols: Any = (), **more: Any) -> Formula:
         """A formula with this derivative by the outputs, or from logits by those."""
+        missing = "; n and N leave out what is missing" if self.masks else ""
         columns = "{Z}, {A}" if self.from_logits else "{A}"
         columns += ": [N × 1], y: 0..N-1" if self.target_kind == "labels" else ", {Y}: [N × 1]"
         return Formula(
@@ -196,7 +197,7 @@ class Loss(Configurable):
             (rf"\frac{{\partial E}}{{\partial {'z' if self.from_logits else 'a'}_i}} = {slope}",),
             f"{columns}; E: a number; a batch: (n, N), E and w: (n,)",
             (REDUCTIONS[self.reduction],),
-            symbols=(*symbols, ("w_r", "the sample weight of row r, or 1")),
+            symbols=(*symbols, ("w_r", f"the sample weight of row r, or 1{missing}")),
             **more,
         )
 

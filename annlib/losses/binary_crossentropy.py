@@ -24,7 +24,7 @@ class Binary(Smoothed, MeanOverOutputs):
     """What the binary cross-entropies share: the terms of log a and log(1 - a)."""
 
     task = "binary"
-    drawn = (0.01, 0.99, 1.0)
+    drawn: tuple[float, float, float] | None = (0.01, 0.99, 1.0)
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
@@ -88,6 +88,8 @@ class BinaryCrossentropy(Binary):
             p = check_numbers(pos_weight, type(self).__name__, "pos_weight", "[0, inf)")
             self.pos_weight = p.tolist() if np.ndim(pos_weight) else float(p[0])
             self.canonical = False
+            if isinstance(self.pos_weight, list):
+                self.drawn = None  # each output has a curve of its own
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         if isinstance(self.pos_weight, list) and output_shape[-1:] != (len(self.pos_weight),):

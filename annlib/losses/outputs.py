@@ -89,7 +89,7 @@ class LossOfOutputs(Loss):
         np.dot(rows, parts, out=E)
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        if not self.masks and (weights is None or weights.ndim == 1):
+        if not self._each_counts(A, weights):
             return super().value(Y, A, weights, work)
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
@@ -100,7 +100,7 @@ class LossOfOutputs(Loss):
         return float(np.dot(E, self._shares(n, W, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        if not self.masks and (weights is None or weights.ndim == 1):
+        if not self._each_counts(A, weights):
             return super().gradient(Y, A, weights, work)
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
@@ -109,6 +109,10 @@ class LossOfOutputs(Loss):
         self._leave_out_missing(dA, work)
         np.multiply(dA, W, out=dA)
         return np.multiply(dA, self._factor(n, W), out=dA)
+
+    def _each_counts(self, A: Array, weights: Array | None) -> bool:
+        """Whether the outputs of one row may count differently."""
+        return A.ndim > 1 and (self.masks or (weights is not None and weights.ndim > 1))
 
     def _leave_out_missing(self, T: Array, work: Workspace) -> None:
         """Zeros where there is no target, also for infinite numbers, whose product is none."""

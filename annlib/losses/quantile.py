@@ -55,6 +55,7 @@ class Quantile(MeanOverOutputs):
                     f"{show(quantile)}."
                 )
             self.quantile = self.levels = levels.tolist()
+            self.drawn = None  # each output has a curve of its own
         else:
             self.quantile = check_number(quantile, "Quantile", "quantile", "(0, 1)")
 

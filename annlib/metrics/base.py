@@ -235,6 +235,7 @@ class MeanOverRows(RunningMean):
         if weights is None or weights.ndim == 1:
             self.add(self.rows(Y, A, self.work), weights)
         else:
+            np.multiply(weights, len(A) / A.size, out=weights)  # a row's outputs count as one row
             self.add(self.outputs(Y, A, self.work).reshape(-1), weights.reshape(-1))
 
     def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
@@ -244,11 +245,14 @@ class MeanOverRows(RunningMean):
                 f"{type(self).__name__}: expected one label a row, (n,), with an ignore_class, got "
                 f"{Y.shape}."
             )
-        there = np.asarray(self.ignore_class != Y)
-        counted = there.reshape(-1).astype(np.float64)
+        there = self.work.array("there", *Y.shape, dtype=bool)
+        np.not_equal(Y, self.ignore_class or 0, out=there)
+        counted = self.work.array("counted", len(Y))
+        np.copyto(counted, there.reshape(-1))
         if weights is not None:
             np.multiply(counted, weights, out=counted)
-        return np.where(there, Y, 0), counted
+        labels = self.work.array(f"counted_labels.{Y.dtype.char}", *Y.shape, dtype=Y.dtype)
+        return np.multiply(Y, there, out=labels), counted
 
 
 class MeanMetricWrapper(MeanOverRows):

@@ -302,6 +302,7 @@ class Sequential(Trainer):
         y : array_like
             Its target, or theirs.
         sample_weight : float or array_like, (n,), optional
+            Also of the outputs, as in ``fit``.
 
         Returns
         -------

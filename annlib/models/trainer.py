@@ -301,6 +301,9 @@ class Trainer(Configurable):
             Multiplied with the sample weights; classes not named have 1. For training only, and
             for targets that are one class a row.
         sample_weight : array_like, (n,), optional
+            Where the loss is one of outputs that are alike, also of the outputs' shape: each term
+            of the loss then counts times its weight. Targets that are missing may be NaN, if the
+            loss says ``mask_nan=True``.
         steps_per_epoch, validation_steps : int, optional
             So many batches an epoch. The next epoch of ``fit`` continues in the data where the
             last one ended, and a new pass begins where they end; a validation is at most one pass.

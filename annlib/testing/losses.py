@@ -117,7 +117,7 @@ def check_loss(
     rng = np.random.default_rng(0)
     A = rng.uniform(0.05, 0.95, (6, 4)) if y_pred is None else to_rows(y_pred, where, "y_pred")
     if y_true is not None:
-        Y = loss.check_targets(to_rows(y_true, where, "y_true"), A.shape, where)
+        Y = loss.checked_targets(to_rows(y_true, where, "y_true"), A.shape, where)
     elif loss.target_kind == "labels":
         Y = rng.integers(0, A.shape[-1], len(A))
     else:
@@ -133,12 +133,12 @@ def check_loss(
 def inputs_untouched(trial: LossTrial) -> None:
     Y, A = trial.data()
     w = np.ones(len(A))
-    before = [Y.copy(), A.copy(), w.copy()]
+    before = [np.nan_to_num(Y), A.copy(), w.copy()]
     for array in (Y, A, w):
         array.flags.writeable = False
     trial.run(Y, A, w)
     trial.loss(Y, A, w)
-    all_same([Y, A, w], before, ["y_true", "y_pred", "the weights"], "after a pass")
+    all_same([np.nan_to_num(Y), A, w], before, ["y_true", "y_pred", "the weights"], "after a pass")
 
 
 @rules.add("the loss of a row depends on that row alone")
@@ -155,6 +155,8 @@ def rows_apart(trial: LossTrial) -> None:
 @rules.add("every reduction is of the rows' losses, times their weights")
 def reductions(trial: LossTrial) -> None:
     Y, A = trial.data()
+    if trial.loss.masks:  # where targets are missing, the mean is no mean of rows' numbers
+        Y, _ = trial.loss.present(Y, trial.work)
     n, E = len(A), trial.reduced("none")(Y, A)
     for w, how in weights(n):
         used = np.ones(n) if w is None else w

@@ -109,7 +109,7 @@ def target_scale(subject: Subject) -> Iterator[Finding]:
     """Whether the targets of a regression have the size of what the model gives."""
     if not subject.is_regression:
         return
-    y = subject.trial.y.astype(np.float64)
+    y = subject.targets.astype(np.float64)
     size, spread = float(np.sqrt(np.mean(y**2))), float(y.std())
     given = float(np.sqrt(np.mean(np.square(subject.predictions, dtype=np.float64))))
     if spread == 0:
@@ -140,7 +140,8 @@ def _has_scale(subject: Subject) -> bool:
 def _scaling(subject: Subject, y: Array) -> str:
     """How to scale targets; some losses take none below 0."""
     try:
-        subject.loss.check_targets(y - y.mean(), subject.predictions.shape, "checkup")
+        centred = subject.trial.y - y.mean()
+        subject.loss.checked_targets(centred, subject.predictions.shape, "checkup")
     except DataError:
         return "Train on y / y.mean(), which has a size of 1."
     return (
@@ -158,7 +159,7 @@ def output(subject: Subject) -> Iterator[Finding]:
 def output_range(subject: Subject) -> Iterator[Finding]:
     """Whether the last activation can give what the loss wants: the targets, or both margins."""
     lowest, highest = bounds_of(subject.output)
-    y, what = subject.trial.y, "the targets go"
+    y, what = subject.targets, "the targets go"
     if subject.loss.margin:
         y, what = np.array([-1.0, 1.0]), f"the loss {subject.loss._names[0]} wants margins"
     elif not subject.is_regression:

@@ -51,11 +51,17 @@ class Subject:
         return int(self.predictions.shape[-1])
 
     @cached_property
+    def targets(self) -> Array:
+        """Those that are there, if some may be missing."""
+        y = self.trial.y
+        return y[~self.loss.missing(y)] if self.loss.masks else y
+
+    @cached_property
     def classes(self) -> Array | None:
         """The class of each row, if the rows have one class each."""
         y = self.trial.y
         if self.loss.target_kind == "labels":
-            return y
+            return self.targets
         if y.ndim != 2 or not self._are_bits(y):
             return None
         if y.shape[1] == 1:

@@ -164,7 +164,8 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     network, compiled = copy.deepcopy((network, compiled))
     if _is_one_row(network, x):
         x, y = np.asarray(x)[np.newaxis], to_array(y, _WHERE, "y")[np.newaxis]
-        sample_weight = None if sample_weight is None else np.reshape(sample_weight, (1,))
+        if sample_weight is not None:  # of the row, or of its outputs
+            sample_weight = to_array(sample_weight, _WHERE, "sample_weight")[np.newaxis]
     data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
     build_for(network, compiled, data)
     network.relayout(refreeze=False)

@@ -16,7 +16,6 @@ from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
     NotCompiledError,
-    ShapeError,
     UnknownNameError,
     quote,
     show,
@@ -211,15 +210,8 @@ class Compiled:
         by_output = weights is not None and weights.ndim > 1
         missing = there is not None and there.ndim > 1
         for metric in meant if missing else meant[self.unweighted :] if by_output else ():
-            try:
-                tried = np.ones_like(predictions)
-                metric.clone().update_state(target[rows], predictions, tried)
-            except ShapeError as error:
-                what = "targets may be missing" if missing else "sample_weight has one an output"
-                raise ShapeError(
-                    f"{where}: expected metrics to which each output can have a weight of its "
-                    f'own, where {what}, got "{metric.name}": {error}'
-                ) from None
+            what = "targets may be missing" if missing else "sample_weight has one an output"
+            outputs.check_weights(metric, target[rows], predictions, where, what)
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape

@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError
 from annlib.layers import Layer
 from annlib.losses import BlockCrossentropy, Loss
 from annlib.metrics import BinaryAccuracy, Metric, resolve_accuracy
@@ -134,6 +134,18 @@ class Outputs:
                     f'{self.loss.name}. For several labels a row take loss="binary_crossentropy" '
                     'or metrics.BinaryAccuracy(); for numbers "mae" or "r2_score".'
                 )
+
+    def check_weights(self, metric: Metric, Y: Array, A: Array, where: str, what: str) -> None:
+        """Raise ``ShapeError`` if the metric takes no weight for each of them; ``what`` says why it
+        gets some. It is tried on a few rows.
+        """
+        try:
+            metric.clone().update_state(Y, A, np.ones_like(A))
+        except ShapeError as error:
+            raise ShapeError(
+                f"{where}: expected metrics to which each output can have a weight of its own, "
+                f'where {what}, got "{metric.name}": {error}'
+            ) from None
 
     def _may_be_probabilities(self) -> bool:
         """Whether a metric that wants them can get them."""

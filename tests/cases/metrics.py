@@ -27,6 +27,7 @@ METRICS = [
     bits(metrics.BinaryAccuracy, threshold=0.7, name="sure"),
     classes(metrics.CategoricalAccuracy),
     classes(metrics.SparseCategoricalAccuracy, "labels"),
+    classes(metrics.SparseCategoricalAccuracy, "labels", ignore_class=0),
     classes(metrics.TopKCategoricalAccuracy, k=2),
     classes(metrics.SparseTopKCategoricalAccuracy, "labels", k=3, name="top"),
     classes(metrics.SparseTopKCategoricalAccuracy, "labels", "bits", k=2, from_sorted_ids=True),

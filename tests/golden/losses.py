@@ -220,6 +220,42 @@ def record_losses():
     }
 
 
+def record_ignored_classes():
+    """Record the sparse cross-entropy with rows of a class that is ignored."""
+    inputs, sample_weight = loss_inputs()
+    records = []
+    for key, ignored in (("sparse", 2), ("sparse_logits", 2), ("sparse", -1)):
+        y_true, y_pred = inputs[key]
+        y_true = np.where(y_true == 1, ignored, y_true)
+        config = {"from_logits": "logits" in key, "ignore_class": ignored}
+        for reduction in ("sum_over_batch_size", "sum", "none", "mean_with_sample_weight"):
+            for weight in (None, sample_weight):
+                name = "SparseCategoricalCrossentropy"
+                found = record_loss(name, config, reduction, y_true, y_pred, weight)
+                record = {"config": config, "reduction": reduction, "weighted": weight is not None}
+                records.append(
+                    {**record, "y_true": plain(y_true), "y_pred": plain(y_pred), **found}
+                )
+    return {"sample_weight": plain(sample_weight), "records": records}
+
+
+def record_positive_weights():
+    """Record PyTorch's binary cross-entropy whose ones weigh more, or less."""
+    inputs, _ = loss_inputs()
+    records = []
+    for key in ("binary_logits", "moderate_binary_logits"):
+        y_true, y_pred = inputs[key]
+        for p in (3.0, 0.25, [1.0, 0.5, 4.0, 0.0]):
+            logits = gradient_tensor(y_pred)
+            of_ones = torch.tensor(p, dtype=logits.dtype)
+            loss = torch.nn.BCEWithLogitsLoss(pos_weight=of_ones)
+            value = loss(logits, torch.tensor(y_true, dtype=logits.dtype))
+            value.backward()
+            numbers = {"value": plain(value.detach()), "gradient": plain(logits.grad)}
+            records.append({"inputs": key, "pos_weight": p, **numbers})
+    return records
+
+
 def record_names():
     """Record each loss' default name, its arguments in their order, and the strings for it."""
     from keras.src.losses import ALL_OBJECTS_DICT
@@ -248,4 +284,10 @@ def function_of(class_name):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     use_float64()
-    write(__file__, losses=record_losses(), **record_names())
+    write(
+        __file__,
+        losses=record_losses(),
+        ignored_classes=record_ignored_classes(),
+        positive_weights=record_positive_weights(),
+        **record_names(),
+    )
