@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import TABLES, targets_and_predictions
+from cases import TABLES, as_given, targets_and_predictions
 
 import annlib
 from annlib import (
@@ -136,7 +136,7 @@ def test_every_layer_comes_back(row, tmp_path):
     shape = getattr(row, "shapes", [(5,)])[0]
     model = Sequential([row.make(), layers.Flatten(), layers.Dense(2)], seed=1)
     model.compile("adam", "mse")
-    x, _ = LayerTrial(row.make(), shape).data(20)
+    x = as_given(row.make(), LayerTrial(row.make(), shape).data(20)[0])
     y = np.random.default_rng(0).normal(size=(20, 2))
     train(model, y, x=x)
     goes_on(model, tmp_path, y, x=x)
