@@ -67,6 +67,9 @@ class Embedding(Layer):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"input_dim": 100, "output_dim": 8}
 
+    # Under its own name stand those that the layer has, as of every layer.
+    _stored_as = {"name": "_name", "weights": "_given_weights"}  # noqa: RUF012  # never changed
+
     embeddings: Array
 
     def __init__(
@@ -100,9 +103,9 @@ class Embedding(Layer):
                 f"got {self._start.weights.shape}."
             )
 
-    def _arguments(self) -> dict[str, Any]:
-        given = None if self._start is None else self._start.weights
-        return super()._arguments() | {"weights": given}
+    @property
+    def _given_weights(self) -> Array | None:
+        return None if self._start is None else self._start.weights
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
