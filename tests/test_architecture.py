@@ -56,7 +56,6 @@ LOOKED_AT: dict[str, str] = {
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
     "saving/container.py": "one format: its bytes, and what is refused of them",
-    "saving/model_file.py": "one format: what a model's file holds, and how it is read",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together
 
