@@ -258,10 +258,7 @@ class BatchNormalization(Layer):
             ),
             shapes="{X}, {Y}, {γ}, {β}, {μ}, {σ²}: [N × 1]; a batch: (n, N), by columns",
             source="Ioffe & Szegedy (2015)",
-            note=""
-            if not self.renorm
-            else "With renorm (Ioffe, 2017), while training, in the place "
-            "of h stands r h + t, where r and t, by the moving averages, count as constants.",
+            note="While training h is r h + t, with constants r and t." if self.renorm else "",
             symbols=(
                 (r"\mu_i", f"the mean of feature i, {of_what}"),
                 (r"\sigma_i^2", "its variance, likewise"),

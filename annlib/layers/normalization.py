@@ -155,7 +155,7 @@ class Normalization(Layer):
         self._refuse_batches(data, where)
         # On its own it forgets what it has seen; in a model other layers have learned from it, too.
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        row, parts = _parts(data, where)
+        row, parts = _parts(data, where, of_one_feature=self._expected_row == (1,))
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
@@ -176,7 +176,7 @@ class Normalization(Layer):
         if not isinstance(data, list | tuple):
             return
         shapes = [getattr(item, "shape", ()) for item in data]
-        row = self._row_shape if self._built_shape is None else self._built_shape[1:]
+        row = self._expected_row
         batches = is_stream([*data])  # tuples (x, y)
         if not batches and shapes and all(len(shape) > 1 for shape in shapes):
             if row is not None:
@@ -189,6 +189,11 @@ class Normalization(Layer):
                 f"batches{f', the first of shape {shapes[0]}' if shapes[0] else ''}. Pass "
                 "iter(batches)."
             )
+
+    @property
+    def _expected_row(self) -> BatchShape | None:
+        """The shape of a row that it was built or declared for."""
+        return self._row_shape if self._built_shape is None else self._built_shape[1:]
 
     def _fits(self, shape: Shape) -> bool:
         """Whether data of this shape have the layer's axes."""
@@ -266,10 +271,14 @@ def _as_array(value: Any) -> Array:
     return objects.astype(np.float64) if numbers else objects
 
 
-def _parts(data: Any, where: str) -> tuple[Shape, Iterator[Array]]:
-    """The shape of a row, and the rows in parts, in float64."""
+def _parts(data: Any, where: str, of_one_feature: bool) -> tuple[Shape, Iterator[Array]]:
+    """The shape of a row, and the rows in parts, in float64; a vector is rows of one feature, if
+    that is what there must be.
+    """
     if not is_stream(data):
         source = as_source(data, where, "data")
+        if of_one_feature and isinstance(source, np.ndarray) and source.ndim == 1:
+            source = source.reshape(-1, 1)
         row = source.shape[1:]
         rows = max(1, _AT_A_TIME // math.prod(row))
         loader = ArrayLoader(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)

@@ -132,7 +132,7 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = as_source(x, where, "x")
+    source = _as_rows(as_source(x, where, "x"), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     _check_codes(network, source, where, columns)
@@ -181,7 +181,7 @@ def array_dataset(
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = as_source(x, where, "x")
+    source = _as_rows(as_source(x, where, "x"), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     _check_codes(network, source, where, columns)
@@ -212,6 +212,13 @@ def array_dataset(
     if not training:
         data.check_types(network, where, columns)
     return data
+
+
+def _as_rows(source: Source, expected: BatchShape | None) -> Source:
+    """A vector as rows of one feature, if that is what the network was declared for."""
+    if isinstance(source, np.ndarray) and source.ndim == 1 and expected == (None, 1):
+        return source.reshape(-1, 1)
+    return source
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
