@@ -49,6 +49,7 @@ ACROSS = {
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
+    "layers/base.py": "one class: what a layer writes, and what it inherits",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.arrays import Array, Shape
+from annlib.core.arrays import DTYPES, Array, Shape
 from annlib.core.errors import ConfigurationError, DataError
 
 
@@ -97,6 +97,20 @@ def check_numbers(value: Any, where: str, name: str, interval: str = "(-inf, inf
     if not given:
         raise ConfigurationError(f"{where}: expected at least one number in {name}, got none.")
     return np.array([check_number(one, where, f"each of {name}", interval) for one in given], float)
+
+
+def check_dtype(dtype: Any, where: str) -> str | None:
+    """The name of a type that a model may have, or None; raises ``ConfigurationError``."""
+    try:
+        name = None if dtype is None else np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in (None, *DTYPES):
+        raise ConfigurationError(
+            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got {dtype!r}. "
+            "Leave it out, and say it once: Sequential(..., dtype=...)."
+        )
+    return name
 
 
 def check_flag(value: Any, where: str, name: str) -> bool:

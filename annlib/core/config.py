@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from annlib.core.arrays import DTYPES
+from annlib.core.checks import check_dtype
 from annlib.core.errors import ConfigurationError, ReadOnlyError
 
 
@@ -319,7 +319,7 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
         if last:
             self.__dict__.pop("_made", None)
             if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
-                self._dtype = _checked_dtype(keywords.pop("dtype"), cls.__name__)
+                self._dtype = check_dtype(keywords.pop("dtype"), cls.__name__)
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -327,20 +327,6 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
             self.__dict__["_made"] = True
 
     return complete
-
-
-def _checked_dtype(dtype: Any, where: str) -> str | None:
-    """The name of a type that a model may have, or None."""
-    try:
-        name = None if dtype is None else np.dtype(dtype).name
-    except TypeError:
-        name = ""
-    if name not in (None, *DTYPES):
-        raise ConfigurationError(
-            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got {dtype!r}. "
-            "Leave it out, and say it once: Sequential(..., dtype=...)."
-        )
-    return name
 
 
 def _summary(value: Any) -> str:

@@ -150,39 +150,43 @@ class BatchNormalization(Layer):
             if not np.isfinite(variance).all():  # of finite columns, too, whose squares overflow
                 variance.fill(np.nan)  # as 1 / inf it would make them 0 without a word
         else:
-            variance = self.moving_variance
-            np.subtract(X, self.moving_mean, out=D)
+            variance = self.arrays["moving_variance"]
+            np.subtract(X, self.arrays["moving_mean"], out=D)
         factor, inverse = work.array("factor", features), work.array("inverse", features)
         epsilon = max(self.epsilon, TINY[x.dtype.char])  # 1e-50 is 0 in float32
         np.sqrt(np.add(variance, epsilon, out=inverse), out=inverse)
         np.reciprocal(inverse, out=inverse)
-        np.multiply(inverse, self.gamma if self.scale else 1.0, out=factor)
+        np.multiply(inverse, self.arrays["gamma"] if self.scale else 1.0, out=factor)
         if renormed := self.renorm and of_batch:
             self._correct(work, epsilon)
         np.multiply(D, factor, out=Y)
         if renormed:
-            shift = np.multiply(work["t"], self.gamma if self.scale else 1.0, out=variance)
+            shift = np.multiply(
+                work["t"], self.arrays["gamma"] if self.scale else 1.0, out=variance
+            )
             np.add(Y, shift, out=Y)
         if self.center:
-            np.add(Y, self.beta, out=Y)
+            np.add(Y, self.arrays["beta"], out=Y)
         return axes.as_before(self.axis, Y, x.shape, work, "y")
 
     def _correct(self, work: Workspace, epsilon: float) -> None:
         """Find r and t of the batch, and multiply its factor by r."""
-        features = self.renorm_mean.shape
+        features = self.arrays["renorm_mean"].shape
         s = np.reciprocal(work.array("inverse", *features), out=work.array("s", *features))
         before = np.maximum(
-            self.renorm_stddev, math.sqrt(epsilon), out=work.array("before", *features)
+            self.arrays["renorm_stddev"], math.sqrt(epsilon), out=work.array("before", *features)
         )
         r = np.divide(s, before, out=work.array("r", *features))
         t = np.subtract(
-            work.array("mean", *features), self.renorm_mean, out=work.array("t", *features)
+            work.array("mean", *features),
+            self.arrays["renorm_mean"],
+            out=work.array("t", *features),
         )
         np.divide(t, before, out=t)
         limits = self.renorm_clipping or {}
         np.clip(r, limits.get("rmin"), limits.get("rmax"), out=r)
-        if (most := limits.get("dmax")) is not None:
-            np.clip(t, -most, most, out=t)
+        most = limits.get("dmax", np.inf)
+        np.clip(t, -most, most, out=t)
         factor = work.array("factor", *features)
         np.multiply(factor, r, out=factor)
         work["r"], work["t"] = r, t
@@ -217,19 +221,19 @@ class BatchNormalization(Layer):
         if not work["of_batch"]:
             return
         if not self.renorm:
-            _move(self.moving_mean, "mean", self.momentum, work)
-            _move(self.moving_variance, "variance", self.momentum, work)
+            _move(self.arrays["moving_mean"], "mean", self.momentum, work)
+            _move(self.arrays["moving_variance"], "variance", self.momentum, work)
             return
         for mean, stddev, momentum in (
-            (self.renorm_mean, self.renorm_stddev, self.renorm_momentum),
-            (self.moving_mean, self.moving_stddev, self.momentum),
+            (self.arrays["renorm_mean"], self.arrays["renorm_stddev"], self.renorm_momentum),
+            (self.arrays["moving_mean"], self.arrays["moving_stddev"], self.momentum),
         ):
             _move(mean, "mean", momentum, work)
             _move(stddev, "s", momentum, work)
-        np.square(self.moving_stddev, out=self.moving_variance)
-        epsilon = max(self.epsilon, TINY[self.moving_variance.dtype.char])
-        np.subtract(self.moving_variance, epsilon, out=self.moving_variance)
-        np.maximum(self.moving_variance, 0, out=self.moving_variance)
+        np.square(self.arrays["moving_stddev"], out=self.arrays["moving_variance"])
+        epsilon = max(self.epsilon, TINY[self.arrays["moving_variance"].dtype.char])
+        np.subtract(self.arrays["moving_variance"], epsilon, out=self.arrays["moving_variance"])
+        np.maximum(self.arrays["moving_variance"], 0, out=self.arrays["moving_variance"])
 
     def formula(self) -> Formula:
         of_what = (
@@ -280,10 +284,9 @@ class _Root(initializers.Initializer):
 
 def _move(moving: Array, name: str, momentum: float, work: Workspace) -> None:
     """Take what the batch has under this name into a moving average."""
-    batch = work.array(name, *moving.shape)
-    share = np.multiply(batch, 1 - momentum, out=work.array("share", *moving.shape))
+    batch, share = work.array(name, *moving.shape), work.array("share", *moving.shape)
     np.multiply(moving, momentum, out=moving)
-    np.add(moving, share, out=moving)
+    np.add(moving, np.multiply(batch, 1 - momentum, out=share), out=moving)
 
 
 def _limits(given: Any, renorm: bool) -> dict[str, float]:

@@ -131,7 +131,7 @@ class Embedding(Layer):
         work["codes"] = codes = self._codes(x, work)
         y = work.array("y", *x.shape, self.output_dim)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
-        return np.take(self.embeddings, codes, axis=0, out=y, mode="clip")
+        return np.take(self.arrays["embeddings"], codes, axis=0, out=y, mode="clip")
 
     def _codes(self, x: Array, work: Workspace) -> Array:
         """``x`` as indices, none of which is outside of W."""

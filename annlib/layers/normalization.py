@@ -93,12 +93,12 @@ class Normalization(Layer):
     @property
     def mean(self) -> Array | None:
         """The mean in use: given, or a parameter, which there is when the layer is built."""
-        return self._given[0] if self._given else getattr(self, "adapt_mean", None)
+        return self._given[0] if self._given else self.arrays.get("adapt_mean")
 
     @property
     def variance(self) -> Array | None:
         """The variance in use."""
-        return self._given[1] if self._given else getattr(self, "adapt_variance", None)
+        return self._given[1] if self._given else self.arrays.get("adapt_variance")
 
     def _arguments(self) -> dict[str, Any]:
         mean, variance = (None, None) if self._given is None else self._given
@@ -168,8 +168,8 @@ class Normalization(Layer):
         if not self.built:
             self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
         self.feature_names = names or (self.feature_names if self._owner else None)
-        self.adapt_mean[...] = mean.reshape(sizes)
-        self.adapt_variance[...] = variance.reshape(sizes)
+        self.arrays["adapt_mean"][...] = mean.reshape(sizes)
+        self.arrays["adapt_variance"][...] = variance.reshape(sizes)
 
     def _refuse_batches(self, data: Any, where: str) -> None:
         """Raise ``DataError`` for a list of batches, which as one array had batches for rows."""
@@ -208,7 +208,7 @@ class Normalization(Layer):
         sizes = [x.shape[a] for a in kept]
         row = [size if a in kept else 1 for a, size in enumerate(x.shape)][1:]
         mean, s = work.array("mean", *sizes), work.array("s", *sizes)
-        of_data = self._given or (self.adapt_mean, self.adapt_variance)
+        of_data = self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
         np.copyto(mean, of_data[0])  # in the model's type, which a constant has not
         np.maximum(np.sqrt(of_data[1], out=s), EPSILON, out=s)
         np.copyto(s, 1, where=of_data[1] == 0)

@@ -14,6 +14,7 @@ from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
+from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
 from annlib.network.network import Network
@@ -211,8 +212,8 @@ class Sequential(Trainer):
 
     @property
     def weights(self) -> list[Array]:
-        """All parameters, layer after layer: the arrays themselves, not copies."""
-        return self._network.weights
+        """All parameters, layer after layer: views, not copies."""
+        return [ArrayView.of(value) for value in self._network.weights]
 
     @property
     def trainable_weights(self) -> list[Array]:
@@ -231,9 +232,9 @@ class Sequential(Trainer):
 
     def _flagged(self) -> list[tuple[Array, bool]]:
         return [
-            (layer._values()[p.name], layer.trainable and p.trainable)
+            (weight, layer.trainable and p.trainable)
             for layer in self._network.layers
-            for p in layer._parameters
+            for weight, p in layer._declared()
         ]
 
     @property
@@ -250,7 +251,7 @@ class Sequential(Trainer):
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, layer after layer."""
         self._network.require_weights("get_weights")
-        return [value.copy() for value in self.weights]
+        return [value.copy() for value in self._network.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters; all shapes are checked before any is touched."""

@@ -25,6 +25,7 @@ from annlib.core.checks import (
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
 from annlib.core.threads import blas_threads
+from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.losses import Loss
 from annlib.metrics import Metric
@@ -638,9 +639,10 @@ class Trainer(Configurable):
         """The output for one batch; with ``training=True`` as a training pass computes it.
 
         The pass is thrown away: no weight and no statistic changes. A training pass draws from
-        the model's random streams, so that every call drops other units.
+        the model's random streams, so that every call drops other units. The output is an array
+        that has ``numpy()``, as Keras' tensors have.
         """
-        return self._in_one_pass(x, "Sequential.__call__", training)
+        return ArrayView.of(self._in_one_pass(x, "Sequential.__call__", training))
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
         self._refuse_keras_methods(where)

@@ -410,6 +410,7 @@ OF_KERAS = {
     *("optimizer", "output_shape", "pop", "predict", "predict_on_batch", "reset_metrics", "save"),
     *("save_weights", "set_weights", "stop_training", "summary", "test_on_batch", "to_json"),
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
+    *("variables", "trainable_variables", "non_trainable_variables", "inputs", "outputs"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
 OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names"}
