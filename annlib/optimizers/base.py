@@ -218,7 +218,9 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
                 f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
             )
-        self._set_rate(self._checked_rate(value))
+        rate = self._checked_rate(value.numpy() if isinstance(value, NumberView) else value)
+        # The configured one set again is no other rate: ``get_state`` tells them by identity.
+        self._set_rate(self._configured_rate if rate == self._configured_rate else rate)
 
     @property
     def _next_rate(self) -> float:

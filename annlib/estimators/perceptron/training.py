@@ -174,7 +174,7 @@ class Convergence(Callback):
         if self.score is not None:
             logs["val_score"] = self.score(logs)
         if not optimizer.full_batch:
-            logs["learning_rate"] = optimizer.learning_rate
+            logs["learning_rate"] = optimizer._next_rate
         if self.watches_score:
             self._record_score(float(logs["val_score"]))
         else:
