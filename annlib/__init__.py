@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         MLPRegressor,
         SequentialClassifier,
         SequentialRegressor,
+        load_estimator,
     )
     from annlib.formulas import explain
     from annlib.layers import Input
@@ -95,6 +96,7 @@ __all__ = [
     "gradcheck",
     "initializers",
     "layers",
+    "load_estimator",
     "load_model",
     "losses",
     "lr_find",
@@ -135,6 +137,7 @@ _LAZY = {
     "gradcheck": "annlib.tools",
     "initializers": "annlib",
     "layers": "annlib",
+    "load_estimator": "annlib.estimators",
     "load_model": "annlib.models",
     "losses": "annlib",
     "lr_find": "annlib.tools",

@@ -48,11 +48,16 @@ ACROSS = {
 # More lines of code are a sign to look whether a file holds two ideas, not a reason to cut one.
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
+    "core/checks.py": "one check for each kind of argument",
+    "core/config.py": "one class: the constructor's arguments, and what guards them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
-    "layers/base.py": "one class: what a layer writes, and what it inherits",
+    "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
+    "layers/base.py": "one class: what a layer is",
+    "training/compiled.py": "one class: the arguments of compile as objects",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
+    "saving/container.py": "one format: its bytes, and what is refused of them",
     "saving/model_file.py": "one format: what a model's file holds, and how it is read",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together

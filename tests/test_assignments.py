@@ -99,8 +99,10 @@ def built(row):
 def test_a_parameter_is_written_into_and_never_replaced(row):
     if row.cls is layers.Input:
         pytest.skip("it has no place among the layers")
-    model, layer = built(row)
-    for name, value in layer._values().items():
+    model, outer = built(row)
+    each = [(leaf, name) for _, leaf in outer._leaves() for name in leaf._values()]
+    for layer, name in each:
+        value = layer._values()[name]
         before = value.copy()
         with pytest.raises(AttributeError, match=rf"(?s)layer\.{name}\[\.\.\.\].*set_weights"):
             setattr(layer, name, np.ones_like(value))

@@ -22,7 +22,7 @@ PARTS = {
     "constraint": "clipped",
     "initializer": "alternating",
     "layer": "affine",
-    "loss": "quantile",
+    "loss": "expectile",
     "metric": "within",
     "optimizer": "sign_descent",
     "regularizer": "quartic",
@@ -66,7 +66,7 @@ def build(n_features=4, n_outputs=2):
 def compiled():
     model = build()
     optimizer = type(part("optimizer"))(part("schedule"))
-    model.compile(optimizer, "quantile", metrics=["within"])
+    model.compile(optimizer, "expectile", metrics=["within"])
     return model
 
 
@@ -253,7 +253,7 @@ def test_perceptrons_take_it_by_name():
         hidden_layer_sizes=(8,),
         activation="squash",
         optimizer="sign_descent",
-        loss="quantile",
+        loss="expectile",
         callbacks=["stop_after"],
         max_iter=20,
         n_iter_no_change=20,
@@ -271,7 +271,7 @@ def test_estimators_of_a_model_take_it():
     net = SequentialRegressor(
         build,
         optimizer=type(part("optimizer"))(part("schedule")),
-        loss="quantile",
+        loss="expectile",
         metrics=["within"],
         callbacks=["stop_after"],
         epochs=3,

@@ -14,9 +14,10 @@ import weakref
 import numpy as np
 import pandas as pd
 import pytest
-from cases import FLAT, LAYERS, LOSSES, METRICS, OPTIMIZERS
+from cases import FLAT, LAYERS, LOSSES, METRICS, OPTIMIZERS, as_given
 
 from annlib import Sequential, callbacks, layers, optimizers, regularizers
+from annlib.testing.passes import LayerTrial
 
 # Losses meet linear outputs here on purpose.
 pytestmark = pytest.mark.filterwarnings("ignore:Sequential.compile. expected probabilities")
@@ -35,6 +36,7 @@ TARGETS = {
     "truth": (LABELS[:, None] > 0).astype(np.float32),
 }
 WEIGHTS = rng.uniform(1, 2, ROWS)
+TARGETS["positive"] = rng.uniform(0.1, 1, (ROWS, 1)).astype(np.float32)
 
 
 class Meter(callbacks.Callback):
@@ -187,8 +189,8 @@ def test_layers_of_the_table(row, shape):
     layer, size = row.make(), math.prod(shape)
     before = [layers.Dense(size), layers.Reshape(shape)]
     x = X
-    if layer.codes:
-        before, x = [], rng.integers(0, layer.codes, (ROWS, *shape))
+    if layer.takes_codes:
+        before, x = [], as_given(layer, LayerTrial(layer, shape).data(ROWS)[0])
     model = Sequential([*before, layer, layers.Flatten(), layers.Dense(2)], seed=0)
     model.compile("sgd", "mse")
     assert most(model, x) < LIMIT
@@ -226,7 +228,8 @@ def test_optimizers(row, frozen):
 #: Targets of a kind that the table of cases names: those of ``TARGETS``, and the outputs they need.
 TARGETS_OF = {
     **dict.fromkeys(["real"], ("values", 2)),
-    **dict.fromkeys(["positive", "counts", "signs", "bits"], ("truth", 1)),
+    **dict.fromkeys(["counts", "signs", "bits"], ("truth", 1)),
+    "positive": ("positive", 1),
     **dict.fromkeys(["unit", "simplex", "one-hot"], ("probabilities", 3)),
     "labels": ("labels", 3),
 }

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_numeric, to_array
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula
@@ -104,7 +105,8 @@ class Activation(Configurable):
                     f"once, got {len(values)} values after the array and {list(arguments)} by name."
                 )
             return type(self)(**own | named | arguments)(x)
-        x = np.asarray(x)
+        x = to_array(x, type(self).__name__, "x")
+        check_numeric(x, type(self).__name__, "x")
         dtype = x.dtype if x.dtype.char in "fd" else np.dtype(np.float64)
         shape = self.output_shape(x.shape) if x.ndim > 1 else x.shape
         if not x.size:

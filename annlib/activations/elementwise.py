@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.activations.base import Activation
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.workspace import Workspace
 
@@ -42,7 +42,8 @@ class Elementwise(Activation):
         for argument, value in (("function", function), ("derivative", derivative)):
             if not callable(value):
                 raise ConfigurationError(
-                    f"Elementwise: expected {argument} as a function of an array, got {value!r}."
+                    f"Elementwise: expected {argument} as a function of an array, got "
+                    f"{show(value)}."
                 )
         self.function = function
         self.derivative = derivative

@@ -6,7 +6,7 @@ from typing import Any
 
 from annlib.activations.base import Activation, registry
 from annlib.activations.elementwise import Elementwise
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 
 def get(identifier: Any, where: str = "activations.get") -> Activation:
@@ -24,7 +24,7 @@ def get(identifier: Any, where: str = "activations.get") -> Activation:
         return Elementwise(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Activation):
         raise ConfigurationError(
-            f"{where}: expected a function with its derivative, got {identifier!r} alone. "
+            f"{where}: expected a function with its derivative, got {show(identifier)} alone. "
             "Pass both, (function, derivative), each from an array to an array of its shape."
         )
     return registry.get(identifier, where)

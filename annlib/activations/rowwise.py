@@ -9,17 +9,17 @@ import numpy as np
 from annlib.activations.base import Activation, AnyShape, register
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
 
 def checked_axis(axis: Any, where: str) -> int:
     """``axis`` as an int other than 0; raises ``ConfigurationError``."""
-    whole = isinstance(axis, int | np.integer) and not isinstance(axis, bool)
-    if not whole or axis == 0:
+    if not is_whole(axis) or axis == 0:
         raise ConfigurationError(
-            f"{where}: expected axis as an integer other than 0, the batch, got {axis!r}."
+            f"{where}: expected axis as an integer other than 0, the batch, got {show(axis)}."
         )
     return int(axis)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count_or, check_flag, check_path
 from annlib.core.errors import ModelFormatError
 from annlib.core.states import check_wholes
 
@@ -46,6 +46,8 @@ class BackupAndRestore(Callback):
         message names the first difference, and nothing is changed.
     """
 
+    writes_files = True
+
     wraps_others = True
     adds_logs = ()
     state_attributes = ("_batches",)
@@ -59,13 +61,12 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        self.backup_dir = os.fspath(backup_dir)
-        self.save_freq = save_freq
-        self._every = 0
-        if save_freq != "epoch":
-            self._every = check_count(save_freq, "BackupAndRestore", "save_freq")
-        self.double_checkpoint = double_checkpoint
-        self.delete_checkpoint = delete_checkpoint
+        where = "BackupAndRestore"
+        self.backup_dir = check_path(backup_dir, where, "backup_dir")
+        self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
+        self._every = 0 if self.save_freq == "epoch" else self.save_freq
+        self.double_checkpoint = check_flag(double_checkpoint, where, "double_checkpoint")
+        self.delete_checkpoint = check_flag(delete_checkpoint, where, "delete_checkpoint")
         self._batches = 0
         self._begun = False
         #: Whether the file, if there is one, is not known to be damaged.

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
 
@@ -61,7 +61,8 @@ class Callback(Configurable):
     are loss and metrics by name where a hook's name ends in ``_end``, of the run so far for a
     batch, with the ``val_`` ones for an epoch; ``on_predict_batch_end`` has the batch's
     ``outputs``, borrowed until the next. A key that a hook adds at ``on_epoch_end`` goes into
-    History. Setting ``self.model.stop_training`` ends the run after the batch.
+    History. Setting ``self.model.stop_training`` ends the run after the batch, ``stop_evaluating``
+    and ``stop_predicting`` end ``evaluate`` and ``predict``, which return what they have.
 
     Attributes
     ----------
@@ -91,6 +92,8 @@ class Callback(Configurable):
     adds_logs: ClassVar[tuple[str, ...] | None] = None
     #: Call its ``*_begin`` hooks first and its ``*_end`` hooks last.
     wraps_others: ClassVar[bool] = False
+    #: Whether it writes to a path that is an argument: no file names one that is followed.
+    writes_files: ClassVar[bool] = False
     #: The arguments that count when the object is made, and cannot be set as the others can.
     _fixed: ClassVar[tuple[str, ...]] = ()
 
@@ -165,7 +168,8 @@ class Callback(Configurable):
         """The gradients of a batch are there, and no weight has changed yet (not in Keras).
 
         They lie in ``model.vector.gradients``, and by name in each layer's ``gradients``;
-        ``logs["x"]`` are the batch's rows. All are borrowed until the hook returns.
+        ``logs["x"]`` are the batch's rows, in SciPy's CSR format if x is sparse and the first layer
+        is a Dense. All are borrowed until the hook returns.
         """
 
     def on_test_begin(self, logs: Logs | None = None) -> None: ...
@@ -193,6 +197,45 @@ HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
 
 
+class KerasCallback(Callback):
+    """A callback that is Keras' in all but its class, such as Optuna's for pruning; its hooks are
+    called by the same rules.
+
+    Parameters
+    ----------
+    callback : object
+        With ``set_model``, ``set_params`` and any of the hooks.
+    """
+
+    def __init__(self, callback: Any) -> None:
+        self.callback = callback
+        for hook in HOOKS:
+            method = getattr(callback, hook, None)
+            if callable(method) and not _of_base(callback, hook):
+                setattr(self, hook, method)
+
+    @staticmethod
+    def fits(callback: Any) -> bool:
+        """Whether it is one, and no callback of annlib."""
+        return not isinstance(callback, Callback | type) and all(
+            callable(getattr(callback, name, None)) for name in ("set_model", "set_params")
+        )
+
+    def set_model(self, model: Any) -> None:
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.callback.set_params(params)
+
+
+def _of_base(callback: Any, hook: str) -> bool:
+    """Whether a hook is that of Keras' base class, which does nothing."""
+    if hook in getattr(callback, "__dict__", ()):
+        return False
+    owner = next((cls for cls in type(callback).__mro__ if hook in vars(cls)), None)
+    return owner is not None and owner.__name__ == "Callback"
+
+
 class CallbackList:
     """The callbacks of one run; calls of each hook only those that override it.
 
@@ -205,12 +248,16 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any, model: Any, where: str, **params: Any) -> None:
-        self.callbacks = list(_flat(callbacks))
+        self.callbacks: list[Any] = [
+            KerasCallback(callback) if KerasCallback.fits(callback) else callback
+            for callback in _flat(callbacks)
+        ]
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ConfigurationError(
                     f"{where}: expected callbacks as a list of Callback objects, got "
-                    f"{callback!r}. Derive the class from annlib.callbacks.Callback."
+                    f"{show(callback)}. Derive the class from annlib.callbacks.Callback, or give "
+                    "it Keras' methods: set_model, set_params and hooks such as on_epoch_end."
                 )
         self._model = model
         for callback in self.callbacks:
@@ -247,6 +294,27 @@ class CallbackList:
     @stop_training.setter
     def stop_training(self, value: bool) -> None:
         self._model.stop_training = value
+
+    @property
+    def stop_evaluating(self) -> bool:
+        """``stop_evaluating`` of the model, by which a callback ends ``evaluate``, or a validation,
+        after the batch.
+        """
+        return bool(self._model.stop_evaluating)
+
+    @stop_evaluating.setter
+    def stop_evaluating(self, value: bool) -> None:
+        self._model.stop_evaluating = value
+
+    @property
+    def stop_predicting(self) -> bool:
+        """``stop_predicting`` of the model, by which a callback ends ``predict``."""
+        return self._model is not None and bool(self._model.stop_predicting)
+
+    @stop_predicting.setter
+    def stop_predicting(self, value: bool) -> None:
+        if self._model is not None:
+            self._model.stop_predicting = value
 
     def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
         """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""
@@ -323,6 +391,10 @@ def _flat(callbacks: Any) -> Iterator[Any]:
     """Callbacks from one, or from lists of them, in which None stands for none."""
     if isinstance(callbacks, list | tuple):
         for item in callbacks:
+            if item is callbacks:
+                raise ConfigurationError(
+                    "callbacks: expected a list of callbacks, got one in itself."
+                )
             yield from _flat(item)
     elif callbacks is not None:
         yield callbacks
@@ -330,4 +402,10 @@ def _flat(callbacks: Any) -> Iterator[Any]:
 
 registry: Registry[Callback] = Registry("callback", Callback)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any, where: str = "") -> Callback:
+    """``Registry.get``, which also takes what is a callback of Keras in all but its class."""
+    if KerasCallback.fits(identifier):
+        return KerasCallback(identifier)
+    return registry.get(identifier, where)

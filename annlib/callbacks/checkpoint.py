@@ -11,8 +11,15 @@ from typing import Any, Literal
 
 from annlib.callbacks.base import Logs, Run, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_flag, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import (
+    check_count,
+    check_count_or,
+    check_flag,
+    check_number,
+    check_path,
+    check_verbosity,
+)
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_real, check_wholes, refuse
 
 
@@ -53,6 +60,8 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_batches", "_kept", "best")
     persistent_attributes = state_attributes
     _fixed = ("initial_value_threshold", "save_freq")
@@ -72,12 +81,10 @@ class ModelCheckpoint(MonitorCallback):
         where = "ModelCheckpoint"
         super().__init__(monitor, mode, 0.0)
         self.filepath = _template(filepath)
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, where)
         self.save_best_only = check_flag(save_best_only, where, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
-        if save_freq != "epoch":
-            check_count(save_freq, where, "save_freq")
-        self.save_freq = save_freq
+        self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
         if initial_value_threshold is not None:
             check_number(initial_value_threshold, where, "initial_value_threshold")
         self.initial_value_threshold = initial_value_threshold
@@ -87,8 +94,8 @@ class ModelCheckpoint(MonitorCallback):
         self.best = math.nan if initial_value_threshold is None else initial_value_threshold
         self._kept: list[str] = []
         self._epoch = self._batches = 0
-        self.reads_batch_logs = save_freq != "epoch"
-        self.keeps_weights = save_freq == "epoch"
+        self.reads_batch_logs = self.save_freq != "epoch"
+        self.keeps_weights = self.save_freq == "epoch"
 
     def check_run(self, run: Run) -> None:
         by_batches = self.save_freq != "epoch"
@@ -103,14 +110,6 @@ class ModelCheckpoint(MonitorCallback):
                     f"ModelCheckpoint: expected a filepath of known values, got "
                     f"{self.filepath!r}, of which {name!r} is none. Known: "
                     f"{', '.join(sorted(values))}."
-                )
-        if isinstance(self.save_freq, int) and run.batches:
-            left = self.save_freq - self._batches % self.save_freq
-            if run.batches < left:
-                raise ConfigurationError(
-                    f"ModelCheckpoint: expected a save_freq of at most {run.batches}, the batches "
-                    f"of this run, got {self.save_freq}: no file would be written. Take a smaller "
-                    'one, or "epoch".'
                 )
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -168,7 +167,7 @@ class ModelCheckpoint(MonitorCallback):
             return self.filepath.format(**values)
         except (KeyError, ValueError, TypeError) as error:
             raise ConfigurationError(
-                f"ModelCheckpoint: expected a filepath of known values, got {self.filepath!r} "
+                f"ModelCheckpoint: expected a filepath of known values, got {show(self.filepath)} "
                 f"({type(error).__name__}: {error}). Known: {', '.join(sorted(values))}."
             ) from None
 
@@ -183,18 +182,18 @@ class ModelCheckpoint(MonitorCallback):
 
 def _template(filepath: str | os.PathLike[str]) -> str:
     """The path as text; raises ``ConfigurationError`` for braces that never hold a value."""
-    text = os.fsdecode(filepath)
+    text = check_path(filepath, "ModelCheckpoint", "filepath")
     try:
         fields = [field for _, field, _, _ in Formatter().parse(text) if field is not None]
     except ValueError as error:
         raise ConfigurationError(
-            f"ModelCheckpoint: expected a filepath, got {text!r}: {error}."
+            f"ModelCheckpoint: expected a filepath, got {show(text)}: {error}."
         ) from None
     for field in fields:
         if not field or field[0].isdigit():
             raise ConfigurationError(
                 f"ModelCheckpoint: expected names of values in the braces of filepath, got "
-                f"{text!r}. Write {{epoch}}, {{batch}} or the name of a loss or metric."
+                f"{show(text)}. Write {{epoch}}, {{batch}} or the name of a loss or metric."
             )
     return text
 

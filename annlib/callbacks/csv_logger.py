@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_flag, check_path
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_whole, refuse
 
 
@@ -36,6 +37,8 @@ class CSVLogger(Callback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_columns", "_size")
 
     def __init__(
@@ -43,11 +46,11 @@ class CSVLogger(Callback):
     ) -> None:
         if not isinstance(separator, str) or len(separator) != 1:
             raise ConfigurationError(
-                f"CSVLogger: expected separator as one character, got {separator!r}."
+                f"CSVLogger: expected separator as one character, got {show(separator)}."
             )
-        self.filename = os.fspath(filename)
+        self.filename = check_path(filename, "CSVLogger", "filename")
         self.separator = separator
-        self.append = append
+        self.append = check_flag(append, "CSVLogger", "append")
         self._columns: list[str] = []
         #: The bytes of the file that count.
         self._size = 0

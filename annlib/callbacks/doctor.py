@@ -10,11 +10,18 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
 from annlib.core.arrays import Array
-from annlib.core.checks import check_codes, check_count, check_finite, check_numeric
-from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.checks import (
+    check_codes,
+    check_count,
+    check_finite,
+    check_known,
+    check_numeric,
+    to_array,
+)
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.core.states import check_array, check_keys, check_rising, check_whole, refuse
 from annlib.core.workspace import Workspace
+from annlib.data import dense
 
 _BUDGET = 1 << 20  # bytes for all samples of a run
 _ROWS = 128  # of the probe, if it is taken from the first batches
@@ -67,8 +74,12 @@ class Doctor(Callback):
 
     def __init__(self, every: int = 10, probe: Any = None) -> None:
         self.every = check_count(every, "Doctor", "every")
-        self.probe = None if probe is None else np.asarray(probe)
+        self.probe = None if probe is None else to_array(probe, "Doctor", "probe")
         if self.probe is not None:
+            if not self.probe.ndim:
+                raise ConfigurationError(
+                    f"Doctor: expected probe as rows of the model's input, got {show(probe)}."
+                )
             check_numeric(self.probe, "Doctor", "probe")
             check_finite(self.probe, "Doctor", "probe")
         self._forget()
@@ -92,7 +103,7 @@ class Doctor(Callback):
         self._slices: dict[str, slice] = {}
         for entry in vector.entries:
             if entry.trainable:  # those of a layer lie side by side
-                name, start = entry.layer.name, entry.where.start
+                name, start = entry.path.rpartition("/")[0], entry.where.start
                 start = self._slices.get(name, slice(start, start)).start
                 self._slices[name] = slice(start, entry.where.stop)
         self.layers = list(self._slices)
@@ -183,8 +194,8 @@ class Doctor(Callback):
     def _take_rows(self, x: Array) -> None:
         """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
         have = 0 if self._rows is None else len(self._rows)
-        count = min(_ROWS - have, len(x))
-        rows = x[np.linspace(0, len(x) - 1, count).astype(np.intp)]
+        count = min(_ROWS - have, x.shape[0])
+        rows = dense(x[np.linspace(0, x.shape[0] - 1, count).astype(np.intp)])
         self._rows = rows if self._rows is None else np.concatenate([self._rows, rows])
 
     @np.errstate(all="ignore")
@@ -309,11 +320,7 @@ class Doctor(Callback):
         series = self._series(what)
         if layer is None:
             return plot_layers(self.steps, series[..., 0], names, f"{what}, root mean square", ax)
-        if layer not in names:
-            raise ConfigurationError(
-                f'Doctor.plot_{what}: expected layer as the name of one, got "{layer}". '
-                f"{suggest(str(layer), names)}"
-            )
+        check_known(layer, f"Doctor.plot_{what}", "layer as the name of one", names)
         spread = series[:, list(names).index(layer), 1:]
         return plot_spread(self.steps, spread, f"{what} of {layer}", ax)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from annlib.callbacks.base import Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_flag, check_number
+from annlib.core.checks import check_count, check_flag, check_number, check_verbosity
 from annlib.core.states import check_array, check_real, check_wholes, refuse
 
 
@@ -59,7 +59,7 @@ class EarlyStopping(MonitorCallback):
         where = "EarlyStopping"
         super().__init__(monitor, mode, min_delta)
         self.patience = check_count(patience, where, "patience", 0)
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, where)
         if baseline is not None:
             check_number(baseline, where, "baseline")
         self.baseline = baseline

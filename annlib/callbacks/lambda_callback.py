@@ -7,7 +7,7 @@ from typing import Any
 
 from annlib.callbacks.base import HOOKS, Callback, overrides, register
 from annlib.core.config import refuse_unknown
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 Hook = Callable[..., Any] | None
 
@@ -56,7 +56,7 @@ class LambdaCallback(Callback):
             hook = given[name]
             if hook is not None and not callable(hook):
                 raise ConfigurationError(
-                    f"LambdaCallback: expected a function as {name}, got {hook!r}."
+                    f"LambdaCallback: expected a function as {name}, got {show(hook)}."
                 )
             if hook is not None:
                 setattr(self, name, hook)

@@ -8,8 +8,14 @@ from typing import Any
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
-from annlib.core.checks import check_count, check_number, is_number, positional_arguments
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import (
+    check_count,
+    check_number,
+    check_verbosity,
+    is_number,
+    positional_arguments,
+)
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.core.states import check_real, check_wholes
 
@@ -55,14 +61,14 @@ class LearningRateScheduler(_RateCallback):
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if isinstance(schedule, dict):  # what get_config gave
-            schedule = FAMILIES["schedule"].get(schedule)
+            schedule = FAMILIES["schedule"].get(schedule, "LearningRateScheduler.schedule")
         if not callable(schedule) or not _takes(schedule, 1, 2):
             raise ConfigurationError(
                 f"LearningRateScheduler: expected a schedule (epoch, rate) -> rate, got "
-                f"{schedule!r}."
+                f"{show(schedule)}."
             )
         self.schedule = schedule
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, type(self).__name__)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         # Not by trying both, as Keras does: that would hide a TypeError of the schedule's own.
@@ -71,7 +77,7 @@ class LearningRateScheduler(_RateCallback):
         if not is_number(rate) or not 0 <= rate < math.inf:
             raise ConfigurationError(
                 f"LearningRateScheduler: expected schedule({epoch}, ...) to return a number >= 0, "
-                f"got {rate!r}."
+                f"got {show(rate)}."
             )
         self.model.optimizer.learning_rate = float(rate)
         say(self.verbose, f"Epoch {epoch + 1}: learning rate {float(rate):g}")
@@ -129,7 +135,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
         super().__init__(monitor, mode, min_delta)
         self.factor = check_number(factor, where, "factor", "[0, 1)")
         self.patience = check_count(patience, where, "patience", 0)
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, type(self).__name__)
         self.cooldown = check_count(cooldown, where, "cooldown", 0)
         self.min_lr = check_number(min_lr, where, "min_lr", "[0, inf)")
         self._reset()

@@ -11,7 +11,8 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.progress import in_notebook
-from annlib.core.checks import is_number
+from annlib.core.checks import is_number, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import refuse
 
 #: Epochs and values by name.
@@ -58,7 +59,14 @@ class LivePlot(Callback):
     clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def __init__(self, metrics: str | Sequence[str] | None = None, ax: Any = None) -> None:
-        self.metrics = [metrics] if isinstance(metrics, str) else metrics and list(metrics)
+        names = [metrics] if isinstance(metrics, str) else metrics
+        if names is not None:
+            names = items_of(names)
+            if not names or not all(isinstance(name, str) for name in names):
+                raise ConfigurationError(
+                    f"LivePlot: expected metrics as a name or a list of names, got {show(metrics)}."
+                )
+        self.metrics: list[str] | None = names
         if ax is not None:
             from annlib.plots.axes import many_axes
 

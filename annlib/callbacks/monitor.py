@@ -11,7 +11,7 @@ from typing import Any, Literal
 from annlib.callbacks.base import Callback, Logs, Run
 from annlib.core.checks import check_choice, check_number, is_number
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 
 Mode = Literal["auto", "min", "max"]
 
@@ -36,6 +36,11 @@ class MonitorCallback(Callback):
 
     def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
         where = type(self).__name__
+        if not isinstance(monitor, str) or not monitor:
+            raise ConfigurationError(
+                f'{where}: expected monitor as a name of the logs, such as "val_loss", got '
+                f"{show(monitor)}."
+            )
         self.monitor = monitor
         self.mode: Mode = check_choice(mode, where, "mode", ("auto", "min", "max"))
         self.min_delta = abs(check_number(min_delta, where, "min_delta"))
@@ -79,7 +84,7 @@ class MonitorCallback(Callback):
         value = logs[self.monitor]
         if not is_number(value):
             raise ConfigurationError(
-                f'{where}: expected one number as "{self.monitor}", got {value!r}. Monitor '
+                f'{where}: expected one number as "{self.monitor}", got {show(value)}. Monitor '
                 "another value, or let the metric average over classes or thresholds."
             )
         return float(value)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.checks import is_number
+from annlib.core.checks import check_verbosity, is_number
 
 # Ten redraws a second look live and cost nothing that can be measured.
 _INTERVAL = 0.1
@@ -66,7 +66,7 @@ class _Progress(Callback):
     adds_logs = ()
 
     def __init__(self, verbose: int = 1) -> None:
-        self.verbose = verbose
+        self.verbose = check_verbosity(verbose, type(self).__name__)
         self._line: Line | None = None
 
     def _begin(self, label: str, measures: bool = True) -> None:

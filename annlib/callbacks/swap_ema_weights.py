@@ -10,7 +10,7 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, Run, register
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_array
 
 
@@ -77,7 +77,7 @@ class SwapEMAWeights(Callback):
         optimizer = self.model.optimizer
         if optimizer is None or not optimizer.use_ema:
             raise ConfigurationError(
-                f"SwapEMAWeights: expected an optimizer with use_ema=True, got {optimizer!r}, "
+                f"SwapEMAWeights: expected an optimizer with use_ema=True, got {show(optimizer)}, "
                 "which keeps no averages."
             )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, register
-from annlib.core.checks import check_count, check_flag, is_number
+from annlib.core.checks import check_count, check_count_or, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError
 from annlib.core.states import check_wholes
 
@@ -32,6 +32,8 @@ class TensorBoard(Callback):
     """
 
     adds_logs = ()
+    writes_files = True
+
     state_attributes = ("_step",)
     _fixed = ("update_freq",)
 
@@ -45,16 +47,14 @@ class TensorBoard(Callback):
         update_freq: Literal["epoch", "batch"] | int = "epoch",
     ) -> None:
         where = "TensorBoard"
-        self.log_dir = os.fsdecode(log_dir)
+        self.log_dir = check_path(log_dir, where, "log_dir")
         self.histogram_freq = check_count(histogram_freq, where, "histogram_freq", 0)
         self.write_graph = check_flag(write_graph, where, "write_graph")
         self.write_steps_per_second = check_flag(
             write_steps_per_second, where, "write_steps_per_second"
         )
-        self.update_freq = update_freq
-        self._every = int(update_freq == "batch")
-        if update_freq not in ("epoch", "batch"):
-            self._every = check_count(update_freq, where, "update_freq")
+        self.update_freq = check_count_or(update_freq, where, "update_freq", "epoch", "batch")
+        self._every = {"epoch": 0, "batch": 1}.get(self.update_freq, self.update_freq)
         self.reads_batch_logs = bool(self._every)
         self._step = 0
         self._in_fit = False

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from annlib.constraints.base import Constraint, register
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import check_axis, check_number
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.numerics import EPSILON
 
 
@@ -29,7 +28,7 @@ class NormConstraint(Constraint):
     """
 
     def __init__(self, axis: int | Sequence[int]) -> None:
-        self.axis = _check_axis(axis, type(self).__name__)
+        self.axis = check_axis(axis, type(self).__name__)
 
     def goal(self, norms: Array) -> Array | float:
         raise NotImplementedError
@@ -106,7 +105,8 @@ class MinMaxNorm(NormConstraint):
         self.max_value: float = check_number(max_value, "MinMaxNorm", "max_value", "(0, inf)")
         if min_value > max_value:
             raise ConfigurationError(
-                f"MinMaxNorm: expected min_value <= max_value, got {min_value!r} and {max_value!r}."
+                f"MinMaxNorm: expected min_value <= max_value, got {show(min_value)} and "
+                f"{show(max_value)}."
             )
         self.rate: float = check_number(rate, "MinMaxNorm", "rate", "[0, 1]")
 
@@ -130,13 +130,3 @@ class UnitNorm(NormConstraint):
 
     def goal(self, norms: Array) -> float:
         return 1.0
-
-
-def _check_axis(axis: Any, where: str) -> int | list[int]:
-    several = isinstance(axis, list | tuple)
-    axes = list(axis) if several else [axis]  # a list, as a configuration gives it back
-    if not axes or not all(isinstance(one, int) and not isinstance(one, bool) for one in axes):
-        raise ConfigurationError(
-            f"{where}: expected axis as an integer or a list of integers, got {axis!r}."
-        )
-    return axes if several else axes[0]

@@ -5,23 +5,40 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Callable, Collection, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from reprlib import repr as show
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from annlib.core.arrays import DTYPES, Array, Shape
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.config import suggest
+from annlib.core.errors import (
+    ConfigurationError,
+    DataError,
+    ShapeError,
+    UnknownNameError,
+    quote,
+    show,
+)
+
+T = TypeVar("T")
 
 
-def check_count(value: Any, where: str, name: str, least: int = 1) -> int:
+def is_whole(value: Any, bits: int = 63) -> bool:
+    """Whether ``value`` is one integer that can count something: no boolean, array or duration."""
+    # To NumPy a duration is an integer, too.
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+    return whole and -(1 << bits) <= value < 1 << bits
+
+
+def check_count(value: Any, where: str, name: str, least: int = 1, bits: int = 63) -> int:
     """``value`` as an int of at least ``least``; raises ``ConfigurationError``."""
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:
+    if not is_whole(value, bits) or value < least:
+        limit = f" and < 2**{bits}" if isinstance(value, int) and value >> bits > 0 else ""
         raise ConfigurationError(
-            f"{where}: expected {name} as an integer >= {least}, got {value!r}."
+            f"{where}: expected {name} as an integer >= {least}{limit}, got {show(value)}."
         )
     return int(value)
 
@@ -31,23 +48,51 @@ def check_optional_count(value: Any, where: str, name: str) -> int | None:
     return None if value is None else check_count(value, where, name)
 
 
+def check_label(value: Any, where: str, name: str) -> int | None:
+    """``value`` as an integer, or None; raises ``ConfigurationError``."""
+    if value is not None and not is_whole(value):
+        raise ConfigurationError(
+            f"{where}: expected {name} as the integer of a label, or None, got {show(value)}."
+        )
+    return None if value is None else int(value)
+
+
+def check_count_or(value: Any, where: str, name: str, *words: str) -> Any:
+    """``value``, one of these words or an int of at least 1; raises ``ConfigurationError``."""
+    if isinstance(value, str) and value in words:
+        return value
+    return check_count(value, where, name)
+
+
 def check_frequency(value: Any, where: str, name: str) -> int | set[int]:
     """Every how many epochs, or after which; raises ``ConfigurationError``."""
-    if isinstance(value, Collection) and not isinstance(value, str):
-        return {check_count(epoch, where, f"each of {name}") for epoch in value}
-    return check_count(value, where, name)
+    epochs = list(value) if isinstance(value, set | frozenset) else items_of(value)
+    if epochs is None:
+        return check_count(value, where, name)
+    return {check_count(epoch, where, f"each of {name}") for epoch in epochs}
 
 
 def check_verbosity(verbose: Any, where: str) -> int:
     """0, 1 or 2, for which "auto" stands as well; raises ``ConfigurationError``."""
-    if verbose not in ("auto", 0, 1, 2):
-        raise ConfigurationError(f'{where}: expected verbose 0, 1, 2 or "auto", got {verbose!r}.')
+    plain = is_number(verbose) or isinstance(verbose, str | bool | np.bool_)
+    if not plain or verbose not in ("auto", 0, 1, 2):
+        raise ConfigurationError(
+            f'{where}: expected verbose 0, 1, 2 or "auto", got {show(verbose)}.'
+        )
     return 1 if verbose == "auto" else int(verbose)
 
 
 def is_number(value: Any) -> bool:
-    """Whether ``value`` is one real number: no text, no boolean, no array."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    """Whether ``value`` is one real number of a float's range: no text, no boolean, no array."""
+    return isinstance(value, float | np.floating) or is_whole(value, sys.float_info.max_exp - 1)
+
+
+def items_of(value: Any) -> list[Any] | None:
+    """The items of a list, a tuple, a range or an array; None of anything else, also of text."""
+    several = value.ndim > 0 if isinstance(value, np.ndarray) else isinstance(value, Sequence)
+    if not several or isinstance(value, str | bytes | bytearray | memoryview):
+        return None
+    return list(value)
 
 
 def positional_arguments(function: Callable[..., Any]) -> tuple[int, float]:
@@ -86,37 +131,34 @@ def check_number(value: Any, where: str, name: str, interval: str = "(-inf, inf)
     )
     if not inside:
         raise ConfigurationError(
-            f"{where}: expected {name} as a number in {interval}, got {value!r}."
+            f"{where}: expected {name} as a number in {interval}, got {show(value)}."
         )
     return value
 
 
 def check_numbers(value: Any, where: str, name: str, interval: str = "(-inf, inf)") -> Array:
     """One number or several, each in the interval, as a vector; raises ``ConfigurationError``."""
-    given = list(value) if isinstance(value, Sequence | np.ndarray) else [value]
+    items = items_of(value)
+    given = [value] if items is None else items
     if not given:
         raise ConfigurationError(f"{where}: expected at least one number in {name}, got none.")
     return np.array([check_number(one, where, f"each of {name}", interval) for one in given], float)
 
 
-def check_dtype(dtype: Any, where: str) -> str | None:
-    """The name of a type that a model may have, or None; raises ``ConfigurationError``."""
-    try:
-        name = None if dtype is None else np.dtype(dtype).name
-    except TypeError:
-        name = ""
-    if name not in (None, *DTYPES):
+def check_instance(value: Any, kind: type[T], where: str, name: str) -> T:
+    """``value``, an object of this class; raises ``ConfigurationError``."""
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
         raise ConfigurationError(
-            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got {dtype!r}. "
-            "Leave it out, and say it once: Sequential(..., dtype=...)."
+            f"{where}: expected {article} {kind.__name__} as {name}, got {show(value)}."
         )
-    return name
+    return value
 
 
 def check_flag(value: Any, where: str, name: str) -> bool:
     """``value`` as a bool; raises ``ConfigurationError``."""
     if not isinstance(value, bool | np.bool_):
-        raise ConfigurationError(f"{where}: expected {name} as True or False, got {value!r}.")
+        raise ConfigurationError(f"{where}: expected {name} as True or False, got {show(value)}.")
     return bool(value)
 
 
@@ -124,7 +166,17 @@ def check_choice(value: Any, where: str, name: str, choices: Sequence[str | None
     """``value``, one of these; raises ``ConfigurationError``."""
     if not (value is None or isinstance(value, str)) or value not in choices:
         raise ConfigurationError(
-            f"{where}: expected {name} one of {', '.join(map(str, choices))}, got {value!r}."
+            f"{where}: expected {name} one of {', '.join(map(str, choices))}, got {show(value)}."
+        )
+    return value
+
+
+def check_known(value: Any, where: str, what: str, known: Iterable[str]) -> str:
+    """``value``, one of these names; raises ``UnknownNameError`` with the names most like it."""
+    names = list(known)
+    if not isinstance(value, str) or value not in names:
+        raise UnknownNameError(
+            f"{where}: expected {what}, got {quote(value)}. {suggest(value, names)}"
         )
     return value
 
@@ -132,25 +184,46 @@ def check_choice(value: Any, where: str, name: str, choices: Sequence[str | None
 def check_name(name: Any, where: str) -> str | None:
     """``name``, printable text or None; raises ``ConfigurationError``."""
     if name is not None and not (isinstance(name, str) and name and name.isprintable()):
-        raise ConfigurationError(f"{where}: expected name as printable text, got {name!r}.")
+        raise ConfigurationError(f"{where}: expected name as printable text, got {show(name)}.")
     return name
 
 
-def check_shape(value: Any, where: str, name: str) -> Shape:
+def check_shape(value: Any, where: str, name: str, least: int = 1) -> Shape:
     """The shape of one row as a tuple of ints; raises ``ConfigurationError``."""
-    sizes = value if isinstance(value, tuple | list) else [None]
-    whole = (isinstance(s, int | np.integer) and not isinstance(s, bool) for s in sizes)
-    if not all(whole) or min(sizes, default=1) < 1:
+    sizes: Sequence[Any] = value if isinstance(value, tuple | list) else [None]
+    if not all(is_whole(size) and size >= least for size in sizes):
         raise ConfigurationError(
-            f"{where}: expected {name} as a tuple of integers >= 1, got {value!r}. "
+            f"{where}: expected {name} as a tuple of integers >= {least}, got {show(value)}. "
             "For rows of n features: (n,)."
         )
     return tuple(map(int, value))
 
 
+def check_axis(axis: Any, where: str) -> Any:
+    """``axis`` as an int or a list of int; raises ``ConfigurationError``."""
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    if not axes or not all(map(is_whole, axes)):
+        raise ConfigurationError(
+            f"{where}: expected axis as an integer or a list of integers, got {show(axis)}."
+        )
+    return [int(a) for a in axes] if isinstance(axis, tuple | list) else int(axis)
+
+
+def check_batch_shape(value: Any, where: str, name: str, least: int = 2) -> BatchShape:
+    """A shape of whole batches, whose first size may be None; raises ``ShapeError``."""
+    sizes = value if isinstance(value, tuple | list) else ()
+    if len(sizes) < least or not (sizes[0] is None or is_whole(sizes[0])):
+        raise ShapeError(f"{where}: expected {name} as (None, n_features), got {show(value)}.")
+    return (sizes[0], *check_shape(sizes[1:], where, f"{name} after the batch"))
+
+
+#: Those of a seed: as many as NumPy draws from the system for one.
+SEED_BITS = 128
+
+
 def check_seed(seed: Any, where: str) -> int | None:
     """``seed`` as an int of at least 0, or None; raises ``ConfigurationError``."""
-    return None if seed is None else check_count(seed, where, "seed", 0)
+    return None if seed is None else check_count(seed, where, "seed", 0, SEED_BITS)
 
 
 def check_path(value: Any, where: str, name: str) -> str:
@@ -163,6 +236,30 @@ def check_path(value: Any, where: str, name: str) -> str:
     if not path or "\0" in path:
         raise ConfigurationError(f"{where}: expected {name} as a path, got {show(value)}.")
     return path
+
+
+def check_dtype(value: Any, where: str, name: str) -> str:
+    """The name of a type of numbers; raises ``ConfigurationError``."""
+    try:  # not of what has a type, as an array or a model has
+        found = np.dtype(value) if isinstance(value, str | type | np.dtype) else np.dtype(object)
+    except (TypeError, ValueError):
+        found = np.dtype(object)
+    if found.kind not in "fiub":
+        raise ConfigurationError(
+            f'{where}: expected {name} as a type of numbers such as "float32" or "int32", got '
+            f"{show(value)}."
+        )
+    return str(found.name)
+
+
+def to_array(value: Any, where: str, name: str, dtype: Any = None) -> Array:
+    """``value`` as NumPy understands it; raises ``ConfigurationError`` where it does not."""
+    try:
+        return np.asarray(value, dtype)
+    except Exception as error:  # also what an object's own methods raise
+        raise ConfigurationError(
+            f"{where}: expected {name} as a number or an array of one shape, got {show(value)}."
+        ) from error
 
 
 _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."
@@ -194,14 +291,38 @@ def check_numeric(array: Array, where: str, name: str) -> None:
     )
 
 
-def check_finite(array: Array, where: str, name: str, columns: Sequence[Any] | None = None) -> None:
-    """Raise ``DataError`` naming the first NaN or infinity of the array, if there is one."""
+def to_rows(value: Any, where: str, name: str) -> Array:
+    """``value`` as an array of numbers with rows; raises ``ConfigurationError``, ``DataError``."""
+    array = to_array(value, where, name)
+    check_numeric(array, where, name)
+    if not array.ndim:
+        raise DataError(f"{where}: expected {name} with rows, got {show(value)}.")
+    return array
+
+
+def check_finite(
+    array: Array,
+    where: str,
+    name: str,
+    columns: Sequence[Any] | None = None,
+    *,
+    missing: bool = False,
+    hint: str = "",
+) -> None:
+    """Raise ``DataError`` naming the first NaN or infinity of the array, if there is one.
+
+    With ``missing`` NaN is fine; ``hint`` is what else can be done about it.
+    """
     if array.dtype.kind != "f" or all_finite(array):
         return
-    first, count = _first(array, lambda part: ~np.isfinite(part))
+    first, count = _first(array, np.isinf if missing else lambda part: ~np.isfinite(part))
+    if not count:
+        return
+    found = "infinite" if missing else "NaN or infinite"
+    more = hint if not missing and np.isnan(array[first]) else ""
     raise DataError(
-        f"{where}: expected finite numbers in {name}, got {count} NaN or infinite, first at "
-        f"{_place(first, columns)}. Drop or impute them (sklearn's SimpleImputer)."
+        f"{where}: expected finite numbers in {name}, got {count} {found}, first at "
+        f"{_place(first, columns)}. Drop or impute them (sklearn's SimpleImputer){more}."
     )
 
 
@@ -214,7 +335,7 @@ def check_range(
     with np.errstate(over="ignore"):
         if _bound(array) <= np.finfo(dtype).max:
             return
-        first, count = _first(array, lambda part: ~np.isfinite(part.astype(dtype)))
+        first, count = _first(array, lambda part: np.isinf(part.astype(dtype)))
     if count:
         raise DataError(
             f"{where}: expected numbers in {name} that are finite as {np.dtype(dtype)}, up to "

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
-from annlib.core.checks import check_dtype
-from annlib.core.errors import ConfigurationError, ReadOnlyError
+from annlib.core.arrays import DTYPES
+from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: Any, known: Iterable[str]) -> str:
     """The end of an error message about an unknown name: the nearest known one, and all of them,
     or of many the dozen that are most like it.
 
@@ -31,13 +31,15 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     from difflib import SequenceMatcher
 
+    name = name if isinstance(name, str) else ""
+
     def letters(name: str) -> str:
         return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
 
     def likeness(other: str) -> float:
         mine, theirs = letters(name), letters(other)
         swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
-        return 1.0 if swapped else SequenceMatcher(None, mine, theirs).ratio()
+        return swapped + SequenceMatcher(None, mine, theirs).ratio()
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)
@@ -76,7 +78,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f'{where}: expected known arguments, got "{name}". {suggest(name, known)}'
+            f"{where}: expected known arguments, got {quote(name)}. {suggest(str(name), known)}"
         )
 
 
@@ -218,8 +220,17 @@ class Configurable:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
-        unknown = config.keys() - constructor_arguments(cls).keys()
-        refuse_unknown(f"{cls.__name__}.from_config", sorted(unknown), cls)
+        where = f"{cls.__name__}.from_config"
+        if not isinstance(config, Mapping):
+            raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
+        arguments = constructor_arguments(cls)
+        unknown = config.keys() - arguments.keys()
+        refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
+        missing = [n for n, p in arguments.items() if p.default is p.empty and n not in config]
+        if missing:
+            raise ConfigurationError(
+                f"{where}: expected config with {', '.join(missing)}, got {show(config)}."
+            )
         return cls(**config)
 
     def clone(self) -> Self:
@@ -319,7 +330,7 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
         if last:
             self.__dict__.pop("_made", None)
             if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
-                self._dtype = check_dtype(keywords.pop("dtype"), cls.__name__)
+                self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -327,6 +338,20 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
             self.__dict__["_made"] = True
 
     return complete
+
+
+def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
+    """The name of a type that a model may have, or None."""
+    try:
+        name = None if dtype is None else np.dtype(dtype).name
+    except (TypeError, ValueError):
+        name = ""
+    if name not in (None, *DTYPES):
+        raise ConfigurationError(
+            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got "
+            f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
+        )
+    return name
 
 
 def _summary(value: Any) -> str:
@@ -355,7 +380,7 @@ def serialize(value: Any, where: str) -> Any:
     if isinstance(value, dict):
         return {str(key): serialize(item, where) for key, item in value.items()}
     raise ConfigurationError(
-        f"{where}: expected a value that a configuration can hold, got {value!r}. "
+        f"{where}: expected a value that a configuration can hold, got {show(value)}. "
         "Make it a class with its arguments in the constructor, and register it."
     )
 

@@ -4,6 +4,38 @@ Each also inherits the built-in that users expect, so ``except ValueError`` keep
 message has one grammar: ``<where>: expected <what>, got <what>. <likely cause, what to try>``.
 """
 
+from reprlib import Repr
+from typing import Any
+
+_SHORT = Repr()
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 12
+_SHORT.maxstring = _SHORT.maxother = 160
+
+
+def show(value: Any) -> str:
+    """``repr(value)`` for a message: of any object, in one line, escaped and never long.
+
+    >>> show("relu"), show([1.5, None])
+    ("'relu'", '[1.5, None]')
+    >>> len(show("text" * 1000)) < 200
+    True
+    """
+    try:
+        lines = _SHORT.repr(value).split("\n")
+    except ValueError:  # an integer of many digits has none
+        return f"an object of class {type(value).__name__}"
+    text = " ".join(line.strip() for line in lines)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def quote(name: Any) -> str:
+    """A name in double quotes, as messages have names; anything else as ``show`` has it.
+
+    >>> print(quote("he_norml"), quote(3))
+    "he_norml" 3
+    """
+    return f'"{show(str(name))[1:-1]}"' if isinstance(name, str) else show(name)
+
 
 class AnnlibError(Exception):
     """Base class of every error that annlib raises on purpose.

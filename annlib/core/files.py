@@ -1,4 +1,4 @@
-"""Files on disk: opened only if they are files, and replaced whole or not at all.
+"""Files on disk: opened only if they are files, and replaced whole or not at all; file objects.
 
 Every moment, crash or power cut leaves the old file or the new one:
 
@@ -21,6 +21,9 @@ import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from annlib.core.checks import check_path
+from annlib.core.errors import ConfigurationError
+
 fcntl: Any
 try:
     import fcntl
@@ -29,6 +32,8 @@ except ImportError:  # on Windows: without locks nothing is swept
 
 # A temporary name is short, however long that of the target is.
 _MOST_LETTERS = 64
+# Bytes that are read of a file object at a time: nobody knows how many it has.
+_PART = 2**26
 _BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -55,6 +60,85 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO | None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     return None
+
+
+def file_object(file: Any) -> BinaryIO | None:
+    """An open file, or an object like one, as it is; None for a path and anything else."""
+    if isinstance(file, str | bytes | os.PathLike | type):
+        return None
+    alike: BinaryIO | None = file if hasattr(file, "read") or hasattr(file, "write") else None
+    return alike
+
+
+def check_file(
+    path: Any, where: str, name: str = "filepath", *, overwrite: bool = True
+) -> str | BinaryIO:
+    """A path as text, or a file object; raises ``ConfigurationError`` for anything else.
+
+    Raises
+    ------
+    FileExistsError
+        If a file of that path exists and ``overwrite`` is false.
+    """
+    if (file := file_object(path)) is not None:
+        return file
+    path = check_path(path, where, name)
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(
+            f"{where}: expected a path where no file is, got {path}. Pass overwrite=True, or "
+            "another path."
+        )
+    return str(path)
+
+
+def shown(path: Any) -> str:
+    """A path as text, and a file object as an error shows it."""
+    return os.fsdecode(path) if file_object(path) is None else f"<{type(path).__name__}>"
+
+
+def write_object(file: BinaryIO, data: bytes, where: str) -> None:
+    """Write all of ``data`` to an open file, from where it stands.
+
+    Raises
+    ------
+    ConfigurationError
+        If it was opened for text, or cannot be written to; nothing has been written then.
+    """
+    try:
+        file.write(b"")
+    except (AttributeError, TypeError, ValueError) as error:  # Python's own say too little
+        raise _no_binary(file, where, "wb", error) from None
+    left = memoryview(data)
+    while left:
+        written = file.write(left)
+        left = left[len(left) if written is None else written :]  # a raw file may take a part
+
+
+def read_object(file: BinaryIO, where: str, most: int) -> bytes:
+    """All that is left in an open file, or a byte more than ``most`` of it.
+
+    Raises
+    ------
+    ConfigurationError
+        If it was opened for text, or cannot be read from.
+    """
+    try:
+        if not isinstance(file.read(0), bytes):
+            raise TypeError("it reads text")
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _no_binary(file, where, "rb", error) from None
+    parts = []
+    while most >= 0 and (part := file.read(min(most + 1, _PART))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+def _no_binary(file: Any, where: str, mode: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f'{where}: expected a file object that is open as with mode "{mode}", got {file!r} '
+        f"({error}). Open it in this mode, take io.BytesIO, or pass a path."
+    )
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:

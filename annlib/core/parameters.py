@@ -39,9 +39,12 @@ class ParameterOwner(Protocol):
     _parameters: list[Parameter]
     trainable: bool
     _effective_trainable: bool
+    gradients: dict[str, Array]
 
     @property
     def name(self) -> str | None: ...
+
+    def _leaves(self) -> Iterator[tuple[str, ParameterOwner]]: ...
 
     def _values(self) -> dict[str, Array]: ...
 
@@ -55,7 +58,8 @@ class Entry(NamedTuple):
     parameter: Parameter
     where: slice
     trainable: bool
-    #: ``layer/parameter``, as in messages, files and ``exclude_from_weight_decay``.
+    #: ``layer/parameter``, as in messages, files and ``exclude_from_weight_decay``; of a layer
+    #: inside of another ``outer/inner/parameter``.
     path: str
 
 
@@ -67,7 +71,8 @@ class ParameterVector:
     Parameters
     ----------
     layers : sequence of layers
-        Built layers; none may be bound to another vector that is still in use.
+        Built layers; none may be bound to another vector that is still in use. Those that hold
+        layers stand for these.
     dtype : dtype
         float32 or float64.
     refreeze : bool
@@ -79,22 +84,23 @@ class ParameterVector:
         self, layers: Sequence[ParameterOwner], dtype: npt.DTypeLike, refreeze: bool = True
     ) -> None:
         self.layers = list(layers)
+        self._leaves = [pair for layer in layers for pair in layer._leaves()]
         if refreeze:
-            for layer in layers:
+            for _, layer in self._leaves:
                 layer._effective_trainable = layer.trainable
         declared = [
-            (layer, parameter, layer._effective_trainable and parameter.trainable)
-            for layer in layers
+            (layer, parameter, layer._effective_trainable and parameter.trainable, path)
+            for path, layer in self._leaves
             for parameter in layer._parameters
         ]
         # A stable sort: within each half the layers keep their order.
         declared.sort(key=lambda item: not item[2])
         self.entries: list[Entry] = []
         start = 0
-        for layer, parameter, trainable in declared:
+        for layer, parameter, trainable, path in declared:
             stop = start + math.prod(parameter.shape)
-            path = f"{layer.name}/{parameter.name}"
-            self.entries.append(Entry(layer, parameter, slice(start, stop), trainable, path))
+            where, name = slice(start, stop), f"{path}/{parameter.name}"
+            self.entries.append(Entry(layer, parameter, where, trainable, name))
             start = stop
         self.size = start
         self.n_trainable = sum(
@@ -116,22 +122,23 @@ class ParameterVector:
 
     def initialize(self, rng_of: Callable[[Entry], Any], fresh: Sequence[ParameterOwner]) -> None:
         """Draw the initial values of the layers in ``fresh`` (paper 5.1)."""
+        owners = [leaf for layer in fresh for _, leaf in layer._leaves()]
         for entry in self.entries:
-            if any(entry.layer is layer for layer in fresh):
+            if any(entry.layer is layer for layer in owners):
                 parameter = entry.parameter
                 value = parameter.initializer(parameter.shape, self.values.dtype, rng_of(entry))
                 self.values[entry.where] = np.asarray(value).ravel()
 
     def outdated(self) -> bool:
         """Whether a layer was frozen or unfrozen after the layout was made."""
-        return any(layer._effective_trainable != layer.trainable for layer in self.layers)
+        return any(layer._effective_trainable != layer.trainable for _, layer in self._leaves)
 
     def penalized(self) -> Iterator[Entry]:
         """The trainable entries with a regularizer: the penalty of a frozen one is constant."""
         return (e for e in self.entries if e.trainable and e.parameter.regularizer is not None)
 
     def _bind(self) -> None:
-        for layer in self.layers:
+        for _, layer in self._leaves:
             mine = [entry for entry in self.entries if entry.layer is layer]
             layer._attach(self._views(mine, self.values), self._views(mine, self.gradients))
 

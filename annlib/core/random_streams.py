@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.checks import SEED_BITS, is_whole
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 
 if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
     from numpy.random import Generator
@@ -97,9 +97,9 @@ class RandomStreams:
         self.seed_was_drawn = seed is None
         if seed is None:
             seed = _new_seed()
-        elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        elif not is_whole(seed, SEED_BITS) or seed < 0:
             raise ConfigurationError(
-                f"seed: expected an integer of at least 0 or None, got {seed!r}."
+                f"seed: expected an integer of at least 0 or None, got {show(seed)}."
             )
         self.seed = int(seed)
 

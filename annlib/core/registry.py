@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, snake_case, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -37,33 +37,45 @@ def _plural(family: str) -> str:
 #: Every family by its name, loaded when it is asked for.
 FAMILIES: dict[str, Registry[Any]] = _Families()
 
-# Further classes by name, while a file is read.
-_CUSTOM: ContextVar[Mapping[str, type]] = ContextVar("custom", default={})  # noqa: B039  # never changed
+# Further classes and functions by name, while a file is read.
+_CUSTOM: ContextVar[Mapping[str, Any]] = ContextVar("custom", default={})  # noqa: B039  # never changed
 
 T = TypeVar("T", bound=Configurable)
 C = TypeVar("C", bound=type[Configurable])
 
 
 @contextlib.contextmanager
-def custom_object_scope(classes: Mapping[str, type]) -> Iterator[None]:
-    """A context in which these classes are found by these names, in this thread only.
+def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
+    """A context in which these classes, and functions that are metrics, are found by these names,
+    in this thread only.
 
     Raises
     ------
     ConfigurationError
-        If something in it is no class of annlib's kind.
+        If something in it is neither a function nor a class of annlib's kind.
     """
-    for name, cls in classes.items():
-        if not (isinstance(cls, type) and issubclass(cls, Configurable)):
+    for name, found in objects.items():
+        known = issubclass(found, Configurable) if isinstance(found, type) else _is_function(found)
+        if not known:
             raise ConfigurationError(
-                f"custom_objects: expected classes derived from annlib's, got {cls!r} as "
-                f'"{name}". Functions have no configuration: make it a class.'
+                f"custom_objects: expected classes derived from annlib's, or functions that are "
+                f"metrics, got {show(found)} as {quote(name)}. Pass the class, not an object of it."
             )
-    token = _CUSTOM.set(classes)
+    token = _CUSTOM.set(objects)
     try:
         yield
     finally:
         _CUSTOM.reset(token)
+
+
+def custom_function(name: str) -> Callable[..., Any] | None:
+    """The function that ``custom_objects`` have under this name, if they have one."""
+    found = _CUSTOM.get().get(name)
+    return found if _is_function(found) else None
+
+
+def _is_function(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type | Configurable)
 
 
 def _same(one: type, other: type) -> bool:
@@ -104,6 +116,11 @@ class Registry(Generic[T]):
         ConfigurationError
             If a name is taken by another class.
         """
+        for name in names:
+            if not isinstance(name, str) or not name:
+                raise ConfigurationError(
+                    f"{self.plural}.register: expected names as text, got {show(name)}."
+                )
 
         def decorate(cls: C) -> C:
             cls._names = names or (snake_case(cls.__name__),)
@@ -134,13 +151,14 @@ class Registry(Generic[T]):
         """The class with this name; otherwise ``UnknownNameError`` lists similar names."""
         cls = self._classes.get(_key(name)) if isinstance(name, str) else None
         for known_name, custom in _CUSTOM.get().items():
-            if _key(known_name) == _key(str(name)) and issubclass(custom, self.base):
-                return custom
+            fits = isinstance(custom, type) and issubclass(custom, self.base)
+            if fits and _key(known_name) == _key(str(name)):
+                return custom  # type: ignore[no-any-return]  # which was looked at
         if cls is None:
             known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
-                f'{where or self.plural + ".get"}: expected a known {self.family}, got "{name}". '
-                f"{suggest(str(name), known)}"
+                f"{where or self.plural + '.get'}: expected a known {self.family}, got "
+                f"{quote(name)}. {suggest(str(name), known)}"
             )
         return cls
 
@@ -169,7 +187,8 @@ class Registry(Generic[T]):
             return self.find(identifier["class_name"], where).from_config(identifier["config"])
         raise ConfigurationError(
             f"{where}: expected a name, an object or a configuration "
-            f'{{"class_name": ..., "config": ...}}, got {identifier!r}. One of your own is a class '
+            f'{{"class_name": ..., "config": ...}}, got {show(identifier)}. One of your own is '
+            "a class "
             f"derived from annlib.{self.plural}.{self.base.__name__}."
         )
 

@@ -7,6 +7,7 @@ inference is thread-safe, a layer pickles small, and nothing stale can leak betw
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,11 @@ class Workspace(dict[str, Any]):
     rng : numpy.random.Generator, optional
         The layer's own random stream; None in a pass that does not train.
 
+    Attributes
+    ----------
+    passes : sequence of Pass
+        Of a layer that holds layers: the passes of those, with workspaces of their own.
+
     Examples
     --------
     >>> work = Workspace("float32")
@@ -41,7 +47,8 @@ class Workspace(dict[str, Any]):
     def __init__(self, dtype: npt.DTypeLike = "float32", rng: Generator | None = None) -> None:
         super().__init__()
         self.dtype = np.dtype(dtype)
-        self.rng = rng
+        self._rng = rng
+        self.passes: Sequence[Any] = ()
         self._views: dict[str, Array] = {}
         self._buffers: dict[str, Array] = {}
         self._ones = np.ones(0, self.dtype)
@@ -76,12 +83,33 @@ class Workspace(dict[str, Any]):
             return self._ones
         return view
 
+    @property
+    def rng(self) -> Generator | None:
+        """The random stream; setting it sets that of every layer inside."""
+        return self._rng
+
+    @rng.setter
+    def rng(self, rng: Generator | None) -> None:
+        self._rng = rng
+        for inner in self.passes:
+            for _, work in inner.steps:
+                work.rng = rng
+
+    def clear(self) -> None:
+        """Forget what was to be remembered; the buffers stay."""
+        super().clear()
+        for inner in self.passes:
+            inner.clear()
+
     def fill(self, value: float) -> None:
         """Overwrite every buffer of floats, to test that no pass depends on an earlier one."""
+        for inner in self.passes:
+            for _, work in inner.steps:
+                work.fill(value)
         for buffer in self._buffers.values():
             if buffer.dtype.kind == "f":
                 buffer.fill(value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy of a pass' memory starts empty: buffers are scratch, and views would come apart.
-        return Workspace, (self.dtype, self.rng)
+        return Workspace, (self.dtype, self._rng)

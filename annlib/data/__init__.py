@@ -5,8 +5,8 @@ from annlib.data.array_loader import ArrayLoader
 from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
-from annlib.data.source import Source, as_source, check_type, materialize
-from annlib.data.sparse import Sparse
+from annlib.data.source import Source, as_source, check_type, materialize, raw_columns
+from annlib.data.sparse import Sparse, dense
 from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.data.table import Table
 
@@ -23,9 +23,11 @@ __all__ = [
     "as_stream_loader",
     "check_names",
     "check_type",
+    "dense",
     "holds_arrays",
     "is_stream",
     "materialize",
+    "raw_columns",
 ]
 
 show_public_names(__name__)

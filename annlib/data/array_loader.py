@@ -34,6 +34,8 @@ class ArrayLoader(DataLoader):
         The types of the batches' x and y.
     weight_dtype : dtype, optional
         That of the weights, if it is not that of x.
+    sparse : bool
+        Whether batches of a sparse x are sparse, too.
     """
 
     rows: int
@@ -50,11 +52,12 @@ class ArrayLoader(DataLoader):
         dtype: npt.DTypeLike,
         target_dtype: npt.DTypeLike,
         weight_dtype: npt.DTypeLike | None = None,
+        sparse: bool = False,
     ) -> None:
         self.rows = len(x)
         self.count = -(-self.rows // batch_size)
         self.batch_size = batch_size
-        self._x = gatherer(x, dtype)
+        self._x = gatherer(x, dtype, sparse)
         self._y = None if y is None else Gatherer(y, target_dtype)
         self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
         sources = (
@@ -80,7 +83,13 @@ class ArrayLoader(DataLoader):
         """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
         if rng is None:
             return islice(self.sequential(), done, None)
-        return self.take(rng.permutation(self.rows)[done * self.batch_size :])
+        if self.shuffles_within:
+            order = np.arange(self.rows)
+            for start in range(0, self.rows, self.batch_size):
+                rng.shuffle(order[start : start + self.batch_size])
+        else:
+            order = rng.permutation(self.rows)
+        return self.take(order[done * self.batch_size :])
 
     def part(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0

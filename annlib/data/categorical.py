@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
-from annlib.core.errors import DataError
+from annlib.core.checks import check_count, to_array
+from annlib.core.errors import DataError, show
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
@@ -36,14 +36,14 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    labels = np.asarray(x)
+    labels = to_array(x, "to_categorical", "x")
     if labels.dtype.kind not in "iub" and not (
-        labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels))
+        labels.dtype.kind == "f" and np.all(np.abs(labels) < 2**53) and (labels % 1 == 0).all()
     ):
         raise DataError(
             f"to_categorical: expected integer labels, got {labels.dtype} such as "
-            f"{labels.reshape(-1)[:3].tolist()}. Encode classes as 0, 1, ... first (sklearn's "
-            "LabelEncoder)."
+            f"{show(labels.reshape(-1)[:3].tolist())}. Encode classes as 0, 1, ... first "
+            "(sklearn's LabelEncoder)."
         )
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]

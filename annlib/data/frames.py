@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.data.table import Table
 
 #: Numbers of which a copy does not matter.

@@ -8,6 +8,7 @@ the batch, and what is read is still in the processor's cache when it is put int
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Gatherer:
     def _index(self, index: Array) -> Array:
         source, step = self._plain, self._at_once
         batch = self._work.array("batch", len(index), *source.shape[1:])
-        with _quiet():
+        with quiet():
             for start in range(0, len(index), step):
                 part = slice(start, start + step)
                 np.copyto(batch[part], source[index[part]], casting="unsafe")
@@ -85,23 +86,30 @@ class Gatherer:
 def cast(rows: Array, work: Workspace) -> Array:
     """``rows`` in the buffer "batch", in the type of the workspace."""
     batch = work.array("batch", *rows.shape)
-    with _quiet():
+    with quiet():
         np.copyto(batch, rows, casting="unsafe")
     return batch
 
 
-def _quiet() -> np.errstate:
+def quiet() -> np.errstate:
     """Of what overflows in another type a training step says more than NumPy's warning."""
     return np.errstate(over="ignore")
 
 
 def digest(source: Array) -> str:
     """SHA-256 of all rows, or where that would take long, of some from the first to the last."""
+    most = max(64, _HASHED // max(1, source[:1].size))
+    return digest_of([source if len(source) <= most else source[samples(len(source), most)]])
+
+
+def digest_of(parts: Iterable[Array]) -> str:
+    """SHA-256 of arrays in a row, the same as of the one that they are parts of."""
     import hashlib
 
-    most = max(64, _HASHED // max(1, source[:1].size))
-    rows = source if len(source) <= most else source[samples(len(source), most)]
-    return hashlib.sha256(np.ascontiguousarray(rows).tobytes()).hexdigest()
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(np.ascontiguousarray(part).tobytes())
+    return found.hexdigest()
 
 
 def samples(rows: int, most: int = 64) -> Array:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 class Batch(NamedTuple):
     """Rows of x with their targets and weights, borrowed until the next batch."""
 
-    x: Array
+    #: An array; or in SciPy's CSR format, of a sparse x that the first layer takes so.
+    x: Any
     y: Array | None
     weights: Array | None
 
@@ -38,6 +39,8 @@ class DataLoader:
         Whether there is another pass after this one; a generator has none.
     endless : bool
         Whether it is certain that a pass has no end.
+    shuffles_within : bool
+        Whether a new order is one of the rows within each batch, which stays where it is.
     """
 
     count: int | None = None
@@ -45,6 +48,7 @@ class DataLoader:
     batch_size: int | None = None
     repeats: bool = True
     endless: bool = False
+    shuffles_within: bool = False
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         """Begin a pass: all data in a new order, or without ``rng`` as they stand, after the first

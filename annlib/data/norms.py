@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_number, check_numeric, is_whole, to_array
+from annlib.core.errors import ConfigurationError, show
 
 
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
@@ -25,7 +27,13 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    values = np.atleast_1d(np.asarray(x))
+    values = np.atleast_1d(to_array(x, "normalize", "x"))
+    check_numeric(values, "normalize", "x")
+    if not is_whole(axis) or not -values.ndim <= axis < values.ndim:
+        raise ConfigurationError(
+            f"normalize: expected axis as one of the {values.ndim} of x, got {show(axis)}."
+        )
+    order = float(check_number(order, "normalize", "order", "[-inf, inf]"))
     if values.dtype.kind != "f":
         values = values.astype(np.float64)
     sizes = np.abs(values).max(axis, keepdims=True, initial=0)

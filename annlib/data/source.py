@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annlib.core.arrays import Array, as_array
 from annlib.core.checks import check_finite, check_numeric, check_range
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.data import frames
 from annlib.data.gather import Gatherer
 from annlib.data.sparse import Sparse, SparseGatherer, is_sparse
@@ -22,8 +21,9 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 Source = Array | Table | Sparse
 
 
-def as_source(x: Any, where: str, name: str) -> Source:
-    """``x`` as something that batches can be read from.
+def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str = "") -> Source:
+    """``x`` as something that batches can be read from; with ``missing`` NaN is fine, and ``hint``
+    is what can be done about it otherwise.
 
     Raises
     ------
@@ -37,14 +37,41 @@ def as_source(x: Any, where: str, name: str) -> Source:
             f"{where}: expected {name} with at least one row and one column, got shape "
             f"{source.shape}."
         )
-    if not isinstance(source, np.ndarray):
+    if isinstance(source, Sparse):
         source.check(where, name)
+        return source
+    if isinstance(source, Table):
+        source.check(where, name, missing=missing, hint=hint)
         return source
     check_numeric(source, where, name)
     # A memory map is checked batch by batch: a scan would read the whole file.
     if not isinstance(source, np.memmap):
-        check_finite(source, where, name, None if plain else frames.names(x))
+        columns = None if plain else frames.names(x)
+        check_finite(source, where, name, columns, missing=missing, hint=hint)
     return source
+
+
+def raw_columns(x: Any, where: str) -> list[tuple[Array, Any]]:
+    """The columns of ``x``, numbers or not, with their names; of an array that is no table, it.
+
+    Texts beside numbers stay what they are: nothing is checked, and nothing cast.
+    """
+    if frames.names(x) is not None:
+        source = frames.read(x)
+        if isinstance(source, Table):
+            return list(zip(source.columns, source.names, strict=True))
+        return [(source[:, k], name) for k, name in enumerate(frames.names(x) or ())]
+    if is_sparse(x):
+        raise DataError(
+            f"{where}: expected x as an array or a frame, since some of its values are looked up, "
+            "got a sparse matrix. Pass x.toarray()."
+        )
+    if isinstance(x, list | tuple):  # as one array, texts and numbers would all be texts
+        x = np.array(x, object)
+    array = frames.column(x) if hasattr(x, "to_numpy") else as_array(x)
+    if array.ndim != 2:
+        return [(array, None)]
+    return [(array[:, k], k) for k in range(array.shape[1])]
 
 
 def check_type(
@@ -60,17 +87,26 @@ def check_type(
         check_range(source, dtype, where, name, columns)
 
 
-def gatherer(source: Source, dtype: npt.DTypeLike) -> Gatherer | TableGatherer | SparseGatherer:
-    """What reads batches from ``source`` as arrays of this type."""
+def gatherer(
+    source: Source, dtype: npt.DTypeLike, sparse: bool = False
+) -> Gatherer | TableGatherer | SparseGatherer:
+    """What reads batches from ``source`` as arrays of this type; with ``sparse`` those of a sparse
+    one in CSR format.
+    """
     if isinstance(source, Table):
         return TableGatherer(source, dtype)
-    return SparseGatherer(source, dtype) if isinstance(source, Sparse) else Gatherer(source, dtype)
+    if isinstance(source, Sparse):
+        return SparseGatherer(source, dtype, sparse)
+    return Gatherer(source, dtype)
 
 
-def materialize(source: Source, dtype: npt.DTypeLike) -> Array:
-    """All rows as one contiguous array of this type, which shares no memory with ``source``."""
+def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> Any:
+    """All rows as one contiguous array of this type, which shares no memory with ``source``; with
+    ``sparse`` those of a sparse one in CSR format.
+    """
     if not isinstance(source, np.ndarray):
-        return gatherer(source, dtype).slice(0, len(source))
+        whole = gatherer(source, dtype, sparse).slice(0, len(source))
+        return whole.copy() if is_sparse(whole) else whole
     with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
         return np.array(source, dtype, order="C")
 

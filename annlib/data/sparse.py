@@ -1,4 +1,4 @@
-"""SciPy's sparse matrices and arrays: rows that are written out a batch at a time."""
+"""SciPy's sparse matrices and arrays: batches of their rows as they are, or written out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import all_finite, check_finite, check_numeric, check_range
 from annlib.core.errors import DataError
 from annlib.core.workspace import Workspace
-from annlib.data.gather import cast, digest, samples
+from annlib.data.gather import cast, digest_of, quiet, samples
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -20,6 +20,12 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 def is_sparse(x: Any) -> bool:
     """Whether it is one of SciPy's, of any format."""
     return hasattr(x, "toarray") and hasattr(x, "tocsr")
+
+
+def dense(rows: Any) -> Array:
+    """The rows of a batch as an array, those of a sparse one written out."""
+    array: Array = rows.toarray() if is_sparse(rows) else rows
+    return array
 
 
 class Sparse:
@@ -76,8 +82,11 @@ class Sparse:
 
     def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
         """Raise ``DataError`` if it holds a number that is infinite as this type."""
+        data = self.matrix.data
+        if data.dtype.kind == "f" and np.dtype(dtype).itemsize >= data.itemsize:
+            return  # as it is, it was checked
         with np.errstate(over="ignore"):
-            beyond = ~np.isfinite(self.matrix.data.astype(dtype, copy=False))
+            beyond = ~np.isfinite(data.astype(dtype, copy=False))
         if beyond.any():
             row, numbers = self._first(beyond)
             check_range(numbers, dtype, where, f"{name}, counted from row {row}")
@@ -89,29 +98,55 @@ class Sparse:
 
 
 class SparseGatherer:
-    """Reads batches of rows of a sparse matrix as contiguous, dense arrays of one type."""
+    """Reads batches of rows of a sparse matrix in one type: in CSR format, or dense.
 
-    def __init__(self, source: Sparse, dtype: npt.DTypeLike) -> None:
+    Parameters
+    ----------
+    source : Sparse
+    dtype : dtype
+        The type of the batches.
+    keep : bool
+        Whether they stay sparse; else they are contiguous arrays.
+    """
+
+    def __init__(self, source: Sparse, dtype: npt.DTypeLike, keep: bool = False) -> None:
         self.source = source
+        self._read = self._typed if keep else self._dense
         self._work = Workspace(dtype)
 
     def __len__(self) -> int:
         return len(self.source)
 
     def fingerprint(self) -> list[Any]:
-        """Shape, type, how many numbers are stored, and a digest of at most 64 rows."""
-        matrix = self.source.matrix
-        some = self.rows(samples(len(self)))
-        return [[*self.source.shape], matrix.dtype.str, int(matrix.nnz), digest(some)]
+        """Shape, type, how many numbers are stored, and a digest of at most 64 dense rows."""
+        matrix, start = self.source.matrix, self.source.range.start
+        # One at a time: written out they may be large.
+        some = (self._dense(matrix[row : row + 1]) for row in samples(len(self)) + start)
+        return [[*self.source.shape], matrix.dtype.str, int(matrix.nnz), digest_of(some)]
 
-    def rows(self, index: Array) -> Array:
-        """The rows ``index`` (integers), in a buffer that the next call overwrites."""
-        return self._dense(self.source.matrix[index + self.source.range.start])
+    def rows(self, index: Array) -> Any:
+        """The rows ``index`` (integers); if dense, in a buffer that the next call overwrites."""
+        return self._read(self.source.matrix[index + self.source.range.start])
 
-    def slice(self, start: int, stop: int) -> Array:
-        """The rows start..stop-1, in a buffer that the next call overwrites."""
-        rows = self.source.range[start:stop]
-        return self._dense(self.source.matrix[rows.start : rows.stop])
+    def slice(self, start: int, stop: int) -> Any:
+        """The rows start..stop-1: a view if they stay sparse and the type allows it; if dense, in a
+        buffer that the next call overwrites.
+        """
+        matrix, rows = self.source.matrix, self.source.range[start:stop]
+        ends = matrix.indptr[rows.start : rows.stop + 1]
+        stored = np.s_[ends[0] : ends[-1]]
+        parts = matrix.data[stored], matrix.indices[stored], ends - ends[0]
+        return self._read(type(matrix)(parts, shape=(len(rows), matrix.shape[1])))
+
+    def _typed(self, rows: Any) -> Any:
+        if rows.dtype == self._work.dtype:
+            return rows
+        if not rows.has_canonical_format:
+            # What comes twice is added in its own type, as it is when it is written out.
+            rows = rows.copy()
+            rows.sum_duplicates()
+        with quiet():
+            return rows.astype(self._work.dtype)
 
     def _dense(self, rows: Any) -> Array:
         same_type = rows.dtype == self._work.dtype

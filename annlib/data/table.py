@@ -43,11 +43,11 @@ class Table:
         for column, title in zip(self.columns, self.names, strict=True):
             yield column, f'{name}["{title}"]'
 
-    def check(self, where: str, name: str) -> None:
-        """Raise ``DataError`` unless all columns hold finite numbers."""
+    def check(self, where: str, name: str, *, missing: bool = False, hint: str = "") -> None:
+        """Raise ``DataError`` unless all columns hold finite numbers, or such as are missing."""
         for column, title in self.parts(name):
             check_numeric(column, where, title)
-            check_finite(column, where, title)
+            check_finite(column, where, title, missing=missing, hint=hint)
 
     def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
         """Raise ``DataError`` if a column holds a number that is infinite as this type."""

@@ -7,7 +7,8 @@ from typing import TypeAlias
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import is_number, is_whole
+from annlib.core.errors import ConfigurationError, show
 from annlib.datasets.store import Arrays, Dataset, Layout, sklearn_datasets
 
 Split: TypeAlias = tuple[Array, Array]
@@ -97,16 +98,16 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
     >>> x_train.shape, x_test.shape  # doctest: +SKIP
     ((16512, 8), (4128, 8))
     """
-    if not 0 < test_split < 1:
+    if not is_number(test_split) or not 0 < test_split < 1:
         raise ConfigurationError(
             "annlib.datasets.california_housing.load_data: expected test_split between 0 and 1 "
-            f"(both exclusive), got {test_split!r}. It is the fraction of the rows for the test "
-            "set, such as 0.2."
+            f"(both exclusive), got {show(test_split)}. It is the fraction of the rows for the "
+            "test set, such as 0.2."
         )
-    if not 0 <= seed < 2**32:
+    if not is_whole(seed) or not 0 <= seed < 2**32:
         raise ConfigurationError(
             "annlib.datasets.california_housing.load_data: expected seed from 0 to 2**32 - 1, "
-            f"got {seed!r}. Any such integer will do."
+            f"got {show(seed)}. Any such integer will do."
         )
     arrays = _DATASET.load()
     # NumPy's older generator, because the order that Keras gives for a seed comes from it.

@@ -2,6 +2,7 @@
 
 from annlib.core.namespaces import show_public_names
 from annlib.estimators.hidden import HiddenLayerTransformer
+from annlib.estimators.loading import load_estimator
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
 from annlib.estimators.persistence import InconsistentVersionWarning
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
@@ -13,6 +14,7 @@ __all__ = [
     "MLPRegressor",
     "SequentialClassifier",
     "SequentialRegressor",
+    "load_estimator",
 ]
 
 show_public_names(__name__)

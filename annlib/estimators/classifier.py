@@ -10,7 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import is_multilabel
 
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
+from annlib.core.errors import AnnlibError, show
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import (
@@ -40,7 +40,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
     _targets: LabelTargets
     classes_: Any
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        classes: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """One epoch on these rows; network and optimizer stay for the next call.
 
         Parameters
@@ -50,13 +59,16 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         sample_weight : array-like of shape (n_samples,), default=None
         classes : array-like, default=None
             All classes that will come, at the first call; a list of them for several columns.
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Data to validate on after the epoch.
 
         Returns
         -------
         self
         """
         factors = self.class_weight
-        if "balanced" in (factors if isinstance(factors, list) else [factors]):
+        each = factors if isinstance(factors, list) else [factors]
+        if any(isinstance(one, str) and one == "balanced" for one in each):
             allowed = "a dict or None for partial_fit, which sees a part of y"
             raise invalid(self, "class_weight", allowed, factors)
         known = getattr(self, "_targets", None)
@@ -64,10 +76,11 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             raise ValueError("classes must be passed on the first call to partial_fit.")
         if known is not None and classes is not None and not known.has_classes(classes):
             raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
+                f"`classes={show(classes)}` is not the same as on last call to partial_fit, was: "
+                f"{show(self.classes_)}"
             )
-        return self._train(X, y, sample_weight, partial=True, classes=classes)
+        validation = X_val, y_val, sample_weight_val
+        return self._train(X, y, sample_weight, validation, partial=True, classes=classes)
 
     @available_if(gives_probabilities)  # type: ignore[untyped-decorator]  # of scikit-learn
     def predict_proba(self, X: Any) -> Any:

@@ -6,6 +6,8 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -16,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
+from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
@@ -50,6 +53,8 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     model_: Sequential
     history_: dict[str, list[Any]]
+    best_epoch_: int
+    _best: BestEpoch | None
     _targets: Targets
     _outputs: Outputs
 
@@ -92,11 +97,13 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         classes: Any = None,
     ) -> Self:
         """Train to the end, or with ``partial`` for one epoch, which later calls continue."""
+        self._require_parameters("partial_fit" if partial else "fit")
         check_parameters(self, self._rules)
         parts = self._make_parts(partial)
         warm = bool(partial or self.warm_start) and self._has_weights()
         X, y = self._check_data(X, y, reset=not warm)
         targets = self._targets_for(y, warm, classes)
+        targets.heed(parts.loss)
         class_weight = getattr(self, "class_weight", None)
         data = Samples(X, y, row_weights(X, y, sample_weight, class_weight, targets))
         held_out = self._check_validation(*validation)
@@ -105,7 +112,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         data = data._replace(Y=self._encode(data.y, targets, model, loss))
         if held_out is not None:
             held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
-        elif self._wants_validation(parts.optimizer):
+        elif self._wants_validation(parts.optimizer, partial):
             data, held_out = self._split(data, sample_weight, targets, model, random_state)
         self._compile(model, parts.optimizer, loss, warm)
         fitted = self._fitted(model, targets, loss)
@@ -115,10 +122,28 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         history = self._run(fitted, data, held_out, callbacks, random_state, warm, partial)
         self.__dict__.update(fitted)
         before = self.history_ if warm and hasattr(self, "history_") else {}
+        self._remember_best(history, callbacks, before)
         self.history_ = before | {
             name: before.get(name, []) + values for name, values in history.history.items()
         }
         return self
+
+    def _remember_best(
+        self, history: History, callbacks: list[Callback], before: dict[str, Any]
+    ) -> None:
+        """Set ``best_epoch_``, with a warm start of all epochs so far."""
+        first = 0
+        if before and history.epoch:  # where the run has counted anew
+            first = max(0, len(before["loss"]) - history.epoch[0])
+        found = find_best(history, callbacks, self._score_names(), first)
+        known = getattr(self, "_best", None) if before else None
+        self._best = found.better(known) if found is not None else known
+        if self._best is not None:
+            self.best_epoch_ = self._best.epoch
+
+    def _score_names(self) -> list[str]:
+        """What the logs call the scores of an epoch, if there are some."""
+        raise NotImplementedError
 
     @property
     def _max_epochs(self) -> int:
@@ -136,7 +161,9 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _targets_for(self, y: Array, warm: bool, classes: Any) -> Targets:
         """What y means, as before with a warm start."""
         known: Targets | None = getattr(self, "_targets", None) if warm else None
-        return known or learn_targets(y, classifier=self._classifies, classes=classes)
+        if known is not None:
+            return copy.copy(known)
+        return learn_targets(y, classifier=self._classifies, classes=classes)
 
     def _network_for(
         self, X: Any, targets: Targets, parts: Parts, random_state: Any, warm: bool
@@ -151,7 +178,7 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         check_blocks(loss, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
-    def _wants_validation(self, optimizer: Optimizer) -> bool:
+    def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
         """Whether the parameters ask to set samples aside for validation."""
         raise NotImplementedError
 
@@ -192,6 +219,18 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         partial: bool,
     ) -> History:
         """Train the compiled network and store what belongs to this kind of estimator."""
+        raise NotImplementedError
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """For a file, what training left besides network, targets and ``history_``: as JSON can
+        hold it, and arrays by name.
+        """
+        raise NotImplementedError
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        """Take over what ``_learned`` gave; raises for what it does not give."""
         raise NotImplementedError
 
     # -- data ------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, show
 from annlib.estimators.documentation import Documented
 from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
@@ -28,7 +29,7 @@ from annlib.network.prediction import infer
 
 _LAYER = Rule(
     "an int or a str, the place or the name of a layer",
-    lambda v: isinstance(v, int | np.integer | str) and not isinstance(v, bool),
+    lambda v: isinstance(v, str) or is_whole(v),
 )
 
 
@@ -105,6 +106,10 @@ class HiddenLayerTransformer(
         """
         rules = {"layer": _LAYER, "prefit": FLAG, "random_state": RANDOM_STATE}
         check_parameters(self, rules)
+        if self.estimator is not None and (
+            isinstance(self.estimator, type) or not hasattr(self.estimator, "fit")
+        ):
+            raise invalid(self, "estimator", "an estimator or None", self.estimator)
         if self.prefit:
             check_is_fitted(self.estimator)
             fitted = self.estimator
@@ -184,7 +189,7 @@ class HiddenLayerTransformer(
         if isinstance(self.layer, str):
             if self.layer not in names:
                 raise ConfigurationError(
-                    f"{type(self).__name__}: expected the name of a layer, got {self.layer!r}. "
+                    f"{type(self).__name__}: expected the name of a layer, got {show(self.layer)}. "
                     f"Known: {', '.join(map(str, names))}."
                 )
             end = names.index(self.layer) + 1

@@ -13,11 +13,13 @@ from typing import Any, ClassVar, NamedTuple
 
 from annlib import callbacks
 from annlib.callbacks import Callback
+from annlib.core.checks import check_flag
 from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import AnnlibError, ConfigurationError
+from annlib.core.errors import AnnlibError, ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.estimators.rules import invalid
-from annlib.layers import Input
+from annlib.layers import Input, Layer
+from annlib.metrics import Metric
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 
@@ -56,7 +58,7 @@ class NestedParameters:
             if not self._is_nested(name):
                 raise TypeError(
                     f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"{name!r}. {self._hint(name)}"
+                    f"{show(name)}. {self._hint(name)}"
                 )
         for name, value in {**arguments, **nested}.items():
             if name != "self":
@@ -112,6 +114,7 @@ class NestedParameters:
         -------
         dict
         """
+        deep = check_flag(deep, f"{type(self).__name__}.get_params", "deep")
         params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]  # BaseEstimator's
         for prefix in self._nests:
             if deep:
@@ -145,7 +148,7 @@ class NestedParameters:
         for name in params:
             if name not in own and not self._is_nested(name):
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self!r}. {self._hint(name)}"
+                    f"Invalid parameter {show(name)} for estimator {show(self)}. {self._hint(name)}"
                 )
         before = dict(vars(self))
         for name, value in params.items():
@@ -179,6 +182,12 @@ def callback_objects(_estimator: Any, given: Any) -> list[Callback]:
     return [callbacks.get(each) for each in many if each is not None]
 
 
+def own_metrics(given: Any) -> list[Any]:
+    """Metrics with states of their own: of a list, of one name, or none."""
+    each = [given] if isinstance(given, str) else given or ()
+    return [metric.clone() if isinstance(metric, Metric) else metric for metric in each]
+
+
 def arguments_of(part: Any) -> dict[str, Any]:
     """The arguments of a part that can be changed, by the names that ``changed`` takes."""
     if isinstance(part, Sequential):
@@ -186,7 +195,7 @@ def arguments_of(part: Any) -> dict[str, Any]:
     if isinstance(part, list | tuple):
         return _prefixed(_named(part))
     if isinstance(part, Configurable):
-        return part._arguments()
+        return part._arguments() | _prefixed(_held_by(part))
     return {}
 
 
@@ -214,10 +223,17 @@ def changed(part: Any, changes: Changes, where: str) -> Any:
         ]
     if not isinstance(part, Configurable):
         raise ConfigurationError(
-            f"{where}: expected an object with arguments, for {', '.join(changes)}, got {part!r}."
+            f"{where}: expected an object with arguments, for {', '.join(changes)}, got "
+            f"{show(part)}."
         )
     _refuse(own, constructor_arguments(type(part)), where)
+    held = {name: inner.pop(name) for name in _held_by(part) if name in inner}
     fresh = part._replace(**own)
+    if held:
+        inside = _held_by(fresh)
+        _refuse(held, inside, where)
+        by_id = {id(inside[n]): changed(inside[n], c, f"{where}__{n}") for n, c in held.items()}
+        fresh = type(part)(**_replaced(fresh._arguments(), by_id))
     if inner:
         arguments = fresh._arguments()
         _refuse(inner, arguments, where)
@@ -240,8 +256,8 @@ def refuse_names(part: Any, names: Iterable[str], where: str) -> None:
         parts = _named(part) if layers is None else {str(each.name): each for each in layers}
         _refuse(own, [f"{name}__..." for name in parts], where)
     elif isinstance(part, Configurable):
-        parts = part._arguments()
-        _refuse(own, parts, where)
+        _refuse(own, part._arguments(), where)
+        parts = part._arguments() | _held_by(part)
     elif inspect.isfunction(part):
         _refuse(changes, keyword_defaults(part), where)
         return
@@ -281,6 +297,20 @@ def _inner(changes: Changes) -> dict[str, dict[str, Any]]:
         if rest:
             found.setdefault(head, {})[rest] = value
     return found
+
+
+def _held_by(part: Configurable) -> dict[str, Layer]:
+    """The layers inside of a layer, by their names."""
+    return {str(layer.name): layer for layer in getattr(part, "_held", ())}
+
+
+def _replaced(value: Any, by_id: Mapping[int, Any]) -> Any:
+    """The same dict, list or tuple with other objects in the places of some."""
+    if isinstance(value, dict):
+        return {name: _replaced(item, by_id) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_replaced(item, by_id) for item in value)
+    return by_id.get(id(value), value)
 
 
 def _named(parts: Any) -> dict[str, Any]:

@@ -40,8 +40,9 @@ class Outputs(NamedTuple):
 
     Parameters
     ----------
-    link : {"sigmoid", "softmax", ""}
-        What makes probabilities of logits; nothing where there are none, as with a hinge loss.
+    link : {"sigmoid", "softmax", "exponential", ""}
+        What makes probabilities of logits, or numbers of their logarithms; nothing where there are
+        none, as with a hinge loss.
     applied : bool
         Whether the network does so already.
     cut : float
@@ -72,11 +73,14 @@ class Outputs(NamedTuple):
 
 def outputs_of(model: Sequential, loss: Loss | None, targets: Targets) -> Outputs:
     """How to read the output of a network that is trained with this loss."""
+    if not isinstance(targets, LabelTargets):
+        link = loss.fuses_with if loss is not None and loss.from_logits else ""
+        return Outputs(link, applied=False)
     if task := _task(model):
         return Outputs(_LINKS[task], applied=True)
     if loss is not None and loss.from_logits:
         return Outputs(_LINKS.get(loss.task, ""), applied=False)
-    one_each = isinstance(targets, LabelTargets) and _one_each(targets, _units(model))
+    one_each = _one_each(targets, _units(model))
     return Outputs("", applied=False, cut=_middle(model, loss) if one_each else 0.0)
 
 
@@ -121,6 +125,44 @@ def fitting_loss(model: Sequential, targets: Targets, where: str) -> Any:
         f'"{model.layers[-1].name}" with activation {name}. Give it {_wanted(targets)}, or pass '
         "a loss."
     )  # fmt: skip
+
+
+def targets_of_outputs(model: Sequential, classes: Any, where: str) -> LabelTargets:
+    """What the outputs of a trained classifier stand for.
+
+    Parameters
+    ----------
+    model : Sequential
+        Built.
+    classes : array_like, list of them or None
+        Of several columns a list; None are 0, 1, ..., and for several sigmoids labels.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not in their order, of which the columns of ``predict_proba`` are.
+    """
+    units = _units(model)
+    if classes is None:
+        loss = model.loss
+        binary = _task(model) == "binary" or (loss is not None and loss.task == "binary")
+        if binary and units > 1:
+            return IndicatorTargets(np.empty((0, units)))
+        classes = np.arange(max(units, 2))
+    several = len(classes) and np.ndim(classes[0]) > 0
+    each = [np.asarray(one) for one in (classes if several else [classes])]
+    for one in each:
+        if not np.array_equal(np.unique(one), one):
+            raise ConfigurationError(
+                f"{where}: expected classes in sorted order, each once, as scikit-learn has them, "
+                f"got {one.tolist()}. Where the units of the last layer stand in another order, "
+                "sort them, too: order = np.argsort(classes); kernel, bias = "
+                "model.layers[-1].get_weights(); model.layers[-1].set_weights([kernel[:, order], "
+                "bias[order]])."
+            )
+    if several:
+        return ColumnsTargets(each, np.result_type(*each))
+    return BinaryTargets(each[0]) if len(each[0]) <= 2 else ClassTargets(each[0])
 
 
 def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:

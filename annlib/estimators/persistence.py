@@ -1,11 +1,17 @@
-"""Pickles of estimators: all that training goes on with, and the version that wrote them."""
+"""Pickles and files of estimators: all that training goes on with, and what wrote them."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from typing import Any
 
+from sklearn.utils.validation import check_is_fitted
+
 from annlib._version import __version__
+from annlib.core.errors import ConfigurationError
+from annlib.estimators.files import save_estimator
+from annlib.estimators.parameter_codes import LeftOut
 
 
 class InconsistentVersionWarning(UserWarning):
@@ -37,6 +43,48 @@ class Persistent:
     The network comes with its optimizer's state and its random streams, as in scikit-learn: a copy
     goes on, by ``partial_fit`` or a warm start, as the original would.
     """
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the fitted estimator to a file without pickle, for ``annlib.load_estimator``.
+
+        It holds the network with its optimizer's state, what y means, the names of the features
+        and the parameters: training goes on from it as from the estimator itself. Parameters that
+        are functions, or callbacks that write files, are left out with a warning.
+
+        Parameters
+        ----------
+        path : path
+        overwrite : bool, default=True
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ConfigurationError
+            If a part of the network can be in no file, or a class label is none of text, number
+            and boolean.
+        FileExistsError
+            If the file exists and ``overwrite`` is false.
+        """
+        check_is_fitted(self)
+        save_estimator(self, path, overwrite=overwrite)
+
+    def _require_parameters(self, method: str) -> None:
+        """Raise ``ConfigurationError`` for parameters that a file could not hold."""
+        missing = [name for name, value in vars(self).items() if isinstance(value, LeftOut)]
+        if missing:
+            names = ", ".join(f"{name} {getattr(self, name)!r}" for name in missing)
+            raise ConfigurationError(
+                f"{type(self).__name__}.{method}: expected all parameters, got an estimator from "
+                f"a file that could not hold {names}. Give them again: "
+                f"set_params({missing[0]}=...)."
+            )
+
+    def __sklearn_clone__(self) -> Any:
+        self._require_parameters("clone")
+        parent: Any = super()
+        return parent.__sklearn_clone__()
 
     def __copy__(self) -> Any:
         # Not by the state, whose network is for a file: a shallow copy shares this one.

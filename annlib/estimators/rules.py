@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import is_number, is_whole, items_of
+from annlib.core.errors import ConfigurationError, show
 
 
 class InvalidParameterError(ConfigurationError, TypeError):
@@ -47,13 +47,8 @@ def invalid(estimator: Any, name: str, expected: str, value: Any) -> InvalidPara
     """The error for a parameter that is not as expected."""
     return InvalidParameterError(
         f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. "
-        f"Got {value!r} instead."
+        f"Got {show(value)} instead."
     )
-
-
-def is_whole(value: Any) -> bool:
-    """Whether it is an integer, and no truth value."""
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def count(least: int) -> Rule:
@@ -96,10 +91,8 @@ def list_of(rule: Rule, *types: type, text: str = "a list of these") -> Rule:
     """A list, a tuple or an object of more types, whose items all follow a rule."""
 
     def holds(value: Any) -> bool:
-        if not isinstance(value, (list, tuple, *types)):
-            return False
-        items: Any = value
-        return all(rule.holds(item) for item in items)
+        items = items_of(value) if isinstance(value, (list, tuple, *types)) else None
+        return items is not None and all(rule.holds(item) for item in items)
 
     return Rule(text, holds)
 
@@ -112,6 +105,27 @@ def instance_of(*types: type, text: str) -> Rule:
 WHOLE = Rule("an int", is_whole)
 FLAG = instance_of(bool, np.bool_, text="an instance of 'bool'")
 NONE = Rule("None", lambda value: value is None)
+#: Metrics as ``compile`` takes them.
+METRICS = NONE | instance_of(list, tuple, str, text="a list of metrics or the name of one")
+
+
+def _is_scorer(value: Any) -> bool:
+    return isinstance(value, str) or callable(value)
+
+
+def _are_scorers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = [item if isinstance(name, str) else None for name, item in value.items()]
+        return len(value) > 0 and all(map(_is_scorer, value))
+    names = isinstance(value, list | tuple) and len(value) > 0
+    return _is_scorer(value) or (names and all(isinstance(name, str) for name in value))
+
+
+#: One scorer, or one or several.
+SCORER = NONE | Rule("'loss', the name of a scorer or a callable", _is_scorer)
+SCORING = NONE | Rule(
+    "'loss', the name of a scorer, a callable, a list of names or a dict of scorers", _are_scorers
+)
 RANDOM_STATE = Rule(
     "an int in the range [0, 4294967295], an instance of 'numpy.random.RandomState' or None",
     lambda v: (

@@ -13,15 +13,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from reprlib import repr as show
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
-from annlib.losses import BlockCrossentropy, Loss
+from annlib.core.errors import DataError, ModelFormatError
+from annlib.estimators.parameter_codes import decode_array, encode_array
+from annlib.losses import BlockCrossentropy, Loss, Quantile
+
+#: Of the last layer, in a file.
+MOST_UNITS = 10**6
 
 
 class Targets:
@@ -40,6 +47,11 @@ class Targets:
     units: int
     activation: ClassVar[str]
     loss: str | Loss
+    #: What may make the numbers or probabilities of a network's output.
+    links: ClassVar[tuple[str, ...]]
+
+    def heed(self, loss: Any) -> None:
+        """Take over what a loss says of the outputs, before the network is made."""
 
     def encode(self, y: Array, one_hot: bool = False) -> Array:
         """Encode y as a loss takes it: codes (n,) of classes, or a column each."""
@@ -51,28 +63,60 @@ class Targets:
         """
         raise NotImplementedError
 
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        """How good predictions are; 1 at best."""
+        raise NotImplementedError
+
+    def describe(self, where: str) -> dict[str, Any]:
+        """All of it as JSON can hold it, for ``restore_targets``."""
+        raise NotImplementedError
+
 
 class NumberTargets(Targets):
-    """Numbers to predict: one a row, or several; predictions have the dimensions of y."""
+    """Numbers to predict: one a row, or several; predictions have the dimensions of y, but for
+    several quantiles of one number, which are a column each.
+    """
 
     activation = "linear"
     loss = "mean_squared_error"
+    links = ("exponential",)
 
     def __init__(self, y: Array) -> None:
         self.flat = y.ndim == 1
-        self.units = 1 if self.flat else y.shape[1]
+        self.columns = self.units = 1 if self.flat else y.shape[1]
+        #: The quantiles that the outputs are of a single number.
+        self.levels: Sequence[float] = ()
+
+    def heed(self, loss: Any) -> None:
+        if isinstance(loss, Loss) and self.columns == 1:
+            self.levels = tuple(loss.levels)
+            self.units = len(self.levels) or 1
 
     def encode(self, y: Array, one_hot: bool = False) -> Array:
         columns = y.reshape(len(y), -1)
-        if columns.shape[1] != self.units:
+        if columns.shape[1] != self.columns:
             raise DataError(
-                f"y: expected {self.units} column{'s' * (self.units > 1)}, as before, got "
+                f"y: expected {self.columns} column{'s' * (self.columns > 1)}, as before, got "
                 f"{columns.shape[1]}. For other targets call fit of a new estimator."
             )
         return columns
 
     def decode(self, A: Array) -> Array:
-        return A.reshape(-1) if self.flat else A
+        return A.reshape(-1) if self.flat and not self.levels else A
+
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        """R2; of several quantiles the mean of D2, which is that of their pinball losses."""
+        if not self.levels:
+            return r2(y, predicted, weights)
+        each = (
+            d2_pinball_score(y.reshape(-1), column, sample_weight=weights, alpha=level)
+            for level, column in zip(self.levels, predicted.T, strict=True)
+        )
+        return float(np.mean([*each]))
+
+    def describe(self, where: str) -> dict[str, Any]:
+        flat, columns, levels = bool(self.flat), self.columns, list(self.levels)
+        return {"kind": "numbers", "flat": flat, "columns": columns, "levels": levels}
 
 
 class LabelTargets(Targets):
@@ -85,6 +129,7 @@ class LabelTargets(Targets):
     """
 
     classes: Any
+    links = ("sigmoid", "softmax")
 
     def probabilities(self, A: Array) -> Any:
         """What ``predict_proba`` returns, from the output of sigmoids or a softmax."""
@@ -94,9 +139,15 @@ class LabelTargets(Targets):
         """What ``decision_function`` returns, from the same before the activation."""
         return Z
 
+    def score(self, y: Array, predicted: Array, weights: Array | None = None) -> float:
+        return accuracy(y, predicted, weights)
+
     def has_classes(self, classes: Any) -> bool:
         """Whether these, in any order, are the classes."""
-        return np.array_equal(self.classes, np.unique(classes))
+        try:
+            return np.array_equal(self.classes, np.unique(classes))
+        except (TypeError, ValueError):  # what cannot be sorted
+            return False
 
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         """For class weights, by column of y: its classes and the codes of its rows."""
@@ -117,6 +168,9 @@ class ClassTargets(LabelTargets):
         codes = find_codes(y, self.classes)
         # Never fewer columns than two, which the output has even if there is a single class.
         return np.eye(max(2, len(self.classes)))[codes] if one_hot else codes
+
+    def describe(self, where: str) -> dict[str, Any]:
+        return {"kind": "classes", "classes": encode_array(self.classes, f"{where}, classes")}
 
     def decode(self, A: Array) -> Array:
         labels: Array = self.classes[A.argmax(axis=1)]
@@ -175,6 +229,9 @@ class IndicatorTargets(LabelTargets):
     def has_classes(self, classes: Any) -> bool:
         return True  # they are columns
 
+    def describe(self, where: str) -> dict[str, Any]:
+        return {"kind": "labels", "units": self.units}
+
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         return [(np.array([0, 1]), column.astype(np.intp)) for column in self.encode(y).T]
 
@@ -211,6 +268,10 @@ class ColumnsTargets(LabelTargets):
         pairs = zip(self.classes, classes, strict=False)
         return same and all(np.array_equal(own, np.unique(given)) for own, given in pairs)
 
+    def describe(self, where: str) -> dict[str, Any]:
+        classes = [encode_array(each, f"{where}, classes") for each in self.classes]
+        return {"kind": "columns", "classes": classes}
+
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
         if y.ndim != 2 or y.shape[1] != len(self.classes):
             raise DataError(
@@ -222,6 +283,18 @@ class ColumnsTargets(LabelTargets):
 
     def _split(self, A: Array) -> list[Array]:
         return [A[:, block] for block in BlockCrossentropy(self.sizes).blocks(self.units)]
+
+
+def r2(y: Array, predicted: Array, weights: Array | None = None) -> float:
+    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0."""
+    y, predicted = (values.reshape(len(values), -1).astype(float) for values in (y, predicted))
+    centre = np.average(y, axis=0, weights=weights)
+    missed, spread = (
+        np.average(np.square(y - values), axis=0, weights=weights) for values in (predicted, centre)
+    )
+    scores = (missed == 0).astype(float)
+    np.divide(spread - missed, spread, out=scores, where=spread != 0)
+    return float(scores.mean())
 
 
 def accuracy(y: Array, predicted: Array, weights: Array | None = None) -> float:
@@ -270,6 +343,38 @@ def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets
         return ColumnsTargets([np.unique(column) for column in columns], y.dtype)
     found = np.unique(y if classes is None else classes)
     return BinaryTargets(found) if len(found) <= 2 else ClassTargets(found)
+
+
+def restore_targets(code: Any, *, classifier: bool) -> Targets:
+    """The targets that ``describe`` described; raises for what it does not give."""
+    kind = code["kind"]
+    if kind == "numbers" and not classifier:
+        flat, columns, levels = code["flat"], code["columns"], code["levels"]
+        fine = type(flat) is bool and type(columns) is int and 1 <= columns <= MOST_UNITS
+        if not fine or (flat and columns > 1) or (levels and columns > 1):
+            raise ModelFormatError(f"file: expected numbers to predict, got {show(code)}.")
+        numbers = NumberTargets(np.empty((0,) if flat else (0, columns)))
+        numbers.heed(Quantile(levels) if levels else None)
+        return numbers
+    if kind == "classes" and classifier:
+        found = _restored_classes(code["classes"])
+        return BinaryTargets(found) if len(found) <= 2 else ClassTargets(found)
+    if kind == "labels" and classifier:
+        units = code["units"]
+        if type(units) is int and 1 <= units <= MOST_UNITS:
+            return IndicatorTargets(np.empty((0, units)))
+    if kind == "columns" and classifier:
+        several = [_restored_classes(each) for each in code["classes"]]
+        if several:
+            return ColumnsTargets(several, np.result_type(*(each.dtype for each in several)))
+    raise ModelFormatError(f"file: expected what y means, got {show(code)}.")
+
+
+def _restored_classes(code: Any) -> Array:
+    classes = decode_array(code)
+    if classes.ndim != 1 or not len(classes) or not np.array_equal(np.unique(classes), classes):
+        raise ModelFormatError(f"file: expected classes in their order, got {show(code)}.")
+    return classes
 
 
 def find_codes(y: Array, classes: Array) -> Array:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.data import Sparse
 from annlib.estimators.rules import Rule
 from annlib.estimators.targets import LabelTargets, Targets
@@ -65,6 +65,11 @@ def row_weights(
     weights: Array | None = None
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not np.isfinite(weights.sum()):
+            raise DataError(
+                f"sample_weight: expected finite numbers, got {show(sample_weight)}. Drop the "
+                "rows, or give them the weight 0."
+            )
     if class_weight is not None:
         assert isinstance(targets, LabelTargets), "of a classifier"
         counted = np.ones(len(y)) if weights is None else weights
@@ -87,8 +92,12 @@ def mean_one(weights: Array | None) -> Array | None:
 
 def _is_class_weight(value: Any) -> bool:
     if isinstance(value, list):
-        return all(value is not None and _is_class_weight(each) for each in value)
-    return value is None or isinstance(value, Mapping) or value == "balanced"
+        return all(_is_one_weight(each) for each in value)
+    return value is None or _is_one_weight(value)
+
+
+def _is_one_weight(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, str) and value == "balanced")
 
 
 #: What the parameter ``class_weight`` may be.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, quote, show
 from annlib.formulas import symbols
 
 
@@ -74,6 +74,8 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\s+|.", re.DOTALL)
 
 def parse(latex: str) -> Node:
     """The tree of a formula; raises ``ConfigurationError`` for LaTeX beyond the small part."""
+    if not isinstance(latex, str):
+        raise ConfigurationError(f"formula: expected latex as text, got {show(latex)}.")
     tokens = [token for token in _TOKEN.findall(latex) if not token.isspace()]
     return _Reader(latex, tokens).formula()
 
@@ -93,7 +95,7 @@ class _Reader:
         return row
 
     def error(self, expected: str) -> ConfigurationError:
-        return ConfigurationError(f"formula: expected {expected}, got {self.latex!r}.")
+        return ConfigurationError(f"formula: expected {expected}, got latex {show(self.latex)}.")
 
     def peek(self) -> str:
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
@@ -204,7 +206,7 @@ class _Reader:
             return Atom("point", name)
         if len(name) == 1 and name.isalpha():
             return Atom("letter", name)
-        raise self.error(f'no command "{name}"')
+        raise self.error(f"no command {quote(name)}")
 
 
 def _is_unary(before: Node | None) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.checks import check_known
 from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.registry import FAMILIES
 from annlib.formulas.formula import Formula, write
 
@@ -40,10 +41,8 @@ def of(obj: Any, kind: str | None = None) -> Formula:
 
 def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
     """The object that is meant, one with the default arguments for a name, and its family."""
-    if kind is not None and kind not in KINDS:
-        raise UnknownNameError(
-            f'explain: expected a known kind, got "{kind}". {suggest(kind, KINDS)}'
-        )
+    if kind is not None:
+        check_known(kind, "explain", "a known kind", KINDS)
     kinds = KINDS if kind is None else (kind,)
     if isinstance(obj, tuple):
         obj = _pair(obj, kinds[0])
@@ -54,7 +53,7 @@ def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
         if issubclass(cls, FAMILIES[family].base):
             return (example(cls) if isinstance(obj, type) else obj), family
     raise ConfigurationError(
-        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {obj!r}."
+        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {show(obj)}."
     )
 
 
@@ -75,7 +74,7 @@ def _named(name: str, kinds: tuple[str, ...]) -> tuple[Any, str]:
             return example(registry.find(name)), family
         known += sorted(alias for cls in registry for alias in cls._names)
     raise UnknownNameError(
-        f'explain: expected a known {_listed(kinds)}, got "{name}". {suggest(name, known)}'
+        f"explain: expected a known {_listed(kinds)}, got {quote(name)}. {suggest(name, known)}"
     )
 
 

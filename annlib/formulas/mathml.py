@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
+from annlib.core.checks import check_flag
 from annlib.formulas import symbols
 from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
 
@@ -17,6 +18,8 @@ def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
 
     Within a line ``large`` makes fractions and sums as large as on a line of their own.
     """
+    check_flag(display, "as_mathml", "display")
+    check_flag(large, "as_mathml", "large")
     style = ' display="block"' if display else ' displaystyle="true"' if large else ""
     return f"<math{style}>{_element(parse(latex))}</math>"
 
@@ -51,7 +54,7 @@ def _element(node: Node) -> str:
 def _row(items: tuple[Node, ...]) -> str:
     """One after the other, with a thin space behind a function that has no parenthesis."""
     parts = []
-    for item, after in zip(items, (*items[1:], None), strict=True):
+    for item, after in zip(items, (*items[1:], None), strict=False):
         parts.append(_element(item))
         if _is(item, "function") and after is not None and not _is(after, "open"):
             parts.append('<mspace width="0.17em"/>')

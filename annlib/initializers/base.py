@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import positional_arguments
+from annlib.core.checks import check_dtype, check_shape, positional_arguments
 from annlib.core.config import Configurable
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.registry import Registry
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -43,9 +43,17 @@ class Initializer(Configurable):
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
         rng = self._rng if rng is None else rng
+        where = type(self).__name__
+        shape = check_shape(shape, where, "shape", 0)
+        if dtype is not None:
+            dtype = check_dtype(dtype, where, "dtype")
         if rng is None or self.seed is not None:
             rng = np.random.default_rng(self.seed)
-        return np.asarray(self.draw(tuple(shape), rng), dtype)
+        elif not isinstance(rng, np.random.Generator | np.random.RandomState):
+            raise ConfigurationError(
+                f"{where}: expected rng as one of NumPy's random generators, got {show(rng)}."
+            )
+        return np.asarray(self.draw(shape, rng), dtype)
 
     def values(self, shape: Shape, dtype: npt.DTypeLike, rng: Generator) -> Array:
         """The values that a model takes: of ``__call__``, which may be Keras', of shape and type.
@@ -88,8 +96,8 @@ def _values(function: Callable[..., Any], shape: Shape, dtype: npt.DTypeLike) ->
     values = np.asarray(function(shape, dtype=dtype) if typed else function(shape), dtype)
     if values.shape != shape:
         raise ShapeError(
-            f"initializer: expected values of the parameter's shape {shape} from {function!r}, got "
-            f"{values.shape}."
+            f"initializer: expected values of the parameter's shape {shape} from "
+            f"{show(function)}, got {values.shape}."
         )
     return values
 
@@ -98,12 +106,16 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
-def get(identifier: Any, where: str = "initializers.get") -> Initializer:
+def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
     """The initializer of that name, the object itself, a function's, or that of an array's values.
+
+    None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
 
     >>> get(np.array([0.5, -0.5]))
     Constant([0.5, -0.5])
     """
+    if identifier is None:
+        return None
     if isinstance(identifier, np.ndarray | np.generic):
         return registry.find("constant")(identifier)  # type: ignore[call-arg]  # its one argument
     if callable(identifier) and not isinstance(identifier, type | Configurable):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import check_number, to_array
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        numbers = np.asarray(value)
+        numbers = to_array(value, "Constant", "value")
         if numbers.dtype.kind not in "fiu" or not np.isfinite(numbers).all():
             raise ConfigurationError(
-                f"Constant: expected value as a finite number or an array of them, got {value!r}."
+                "Constant: expected value as a finite number or an array of them, got "
+                f"{show(value)}."
             )
         # Numbers of its own: a configuration holds lists, and an array might change later.
         self.value = numbers.tolist()

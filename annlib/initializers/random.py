@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_choice, check_number, check_seed
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class RandomUniform(Initializer):
         self.maxval = check_number(maxval, "RandomUniform", "maxval")
         if minval > maxval:
             raise ConfigurationError(
-                f"RandomUniform: expected minval <= maxval, got {minval!r} and {maxval!r}."
+                f"RandomUniform: expected minval <= maxval, got {show(minval)} and {show(maxval)}."
             )
         self.seed = check_seed(seed, "RandomUniform")
 

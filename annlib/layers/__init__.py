@@ -11,13 +11,17 @@ from annlib.layers.activity_regularization import ActivityRegularization
 from annlib.layers.alpha_dropout import AlphaDropout
 from annlib.layers.base import Layer, get, register, registry
 from annlib.layers.batch_normalization import BatchNormalization
+from annlib.layers.category_encoding import CategoryEncoding
+from annlib.layers.columns import Columns
 from annlib.layers.dense import Dense
+from annlib.layers.discretization import Discretization
 from annlib.layers.dropout import Dropout
 from annlib.layers.embedding import Embedding
 from annlib.layers.flatten import Flatten
 from annlib.layers.gaussian import GaussianDropout, GaussianNoise
 from annlib.layers.identity import Identity
 from annlib.layers.input import Input
+from annlib.layers.integer_lookup import IntegerLookup
 from annlib.layers.layer_normalization import LayerNormalization
 from annlib.layers.normalization import Normalization
 from annlib.layers.prelu import PReLU
@@ -26,6 +30,7 @@ from annlib.layers.rescaling import Rescaling
 from annlib.layers.reshape import Reshape
 from annlib.layers.rms_normalization import RMSNormalization
 from annlib.layers.softmax import Softmax
+from annlib.layers.string_lookup import StringLookup
 from annlib.layers.unit_normalization import UnitNormalization
 
 InputLayer = Input
@@ -36,7 +41,10 @@ __all__ = [
     "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
+    "CategoryEncoding",
+    "Columns",
     "Dense",
+    "Discretization",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -45,6 +53,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "IntegerLookup",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -55,6 +64,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Softmax",
+    "StringLookup",
     "UnitNormalization",
     "get",
     "register",

@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from annlib import regularizers
 from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula, number
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.identity import Identity
@@ -37,7 +37,7 @@ class ActivityRegularization(Identity):
         if keywords.get("activity_regularizer") is not None:
             raise ConfigurationError(
                 "ActivityRegularization: expected l1 and l2 alone, got "
-                f"activity_regularizer={keywords['activity_regularizer']!r}. "
+                f"activity_regularizer={show(keywords['activity_regularizer'])}. "
                 "Give that to the layer before."
             )
         super().__init__(**keywords)

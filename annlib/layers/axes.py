@@ -8,19 +8,8 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ShapeError, show
 from annlib.core.workspace import Workspace
-
-
-def check_axis(axis: Any, where: str) -> Any:
-    """``axis`` as an int or a list of int; raises ``ConfigurationError``."""
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
-    whole = (isinstance(a, int | np.integer) and not isinstance(a, bool) for a in axes)
-    if not axes or not all(whole):
-        raise ConfigurationError(
-            f"{where}: expected axis as an integer or a list of integers, got {axis!r}."
-        )
-    return [int(a) for a in axes] if isinstance(axis, tuple | list) else int(axis)
 
 
 def _listed(axis: Any) -> Any:
@@ -47,8 +36,8 @@ def sizes(axis: Any, input_shape: BatchShape, where: str) -> Shape:
     inside = all(-rank <= a < rank for a in _listed(axis))
     if not inside or 0 in found or len({*found}) < len(found) or 0 in known:
         raise ShapeError(
-            f"{where}: expected input of known size along axis {axis!r}, where 0 is the batch and "
-            f"-1 the last, got shape {input_shape}."
+            f"{where}: expected input of known size along axis {show(axis)}, where 0 is the "
+            f"batch and -1 the last, got shape {input_shape}."
         )
     return known
 

@@ -15,23 +15,31 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
-
-import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count, check_flag, check_name, check_numeric, check_shape
+from annlib.core.checks import (
+    check_count,
+    check_flag,
+    check_name,
+    check_numeric,
+    check_shape,
+    to_array,
+)
 from annlib.core.config import Configurable, is_own, refuse_unknown
-from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError
+from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 
 class CommonArguments(TypedDict, total=False):
@@ -86,10 +94,28 @@ class Layer(Configurable):
 
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
+    #: Whether it finds columns of its input by their names.
+    takes_names: bool = False
+    #: Whether it learns from data before training, by ``adapt``.
+    adaptable: bool = False
+    #: Whether values of its input become codes before batches are made of them, by ``encode``.
+    encodes: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
-    random: ClassVar[bool] = False
+    random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
     keeps_values: bool = False
+    #: Whether as the first of a model it takes the rows of a sparse matrix as they are, in SciPy's
+    #: CSR format. Others get them dense, a batch at a time; so do subclasses with a forward or
+    #: backward of their own that do not say it themselves.
+    takes_sparse: bool = False
+
+    @property
+    def learns_statistics(self) -> bool:
+        """Whether a training pass changes what it keeps beside its trainable parameters."""
+        return any(type(part).commit is not Layer.commit for part in self._parts())
+
+    #: The layers that it holds, of a ``Container``.
+    _held: tuple[Layer, ...] = ()
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     #: The layer given as an activation that is none; a model puts it behind this one.
@@ -123,7 +149,7 @@ class Layer(Configurable):
         self._name = check_name(name, where)
         if "/" in (name or ""):
             raise ConfigurationError(
-                f'{where}: expected name without "/", got {name!r}: it separates layer and '
+                f'{where}: expected name without "/", got {show(name)}: it separates layer and '
                 "parameter in paths."
             )
         self._auto_name: str | None = None
@@ -173,6 +199,32 @@ class Layer(Configurable):
         As the first of a model it gets them as integers, and other input is refused.
         """
         return None
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether codes are among its input, by which there is no derivative."""
+        return self.codes is not None
+
+    def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
+        """The columns of its input that are codes, each with the number of these; raises if its
+        input has other columns than it takes.
+        """
+        return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
+
+    def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
+        """The columns of its input that become codes, each with the layer that knows them."""
+        return dict.fromkeys(range(features), self) if self.encodes else {}
+
+    def adapt(self, data: Any) -> None:
+        """Learn from data before training, of a layer that is ``adaptable``."""
+        raise ConfigurationError(
+            f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
+            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+        )
+
+    def encode(self, x: Array, where: str, name: str) -> Array:
+        """Values of any kind as codes, of a layer that ``encodes``."""
+        raise NotImplementedError
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""
@@ -241,20 +293,27 @@ class Layer(Configurable):
         ConfigurationError
             If the name is taken: by another weight, an argument or a method.
         """
+        where = f"{type(self).__name__}.add_weight"
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ConfigurationError(
+                f"{where}: expected name as that of an attribute, got {show(name)}."
+            )
         if any(p.name == name for p in self._parameters) or hasattr(self, name):
             raise ConfigurationError(
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape = tuple(int(size) for size in shape)
+        shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
-            constraint = constraints.get(constraint)
+            constraint = constraints.get(constraint, f"{where}: constraint")
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
-            regularizer = regularizers.get(regularizer)
+            regularizer = regularizers.get(regularizer, f"{where}: regularizer")
             regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
-            initializer = initializers.get(initializer)
+            given = "glorot_uniform" if initializer is None else initializer
+            initializer = initializers.get(given, f"{where}: initializer")
+        trainable = check_flag(trainable, where, "trainable")
         parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter
@@ -282,6 +341,28 @@ class Layer(Configurable):
         """The name given, or the one that the model gave."""
         return self._name or self._auto_name
 
+    def _leaves(self) -> Iterator[tuple[str, Layer]]:
+        """The layers that have its parameters, by path: itself, or the innermost that it holds."""
+        yield str(self.name), self
+
+    def _parts(self) -> Iterator[Layer]:
+        """Itself and all layers inside."""
+        yield self
+        for inner in self._held:
+            yield from inner._parts()
+
+    @property
+    def _learns(self) -> bool:
+        """Whether training changes any of its parameters, as they were laid out last."""
+        return any(
+            leaf._effective_trainable and any(p.trainable for p in leaf._parameters)
+            for _, leaf in self._leaves()
+        )
+
+    def _workspace(self, dtype: npt.DTypeLike, rng_of: Callable[[Layer], Any]) -> Workspace:
+        """The memory of a pass for it."""
+        return Workspace(dtype, rng_of(self))
+
     @property
     def dtype(self) -> str | None:
         """The type of its numbers: the model's; before there is one, that it was given, if any."""
@@ -293,6 +374,35 @@ class Layer(Configurable):
     def built(self) -> bool:
         """Whether the parameters are declared and have values."""
         return self._built_shape is not None and len(self._bound) == len(self._parameters)
+
+    def _name_among(self, others: Iterable[Layer], where: str, *, yields: bool = False) -> None:
+        """Give it a name that none of the others has, unless the user gave it one.
+
+        With ``yields`` a name that was given counts more than one that was not, whichever is first.
+        """
+        others = list(others)
+        alike = next((other for other in others if other.name == self.name), None)
+        if self.name is None or (alike is not None and self._name is None):
+            self._choose_name(others)
+        elif alike is not None and alike._name is None and yields:
+            alike._choose_name([self, *others])
+        elif alike is not None:
+            raise ConfigurationError(
+                f'{where}: expected names that differ, got "{self.name}" twice. '
+                "Name one of the layers otherwise."
+            )
+
+    def _choose_name(self, others: list[Layer]) -> None:
+        """Give it a name that none of these has, nor its neighbours in the model that owns it."""
+        owner = self._owner() if self._owner is not None else None
+        near = [*others, *(owner.layers if owner is not None else ())]
+        taken = {layer.name for layer in near if layer is not self}
+        base = type(self)._names[0]
+        name, count = base, 0
+        while name in taken:
+            count += 1
+            name = f"{base}_{count}"
+        self._auto_name = name
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
@@ -340,20 +450,24 @@ class Layer(Configurable):
     @property
     def weights(self) -> list[Array]:
         """The parameters in the order of their declaration: views, not copies."""
-        return [ArrayView.of(value) for value in self._values().values()]
+        return [weight for weight, _ in self._shown()]
 
     @property
     def trainable_weights(self) -> list[Array]:
         """Those that training changes, unless the layer is frozen."""
-        return [w for w, p in self._declared() if self.trainable and p.trainable]
+        return [weight for weight, trains in self._shown() if trains]
 
     @property
     def non_trainable_weights(self) -> list[Array]:
         """The others: of a frozen layer all."""
-        return [w for w, p in self._declared() if not (self.trainable and p.trainable)]
+        return [weight for weight, trains in self._shown() if not trains]
 
-    def _declared(self) -> Iterator[tuple[Array, Parameter]]:
-        return zip(self.weights, self._parameters, strict=False)  # there may be no weights yet
+    def _shown(self) -> Iterator[tuple[Array, bool]]:
+        """The parameters, those of layers inside too, and whether each is to train."""
+        for _, leaf in self._leaves():
+            own = leaf._values()
+            for parameter in leaf._parameters if own else ():
+                yield ArrayView.of(own[parameter.name]), leaf.trainable and parameter.trainable
 
     #: Keras' other names of the three.
     variables = weights
@@ -376,7 +490,7 @@ class Layer(Configurable):
         arrays = as_arrays(weights, "set_weights")
         if not self.built or [array.shape for array in arrays] != expected:
             raise ShapeError(
-                f'set_weights: expected arrays of shapes {expected} for layer "{self.name}", '
+                f'set_weights: expected weights of shapes {expected} for layer "{self.name}", '
                 f"got {[array.shape for array in arrays]}."
             )
         for name, array in zip(own, arrays, strict=True):
@@ -387,6 +501,14 @@ class Layer(Configurable):
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
+
+    @classmethod
+    def _says(cls, fact: str, *methods: str) -> bool:
+        """Whether it says this of itself, and no class below the one that does has a method of
+        these of its own.
+        """
+        last = next(base for base in cls.__mro__ if {fact, *methods} & vars(base).keys())
+        return fact in vars(last)
 
     def _shared_copy(self) -> Self:
         """A layer that shares this one's parameters and gradients, to be configured otherwise."""
@@ -425,10 +547,10 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     """What ``set_weights`` was given, as arrays."""
     if not isinstance(weights, list | tuple):
         raise ShapeError(
-            f"{where}: expected a list of arrays, got {type(weights).__name__}. "
+            f"{where}: expected weights as a list of arrays, got {type(weights).__name__}. "
             "Pass what get_weights gives."
         )
-    return [np.asarray(weight) for weight in weights]
+    return [to_array(weight, where, "each of weights") for weight in weights]
 
 
 registry: Registry[Layer] = Registry("layer", Layer)

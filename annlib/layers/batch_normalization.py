@@ -10,8 +10,8 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_flag, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_flag, check_number, is_whole
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
@@ -85,10 +85,10 @@ class BatchNormalization(Layer):
     ) -> None:
         super().__init__(**keywords)
         where = type(self).__name__
-        if not isinstance(axis, int | np.integer) or isinstance(axis, bool) or axis == 0:
+        if not is_whole(axis) or axis == 0:
             raise ConfigurationError(
                 "BatchNormalization: expected axis as the number of the axis of the features, not "
-                f"0, which is the batch, got {axis!r}."
+                f"0, which is the batch, got {show(axis)}."
             )
         self.axis = int(axis)
         self.momentum = check_number(momentum, where, "momentum", "[0, 1)")
@@ -128,7 +128,7 @@ class BatchNormalization(Layer):
         self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
         if self.renorm:
-            stddev = _Root(self.moving_variance_initializer)
+            stddev = _Root(self.moving_variance_initializer or initializers.Ones())
             self.add_weight("moving_stddev", shape, stddev, trainable=False)
             self.add_weight("renorm_mean", shape, self.moving_mean_initializer, trainable=False)
             self.add_weight("renorm_stddev", shape, stddev, trainable=False)

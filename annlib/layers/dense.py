@@ -11,7 +11,7 @@ from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ShapeError, show
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.activation import activation_of
@@ -48,6 +48,10 @@ class Dense(Layer):
     -----
     Input of more than two dimensions is acted on along its last axis, as in Keras.
 
+    As the first layer it multiplies the rows of a sparse matrix as they are, forward and backward:
+    only what they store costs time, and nothing of their size is made. (Its results differ from
+    those of the same rows in an array by rounding.)
+
     Examples
     --------
     >>> Dense(10, activation="softmax")
@@ -55,6 +59,8 @@ class Dense(Layer):
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 10}
+
+    takes_sparse = True
 
     kernel: Array
     bias: Array
@@ -107,7 +113,7 @@ class Dense(Layer):
         if last > 1 and axis not in (-1, last):
             raise ShapeError(
                 f"Dense: expected an activation along the last axis for input of shape "
-                f"{input_shape}, got {self.activation!r}. Put an Activation layer after it."
+                f"{input_shape}, got {show(self.activation)}. Put an Activation layer after it."
             )
         return self.activation.output_shape((*input_shape[:-1], self.units))
 
@@ -123,7 +129,10 @@ class Dense(Layer):
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-        Z = np.dot(X, self.arrays["kernel"], out=work.array("Z", len(X), self.units))
+        if isinstance(X, np.ndarray):
+            Z = np.dot(X, self.arrays["kernel"], out=work.array("Z", len(X), self.units))
+        else:
+            Z = X @ self.arrays["kernel"]
         if self.use_bias:
             np.add(Z, self.arrays["bias"], out=Z)
         A = Z
@@ -137,7 +146,10 @@ class Dense(Layer):
         X, Z, A = work["X"], work["Z"], work["A"]
         dA = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
         dZ = self.activation.gradient(dA, Z, A, work)
-        np.dot(X.T, dZ, out=self.gradients["kernel"])
+        if isinstance(X, np.ndarray):
+            np.dot(X.T, dZ, out=self.gradients["kernel"])
+        else:
+            np.copyto(self.gradients["kernel"], X.T @ dZ)
         if self.use_bias:
             np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
         if not input_gradient:

@@ -10,11 +10,12 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes, check_count
+from annlib.core.checks import check_count
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
+from annlib.layers.categories import as_codes, no_gradient
 
 
 @register("embedding")
@@ -128,31 +129,14 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        work["codes"] = codes = self._codes(x, work)
+        work["codes"] = codes = as_codes(x, self.input_dim, work, self.name)
         y = work.array("y", *x.shape, self.output_dim)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         return np.take(self.arrays["embeddings"], codes, axis=0, out=y, mode="clip")
 
-    def _codes(self, x: Array, work: Workspace) -> Array:
-        """``x`` as indices, none of which is outside of W."""
-        codes, whole = x, True
-        if x.dtype != np.intp:
-            codes = work.array("codes", *x.shape, dtype=np.intp)
-            np.copyto(codes, x, casting="unsafe")
-            if x.dtype.kind == "f":
-                whole = not np.subtract(x, codes, out=work.array("rest", *x.shape)).any()
-        # As numbers without a sign those below 0 are the largest.
-        if not whole or np.maximum.reduce(codes.view(np.uintp), axis=None) >= self.input_dim:
-            check_codes(x, self.input_dim, f'layer "{self.name}"', "its input")
-        return codes
-
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise ConfigurationError(
-                f'layer "{self.name}": expected no layer that learns below an Embedding, got one: '
-                "codes have no derivative to learn by. Put the Embedding first, or freeze what is "
-                "below it."
-            )
+            raise no_gradient(self)
         d, codes = self.output_dim, work["codes"].reshape(-1, 1)
         places = work.array("places", codes.size, d, dtype=np.intp)
         np.add(np.multiply(codes, d, out=places), _numbers(d, work), out=places)

@@ -7,12 +7,10 @@ import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_count, check_shape
+from annlib.core.checks import check_count, check_dtype, check_shape
 from annlib.core.config import refuse_unknown
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, register
@@ -61,7 +59,7 @@ class Input(Layer):
         self.batch_size = (
             None if batch_size is None else check_count(batch_size, "Input", "batch_size")
         )
-        self._dtype = None if dtype is None else _number_type(dtype)
+        self._dtype = None if dtype is None else check_dtype(dtype, "Input", "dtype")
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x
@@ -87,8 +85,9 @@ def _as_in_keras(shape: Any, batch_size: Any, given: dict[str, Any]) -> tuple[An
                 or not isinstance(whole, list | tuple)
             ):
                 raise ConfigurationError(
-                    f"Input: expected {name} alone, as (batch_size, *shape), got {whole!r} with "
-                    f"shape={None if shape is _REQUIRED else shape!r}, batch_size={batch_size!r}."
+                    f"Input: expected {name} alone, as (batch_size, *shape), got {show(whole)} "
+                    f"with shape={show(None if shape is _REQUIRED else shape)}, "
+                    f"batch_size={show(batch_size)}."
                 )
             batch_size, *row = whole or (None, None)
             shape = tuple(row)
@@ -97,17 +96,3 @@ def _as_in_keras(shape: Any, batch_size: Any, given: dict[str, Any]) -> tuple[An
             "Input: expected shape, that of one row, got none. For n features: Input((n,))."
         )
     return shape, batch_size
-
-
-def _number_type(dtype: Any) -> str:
-    """The name of a type of numbers."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found.kind not in "fiub":
-        raise ConfigurationError(
-            f'Input: expected dtype as a type of numbers such as "float32" or "int32", got '
-            f"{dtype!r}."
-        )
-    return str(found.name)

@@ -9,8 +9,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_flag, is_number
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.checks import check_axis, check_flag, is_number, to_array
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
@@ -84,7 +84,7 @@ class Normalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.axis = None if axis is None else axes.check_axis(axis, "Normalization")
+        self.axis = None if axis is None else check_axis(axis, "Normalization")
         self._given: tuple[Array, Array] | None = None
         if mean is not None or variance is not None:
             self._given = _constants(mean, variance)
@@ -99,6 +99,11 @@ class Normalization(Layer):
     def variance(self) -> Array | None:
         """The variance in use."""
         return self._given[1] if self._given else self.arrays.get("adapt_variance")
+
+    @property
+    def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
+        """Whether mean and variance are not given."""
+        return self._given is None
 
     def _arguments(self) -> dict[str, Any]:
         mean, variance = (None, None) if self._given is None else self._given
@@ -126,7 +131,7 @@ class Normalization(Layer):
             if not fits:
                 raise ShapeError(
                     f"Normalization: expected mean and variance that fit {sizes}, the features of "
-                    f"input {input_shape} along axis {self.axis!r}, got shape {given}."
+                    f"input {input_shape} along axis {show(self.axis)}, got shape {given}."
                 )
         return sizes
 
@@ -149,13 +154,13 @@ class Normalization(Layer):
         where = "Normalization.adapt"
         if self._given:
             raise ConfigurationError(
-                f"{where}: expected a layer without mean and variance of its own, got {self!r}. "
-                "Leave out those arguments, or do not adapt."
+                f"{where}: expected a layer without mean and variance of its own, got "
+                f"{show(self)}. Leave out those arguments, or do not adapt."
             )
         self._refuse_batches(data, where)
         # On its own it forgets what it has seen; in a model other layers have learned from it, too.
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        row, parts = _parts(data, where, of_one_feature=self._expected_row == (1,))
+        row, parts = parts_of(data, where, of_one_feature=self._expected_row == (1,))
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
@@ -244,15 +249,15 @@ def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
     """Mean and variance that were given, as arrays."""
     if mean is None or variance is None:
         raise ConfigurationError(
-            f"Normalization: expected mean and variance or neither, got mean={mean!r} and "
-            f"variance={variance!r}."
+            f"Normalization: expected mean and variance or neither, got mean={show(mean)} and "
+            f"variance={show(variance)}."
         )
-    one, other = _as_array(mean), _as_array(variance)
+    one, other = _as_array(mean, "mean"), _as_array(variance, "variance")
     numbers = one.dtype.kind in "fiu" and other.dtype.kind in "fiu"
     if not (numbers and np.isfinite(one).all() and np.isfinite(other).all() and (other >= 0).all()):
         raise ConfigurationError(
             "Normalization: expected mean and variance as finite numbers, the variance of at "
-            f"least 0, got mean={mean!r} and variance={variance!r}."
+            f"least 0, got mean={show(mean)} and variance={show(variance)}."
         )
     if one.shape != other.shape:
         raise ConfigurationError(
@@ -262,16 +267,16 @@ def _constants(mean: Any, variance: Any) -> tuple[Array, Array]:
     return one.astype(np.float64), other.astype(np.float64)
 
 
-def _as_array(value: Any) -> Array:
+def _as_array(value: Any, name: str) -> Array:
     """One number or many as an array; of other objects, which NumPy might take as texts, too."""
     if hasattr(value, "__array__"):
-        return np.array(value)
-    objects = np.array(value, object)
-    numbers = all(is_number(item) for item in objects.flat)
+        return np.array(to_array(value, "Normalization", name))
+    objects = to_array(value, "Normalization", name, object)
+    numbers = objects.ndim < 32 and all(is_number(item) for item in objects.flat)
     return objects.astype(np.float64) if numbers else objects
 
 
-def _parts(data: Any, where: str, of_one_feature: bool) -> tuple[Shape, Iterator[Array]]:
+def parts_of(data: Any, where: str, of_one_feature: bool = False) -> tuple[Shape, Iterator[Array]]:
     """The shape of a row, and the rows in parts, in float64; a vector is rows of one feature, if
     that is what there must be.
     """

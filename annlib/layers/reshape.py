@@ -6,10 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
-
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -42,11 +41,14 @@ class Reshape(Layer):
     def __init__(self, target_shape: Shape, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
         sizes = target_shape if isinstance(target_shape, tuple | list) else [None]
-        whole = (isinstance(s, int | np.integer) and not isinstance(s, bool) for s in sizes)
-        if not all(whole) or any(s < 1 and s != -1 for s in sizes) or [*sizes].count(-1) > 1:
+        if (
+            not all(map(is_whole, sizes))
+            or any(s < 1 and s != -1 for s in sizes)
+            or [*sizes].count(-1) > 1
+        ):
             raise ConfigurationError(
                 "Reshape: expected target_shape as a tuple of integers >= 1, of which one may be "
-                f"-1, got {target_shape!r}."
+                f"-1, got {show(target_shape)}."
             )
         self.target_shape = tuple(map(int, target_shape))
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
+from annlib.core.checks import check_axis
 from annlib.core.workspace import Workspace
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments
@@ -35,7 +36,7 @@ class RowNormalization(Layer):
 
     def __init__(self, axis: Any = -1, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
-        self.axis = axes.check_axis(axis, type(self).__name__)
+        self.axis = check_axis(axis, type(self).__name__)
 
     def inverse_length(
         self, s: Array, k: int, unit: Array | float, work: Workspace

@@ -12,11 +12,11 @@ from annlib.losses.absolute_error import (
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
 )
-from annlib.losses.base import Loss, LossOfVectors, MeanOverOutputs, register, registry
+from annlib.losses.base import Loss, LossOfVectors, register, registry
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
 from annlib.losses.block_crossentropy import BlockCrossentropy
 from annlib.losses.cosine import CosineSimilarity
 from annlib.losses.crossentropy import (
-    BinaryCrossentropy,
     CategoricalCrossentropy,
     SparseCategoricalCrossentropy,
     resolve_crossentropy,
@@ -61,6 +61,7 @@ from annlib.losses.functions import (
 from annlib.losses.generalized_crossentropy import CategoricalGeneralizedCrossEntropy
 from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from annlib.losses.likelihood import HalfPoissonDeviance, SumBinaryCrossentropy
+from annlib.losses.outputs import LossOfOutputs, MeanOverOutputs
 from annlib.losses.quantile import Quantile
 from annlib.losses.squared_error import (
     HalfSumSquaredError,
@@ -92,6 +93,7 @@ __all__ = [
     "Loss",
     "LossFunction",
     "LossFunctionWrapper",
+    "LossOfOutputs",
     "LossOfVectors",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",

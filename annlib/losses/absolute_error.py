@@ -11,7 +11,8 @@ from annlib.core.checks import check_number
 from annlib.core.formula import Formula, cases
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments, differences
 
 
 @register("mean_absolute_error", "mae")
@@ -90,7 +91,9 @@ class Huber(MeanOverOutputs):
 
     task = "regression"
 
-    def __init__(self, delta: float = 1.0, *shared: Any, **keywords: Unpack[LossArguments]) -> None:
+    def __init__(
+        self, delta: float = 1.0, *shared: Any, **keywords: Unpack[OutputLossArguments]
+    ) -> None:
         super().__init__(*shared, **keywords)
         self.delta: float = check_number(delta, type(self).__name__, "delta", "(0, inf)")
 

@@ -1,23 +1,32 @@
 """What a loss is: the paper's loss layer (6.3, 7.1), a number for each row and its gradient.
 
 To add one: a class with ``forward`` and ``backward`` side by side (``terms`` and ``slopes``, if a
-row is the mean of its outputs), ``@register()`` above it, and a row in the tests' table of cases.
+row is the mean or the sum of its outputs), ``@register()`` above it, and a row in the tests' table
+of cases.
 Weights and reductions are here, once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypedDict
 
 import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_choice, check_name, check_numeric
+from annlib.core.checks import (
+    check_choice,
+    check_name,
+    check_numeric,
+    is_whole,
+    to_array,
+)
 from annlib.core.config import Configurable, refuse_unknown
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
+from annlib.core.sample_weights import as_sample_weights, by_row
 from annlib.core.workspace import Workspace
 from annlib.losses.targets import matching_targets
 
@@ -83,11 +92,16 @@ class Loss(Configurable):
         "differentiation."
     )
     _instead = "Make a new one with other arguments, and compile again with it."
+    #: Whether targets may be missing, which then count in neither sum nor denominator: those that
+    #: ``missing`` finds.
+    masks: bool = False
+    #: The quantiles of one target, where each is an output of its own.
+    levels: Sequence[float] = ()
     #: Whether E_r is the mean of its outputs' terms, and not their sum.
     averages_outputs: ClassVar[bool] = False
     #: Whether dE_r/dz = a - y (over N if it averages) for the logits z of the activation that it
     #: takes over.
-    canonical: ClassVar[bool] = False
+    canonical: bool = False
     #: Its name in ``annlib.reference``, if it is there; a subclass that is there, too, says so.
     reference_name: ClassVar[str] = ""
 
@@ -122,6 +136,20 @@ class Loss(Configurable):
         A loss that smooths or re-codes its targets does it here, for itself and for a trace.
         """
         return Y
+
+    def missing(self, Y: Array, out: Array | None = None) -> Array:
+        """Which targets are missing, of a loss that ``masks`` them."""
+        raise NotImplementedError
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output has a term of its own in E_r, so that it can have a weight."""
+        return False
+
+    def target_rows(self, Y: Array, units: int, work: Workspace) -> Array:
+        """The effective targets in rows of so many outputs: a label as zeros and a one."""
+        Y = self.effective_targets(Y, work)
+        return np.eye(units, dtype=work.dtype)[Y] if self.target_kind == "labels" else Y
 
     @property
     def has_link(self) -> bool:
@@ -176,42 +204,88 @@ class Loss(Configurable):
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         """The reduced loss of a batch, and in ``work`` what ``gradient`` needs."""
-        n = len(A)
-        E = work.array("E", n)
+        n: float = len(A)
+        if self.masks:
+            Y, weights, n = self.counted(Y, weights, work)
+        E = work.array("E", len(A))
         self.forward(Y, A, E, work)
+        if self.masks:
+            np.copyto(E, 0, where=work.array("missing", len(A), dtype=bool))
         # Minus a sum of 0 is -0.0, which nobody expects of a loss.
         return float(np.dot(E, self._shares(n, weights, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""
+        n: float = len(A)
+        if self.masks:
+            Y, weights, n = self.counted(Y, weights, work)
         dA = work.array("dA", *A.shape)
         self.backward(Y, A, dA, work)
+        if self.masks:
+            dA[work.array("missing", len(A), dtype=bool)] = 0
         if weights is not None:
-            shares = self._shares(len(A), weights, work)
+            shares = self._shares(n, weights, work)
             np.multiply(dA, shares.reshape(-1, *[1] * (A.ndim - 1)), out=dA)
-        elif (factor := self._factor(len(A), weights)) != 1.0:
+        elif (factor := self._factor(n, weights)) != 1.0:
             np.multiply(dA, factor, out=dA)
         return dA
 
-    def _shares(self, n: int, weights: Array | None, work: Workspace) -> Array:
+    def present(self, Y: Array, work: Workspace) -> tuple[Array, Array]:
+        """Targets with a number that is fine where they are missing, and 1 for each that is there
+        and 0 for the others; both in buffers.
+        """
+        missing = self.missing(Y, work.array("missing", *Y.shape, dtype=bool))
+        filled = work.array("filled", *Y.shape, dtype=Y.dtype)
+        np.copyto(filled, Y)
+        np.copyto(filled, self._filler, where=missing)
+        return filled, np.logical_not(missing, out=work.array("present", *Y.shape))
+
+    @property
+    def _filler(self) -> int:
+        """A target that every loss of this kind takes."""
+        return 0 if self.target_kind == "labels" else 1
+
+    def counted(
+        self, Y: Array, weights: Array | None, work: Workspace
+    ) -> tuple[Array, Array | None, float]:
+        """Targets and weights in which what is missing weighs 0, and how many rows there are left:
+        what is there of several outputs by their number.
+        """
+        if not self.masks:
+            return Y, weights, len(Y)
+        Y, W = self.present(Y, work)
+        n = float(np.add.reduce(W, axis=None, dtype=np.float64)) * len(W) / W.size
+        if self.averages_outputs and W.ndim > 1 and self.reduction in ("sum", "none"):
+            # Each row is a mean of its own, over what is there of it.
+            rows = W.reshape(len(W), -1)
+            there = np.dot(rows, work.ones(rows.shape[1]), out=work.array("there", len(W)))
+            np.divide(rows.shape[1], np.maximum(there, 1, out=there), out=there)
+            np.multiply(W, by_row(there, W.ndim), out=W)
+        if weights is not None:
+            np.multiply(W, by_row(weights, W.ndim), out=W)
+        return Y, W, n
+
+    def _shares(self, n: float, weights: Array | None, work: Workspace) -> Array:
         """What each row counts in a sum that cannot overflow where the mean does not."""
-        factor, shares = self._factor(n, weights), work.array("shares", n)
-        if weights is None:
+        factor = self._factor(n, weights)
+        shares = work.array("shares", int(n) if weights is None else len(weights))
+        if weights is None or weights.ndim > 1:  # the rows' losses hold those of outputs
             shares.fill(factor)
             return shares
         return np.multiply(weights, factor, out=shares)
 
-    def _factor(self, n: int, weights: Array | None) -> float:
+    def _factor(self, n: float, weights: Array | None) -> float:
         """What the sum over the rows is multiplied by."""
         if self.reduction in ("sum", "none"):
             return 1.0
         share = self.denominator(n, weights)
         return 1.0 / share if share else 0.0
 
-    def denominator(self, n: int, weights: Array | None) -> float:
+    def denominator(self, n: float, weights: Array | None) -> float:
         """The share of a batch in a mean over batches: its n rows, or what they weigh."""
         if self.reduction == "mean_with_sample_weight" and weights is not None:
-            return float(weights.sum())
+            total = float(weights.sum())
+            return total if weights.ndim == 1 else total * len(weights) / weights.size
         return float(n)
 
     # -- the public face -------------------------------------------------------------------------
@@ -224,7 +298,8 @@ class Loss(Configurable):
         y_true : array_like
             Targets of the prediction's shape, or labels (n,) for a sparse loss.
         y_pred : array_like, (n, units)
-        sample_weight : array_like, (n,), optional
+        sample_weight : float or array_like, (n,), optional
+            Also (n, units), where the outputs are alike: each term then counts times its weight.
 
         Returns
         -------
@@ -237,7 +312,8 @@ class Loss(Configurable):
         DataError
             For what is no number, or no target of this loss.
         """
-        where, Y, A = type(self).__name__, np.asarray(y_true), np.asarray(y_pred)
+        where = type(self).__name__
+        Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
         if not A.ndim or not A.size or Y.shape[:1] != A.shape[:1]:
             raise ShapeError(
                 f"{where}: expected targets and predictions of one length, at least 1, got shapes "
@@ -246,24 +322,32 @@ class Loss(Configurable):
         check_numeric(Y, where, "y_true")
         check_numeric(A, where, "y_pred")
         A = np.asarray(A, A.dtype if A.dtype.char in "fd" else np.float32)
-        Y = self.check_targets(Y, A.shape, where)
+        Y = self.checked_targets(Y, A.shape, where)
         Y = Y.astype(np.intp if self.target_kind == "labels" else A.dtype)
         weights = None
         if sample_weight is not None:
-            weights = np.asarray(sample_weight)
+            weights = to_array(sample_weight, where, "sample_weight")
             check_numeric(weights, where, "sample_weight")
-            if weights.shape not in ((len(A),), (len(A), 1)):
-                raise ShapeError(
-                    f"{where}: expected one sample weight a row, {A.shape[:1]}, got shape "
-                    f"{weights.shape}."
-                )
-            weights = weights.reshape(-1).astype(A.dtype)
+            weights = as_sample_weights(
+                weights,
+                A.shape,
+                each=self.weighs_outputs,
+                expected=f"{where}: expected one sample weight a row,",
+            ).astype(A.dtype)
         work = Workspace(A.dtype)
         value = self.value(Y, A, weights, work)
         if self.reduction == "none":
-            E = work.array("E", len(A))
-            return (E if weights is None else E * weights) + 0.0
+            return work.array("E", len(A)) * work.array("shares", len(A)) + 0.0
         return value
+
+    def checked_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
+        """What ``check_targets`` gives, which sees none of the targets that are missing."""
+        if not self.masks or not (missing := self.missing(y)).any():
+            return self.check_targets(y, output_shape, where)
+        there = self.check_targets(np.where(missing, self._filler, y), output_shape, where)
+        if there.size == y.size:
+            return y.reshape(there.shape)
+        return np.broadcast_to(y.reshape(len(y), -1), there.shape)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         """Targets in the layout that ``forward`` takes; (n,) becomes (n, 1) on purpose, here alone.
@@ -283,38 +367,6 @@ class Loss(Configurable):
         )
 
 
-class MeanOverOutputs(Loss):
-    """A loss that is the mean over a row's outputs: E_r = 1/N sum_i e(y_i, a_i).
-
-    A subclass writes
-
-    - ``terms(Y, A, T, work)``: e of each output into T, of A's shape.
-    - ``slopes(Y, A, dA, work)``: de/da of each into dA. It runs after ``terms`` with the same
-      ``work``, and finds T there as ``work.array("terms", *A.shape)``.
-    """
-
-    averages_outputs = True
-
-    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
-        raise NotImplementedError
-
-    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        raise NotImplementedError
-
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        T = work.array("terms", *A.shape)
-        self.terms(Y, A, T, work)
-        rows = T.reshape(len(A), -1)
-        parts = work.array("parts", rows.shape[1])
-        parts.fill(1 / rows.shape[1])  # which cannot overflow, as the sum of all can
-        np.dot(rows, parts, out=E)
-
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        self.slopes(Y, A, dA, work)
-        if A.size > len(A):
-            np.multiply(dA, len(A) / A.size, out=dA)
-
-
 class LossOfVectors(Loss):
     """A loss of rows that are one vector each: outputs (n, k) and of no other dimension."""
 
@@ -327,16 +379,11 @@ class LossOfVectors(Loss):
         return super().check_targets(y, output_shape, where)
 
 
-def differences(Y: Array, A: Array, work: Workspace) -> Array:
-    """D = A - Y, kept in ``work`` as "D"."""
-    return np.subtract(A, Y, out=work.array("D", *A.shape))
-
-
 def check_last_axis(axis: Any, where: str) -> int:
     """The one axis that there is along a row's outputs; raises ``ConfigurationError``."""
-    if not isinstance(axis, int | np.integer) or axis != -1:
+    if not is_whole(axis) or axis != -1:
         raise ConfigurationError(
-            f"{where}: expected axis=-1, the outputs of a row, got {axis!r}. "
+            f"{where}: expected axis=-1, the outputs of a row, got {show(axis)}. "
             "Put a Reshape or Flatten layer before the output layer."
         )
     return -1

@@ -11,7 +11,7 @@ import numpy as np
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, LossOfVectors, register
@@ -56,7 +56,7 @@ class BlockCrossentropy(LossOfVectors):
         super().__init__(*shared, **keywords)
         if not isinstance(sizes, list | tuple):
             raise ConfigurationError(
-                f"BlockCrossentropy: expected sizes as a list of numbers, got {sizes!r}."
+                f"BlockCrossentropy: expected sizes as a list of numbers, got {show(sizes)}."
             )
         self.sizes = tuple(check_count(size, "BlockCrossentropy", "sizes") for size in sizes)
 

@@ -1,4 +1,4 @@
-"""Cross-entropies: the paper's log loss (9.2) for one class of many, and the binary one (errata 4).
+"""Cross-entropies: the paper's log loss (9.2) for one class of many.
 
 From probabilities they clip as Keras does; from logits they need not: gradient a - y, no plateau,
 no overflow. A model with a softmax or sigmoid output uses the logits by itself: see ``fuses_with``.
@@ -12,93 +12,22 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
-from annlib.core.formula import Formula
+from annlib.core.checks import (
+    check_batch_shape,
+    check_flag,
+    check_label,
+    check_number,
+)
+from annlib.core.formula import Formula, number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import (
-    Loss,
-    LossOfVectors,
-    MeanOverOutputs,
-    check_last_axis,
-    register,
-)
+from annlib.losses.base import Loss, LossOfVectors, check_last_axis, register
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
 from annlib.losses.smoothed import Smoothed
 from annlib.losses.targets import label_positions, matching_labels
 
-SIGMOID = r"a_i = \frac{1}{1 + e^{-z_i}}"
 SOFTMAX = r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}"
 NORMALIZED = "{A} is to add up to 1: annlib divides it by its sum first, as Keras does."
-
-
-@register("binary_crossentropy", "bce")
-class BinaryCrossentropy(Smoothed, MeanOverOutputs):
-    """E_r = -1/N sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)) over N sigmoid outputs.
-
-    dE_r/da = (a - y) / (a (1 - a)) / N; from logits z, dE_r/dz = (sigmoid(z) - y) / N. The paper
-    gives only the first term (9.2), which leaves rows with y = 0 without a gradient (errata 4).
-
-    Parameters
-    ----------
-    from_logits : bool
-        Whether predictions are z and not probabilities.
-    label_smoothing : float, in [0, 1]
-        Targets become y (1 - s) + s / 2.
-    axis : -1
-        Along the outputs of a row; there is no other.
-    """
-
-    canonical = True
-    reference_name = "binary_log_loss"
-    task = "binary"
-    fuses_with = "sigmoid"
-    drawn = (0.01, 0.99, 1.0)
-
-    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
-        Y, scratch = self.effective_targets(Y, work), work.array("scratch", *A.shape)
-        if self.from_logits:  # max(z, 0) - z y + log(1 + exp(-|z|))
-            numerics.sigmoid(A, work.array(self.PROBABILITIES, *A.shape))
-            # The large terms first, which cancel exactly where the prediction is right and certain.
-            np.subtract(A.clip(0, np.inf, out=T), np.multiply(A, Y, out=scratch), out=T)
-            np.add(T, numerics.log1p_exp_neg_abs(A, scratch), out=T)
-        else:
-            P = A.clip(EPSILON, 1 - EPSILON, out=work.array("clipped", *A.shape))
-            # log(1 - p) + y (log p - log(1 - p))
-            np.log1p(np.negative(P, out=scratch), out=scratch)
-            np.subtract(np.log(P, out=T), scratch, out=T)
-            np.add(np.multiply(T, Y, out=T), scratch, out=T)
-            np.negative(T, out=T)
-
-    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        Y = self.effective_targets(Y, work)
-        if self.from_logits:
-            np.subtract(work.array(self.PROBABILITIES, *A.shape), Y, out=dA)
-        else:
-            P, scratch = work.array("clipped", *A.shape), work.array("scratch", *A.shape)
-            np.multiply(P, np.subtract(1, P, out=scratch), out=scratch)
-            np.divide(np.subtract(P, Y, out=dA), scratch, out=dA)
-            # Where the probability was clipped, the loss does not depend on it.
-            np.multiply(dA, np.equal(P, A, out=work.array("inside", *A.shape, dtype=bool)), out=dA)
-
-    def unclipped_gradient(self, Y: Array, A: Array) -> Array:
-        outputs = A[0].size if self.averages_outputs else 1
-        return np.asarray((A - Y) / (A * (1 - A)) / outputs)
-
-    def formula(self) -> Formula:
-        return self._log_loss(r"\frac{1}{N} ")
-
-    def _log_loss(self, share: str) -> Formula:
-        """The formula, with this share of each output in the sum."""
-        slope = f"{share}(a_i - y_i)" if share else "a_i - y_i"
-        steep = rf"{share}\frac{{a_i - y_i}}{{a_i (1 - a_i)}}"
-        return self._formula(
-            *self._before("2", SIGMOID),
-            rf"E = -{share}\sum_i (y_i \log(a_i) + (1 - y_i) \log(1 - a_i))",
-            slope=slope if self.from_logits else steep,
-            section="9.2",
-            note="The paper prints the first term only (errata 4).",
-        )
 
 
 class Categorical(LossOfVectors):
@@ -205,10 +134,12 @@ class SparseCategoricalCrossentropy(Categorical):
     ----------
     from_logits : bool
         Whether predictions are z and not probabilities.
-    ignore_class : None
-        Give rows a ``sample_weight`` of 0 instead.
+    ignore_class : int, optional
+        A label of rows that count in neither sum nor denominator: any integer, often -1 or 255.
     axis : -1
         Along the outputs of a row; there is no other.
+    label_smoothing : float, in [0, 1]
+        Labels count as rows y (1 - s) + s / N of zeros and a one.
 
     Examples
     --------
@@ -225,22 +156,36 @@ class SparseCategoricalCrossentropy(Categorical):
     def __init__(
         self,
         from_logits: bool = False,
-        ignore_class: None = None,
+        ignore_class: int | None = None,
         reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = None,
+        *,
+        label_smoothing: float = 0.0,
         **unknown: Any,
     ) -> None:
         super().__init__(reduction, name, **unknown)
         where = type(self).__name__
         self.from_logits = check_flag(from_logits, where, "from_logits")
-        if ignore_class is not None:
-            raise ConfigurationError(
-                f"{where}: expected ignore_class=None, got {ignore_class!r}. Give the rows of "
-                "that class the sample_weight 0, and a label that there is."
-            )
-        self.ignore_class = ignore_class
+        self.ignore_class = check_label(ignore_class, where, "ignore_class")
+        self.masks = ignore_class is not None
         self.axis = check_last_axis(axis, where)
+        self.label_smoothing: float = check_number(
+            label_smoothing, where, "label_smoothing", "[0, 1]"
+        )
+
+    def missing(self, Y: Array, out: Array | None = None) -> Array:
+        assert self.ignore_class is not None, "else none is missing"
+        return np.asarray(np.equal(Y, self.ignore_class, out=out))
+
+    def target_rows(self, Y: Array, units: int, work: Workspace) -> Array:
+        if not self.masks:
+            rows = super().target_rows(Y, units, work)
+        else:
+            Y, there = self.present(Y, work)
+            rows = super().target_rows(Y, units, work) * there.reshape(-1, 1)
+        s = self.label_smoothing
+        return rows * (1 - s) + rows.sum(axis=1, keepdims=True) * (s / units) if s else rows
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         if len(output_shape) == 2:
@@ -249,7 +194,14 @@ class SparseCategoricalCrossentropy(Categorical):
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         positions = label_positions(Y, A, work)
-        if self.from_logits:  # log s + m - z_y: of each row one logarithm
+        if self.label_smoothing:
+            L, unit = self._log_probabilities(A, work)
+            sums = np.dot(L, work.ones(A.shape[1]), out=work.array("log_sums", len(A)))
+            L.reshape(-1).take(positions, out=E, mode="clip")
+            np.multiply(E, 1 - self.label_smoothing, out=E)
+            np.add(E, np.multiply(sums, self.label_smoothing / A.shape[1], out=sums), out=E)
+            np.multiply(E, -unit, out=E)
+        elif self.from_logits:  # log s + m - z_y: of each row one logarithm
             m, s = numerics.softmax(A, work.array(self.PROBABILITIES, *A.shape), work)
             A.reshape(-1).take(positions, out=E, mode="clip")
             np.subtract(m.reshape(-1), E, out=E)
@@ -263,22 +215,38 @@ class SparseCategoricalCrossentropy(Categorical):
         P, at_label = work.array(self.PROBABILITIES, *A.shape), work.array("at_label", len(A))
         positions = work.array("positions", len(A), dtype=np.intp)
         P.reshape(-1).take(positions, out=at_label, mode="clip")
+        elsewhere = self.label_smoothing / A.shape[1]
+        at = 1 - self.label_smoothing + elsewhere
         if self.from_logits:
-            np.copyto(dA, P)
-            np.subtract(at_label, 1, out=at_label)
+            np.subtract(P, elsewhere, out=dA) if elsewhere else np.copyto(dA, P)
+            np.subtract(at_label, at, out=at_label)
         else:
-            dA.fill(0)
+            if elsewhere:
+                np.divide(-elsewhere, np.maximum(P, EPSILON, out=dA), out=dA)
+            else:
+                dA.fill(0)
             np.maximum(at_label, EPSILON, out=at_label)
-            np.negative(np.reciprocal(at_label, out=at_label), out=at_label)
+            np.divide(-at, at_label, out=at_label)
         dA.reshape(-1).put(positions, at_label, mode="clip")
         if not self.from_logits:
             self._through_normalization(dA, work)
 
     def formula(self) -> Formula:
+        lines = (SOFTMAX,) if self.from_logits else ()
+        if not self.label_smoothing:
+            return self._formula(
+                *lines,
+                r"E = -\log(a_y)",
+                slope=r"a_i - \delta_{iy}" if self.from_logits else r"-\frac{\delta_{iy}}{a_y}",
+                section="9.2",
+                note=NORMALIZED,
+            )
+        s = number(self.label_smoothing)
         return self._formula(
-            *((SOFTMAX,) if self.from_logits else ()),
-            r"E = -\log(a_y)",
-            slope=r"a_i - \delta_{iy}" if self.from_logits else r"-\frac{\delta_{iy}}{a_y}",
+            rf"t_i = (1 - {s}) \delta_{{iy}} + \frac{{{s}}}{{N}}",
+            *lines,
+            r"E = -\sum_i t_i \log(a_i)",
+            slope="a_i - t_i" if self.from_logits else r"-\frac{t_i}{a_i}",
             section="9.2",
             note=NORMALIZED,
         )
@@ -286,9 +254,12 @@ class SparseCategoricalCrossentropy(Categorical):
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:
     """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras)."""
+    where = "resolve_crossentropy"
+    targets = check_batch_shape(target_shape, where, "target_shape", 1)
+    outputs = check_batch_shape(output_shape, where, "output_shape")
     kinds: dict[str, type[Loss]] = {
         "binary": BinaryCrossentropy,
         "sparse": SparseCategoricalCrossentropy,
         "categorical": CategoricalCrossentropy,
     }
-    return kinds[kind_of_targets(target_shape, output_shape)]()
+    return kinds[kind_of_targets(targets, outputs)]()

@@ -13,7 +13,8 @@ from annlib.core.errors import DataError
 from annlib.core.formula import Formula, number
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossArguments, MeanOverOutputs, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments
 from annlib.losses.targets import targets_between
 
 
@@ -34,7 +35,7 @@ class Deviance(MeanOverOutputs):
     power: float
 
     def __init__(
-        self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
+        self, from_logits: bool = False, *shared: Any, **keywords: Unpack[OutputLossArguments]
     ) -> None:
         super().__init__(*shared, **keywords)
         self.from_logits = check_flag(from_logits, type(self).__name__, "from_logits")
@@ -160,7 +161,7 @@ class Tweedie(Deviance):
         power: float = 1.5,
         from_logits: bool = False,
         *shared: Any,
-        **keywords: Unpack[LossArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
         super().__init__(from_logits, *shared, **keywords)
         self.power = check_number(power, "Tweedie", "power", "[1, inf)")

@@ -8,7 +8,8 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossOfVectors, MeanOverOutputs, register
+from annlib.losses.base import LossOfVectors, register
+from annlib.losses.outputs import MeanOverOutputs
 from annlib.losses.targets import targets_between
 
 

@@ -13,13 +13,8 @@ from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, register
-from annlib.losses.crossentropy import (
-    NORMALIZED,
-    SIGMOID,
-    SOFTMAX,
-    BinaryCrossentropy,
-    Categorical,
-)
+from annlib.losses.binary_crossentropy import SIGMOID, Binary
+from annlib.losses.crossentropy import NORMALIZED, SOFTMAX, Categorical
 from annlib.losses.smoothed import Smoothed, SmoothedArguments
 
 #: The least log a whose products are taken: its a is 0 in every type.
@@ -52,7 +47,7 @@ class _Focal(Smoothed):
 
 
 @register("binary_focal_crossentropy")
-class BinaryFocalCrossentropy(_Focal, BinaryCrossentropy):
+class BinaryFocalCrossentropy(_Focal, Binary):
     """E_r = 1/N sum_i q_i^gamma l_i, the binary cross-entropy l times how wrong a is.
 
     q = y (1 - a) + (1 - y) a;  dE_r/da_i = 1/N (q^gamma dl/da + gamma (1 - 2 y) q^(gamma - 1) l).

@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_numeric
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
@@ -57,7 +57,7 @@ class LossFunctionWrapper(Loss):
             if not callable(function) or isinstance(function, type):
                 raise ConfigurationError(
                     f"{type(self).__name__}: expected {argument} as a function of y_true and "
-                    f"y_pred, got {function!r}."
+                    f"y_pred, got {show(function)}."
                 )
         self.fn = fn
         self._gradient = gradient  # `gradient` is the method that a model calls
@@ -105,23 +105,32 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-def get(identifier: Any) -> Loss:
+def get(identifier: Any, where: str = "losses.get") -> Loss | None:
     """The loss of that name, or the object itself; ``(fn, gradient)`` is one of plain functions.
+
+    None is none, as in Keras.
 
     Raises
     ------
     ConfigurationError
         For a function alone, and for anything else that cannot be meant.
     """
+    return None if identifier is None else loss_of(identifier, where)
+
+
+def loss_of(identifier: Any, where: str = "losses.get") -> Loss:
+    """``get`` where there must be one."""
     if isinstance(identifier, tuple) and len(identifier) == 2:
+        if not callable(identifier[0]):
+            raise ConfigurationError(f"{where}: expected fn as a function, got {show(identifier)}.")
         return LossFunctionWrapper(*identifier)
     if isinstance(identifier, LossFunction):
         return identifier.cls()
     if callable(identifier) and not isinstance(identifier, type | Loss):
         raise ConfigurationError(
-            f"losses.get: expected a function with its gradient, got {identifier!r} alone: annlib "
-            "has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, y_pred) "
-            "returns the derivative of each row's loss by y_pred, or derive a class from "
+            f"{where}: expected a function with its gradient, got {show(identifier)} alone: "
+            "annlib has no automatic differentiation. Pass (fn, gradient), where gradient(y_true, "
+            "y_pred) returns the derivative of each row's loss by y_pred, or derive a class from "
             "annlib.losses.Loss."
         )
-    return registry.get(identifier)
+    return registry.get(identifier, where)

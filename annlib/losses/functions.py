@@ -2,7 +2,7 @@
 
 >>> from annlib import losses
 >>> losses.mean_squared_error([[0.0, 0.0], [1.0, 1.0]], [[0.0, 2.0], [1.0, 1.0]])
-array([2., 0.], dtype=float32)
+array([2., 0.])
 """
 
 from __future__ import annotations
@@ -17,12 +17,9 @@ from annlib.losses.absolute_error import (
     MeanAbsolutePercentageError,
 )
 from annlib.losses.base import Loss
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
 from annlib.losses.cosine import CosineSimilarity
-from annlib.losses.crossentropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    SparseCategoricalCrossentropy,
-)
+from annlib.losses.crossentropy import CategoricalCrossentropy, SparseCategoricalCrossentropy
 from annlib.losses.divergence import KLDivergence, Poisson
 from annlib.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
 from annlib.losses.generalized_crossentropy import CategoricalGeneralizedCrossEntropy
@@ -36,11 +33,13 @@ class LossFunction:
     Parameters
     ----------
     cls : type of Loss
+    name : str, optional
+        Keras' name of the function, where it is not that of the class.
     """
 
-    def __init__(self, cls: type[Loss]) -> None:
+    def __init__(self, cls: type[Loss], name: str | None = None) -> None:
         self.cls = cls
-        self.__name__ = cls._names[0]
+        self.__name__ = name or cls._names[0]
         self.__doc__ = cls.__doc__
 
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
@@ -66,7 +65,7 @@ class LossFunction:
         return f"<function losses.{self.__name__}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return LossFunction, (self.cls,)
+        return LossFunction, (self.cls, self.__name__)
 
 
 binary_crossentropy = LossFunction(BinaryCrossentropy)
@@ -77,7 +76,7 @@ categorical_generalized_cross_entropy = LossFunction(CategoricalGeneralizedCross
 categorical_hinge = LossFunction(CategoricalHinge)
 cosine_similarity = LossFunction(CosineSimilarity)
 hinge = LossFunction(Hinge)
-huber = LossFunction(Huber)
+huber = LossFunction(Huber, "huber")
 kl_divergence = kld = KLD = kullback_leibler_divergence = LossFunction(KLDivergence)
 log_cosh = logcosh = LossFunction(LogCosh)
 mean_absolute_error = mae = MAE = LossFunction(MeanAbsoluteError)

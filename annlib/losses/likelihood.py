@@ -11,8 +11,9 @@ from annlib.core.checks import check_flag
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import Loss, LossArguments, register
-from annlib.losses.crossentropy import BinaryCrossentropy
+from annlib.losses.base import register
+from annlib.losses.binary_crossentropy import BinaryCrossentropy
+from annlib.losses.outputs import LossOfOutputs, OutputLossArguments
 from annlib.losses.targets import targets_between
 
 
@@ -23,7 +24,7 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
 
     Parameters
     ----------
-    from_logits, label_smoothing, axis
+    from_logits, label_smoothing, axis, pos_weight
         As for ``BinaryCrossentropy``.
 
     Examples
@@ -36,21 +37,12 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
     reference_name = "binary_log_loss"
     fuses_with = "sigmoid"
 
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        T = work.array("terms", *A.shape)
-        self.terms(Y, A, T, work)
-        rows = T.reshape(len(A), -1)
-        np.dot(rows, work.ones(rows.shape[1]), out=E)
-
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        self.slopes(Y, A, dA, work)
-
     def formula(self) -> Formula:
         return self._log_loss("")
 
 
 @register("half_poisson_deviance")
-class HalfPoissonDeviance(Loss):
+class HalfPoissonDeviance(LossOfOutputs):
     """E_r = sum_i (y_i log(y_i / a_i) - y_i + a_i),  dE_r/da_i = 1 - y_i / a_i, for counts y.
 
     Half the deviance of a Poisson distribution of expectation a, least and 0 where a = y; from
@@ -74,7 +66,7 @@ class HalfPoissonDeviance(Loss):
     drawn = (0.1, 5.0, 1.0)
 
     def __init__(
-        self, from_logits: bool = False, *shared: Any, **keywords: Unpack[LossArguments]
+        self, from_logits: bool = False, *shared: Any, **keywords: Unpack[OutputLossArguments]
     ) -> None:
         super().__init__(*shared, **keywords)
         self.from_logits = check_flag(from_logits, "HalfPoissonDeviance", "from_logits")
@@ -92,7 +84,7 @@ class HalfPoissonDeviance(Loss):
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(Z, out=work.array(self.PROBABILITIES, *Z.shape)))
 
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
         a, L = work.array(self.PROBABILITIES, *A.shape), work.array("log", *A.shape)
         if self.from_logits:
             np.exp(A, out=a)
@@ -101,14 +93,12 @@ class HalfPoissonDeviance(Loss):
             np.maximum(A, EPSILON, out=a)
             np.log(a, out=L)
         # At y = 0 the least number has a finite logarithm, and y times it is 0.
-        T = np.maximum(Y, np.finfo(A.dtype).tiny, out=work.array("terms", *A.shape))
+        np.maximum(Y, np.finfo(A.dtype).tiny, out=T)
         np.subtract(np.log(T, out=T), L, out=T)
         np.multiply(T, Y, out=T)
         np.add(T, np.subtract(a, Y, out=L), out=T)
-        rows = T.reshape(len(A), -1)
-        np.dot(rows, work.ones(rows.shape[1]), out=E)
 
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         a = work.array(self.PROBABILITIES, *A.shape)
         np.subtract(a, Y, out=dA)
         if not self.from_logits:

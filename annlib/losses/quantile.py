@@ -7,11 +7,12 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_number, check_numbers
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_number, check_numbers, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.losses.base import LossArguments, MeanOverOutputs, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import MeanOverOutputs, OutputLossArguments, differences
 
 
 @register("quantile", "pinball")
@@ -40,17 +41,18 @@ class Quantile(MeanOverOutputs):
         self,
         quantile: float | list[float] = 0.5,
         *shared: Any,
-        **keywords: Unpack[LossArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
         super().__init__(*shared, **keywords)
         self.quantile: float | list[float]
-        if isinstance(quantile, list | tuple | np.ndarray) and np.ndim(quantile):
+        if items_of(quantile) is not None:
             levels = check_numbers(quantile, "Quantile", "quantile", "(0, 1)")
             if levels.ndim != 1 or not levels.size:
                 raise ConfigurationError(
-                    f"Quantile: expected quantile as a number or a list of them, got {quantile!r}."
+                    "Quantile: expected quantile as a number or a list of them, got "
+                    f"{show(quantile)}."
                 )
-            self.quantile = levels.tolist()
+            self.quantile = self.levels = levels.tolist()
         else:
             self.quantile = check_number(quantile, "Quantile", "quantile", "(0, 1)")
 

@@ -11,6 +11,7 @@ from annlib.core.checks import check_flag, check_number
 from annlib.core.formula import number
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, check_last_axis
+from annlib.losses.outputs import OutputLossArguments
 from annlib.losses.targets import targets_between
 
 
@@ -31,7 +32,7 @@ class Smoothed(Loss):
         label_smoothing: float = 0.0,
         axis: int = -1,
         *shared: Any,
-        **keywords: Unpack[LossArguments],
+        **keywords: Unpack[OutputLossArguments],
     ) -> None:
         super().__init__(*shared, **keywords)
         where = type(self).__name__

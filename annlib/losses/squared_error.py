@@ -8,12 +8,13 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula
 from annlib.core.numerics import EPSILON
 from annlib.core.workspace import Workspace
-from annlib.losses.base import Loss, MeanOverOutputs, differences, register
+from annlib.losses.base import register
+from annlib.losses.outputs import LossOfOutputs, MeanOverOutputs, differences
 from annlib.losses.targets import targets_between
 
 
 @register("half_sum_squared_error")
-class HalfSumSquaredError(Loss):
+class HalfSumSquaredError(LossOfOutputs):
     """E_r = 1/2 sum_i (a_i - y_i)^2,  dE_r/da_i = a_i - y_i (paper 9.1).
 
     The paper prints y - a for the gradient, which climbs (errata 1). With ``reduction="sum"`` the
@@ -28,13 +29,11 @@ class HalfSumSquaredError(Loss):
     task = "regression"
     reference_name = "half_sum_squared_error"
 
-    def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
-        D = differences(Y, A, work)
-        squares = np.square(D, out=work.array("squares", *A.shape)).reshape(len(A), -1)
-        np.dot(squares, work.ones(squares.shape[1]), out=E)
-        np.multiply(E, 0.5, out=E)
+    def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        np.square(differences(Y, A, work), out=T)
+        np.multiply(T, 0.5, out=T)
 
-    def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+    def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
         np.copyto(dA, work.array("D", *A.shape))
 
     def formula(self) -> Formula:

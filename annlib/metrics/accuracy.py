@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, kind_of_targets
-from annlib.core.checks import check_number
+from annlib.core.checks import check_batch_shape, check_label, check_number
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.metrics.base import (
@@ -26,8 +26,18 @@ class _Accuracy(MeanOverRows):
     direction: ClassVar[Direction | None] = "up"
 
 
+class _OutputAccuracy(_Accuracy):
+    """The share of outputs that are right: ``outputs`` says which."""
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        return _row_shares(self.outputs(Y, A, work), work)
+
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        raise NotImplementedError
+
+
 @register("accuracy")
-class Accuracy(_Accuracy):
+class Accuracy(_OutputAccuracy):
     """Mean of a == y over outputs and rows: for predictions that are classes themselves.
 
     In ``compile`` the name ``"accuracy"`` means what loss and shapes say, one of those below.
@@ -38,14 +48,13 @@ class Accuracy(_Accuracy):
     0.75
     """
 
-    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
         Y = same_shape(Y, A, "Accuracy")
-        right = np.equal(A, Y, out=work.array("right", *A.shape, dtype=bool))
-        return _row_shares(right, work)
+        return np.equal(A, Y, out=work.array("right", *A.shape, dtype=bool))
 
 
 @register("binary_accuracy")
-class BinaryAccuracy(_Accuracy):
+class BinaryAccuracy(_OutputAccuracy):
     """Mean of (a > threshold) == y over outputs and rows, for targets y of 0 and 1.
 
     Parameters
@@ -70,14 +79,15 @@ class BinaryAccuracy(_Accuracy):
     def check_targets(self, Y: Array, where: str) -> None:
         check_bits(Y, self.work, where, signs=self._cuts_scores)
 
-    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
         where = type(self).__name__
         Y = same_shape(Y, A, where)
         if not self._cuts_scores:
             check_probabilities(A, where, self.for_scores)
         truth = bits(Y, work, where, signs=self._cuts_scores)
         right = np.greater(A, self.threshold, out=work.array("right", *A.shape, dtype=bool))
-        return _row_shares(np.equal(right, truth, out=right), work)
+        same: Array = np.equal(right, truth, out=right)
+        return same
 
 
 @register("categorical_accuracy")
@@ -94,7 +104,19 @@ class CategoricalAccuracy(_Accuracy):
 
 @register("sparse_categorical_accuracy")
 class SparseCategoricalAccuracy(_Accuracy):
-    """Share of rows whose largest output is at the label, 0..N-1."""
+    """Share of rows whose largest output is at the label, 0..N-1.
+
+    Parameters
+    ----------
+    name : str, optional
+    ignore_class : int, optional
+        A label of rows that do not count. Those which the loss ignores do not count in ``fit`` and
+        ``evaluate`` anyway.
+    """
+
+    def __init__(self, name: str | None = None, *, ignore_class: int | None = None) -> None:
+        self.ignore_class = check_label(ignore_class, type(self).__name__, "ignore_class")
+        super().__init__(name)
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         where = type(self).__name__
@@ -132,9 +154,12 @@ def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: s
     """What the shapes of targets and outputs say of ``metrics=["accuracy"]``, as in Keras; in a
     model the loss says more.
     """
+    where = "resolve_accuracy"
+    targets = check_batch_shape(target_shape, where, "target_shape", 1)
+    outputs = check_batch_shape(output_shape, where, "output_shape")
     kinds: dict[str, type[Metric]] = {
         "binary": BinaryAccuracy,
         "sparse": SparseCategoricalAccuracy,
         "categorical": CategoricalAccuracy,
     }
-    return kinds[kind_of_targets(target_shape, output_shape)](name)
+    return kinds[kind_of_targets(targets, outputs)](name)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_flag, check_numbers
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.states import check_array, refuse
 from annlib.metrics.base import Direction, Reads, register
 from annlib.metrics.curves import binned_area, exact_area, has_no_area
-from annlib.metrics.thresholds import ThresholdMetric
+from annlib.metrics.thresholds import AVERAGES, ThresholdMetric, bins_of
 
 CURVES = ("roc", "pr", "prgain")
 METHODS = ("interpolation", "minoring", "majoring")
@@ -56,6 +56,16 @@ class AUC(ThresholdMetric):
         weigh.
     from_logits : bool
         Whether predictions are logits of a sigmoid.
+    average : {"auto", "micro", "macro", "weighted", None}
+        ``macro`` is the mean of the columns' areas, ``weighted`` their mean by how often they are
+        true, None an array of them; ``micro`` takes all columns as one long one. ``auto`` is
+        ``macro`` with ``multi_label`` and else ``micro``, as in Keras.
+
+    Notes
+    -----
+    Integer labels (n,) of several classes count as their one-hot rows, so that each class stands
+    against the others: ``AUC(None, average="macro")`` is scikit-learn's
+    ``roc_auc_score(y, p, multi_class="ovr")``.
 
     Examples
     --------
@@ -65,6 +75,7 @@ class AUC(ThresholdMetric):
 
     direction: ClassVar[Direction | None] = "up"
     undefined_for = "targets of one class"
+    takes_labels = True
     for_scores = ", or give AUC from_logits=True, or num_thresholds=None for scores of any size"
 
     def __init__(
@@ -79,6 +90,7 @@ class AUC(ThresholdMetric):
         num_labels: int | None = None,
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
+        average: Literal["auto", "micro", "macro", "weighted"] | None = "auto",
     ) -> None:
         self.num_thresholds = num_thresholds
         self.curve = curve
@@ -88,6 +100,9 @@ class AUC(ThresholdMetric):
         self.num_labels = num_labels
         self.label_weights = label_weights
         self.from_logits = check_flag(from_logits, "AUC", "from_logits")
+        self.average = check_choice(average, "AUC", "average", ("auto", *AVERAGES))
+        #: Whether columns are kept apart.
+        self._apart = self.multi_label or average not in ("auto", "micro")
         self._shares = None
         if label_weights is not None:
             self._shares = check_numbers(label_weights, "AUC", "label_weights", "[0, inf)")
@@ -100,6 +115,16 @@ class AUC(ThresholdMetric):
         super().__init__(cuts, name)
 
     def _check(self) -> None:
+        if self.multi_label and self.average == "micro":
+            raise ConfigurationError(
+                "AUC: expected multi_label=True, which keeps columns apart, or average='micro', "
+                "which does not, got both. Leave one of them out."
+            )
+        if self.label_weights is not None and self.average in ("weighted", None):
+            raise ConfigurationError(
+                f"AUC: expected label_weights with the columns' mean, got average={self.average!r}."
+                " Leave one of them out."
+            )
         for value, known, what in (
             (self.curve, CURVES, "curve"),
             (self.summation_method, METHODS, "summation_method"),
@@ -115,11 +140,12 @@ class AUC(ThresholdMetric):
         elif self.curve.lower() == "prgain" or self.summation_method.lower() != "interpolation":
             raise ConfigurationError(
                 "AUC: expected curve ROC or PR and the default summation_method for the exact "
-                f"area, got {self.curve!r} and {self.summation_method!r}. Give num_thresholds."
+                f"area, got {show(self.curve)} and {show(self.summation_method)}. Give "
+                "num_thresholds."
             )
         if self.num_labels is not None:
             check_count(self.num_labels, "AUC", "num_labels")
-            if not self.multi_label:
+            if not self._apart:
                 raise ConfigurationError(
                     f"AUC: expected num_labels with multi_label=True alone, got {self.num_labels}."
                 )
@@ -133,10 +159,10 @@ class AUC(ThresholdMetric):
 
     def reset_state(self) -> None:
         #: None while the first batch is to tell.
-        self._labels = self.num_labels if self.multi_label else 1
+        self._labels = self.num_labels if self._apart else 1
         self._begin(self._labels or 1)
         self._rows: list[tuple[Array, Array, Array]] = []
-        self._area: float | None = None
+        self._area: float | Array | None = None
 
     def reads(self, units: int) -> Reads:
         if self.from_logits:
@@ -146,7 +172,7 @@ class AUC(ThresholdMetric):
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         Y, A = super().bits_and_predictions(y_true, y_pred)
         columns = A.shape[-1]
-        if self.multi_label and self._labels is not None:
+        if self._apart and self._labels is not None:
             columns = self._labels
         if self._shares is not None:
             columns = len(self._shares)
@@ -159,7 +185,7 @@ class AUC(ThresholdMetric):
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
         weights = super().element_weights(A, weights)
-        if self._shares is None or self.multi_label:
+        if self._shares is None or self._apart:
             return weights
         shared = self.work.array("shared", *A.shape)
         np.copyto(shared, self._shares)
@@ -184,14 +210,8 @@ class AUC(ThresholdMetric):
         """How many thresholds lie below: of those evenly spaced by Keras' own rounding."""
         if self.thresholds is not None:
             return super().intervals(A)
-        bins = len(self._cuts) + 1
-        found = self.work.array(f"found.{A.dtype.char}", *A.shape, dtype=A.dtype)
-        A.clip(0, 1, out=found)
-        np.ceil(np.multiply(found, bins, out=found), out=found)
-        np.fmax(found, 1, out=found)  # and NaN is 1
-        places = self.work.array("places", *A.shape, dtype=np.intp)
-        np.copyto(places, np.subtract(found, 1, out=found), casting="unsafe")
-        return places
+        places = bins_of(A, len(self._cuts) + 1, 1, self.work)
+        return np.subtract(places, 1, out=places)
 
     def check_state(self, state: Any) -> None:
         for parts in state["_rows"]:
@@ -209,28 +229,36 @@ class AUC(ThresholdMetric):
 
     # -- the area --------------------------------------------------------------------------------
 
-    def result(self) -> float:
+    def result(self) -> float | Array:
         curve, method = self.curve.lower(), self.summation_method.lower()
         if not self._exact:
             tp, fp, fn, tn = self.confusion()
             areas = binned_area(curve, method, tp, fp, fn, tn)
             areas[has_no_area(curve, tp[:, 0], fp[:, 0])] = math.nan
-            return self._mean(areas)
+            return self._mean(areas, tp[:, 0])
         if self._area is None:
-            self._area = self._mean(self._exact_areas(curve)) if self._rows else math.nan
-        return self._area
+            none = np.full(1, math.nan)
+            self._area = self._mean(*(self._exact_areas(curve) if self._rows else (none, none)))
+        return self._area.copy() if isinstance(self._area, np.ndarray) else self._area
 
-    def _exact_areas(self, curve: str) -> Array:
+    def _exact_areas(self, curve: str) -> tuple[Array, Array]:
+        """The area of each column, and how much its ones weigh."""
         labels = self._labels or 1
         Y, A, W = (
             np.concatenate(parts).reshape(-1, labels) for parts in zip(*self._rows, strict=True)
         )
-        return np.array([exact_area(curve, Y[:, j], A[:, j], W[:, j]) for j in range(labels)])
+        areas = [exact_area(curve, Y[:, j], A[:, j], W[:, j]) for j in range(labels)]
+        return np.array(areas), np.sum(W, axis=0, where=Y)
 
-    def _mean(self, areas: Array) -> float:
+    def _mean(self, areas: Array, support: Array) -> float | Array:
         """Of the labels' areas."""
-        if self._shares is None or not self.multi_label:
+        if self.average is None:
+            return areas
+        shares = support if self.average == "weighted" else self._shares
+        if shares is None or not self._apart:
             return float(np.mean(areas))
-        counts = self._shares > 0
-        total = np.sum(self._shares)
-        return float(np.dot(areas[counts], self._shares[counts]) / total) if total else 0.0
+        counts = shares > 0
+        total = np.sum(shares)
+        if not total:
+            return math.nan if self.average == "weighted" else 0.0
+        return float(np.dot(areas[counts], shares[counts]) / total)

@@ -12,13 +12,16 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from annlib.core.arrays import Array
-from annlib.core.checks import check_name, check_numeric
-from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
-from annlib.core.registry import Registry
+from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_name, check_numeric, to_array
+from annlib.core.config import Configurable, serialize
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
+from annlib.core.registry import Registry, custom_function
+from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys
 from annlib.core.workspace import Workspace
+from annlib.losses.base import Loss
+from annlib.losses.base import registry as losses
 
 Direction = Literal["up", "down"]
 Reads = Literal["outputs", "scores", "probabilities", "logits"]
@@ -44,6 +47,8 @@ class Metric(Configurable):
     undefined_for: ClassVar[str] = ""
     #: Whether targets are rows of which the largest number is the class.
     of_classes: ClassVar[bool] = False
+    #: Whether targets may be labels, (n,) or (n, 1), of predictions with a column for each class.
+    takes_labels: ClassVar[bool] = False
     #: The end of an advice: how one that reads probabilities takes other scores.
     for_scores: ClassVar[str] = ""
 
@@ -148,19 +153,28 @@ class Metric(Configurable):
         self.update_state(*batch, **keywords)
         return self.result()
 
-    def weights_of(self, rows: int, sample_weight: Any) -> Array | None:
-        """The weights of so many rows, (n,) in a buffer, or None where there are none."""
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return False
+
+    def weights_of(self, rows: int, sample_weight: Any, outputs: Shape = ()) -> Array | None:
+        """The weights of so many rows, (n,) in a buffer, or None where there are none; where the
+        shape of the outputs is given, also one for each of them, in that shape.
+        """
         if sample_weight is None:
             return None
-        given = np.asarray(sample_weight)
-        if given.shape not in ((rows,), (rows, 1)):
-            raise ShapeError(
-                f"{type(self).__name__}: expected one sample weight a row, ({rows},), "
-                f"got shape {given.shape}."
-            )
-        check_numeric(given, type(self).__name__, "sample_weight")
-        weights = self.work.array("weights", rows)
-        np.copyto(weights, given.reshape(-1))
+        where = type(self).__name__
+        given = to_array(sample_weight, where, "sample_weight")
+        check_numeric(given, where, "sample_weight")
+        given = as_sample_weights(
+            given,
+            outputs or (rows,),
+            each=bool(outputs),
+            expected=f"{where}: expected one sample weight a row,",
+        )
+        weights = self.work.array("weights" if given.ndim == 1 else "cell_weights", *given.shape)
+        np.copyto(weights, given)
         return weights
 
     # Metrics have state, and are compared by identity.
@@ -195,33 +209,108 @@ class MeanOverRows(RunningMean):
     A subclass writes ``rows(Y, A, work)``, which returns these numbers, (n,). 0 over no rows.
     """
 
+    #: A label of rows that do not count, of a metric of one label a row.
+    ignore_class: int | None = None
+
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         raise NotImplementedError
 
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        """One number an output, of A's shape, where those of ``rows`` are means of such."""
+        raise NotImplementedError
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight: no class below that of ``outputs`` has ``rows`` of
+        its own.
+        """
+        writes = [cls for cls in type(self).__mro__ if {"rows", "outputs"} & vars(cls).keys()]
+        return "outputs" in vars(writes[0]) and writes[0] is not MeanOverRows
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, type(self).__name__)
-        values = self.rows(Y, A, self.work)
-        self.add(values, self.weights_of(len(A), sample_weight))
+        weights = self.weights_of(len(A), sample_weight, A.shape if self.weighs_outputs else ())
+        if self.ignore_class is not None:
+            Y, weights = self._without_ignored(Y, weights)
+        if weights is None or weights.ndim == 1:
+            self.add(self.rows(Y, A, self.work), weights)
+        else:
+            self.add(self.outputs(Y, A, self.work).reshape(-1), weights.reshape(-1))
+
+    def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
+        """Another label for the rows that do not count, and 0 for their weight."""
+        if Y.size != len(Y):
+            raise ShapeError(
+                f"{type(self).__name__}: expected one label a row, (n,), with an ignore_class, got "
+                f"{Y.shape}."
+            )
+        there = np.asarray(self.ignore_class != Y)
+        counted = there.reshape(-1).astype(np.float64)
+        if weights is not None:
+            np.multiply(counted, weights, out=counted)
+        return np.where(there, Y, 0), counted
 
 
 class MeanMetricWrapper(MeanOverRows):
     """The mean over rows of a plain function ``fn(y_true, y_pred)``, one number a row.
 
+    A file and a configuration hold a function's name alone: who reads them has the function under
+    that name in ``custom_objects``.
+
     Parameters
     ----------
-    fn : callable
+    fn : callable or Loss
         Of two arrays, returning an array of one number a row (or one number for the batch).
     name : str, optional
         The function's own name without one.
     """
 
-    def __init__(self, fn: Callable[[Array, Array], Any], name: str | None = None) -> None:
+    def __init__(
+        self, fn: Callable[[Array, Array], Any] | Loss | str, name: str | None = None
+    ) -> None:
+        if isinstance(fn, str):
+            fn = custom_function(fn) or fn
+        elif isinstance(fn, dict):
+            fn = losses.get(fn, "MeanMetricWrapper.fn")
         if not callable(fn):
             raise ConfigurationError(
-                f"MeanMetricWrapper: expected fn as a function of y_true and y_pred, got {fn!r}."
+                "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
+                f"{show(fn)}."
             )
         self.fn = fn
         super().__init__(name or getattr(fn, "__name__", None) or getattr(fn, "name", "metric"))
+
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        values = np.asarray(self.fn(Y, A), np.float64)
+        if values.shape != A.shape:
+            raise ShapeError(
+                f'MeanMetricWrapper "{self.name}": expected fn to return a number an output, of '
+                f"shape {A.shape}, where outputs have weights of their own or targets are missing, "
+                f"got shape {values.shape}. Leave out the mean over the outputs."
+            )
+        return values
+
+    @property
+    def function_name(self) -> str | None:
+        """What a configuration calls the function; None where ``fn`` is none, but a loss."""
+        if isinstance(self.fn, Configurable):
+            return None
+        return str(getattr(self.fn, "__name__", "metric"))
+
+    def reads(self, units: int) -> Reads:
+        loss = self.fn
+        if not isinstance(loss, Loss) or loss.task == "regression" or loss.margin:
+            return "outputs"
+        return "logits" if loss.from_logits else "probabilities"
+
+    def get_config(self) -> dict[str, Any]:
+        arguments, where = self._arguments(), type(self).__name__
+        if self.function_name is not None:
+            arguments = {
+                key: self.function_name if value is self.fn else value
+                for key, value in arguments.items()
+            }
+        return {key: serialize(value, f"{where}.{key}") for key, value in arguments.items()}
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
         values = np.asarray(self.fn(Y, A), np.float64)
@@ -230,7 +319,7 @@ class MeanMetricWrapper(MeanOverRows):
 
 def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     """Targets as they are and predictions as (n, k), both numbers."""
-    Y, A = np.asarray(y_true), np.asarray(y_pred)
+    Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A
@@ -263,6 +352,14 @@ def columns_of(A: Array, known: int, where: str) -> int:
     return int(A.shape[1])
 
 
+def column_sums(weights: Array, values: Array) -> Array:
+    """The weighted sum of each column, by one weight a row or one a value."""
+    if weights.ndim == 1:
+        sums: Array = np.dot(weights, values)
+        return sums
+    return np.asarray(np.einsum("ij,ij->j", weights, values))
+
+
 def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0) -> None:
     """Raise ``DataError`` unless these predictions are probabilities, or NaN.
 
@@ -287,10 +384,3 @@ def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0
 
 registry: Registry[Metric] = Registry("metric", Metric)
 register = registry.register
-
-
-def get(identifier: Any) -> Metric:
-    """The metric of that name, or the object itself; a plain function is averaged over rows."""
-    if callable(identifier) and not isinstance(identifier, type | Metric):
-        return MeanMetricWrapper(identifier)
-    return registry.get(identifier)

@@ -31,9 +31,13 @@ class ConfusionMetric(ThresholdMetric):
     def reads(self, units: int) -> Reads:
         return "outputs" if self._cuts_scores else "probabilities"
 
+    @property
+    def _order(self) -> Array:
+        """Where the thresholds, in the order that they were given, stand in a confusion matrix."""
+        return np.asarray(1 + np.searchsorted(self._cuts, self._given))
+
     def result(self) -> float | Array:
-        order = 1 + np.searchsorted(self._cuts, self._given)
-        values = self.at(*(counts[0][order] for counts in self.confusion()))
+        values = self.at(*(counts[0][self._order] for counts in self.confusion()))
         return float(values[0]) if len(values) == 1 else values
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:

@@ -21,6 +21,8 @@ class BinaryCrossentropy(MeanLoss):
         Whether predictions are logits of a sigmoid.
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / 2.
+    pos_weight : float, or list of float, optional
+        How much a target of 1 counts, as in the loss.
 
     Examples
     --------
@@ -38,9 +40,11 @@ class BinaryCrossentropy(MeanLoss):
         *,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        pos_weight: float | list[float] | None = None,
     ) -> None:
         self.from_logits = from_logits
         self.label_smoothing = label_smoothing
+        self.pos_weight = pos_weight
         super().__init__(name)
 
 
@@ -86,10 +90,12 @@ class SparseCategoricalCrossentropy(MeanLoss):
     name : str, optional
     from_logits : bool
         Whether predictions are logits of a softmax.
-    ignore_class : None
-        Give rows a ``sample_weight`` of 0 instead.
+    ignore_class : int, optional
+        A label of rows that do not count.
     axis : -1
         Along the outputs of a row; there is no other.
+    label_smoothing : float, in [0, 1]
+        Labels count as rows y (1 - s) + s / N of zeros and a one.
     """
 
     loss = "sparse_categorical_crossentropy"
@@ -101,12 +107,14 @@ class SparseCategoricalCrossentropy(MeanLoss):
         name: str | None = None,
         *,
         from_logits: bool = False,
-        ignore_class: None = None,
+        ignore_class: int | None = None,
         axis: int = -1,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
+        self.label_smoothing = label_smoothing
         super().__init__(name)
 
 

@@ -15,14 +15,23 @@ from annlib.metrics.base import (
     Reads,
     arrays_of,
     check_probabilities,
+    column_sums,
     columns_of,
     register,
     same_shape,
 )
 from annlib.metrics.curves import ratio
-from annlib.metrics.thresholds import bits, check_bits, has_nan
+from annlib.metrics.thresholds import (
+    AVERAGES,
+    are_labels,
+    averaged,
+    bits,
+    check_bits,
+    has_nan,
+    largest,
+    one_hot,
+)
 
-AVERAGES = (None, "micro", "macro", "weighted")
 # A row whose largest prediction is no larger chooses nothing, as in Keras.
 _NOTHING = 1e-9
 
@@ -34,6 +43,9 @@ class FBetaScore(Metric):
     It is the harmonic mean of precision and recall, recall with b^2 times the weight; 0 for a
     column that is neither predicted nor true, NaN if a prediction is. It is exact, while Keras adds
     1e-7 to each of three denominators.
+
+    Integer labels (n,) of several classes count as their one-hot rows; without a threshold the
+    first of a row's largest predictions is then its class, as in scikit-learn.
 
     Parameters
     ----------
@@ -54,6 +66,7 @@ class FBetaScore(Metric):
     """
 
     direction: ClassVar[Direction | None] = "up"
+    takes_labels = True
 
     def __init__(
         self,
@@ -89,6 +102,11 @@ class FBetaScore(Metric):
             return "scores"
         return "probabilities" if cut < 1 else "outputs"
 
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return True
+
     def reset_state(self) -> None:
         #: TP, FP and FN of each column; without columns before the first batch.
         self.counts = np.zeros((3, 0))
@@ -96,19 +114,25 @@ class FBetaScore(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
-        truth = bits(same_shape(Y, A, where), self.work, where)
+        labels = are_labels(Y, A)
+        if labels:
+            truth = one_hot(Y, A, self.work, where)
+        else:
+            truth = bits(same_shape(Y, A, where), self.work, where)
         columns = columns_of(A, self.counts.shape[1], where)
         if self.reads(columns) == "probabilities":
             check_probabilities(A, where, "")
-        weights = self.weights_of(len(A), sample_weight)
+        weights = self.weights_of(len(A), sample_weight, A.shape)
         if weights is None:
             weights = self.work.ones(len(A))
         if not self.counts.size:
             self.counts = np.zeros((3, columns))
-        chosen, cells = self._chosen(A), self.work.array("cells", *A.shape)
+        by_largest = labels and self._cut(columns) is None
+        chosen = largest(A, self.work) if by_largest else self._chosen(A)
+        cells = self.work.array("cells", *A.shape)
         # Each of chosen and truth is 0 or 1: "greater" is the one without the other.
         for row, cell in enumerate((np.logical_and, np.greater, np.less)):
-            self.counts[row] += np.dot(weights, cell(chosen, truth, out=cells))
+            self.counts[row] += column_sums(weights, cell(chosen, truth, out=cells))
         if has_nan(A, self.work):
             self.counts.fill(np.nan)
 
@@ -129,11 +153,8 @@ class FBetaScore(Metric):
         tp, fp, fn = counts
         square = self.beta**2
         scores = ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
-        if self.average is None:
-            return scores
-        support = tp + fn if self.average == "weighted" else np.ones_like(tp)
-        total = float(np.sum(support))
-        return float(np.dot(scores, support)) / total if total else 0.0
+        found = averaged(scores, self.average, tp + fn)
+        return found if self.average is None else float(found)
 
 
 @register("f1_score")

@@ -41,16 +41,32 @@ class MeanLoss(MeanOverRows):
         return "outputs" if self.largest is None else "probabilities"
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        E = work.array("metric.E", len(A))
+        Y, A = self._parts(Y, A, work)
+        if len(A):
+            self._loss.forward(Y, A, E, work)
+        return E
+
+    def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
+        T = work.array("terms", *A.shape)
+        self._loss.terms(*self._parts(Y, A, work), T, work)
+        return T
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight: the loss is a mean of them."""
+        return super().weighs_outputs and self._loss.weighs_outputs and self._loss.averages_outputs
+
+    def _parts(self, Y: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
+        """Targets and predictions, checked, as the loss takes them."""
         if self.largest is not None and not self.from_logits:
             check_probabilities(A, type(self).__name__, self.for_scores, self.largest)
-        Y, E = self._targets(Y, A, work), work.array("metric.E", len(A))
+        Y = self._targets(Y, A, work)
         if A.dtype != np.float64:
             double = work.array("metric.A", *A.shape)
             np.copyto(double, A)
             A = double
-        if len(A):
-            self._loss.forward(Y, A, E, work)
-        return E
+        return Y, A
 
     def _targets(self, Y: Array, A: Array, work: Workspace) -> Array:
         """Targets in the layout and the type that the loss takes."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
-from annlib.core.errors import ShapeError
-from annlib.metrics.base import Direction, Reads, register
+from annlib.core.checks import check_choice, check_count
+from annlib.core.errors import ConfigurationError, ShapeError, show
+from annlib.metrics.base import Direction, Reads, columns_of, register
 from annlib.metrics.confusion import ConfusionMetric
 from annlib.metrics.curves import ratio
+from annlib.metrics.thresholds import AVERAGES, as_one_row, averaged, largest, only_column
 
 
 class _Share(ConfusionMetric):
     """Precision and recall: of all columns, of the largest predictions of a row, of one class."""
 
     direction: ClassVar[Direction | None] = "up"
+    takes_labels = True
 
     def __init__(
         self,
@@ -26,8 +28,16 @@ class _Share(ConfusionMetric):
         top_k: int | None = None,
         class_id: int | None = None,
         name: str | None = None,
+        *,
+        average: Literal["micro", "macro", "weighted"] | None = "micro",
     ) -> None:
         where = type(self).__name__
+        self.average = check_choice(average, where, "average", AVERAGES)
+        if class_id is not None and average != "micro":
+            raise ConfigurationError(
+                f"{where}: expected an average of all columns or the class_id of one, got "
+                f"average={average!r} and class_id={show(class_id)}. Leave one of them out."
+            )
         self.top_k = None if top_k is None else check_count(top_k, where, "top_k")
         self.class_id = None if class_id is None else check_count(class_id, where, "class_id", 0)
         super().__init__(thresholds, name, default=0.5 if top_k is None else -np.inf)
@@ -36,7 +46,22 @@ class _Share(ConfusionMetric):
         ranks = self.top_k is not None and self.thresholds is None
         return "outputs" if ranks else super().reads(units)
 
+    def reset_state(self) -> None:
+        # Of each column, as many as the first batch has; or all as one.
+        self._begin(1 if self.average == "micro" else 0)
+
+    def _predictions_of_labels(self, A: Array) -> Array:
+        if self.thresholds is not None or self.top_k is not None:
+            return A
+        chosen = self.work.array("chosen", *A.shape)
+        np.copyto(chosen, largest(A, self.work))
+        nan = np.isnan(A, out=self.work.array("nan", *A.shape, dtype=bool))
+        np.copyto(chosen, np.nan, where=nan)
+        return chosen
+
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
+        if self.top_k is not None or self.class_id is not None:
+            y_true, y_pred = as_one_row(y_true, y_pred, type(self).__name__)
         Y, A = super().bits_and_predictions(y_true, y_pred)
         least = max(self.top_k or 1, 1 + (self.class_id or 0))
         if A.shape[-1] < least:
@@ -46,10 +71,24 @@ class _Share(ConfusionMetric):
             )
         if self.top_k is not None:
             A = self._largest(A, self.top_k)
-        if self.class_id is not None:
-            only = slice(self.class_id, self.class_id + 1)
-            Y, A = Y[..., only], A[..., only]
-        return Y, A
+        if self.average != "micro":
+            columns_of(A, len(self.counts), type(self).__name__)
+        return only_column(Y, A, self.class_id)
+
+    def _count(self, Y: Array, A: Array, weights: Array | None) -> None:
+        if not len(self.counts):
+            self._begin(A.shape[1])
+        super()._count(Y, A, weights)
+
+    def result(self) -> float | Array:
+        if self.average == "micro":
+            return super().result()
+        tp, fp, fn, tn = (counts[:, self._order] for counts in self.confusion())
+        support = tp[:, 0] + fn[:, 0]
+        values = averaged(self.at(tp, fp, fn, tn), self.average, support)
+        if values.shape[-1] > 1:
+            return values
+        return values[:, 0] if self.average is None else float(values[0])
 
     def _largest(self, A: Array, k: int) -> Array:
         """The k largest predictions of each row (all that tie with the k-th), -inf elsewhere."""
@@ -78,11 +117,23 @@ class Precision(_Share):
     class_id : int, optional
         The one column that counts; all without.
     name : str, optional
+    average : {"micro", "macro", "weighted", None}
+        How the columns become one: ``micro`` counts all of them as one, as Keras does; ``macro`` is
+        the columns' mean, ``weighted`` their mean by how often they are true; None gives an array,
+        one result a column.
+
+    Notes
+    -----
+    Integer labels (n,) of several classes count as their one-hot rows. Without ``thresholds`` and
+    ``top_k`` the first of a row's largest predictions, scores of any size, is then its class, as in
+    scikit-learn.
 
     Examples
     --------
     >>> Precision()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
     0.6666666666666666
+    >>> Precision(average="macro")([0, 1, 1], [[0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    0.75
     >>> Precision(thresholds=[0.5, 0.85])([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
     array([0.66666667, 0.        ])
     """

@@ -9,7 +9,15 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count
-from annlib.metrics.base import Direction, Metric, arrays_of, columns_of, register, same_shape
+from annlib.metrics.base import (
+    Direction,
+    Metric,
+    arrays_of,
+    column_sums,
+    columns_of,
+    register,
+    same_shape,
+)
 
 AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
@@ -51,48 +59,61 @@ class R2Score(Metric):
         self.num_regressors = check_count(num_regressors, "R2Score", "num_regressors", 0)
         super().__init__(name)
 
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether each output can have a weight, and not only each row."""
+        return True
+
     def reset_state(self) -> None:
         self.rows = 0
         self.count = 0.0
         #: Of each column the first target; from it, the mean; the sums of squares about the mean
-        #: and about the predictions.
+        #: and about the predictions; and its weight, once that is not the same for all columns.
         self.sums = np.zeros((4, 0))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, "R2Score")
         Y, columns = same_shape(Y, A, "R2Score"), columns_of(A, self.sums.shape[1], "R2Score")
-        weights = self.weights_of(len(A), sample_weight)
+        weights = self.weights_of(len(A), sample_weight, A.shape)
         if weights is None:
             weights = self.work.ones(len(A))
-        weight = float(np.add.reduce(weights))
+        weight: Any = np.add.reduce(weights)
         self.rows += len(A)
-        if not weight:
+        if not np.any(weight):
             return
         if not self.sums.size:
             self.sums = np.zeros((4, columns))
             self.sums[0] = Y[0]
-        origin, mean, spread, errors = self.sums
+        if weights.ndim > 1:
+            if len(self.sums) == 4:
+                self.sums = np.vstack([self.sums, np.full(columns, self.count)])
+            first = Y[np.argmax(weights > 0, axis=0), np.arange(columns)]
+            np.copyto(self.sums[0], first, where=self.sums[4] == 0)
+        origin, mean, spread, errors = self.sums[:4]
+        count: Any = self.sums[4] if len(self.sums) > 4 else self.count
         D = self.work.array("D", *A.shape)
         np.subtract(Y, A, out=D, dtype=np.float64)
         errors += self._squares(D, weights)
         # Chan, Golub and LeVeque, 1983: sums about the mean, so that no digits cancel; about the
         # first target, so that equal ones have a sum of exactly 0.
         np.subtract(Y, origin, out=D)
-        step = np.dot(weights, D) / weight - mean
+        there = np.where(weight > 0, weight, 1)  # a column of no weight stays as it is
+        step = np.where(weight > 0, column_sums(weights, D) / there - mean, 0)
         np.subtract(D, mean + step, out=D)
-        share = weight / (self.count + weight)
-        spread += self._squares(D, weights) + step**2 * self.count * share
+        share = weight / np.where(count + weight > 0, count + weight, 1)
+        spread += self._squares(D, weights) + step**2 * count * share
         mean += step * share
-        self.count += weight
+        if len(self.sums) > 4:
+            self.sums[4] += weight
+        self.count += float(np.mean(weight))
 
     @staticmethod
     def _squares(D: Array, weights: Array) -> Array:
         """The weighted sum of each column's squares; D is written over."""
-        sums: Array = np.dot(weights, np.multiply(D, D, out=D))
-        return sums
+        return column_sums(weights, np.multiply(D, D, out=D))
 
     def result(self) -> float | Array:
-        _, _, spread, errors = self.sums
+        spread, errors = self.sums[2], self.sums[3]
         flat = spread == 0
         scores = 1 - np.divide(errors, spread, out=(errors > 0).astype(np.float64), where=~flat)
         if self.class_aggregation is None:

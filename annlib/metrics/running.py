@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_numeric
+from annlib.core.checks import check_numeric, to_array
 from annlib.metrics.base import Metric, RunningMean, register
 
 
@@ -65,6 +65,6 @@ class Sum(Metric):
 
 def _rows(values: Any, where: str) -> Array:
     """Numbers in double precision as (n, k); one number is one row."""
-    rows = np.atleast_1d(np.asarray(values))
+    rows = np.atleast_1d(to_array(values, where, "values"))
     check_numeric(rows, where, "values")
     return rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import DataError, ShapeError
 from annlib.core.workspace import Workspace
 from annlib.metrics.accuracy import one_label_a_row
@@ -26,13 +26,18 @@ class _TopK(MeanOverRows):
         """The class of each row, (n,)."""
         raise NotImplementedError
 
-    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
-        n, classes = len(A), columns_of(A, 0, type(self).__name__)
+    def _check_classes(self, A: Array) -> int:
+        """How many columns there are, at least k; raises ``ShapeError``."""
+        classes = columns_of(A, 0, type(self).__name__)
         if classes < self.k:
             raise ShapeError(
                 f"{type(self).__name__}: expected predictions (n, classes) of at least k = "
                 f"{self.k} classes, got {A.shape}. Choose a smaller k."
             )
+        return classes
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        n, classes = len(A), self._check_classes(A)
         labels = self.labels(Y, A, work)
         if len(work.get("classes", ())) != classes:
             work["classes"] = np.arange(classes)
@@ -86,7 +91,31 @@ class SparseTopKCategoricalAccuracy(_TopK):
     ----------
     k : int, at least 1
     name : str, optional
+    from_sorted_ids : bool
+        Whether predictions are no scores but the best classes themselves, (n, N) with N at least
+        k, the best one first; a class may then have any number for its name.
+
+    Examples
+    --------
+    >>> SparseTopKCategoricalAccuracy(k=1)([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]])
+    0.5
+    >>> SparseTopKCategoricalAccuracy(k=1, from_sorted_ids=True)([2, 1], [[1, 0, 3], [1, 2, 3]])
+    0.5
     """
+
+    def __init__(
+        self, k: int = 5, name: str | None = None, *, from_sorted_ids: bool = False
+    ) -> None:
+        self.from_sorted_ids = check_flag(from_sorted_ids, type(self).__name__, "from_sorted_ids")
+        super().__init__(k, name)
+
+    def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        if not self.from_sorted_ids:
+            return super().rows(Y, A, work)
+        self._check_classes(A)
+        labels = self.labels(Y, A, work).reshape(-1, 1)
+        same = np.equal(A[:, : self.k], labels, out=work.array("same", len(A), self.k, dtype=bool))
+        return np.any(same, axis=1, out=work.array("right", len(A), dtype=bool))
 
     def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
         return one_label_a_row(Y, A, "SparseTopKCategoricalAccuracy")

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from reprlib import repr as show
-from typing import Any
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path
-from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
+from annlib.core.checks import check_flag, check_instance
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, quote, show
+from annlib.core.files import check_file, shown
 from annlib.core.registry import custom_object_scope
+from annlib.layers import Input, Layer
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
+from annlib.saving.function_metrics import without_unknown
+from annlib.saving.limits import check_header
 from annlib.saving.serializable import check_names
 
 
-def save_model(model: Sequential, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """``model.save(filepath, overwrite)``."""
-    model.save(filepath, overwrite)
+def save_model(
+    model: Sequential,
+    filepath: str | os.PathLike[str] | BinaryIO,
+    overwrite: bool = True,
+    *,
+    include_optimizer: bool = True,
+) -> None:
+    """``model.save(filepath, overwrite, include_optimizer=include_optimizer)``."""
+    check_instance(model, Sequential, "save_model", "model").save(
+        filepath, overwrite, include_optimizer=include_optimizer
+    )
 
 
 def load_model(
-    path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type] | None = None,
+    path: str | os.PathLike[str] | BinaryIO,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,  # Keras' name
 ) -> Sequential:
     """The model that ``Sequential.save`` wrote to a file.
@@ -33,10 +45,12 @@ def load_model(
 
     Parameters
     ----------
-    path : path
-    custom_objects : dict of str to class, optional
-        Classes of your own by the name that the file has for them. A class with
-        ``@layers.register()`` (or of another family) above it is known without.
+    path : path or binary file object
+        An open file object is read from where it stands to its end.
+    custom_objects : dict of str to class or function, optional
+        Classes of your own by the name that the file has for them, and functions that are metrics.
+        A class with ``@layers.register()`` (or of another family) above it is known without; a
+        function that is not among them is left out of the metrics, with a warning.
     compile : bool
         Whether to compile as the model was, optimizer state included.
 
@@ -51,17 +65,33 @@ def load_model(
     OSError
         If the system cannot open or read it.
     """
-    path = check_path(path, "load_model", "path")
-    header, tensors = container.read(path, "model")
-    with custom_object_scope(custom_objects or {}), model_file.refusing(path):
-        return restore(header, tensors, compile)
+    file = check_file(path, "load_model", "path")
+    check_flag(compile, "load_model", "compile")
+    classes = _checked_classes(custom_objects, "load_model")
+    header, tensors = container.read(file, "model")
+    unknown: list[str] = []
+    with custom_object_scope(classes), model_file.refusing(shown(file)):
+        check_header(header)
+        if compile and header["compiled"] is not None:
+            header = dict(header)
+            header["compiled"], unknown = without_unknown(header["compiled"])
+        model = restore(header, tensors, compile)
+    if unknown:
+        warnings.warn(
+            f"load_model: {shown(file)}, expected the functions that were metrics of the model as "
+            f"custom_objects, got none called {', '.join(map(quote, unknown))}. The model is "
+            f"without {'them' if len(unknown) > 1 else 'it'}; for those pass "
+            f"custom_objects={{{quote(unknown[0])}: the function, ...}}.",
+            stacklevel=2,
+        )
+    return model
 
 
 def restore(
     header: Mapping[str, Any], tensors: Mapping[str, Array], compile: bool = True
 ) -> Sequential:
     """The model that a file's header and tensors describe."""
-    model_file.check_header(header)
+    check_header(header)
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
     own = None if model is None else model._network
@@ -73,16 +103,61 @@ def restore(
         compiled = model_file.restore_compiled(given, network)
         model._set_compiled(compiled, anew=False)
         model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
+    if "metadata" in header:
+        model.metadata = header["metadata"]
     return model
 
 
-def clone_model(model: Sequential) -> Sequential:
-    """A model of the same configuration with new weights (of the same seed), not compiled."""
-    clone: Sequential = model.clone()
-    return clone
+def clone_model(
+    model: Sequential, *, clone_function: Callable[[Layer], Layer] | None = None
+) -> Sequential:
+    """A model of the same configuration with new weights (of the same seed), not compiled.
+
+    Parameters
+    ----------
+    model : Sequential
+    clone_function : callable, optional
+        Gives for each layer, but for the ``Input``, the one that takes its place: a clone, another
+        layer, or the layer itself, whose weights are then in both models.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, clone_model, layers
+    >>> model = Sequential([layers.Dense(8, "relu"), layers.Dropout(0.5), layers.Dense(1)])
+    >>> def halved(layer):
+    ...     return layers.Dense(4, "relu") if layer.name == "dense" else layer.clone()
+    >>> clone_model(model, clone_function=halved).layers
+    [Dense(4, activation='relu'), Dropout(0.5), Dense(1)]
+    """
+    check_instance(model, Sequential, "clone_model", "model")
+    if clone_function is None:
+        clone: Sequential = model.clone()
+        return clone
+    arguments = model._network.arguments()
+    parts = [
+        layer.clone() if isinstance(layer, Input) else clone_function(layer)
+        for layer in arguments.pop("layers")
+    ]
+    for part in parts:
+        if not isinstance(part, Layer):
+            raise ConfigurationError(
+                f"clone_model: expected clone_function to give a layer for each, got {show(part)}. "
+                "Return layer.clone() for those that stay as they are."
+            )
+    return Sequential(parts, **arguments)
 
 
-def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None) -> Sequential:
+def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, Any]:
+    known = custom_objects is None or isinstance(custom_objects, Mapping)
+    if not known or not all(isinstance(name, str) for name in custom_objects or ()):
+        raise ConfigurationError(
+            f"{where}: expected custom_objects as a dict of classes and functions by name, got "
+            f"{show(custom_objects)}."
+        )
+    return custom_objects or {}
+
+
+def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``to_json`` described, with new weights.
 
     Parameters
@@ -99,12 +174,14 @@ def model_from_json(text: str, custom_objects: Mapping[str, type] | None = None)
     import json
 
     where, what = "model_from_json", "the text of a Sequential.to_json"
+    if not isinstance(text, str | bytes | bytearray):
+        raise ConfigurationError(f"{where}: expected text, got {show(text)}.")
     try:
         given = json.loads(text)
         if not isinstance(given, dict) or not isinstance(given.get("config"), dict):
             raise ConfigurationError(f"{where}: expected {what}, got another.")
         check_names(given, where)
-        with custom_object_scope(custom_objects or {}):
+        with custom_object_scope(_checked_classes(custom_objects, where)):
             cls = registry.find(given.get("class_name", ""), where)
             return cls.from_config(given["config"])
     except ModelFormatError as error:

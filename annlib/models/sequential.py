@@ -6,12 +6,12 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_flag
+from annlib.core.checks import check_flag, check_optional_count, check_path, is_whole
 from annlib.core.config import constructor_arguments, suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.core.views import ArrayView
@@ -44,8 +44,8 @@ class Sequential(Trainer):
         What ``compile`` made of its arguments.
     history : History
         Of the last ``fit``.
-    stop_training : bool
-        Set by a callback to end ``fit`` after the batch.
+    stop_training, stop_evaluating, stop_predicting : bool
+        Set by a callback to end ``fit``, ``evaluate`` or ``predict`` after the batch.
 
     Examples
     --------
@@ -70,7 +70,8 @@ class Sequential(Trainer):
     ) -> None:
         if not isinstance(layers, list | tuple | None):
             raise ConfigurationError(
-                f"Sequential: expected a list of layers, got {layers!r}. Write Sequential([...])."
+                f"Sequential: expected a list of layers, got {show(layers)}. Write "
+                "Sequential([...])."
             )
         parts = [_network_of(layer) for layer in layers or ()]
         super().__init__(Network(parts, seed, dtype, name))
@@ -103,21 +104,22 @@ class Sequential(Trainer):
         layers = self._network.layers
         if (name is None) == (index is None):
             raise ConfigurationError(
-                f"Sequential.get_layer: expected a name or an index, got {name!r} and {index!r}. "
-                "Pass one of them."
+                f"Sequential.get_layer: expected a name or an index, got {show(name)} and "
+                f"{show(index)}. Pass one of them."
             )
         if index is not None:
-            if not isinstance(index, int) or not -len(layers) <= index < len(layers):
+            if not is_whole(index) or not -len(layers) <= index < len(layers):
                 raise ConfigurationError(
-                    f"Sequential.get_layer: expected an index < {len(layers)}, got {index!r}."
+                    f"Sequential.get_layer: expected an index < {len(layers)}, got {show(index)}."
                 )
             return layers[index]
+        text = name if isinstance(name, str) else ""
         for layer in layers:
-            if layer.name == name:
+            if layer.name == text:
                 return layer
         raise UnknownNameError(
-            f'Sequential.get_layer: expected the name of a layer, got "{name}". '
-            f"{suggest(str(name), [str(layer.name) for layer in layers])}"
+            f"Sequential.get_layer: expected the name of a layer, got {quote(name)}. "
+            f"{suggest(text, [str(layer.name) for layer in layers])}"
         )
 
     @alone("Sequential.add", inside=True)
@@ -155,7 +157,7 @@ class Sequential(Trainer):
     @property
     def built(self) -> bool:
         """Whether the weights exist."""
-        return self._network.built
+        return self._network.has_weights
 
     def build(self, input_shape: BatchShape | None = None) -> None:
         """Make the weights for input of this shape, ``(None, n_features)``.
@@ -231,11 +233,7 @@ class Sequential(Trainer):
     non_trainable_variables = non_trainable_weights
 
     def _flagged(self) -> list[tuple[Array, bool]]:
-        return [
-            (weight, layer.trainable and p.trainable)
-            for layer in self._network.layers
-            for weight, p in layer._declared()
-        ]
+        return [shown for layer in self._network.layers for shown in layer._shown()]
 
     @property
     def trainable(self) -> bool:
@@ -273,7 +271,14 @@ class Sequential(Trainer):
         """Print a table of the layers, their output shapes and parameters."""
         from annlib.models.summary import summary
 
-        text = summary(self._network, self.optimizer, line_length, show_trainable)
+        where = "Sequential.summary"
+        length = check_optional_count(line_length, where, "line_length")
+        flags = check_flag(show_trainable, where, "show_trainable")
+        if not (print_fn is None or callable(print_fn)):
+            raise ConfigurationError(
+                f"{where}: expected print_fn as a function, got {show(print_fn)}."
+            )
+        text = summary(self._network, self.optimizer, length, flags)
         (print_fn or print)(text)
 
     def _repr_html_(self) -> str:
@@ -324,12 +329,52 @@ class Sequential(Trainer):
         config = {"class_name": type(self).__name__, "config": self.get_config()}
         return json.dumps(config, **arguments)
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The user's own words on the model, which ``save`` puts into the file (not in Keras).
+
+        What JSON can hold: where the data came from, classes, units, a score. Copies have it, too.
+
+        >>> from annlib import Sequential
+        >>> model = Sequential()
+        >>> model.metadata["classes"] = ["cat", "dog"]
+        >>> model.metadata
+        {'classes': ['cat', 'dog']}
+        """
+        found: dict[str, Any] = vars(self).setdefault("_metadata", {})
+        return found
+
+    @metadata.setter
+    def metadata(self, value: Mapping[str, Any]) -> None:
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"Sequential.metadata: expected a dictionary, got {value!r}. Write "
+                'model.metadata["note"] = ..., or whatever it is about.'
+            )
+        self._metadata = dict(value)
+
+    def save(
+        self,
+        filepath: str | os.PathLike[str] | BinaryIO,
+        overwrite: bool = True,
+        *,
+        include_optimizer: bool = True,
+    ) -> None:
         """Write the model to a safetensors file, whole or not at all.
 
-        It holds layers and weights, what ``compile`` was given, the optimizer's state and the
-        random streams: training that continues from ``annlib.load_model`` is, to the bit, the
-        training that was not interrupted.
+        It holds layers and weights, what ``compile`` was given, the optimizer's state, the random
+        streams and ``metadata``: training that continues from ``annlib.load_model`` is, to the bit,
+        the training that was not interrupted.
+
+        Parameters
+        ----------
+        filepath : path or binary file object
+            An open file object (``io.BytesIO()``) is written from where it stands.
+        overwrite : bool
+        include_optimizer : bool
+            Whether to write what ``compile`` was given and the optimizer's state. Without them the
+            file is a third of its size with Adam, the model that is loaded is not compiled, and
+            losses and metrics may be plain functions.
 
         Raises
         ------
@@ -341,8 +386,10 @@ class Sequential(Trainer):
         """
         from annlib.saving import model_file
 
+        check_flag(include_optimizer, "Sequential.save", "include_optimizer")
+        check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
-            model_file.write(*self._describe(), filepath, overwrite)
+            model_file.write(*self._describe(include_optimizer), filepath, overwrite)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
@@ -350,12 +397,14 @@ class Sequential(Trainer):
 
         container.to_bytes("model", self._describe()[0], {})
 
-    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def _describe(self, compiled: bool = True) -> tuple[dict[str, Any], dict[str, Array]]:
         """The header and the tensors of the model's file."""
         from annlib.saving import model_file
-        from annlib.saving.serializable import check_name, configured
+        from annlib.saving.serializable import check_name, checked_metadata, configured
 
-        header, tensors = model_file.describe(self._network, self._compiled)
+        header, tensors = model_file.describe(self._network, self._compiled if compiled else None)
+        if self.metadata:
+            header["metadata"] = checked_metadata(self.metadata)
         cls, where = type(self), "Sequential.save"
         if cls is Sequential:
             return header, tensors
@@ -373,8 +422,10 @@ class Sequential(Trainer):
             ) from error
         return header, tensors
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all.
+    def save_weights(
+        self, filepath: str | os.PathLike[str] | BinaryIO, overwrite: bool = True
+    ) -> None:
+        """Write the weights to a safetensors file, whole or not at all, or to a file object.
 
         Raises
         ------
@@ -383,15 +434,19 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
+        path = check_path(filepath, "Sequential.save_weights", "filepath")
+        check_flag(overwrite, "Sequential.save_weights", "overwrite")
         with self._evaluating():
-            save_weights(self._network, filepath, overwrite)
+            save_weights(self._network, path, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Read the weights from a file that ``save_weights`` wrote; all of them or none.
+    def load_weights(
+        self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False
+    ) -> None:
+        """Read the weights from a file that ``save_weights`` or ``save`` wrote; all or none.
 
         Parameters
         ----------
-        filepath : path
+        filepath : path or binary file object
         skip_mismatch : bool
             Leave layers whose weights have other shapes as they are, with a warning.
 
@@ -402,7 +457,9 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import load_weights
 
-        load_weights(self._network, filepath, skip_mismatch)
+        path = check_path(filepath, "Sequential.load_weights", "filepath")
+        check_flag(skip_mismatch, "Sequential.load_weights", "skip_mismatch")
+        load_weights(self._network, path, skip_mismatch)
 
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()

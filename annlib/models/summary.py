@@ -34,13 +34,11 @@ def summary(
 
 
 def _rows(network: Network, show_trainable: bool) -> list[list[str]]:
-    shape = network.expected_input_shape()
     rows = []
-    for layer in network.layers:
-        shape = None if shape is None else layer.compute_output_shape(shape)
+    for layer, depth, _, shape in network.shapes():
         count = f"{layer.count_params():,}" if layer._built_shape is not None else "?"
         row = [
-            f"{layer.name} ({type(layer).__name__})",
+            f"{'  ' * depth}{layer.name} ({type(layer).__name__})",
             "?" if shape is None else f"({', '.join(str(size) for size in shape)})",
             count,
         ]
@@ -55,13 +53,14 @@ def _aligned(row: list[str], widths: list[int]) -> list[str]:
 
 
 def _totals(network: Network, optimizer: Optimizer | None) -> list[str]:
-    if not network.built:
+    if not network.has_weights:
         return ["Total params: ? (not built; the first data or model.build makes the weights)"]
     itemsize = np.dtype(network.dtype).itemsize
     sizes = [
-        (math.prod(p.shape), layer.trainable and p.trainable)
+        (math.prod(p.shape), leaf.trainable and p.trainable)
         for layer in network.layers
-        for p in layer._parameters
+        for _, leaf in layer._leaves()
+        for p in leaf._parameters
     ]
     trainable = sum(size for size, trains in sizes if trains)
     frozen = sum(size for size, trains in sizes if not trains)

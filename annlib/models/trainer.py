@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from reprlib import repr as show
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -18,28 +18,30 @@ from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, Pro
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
+    check_flag,
     check_frequency,
     check_optional_count,
     check_verbosity,
 )
 from annlib.core.config import Configurable, serialize
-from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError
+from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.threads import blas_threads
 from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.metrics import Metric
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
-from annlib.training.compiled import Compiled, require
-from annlib.training.dataset import Dataset, array_dataset, input_dataset
+from annlib.training.compiled import Compiled, check_keras_arguments, require
+from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
+from annlib.training.one_output import loss_of_output, metrics_of_output
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
@@ -79,6 +81,8 @@ class Trainer(Configurable):
     _trained_by: tuple[int, int, object]
     history: History | None = None
     stop_training: bool = False
+    stop_evaluating: bool = False
+    stop_predicting: bool = False
 
     _keras_methods = dict.fromkeys(
         (
@@ -102,34 +106,54 @@ class Trainer(Configurable):
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        metrics: Sequence[Any] | None = None,
-        weighted_metrics: Sequence[Any] | None = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
         *,
         jit_compile: bool | str = "auto",
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        loss_weights: Any = None,
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose how the model learns; the weights stay as they are.
+
+        Layers that stand in other models, too, are trained by the one that was compiled last: the
+        others predict with the same weights, and must compile again before they train them.
 
         Parameters
         ----------
         optimizer : str or Optimizer
-        loss : str or Loss
-        metrics : list of str, Metric or function of (y_true, y_pred)
+        loss : str, Loss or function of ``losses``
+        metrics : list of str, Metric or function of (y_true, y_pred), or one of these
             ``"accuracy"`` means what loss, last activation and shapes say. Metrics of probabilities
             get probabilities of a network whose loss takes logits, functions the outputs.
         weighted_metrics : list, optional
             Metrics that heed ``sample_weight`` and ``class_weight``, which the others do not.
+            As in Keras, loss and metrics may stand in a list for the one output (``["mse"]``,
+            ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
             Whether the rule of ``Adam`` and ``AdamW`` is compiled by Numba: several times as fast,
-            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``) and there are
-            so many parameters that half a second for the compilation is worth it.
+            the same to the bit. "auto" is where Numba is installed (``annlib[jit]``), there
+            are many parameters, and updates in NumPy have taken as long as a compilation: half a
+            second.
+        run_eagerly, steps_per_execution, auto_scale_loss
+            Keras' ways to compile steps and to scale a loss in half precision. They change nothing
+            here: a step is always run as it stands, and reported to callbacks.
+        loss_weights : None or 1
+            Keras' factors of several outputs' losses, of which a ``Sequential`` has one.
 
         Raises
         ------
         ConfigurationError
             For unknown names and arguments that cannot be meant; nothing is changed then.
         OwnershipError
-            If a layer belongs to another model.
+            If the optimizer trains another model.
         """
+        check_keras_arguments(run_eagerly, steps_per_execution, loss_weights, auto_scale_loss)
+        layers = self._network.layers
+        loss = loss_of_output(loss, layers)
+        metrics = metrics_of_output(metrics, "metrics", layers)
+        weighted_metrics = metrics_of_output(weighted_metrics, "weighted_metrics", layers)
         compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
         if jit_compile is True and not can_compile():
             raise ConfigurationError(
@@ -145,7 +169,6 @@ class Trainer(Configurable):
         and warns about nothing.
         """
         self._refuse_keras_methods("Sequential.compile")
-        self._network.check_ownership("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
         owner = compiled.optimizer._owner and compiled.optimizer._owner()
         if owner not in (None, self) and owner.optimizer is compiled.optimizer:
@@ -153,6 +176,7 @@ class Trainer(Configurable):
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
+        self._network.claim()
         if compiled.optimizer._owner is not None and owner is not self:
             compiled.optimizer.reset()  # its state is of a model that is gone
         compiled.optimizer._owner = weakref.ref(self)
@@ -166,14 +190,14 @@ class Trainer(Configurable):
     @property
     def _functions(self) -> Functions:
         """The training step and the evaluation, for what was compiled last."""
-        if self._kept_functions is None:
+        if self._kept_functions is None or self._kept_functions.outdated:
             self._kept_functions = Functions(self._network, require(self._compiled))
         return self._kept_functions
 
     def _reset_functions(self) -> None:
         """Drop the memory that was made for another layout, loss or metrics."""
         if self._kept_functions is not None:
-            self._kept_functions.outdated = True
+            self._kept_functions.drop()
         self._kept_functions = self._predictor = None
 
     @property
@@ -218,6 +242,12 @@ class Trainer(Configurable):
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """``compile`` with what ``get_compile_config`` gave."""
+        known = inspect.signature(self.compile).parameters
+        if not isinstance(config, Mapping) or not config.keys() <= known.keys():
+            raise ConfigurationError(
+                "Sequential.compile_from_config: expected config as a dict of "
+                f"{', '.join(known)}, got {show(config)}."
+            )
         self.compile(**config)
 
     # -- fit -------------------------------------------------------------------------------------
@@ -233,7 +263,7 @@ class Trainer(Configurable):
         callbacks: Sequence[Callback] | None = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         class_weight: Mapping[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
@@ -265,8 +295,9 @@ class Trainer(Configurable):
         validation_split : float, in [0, 1)
             The share of the rows, the last ones before any shuffling, to validate on.
         validation_data : tuple (x, y) or (x, y, sample_weight), optional
-        shuffle : bool
-            Whether rows are drawn in a new order every epoch.
+        shuffle : bool or "batch"
+            Whether rows are drawn in a new order every epoch. "batch" shuffles those within each
+            batch alone, so that a file is read from its beginning to its end.
         class_weight : dict of int to float, optional
             Multiplied with the sample weights; classes not named have 1. For training only, and
             for targets that are one class a row.
@@ -319,10 +350,14 @@ class Trainer(Configurable):
         size = check_optional_count(batch_size, where, "batch_size")
         test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
         check_optional_count(validation_steps, where, "validation_steps")
-        check_optional_count(threads, where, "threads")
+        threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
-        if not isinstance(shuffle, bool | np.bool_):
-            raise ConfigurationError(f"{where}: expected shuffle True or False, got {shuffle!r}.")
+        if isinstance(shuffle, bool | np.bool_):
+            shuffle = bool(shuffle)
+        elif not isinstance(shuffle, str) or shuffle != "batch":
+            raise ConfigurationError(
+                f'{where}: expected shuffle True, False or "batch", got {show(shuffle)}.'
+            )
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
         data = as_dataset(
@@ -331,7 +366,7 @@ class Trainer(Configurable):
         held_out: Dataset | StreamDataset | None = None
         if validation_data is not None:
             held_out = self._validation_data(compiled, validation_data, data)
-        elif validation_split:
+        elif is_share(validation_split, where):
             data, held_out = data.split(validation_split)
             held_out.check_types(network, f"{where}: validation_split")
         whole = compiled.optimizer.full_batch
@@ -375,7 +410,7 @@ class Trainer(Configurable):
         self._run_fit(
             *(batches, validation, hooks, history),
             epochs=range(first, last),
-            shuffle=bool(shuffle),
+            shuffle=shuffle,
             steps=steps,
             threads=threads,
         )
@@ -427,6 +462,17 @@ class Trainer(Configurable):
         if build_for(self._network, require(self._compiled), data):
             self._reset_functions()
 
+    def _settle_metrics(self, target: Array, where: str) -> None:
+        """Resolve what the names of metrics mean for a built network and targets as its loss takes
+        them; raise for metrics that cannot take these.
+        """
+        compiled, network = require(self._compiled), self._network
+        output_shape = network.compute_output_shape(network.input_shape)
+        outputs = compiled.outputs(network.layers, target.shape, output_shape)
+        compiled.check_metrics(target, outputs, where)
+        if compiled.resolve(outputs):
+            self._reset_functions()
+
     def _run_fit(
         self,
         batches: DataLoader,
@@ -435,7 +481,7 @@ class Trainer(Configurable):
         history: History,
         *,
         epochs: range,
-        shuffle: bool = True,
+        shuffle: bool | Literal["batch"] = True,
         steps: int | None = None,
         threads: int | None = None,
     ) -> None:
@@ -509,6 +555,7 @@ class Trainer(Configurable):
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
         """
         where = "Sequential.evaluate"
+        check_flag(return_dict, where, "return_dict")
         size = check_optional_count(batch_size, where, "batch_size")
         steps = check_optional_count(steps, where, "steps")
         compiled = self._require_compiled(where)
@@ -538,8 +585,8 @@ class Trainer(Configurable):
         Any number of threads may predict with one model at a time.
         """
         network = self._network
-        simple = (batch_size, steps, callbacks, verbose) == (None, None, None, 0)
-        if simple and network.built:
+        simple = batch_size is None and steps is None and callbacks is None
+        if simple and type(verbose) is int and not verbose and network.built:
             if self._predictor is None:
                 self._refuse_keras_methods("Sequential.predict")
                 self._predictor = Predictor(network, INFERENCE_BATCH)
@@ -555,7 +602,7 @@ class Trainer(Configurable):
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
-        network.build((None, *data.row_shape))
+        network.build((None, *data.row_shape), data.feature_names)
         with hooks, self._evaluating():
             return predict(network.layers, network.dtype, batches, hooks, steps)
 
@@ -586,6 +633,7 @@ class Trainer(Configurable):
     ) -> Any:
         """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
         where = "Sequential.train_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, class_weight, where, training=True)
         self._network.learn_names(data.feature_names)
         step = self._functions.step
@@ -604,6 +652,7 @@ class Trainer(Configurable):
     ) -> Any:
         """Loss and metrics on these rows, without an update."""
         where = "Sequential.test_on_batch"
+        check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, None, where)
         evaluation = self._functions.evaluation
         with self._evaluating():
@@ -642,13 +691,14 @@ class Trainer(Configurable):
         the model's random streams, so that every call drops other units. The output is an array
         that has ``numpy()``, as Keras' tensors have.
         """
+        check_flag(training, "Sequential.__call__", "training")
         return ArrayView.of(self._in_one_pass(x, "Sequential.__call__", training))
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
         self._refuse_keras_methods(where)
         network = self._network
         data = input_dataset(network, x, where)
-        network.build((None, *data.row_shape))
+        network.build((None, *data.row_shape), data.feature_names)
         rng_of = network.rng_of if training else (lambda layer: None)
         (batch,) = data.in_one(network).sequential(where)
         with np.errstate(all="ignore"), nullcontext() if training else self._evaluating():

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import DTYPES, Array, BatchShape
-from annlib.core.checks import check_name, check_numeric, check_shape
-from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError
+from annlib.core.checks import check_batch_shape, check_name, check_numeric
+from annlib.core.errors import ConfigurationError, NotBuiltError, OwnershipError, ShapeError, show
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.random_streams import RandomStreams
 from annlib.core.threads import ProcessLock
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.layers.base import as_arrays
+from annlib.layers.container import shapes_of
 from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
@@ -28,7 +29,8 @@ class Network:
     """Layers one after the other; it knows nothing of losses, optimizers or data.
 
     Its parameters are made when the shape of the input is known, and lie in one vector. A layer's
-    parameters belong to one network; another that has the layer may read them.
+    parameters belong to one network, the one that claimed them last; others that have the layer
+    read them there.
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ class Network:
         dtype: str = "float32",
         name: str | None = None,
     ) -> None:
-        check_name(None if name == "" else name, "Sequential")
+        check_name(None if isinstance(name, str) and not name else name, "Sequential")
         self.streams = RandomStreams(seed)
         self.dtype = _checked_dtype(dtype)
         self._name = name
@@ -83,8 +85,10 @@ class Network:
 
     # -- layers ----------------------------------------------------------------------------------
 
-    def append(self, layer: Any) -> None:
+    def append(self, layer: Any, *, nested: bool = False) -> None:
         """Put a layer, or the layers of another network, at the end; lays out nothing.
+
+        Among those of another network names that nobody gave yield to names that were given.
 
         Raises
         ------
@@ -97,14 +101,14 @@ class Network:
             if layer.input is not None and not self.layers:
                 self.append(layer.input)
             for inner in layer.layers:
-                self.append(inner)
+                self.append(inner, nested=True)
             return
         if isinstance(layer, dict):
-            layer = get_layer(layer)
+            layer = get_layer(layer, "Sequential.add: layer")
         if not isinstance(layer, Layer):
             raise ConfigurationError(
-                f"Sequential.add: expected a layer, got {layer!r}. Layers are in annlib.layers; "
-                "pass an object, not a class or a name."
+                f"Sequential.add: expected a layer, got {show(layer)}. Layers are in "
+                "annlib.layers; pass an object, not a class or a name."
             )
         layer._refuse_keras_methods("Sequential.add")
         if isinstance(layer, Input):
@@ -114,7 +118,8 @@ class Network:
                 )
             self.input = layer
             return
-        if any(layer is other for other in self.layers):
+        mine = {id(part) for part in layer._parts()}
+        if any(id(part) in mine for other in self.layers for part in other._parts()):
             raise OwnershipError(
                 f"Sequential.add: expected a layer that is not in the model yet, got "
                 f'"{layer.name}" again. Make a second one: a layer has one place.'
@@ -125,29 +130,11 @@ class Network:
                 f"{type(layer).__name__} without one."
             )
         layer._check_dtype(self.dtype, "Sequential.add")
-        self._give_name(layer)
+        layer._name_among(self.layers, "Sequential.add", yields=nested)
         self.layers.append(layer)
         if layer._followed_by is not None:
             self.append(layer._followed_by)
             layer._followed_by = None
-
-    def _give_name(self, layer: Layer) -> None:
-        taken = [other.name for other in self.layers]
-        # A name that another network chose may be replaced: it was not the user's.
-        if layer._owner is None and layer._auto_name in taken:
-            layer._auto_name = None
-        if layer.name is None:
-            base = type(layer)._names[0]
-            name, count = base, 0
-            while name in taken:
-                count += 1
-                name = f"{base}_{count}"
-            layer._auto_name = name
-        elif layer.name in taken:
-            raise ConfigurationError(
-                f'Sequential.add: expected names that differ, got "{layer.name}" twice. '
-                "Name one of the layers otherwise."
-            )
 
     def add(self, layer: Any) -> None:
         """Append a layer and lay out the parameters again; all or nothing."""
@@ -170,16 +157,51 @@ class Network:
         self._rebuild()
         return layer
 
+    def _borrowed(self) -> list[Layer]:
+        """The layers whose parameters are another network's."""
+        return [layer for layer in self.layers if owner_of(layer) not in (None, self)]
+
+    @property
+    def owns_all(self) -> bool:
+        """Whether the parameters of all its layers are its own."""
+        return all(owner_of(layer) is self for layer in self.layers)
+
+    def trained_elsewhere(self) -> Layer | None:
+        """The first layer that training would change whose parameters are another network's."""
+        for layer in self._borrowed():
+            if layer._learns or (layer._effective_trainable and layer.learns_statistics):
+                return layer
+        return None
+
     def check_ownership(self, where: str) -> None:
-        """Raise ``OwnershipError`` if a layer's parameters are another network's."""
-        for layer in self.layers:
-            owner = owner_of(layer)
-            if owner is not None and owner is not self:
-                raise OwnershipError(
-                    f'{where}: expected layers of this model\'s own, got "{layer.name}" '
-                    f'of "{owner.name}", whose weights they are. For a model of its own: '
-                    "annlib.clone_model(model) with new weights, copy.deepcopy(layers) with these."
-                )
+        """Raise ``OwnershipError`` if training would change parameters of another network."""
+        if (layer := self.trained_elsewhere()) is not None:
+            raise OwnershipError(
+                f'{where}: expected layers of this model\'s own, got "{layer.name}", which trains '
+                f'in "{owner_of(layer).name}" since that was compiled with it. Call compile again '
+                "to train it here, or take copies: copy.deepcopy(layers)."
+            )
+
+    def claim(self) -> None:
+        """Take over the layers of other networks, with their values; those go on reading them.
+
+        Raises
+        ------
+        ConfigurationError
+            If they are of another type, or two layers have one name; nothing is changed then.
+        """
+        self._check_types()
+        for index, layer in enumerate(self.layers):
+            layer._name_among(self.layers[:index], "Sequential.compile", yields=True)
+        self._take_over(self._borrowed())
+
+    def _take_over(self, layers: Sequence[Layer]) -> None:
+        owners = {id(owner): owner for owner in map(owner_of, layers)}
+        for layer in layers:
+            layer._detach()
+            layer._owner = weakref.ref(self)
+        for owner in owners.values():
+            owner.relayout(refreeze=False)
 
     # -- shapes ----------------------------------------------------------------------------------
 
@@ -206,10 +228,26 @@ class Network:
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         """The shape of the output for this input; builds nothing."""
-        shape = tuple(input_shape)
+        shape = check_batch_shape(input_shape, "Sequential.compute_output_shape", "input_shape", 1)
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
+
+    def shapes(self) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
+        """The layers, those inside of others too, with their depth, and the shapes of what goes in
+        and comes out, None before they are known.
+        """
+        return shapes_of(self.layers, self.expected_input_shape())
+
+    @property
+    def takes_sparse(self) -> bool:
+        """Whether its first layer takes sparse rows as they are, in SciPy's CSR format."""
+        first = self.layers[0] if self.layers else None
+        return (
+            first is not None
+            and first.takes_sparse
+            and first._says("takes_sparse", "forward", "backward")
+        )
 
     @property
     def output_activation(self) -> Activation | None:
@@ -233,18 +271,28 @@ class Network:
         if not layer.random:
             return None
         seed = getattr(layer, "seed", None)
-        name = self._ordinal(layer)
+        name = str(self._place(layer, self.layers))
         return self.streams.persistent(name if seed is None else f"{name}/seed {seed}", seed)
 
     def _initial_stream(self, entry: Entry) -> Any:
         # By kind and ordinal, never by a name: two networks built alike are alike.
-        return self.streams.new(f"{self._ordinal(entry.layer)}/{entry.parameter.name}")
+        place = self._place(entry.layer, self.layers)
+        return self.streams.new(f"{place}/{entry.parameter.name}")
 
-    def _ordinal(self, layer: Any) -> str:
-        """Kind and place among its kind: what names a layer's random streams."""
-        kind = type(layer)._names[0]
-        alike = [other for other in self.layers if type(other)._names[0] == kind]
-        return f"{kind}/{next(i for i, other in enumerate(alike) if other is layer)}"
+    def _place(self, layer: Any, among: Sequence[Layer]) -> str | None:
+        """Kind and place among its kind, behind those of the layer that holds it: what names a
+        layer's random streams.
+        """
+        counts: dict[str, int] = {}
+        for other in among:
+            kind = type(other)._names[0]
+            own = f"{kind}/{counts.setdefault(kind, 0)}"
+            counts[kind] += 1
+            if other is layer:
+                return own
+            if inner := self._place(layer, other._held):
+                return f"{own}/{inner}"
+        return None
 
     # -- parameters ------------------------------------------------------------------------------
 
@@ -253,8 +301,21 @@ class Network:
         """Whether the parameters exist."""
         return self._vector is not None
 
-    def build(self, input_shape: BatchShape | None = None) -> None:
+    @property
+    def has_weights(self) -> bool:
+        """Whether all layers have values, if only since another network with them was built."""
+        return self.built or (bool(self.layers) and all(layer.built for layer in self.layers))
+
+    def build(
+        self, input_shape: BatchShape | None = None, names: tuple[str, ...] | None = None
+    ) -> None:
         """Make the parameters for input of this shape, ``(None, n_features)``.
+
+        Parameters
+        ----------
+        input_shape : tuple, optional
+        names : tuple of str, optional
+            Those of its columns, which are kept where the first layer finds columns by them.
 
         Raises
         ------
@@ -273,13 +334,19 @@ class Network:
                 "Sequential.build: expected an input shape, got none. Pass (None, n_features), or "
                 "put annlib.Input((n_features,)) first."
             )
-        shape = expected if input_shape is None else _with_batch(input_shape)
+        shape = (
+            expected
+            if input_shape is None
+            else (None, *check_batch_shape(input_shape, "Sequential.build", "input_shape", 1)[1:])
+        )
         assert shape is not None, "one of the two is given"
         if expected is not None and shape[1:] != expected[1:]:
             raise ShapeError(
                 f"Sequential.build: expected the input shape {expected}, which the model has, "
                 f"got {shape}. Build a new model for other data."
             )
+        if names and self.layers[0].takes_names:
+            self.learn_names(names)
         if self._vector is None:
             with _building.held:  # the first predict may come from many threads at once
                 if self._vector is None:
@@ -313,10 +380,16 @@ class Network:
         """Let each layer declare its parameters; returns those that had not, or changes nothing."""
         declared: list[Layer] = []
         try:
-            for layer in self.layers:
+            for index, layer in enumerate(self.layers):
+                if layer.encodes and index:
+                    raise ConfigurationError(
+                        f'Sequential.build: expected layer "{layer.name}" first, since it takes '
+                        "values that are no numbers of the network, got it behind another."
+                    )
                 if layer._built_shape is None:
                     declared.append(layer)
-                    layer._effective_trainable = layer.trainable
+                    for _, leaf in layer._leaves():
+                        leaf._effective_trainable = leaf.trainable
                 elif layer._built_shape[1:] != shape[1:]:
                     raise ShapeError(
                         f"Sequential.build: expected input of shape {layer._built_shape} for layer "
@@ -333,19 +406,24 @@ class Network:
     def _lay_out(self, refreeze: bool) -> None:
         """Put the parameters of all layers that no other network owns into one vector."""
         own = [layer for layer in self.layers if owner_of(layer) in (None, self)]
-        for layer in self.layers:
-            if layer not in own and any(W.dtype != self.dtype for W in layer._values().values()):
-                dtype = owner_of(layer).dtype
-                raise ConfigurationError(
-                    f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
-                    f'{dtype} model. Pass dtype="{dtype}".'
-                )
-        new = [layer for layer in own if not layer.built]
+        self._check_types()
+        leaves = (leaf for layer in own for _, leaf in layer._leaves())
+        new = [leaf for leaf in leaves if not leaf.built]
         vector = ParameterVector(own, self.dtype, refreeze)
         vector.initialize(self._initial_stream, new)
         for layer in own:
             layer._owner = weakref.ref(self)
         self._vector = vector  # last: from now on other threads take the network for built
+
+    def _check_types(self) -> None:
+        """Raise ``ConfigurationError`` if layers of other networks are of another type."""
+        for layer in self._borrowed():
+            if any(W.dtype != self.dtype for W in layer._values().values()):
+                dtype = owner_of(layer).dtype
+                raise ConfigurationError(
+                    f'Sequential: expected layers of dtype {self.dtype}, got "{layer.name}" of a '
+                    f'{dtype} model. Pass dtype="{dtype}".'
+                )
 
     def relayout(self, refreeze: bool = True) -> bool:
         """Rebuild the vector if layers were frozen, unfrozen or became free; say if it was.
@@ -370,6 +448,8 @@ class Network:
 
     def require_weights(self, where: str) -> None:
         """Raise ``NotBuiltError`` naming the model's method ``where`` if they do not exist."""
+        if self.has_weights and not self.built:
+            self.build()
         if not self.built:
             raise NotBuiltError(
                 f"Sequential.{where}: expected a built model, got one without weights. Call "
@@ -396,12 +476,14 @@ class Network:
         arrays = as_arrays(weights, where)
         if len(arrays) != len(paths):
             raise ShapeError(
-                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}), got {len(arrays)}."
+                f"{where}: expected {len(paths)} arrays ({', '.join(paths)}) as weights, got "
+                f"{len(arrays)}."
             )
         for path, own, array in zip(paths, self.weights, arrays, strict=True):
             if own.shape != array.shape:
                 raise ShapeError(
-                    f'{where}: expected shape {own.shape} for "{path}", got {array.shape}.'
+                    f'{where}: expected weights of shape {own.shape} for "{path}", got '
+                    f"{array.shape}."
                 )
             check_numeric(array, where, path)
         for own, array in zip(self.weights, arrays, strict=True):
@@ -411,10 +493,14 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         # A copied view would come apart from its vector: the copy lays out one of its own.
-        return {**self.__dict__, "_vector": None}
+        owned = [layer for layer in self.layers if owner_of(layer) is self]
+        return {**self.__dict__, "_vector": None, "_owned": owned}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        owned = state.pop("_owned", ())
         self.__dict__.update(state)
+        # Where models that share layers are copied together, each may be the first.
+        self._take_over([layer for layer in self._borrowed() if layer in owned])
         if self._shape is not None:
             self._lay_out(refreeze=False)
 
@@ -426,20 +512,11 @@ def owner_of(layer: Layer) -> Any:
 
 def _checked_dtype(dtype: Any) -> str:
     try:
-        name = "" if dtype is None else np.dtype(dtype).name
-    except TypeError:
+        name = np.dtype(dtype).name if isinstance(dtype, str | type | np.dtype) else ""
+    except (TypeError, ValueError):
         name = ""
     if name not in DTYPES:
         raise ConfigurationError(
-            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {dtype!r}."
+            f"Sequential: expected dtype one of {', '.join(DTYPES)}, got {show(dtype)}."
         )
     return name
-
-
-def _with_batch(input_shape: Any) -> BatchShape:
-    """A shape that ``build`` was given, with None for the batch."""
-    if not isinstance(input_shape, tuple | list) or not input_shape:
-        raise ShapeError(
-            f"Sequential.build: expected input_shape as (None, n_features), got {input_shape!r}."
-        )
-    return (None, *check_shape(input_shape[1:], "Sequential.build", "the shape of a row"))

@@ -46,7 +46,7 @@ def output_of(layers: Sequence[Layer]) -> Output:
     changed_by: Layer | None = None
     passed: list[Layer] = []
     for index, layer in zip(range(-1, -len(layers) - 1, -1), reversed(layers), strict=True):
-        if _keeps_values(layer):
+        if layer.keeps_values and layer._says("keeps_values", "forward"):
             passed.append(layer)
             continue
         activation = split_activation(layer)[1]
@@ -80,13 +80,6 @@ def without_activation(layers: Sequence[Layer], output: Output) -> list[Layer]:
     last, _ = layers[output.place]._split_activation()
     after = layers[output.place + 1 :] if output.place < -1 else []
     return [*layers[: output.place], *([] if last is None else [last]), *after]
-
-
-def _keeps_values(layer: Layer) -> bool:
-    """Whether that is said of a layer, and by no class above one that has a forward of its own."""
-    said = {"keeps_values", "forward"}
-    last = next(cls for cls in type(layer).__mro__ if said & vars(cls).keys())
-    return layer.keeps_values and "keeps_values" in vars(last)
 
 
 def _cuts_rows(layer: Layer) -> bool:

@@ -13,13 +13,15 @@ from annlib.callbacks import CallbackList
 from annlib.core.arrays import Array
 from annlib.data import ArrayLoader, DataLoader, Sparse, check_type
 from annlib.layers import Layer
+from annlib.layers.passes import Pass
 from annlib.network.network import Network
 from annlib.network.output import output_of, without_activation
-from annlib.network.passes import Pass
 
 #: Rows at a time where the result does not depend on it: big enough to keep the processor busy,
 #: small enough to stay in its cache. (Keras takes 32 here too.)
 INFERENCE_BATCH = 512
+# Sparse rows at a time: of few of them SciPy spends much of a product's time on its preparation.
+_SPARSE_BATCH = 2048
 # Passes that are kept: one for each thread that predicts at a time.
 _KEPT = 8
 
@@ -31,13 +33,15 @@ def predict(
     callbacks: CallbackList | None = None,
     steps: int | None = None,
 ) -> Array:
-    """The output of these layers for every row, in an array of its own.
+    """The output of these layers for every row, in an array of its own; for those until a callback
+    sets ``stop_predicting``.
 
     The pass belongs to the call, so that any number of threads can predict with one network.
     """
     forward = Pass(layers, dtype).forward
     outputs = _Outputs(batches, steps)
     callbacks = callbacks or CallbackList(None, None, "predict")
+    callbacks.stop_predicting = False
     callbacks.call("on_predict_begin", {})
     with closing(batches.sequential("Sequential.predict", steps)) as read:
         for index, batch in enumerate(read):
@@ -46,6 +50,8 @@ def predict(
                 y = forward(batch.x)
             outputs.add(y)
             callbacks.call("on_predict_batch_end", index, {"outputs": y})
+            if callbacks.stop_predicting:
+                break
     callbacks.call("on_predict_end", {})
     return outputs.whole()
 
@@ -69,12 +75,14 @@ def infer(network: Network, X: Any, *, logits: bool = False) -> Array:
     if logits:
         layers = without_activation(layers, output_of(layers))
     dense = isinstance(X, np.ndarray)
-    if dense and len(X) <= INFERENCE_BATCH and X.dtype == dtype:
+    sparse = not dense and network.takes_sparse
+    size = _SPARSE_BATCH if sparse else INFERENCE_BATCH
+    if (dense or sparse) and X.shape[0] <= size and X.dtype == dtype:
         with np.errstate(all="ignore"):
             return Pass(layers, dtype).forward(X)
     source = X if dense else Sparse(X)
     check_type(source, dtype, "predict", "X")
-    batches = ArrayLoader(source, batch_size=INFERENCE_BATCH, dtype=dtype, target_dtype=dtype)
+    batches = ArrayLoader(source, batch_size=size, dtype=dtype, target_dtype=dtype, sparse=sparse)
     return predict(layers, dtype, batches)
 
 
@@ -100,8 +108,11 @@ class _Outputs:
         self._filled += len(y)
 
     def whole(self) -> Array:
-        """All batches as one array."""
-        return np.concatenate(self._parts) if self._whole is None else self._whole
+        """All batches as one array; the rows so far, if they are not all there."""
+        if self._whole is None:
+            return np.concatenate(self._parts)
+        whole, filled = self._whole, self._filled
+        return whole if filled == len(whole) else whole[:filled].copy()
 
 
 class Predictor:
@@ -121,7 +132,7 @@ class Predictor:
     def __init__(self, network: Network, rows: int) -> None:
         self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
         self._row = network.input_shape[1:]
-        self._takes_codes = self._layers[0].codes is not None
+        self._takes_codes = self._layers[0].takes_codes
         self._idle: list[Pass] = []
 
     def predict(self, x: Any) -> Array | None:

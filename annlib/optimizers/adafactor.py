@@ -45,6 +45,7 @@ class Adafactor(Optimizer):
     """
 
     per_parameter = True
+    bounded = True
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Adafactor(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **keywords)
         where = "Adafactor"
+        self._means: dict[Any, Array] = {}
         self.beta_2_decay = check_number(beta_2_decay, where, "beta_2_decay", "[-1, 0]")
         self.epsilon_1 = check_number(epsilon_1, where, "epsilon_1", "[0, inf)")
         self.epsilon_2 = check_number(epsilon_2, where, "epsilon_2", "[0, inf)")
@@ -80,16 +82,27 @@ class Adafactor(Optimizer):
             move_toward(state.v, scratch, beta, scratch)
             v = state.v
         else:
-            for total, axis in ((state.r, -1), (state.c, -2)):
-                mean = scratch.mean(axis=axis)
+            for total, axis in ((state.c, -2), (state.r, -1)):
+                mean = scratch.mean(axis=axis, out=self._like(total))
                 move_toward(total, mean, beta, mean)
-            share = state.r / state.r.mean(axis=-1, keepdims=True)
+            share = self._like(state.r)
+            np.divide(state.r, state.r.mean(axis=-1, keepdims=True), out=share)
             v = np.multiply(share[..., None], state.c[..., None, :], out=scratch)
         np.sqrt(v, out=scratch)
         np.divide(gradient, scratch, out=gradient)
         size = _rms(gradient, scratch)
         np.multiply(gradient, alpha / max(1.0, size / self.clip_threshold), out=gradient)
         np.subtract(theta, gradient, out=theta)
+
+    def _like(self, total: Array) -> Array:
+        """An array for numbers that nobody reads later."""
+        key = total.shape, total.dtype
+        if key not in self._means:
+            self._means[key] = np.empty_like(total)
+        return self._means[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_means": {}}
 
     def formula(self) -> Formula:
         return update_formula(

@@ -21,16 +21,17 @@ from annlib.core.checks import (
     check_count,
     check_name,
     is_number,
+    items_of,
     positional_arguments,
 )
 from annlib.core.config import Configurable, refuse_unknown, serialize
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.core.views import NumberView
 from annlib.optimizers.formula import update_formula
-from annlib.optimizers.loops import Loop, can_compile, compiled
+from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
 from annlib.optimizers.memory import Memory
 from annlib.optimizers.policy import OfPolicy, Policy
 from annlib.optimizers.rule import Rule
@@ -46,7 +47,7 @@ from annlib.optimizers.step_buffers import (
 _MOST_STEPS = 2**53
 # A rate by which no moderate number overflows.
 _MODERATE_RATE = 1e4
-# Parameters from which half a second for a compilation is soon saved.
+# Parameters from which a compiled rule saves some time of a step.
 _WORTH_COMPILING = 1 << 15
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
@@ -170,6 +171,8 @@ class Optimizer(Rule, Configurable):
         check_name(name, where)
         self.name = name
         self.loop: Loop | None = None
+        #: What is to become ``loop`` once that is worth it.
+        self._loop_later: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
@@ -184,7 +187,7 @@ class Optimizer(Rule, Configurable):
         where = type(self).__name__
         if not callable(rate) or isinstance(rate, type):
             raise ConfigurationError(
-                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {rate!r}."
+                f"{where}: expected learning_rate as a number >= 0 or a schedule, got {show(rate)}."
             )
         least, most = positional_arguments(rate)
         # One argument that may be left out could be the step as well as a value that is kept.
@@ -269,16 +272,15 @@ class Optimizer(Rule, Configurable):
                 f"{type(self).__name__}.exclude_from_weight_decay: expected a call before "
                 "compile, got one after. Compile again with a new optimizer."
             )
+        where = f"{type(self).__name__}.exclude_from_weight_decay"
         for name, given in (("var_list", var_list), ("var_names", var_names)):
-            texts = isinstance(given, list | tuple | None) and all(
-                isinstance(text, str) for text in given or ()
-            )
-            if not texts:
+            texts = () if given is None else items_of(given)
+            if texts is None or not all(isinstance(text, str) for text in texts):
                 raise ConfigurationError(
-                    f"{type(self).__name__}.exclude_from_weight_decay: expected {name} as a list "
-                    f'of texts, got {given!r}. Write {name}=["bias"].'
+                    f"{where}: expected {name} as a list of texts, got {show(given)}. "
+                    f'Write {name}=["bias"].'
                 )
-        self.policy.exclude(var_list or (), var_names or ())
+        self.policy.exclude(items_of(var_list) or (), items_of(var_names) or ())
 
     def _checked(self, name: str, value: Any) -> Any:
         if name in self._settable_before and self._owner is None:
@@ -319,8 +321,10 @@ class Optimizer(Rule, Configurable):
             self._begun = False  # again with the first step, by the parameters that are there then
         memory = self._built
         wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
-        loop = type(self).compilable
-        self.loop = compiled(loop) if loop and wanted and can_compile() else None
+        loop = type(self).compilable if wanted and can_compile() else None
+        now = jit_compile is True or waiting.is_over(0)
+        self.loop = compiled(loop) if loop and now else None
+        self._loop_later = None if now else loop
         divisible = not (self.whole or self.per_parameter)
         self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
         self._gradient = vector.gradients[: vector.n_trainable]
@@ -354,6 +358,7 @@ class Optimizer(Rule, Configurable):
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
         self._begun = self._ready = False
+        self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
 
@@ -384,7 +389,7 @@ class Optimizer(Rule, Configurable):
         if steps >= _MOST_STEPS or not known or not settable:
             raise ConfigurationError(
                 f"{where}: expected a state that it can have, got {steps} calls, a rate of "
-                f"{rate!r} and training {training}."
+                f"{show(rate)} and training {training}."
             )
         if rate is not None:
             self._checked_rate(rate)
@@ -399,7 +404,7 @@ class Optimizer(Rule, Configurable):
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_owner"))
+        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_loop_later", "_owner"))
         return {**self.__dict__, **views, "_thread": 0, "policy": copy.copy(self.policy)}
 
     # -- the step --------------------------------------------------------------------------------
@@ -413,7 +418,8 @@ class Optimizer(Rule, Configurable):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
-        self._step(self._own(gradient), self._due_rate())
+        known, self._known_rate = self._known_rate, None
+        self._step(self._own(gradient), self._due_rate() if known is None else known)
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -433,12 +439,12 @@ class Optimizer(Rule, Configurable):
         """
         gradient = vector.gradients[: vector.n_trainable]
         if type(self).step is not Optimizer.step:
-            return self._tried(vector, lambda: self.step(gradient))
-        rate = self._due_rate()
+            return self._tried(vector, gradient)
+        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self._step(self._own(gradient), rate)
+            self.step(gradient)
             return None
-        return self._tried(vector, lambda: self._step(self._own(gradient), rate))
+        return self._tried(vector, gradient)
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
@@ -452,6 +458,8 @@ class Optimizer(Rule, Configurable):
             self._prepare(buffers)
         if policy.gradient_accumulation_steps is None or policy.accumulate(gradient, self.steps):
             policy.clip_and_decay(gradient, rate)
+            if self._loop_later is not None and waiting.is_over(gradient.size):
+                self.loop, self._loop_later = compiled(self._loop_later), None
             buffers.update(self.update, rate)
         if policy.use_ema:
             policy.average(self.iterations)
@@ -466,13 +474,13 @@ class Optimizer(Rule, Configurable):
         decay = rate * (self.policy.weight_decay or 0.0)
         return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
 
-    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
+    def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""
         theta = vector.values[: vector.n_trainable]
         arrays = [theta, *self.state_arrays().values()]
         kept = [array.copy() for array in arrays]
         progress = self.steps, self._begun, self._ready
-        step()
+        self.step(gradient)
         bad = (
             int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
             for now, before in zip(arrays, kept, strict=True)
@@ -588,4 +596,11 @@ def _turned(enter: Callable[[], None], leave: Callable[[], None]) -> Iterator[No
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 register = registry.register
-get = registry.get
+
+
+def get(identifier: Any, where: str = "optimizers.get") -> Optimizer | None:
+    """The optimizer of that name, class or configuration, or the object itself.
+
+    None is none, as in Keras.
+    """
+    return None if identifier is None else registry.get(identifier, where)

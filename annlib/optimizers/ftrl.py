@@ -55,8 +55,8 @@ class Ftrl(Optimizer):
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
         self.beta = beta
-        self.bounded = learning_rate_power >= -1  # else n^p is more than a square
         _check(self)
+        self.bounded = learning_rate_power >= -1  # else n^p is more than a square
 
     def initialize(self, theta: Array, state: State) -> None:
         state.n.fill(self.initial_accumulator_value)

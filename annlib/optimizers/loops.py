@@ -16,6 +16,29 @@ from annlib.core.arrays import Array
 
 Loop = Callable[..., None]
 
+#: Numbers that a rule in NumPy has updated by the time a compilation would have taken.
+WORTH_COMPILING = 1 << 28
+
+
+class Waiting:
+    """What rules that could be compiled have done in NumPy, in this process.
+
+    A compilation takes half a second and 100 MB, a few steps less: it is put off until they have
+    taken as long. So nobody waits more than twice as long as who knew how many steps there will be.
+    """
+
+    def __init__(self) -> None:
+        self.updates = 0
+
+    def is_over(self, numbers: int) -> bool:
+        """Count so many numbers that are updated next; whether a compilation is worth it now."""
+        self.updates += numbers
+        return self.updates >= WORTH_COMPILING
+
+
+#: One for all optimizers: what is compiled serves all.
+waiting = Waiting()
+
 
 def adam(
     theta: Array,

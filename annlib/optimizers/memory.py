@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import ParameterVector
 from annlib.optimizers.rule import Rule
 from annlib.optimizers.state import State
@@ -57,8 +57,8 @@ class Memory:
                 if not any(self._divides) or not {*rule.state_names}.isdisjoint(shapes):
                     raise ConfigurationError(
                         f"{type(rule).__name__}.state_shapes: expected none of a rule element by "
-                        f"element, and no name of state_names, got {shapes!r}. Say whole = True or "
-                        "per_parameter = True."
+                        f"element, and no name of state_names, got {show(shapes)}. Say whole = "
+                        "True or per_parameter = True."
                     )
                 self._shaped[place.path] = {n: np.zeros(s, dtype) for n, s in shapes.items()}
 

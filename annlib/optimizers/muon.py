@@ -10,8 +10,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_count, check_flag, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_count, check_flag, check_number, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, number
 from annlib.optimizers.averages import move_toward
 from annlib.optimizers.base import Optimizer, register
@@ -58,6 +58,7 @@ class Muon(Optimizer):
 
     per_parameter = True
     state_names = ("momentum",)
+    bounded = True
     weight_decay: float | None = None
 
     def __init__(
@@ -190,15 +191,15 @@ class Muon(Optimizer):
 
 def _patterns(patterns: Any) -> list[str]:
     """The regular expressions of layers; raises ``ConfigurationError``."""
-    given = [] if patterns is None else patterns
+    texts = [] if patterns is None else items_of(patterns)
     try:
-        if isinstance(given, str):
+        if texts is None or not all(isinstance(text, str) for text in texts):
             raise TypeError
-        for pattern in given:
-            re.compile(pattern)
-        return [*given]
+        for text in texts:
+            re.compile(text)
+        return texts
     except (TypeError, re.error):
         raise ConfigurationError(
             f'Muon: expected exclude_layers as a list of regular expressions, ["head"], got '
-            f"{patterns!r}."
+            f"{show(patterns)}."
         ) from None

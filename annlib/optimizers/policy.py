@@ -12,7 +12,7 @@ import numpy as np
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_flag, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import ParameterVector
 from annlib.optimizers.averages import move_toward
 
@@ -98,7 +98,7 @@ class Policy:
             if not self.use_ema:
                 raise ConfigurationError(
                     f"{where}: expected use_ema=True with ema_overwrite_frequency={frequency}, got "
-                    f"{self.use_ema!r}."
+                    f"{show(self.use_ema)}."
                 )
         if self.gradient_accumulation_steps is not None:
             check_count(self.gradient_accumulation_steps, where, "gradient_accumulation_steps", 2)

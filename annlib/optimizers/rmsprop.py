@@ -50,7 +50,7 @@ class RMSprop(Optimizer):
         self.momentum = check_number(momentum, "RMSprop", "momentum", "[0, 1]")
         self.epsilon = check_number(epsilon, "RMSprop", "epsilon", "[0, inf)")
         self.centered = check_flag(centered, "RMSprop", "centered")
-        self.state_names = ("v", *["mean"] * centered, *["velocity"] * bool(momentum))
+        self.state_names = ("v", *["mean"] * self.centered, *["velocity"] * bool(momentum))
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array

@@ -42,6 +42,7 @@ class ScheduleFreeAdamW(Optimizer):
     """
 
     state_names = ("z", "v")
+    bounded = True
 
     def __init__(
         self,

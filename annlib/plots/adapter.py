@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, DataError, NotCompiledError
+from annlib.core.checks import is_number, to_array
+from annlib.core.errors import ConfigurationError, DataError, NotCompiledError, show
 
 
 class _Adapter(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -89,16 +90,23 @@ class SequentialAsRegressor(RegressorMixin, _Adapter):  # type: ignore[misc]  # 
 
 def as_estimator(model: Any, where: str, arguments: dict[str, Any] | None = None) -> Any:
     """An estimator as it is, and a bare model as one."""
+    if isinstance(model, type):
+        raise ConfigurationError(f"{where}: expected model as an object, got {show(model)}.")
+    if not isinstance(arguments, dict | None):
+        raise ConfigurationError(
+            f"{where}: expected fit as a dict of arguments, got {show(arguments)}."
+        )
     if hasattr(model, "get_params"):
         if arguments:
             raise ConfigurationError(
-                f"{where}: expected fit arguments for a bare Sequential only, got {arguments!r}. "
-                "Set the estimator's own parameters."
+                f"{where}: expected fit arguments for a bare Sequential only, got "
+                f"{show(arguments)}. Set the estimator's own parameters."
             )
         return model
     if not hasattr(model, "layers") or not hasattr(model, "predict"):
         raise ConfigurationError(
-            f"{where}: expected a Sequential or a scikit-learn estimator, got {model!r}."
+            f"{where}: expected model as a Sequential or a scikit-learn estimator, got "
+            f"{show(model)}."
         )
     kind = SequentialAsClassifier if classifies(model) else SequentialAsRegressor
     return kind(model, arguments)
@@ -132,15 +140,22 @@ def classifies(model: Any) -> bool:
     return of_classes or (last is not None and last.task is not None)
 
 
-def labels(y: Any) -> Array:
-    """Labels (n,), also of one-hot rows and of a column.
+def labels(y: Any, rows: int | None = None) -> Array:
+    """Labels (n,), also of one-hot rows and of a column, of so many rows.
 
     Raises
     ------
     DataError
         If a row has several classes.
     """
-    y = np.asarray(y)
+    y = to_array(y, "annlib.plots", "y")
+    known = y.dtype.kind in "fiubUS"
+    if y.dtype.kind == "O":
+        known = all(isinstance(v, str | bool) or is_number(v) for v in y.flat)
+    if not known or not y.ndim or rows not in (None, len(y)):
+        raise DataError(
+            f"annlib.plots: expected a label or a one-hot row in y for each row, got {show(y)}."
+        )
     own: Array = y
     if y.ndim == 2 and y.shape[1] == 1:
         own = y[:, 0]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import to_array
+from annlib.core.errors import ConfigurationError, show
 
 #: The palette of Okabe and Ito (2008), from which no common colour blindness takes the contrasts;
 #: without its yellow, which is lost on white.
@@ -58,8 +59,8 @@ def one_axes(ax: Any, where: str, **figure: Any) -> Any:
     """``ax``, or the axes of a new figure made with these arguments."""
     if ax is None:
         return _subplots(where, **figure)
-    if not hasattr(ax, "transData"):
-        raise ConfigurationError(f"{where}: expected ax as a Matplotlib Axes, got {ax!r}.")
+    if isinstance(ax, type) or not hasattr(ax, "transData"):
+        raise ConfigurationError(f"{where}: expected ax as a Matplotlib Axes, got {show(ax)}.")
     return ax
 
 
@@ -75,7 +76,7 @@ def many_axes(ax: Any, count: int, where: str, columns: int | None = None, **fig
         for blank in grid.flat[count:]:
             blank.axis("off")
         return grid.ravel()[:count]
-    axes = np.ravel(np.asarray(ax, object))
+    axes = np.ravel(to_array(ax, where, "ax", object))
     if len(axes) < count:
         raise ConfigurationError(
             f"{where}: expected ax as {count} Matplotlib Axes, got {len(axes)}. Make them with "

@@ -15,6 +15,7 @@ from annlib.plots.markup import (
     colour,
     count_text,
     escape,
+    require_model,
     rows_of,
     shape_text,
 )
@@ -50,6 +51,7 @@ def model_html(model: Any) -> str:
     >>> "&lt;b&gt;" in html, "<b>&lt;b&gt;</b>" in html, "<script" in html
     (True, True, False)
     """
+    require_model(model, "model_html")
     rows = list(rows_of(model))
     long = len(rows) > _FIRST + _LAST
     # What is dropped first where a page would be too long.
@@ -91,8 +93,9 @@ def _card(row: Row, *, arguments: bool) -> str:
     shapes = f"{shape_text(row.before)} → {shape_text(row.after)}"
     frozen = "" if layer.trainable else ", frozen"
     facts = _arguments(layer) if arguments else ""
+    indent = f";margin-left:{24 * row.depth}px" if row.depth else ""
     return (
-        f'<details style="border-left-color:{colour(layer)}"><summary>'
+        f'<details style="border-left-color:{colour(layer)}{indent}"><summary>'
         f"<b>{escape(layer.name, 60)}</b><span>{escape(kind, 60)}</span>"
         f'<i class="g">{escape(shapes)}</i><i>{count_text(layer)} parameters{frozen}</i>'
         f"</summary>{facts}</details>"

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import is_number
-from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_known, is_number, items_of, to_array
+from annlib.core.errors import ConfigurationError, show
 from annlib.plots.axes import COLOURS, many_axes, one_axes, plain, spans_decades, whole_numbers
 
 _FEW = 30  # points that are marked one by one
@@ -33,11 +32,14 @@ def curves_of(record: Any, where: str) -> dict[str, Curve]:
     """
     history = getattr(record, "history", record)
     if not isinstance(history, Mapping):
-        raise ConfigurationError(f"{where}: expected a History, as fit returns it, got {record!r}.")
+        raise ConfigurationError(
+            f"{where}: expected a History, as fit returns it, got {show(record)}."
+        )
     known = getattr(record, "epochs_of", {})
     curves = {}
-    for name, values in history.items():
-        if all(is_number(value) or np.ndim(value) == 1 for value in values) and len(values):
+    for name, measured in history.items():
+        values = items_of(measured)
+        if values and all(is_number(value) or np.ndim(value) == 1 for value in values):
             epochs = known.get(name) or getattr(record, "epoch", None) or range(len(values))
             curves[name] = Curve(np.array(epochs[: len(values)]), np.array(values, float))
     if not curves:
@@ -86,17 +88,13 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     where = "History.plot"
     curves = curves_of(history, where)
     known = quantities(curves)
-    single = ax is not None and np.ndim(np.asarray(ax, object)) == 0
+    single = ax is not None and np.ndim(to_array(ax, where, "ax", object)) == 0
     if metrics is None:
         names = known[:1] if single else known
     else:
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        names = [metrics] if isinstance(metrics, str) else items_of(metrics) or [metrics]
     for name in names:
-        if name not in known:
-            raise ConfigurationError(
-                f'{where}: expected metrics that were measured, got "{name}". '
-                f"{suggest(str(name), known)}"
-            )
+        check_known(name, where, "metrics that were measured", known)
     size = (5.2 * min(len(names), 3), 3.4 * -(-len(names) // 3))
     axes = many_axes(ax, len(names), where, columns=3, figsize=size)
     for name, one in zip(names, axes, strict=True):
@@ -167,15 +165,11 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     where = "plots.compare_histories"
     if not isinstance(histories, Mapping) or not histories:
         raise ConfigurationError(
-            f"{where}: expected a dictionary of histories by name, got {histories!r}."
+            f"{where}: expected a dictionary of histories by name, got {show(histories)}."
         )
     runs = {name: curves_of(history, where) for name, history in histories.items()}
     known = list(dict.fromkeys(q for curves in runs.values() for q in quantities(curves)))
-    if metric not in known:
-        raise ConfigurationError(
-            f'{where}: expected metric as what was measured, got "{metric}". '
-            f"{suggest(str(metric), known)}"
-        )
+    check_known(metric, where, "metric as what was measured", known)
     ax = one_axes(ax, where, figsize=(6.4, 4.0))
     drawn = []
     validated = False

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.errors import ShapeError
+from annlib.core.checks import items_of, to_array, to_rows
+from annlib.core.errors import DataError, ShapeError, show
 from annlib.plots.axes import distinct_colours, one_axes, plain
 
 
@@ -47,9 +48,10 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     ['0', '1', '2']
     """
     where = "plots.decision_boundary"
-    if np.ndim(X) != 2 or np.shape(X)[1] != 2:
+    points = to_rows(X, where, "X")
+    if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError(
-            f"{where}: expected X of shape (n, 2), for a plane has two axes, got {np.shape(X)}. "
+            f"{where}: expected X of shape (n, 2), for a plane has two axes, got {points.shape}. "
             "Train a model on two of the features."
         )
     ax = one_axes(ax, where, figsize=(5.2, 4.2))
@@ -87,7 +89,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     if len(classes) == 2 and "levels" in how and display.response.ndim == 2:
         ax.contour(display.xx0, display.xx1, display.response, [0.5], colors="#333333")
     if y is not None:
-        points, own = np.asarray(X), labels(y)
+        own = labels(y, len(points))
         for label, colour in zip(classes, colours, strict=True):
             here = own == label
             ax.scatter(*points[here].T, color=colour, edgecolor="white", s=24, label=plain(label))
@@ -132,10 +134,19 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
 
     how = {"cmap": "Blues", "colorbar": False, **keywords}
     estimator = as_classifier(model, where)
-    ConfusionMatrixDisplay.from_estimator(estimator, X, labels(y), ax=ax, **how)
+    ConfusionMatrixDisplay.from_estimator(estimator, X, labels(y, _rows(X, where)), ax=ax, **how)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_ticklabels([plain(tick.get_text()) for tick in axis.get_ticklabels()])
     return ax
+
+
+def _rows(X: Any, where: str) -> int:
+    """The number of rows of what an estimator takes: an array, a frame, a list."""
+    shape = getattr(X, "shape", None)
+    items = items_of(X) if shape is None else None
+    if not shape and not items:
+        raise DataError(f"{where}: expected X with rows, got {show(X)}.")
+    return int(shape[0]) if shape else len(items or ())
 
 
 def learning_curve(
@@ -168,6 +179,8 @@ def learning_curve(
     from annlib.plots.adapter import as_estimator
 
     estimator = as_estimator(model, where, fit)
+    if len(to_array(y, where, "y", object).reshape(-1)) < _rows(X, where):
+        raise DataError(f"{where}: expected a target in y for each row of X, got {show(y)}.")
     how = dict(keywords)
     if how.get("scoring") is None:
         how.setdefault("score_name", "accuracy" if is_classifier(estimator) else "R²")

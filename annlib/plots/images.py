@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
-from annlib.core.checks import check_count, check_shape
-from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
+from annlib.core.checks import check_count, check_shape, items_of, to_rows
+from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
 from annlib.plots.axes import many_axes, plain
 
 
@@ -73,7 +73,7 @@ def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
             raise NotBuiltError(
                 f"{where}: expected a built model, got one without weights. Call fit or build."
             )
-    raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {model!r}.")
+    raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {show(model)}.")
 
 
 def mistakes(
@@ -125,11 +125,17 @@ def mistakes(
     from annlib.plots.adapter import as_classifier, labels
 
     estimator = as_classifier(model, where)
-    x, truth = np.asarray(images), labels(y)
+    x = to_rows(images, where, "images")
+    truth = labels(y, len(x))
     pixels = x.reshape(len(x), *_size(x.shape[1], shape, where)) if x.ndim == 2 else x
     rows = x.reshape(len(x), -1) if estimator is model else x
     probabilities = np.asarray(estimator.predict_proba(rows))
     classes = np.asarray(estimator.classes_)
+    texts = None if names is None else items_of(names)
+    if names is not None and (texts is None or len(texts) != len(classes)):
+        raise ConfigurationError(
+            f"{where}: expected names as a list of {len(classes)}, got {show(names)}."
+        )
     taken, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(classes[taken] != truth)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
@@ -137,9 +143,9 @@ def mistakes(
         return np.empty(0, object)
 
     def name(label: Any) -> str:
-        if names is None:
+        if texts is None:
             return str(label)
-        return str(names[int(np.flatnonzero(classes == label)[0])])
+        return str(texts[int(np.flatnonzero(classes == label)[0])])
 
     size = _figure(len(wrong), 0.5)
     axes = many_axes(ax, len(wrong), where, columns=_columns(len(wrong)), figsize=size)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from annlib.core.arrays import BatchShape
+from annlib.core.errors import ConfigurationError, show
 
 #: The text's colour: that of the notebook's theme where there is one, else by the system's.
 _INK = "color:var(--jp-content-font-color1,var(--vscode-editor-foreground,"
@@ -30,17 +31,22 @@ class Row(NamedTuple):
     """A layer with the shapes of its input and output, None before they are known."""
 
     layer: Any
+    depth: int
     before: BatchShape | None
     after: BatchShape | None
 
 
-def rows_of(model: Any) -> Iterator[Row]:
-    """The layers of a model in their order."""
-    shape = model._network.expected_input_shape()
-    for layer in model.layers:
-        before = shape
-        shape = None if shape is None else layer.compute_output_shape(shape)
-        yield Row(layer, before, shape)
+def require_model(model: Any, where: str) -> None:
+    """Raise unless it is a ``Sequential``."""
+    if isinstance(model, type) or not hasattr(model, "_network"):
+        raise ConfigurationError(f"{where}: expected model as a Sequential, got {show(model)}.")
+
+
+def rows_of(model: Any, inside: bool = True) -> Iterator[Row]:
+    """The layers of a model in their order; those inside of one, of a greater depth, after it."""
+    for row in model._network.shapes():
+        if inside or not row[1]:
+            yield Row(*row)
 
 
 def escape(text: Any, most: int | None = None) -> str:

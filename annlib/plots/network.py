@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from annlib.core.checks import check_choice, check_path
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_choice, check_flag, check_path
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.files import atomic_write
 from annlib.plots.markup import (
     FONT,
@@ -16,6 +16,7 @@ from annlib.plots.markup import (
     colour,
     count_text,
     escape,
+    require_model,
     rows_of,
     shape_text,
     wrap,
@@ -95,11 +96,21 @@ def plot_model(
     ('<svg xmlns="http:/', True)
     """
     check_choice(rankdir, "plot_model", "rankdir", ("TB", "LR"))
+    require_model(model, "plot_model")
+    for name, flag in (
+        ("show_shapes", show_shapes),
+        ("show_dtype", show_dtype),
+        ("show_layer_names", show_layer_names),
+        ("show_layer_activations", show_layer_activations),
+        ("show_trainable", show_trainable),
+        ("show_units", show_units),
+    ):
+        check_flag(flag, "plot_model", name)
     path = None if to_file is None else Path(check_path(to_file, "plot_model", "to_file"))
     if path is not None and path.suffix.lower() != ".svg":
         raise ConfigurationError(
-            f"plot_model: expected to_file with the ending .svg, got {os.fspath(path)!r}. Other "
-            "formats can be made of the SVG in any browser."
+            f"plot_model: expected to_file with the ending .svg, got {show(os.fspath(path))}. "
+            "Other formats can be made of the SVG in any browser."
         )
     if show_units:
         svg = units_svg(model)
@@ -109,6 +120,7 @@ def plot_model(
             lines = [type(row.layer).__name__]
             if show_layer_names:
                 lines[0] = f"{row.layer.name} ({lines[0]})"
+            lines[0] = "↳ " * row.depth + lines[0]
             activation = activation_name(row.layer)
             if show_layer_activations and activation:
                 lines.append(activation)

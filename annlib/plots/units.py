@@ -30,7 +30,7 @@ def units_svg(model: Any) -> str:
     columns: list[tuple[int | None, str, str, str, Any]] = [
         (first, "#848d97", "input", _amount(first, ""), None)
     ]
-    for row in rows_of(model):
+    for row in rows_of(model, inside=False):
         layer, count = row.layer, _count(row)
         amount = _amount(count, _what(layer))
         columns.append((count, colour(layer), str(layer.name), amount, layer))

@@ -18,13 +18,13 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
-from annlib.core.config import constructor_arguments
+from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
+from annlib.saving.limits import check_header
 from annlib.saving.model_file import (
-    check_header,
     check_optimizer,
     checked_weights,
     describe,
@@ -128,6 +128,14 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
     network = run.functions.network
     own, _ = describe(network, run.functions.compiled)
     own["run"] = run.identity()
+    file = {
+        **header,
+        "config": {
+            **header["config"],
+            "layers": _with_new_arguments(header["config"]["layers"], network.layers),
+        },
+        "compiled": _with_new_arguments(header["compiled"], run.functions.compiled.given),
+    }
     seed = set() if network.streams.seed_was_drawn else {"seed"}
     for part, keys, what in (
         # A model without a seed has drawn another, and takes over that of the file.
@@ -137,7 +145,7 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
         ("compiled", own["compiled"].keys() - {"run"}, "compile"),
         ("run", None, "data or arguments of fit"),
     ):
-        there, here = _completed(_only(header[part], keys)), _only(own[part], keys)
+        there, here = _completed(_only(file[part], keys)), _only(own[part], keys)
         difference = first_difference(there, here)
         if difference is not None:
             raise ModelFormatError(
@@ -149,6 +157,24 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
             f"BackupAndRestore: expected a checkpoint of this run, got one of a later fit, that "
             f"began after {header['calls']} steps. Give each fit a backup_dir of its own."
         )
+
+
+def _with_new_arguments(there: Any, own: Any) -> Any:
+    """What a file says of objects, with the arguments that their classes have got since it was
+    written, where they have the defaults: they are the same objects.
+    """
+    if isinstance(there, dict) and isinstance(own, dict):
+        return {key: _with_new_arguments(part, own.get(key)) for key, part in there.items()}
+    if isinstance(there, list) and isinstance(own, list | tuple) and len(there) == len(own):
+        return [_with_new_arguments(*pair) for pair in zip(there, own, strict=True)]
+    if not isinstance(own, Configurable) or not isinstance(there, dict) or "config" not in there:
+        return there
+    defaults = {name: p.default for name, p in constructor_arguments(type(own)).items()}
+    config = _with_new_arguments(there["config"], own._arguments())
+    for name, value in own.get_config().items():
+        if name not in config and value == defaults[name]:
+            config[name] = value
+    return {**there, "config": config}
 
 
 def _only(part: Any, keys: Any) -> Any:

@@ -18,16 +18,23 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from reprlib import repr as show  # a file's own words: short, escaped, never deep
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from annlib._version import __version__
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
-from annlib.core.files import atomic_write, open_file
+from annlib.core.files import (
+    atomic_write,
+    file_object,
+    open_file,
+    read_object,
+    shown,
+    write_object,
+)
 
-Kind = Literal["weights", "model", "checkpoint"]
+Kind = Literal["weights", "model", "checkpoint", "estimator"]
 Header = dict[str, Any]
 #: Keys and indices, one inside the other.
 Path = tuple[Any, ...]
@@ -53,9 +60,14 @@ _FOREIGN = "The file is damaged or was not written by annlib."
 
 
 def write(
-    path: str | os.PathLike[str], kind: Kind, header: Header, tensors: Mapping[str, Array]
+    path: str | os.PathLike[str] | BinaryIO,
+    kind: Kind,
+    header: Header,
+    tensors: Mapping[str, Array],
 ) -> None:
     """Write a file, whole or not at all; the arguments are those of `to_bytes`.
+
+    To an open file object it is written from where that stands.
 
     Raises
     ------
@@ -72,22 +84,30 @@ def write(
     ...     read(f"{folder}/w.safetensors", "weights")[1]
     {'bias': array([0.5, 2. ])}
     """
-    atomic_write(path, to_bytes(kind, header, tensors))
+    data = to_bytes(kind, header, tensors)
+    if (file := file_object(path)) is not None:
+        write_object(file, data, f"{kind} file")
+    else:
+        atomic_write(shown(path), data)
 
 
 def read(
-    path: str | os.PathLike[str], kind: Kind, max_bytes: int = MAX_BYTES
+    path: str | os.PathLike[str] | BinaryIO, *kinds: Kind, max_bytes: int = MAX_BYTES
 ) -> tuple[Header, dict[str, Array]]:
     """Read a file of at most ``max_bytes``; the result is that of `from_bytes`.
+
+    An open file object is read from where it stands to its end.
 
     Raises
     ------
     ModelFormatError
-        If the file is anything but a whole, undamaged annlib file of this kind.
+        If the file is anything but a whole, undamaged annlib file of one of these kinds.
     OSError
         If the system cannot open or read it.
     """
-    file = open_file(path)
+    if (given := file_object(path)) is not None:
+        return _read_object(given, kinds, max_bytes)
+    file = open_file(shown(path))
     with file or nullcontext():
         try:
             _require(file is not None, "file", "a regular file", "a device, pipe or socket")
@@ -97,9 +117,23 @@ def read(
             _require(size <= max_bytes, "file", limit, f"{size}", hint)
             _header_end(file.read(8), size)  # a large file of another kind is not read at all
             file.seek(0)
-            return from_bytes(file.read(size), kind)
+            return from_bytes(file.read(size), *kinds)
         except ModelFormatError as error:
-            raise ModelFormatError(f"{os.fspath(path)}, {error}") from None
+            raise ModelFormatError(f"{shown(path)}, {error}") from None
+
+
+def _read_object(
+    file: BinaryIO, kinds: tuple[Kind, ...], max_bytes: int
+) -> tuple[Header, dict[str, Array]]:
+    data = read_object(file, f"{kinds[0]} file", max_bytes)
+    try:
+        limit, hint = f"at most {max_bytes} bytes", "If you trust it, raise max_bytes."
+        _require(len(data) <= max_bytes, "file", limit, "more", hint)
+        hint = "It is read from where it stands: file.seek(0) goes back to the beginning."
+        _require(len(data) > 0, "file", "what save wrote", "nothing", hint)
+        return from_bytes(data, *kinds)
+    except ModelFormatError as error:
+        raise ModelFormatError(f"{shown(file)}, {error}") from None
 
 
 def to_bytes(kind: Kind, header: Header, tensors: Mapping[str, Array]) -> bytes:
@@ -107,7 +141,7 @@ def to_bytes(kind: Kind, header: Header, tensors: Mapping[str, Array]) -> bytes:
 
     Parameters
     ----------
-    kind : {"weights", "model", "checkpoint"}
+    kind : {"weights", "model", "checkpoint", "estimator"}
         What the file holds.
     header : dict
         What JSON can hold: keys are strings, numbers finite, and tuples return as lists.
@@ -146,14 +180,14 @@ got {2}.
     data: bytes = save(arrays, metadata={"annlib": text})
     try:
         _require(len(data) <= MAX_BYTES, "file", f"at most {MAX_BYTES} bytes", f"{len(data)}")
-        _parse(data, kind)  # a good file is never replaced by one that cannot be read
+        _parse(data, (kind,))  # a good file is never replaced by one that cannot be read
     except ModelFormatError as error:
         said = str(error).removesuffix(_DAMAGED).removesuffix(_FOREIGN).rstrip()
         raise ModelFormatError(f"{said} No file can hold it, and none was written.") from None
     return data
 
 
-def from_bytes(data: bytes, kind: Kind) -> tuple[Header, dict[str, Array]]:
+def from_bytes(data: bytes, *kinds: Kind) -> tuple[Header, dict[str, Array]]:
     """Check and take apart the content of a file: run, open and import nothing.
 
     Returns
@@ -168,13 +202,13 @@ def from_bytes(data: bytes, kind: Kind) -> tuple[Header, dict[str, Array]]:
     ModelFormatError
         If anything is not as `to_bytes` makes it, or of another kind.
     """
-    header, tensors = _parse(data, kind)
+    header, tensors = _parse(data, kinds)
     for name, array in tensors.items():
         tensors[name] = array.astype(array.dtype.newbyteorder("="))
     return header, tensors
 
 
-def _parse(data: bytes, kind: Kind) -> tuple[Header, dict[str, Array]]:
+def _parse(data: bytes, kinds: tuple[Kind, ...]) -> tuple[Header, dict[str, Array]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -184,7 +218,7 @@ def _parse(data: bytes, kind: Kind) -> tuple[Header, dict[str, Array]]:
     metadata = entries.pop("__metadata__", None)
     own = type(metadata) is dict and [*metadata] == ["annlib"] and type(metadata["annlib"]) is str
     _require(own, "file header", "metadata of the one key 'annlib'", show(metadata), _FOREIGN)
-    body = _check_body(metadata["annlib"], kind)
+    body = _check_body(metadata["annlib"], kinds)
     _check_layout(entries, len(data) - start)
     try:
         raw = load(data)
@@ -208,7 +242,7 @@ def _header_end(head: bytes, size: int) -> int:
     return 8 + length
 
 
-def _check_body(text: str, kind: Kind) -> Header:
+def _check_body(text: str, kinds: tuple[Kind, ...]) -> Header:
     body = _loads("annlib header", text)
     number, found = body.get("format"), show(body.get("format"))
     _require(type(number) is int and number >= 1, "format", "a number from 1", found, _FOREIGN)
@@ -218,8 +252,8 @@ def _check_body(text: str, kind: Kind) -> Header:
     _check_plain(body)
     # One text for one content: another spelling was changed after it was written.
     _require(_canonical(body) == text, "annlib header", "canonical JSON", show(text), _DAMAGED)
-    found = show(body.get("kind"))
-    _require(body.get("kind") == kind, "kind", repr(kind), found, "Load the file as what it is.")
+    kind, known = body.get("kind"), " or ".join(map(repr, kinds))
+    _require(kind in kinds, "kind", known, show(kind), "Load the file as what it is.")
     for key in ("annlib", "numpy"):
         _require(type(body.get(key)) is str, key, "a version", show(body.get(key)), _FOREIGN)
     return body

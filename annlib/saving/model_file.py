@@ -4,7 +4,8 @@ The header holds ``config`` (layers, seed, dtype, name), ``class_name`` and ``ar
 model where its class is no plain ``Sequential``, ``shape`` (of a row, None before it is built),
 ``layers`` (of each its name, whether it learns, the shape it was built for),
 ``streams`` (where each random generator stands), ``feature_names`` (of a frame that it has learned
-from, otherwise left out) and ``compiled``: the arguments of ``compile``,
+from, otherwise left out), ``metadata`` (the user's own, if there is any) and ``compiled``: the
+arguments of ``compile``,
 which parameters do not decay, and what the optimizer has been through. Tensors are
 ``layers/<index>/<parameter>`` and ``optimizer/<row of its state>``.
 """
@@ -12,32 +13,28 @@ which parameters do not decay, and what the optimizer has been through. Tensors 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from reprlib import repr as show
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
-from annlib.core.checks import check_path, check_shape
+from annlib.core.checks import check_shape
 from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.files import check_file
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.network.network import Network
 from annlib.optimizers import Optimizer
 from annlib.saving import container
-from annlib.saving.serializable import check_names, check_serializable, configured
+from annlib.saving.function_metrics import distinguish
+from annlib.saving.limits import check_header
+from annlib.saving.serializable import check_serializable, configured
 from annlib.training.compiled import Compiled
 
-# What a file may have at most: more would take minutes to put together.
-_MOST_LAYERS = 1000
-_MOST_METRICS = 100
-# The thresholds of all metrics of a file, times their labels, for which they take memory.
-_MOST_COUNTED = 2**21
 # Letters of an error, which may have a file's own words in it.
 _LONGEST = 500
 
@@ -45,17 +42,12 @@ _LONGEST = 500
 def write(
     header: dict[str, Any],
     tensors: dict[str, Array],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | BinaryIO,
     overwrite: bool = True,
 ) -> None:
     """Write what ``describe`` gave; see ``Sequential.save``."""
-    path = check_path(path, "Sequential.save", "filepath")
-    if not overwrite and Path(path).exists():
-        raise FileExistsError(
-            f"Sequential.save: expected a path where no file is, got {path}. Pass overwrite=True, "
-            "or another path."
-        )
-    container.write(path, "model", header, tensors)
+    file = check_file(path, "Sequential.save", overwrite=overwrite)
+    container.write(file, "model", header, tensors)
 
 
 def describe(
@@ -86,12 +78,13 @@ def describe(
         optimizer, built = compiled.optimizer, False
         given = compiled.given.items()
         header["compiled"] = {key: configured(value, where) for key, value in given}
+        distinguish(compiled, header["compiled"])
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
             header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
             # State of another layout is dropped at the next step.
-            built = optimizer.matches_layout(network.vector)
+            built = optimizer.matches_layout(network.vector) and not network.trained_elsewhere()
         run = optimizer.get_state()
         header["compiled"]["run"] = {**run, "built": built, "calls": run["calls"] if built else 0}
         if built:
@@ -106,11 +99,14 @@ def describe(
 def _mark(layer: Layer) -> dict[str, Any]:
     """What a layer has become in its model."""
     shape = layer._built_shape if layer.built else None
-    return {
+    mark: dict[str, Any] = {
         "name": layer.name,
         "learns": layer._effective_trainable,
         "shape": shape and list(shape[1:]),
     }
+    if layer._held:
+        mark["layers"] = [_mark(inner) for inner in layer._held]
+    return mark
 
 
 @contextlib.contextmanager
@@ -156,15 +152,16 @@ def restore_network(
     else:
         check_made_again(network, config)
         network.streams.reseed(config["seed"])
-    _require([mark["name"] for mark in marks], [layer.name for layer in network.layers], "names")
-    for layer, mark in zip(network.layers, marks, strict=True):
+    pairs = [*_marked(network.layers, marks)]
+    for layer, mark in reversed(pairs):  # those inside of another before it
         if mark["shape"] is not None:
             layer._declare((None, *check_shape(mark["shape"], "file", "shape")))
     values = checked_weights(network, tensors)
-    for layer, mark, own in zip(network.layers, marks, values, strict=True):
+    for layer, mark in pairs:
         _require(type(mark["learns"]), bool, "the type of learns")
         layer._effective_trainable = mark["learns"]
-        if mark["shape"] is not None:
+    for layer, own in zip(network.layers, values, strict=True):
+        if own:
             # Bound before the layout: the layout takes these values over, and draws none.
             layer._attach(own, {})
     if header["shape"] is not None:
@@ -183,6 +180,15 @@ def restore_network(
     return network
 
 
+def _marked(layers: Sequence[Layer], marks: Any) -> Iterator[tuple[Layer, Any]]:
+    """Each layer with its mark, and after it those inside of it."""
+    _require([mark["name"] for mark in marks], [layer.name for layer in layers], "names")
+    for layer, mark in zip(layers, marks, strict=True):
+        yield layer, mark
+        if layer._held:
+            yield from _marked(layer._held, mark["layers"])
+
+
 def check_made_again(network: Network, config: Mapping[str, Any]) -> None:
     """Raise ``ConfigurationError`` unless a class made the network of this configuration."""
     made = {key: configured(value, "file") for key, value in network.arguments().items()}
@@ -193,28 +199,6 @@ def check_made_again(network: Network, config: Mapping[str, Any]) -> None:
                 f"got {show(made[part])} instead of {show(config[part])}. Make all layers in "
                 "__init__, from arguments that are stored under their names."
             )
-
-
-def check_header(header: Mapping[str, Any]) -> None:
-    """Refuse what would cost time or memory out of proportion, or play tricks on a terminal."""
-    parts = ("config", "layers", "compiled", "class_name", "arguments")
-    check_names({key: header[key] for key in parts if key in header}, "header")
-    layers, compiled = header["config"]["layers"], header["compiled"] or {}
-    found = [*compiled.get("metrics", ()), *compiled.get("weighted_metrics", ())]
-    for what, most, count in (
-        ("layers", _MOST_LAYERS, max(len(layers) - 1, len(header["layers"]))),
-        ("metrics", _MOST_METRICS, len(found)),
-        ("thresholds and labels of metrics", _MOST_COUNTED, sum(map(_counted, found))),
-    ):
-        if count > most:
-            raise ModelFormatError(f"file: expected at most {most} {what}, got {count}.")
-
-
-def _counted(metric: Any) -> int:
-    """What a metric may take memory for: the product of all that it counts."""
-    if isinstance(metric, dict):
-        return math.prod(max(1, _counted(value)) for value in metric.values())
-    return len(metric) if isinstance(metric, list) else abs(metric) if type(metric) is int else 1
 
 
 def _object(config: Any, what: str) -> Any:

@@ -10,6 +10,7 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.layers import Layer
+from annlib.metrics import MeanMetricWrapper
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -70,7 +71,11 @@ def check_part(part: Any, where: str) -> Any:
     check_names(config, where)
     for one in parts:
         check_name(one, _family(one), where)
-    with custom_object_scope({type(one).__name__: type(one) for one in parts}):
+    known: dict[str, Any] = {type(one).__name__: type(one) for one in parts}
+    for one in parts:
+        if isinstance(one, MeanMetricWrapper) and one.function_name is not None:
+            known[one.function_name] = one.fn
+    with custom_object_scope(known):
         try:
             rebuilt = _family(part).get(config)
         except Exception as error:  # of the user's own constructor
@@ -118,6 +123,34 @@ def _parts(value: Any) -> Iterator[Configurable]:
     if isinstance(value, list | tuple):
         for item in value:
             yield from _parts(item)
+
+
+def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What a user keeps beside a model; raises ``ConfigurationError`` if JSON brings it back as
+    something else.
+    """
+    import json
+
+    where, hint = "Sequential.save, metadata", "Arrays: array.tolist(); dates: as text."
+    try:
+        read = json.loads(json.dumps(metadata, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"{where}: expected what JSON can hold, got {show(metadata)} ({error}). {hint}"
+        ) from None
+    if read != _as_lists(metadata):
+        raise ConfigurationError(
+            f"{where}: expected what JSON gives back as it is, got {show(metadata)}, which becomes "
+            f"{show(read)}. Keys are texts."
+        )
+    return metadata
+
+
+def _as_lists(value: Any) -> Any:
+    """``value`` with lists in the place of tuples, as JSON has them."""
+    if isinstance(value, dict):
+        return {key: _as_lists(item) for key, item in value.items()}
+    return [_as_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def check_names(value: Any, where: str) -> None:

@@ -1,18 +1,20 @@
-"""Weights on disk: the container's kind "weights"; all of a file is checked before any is used."""
+"""Weights on disk: the container's kind "weights"; all of a file is checked before any is used.
+
+Those of a model's file, of the kind "model", have the same names and are read as well.
+"""
 
 from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path
 from annlib.core.errors import ModelFormatError
+from annlib.core.files import check_file, shown
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.saving import container
@@ -20,33 +22,34 @@ from annlib.saving import container
 _HINT = "Load it into a model of the layers that it was saved from, or pass skip_mismatch=True."
 
 
-def save_weights(network: Network, path: str | os.PathLike[str], overwrite: bool) -> None:
+def save_weights(
+    network: Network, path: str | os.PathLike[str] | BinaryIO, overwrite: bool
+) -> None:
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
     network.require_weights("save_weights")
-    path = check_path(path, "Sequential.save_weights", "filepath")
-    if not overwrite and Path(path).exists():
-        raise FileExistsError(
-            f"Sequential.save_weights: expected a path where no file is, got {os.fspath(path)}. "
-            "Pass overwrite=True, or another path."
-        )
+    file = check_file(path, "Sequential.save_weights", overwrite=overwrite)
     layers = [{"class": type(layer).__name__, "name": layer.name} for layer in network.layers]
     tensors = {key: value for _, key, value in _named(network)}
     container.write(
-        path, "weights", {"config": {"layers": layers, "dtype": network.dtype}}, tensors
+        file, "weights", {"config": {"layers": layers, "dtype": network.dtype}}, tensors
     )
 
 
-def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: bool) -> None:
+def load_weights(
+    network: Network, path: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool
+) -> None:
     """Read the parameters of every layer; see ``Sequential.load_weights``."""
     network.require_weights("load_weights")
     # And not a number, which ``open`` would take for an open file.
-    path = check_path(path, "Sequential.load_weights", "filepath")
-    header, tensors = container.read(path, "weights")
+    file = check_file(path, "Sequential.load_weights")
+    header, tensors = container.read(file, "weights", "model")
+    path = shown(file)
     theirs = _layer_count(header, path)
+    tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("optimizer/")}
     if theirs != len(network.layers) and not skip_mismatch:
         raise ModelFormatError(
             f"Sequential.load_weights: expected {len(network.layers)} layers, got {theirs} in "
-            f"{os.fspath(path)}. {_HINT}"
+            f"{path}. {_HINT}"
         )
     own = list(_named(network))
     misfits = dict.fromkeys(
@@ -60,17 +63,17 @@ def load_weights(network: Network, path: str | os.PathLike[str], skip_mismatch: 
                 got = tensors[key].shape if key in tensors else "none"
                 raise ModelFormatError(
                     f'Sequential.load_weights: expected shape {value.shape} for "{layer.name}/'
-                    f'{key.rsplit("/", 1)[1]}", got {got} in {os.fspath(path)}. {_HINT}'
+                    f'{key.rsplit("/", 1)[1]}", got {got} in {path}. {_HINT}'
                 )
         unknown = sorted(tensors.keys() - {key for _, key, _ in own})
         if unknown:
             raise ModelFormatError(
                 f"Sequential.load_weights: expected the model's parameters, got {unknown[0]} as "
-                f"well in {os.fspath(path)}. {_HINT}"
+                f"well in {path}. {_HINT}"
             )
     elif misfits:
         warnings.warn(
-            f"Sequential.load_weights: left as they are, since {os.fspath(path)} has other "
+            f"Sequential.load_weights: left as they are, since {path} has other "
             f"shapes for them: {', '.join(map(str, misfits))}.",
             stacklevel=3,
         )
@@ -102,11 +105,13 @@ def _named(network: Network) -> Iterator[tuple[Layer, str, Array]]:
             yield layer, f"layers/{index}/{name}", value
 
 
-def _layer_count(header: dict[str, Any], path: str | os.PathLike[str]) -> int:
+def _layer_count(header: dict[str, Any], path: str) -> int:
     config = header.get("config")
     layers = config.get("layers") if isinstance(config, dict) else None
+    if header["kind"] == "model":
+        layers = header.get("layers")  # without the Input, which has no weights
     if not isinstance(layers, list):
         raise ModelFormatError(
-            f"Sequential.load_weights: expected the list of layers in {os.fspath(path)}, got none."
+            f"Sequential.load_weights: expected the list of layers in {path}, got none."
         )
     return len(layers)

@@ -43,7 +43,7 @@ def check_steps(value: Any, where: str, name: str, interval: str = "(0, inf)") -
     It need not be whole: ``epochs * n / batch_size`` will do, as in Keras.
     """
     steps = float(check_number(value, where, name, interval))
-    return int(steps) if steps.is_integer() else steps
+    return int(steps) if steps.is_integer() and steps < 2**63 else steps
 
 
 def cosine_formula(part: str) -> str:

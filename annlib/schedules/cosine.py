@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from annlib.core.checks import check_name, check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases, number
 from annlib.schedules.base import (
     LearningRateSchedule,
@@ -75,8 +75,8 @@ class CosineDecay(LearningRateSchedule):
         self.warmup_steps = check_steps(warmup_steps, where, "warmup_steps", "[0, inf)")
         if self.warmup_steps and self.warmup_target is None:
             raise ConfigurationError(
-                f"{where}: expected a warmup_target with warmup_steps={warmup_steps!r}, got none. "
-                "Pass the rate that the warm-up rises to; it starts at initial_learning_rate."
+                f"{where}: expected a warmup_target with warmup_steps={show(warmup_steps)}, got "
+                "none. Pass the rate that the warm-up rises to; it starts at initial_learning_rate."
             )
 
     def __call__(self, step: float) -> float:

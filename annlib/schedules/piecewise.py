@@ -6,10 +6,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
-from annlib.core.checks import check_name
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_name, items_of
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula, cases, number
 from annlib.schedules.base import LearningRateSchedule, check_rate, check_steps, register
 
@@ -56,7 +54,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = check_name(name, where)
         if any(b <= a for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ConfigurationError(
-                f"{where}: expected boundaries in ascending order, got {boundaries!r}."
+                f"{where}: expected boundaries in ascending order, got {show(boundaries)}."
             )
         if len(self.values) != len(self.boundaries) + 1:
             raise ConfigurationError(
@@ -76,6 +74,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 def _listed(numbers: Any, where: str, name: str) -> list[Any]:
-    if not isinstance(numbers, list | tuple | np.ndarray):
-        raise ConfigurationError(f"{where}: expected {name} as a list, got {numbers!r}.")
-    return list(numbers)
+    items = items_of(numbers)
+    if items is None:
+        raise ConfigurationError(f"{where}: expected {name} as a list, got {show(numbers)}.")
+    return items

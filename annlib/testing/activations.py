@@ -11,6 +11,7 @@ import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_flag, check_instance, check_numbers, items_of
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.layers import Activation as ActivationLayer
@@ -106,6 +107,11 @@ def check_activation(
         ...
     AssertionError: Steep breaks the rule "backward makes dE/dZ, the derivative, of dE/dA": ...
     """
+    where = "check_activation"
+    check_instance(activation, Activation, where, "activation")
+    check_flag(may_allocate, where, "may_allocate")
+    if items_of(kinks) != []:
+        kinks = check_numbers(kinks, where, "kinks").tolist()
     rules.check(type(activation).__name__, lambda: ActivationTrial(activation, kinks), may_allocate)
     check_config(activation)
 

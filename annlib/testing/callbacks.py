@@ -22,6 +22,7 @@ import numpy as np
 from annlib.callbacks import Callback, CallbackList
 from annlib.callbacks.base import ALIASES, HOOKS
 from annlib.core.arrays import Array
+from annlib.core.checks import check_instance
 from annlib.layers import Dense
 from annlib.models import Sequential
 from annlib.saving.packing import pack, unpack
@@ -178,6 +179,7 @@ def check_callback(callback: Callback, *, train: Train = train_a_little) -> None
     AssertionError: Epochs breaks the rule "one object serves two runs: on_train_begin makes its
     state": expected self.seen = [0, 1, 2, 3] of the second run, got [0, 1, 2, 3, 0, 1, 2, 3]
     """
+    check_instance(callback, Callback, "check_callback", "callback")
     rules.check(type(callback).__name__, lambda: CallbackTrial(callback, train))
     check_config(callback)
 

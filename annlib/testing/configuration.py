@@ -9,6 +9,7 @@ import pickle
 import sys
 from typing import Any, TypeVar
 
+from annlib.core.checks import check_instance
 from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
@@ -49,6 +50,7 @@ def check_config(thing: Configurable) -> None:
     AssertionError: Scale breaks the rule "the constructor stores every argument under its name":
     expected attributes of these names, got none for by
     """
+    check_instance(thing, Configurable, "check_config", "thing")
     rules.check(type(thing).__name__, lambda: thing)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import SEED_BITS, check_count, check_number, to_array
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.finite_differences import central
 
 
@@ -58,8 +60,16 @@ def check_gradient(
     array([0.76978671, 0.54097352]), which differences of f give, got 3.932280713 from the
     gradient. The relative error is 5.5e-01.
     """
-    x = np.asarray(at, np.float64)
-    found = np.asarray(gradient(x.copy()) if callable(gradient) else gradient, np.float64)
+    where = "check_gradient"
+    if not callable(f):
+        raise ConfigurationError(f"{where}: expected f as a function, got {show(f)}.")
+    check_number(relative, where, "relative", "(0, inf)")
+    step = float(check_number(step, where, "step", "(0, inf)"))
+    check_count(directions, where, "directions")
+    seed = check_count(seed, where, "seed", 0, SEED_BITS)
+    x = to_array(at, where, "at", np.float64)
+    value = gradient(x.copy()) if callable(gradient) else gradient
+    found = to_array(value, where, "gradient", np.float64)
     if found.shape != x.shape:
         raise AssertionError(
             f"check_gradient: expected a gradient of the shape of x, {x.shape}, got {found.shape}."

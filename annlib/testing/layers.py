@@ -8,6 +8,14 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Shape
+from annlib.core.checks import (
+    SEED_BITS,
+    check_count,
+    check_flag,
+    check_instance,
+    check_shape,
+    to_rows,
+)
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
@@ -74,7 +82,13 @@ def check_layer(
         ...
     AssertionError: Half (training) breaks the rule "forward never writes to its input": ...
     """
-    given = None if x is None else np.asarray(x)
+    where = "check_layer"
+    check_instance(layer, Layer, where, "layer")
+    check_flag(may_allocate, where, "may_allocate")
+    seed = check_count(seed, where, "seed", 0, SEED_BITS)
+    if input_shape is not None:
+        input_shape = check_shape(input_shape, where, "input_shape")
+    given = None if x is None else to_rows(x, where, "x")
     candidates = (input_shape, None if given is None else given.shape[1:], layer._row_shape)
     shape = next((shape for shape in candidates if shape is not None), None)
     if shape is None:
@@ -120,7 +134,8 @@ def parameters_untouched(trial: LayerTrial) -> None:
 def kept_values(trial: LayerTrial) -> None:
     if trial.layer.keeps_values and not trial.training:
         x, _ = trial.data()
-        same(trial.forward(x).ravel(), x.ravel(), "the output")
+        y = trial.forward(x)
+        same(y.ravel(), x.ravel().astype(y.dtype), "the output")
 
 
 @rules.add("only a layer that says random = True draws, only while training, from work.rng alone")
@@ -143,8 +158,8 @@ def views(trial: LayerTrial) -> None:
     for entry in trial.vector.entries:
         name = entry.parameter.name
         for view, vector, what in (
-            (getattr(trial.layer, name), trial.vector.values, f"self.{name}"),
-            (trial.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
+            (entry.layer._values()[name], trial.vector.values, f"self.{name}"),
+            (entry.layer.gradients[name], trial.vector.gradients, f'self.gradients["{name}"]'),
         ):
             own = view.size and not np.shares_memory(view, vector[entry.where])
             assert not own, f"{what} is an array of its own now. Write into it: {what}[...] = "
@@ -175,6 +190,17 @@ def layout(trial: LayerTrial) -> None:
     expected = trial.run(x, dy)
     for other in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2]):
         trial.same(trial.run(other, dy), expected, "of an x with other strides")
+
+
+@rules.add("a layer that says takes_sparse = True makes the same of sparse rows")
+def sparse_rows(trial: LayerTrial) -> None:
+    if not trial.layer.takes_sparse or len(trial.shape) > 1:
+        return
+    from scipy.sparse import csr_array
+
+    x, dy = trial.data()
+    x[x < 0], x[2] = 0, 0
+    trial.same(trial.run(csr_array(x), dy), trial.run(x, dy), "of sparse rows")
 
 
 @rules.add("backward returns the derivative by the input")

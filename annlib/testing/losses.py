@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_flag, check_instance, to_rows
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 from annlib.losses import Loss, LossFunctionWrapper
@@ -54,6 +55,13 @@ class LossTrial:
         work = self.work if work is None else work
         value = self.loss.value(Y, A, w, work)
         return [np.asarray(value), self.loss.gradient(Y, A, w, work).copy()]
+
+    def weights(self, A: Array) -> Iterator[tuple[Array | None, str]]:
+        """Weights of the rows of these predictions, and if it can be of the outputs."""
+        yield from weights(len(A), A.dtype)
+        if self.loss.weighs_outputs:
+            w = np.random.default_rng(7).integers(0, 4, A.shape).astype(A.dtype)
+            yield w, "with weights of outputs"
 
 
 def weights(n: int, dtype: Any = "float64") -> Iterator[tuple[Array | None, str]]:
@@ -103,10 +111,13 @@ def check_loss(
         ...
     AssertionError: Misled breaks the rule "the gradient is the derivative of the value": ...
     """
+    where = "check_loss"
+    check_instance(loss, Loss, where, "loss")
+    check_flag(may_allocate, where, "may_allocate")
     rng = np.random.default_rng(0)
-    A = rng.uniform(0.05, 0.95, (6, 4)) if y_pred is None else np.asarray(y_pred)
+    A = rng.uniform(0.05, 0.95, (6, 4)) if y_pred is None else to_rows(y_pred, where, "y_pred")
     if y_true is not None:
-        Y = loss.check_targets(np.asarray(y_true), A.shape, "check_loss")
+        Y = loss.check_targets(to_rows(y_true, where, "y_true"), A.shape, where)
     elif loss.target_kind == "labels":
         Y = rng.integers(0, A.shape[-1], len(A))
     else:
@@ -160,7 +171,7 @@ def derivative(trial: LossTrial) -> None:
     Y, A = trial.data()
     for reduction in REDUCTIONS:
         trial.loss = trial.reduced(reduction)
-        for w, how in weights(len(A)):
+        for w, how in trial.weights(A):
             _, gradient = trial.run(Y, A, w)
 
             def value(A: Array, w: Array | None = w) -> float:
@@ -185,6 +196,28 @@ def weightless(trial: LossTrial) -> None:
     same(trial.run(Y, A, 0 * w)[0], 0.0, "the value when all weights are zero")
 
 
+@rules.add("weights of outputs that are one a row are that row's, and all of them add up")
+def of_outputs(trial: LossTrial) -> None:
+    if not trial.loss.weighs_outputs:
+        return
+    Y, A = trial.data()
+    one, two = np.random.default_rng(6).uniform(0.1, 3, (2, *A.shape))
+    rows = one.reshape(len(A), -1)[:, 0].copy()
+    spread = np.empty_like(one)
+    spread.T[:] = rows
+    for reduction in REDUCTIONS:
+        trial.loss = trial.reduced(reduction)
+        expected, found = trial.run(Y, A, rows), trial.run(Y, A, spread)
+        for what, own, other in zip(NAMES, expected, found, strict=True):
+            same(other, own, f"{what} of {reduction}, with one weight an output", 1e-12)
+    trial.loss = trial.reduced("sum")
+    whole = trial.run(Y, A, one + two)
+    for what, sums, *parts in zip(
+        NAMES, whole, trial.run(Y, A, one), trial.run(Y, A, two), strict=True
+    ):
+        same(sum(parts), sums, f"{what} of two weights of outputs, added up", 1e-12)
+
+
 @rules.add("nothing broadcasts between targets and predictions")
 def no_broadcasting(trial: LossTrial) -> None:
     Y, A = trial.data()
@@ -204,7 +237,7 @@ def no_broadcasting(trial: LossTrial) -> None:
 @rules.add("a batch depends on nothing that was left in the buffers")
 def buffers(trial: LossTrial) -> None:
     Y, A = trial.data()
-    for w, how in weights(len(A)):
+    for w, how in trial.weights(A):
         expected = trial.run(Y, A, w)
         trial.work.fill(np.nan)
         all_same(trial.run(Y, A, w), expected, NAMES, f"after buffers that were NaN, {how}")
@@ -216,7 +249,7 @@ def buffers(trial: LossTrial) -> None:
 def lengths(trial: LossTrial) -> None:
     for n in (9, 2, 1, 7, 9):
         Y, A = trial.data(n)
-        for w, how in weights(n):
+        for w, how in trial.weights(A):
             alone = trial.run(Y, A, w, Workspace("float64"))
             all_same(trial.run(Y, A, w), alone, NAMES, f"of {n} rows after others, {how}")
 
@@ -225,7 +258,7 @@ def lengths(trial: LossTrial) -> None:
 def types(trial: LossTrial) -> None:
     for dtype in ("float32", "float64"):
         Y, A = trial.data(dtype=dtype)
-        for w, _ in weights(len(A), dtype):
+        for w, _ in trial.weights(A):
             work = Workspace(dtype)
             value = trial.loss.value(Y, A, w, work)
             assert isinstance(value, float), f"expected a float as value, got {type(value)}"
@@ -238,7 +271,7 @@ def types(trial: LossTrial) -> None:
 def memory(trial: LossTrial) -> None:
     n = max(1000, min(20_000, 2_000_000 // math.prod(trial.y_pred.shape[1:])))
     Y, A = trial.data(n)
-    for w, how in weights(n):
+    for w, how in trial.weights(A):
         trial.run(Y, A, w)
 
         def once_more(w: Array | None = w) -> None:

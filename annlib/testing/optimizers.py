@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array, Shape
+from annlib.core.checks import check_flag, check_instance
 from annlib.core.parameters import ParameterVector
 from annlib.layers import Layer
 from annlib.optimizers import Optimizer, memory
@@ -109,6 +110,8 @@ def check_optimizer(optimizer: Optimizer, *, may_allocate: bool = False) -> None
         ...
     AssertionError: Uphill breaks the rule "it descends on a convex error": ...
     """
+    check_instance(optimizer, Optimizer, "check_optimizer", "optimizer")
+    check_flag(may_allocate, "check_optimizer", "may_allocate")
     if not optimizer.full_batch:
         rules.check(type(optimizer).__name__, lambda: OptimizerTrial(optimizer), may_allocate)
     check_config(optimizer)

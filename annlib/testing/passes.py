@@ -43,7 +43,7 @@ class LayerTrial:
         self.shape, self.given, self.seed, self.training = shape, x, seed, training
         self.dtype = np.dtype(dtype)
         #: Whether there is a derivative by the input.
-        self.smooth = layer.codes is None if x is None else x.dtype.kind == "f"
+        self.smooth = not layer.takes_codes if x is None else x.dtype.kind == "f"
         own = copy.deepcopy(layer)
         own._forget()
         self.output_shape = own._declare((None, *shape))
@@ -57,7 +57,12 @@ class LayerTrial:
         self.layer, self.work = layer, Workspace(self.dtype)
         self.vector = ParameterVector([layer], self.dtype)
         self.vector.allocate_gradients()
-        self.learned = [entry for entry in self.vector.entries if entry.parameter.trainable]
+        # One that is frozen writes its gradients, too; of layers inside those that learn do.
+        self.learned = [
+            entry
+            for entry in self.vector.entries
+            if entry.parameter.trainable and (entry.trainable or entry.layer is layer)
+        ]
 
     def again(self, dtype: Any = "float64") -> Self:
         """A new trial of the same layer, shape and data, before any pass."""
@@ -69,11 +74,20 @@ class LayerTrial:
         row = tuple(size or 0 for size in self.output_shape[1:])
         dy = rng.normal(size=(n, *row)).astype(self.dtype)
         if self.given is None and not self.smooth:
-            return rng.integers(0, self.layer.codes, (n, *self.shape)), dy
+            return self._with_codes(rng, n), dy
         if self.given is None:
             return rng.normal(size=(n, *self.shape)).astype(self.dtype), dy
         x = self.given[np.arange(n, 2 * n) % len(self.given)]  # for each n other rows first
         return (x.astype(self.dtype) if self.smooth else x), dy
+
+    def _with_codes(self, rng: np.random.Generator, n: int) -> Array:
+        """Codes, with numbers beside them where only some columns are codes."""
+        if self.layer.codes is not None:
+            return rng.integers(0, self.layer.codes, (n, *self.shape))
+        x = rng.normal(size=(n, *self.shape)).astype(self.dtype)
+        for place, codes in self.layer.code_columns(self.shape[-1]).items():
+            x[:, place] = rng.integers(0, codes, n)
+        return x
 
     def many(self) -> int:
         """Rows enough that an array with one number for each is no small change."""

@@ -8,9 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from annlib.core.checks import check_choice
-from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.checks import check_choice, check_known
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import FAMILIES
 from annlib.plots.curves import Curve, compare_histories, curves_of
 from annlib.tools.table import html_table, text_table
@@ -45,8 +44,14 @@ class Comparison:
     ) -> None:
         if not isinstance(histories, Mapping) or not histories:
             raise ConfigurationError(
-                f"{_WHERE}: expected a dict of name to History, got {histories!r}. "
+                f"{_WHERE}: expected a dict of name to History, got "
+                f"{show(histories)}. "
                 'Write compare({"adam": history, "sgd": other}).'
+            )
+        if not isinstance(directions, Mapping | None):
+            raise ConfigurationError(
+                f"{_WHERE}: expected directions as a dict of name to direction, got "
+                f"{show(directions)}."
             )
         for name, way in (directions or {}).items():
             check_choice(way, _WHERE, f'directions["{name}"]', ("up", "down"))
@@ -142,11 +147,7 @@ class Comparison:
         Axes
         """
         known = [name.removeprefix("val_") for name in self.quantities]
-        if metric not in known:
-            raise ConfigurationError(
-                f"{_WHERE}: expected a metric that was measured, got {metric!r}. "
-                f"{suggest(str(metric), known)}"
-            )
+        check_known(metric, _WHERE, "a metric that was measured", known)
         return compare_histories(self.histories, metric, ax)
 
 

@@ -26,17 +26,21 @@ def input_scale(subject: Subject) -> Iterator[Finding]:
     """Whether what the first matrix multiplies has a size of about 1."""
     if not subject.weighted:
         return
-    x = subject.weighted[0][1].reshape(len(subject.trial), -1)
+    first, x, _ = subject.weighted[0]
+    x = x.reshape(len(subject.trial), -1)
     size = np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=0))
     large = np.flatnonzero(size > _LARGE)
     advice = "Scale x: layers.Normalization with adapt(x) first, or sklearn's StandardScaler."
     if len(large):
         worst = large[np.argsort(-size[large])]
+        mixed = any(layer._held for layer in subject.trial.model.layers)
+        what = f'what "{first.name}" gets' if mixed else "x"
+        which = ", ".join(map(str, worst[:3])) if mixed else subject.some(list(worst))
         yield Finding(
             "error" if size.max() > 10 * _LARGE else "warning",
             "input scale",
-            f"{len(large)} of {len(size)} columns of x are far from a size of 1: "
-            f"{subject.some(list(worst))}; the largest is about {size.max():.3g}.",
+            f"{len(large)} of {len(size)} columns of {what} are far from a size of 1: "
+            f"{which}; the largest is about {size.max():.3g}.",
             advice,
         )
     elif size.max() < _SMALL:
@@ -51,7 +55,7 @@ def input_scale(subject: Subject) -> Iterator[Finding]:
 def constant_columns(subject: Subject) -> Iterator[Finding]:
     """Columns of x that tell nothing, since all rows have the same number there."""
     x = subject.trial.x
-    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].codes is not None:
+    if x.ndim != 2 or len(x) < 10 or subject.trial.model.layers[0].takes_codes:
         return
     constant = np.flatnonzero(np.ptp(x, axis=0) == 0)
     if not len(constant):

@@ -198,7 +198,7 @@ class _Check:
         """Write all gradients as the engine does; returns that of the input, if it has one."""
         self.value()
         dX = self.objective.backward()
-        takes_codes = self.trial.model.layers[0].codes is not None
+        takes_codes = self.trial.model.layers[0].takes_codes
         return None if takes_codes or dX is None else dX.copy()
 
     def compare(

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError
-from annlib.data import Batch
+from annlib.core.checks import SEED_BITS, check_count, check_instance
+from annlib.data import Batch, dense
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -51,8 +51,8 @@ class ModelCopy:
         check_model(model, where)
         network, compiled = model._network, model._require_compiled(where)
         data = array_dataset(network, compiled, x, y, sample_weight, None, where)
-        self.seed = seed
-        self.rng = np.random.default_rng(seed)
+        self.seed = check_count(seed, where, "seed", 0, SEED_BITS)
+        self.rng = np.random.default_rng(self.seed)
         self.model = compiled_copy(model, dtype)
         self.model._build_for(data)
         network = self.model._network
@@ -62,7 +62,7 @@ class ModelCopy:
             chosen = np.sort(self.rng.permutation(len(data.x))[:rows])
             batch = next(data.batches(network, rows).take(chosen))
         assert batch.y is not None, "array_dataset checks the targets"
-        self.x, self.y = np.array(batch.x), np.array(batch.y)
+        self.x, self.y = np.array(dense(batch.x)), np.array(batch.y)
         self.weights = None if batch.weights is None else np.array(batch.weights)
 
     @property
@@ -101,9 +101,11 @@ class ModelCopy:
 
     def loss(self, index: Array | None = None) -> float:
         """The loss on these rows, or on all, of the model at rest."""
-        x, y, weights = self.part(np.arange(len(self)) if index is None else index)
-        with np.errstate(all="ignore"):
-            return float(self.model.test_on_batch(x, y, weights, return_dict=True)["loss"])
+        batch = Batch(*self.part(np.arange(len(self)) if index is None else index))
+        functions = self.model._functions
+        with self.model._evaluating(), functions.running(functions.evaluation) as metrics:
+            functions.evaluation.test(batch)
+            return float(metrics.results()["loss"])
 
     def training_loss(self) -> float:
         """The loss on all rows in a training pass: with dropout, by the batch's own statistics."""
@@ -122,9 +124,7 @@ class ModelCopy:
 
 def check_model(model: Any, where: str) -> None:
     """Raise unless it is a compiled model."""
-    if not isinstance(model, Sequential):
-        raise ConfigurationError(f"{where}: expected a Sequential, got {model!r}.")
-    model._require_compiled(where)
+    check_instance(model, Sequential, where, "model")._require_compiled(where)
 
 
 def compiled_copy(

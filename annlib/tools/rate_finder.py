@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
-from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.core.errors import ConfigurationError, DivergenceError, show
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
@@ -131,9 +131,9 @@ def lr_find(
     check_model(model, _WHERE)
     check_count(batch_size, _WHERE, "batch_size")
     check_count(steps, _WHERE, "steps", 10)
-    check_number(start, _WHERE, "start", "(0, inf)")
-    check_number(end, _WHERE, "end", "(0, inf)")
-    if not start < end:
+    start = float(check_number(start, _WHERE, "start", "(0, inf)"))
+    end = float(check_number(end, _WHERE, "end", "(0, inf)"))
+    if not start < end or end / start == np.inf:
         raise ConfigurationError(f"{_WHERE}: expected start below end, got {start} and {end}.")
     optimizer = with_rate(model.optimizer, start, _WHERE)
     # No more rows than the updates take.
@@ -165,8 +165,8 @@ def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer
     assert optimizer is not None, "the model is compiled"
     if optimizer.full_batch:
         raise ConfigurationError(
-            f"{where}: expected an optimizer with a learning rate, got {optimizer!r}, whose line "
-            "search finds the length of every step."
+            f"{where}: expected an optimizer with a learning rate, got {show(optimizer)}, whose "
+            "line search finds the length of every step."
         )
     arguments = {**optimizer._arguments(), "learning_rate": rate}
     own = type(optimizer)(**arguments)

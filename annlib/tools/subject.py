@@ -11,8 +11,8 @@ from annlib.activations import Activation
 from annlib.core.arrays import Array
 from annlib.core.cached import cached_property
 from annlib.layers import Dense, Layer
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
-from annlib.network.passes import Pass
 from annlib.tools.model_copy import ModelCopy
 
 

@@ -49,7 +49,7 @@ def one_batch(subject: Subject) -> Iterator[Finding]:
     index = np.random.default_rng(trial.seed).permutation(len(trial))[:_BATCH]
     if np.ptp(trial.y[index], axis=0).max() == 0:
         return  # of one class alone nothing needs to be learned
-    seen, baseline = (_after(trial, index, x) for x in (trial.x, _mean_baseline(trial.x)))
+    seen, baseline = (_after(trial, index, x) for x in (trial.x, _mean_baseline(trial)))
     if not seen < 0.9 * baseline:
         yield Finding(
             "error",
@@ -87,9 +87,7 @@ def unseen_rows(subject: Subject) -> Iterator[Finding]:
         return
     order = np.random.default_rng(0).permutation(n)
     train, test = order[: 3 * n // 4], order[3 * n // 4 :]
-    seen, baseline = (
-        _generalized(trial, train, test, x) for x in (trial.x, _mean_baseline(trial.x))
-    )
+    seen, baseline = (_generalized(trial, train, test, x) for x in (trial.x, _mean_baseline(trial)))
     if not seen < _GAIN * baseline:
         yield Finding(
             "warning",
@@ -127,8 +125,12 @@ def learn(trial: ModelCopy, batches: Iterator[Array], updates: int) -> list[floa
     return losses
 
 
-def _mean_baseline(x: Array) -> Array:
+def _mean_baseline(trial: ModelCopy) -> Array:
     """Every row the mean of all, or for codes the first."""
+    x, first = trial.x, trial.model.layers[0]
     if x.dtype.kind != "f":
         return np.broadcast_to(x[:1], x.shape).copy()
-    return np.broadcast_to(x.mean(axis=0, keepdims=True, dtype=np.float64), x.shape).astype(x.dtype)
+    row = x.mean(axis=0, keepdims=True, dtype=np.float64)
+    codes = [*first.code_columns(x.shape[-1])] if first.takes_codes else []
+    row[..., codes] = x[:1, ..., codes]
+    return np.broadcast_to(row, x.shape).astype(x.dtype)

@@ -7,7 +7,7 @@ from annlib.core.arrays import Array
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
 from annlib.tracing import activation, dense, layer, loss, update
-from annlib.tracing.recording import LayerRecord, Recording
+from annlib.tracing.recording import LayerRecord, Recording, all_records
 from annlib.tracing.sections import Section, rows_of
 
 
@@ -26,7 +26,7 @@ class Derivation:
         self.activations: dict[str, tuple[Activation, Array]] = {}
         self._output_gradient = loss.output_gradient(recording)
         self.sections: list[Section] = []
-        for record in recording.layers:
+        for record in all_records(recording.layers):
             if record.regularizer is None:
                 self.sections.append(self._layer(record))
             else:
@@ -49,7 +49,8 @@ class Derivation:
             section.forward.append(layer.forward(record))
             if record.dy is not None:
                 section.backward.extend(layer.backward(record, {*self.recording.gradients}))
-        section.update.extend(update.equations(self.recording, record))
+        if not record.inside:  # whose parameters have sections of their own
+            section.update.extend(update.equations(self.recording, record))
         return section
 
     def _add_dense(self, section: Section, record: LayerRecord, own: Dense) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from annlib.activations import Activation
 from annlib.core.arrays import Array
+from annlib.core.checks import check_instance, to_rows
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
 
@@ -29,6 +30,9 @@ def jacobian(activation: Activation, z: Array) -> Array:
     array([[ 0.25, -0.25],
            [-0.25,  0.25]])
     """
+    check_instance(activation, Activation, "jacobian", "activation")
+    z = to_rows(z, "jacobian", "z")
+    z = z if z.dtype.char in "fd" else z.astype(np.float64)
     n = z.size
     if n * n > LIMIT:
         raise ConfigurationError(

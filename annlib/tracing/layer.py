@@ -54,7 +54,7 @@ def backward(record: LayerRecord, trainable: set[str]) -> Iterator[Equation]:
     assert record.dy is not None, "the caller sees to that"
     formula = definition(layer, "layer")
     for name, gradient in record.gradients.items():
-        if f"{record.name}/{name}" in trainable:
+        if f"{record.name}/{name}" in trainable and not record.inside:
             symbol = gradient_symbol(symbol_of(layer, name, gradient.shape))
             yield Equation(
                 record.name,

@@ -18,9 +18,8 @@ from annlib.tracing.sections import definition, rows_of
 
 def targets(recording: Recording) -> Array:
     """{Y} of each row, of the output's shape, as the loss used it; a label as zeros and a one."""
-    A, loss = recording.prediction, recording.loss
-    Y = loss.effective_targets(recording.y, Workspace(A.dtype))
-    return np.eye(A.shape[-1], dtype=A.dtype)[Y] if loss.target_kind == "labels" else Y
+    A = recording.prediction
+    return recording.loss.target_rows(recording.y, A.shape[-1], Workspace(A.dtype))
 
 
 def with_targets_as_given(loss: Loss) -> Loss:
@@ -41,8 +40,12 @@ def output_gradient(recording: Recording) -> Array:
     A, Y = (part.astype(np.float64) for part in (recording.prediction, targets(recording)))
     loss = with_targets_as_given(recording.loss)
     shares = recording.shares.astype(np.float64).reshape(-1, *[1] * (A.ndim - 1))
+    _, weights, _ = recording.loss.counted(recording.y, recording.weights, Workspace("float64"))
     with np.errstate(all="ignore"):
-        return rows_of(loss.unclipped_gradient(Y, A) * shares)
+        gradient = loss.unclipped_gradient(Y, A) * shares
+        if weights is not None and weights.ndim > 1:
+            gradient = np.where(weights == 0, 0.0, gradient * weights)
+        return rows_of(gradient)
 
 
 def forward(recording: Recording) -> Iterator[Equation]:
@@ -59,13 +62,20 @@ def forward(recording: Recording) -> Iterator[Equation]:
         (Er, "←", r"\operatorname{L}(", A, ",", Y, ")"),
         recording.loss.name,
         definition=formula.equations if formula else (),
-        note="Computed from the logits {Z}: no overflow, no clipping." if recording.fused else "",
+        note=" ".join(
+            note
+            for note, holds in (
+                ("Computed from the logits {Z}: no overflow, no clipping.", recording.fused),
+                ("Each output's term counts times its weight.", recording.weighs_outputs),
+            )
+            if holds
+        ),
     )
     total = Operand("E", _number(recording.data_loss, E), by_row=False)
     shares = Operand("s_r", recording.shares.reshape(-1, 1))
     tokens: tuple[Token, ...] = (total, "←", r"\sum_r", shares, Er)
     share = float(recording.shares[0])
-    if recording.weights is None:
+    if not recording.weighted:
         tokens = (total, "←", _factor(recording) + r"\sum_r", Er)
     yield Equation(
         "loss",
@@ -74,10 +84,10 @@ def forward(recording: Recording) -> Iterator[Equation]:
         "5.2",
         tokens,
         {"sum": "E.sum()"}.get(recording.loss.reduction, "E.sum() / n")
-        if recording.weights is None
+        if not recording.weighted
         else "(E * s).sum()",
         (lambda e: share * e.sum(axis=0, keepdims=True))
-        if recording.weights is None
+        if not recording.weighted
         else (lambda s, e: (s * e).sum(axis=0, keepdims=True)),
         sums=True,
         note=reduction(recording),
@@ -109,7 +119,7 @@ def forward(recording: Recording) -> Iterator[Equation]:
 
 def _factor(recording: Recording) -> str:
     """What a row's loss counts in the batch's, in TeX."""
-    if recording.weights is not None:
+    if recording.weighted:
         return "s_r "
     n, share = recording.rows, float(recording.shares[0])
     return "" if share == 1 else rf"\frac{{1}}{{{n}}} "
@@ -118,7 +128,12 @@ def _factor(recording: Recording) -> str:
 def reduction(recording: Recording) -> str:
     """How the batch reduces, in words: the usual source of a wrong factor."""
     n, kind = recording.rows, recording.loss.reduction
-    if recording.weights is not None:
+    if recording.weighs_outputs:
+        return (
+            "All rows count s_r, the weights being those of outputs: every {D_E,·} below carries "
+            "that factor."
+        )
+    if recording.weighted:
         return (
             f"Row r counts s_r, its weight{'' if kind == 'sum' else ' by the rows or weights'}: "
             "every {D_E,·} below carries that factor."
@@ -163,10 +178,10 @@ def fused_code(recording: Recording) -> str:
     if not recording.loss.canonical:
         return "dZ = loss.gradient(Y, Z)"
     by = ["N"] * recording.loss.averages_outputs
-    if recording.weights is None and recording.loss.reduction != "sum" and recording.rows > 1:
+    if not recording.weighted and recording.loss.reduction != "sum" and recording.rows > 1:
         by.append("n")
     divisor = f" / ({' * '.join(by)})" if len(by) > 1 else f" / {by[0]}" if by else ""
-    share = " * s" if recording.weights is not None else ""
+    share = " * W" * recording.weighs_outputs + " * s" * recording.weighted
     return f"dZ = (A - Y){divisor}{share}" if divisor or share else "dZ = A - Y"
 
 

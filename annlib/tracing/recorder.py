@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import to_array
 from annlib.core.workspace import Workspace
-from annlib.data import Batch
+from annlib.data import Batch, dense
+from annlib.layers import Layer
+from annlib.layers.container import Container
 from annlib.layers.noise import Noise
+from annlib.layers.passes import ActivityPenalty, Pass
 from annlib.network.network import Network
-from annlib.network.passes import ActivityPenalty, Pass
-from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording
+from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording, all_records
 from annlib.tracing.trace import Trace
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import array_dataset
@@ -22,23 +25,39 @@ from annlib.training.functions import build_for
 from annlib.training.fused_loss import FusedLoss, split
 from annlib.training.step import Step
 
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
+
 _WHERE = "Sequential.trace"
 
 
 class RecordedPass(Pass):
     """A pass that calls its layers through records of them; ``Pass`` itself knows nothing of it."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.records = [
-            LayerRecord(layer, layer.regularizer if isinstance(layer, ActivityPenalty) else None)
-            for layer, _ in self.steps
-        ]
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        dtype: npt.DTypeLike,
+        rng_of: Callable[[Layer], Any],
+        path: str = "",
+    ) -> None:
+        super().__init__(layers, dtype, rng_of)
+        self.records: list[LayerRecord] = []
+        for layer, work in self.steps:
+            regularizer = layer.regularizer if isinstance(layer, ActivityPenalty) else None
+            record = LayerRecord(layer, f"{path}{layer.name}", regularizer)
+            if isinstance(layer, Container):
+                chains = layer._chains
+                inner = [RecordedPass(c, dtype, rng_of, f"{record.name}/") for c in chains]
+                record.inside = [each for one in inner for each in one.records]
+                work.passes = inner
+            self.records.append(record)
         record_of = {id(work): r for r, (_, work) in zip(self.records, self.steps, strict=True)}
         self._forward = [(record_of[id(work)].forward, work) for _, work in self._forward]
-        self._backward = [
-            (record_of[id(work)].backward, work, wanted) for _, work, wanted in self._backward
-        ]
+        self._needed, self._down = (
+            [(record_of[id(work)].backward, work, wanted) for _, work, wanted in steps]
+            for steps in (self._needed, self._down)
+        )
 
 
 class RecordedLoss(FusedLoss):
@@ -70,7 +89,7 @@ class RecordedStep(Step):
 
     def masks(self) -> list[Array | None]:
         """What the layers that make noise have drawn."""
-        records = self._passes.records
+        records = all_records(self._passes.records)
         return [record.mask for record in records if isinstance(record.layer, Noise)]
 
     @np.errstate(all="ignore")  # a trace shows what is not finite, too
@@ -86,7 +105,7 @@ class RecordedStep(Step):
         fused = network.layers[-1]._split_activation()[1] if self._fused else None
         recording = Recording(
             model=network.name,
-            reprs={str(layer.name): repr(layer) for layer in network.layers},
+            reprs=dict(_reprs(network.layers)),
             dtype=np.dtype(network.dtype),
             layers=self._passes.records,
             loss=self._loss,
@@ -144,16 +163,23 @@ def trace(network: Network, compiled: Compiled, x: Any, y: Any, sample_weight: A
     """
     network, compiled = copy.deepcopy((network, compiled))
     if _is_one_row(network, x):
-        x, y = np.asarray(x)[np.newaxis], np.asarray(y)[np.newaxis]
+        x, y = np.asarray(x)[np.newaxis], to_array(y, _WHERE, "y")[np.newaxis]
         sample_weight = None if sample_weight is None else np.reshape(sample_weight, (1,))
     data = array_dataset(network, compiled, x, y, sample_weight, None, _WHERE)
     build_for(network, compiled, data)
     network.relayout(refreeze=False)
     (batch,) = data.batches(network, len(data.x)).sequential(_WHERE)
-    batch = Batch(*map(_copied, batch))
+    batch = Batch(*map(_copied, batch._replace(x=dense(batch.x))))
     origin = copy.deepcopy((network, compiled))
     step = RecordedStep(network, compiled)
     return Trace(step.record(batch, lambda: _replay(*origin, batch, step.masks())))
+
+
+def _reprs(layers: Sequence[Layer], path: str = "") -> Iterator[tuple[str, str]]:
+    """The ``repr`` of each layer by its path, those inside of others too."""
+    for layer in layers:
+        yield f"{path}{layer.name}", repr(layer)
+        yield from _reprs(layer._held, f"{path}{layer.name}/")
 
 
 def _copied(part: Any) -> Any:
@@ -163,7 +189,7 @@ def _copied(part: Any) -> Any:
 
 def _is_one_row(network: Network, x: Any) -> bool:
     """Whether x is a row, and not rows: as the network was built, or a vector if it was not."""
-    expected, shape = network.expected_input_shape(), np.shape(x)
+    expected, shape = network.expected_input_shape(), np.shape(to_array(x, _WHERE, "x"))
     return len(shape) == (1 if expected is None else len(expected) - 1)
 
 
@@ -174,7 +200,8 @@ def _replay(
     network, compiled = copy.deepcopy((network, compiled))
     network.convert("float64")
     step = Step(network, compiled)
-    noisy = [layer for layer in network.layers if isinstance(layer, Noise)]
+    every = (part for layer in network.layers for part in layer._parts())
+    noisy = [layer for layer in every if isinstance(layer, Noise)]
     for layer, mask in zip(noisy, masks, strict=True):
         if mask is not None:
             layer.draw = _drawn(mask)  # type: ignore[method-assign]  # on this copy alone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,8 +63,15 @@ class LayerRecord:
     Parameters
     ----------
     layer : Layer
+    name : str
+        Its name, behind those of the layers that hold it.
     regularizer : Regularizer, optional
         For the step behind a layer whose activity has a penalty.
+
+    Attributes
+    ----------
+    inside : list of LayerRecord
+        Those of the layers that it holds.
     """
 
     x: Array
@@ -73,9 +80,10 @@ class LayerRecord:
     dx: Array | None = None
     mask: Array | None = None
 
-    def __init__(self, layer: Layer, regularizer: Regularizer | None = None) -> None:
+    def __init__(self, layer: Layer, name: str, regularizer: Regularizer | None = None) -> None:
         self.layer, self.regularizer = layer, regularizer
-        self.name = str(layer.name)
+        self.name = name
+        self.inside: list[LayerRecord] = []
         self.penalty = 0.0
         self.gradients: dict[str, Array] = {}
         self.activation: RecordedActivation | None = None
@@ -102,6 +110,13 @@ class LayerRecord:
         self.dx = dx.copy() if dx is not None and input_gradient else None
         self.gradients = {name: value.copy() for name, value in self.layer.gradients.items()}
         return dx
+
+
+def all_records(records: Sequence[LayerRecord]) -> Iterator[LayerRecord]:
+    """Each with those inside of it before it."""
+    for record in records:
+        yield from all_records(record.inside)
+        yield record
 
 
 @dataclass
@@ -186,6 +201,18 @@ class Recording:
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.x)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows or outputs may count differently."""
+        return self.weights is not None or self.loss.masks
+
+    @property
+    def weighs_outputs(self) -> bool:
+        """Whether the outputs of one row may count differently."""
+        if self.weights is not None and self.weights.ndim > 1:
+            return True
+        return self.loss.masks and self.loss.weighs_outputs
 
     @property
     def remarks(self) -> list[str]:

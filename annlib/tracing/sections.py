@@ -8,6 +8,7 @@ from typing import Any
 
 from annlib import formulas
 from annlib.core.arrays import Array
+from annlib.core.errors import show
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
 from annlib.tracing.equation_text import section_lines
@@ -47,7 +48,7 @@ class Section:
             if symbol in (step.symbol, step.symbol.strip("{}[]")):
                 return step
         known = ", ".join(dict.fromkeys(step.symbol for step in self.steps))
-        raise KeyError(f'expected a symbol of "{self.name}", got {symbol!r}. Known: {known}')
+        raise KeyError(f'expected a symbol of "{self.name}", got {show(symbol)}. Known: {known}')
 
     def __repr__(self) -> str:
         return "\n".join(section_lines(self.name, self.what, self.steps, 5)).rstrip()

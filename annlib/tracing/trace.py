@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_path
+from annlib.core.checks import check_known, check_path, is_whole
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError, UnknownNameError
+from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.core.files import atomic_write
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
@@ -84,21 +84,17 @@ class Trace(TraceData):
     def step(self, i: int) -> Equation:
         """The i-th step, from 0."""
         steps = self.steps
-        if not isinstance(i, int) or not -len(steps) <= i < len(steps):
+        if not is_whole(i) or not -len(steps) <= i < len(steps):
             raise ConfigurationError(
-                f"Trace.step: expected a number of a step, 0 to {len(steps) - 1}, got {i!r}."
+                f"Trace.step: expected i as the number of a step, 0 to {len(steps) - 1}, got "
+                f"{show(i)}."
             )
         return steps[i]
 
     def __getitem__(self, name: str) -> Section:
         """The equations of a layer by its name, or those of ``"loss"``."""
-        for section in self.sections:
-            if section.name == name:
-                return section
-        raise UnknownNameError(
-            f'Trace: expected the name of a layer or "loss", got {name!r}. '
-            f"{suggest(str(name), [section.name for section in self.sections])}"
-        )
+        sections = {section.name: section for section in self.sections}
+        return sections[check_known(name, "Trace", 'the name of a layer or "loss"', sections)]
 
     def __iter__(self) -> Iterator[Equation]:
         return iter(self.steps)
@@ -127,9 +123,9 @@ class Trace(TraceData):
                 f"{suggest(name, self.activations)}"
             )
         f, Z = self.activations[name]
-        if not isinstance(row, int) or not -len(Z) <= row < len(Z):
+        if not is_whole(row) or not -len(Z) <= row < len(Z):
             raise ConfigurationError(
-                f"Trace.jacobian: expected row as a number below {len(Z)}, got {row!r}."
+                f"Trace.jacobian: expected row as a number below {len(Z)}, got {show(row)}."
             )
         return jacobian(f, Z[row])
 

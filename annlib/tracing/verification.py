@@ -10,6 +10,7 @@ import numpy as np
 
 from annlib import reference
 from annlib.core.arrays import Array
+from annlib.core.checks import check_choice
 from annlib.core.workspace import Workspace
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
@@ -25,6 +26,10 @@ DIFFERENCES = {"float64": 1e-6, "float32": 1e-3}
 _VARIED = 300
 #: Slopes of both sides that differ by more than this are a kink: by curvature they would by 1e-5.
 _KINK = 0.01
+
+
+#: What a trace is held against.
+_AGAINST = ("equations", "engine", "reference", "differences")
 
 
 class Check(NamedTuple):
@@ -61,6 +66,7 @@ class Report:
 
     def worst(self, against: str) -> float:
         """The largest distance from "equations", "engine", "reference" or "differences", or 0."""
+        check_choice(against, "Report.worst", "against", _AGAINST)
         found = [c.distance for c in self.checks if c.against == against]
         return float(np.max(found)) if found else 0.0
 
@@ -127,8 +133,9 @@ def _from_targets(trace: TraceData, tolerance: float) -> Check:
     loss = with_targets_as_given(loss)
     off = 0.0
     if loss.target_kind == "labels":
-        labels = Y.argmax(axis=-1)
-        off, Y = apart(Y, np.eye(Y.shape[-1], dtype=Y.dtype)[labels]), labels
+        # Of a label that is ignored the row is zeros.
+        labels = np.where(Y.any(axis=-1), Y.argmax(axis=-1), recording.y)
+        off, Y = apart(Y, loss.target_rows(labels, Y.shape[-1], Workspace(Y.dtype))), labels
     X = recording.layers[-1].y if recording.layers else recording.x
     work = Workspace(recording.dtype)
     with np.errstate(all="ignore"):
@@ -153,6 +160,8 @@ def _network(trace: TraceData) -> tuple[reference.Network | None, str]:
     loss = vars(type(recording.loss)).get("reference_name")
     if not loss or (recording.fused is None and recording.loss.from_logits):
         return None, f"the paper has no {recording.loss!r}."
+    if recording.weighs_outputs or recording.loss.canonical is not type(recording.loss).canonical:
+        return None, f"the paper has no weights as those of {recording.loss!r}."
     stages: list[reference.FullyConnected | reference.Activation] = []
     for record in recording.layers:
         layer = record.layer

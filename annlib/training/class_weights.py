@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from reprlib import repr as show
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import is_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.losses import Loss
 
 
@@ -40,27 +39,33 @@ def class_weights(
     """
     if not isinstance(class_weight, Mapping):
         raise ConfigurationError(
-            f"{where}: expected class_weight as a dict of class to weight, got {class_weight!r}. "
+            f"{where}: expected class_weight as a dict of class to weight, got "
+            f"{show(class_weight)}. "
             'For "balanced" weights: sklearn.utils.class_weight.compute_class_weight.'
+        )
+    if loss.masks and loss.target_kind == "values":
+        raise ConfigurationError(
+            f"{where}: expected no class_weight with {loss!r}, of which targets may be missing, "
+            f"got {show(class_weight)}. Pass sample_weight instead, a weight for each output."
         )
     labels, classes = _classes(target, loss, output_shape, where)
     weights = np.ones(len(labels))
     for label, weight in class_weight.items():
         if not isinstance(label, int | float | np.number) or label != np.floor(label):
             raise ConfigurationError(
-                f"{where}: expected class_weight by the integer codes of classes, got {label!r}. "
-                "Pass {0: ..., 1: ...} as y has them."
+                f"{where}: expected class_weight by the integer codes of classes, got "
+                f"{show(label)}. Pass {{0: ..., 1: ...}} as y has them."
             )
         if not is_number(weight) or not 0 <= weight < np.inf:
             raise ConfigurationError(
-                f"{where}: expected class weights as numbers >= 0, got {weight!r} for class "
-                f"{label!r}."
+                f"{where}: expected class weights as numbers >= 0, got {show(weight)} for class "
+                f"{show(label)}."
             )
         if label not in classes:
             known = f"0..{classes[-1]}" if len(classes) > 3 else ", ".join(map(str, classes))
             raise ConfigurationError(
                 f"{where}: expected class_weight for the classes {known} that the output has, got "
-                f"a weight for {label!r}. Leave it out, or give the output layer a unit for it."
+                f"a weight for {show(label)}. Leave it out, or give the output layer a unit for it."
             )
         weights[labels == label] = weight
     return weights
@@ -76,6 +81,7 @@ def _classes(
     ConfigurationError
         If a row has none, or may have several: the loss says what is meant, and the targets.
     """
+    more = f" or each output, {target.shape}" if loss.weighs_outputs and target.ndim > 1 else ""
     units, got = output_shape[-1] or 0, f"targets of shape {target.shape}"
     if loss.target_kind == "labels" and target.ndim == 1:
         return target, range(units)
@@ -100,5 +106,5 @@ def _classes(
         got = f"the row {show(target[np.argmin(one)].tolist())}, which is of no class or of several"
     raise ConfigurationError(
         f"{where}: expected targets of one class a row where there is a class_weight, got {got}. "
-        "Pass sample_weight instead, a weight for each row."
+        f"Pass sample_weight instead, a weight for each row{more}."
     )

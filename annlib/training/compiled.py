@@ -10,16 +10,22 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count, check_flag, is_number
 from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
     NotCompiledError,
+    ShapeError,
     UnknownNameError,
+    quote,
+    show,
 )
+from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
 from annlib.metrics import MeanMetricWrapper, Metric
+from annlib.metrics.lookup import metric_of
 from annlib.optimizers import Optimizer
 from annlib.training.fused_loss import check_output
 from annlib.training.outputs import Outputs
@@ -50,11 +56,11 @@ class Compiled:
         weighted_metrics: Any = None,
         jit_compile: bool | str = "auto",
     ) -> None:
-        self.optimizer: Optimizer = optimizers.get(optimizer)
+        self.optimizer: Optimizer = optimizers.registry.get(optimizer, "compile.optimizer")
         self._deferred_loss = isinstance(loss, str) and loss.lower() in CROSSENTROPY
         self.loss: Loss | None = None
         if loss is not None and not self._deferred_loss:
-            self.loss = losses.get(loss)
+            self.loss = losses.get(loss, "compile.loss")
         if self.loss is not None and self.loss.reduction == "none":
             raise ConfigurationError(
                 'Sequential.compile: expected a loss that is one number, got reduction="none". '
@@ -63,24 +69,25 @@ class Compiled:
         for name, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if not isinstance(given, list | tuple | None):
                 raise ConfigurationError(
-                    f"Sequential.compile: expected {name} as a list, got {given!r}. "
+                    f"Sequential.compile: expected {name} as a list, got {show(given)}. "
                     f'Write {name}=["accuracy"], or whichever it is.'
                 )
-        if not isinstance(jit_compile, bool) and jit_compile != "auto":
+        automatic = isinstance(jit_compile, str) and jit_compile == "auto"
+        if not isinstance(jit_compile, bool) and not automatic:
             raise ConfigurationError(
                 'Sequential.compile: expected jit_compile True, False or "auto", got '
-                f"{jit_compile!r}."
+                f"{show(jit_compile)}."
             )
         self.jit_compile = jit_compile
         self._specified: list[Any] = []
         self._given: list[Any] = []
         self.names: list[str] = []
         for argument in metrics or ():
-            self._specify(argument, "")
+            self._specify(argument, "", "metrics")
         #: How many of the metrics, the first ones, take every row alike.
         self.unweighted = len(self._specified)
         for argument in weighted_metrics or ():
-            self._specify(argument, "weighted_")
+            self._specify(argument, "weighted_", "weighted_metrics")
         self.metrics: list[Metric] = [m for m in self._specified if isinstance(m, Metric)]
         self._deferred = len(self.metrics) < len(self._specified)
         #: For which outputs the names are resolved, and the metrics known to suit.
@@ -97,10 +104,10 @@ class Compiled:
             "jit_compile": jit_compile,
         }
 
-    def _specify(self, argument: Any, prefix: str) -> None:
+    def _specify(self, argument: Any, prefix: str, given_as: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""
         deferred = isinstance(argument, str) and argument.lower() in ACCURACY
-        metric = argument if deferred else _metric(argument)
+        metric = argument if deferred else _metric(argument, f"compile.{given_as}")
         name = argument if isinstance(argument, str) else metric.name
         if name in self.names:
             name = f"{prefix}{name}"
@@ -166,7 +173,9 @@ class Compiled:
         if self.loss is not None and layers:
             check_output(layers, self.loss, "Sequential.compile", warn)
 
-    def check_metrics(self, target: Array, outputs: Outputs, where: str) -> None:
+    def check_metrics(
+        self, target: Array, outputs: Outputs, where: str, weights: Array | None = None
+    ) -> None:
         """Look at what each metric would get, and let it try some of the targets, before a step
         has been made.
 
@@ -177,6 +186,9 @@ class Compiled:
         """
         if not self._specified:
             return
+        there, loss = None, outputs.loss
+        if loss.masks:
+            target, there = loss.present(target, Workspace("float64"))
         output_shape, key = outputs.shape, _key(outputs)
         meant = self.metrics if key == self._resolved_for else self._meant(outputs)
         new = key != self._checked_for
@@ -193,8 +205,21 @@ class Compiled:
         rows = np.linspace(0, len(target) - 1, min(_TRIED, len(target))).astype(np.intp)
         predictions = np.full((len(rows), *(size or 0 for size in output_shape[1:])), 0.5)
         for metric in self._specified:
-            if isinstance(metric, Metric) and not isinstance(metric, MeanMetricWrapper):
+            of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
+            if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
+        by_output = weights is not None and weights.ndim > 1
+        missing = there is not None and there.ndim > 1
+        for metric in meant if missing else meant[self.unweighted :] if by_output else ():
+            try:
+                tried = np.ones_like(predictions)
+                metric.clone().update_state(target[rows], predictions, tried)
+            except ShapeError as error:
+                what = "targets may be missing" if missing else "sample_weight has one an output"
+                raise ShapeError(
+                    f"{where}: expected metrics to which each output can have a weight of its "
+                    f'own, where {what}, got "{metric.name}": {error}'
+                ) from None
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape
@@ -228,6 +253,28 @@ class Compiled:
     def running_metrics(self, metrics: Sequence[Metric]) -> RunningMetrics:
         """The running loss and these metrics, which are its own or copies of them."""
         return RunningMetrics(self.names, metrics, self.unweighted, self._linked)
+
+
+def check_keras_arguments(
+    run_eagerly: Any, steps_per_execution: Any, loss_weights: Any, auto_scale_loss: Any
+) -> None:
+    """Raise ``ConfigurationError`` for arguments of Keras' that would change what is learned."""
+    where = "Sequential.compile"
+    if run_eagerly is not None:
+        check_flag(run_eagerly, where, "run_eagerly")
+    check_flag(auto_scale_loss, where, "auto_scale_loss")
+    if steps_per_execution != "auto":
+        check_count(steps_per_execution, where, "steps_per_execution")
+    given = loss_weights
+    if isinstance(given, dict):
+        given = list(given.values())
+    if isinstance(given, list | tuple) and len(given) == 1:
+        (given,) = given
+    if given is not None and not (is_number(given) and given == 1):
+        raise ConfigurationError(
+            f"{where}: expected loss_weights None or 1, since a Sequential has one output and one "
+            f"loss, got {loss_weights!r}. Leave it out; a factor of the loss is a sample_weight."
+        )
 
 
 def require(
@@ -274,12 +321,12 @@ def _check_metric_name(name: str) -> None:
         )
 
 
-def _metric(argument: Any) -> Metric:
+def _metric(argument: Any, where: str) -> Metric:
     try:
-        return metrics.get(argument)
+        return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
         known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
-            f'Sequential.compile: expected a known metric, got "{argument}". '
+            f"{where}: expected a known metric, got {quote(argument)}. "
             f"{suggest(str(argument), known)}"
         ) from None

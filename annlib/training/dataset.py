@@ -9,15 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_codes
-from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
+from annlib.core.checks import is_number
+from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import (
     ArrayLoader,
     Batch,
     Source,
-    Sparse,
-    Table,
-    as_source,
     check_names,
     check_type,
     materialize,
@@ -25,6 +22,8 @@ from annlib.data import (
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
+from annlib.training.inputs import check_input_codes, input_type, read_input
+from annlib.training.targets import product, sample_weights, targets_of
 
 
 class Dataset(NamedTuple):
@@ -69,11 +68,12 @@ class Dataset(NamedTuple):
         return ArrayLoader(
             self.x,
             self.y,
-            _product(self.weights, self.class_weights),
+            product(self.weights, self.class_weights),
             batch_size=size or default,
             dtype=dtype,
             target_dtype=target_dtype,
             weight_dtype=network.dtype,
+            sparse=network.takes_sparse,
         )
 
     def in_one(self, network: Network) -> ArrayLoader:
@@ -83,9 +83,9 @@ class Dataset(NamedTuple):
     def batch(self, network: Network) -> Batch:
         """The data as one batch in memory of its own."""
         dtype, target_dtype = self._types(network)
-        weights = _product(self.weights, self.class_weights)
+        weights = product(self.weights, self.class_weights)
         return Batch(
-            materialize(self.x, dtype),
+            materialize(self.x, dtype, network.takes_sparse),
             None if self.y is None else materialize(self.y, target_dtype),
             None if weights is None else materialize(weights, network.dtype),
         )
@@ -104,7 +104,8 @@ class Dataset(NamedTuple):
             check_type(self.weights, dtype, where, "sample_weight")
 
     def _types(self, network: Network) -> tuple[Any, Any]:
-        return _input_type(network, self.x), np.intp if self.labels else network.dtype
+        names = self.feature_names or network.feature_names
+        return input_type(network, self.x, names), np.intp if self.labels else network.dtype
 
     def batch_size(self, size: int | None, steps: int | None) -> int | None:
         """The size that was given, or else one that makes so many batches."""
@@ -112,10 +113,6 @@ class Dataset(NamedTuple):
 
     def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """The first rows to train on and the last to validate on, where classes do not count."""
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-            raise ConfigurationError(
-                f"Sequential.fit: expected validation_split between 0 and 1, got {share!r}."
-            )
         n = len(self.x)
         cut = int(n * (1 - share))
         if not 0 < cut < n:
@@ -127,15 +124,26 @@ class Dataset(NamedTuple):
         return self.part(slice(0, cut)), last
 
 
+def is_share(share: Any, where: str) -> bool:
+    """Whether a validation_split takes rows away; raises ``ConfigurationError``."""
+    if share is None or share is False:
+        return False
+    if not is_number(share) or not 0 <= share < 1:
+        raise ConfigurationError(
+            f"{where}: expected validation_split between 0 and 1, got {show(share)}."
+        )
+    return bool(share)
+
+
 def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = _as_rows(as_source(x, where, "x"), expected)
+    source = _as_rows(read_input(network, x, where, names or network.feature_names), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    check_input_codes(network, source, where, columns, names or network.feature_names)
     data = Dataset(source, None, None, feature_names=names)
     data.check_types(network, where, columns)
     return data
@@ -176,37 +184,46 @@ def array_dataset(
     ------
     DataError, ShapeError, ConfigurationError
     """
-    network.check_ownership(where)
+    if training:
+        network.check_ownership(where)
     known = network.feature_names or (like and like.feature_names)
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = _as_rows(as_source(x, where, "x"), expected)
+    source = _as_rows(read_input(network, x, where, names or known), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
-    _check_codes(network, source, where, columns)
+    check_input_codes(network, source, where, columns, names or known)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
-    target = _rows(y, where, "y")
+    target = targets_of(y, compiled.loss, where)
     if len(target) != len(source):
         raise ShapeError(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
     loss = compiled.loss_for(target.shape, output_shape)
-    target = loss.check_targets(target, output_shape, where)
+    target = loss.checked_targets(target, output_shape, where)
+    if loss.masks and whole and loss.missing(target).all():
+        raise DataError(
+            f"{where}: expected targets that are there, got a y of which all are missing for "
+            f"{loss!r}."
+        )
     outputs = compiled.outputs(network.layers, target.shape, output_shape)
-    compiled.check_metrics(target, outputs, where)
-    weights = None if sample_weight is None else _weights(sample_weight, len(target), where, whole)
+    weights = None
+    if sample_weight is not None:
+        weights = sample_weights(sample_weight, target, loss, where, whole)
+    compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
         by_class = class_weights(class_weight, target, loss, output_shape, where)
-        total = _product(weights, by_class)
+        total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
                 f"{where}: expected class_weight that leaves a row with a weight above 0, got "
-                f"{class_weight!r} and all 0. Name at least one class of y with a weight above 0."
+                f"{show(class_weight)} and all 0. Name at least one class of y with a weight "
+                "above 0."
             )
     data = Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
     if not training:
@@ -256,16 +273,6 @@ def _common_length(values: Any) -> int | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _input_type(network: Network, source: Source) -> Any:
-    if network.layers[0].codes is None:
-        return network.dtype
-    # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
-    # as integers they would be whole.
-    if isinstance(source, np.memmap) and source.dtype.kind == "f":
-        return source.dtype
-    return np.intp
-
-
 def _check_features(
     expected: BatchShape | None, network: Network, source: Source, where: str
 ) -> None:
@@ -284,48 +291,3 @@ def _check_features(
             f'{where}: expected x of shape {shape}, which layer "{network.layers[0].name}" was '
             f"built for, got {source.shape}. {hint}"
         )
-
-
-def _check_codes(network: Network, source: Source, where: str, columns: Any) -> None:
-    """Raise if the first layer takes codes and x has others; memory maps it checks itself."""
-    codes = network.layers[0].codes
-    if codes is None or isinstance(source, np.memmap):
-        return
-    if isinstance(source, np.ndarray):
-        check_codes(source, codes, where, "x", columns)
-        return
-    for part, title in source.parts("x"):
-        check_codes(part, codes, where, title)
-
-
-def _weights(sample_weight: Any, rows: int, where: str, whole: bool) -> Array:
-    """One weight a row."""
-    weights = _rows(sample_weight, where, "sample_weight")
-    if weights.shape not in ((rows,), (rows, 1)):
-        raise ShapeError(
-            f"{where}: expected sample_weight of shape ({rows},), got {weights.shape}."
-        )
-    weights = weights.reshape(-1)
-    if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
-        raise DataError(
-            f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "
-            f"{weights.min()} and a largest of {weights.max()}."
-        )
-    return weights
-
-
-def _product(weights: Array | None, more: Array | None) -> Array | None:
-    if weights is None or more is None:
-        return more if weights is None else weights
-    return weights * more
-
-
-def _rows(values: Any, where: str, name: str) -> Array:
-    """Targets or weights as one array."""
-    source = as_source(values, where, name)
-    if isinstance(source, Sparse):
-        raise DataError(
-            f"{where}: expected {name} as an array, got a sparse {type(values).__name__}. "
-            f"Pass {name}.toarray()."
-        )
-    return np.column_stack(source.columns) if isinstance(source, Table) else source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator as Gen
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 from annlib.core.random_streams import RandomStreams, check_position
 from annlib.core.states import check_keys, check_whole, refuse
@@ -20,9 +20,14 @@ class EpochIterator:
     """
 
     def __init__(
-        self, batches: DataLoader, streams: RandomStreams, shuffle: bool, steps: int | None
+        self,
+        batches: DataLoader,
+        streams: RandomStreams,
+        shuffle: bool | Literal["batch"],
+        steps: int | None,
     ) -> None:
         self.arguments = {"shuffle": shuffle, "steps_per_epoch": steps}
+        batches.shuffles_within = shuffle == "batch"
         self._batches = batches
         self._wanted = steps
         self._steps = steps or batches.count

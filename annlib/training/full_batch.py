@@ -9,6 +9,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.data import DataLoader
 from annlib.layers import Layer
+from annlib.layers.container import Container
 from annlib.network.network import Network
 from annlib.optimizers import LBFGS
 from annlib.training.functions import Functions
@@ -128,7 +129,9 @@ class FullBatchTraining:
 
 def check_deterministic(network: Network) -> None:
     """Raise if the loss is no function of the parameters alone, or not every vector is allowed."""
-    for layer in network.layers:
+    for layer in (part for outer in network.layers for part in outer._parts()):
+        if isinstance(layer, Container):  # the layers inside say what they are
+            continue
         if layer.random or (layer.trainable and type(layer).commit is not Layer.commit):
             raise ConfigurationError(
                 f"Sequential.fit: expected layers that give the same loss for the same weights "

@@ -20,7 +20,7 @@ def build_for(network: Network, compiled: Compiled, data: Dataset | StreamDatase
     "crossentropy" mean; returns whether that is new.
     """
     shape = (None, *data.row_shape)
-    network.build(shape)
+    network.build(shape, data.feature_names)
     assert data.target_shape is not None, "checked in fit"
     deferred = compiled.loss is None
     output_shape = network.compute_output_shape(shape)
@@ -43,10 +43,20 @@ class Functions:
 
     def __init__(self, network: Network, compiled: Compiled) -> None:
         self.network, self.compiled = network, compiled
-        self.outdated = False
+        self._dropped = False
+        self._vector = network.vector if network.built else None
         self._step: Step | None = None
         self._evaluation: Evaluation | None = None
         self._metrics: RunningMetrics | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """See above."""
+        return self._dropped or (self.network.built and self.network.vector is not self._vector)
+
+    def drop(self) -> None:
+        """Make it outdated."""
+        self._dropped = True
 
     @property
     def step(self) -> Step:
@@ -55,13 +65,16 @@ class Functions:
             self.network.check_ownership("Sequential.fit")
             if self.network.relayout(refreeze=False):
                 self._evaluation = None
+            self._vector = self.network.vector
             self._step = Step(self.network, self.compiled)
         return self._step
 
     @property
     def evaluation(self) -> Evaluation:
         """The evaluation, with its memory."""
-        if self._evaluation is None:
+        if (
+            self._evaluation is None or not self.network.owns_all
+        ):  # others may have moved the weights
             self._evaluation = Evaluation(self.network, self.compiled)
         return self._evaluation
 

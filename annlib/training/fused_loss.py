@@ -106,9 +106,21 @@ class FusedLoss:
 
     @property
     def denominator(self) -> float:
-        """What the last value was divided by: the number of rows, or the sum of their weights."""
-        Z, _, weights = self._batch
+        """What the last value was divided by: the number of rows, or the sum of their weights;
+        of those whose targets are there.
+        """
+        Z, Y, weights = self._batch
+        if self.loss.masks:
+            _, weights, n = self.loss.counted(Y, weights, self.work)
+            return self.loss.denominator(n, weights)
         return self.loss.denominator(len(Z), weights)
+
+    def targets(self) -> tuple[Array, Array | None]:
+        """The targets of the last value as metrics can take them, and their weights: 0 for those
+        that are missing, whatever the rows weigh; None where none can be.
+        """
+        Y = self._batch[1]
+        return self.loss.present(Y, self.work) if self.loss.masks else (Y, None)
 
     @property
     def prediction(self) -> Array:

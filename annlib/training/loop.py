@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Training:
     callbacks : CallbackList
     history : History
     epochs : range
-    shuffle : bool
+    shuffle : bool or "batch"
     steps : int, optional
         Batches an epoch.
 
@@ -118,7 +118,7 @@ class Training:
         history: History,
         *,
         epochs: range,
-        shuffle: bool,
+        shuffle: bool | Literal["batch"],
         steps: int | None,
     ) -> None:
         self.epoch, self.batch = epochs.start, 0
@@ -331,7 +331,7 @@ def report(
     return dict(sorted(logs.items()))
 
 
-def warn_of_undefined(names: list[str], where: str, stacklevel: int = 7) -> None:
+def warn_of_undefined(names: list[str], where: str, stacklevel: int = 8) -> None:
     """Warn that these metrics have no value."""
     warnings.warn(
         f"{where}: expected targets of both classes for {', '.join(names)}, got one, of which "
@@ -349,19 +349,22 @@ def evaluate(
     interruption: Interruption | None = None,
     where: str = "Sequential.evaluate",
 ) -> Logs:
-    """Loss and metrics of the network at rest, over all batches, or until Ctrl-C."""
+    """Loss and metrics of the network at rest, over all batches, or until Ctrl-C or a callback's
+    ``stop_evaluating``.
+    """
     evaluation = functions.evaluation
     with (
         functions.running(evaluation) as metrics,
         closing(batches.sequential(where, steps)) as read,
     ):
+        callbacks.stop_evaluating = False
         callbacks.call("on_test_begin", {})
         for index, batch in enumerate(read):
             callbacks.call("on_test_batch_begin", index, {})
             evaluation.test(batch)
             logs = functions.results() if callbacks.read_test_logs else {}
             callbacks.call("on_test_batch_end", index, logs)
-            if interruption is not None and interruption.asked:
+            if callbacks.stop_evaluating or (interruption is not None and interruption.asked):
                 break
         callbacks.call("on_test_end", functions.results())
         return metrics.results()

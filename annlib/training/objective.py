@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
+from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.network.network import Network
-from annlib.network.passes import Pass
 from annlib.training.fused_loss import FusedLoss, split
 
 
@@ -46,12 +46,11 @@ class Objective:
         self.loss = FusedLoss(loss, fused, dtype)
         #: Of each parameter with a penalty: its regularizer, its values and its gradient.
         self.penalized = [
-            (
-                entry.parameter.regularizer,
-                vector.values[entry.where].reshape(entry.parameter.shape),
-                vector.gradients[entry.where].reshape(entry.parameter.shape) if training else None,
-            )
-            for entry in vector.penalized()
+            (p.regularizer, leaf._values()[p.name], leaf.gradients[p.name] if training else None)
+            for layer in network.layers
+            for _, leaf in layer._leaves()
+            for p in leaf._parameters
+            if leaf._effective_trainable and p.trainable and p.regularizer is not None
         ]
         self.work = Workspace(dtype)
 

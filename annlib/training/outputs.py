@@ -115,7 +115,8 @@ class Outputs:
 
         ``named`` says whether "accuracy" was to be what they say.
         """
-        if _is_true_of(type(metric).__mro__, "check_targets"):
+        of_labels = metric.takes_labels and self.units > 1 and Y.size == len(Y)
+        if not of_labels and _is_true_of(type(metric).__mro__, "check_targets"):
             metric.check_targets(Y, f"{where}: {type(metric).__name__}")
         of_classes = metric.of_classes and _is_true_of(type(metric).__mro__, "of_classes")
         if not of_classes or self.task == "classes":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import plain_number
+from annlib.core.sample_weights import by_row
 from annlib.core.states import check_keys, check_real, refuse
 from annlib.data import Batch
 from annlib.metrics import Metric
@@ -57,10 +58,14 @@ class RunningMetrics:
         self._weight += weight
         prediction = part.prediction
         linked = part.linked if self._any_linked else prediction
+        Y, there = part.targets()
+        weights, counted = batch.weights, () if there is None else (there,)
         for metric, takes_linked in self._plain:
-            metric.update_state(batch.y, linked if takes_linked else prediction)
+            metric.update_state(Y, linked if takes_linked else prediction, *counted)
+        if there is not None:
+            weights = there if weights is None else there * by_row(weights, there.ndim)
         for metric, takes_linked in self._weighted:
-            metric.update_state(batch.y, linked if takes_linked else prediction, batch.weights)
+            metric.update_state(Y, linked if takes_linked else prediction, weights)
 
     def mark_diverged(self) -> None:
         """Count a batch whose loss is not finite: loss and metrics become NaN."""

@@ -115,9 +115,9 @@ class Step:
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
-        if not np.isfinite(X).all():
+        if not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
-        elif not np.isfinite(Y).all():
+        elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"
         elif weights is not None and not np.isfinite(weights).all():
             where = f"sample_weight of the batch, as {weights.dtype}, is not finite"

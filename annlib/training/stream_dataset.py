@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import BatchShape, Shape
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.data import Batch, StreamLoader, as_stream_loader, holds_arrays, is_stream
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -63,7 +62,7 @@ class StreamDataset(NamedTuple):
     def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """Raise: nobody knows which are the last rows."""
         raise ConfigurationError(
-            f"{self.where}: expected no validation_split where x gives batches, got {share!r}. "
+            f"{self.where}: expected no validation_split where x gives batches, got {show(share)}. "
             "Pass validation_data."
         )
 

@@ -12,7 +12,7 @@ import pytest
 from cases import CALLBACKS
 from golden import recorded
 
-from annlib import Input, Sequential, callbacks, layers, optimizers
+from annlib import Input, MLPRegressor, Sequential, callbacks, layers, optimizers
 from annlib.callbacks import Callback, CallbackList, EarlyStopping, History
 from annlib.callbacks.base import HOOKS
 from annlib.core.errors import ConfigurationError, ModelFormatError
@@ -349,3 +349,154 @@ def test_gradients_are_shown_before_the_update(optimizer):
 def test_without_the_hook_nothing_is_called():
     calls = CallbackList([Callback()], make_model(), "fit")
     assert not calls.has("on_gradients")
+
+
+class KerasBase:
+    """What Keras' base class is: every hook is there and does nothing."""
+
+    def __init__(self):
+        self.params = self._model = None
+
+    def set_params(self, params):
+        self.params = params
+
+    def set_model(self, model):
+        self._model = model
+
+    @property
+    def model(self):
+        return self._model
+
+    def on_train_begin(self, logs=None):
+        raise AssertionError("is never called, since a subclass has not written it")
+
+    on_epoch_begin = on_train_batch_begin = on_train_batch_end = on_test_begin = on_train_begin
+
+
+KerasBase.__name__ = "Callback"
+
+
+class Pruned(Exception):
+    """As Optuna's."""
+
+
+class Pruning(KerasBase):
+    """Optuna's callback, as it is written for Keras."""
+
+    def __init__(self, limit):
+        super().__init__()
+        self.limit, self.reported = limit, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.reported.append((epoch, logs["val_loss"]))
+        if len(self.reported) == self.limit:
+            raise Pruned(f"epoch {epoch}")
+
+
+def test_a_callback_that_is_keras_in_all_but_its_class_is_taken():
+    model, callback = make_model(), Pruning(limit=2)
+    how = {"shuffle": False, "verbose": 0, "validation_split": 0.2}
+    with pytest.raises(Pruned, match="epoch 1"):
+        model.fit(X, Y, epochs=5, callbacks=[[callback]], **how)
+    assert callback.model is model
+    assert callback.params["epochs"] == 5
+    expected = make_model().fit(X, Y, epochs=2, **how).history["val_loss"]
+    assert callback.reported == list(enumerate(expected))
+    model.fit(X, Y, verbose=0)
+
+
+def test_its_hooks_are_called_by_the_rules_of_the_others():
+    class Alike:
+        reached = ()
+
+        def set_model(self, model):
+            self.model = model
+
+        def set_params(self, params):
+            self.on_train_begin = lambda logs=None: self.see("begins")
+
+        def see(self, what):
+            self.reached += (what,)
+
+        def on_batch_end(self, batch, logs=None):
+            self.see((batch, *logs))
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["own"] = 1.0
+            self.model.stop_training = True
+
+        def on_test_end(self, logs=None):
+            self.see("tested")
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.see(logs["outputs"].shape)
+
+    model, callback = make_model(), Alike()
+    callback.set_params(None)
+    history = model.fit(X[:32], Y[:32], batch_size=16, epochs=9, verbose=0, callbacks=callback)
+    assert callback.reached == ("begins", (0, "loss", "mae"), (1, "loss", "mae"))
+    assert history.history["own"] == [1.0]
+    model.evaluate(X, Y, callbacks=[callback])
+    model.predict(X[:5], callbacks=[callback])
+    assert callback.reached[3:] == ("tested", (5, 1))
+
+
+@pytest.mark.parametrize("wrong", [Pruning, object(), "early_stopping", 3])
+def test_what_is_no_callback_is_refused(wrong):
+    with pytest.raises(ConfigurationError, match=r"Callback objects.*set_model"):
+        make_model().fit(X, Y, verbose=0, callbacks=[wrong])
+
+
+def test_estimators_take_it_as_well():
+    callback = Pruning(limit=1)
+    with pytest.raises(Pruned):
+        MLPRegressor(validation_fraction=0.2, early_stopping=True, callbacks=[callback]).fit(
+            X, Y.ravel()
+        )
+    assert callbacks.get(callback).callback is callback
+
+
+class StopAt(Callback):
+    """Asks in a hook of batches to stop after this one."""
+
+    def __init__(self, what, batch):
+        self.what, self.batch, self.seen, self.ended = what, batch, [], 0
+
+    def stop(self, batch, logs=None):
+        self.seen.append(batch)
+        if batch == self.batch:
+            setattr(self.model, self.what, True)
+
+    on_test_batch_end = on_predict_batch_begin = stop
+
+    def end(self, logs=None):
+        self.ended += 1
+
+    on_test_end = on_predict_end = end
+
+
+def test_evaluate_ends_where_a_callback_asks_for_it():
+    model, callback = make_model(), StopAt("stop_evaluating", 1)
+    found = model.evaluate(X, Y, batch_size=5, callbacks=[callback], return_dict=True)
+    assert (callback.seen, callback.ended, model.stop_evaluating) == ([0, 1], 1, True)
+    assert found == model.evaluate(X[:10], Y[:10], batch_size=5, return_dict=True)
+    assert not model.stop_evaluating
+    model.evaluate(X, Y, batch_size=len(X), callbacks=[callback])
+    history = model.fit(
+        X, Y, epochs=2, verbose=0, validation_data=(X, Y), validation_batch_size=5,
+        callbacks=[callback],
+    )  # fmt: skip
+    assert callback.seen == [0, 1, 0, 0, 1, 0, 1]
+    assert len(history.history["val_loss"]) == 2
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_predict_ends_where_a_callback_asks_for_it(stream):
+    model, callback = make_model(), StopAt("stop_predicting", 1)
+    x = iter([X[start : start + 5] for start in range(0, len(X), 5)]) if stream else X
+    how = {} if stream else {"batch_size": 5}
+    found = model.predict(x, callbacks=[callback], **how)
+    assert (callback.seen, callback.ended) == ([0, 1], 1)
+    np.testing.assert_allclose(found, model.predict(X)[:10], rtol=1e-12)
+    assert found.base is None
+    assert len(model.predict(x, **how)) == len(X) - 10 * stream

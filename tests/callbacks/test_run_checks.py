@@ -106,13 +106,6 @@ def test_a_path_of_values_that_do_not_come(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_files_that_would_never_be_written(tmp_path):
-    refused(callbacks.ModelCheckpoint(tmp_path / "m", save_freq=10), "at most 9.*got 10")
-    keeps = callbacks.ModelCheckpoint(tmp_path / "m", save_freq=9)
-    fit(keeps)
-    assert (tmp_path / "m").exists()
-
-
 def test_gradients_that_are_never_enough_for_an_update():
     accumulates = optimizers.SGD(gradient_accumulation_steps=10)
     refused(None, "gradient_accumulation_steps of at most 9, .* got 10", accumulates)

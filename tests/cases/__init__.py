@@ -21,6 +21,7 @@ from cases.initializers import INITIALIZERS
 from cases.layers import DEEP as DEEP
 from cases.layers import FLAT as FLAT
 from cases.layers import LAYERS
+from cases.layers import as_given as as_given
 from cases.losses import LOSSES
 from cases.metrics import METRICS
 from cases.optimizers import OPTIMIZERS

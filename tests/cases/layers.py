@@ -9,6 +9,15 @@ from cases.row import Row
 
 FLAT, DEEP = (5,), (2, 5)
 
+
+def as_given(layer, codes):
+    """Codes as the user's values, of a layer that looks these up."""
+    if not layer.encodes:
+        return codes
+    terms = np.array(layer.get_vocabulary(include_special_tokens=False))
+    return terms[codes % len(terms)]
+
+
 LAYERS = [
     Row(layers.Dense, 3),
     Row(layers.Dense, 4, activation="softmax"),
@@ -138,6 +147,42 @@ LAYERS = [
         input_shape=(3,),
     ).where(shapes=[(3,)]),
     Row(layers.Embedding, 4, 2, weights=np.arange(8.0).reshape(4, 2)).where(shapes=[(3,)]),
+    Row(layers.Columns, [(layers.Dense(3, "tanh"), [0, 3]), (layers.Dense(2), [1, 2, 3])]).where(
+        shapes=[FLAT]
+    ),
+    Row(
+        layers.Columns,
+        [
+            (layers.Embedding(4, 3, embeddings_regularizer="l2"), 1),
+            ([layers.Dense(3, "relu", kernel_regularizer="l1"), layers.Dropout(0.4)], [-1, 0]),
+            ([layers.BatchNormalization(trainable=False)], [2]),
+            ([], 3),
+        ],
+        "drop",
+        name="mixed",
+    ).where(shapes=[FLAT]),
+    Row(
+        layers.Columns,
+        [
+            (layers.Columns([(layers.PReLU(), 0), (layers.GaussianNoise(0.1), [0, 1])]), [4, 2]),
+            (layers.BatchNormalization(), [0, 2]),
+        ],
+        trainable=True,
+    ).where(shapes=[FLAT]),
+    Row(layers.CategoryEncoding, 5).where(shapes=[(3,), (1,), ()]),
+    Row(layers.CategoryEncoding, 5, "one_hot").where(shapes=[(3,), (1,), (2, 3)]),
+    Row(layers.CategoryEncoding, num_tokens=4, output_mode="count").where(shapes=[(3,), (2, 3)]),
+    Row(layers.Discretization, [-0.5, 0.0, 0.75]).where(passive=True),
+    Row(layers.Discretization, [-0.5, 0.5], 4, 0.02, "one_hot").where(passive=True),
+    Row(layers.Discretization, bin_boundaries=[0.0], output_mode="count").where(passive=True),
+    Row(layers.StringLookup, vocabulary=["b", "a", "c"]).where(shapes=[(3,), (1,)]),
+    Row(layers.StringLookup, 9, 0, "", None, ["b", "a"], None, False, "multi_hot", True).where(
+        shapes=[(3,)]
+    ),
+    Row(layers.IntegerLookup, None, 2, 0, -2, [7, 10**15]).where(shapes=[(3,)]),
+    Row(layers.IntegerLookup, vocabulary=[7, 5], mask_token=1, output_mode="one_hot").where(
+        shapes=[(3,), (1,)]
+    ),
     Row(layers.Input, FLAT).where(shapes=[FLAT]),
     Row(layers.Input, FLAT, batch_size=8, dtype="int32").where(shapes=[FLAT]),
     Row(layers.Rescaling, 0.25),

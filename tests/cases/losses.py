@@ -11,6 +11,7 @@ _BY_DATA = {
     ("real", "real"): [
         Row(losses.HalfSumSquaredError),
         Row(losses.MeanSquaredError),
+        Row(losses.MeanSquaredError, mask_nan=True),
         Row(losses.MeanAbsoluteError),
         Row(losses.MeanAbsolutePercentageError),
         Row(losses.Huber),
@@ -44,13 +45,16 @@ _BY_DATA = {
     ("bits", "fractions"): [Row(losses.Hinge), Row(losses.SquaredHinge)],
     ("bits", "real"): [
         Row(losses.BinaryCrossentropy, **LOGITS, **SMOOTH),
+        Row(losses.BinaryCrossentropy, **LOGITS, **SMOOTH, pos_weight=2.5),
         Row(losses.SumBinaryCrossentropy, **LOGITS, **SMOOTH),
+        Row(losses.SumBinaryCrossentropy, **LOGITS, pos_weight=0.5, mask_nan=True),
         Row(losses.BinaryFocalCrossentropy, True, 0.3, 1.5, **LOGITS),
         Row(losses.BinaryFocalCrossentropy, gamma=0.5, **LOGITS, **SMOOTH),
     ],
     ("bits", "unit"): [
         Row(losses.BinaryCrossentropy),
         Row(losses.BinaryCrossentropy, label_smoothing=0.2),
+        Row(losses.BinaryCrossentropy, pos_weight=3.0),
         Row(losses.SumBinaryCrossentropy),
         Row(losses.BinaryFocalCrossentropy),
         Row(losses.BinaryFocalCrossentropy, apply_class_balancing=True, alpha=0.4),
@@ -86,8 +90,13 @@ _BY_DATA = {
         Row(losses.CategoricalGeneralizedCrossEntropy, q=0.9),
         Row(losses.SparseCategoricalCrossentropy),
         Row(losses.SparseCategoricalCrossentropy, ignore_class=None, axis=-1),
+        Row(losses.SparseCategoricalCrossentropy, ignore_class=-1, label_smoothing=0.2),
     ],
-    ("labels", "real"): [Row(losses.SparseCategoricalCrossentropy, **LOGITS)],
+    ("labels", "real"): [
+        Row(losses.SparseCategoricalCrossentropy, **LOGITS),
+        Row(losses.SparseCategoricalCrossentropy, **LOGITS, ignore_class=255),
+        Row(losses.SparseCategoricalCrossentropy, **LOGITS, label_smoothing=0.1),
+    ],
 }
 
 LOSSES = [

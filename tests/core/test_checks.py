@@ -11,8 +11,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from annlib.core import errors
-from annlib.core.checks import all_finite, check_count, check_finite, check_numeric
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.checks import (
+    all_finite,
+    check_count,
+    check_finite,
+    check_frequency,
+    check_numeric,
+    check_path,
+    check_seed,
+    check_verbosity,
+    is_number,
+    is_whole,
+    items_of,
+    to_array,
+)
+from annlib.core.errors import ConfigurationError, DataError, quote, show
 
 
 @pytest.mark.parametrize("value", [1, 7, np.int32(3), np.uint8(2)])
@@ -143,3 +156,89 @@ def test_integers_are_finite():
 def test_every_error_is_annlibs_and_a_builtin(error, builtin):
     assert issubclass(error, errors.AnnlibError)
     assert issubclass(error, builtin)
+
+
+# -- one check a kind of argument ------------------------------------------------------------------
+
+
+def test_a_duration_is_no_number_although_numpy_counts_it_among_the_integers():
+    assert issubclass(np.timedelta64, np.integer)
+    for value in (np.timedelta64(1), np.timedelta64(3, "s"), np.timedelta64("NaT")):
+        assert not is_whole(value)
+        assert not is_number(value)
+
+
+def test_an_integer_counts_up_to_what_an_index_can_be():
+    assert is_whole(2**63 - 1)
+    assert not is_whole(2**63)
+    assert not is_whole(np.uint64(2**64 - 1))
+    with pytest.raises(
+        ConfigurationError, match=r"steps as an integer >= 1 and < 2\*\*63, got 118"
+    ):
+        check_count(2**70, "fit", "steps")
+
+
+def test_a_number_is_one_that_a_float_can_be():
+    assert is_number(2**70)
+    assert is_number(np.uint64(2**64 - 1))
+    assert not is_number(10**400)
+
+
+def test_a_seed_has_128_bits_as_numpys_own():
+    assert check_seed(2**128 - 1, "Sequential") == 2**128 - 1
+    with pytest.raises(ConfigurationError, match=r"seed .*2\*\*128"):
+        check_seed(2**128, "Sequential")
+
+
+@pytest.mark.parametrize("value", ["abc", b"abc", bytearray(b"abc"), memoryview(b"abc"), 3, None])
+def test_text_and_single_values_have_no_items(value):
+    assert items_of(value) is None
+
+
+def test_items_are_those_of_lists_and_arrays_that_have_a_dimension():
+    assert items_of(np.array(3)) is None
+    assert items_of(np.array([1, 2])) == items_of((1, 2)) == items_of(range(1, 3)) == [1, 2]
+    assert check_frequency(np.array([2, 4]), "fit", "validation_freq") == {2, 4}
+
+
+@pytest.mark.parametrize("value", [None, 3, True, "", b"", "a\0b", "\ud800", np.array("a"), [1]])
+def test_what_is_no_path_is_refused(value):
+    with pytest.raises(ConfigurationError, match="expected filepath as a path, got"):
+        check_path(value, "save", "filepath")
+
+
+def test_a_path_is_text_in_the_end(tmp_path):
+    assert check_path(tmp_path / "a", "save", "p") == str(tmp_path / "a")
+    assert check_path(b"a", "save", "p") == "a"
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), np.timedelta64(1), "yes", None, 3])
+def test_what_is_no_verbosity_is_refused(value):
+    with pytest.raises(ConfigurationError, match="verbose"):
+        check_verbosity(value, "fit")
+
+
+def test_what_numpy_cannot_read_is_refused_with_its_reason():
+    with pytest.raises(ConfigurationError, match="expected x as a number or an array") as raised:
+        to_array([[1, 2], [3]], "normalize", "x")
+    assert isinstance(raised.value.__cause__, ValueError)
+
+
+class Shy:
+    def __repr__(self):
+        raise RuntimeError("nobody shows me")
+
+
+class Rude:
+    def __repr__(self):
+        return "\x1b[2Jgone"
+
+
+def test_a_message_shows_any_value_in_one_short_line_that_no_terminal_obeys():
+    values = [Shy(), [Shy()], Rude(), 10**5000, [10**5000], "text" * 10_000, np.zeros((30, 30))]
+    values += [[[]] * 1000, {n: n for n in range(1000)}, "\x1b\n\ud800", ["\0"]]
+    for value in values:
+        assert show(value).isprintable()
+        assert len(show(value)) < 400
+    assert (show("relu"), show(1.5)) == ("'relu'", "1.5")
+    assert quote("re\nlu") == '"re\\nlu"'

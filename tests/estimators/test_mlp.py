@@ -30,7 +30,7 @@ from annlib import (
     regularizers,
     schedules,
 )
-from annlib.estimators.perceptron.scoring import r2
+from annlib.estimators.targets import r2
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -363,7 +363,7 @@ BAD = [
     ("optimizer", "adamm", "the name of a known Optimizer"),
     ("optimizer", None, "the name of a known Optimizer"),
     ("loss", "cross", "the name of a known Loss"),
-    ("metrics", "accuracy", "None or a list of metrics"),
+    ("metrics", 3, "None or a list of metrics"),
     ("callbacks", ["stop"], "the name of a known Callback"),
     ("class_weight", "even", "a dict, 'balanced'"),
 ]

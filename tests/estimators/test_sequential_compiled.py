@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import numpy as np
@@ -143,11 +144,11 @@ def test_metrics_of_both_kinds_are_kept_and_have_a_state_of_their_own():
     assert set(fitted.history_) == {"loss", *names}
     assert fitted.history_["accuracy"] != fitted.history_["weighted_accuracy"]
     assert fitted.model_.loss == losses.BinaryFocalCrossentropy(gamma=1.0)
-    assert area.result() == metrics.AUC().result()
+    assert math.isnan(area.result())  # it has seen nothing
     mine = metrics.AUC(name="mine")
     plain = SequentialClassifier(metrics=[mine], epochs=2, random_state=0).fit(X, TWO)
     assert len(plain.history_["mine"]) == 2
-    assert mine.result() == metrics.AUC().result()
+    assert math.isnan(mine.result())
 
 
 def test_a_loss_that_the_shapes_decide_or_that_is_left_open():
@@ -265,7 +266,7 @@ def test_layers_with_another_shape_or_initializer_draw_new_weights():
 def test_statistics_that_a_layer_has_learned_are_kept():
     adapted = layers.Normalization()
     adapted.adapt(RAW)
-    model = Sequential([adapted, layers.Dense(8, "tanh"), layers.Dense(3, "softmax")])
+    model = Sequential([adapted, layers.Dense(8, "tanh"), layers.Dense(3, "softmax")], seed=0)
     fitted = SequentialClassifier(model, epochs=60, random_state=0).fit(RAW, Y)
     np.testing.assert_allclose(fitted.model_.layers[0].mean, RAW.mean(axis=0), rtol=1e-6)
     assert fitted.score(RAW, Y) > 0.8

@@ -93,8 +93,8 @@ class Affine(layers.Layer):
 
 
 @losses.register()
-class Quantile(losses.MeanOverOutputs):
-    """E_r = 1/N sum_i max(q d_i, (q - 1) d_i),  d = y - a."""
+class Expectile(losses.MeanOverOutputs):
+    """E_r = 1/N sum_i |q - [d_i < 0]| d_i^2,  d = y - a."""
 
     def __init__(self, q=0.7, reduction="sum_over_batch_size"):
         super().__init__(reduction)
@@ -102,11 +102,11 @@ class Quantile(losses.MeanOverOutputs):
 
     def terms(self, Y, A, T, work):
         D = np.subtract(Y, A, out=work.array("D", *A.shape))
-        np.maximum(self.q * D, (self.q - 1) * D, out=T)
+        T[...] = np.where(D < 0, 1 - self.q, self.q) * D**2
 
     def slopes(self, Y, A, dA, work):
         D = work.array("D", *A.shape)
-        dA[...] = np.where(D > 0, -self.q, np.where(D < 0, 1 - self.q, D))
+        dA[...] = np.where(D < 0, self.q - 1, -self.q) * 2 * D
 
 
 @metrics.register()

@@ -5,6 +5,13 @@ import torch
 
 from golden.recorder import draw, draw_probabilities, keras, plain, use_float64, write
 
+# The metrics of one rate where another is large enough, with the argument that says how large.
+BEST_AT = {
+    "PrecisionAtRecall": "recall",
+    "RecallAtPrecision": "precision",
+    "SensitivityAtSpecificity": "specificity",
+    "SpecificityAtSensitivity": "sensitivity",
+}
 AVERAGES = (None, "micro", "macro", "weighted")
 
 
@@ -41,6 +48,7 @@ def metric_inputs():
         "sparse_ties": (classes, ties),
         "sparse_logits": (classes, draw(rng, n, 6, scale=2.0)),
         "classes": (classes[:, None].astype(float), rng.integers(0, 6, (n, 1)).astype(float)),
+        "ids": (classes, np.argsort(-probabilities, axis=1)[:, :5].astype(float)),
         "nothing_true": (np.zeros((4, 3)), label_scores[:4]),
         "all_true": (np.ones((4, 3)), label_scores[:4]),
     }
@@ -104,6 +112,18 @@ def metric_configurations():
             ("TopKCategoricalAccuracy", {"k": k}, ["one_hot", "ties"]),
             ("SparseTopKCategoricalAccuracy", {"k": k}, ["sparse", "sparse_ties"]),
         ]
+    for config in ({}, {"k": 1}, {"k": 3}):
+        cases += [("SparseTopKCategoricalAccuracy", {**config, "from_sorted_ids": True}, ["ids"])]
+    for name, argument in BEST_AT.items():
+        for least in (0.0, 0.3, 0.7, 0.95, 0.99):
+            cases += [(name, {argument: least}, ["binary", "labels", "nothing_true", "all_true"])]
+        cases += [
+            (name, {argument: 0.6, "num_thresholds": count}, ["binary", "labels"])
+            for count in (1, 2, 3, 11)
+        ]
+        cases += [(name, {argument: 0.6, "class_id": 1}, ["labels", "one_hot"])]
+    for name in ("PearsonCorrelation", "ConcordanceCorrelation"):
+        cases += [(name, {}, ["real", "one_hot", "logits"])]
     return [(name, config, key) for name, config, keys in cases + means() for key in keys]
 
 
@@ -147,6 +167,52 @@ def record_metric(class_name, config, y_true, y_pred, sample_weight):
     return plain(metric.result())
 
 
+def metric_functions():
+    """List (function, keyword arguments, name of the inputs)."""
+    return [
+        ("binary_accuracy", {}, "labels"),
+        ("binary_accuracy", {"threshold": 0.25}, "binary"),
+        ("categorical_accuracy", {}, "one_hot"),
+        ("sparse_categorical_accuracy", {}, "sparse"),
+        ("top_k_categorical_accuracy", {"k": 2}, "one_hot"),
+        ("sparse_top_k_categorical_accuracy", {"k": 2}, "sparse"),
+        ("sparse_top_k_categorical_accuracy", {"k": 3, "from_sorted_ids": True}, "ids"),
+        ("pearson_correlation", {}, "real"),
+        ("pearson_correlation", {"axis": 0}, "real"),
+        ("concordance_correlation", {}, "real"),
+        ("concordance_correlation", {"axis": 0}, "one_real"),
+        ("binary_crossentropy", {}, "labels"),
+        ("binary_focal_crossentropy", {"gamma": 1.5}, "labels"),
+        ("categorical_crossentropy", {"label_smoothing": 0.1}, "one_hot"),
+        ("categorical_focal_crossentropy", {}, "one_hot"),
+        ("sparse_categorical_crossentropy", {"from_logits": True}, "sparse_logits"),
+        ("categorical_hinge", {}, "one_hot"),
+        ("hinge", {}, "labels"),
+        ("squared_hinge", {}, "labels"),
+        ("huber", {"delta": 0.5}, "real"),
+        ("kl_divergence", {}, "one_hot"),
+        ("log_cosh", {}, "real"),
+        ("mean_absolute_error", {}, "real"),
+        ("mean_absolute_percentage_error", {}, "real"),
+        ("mean_squared_error", {}, "real"),
+        ("mean_squared_logarithmic_error", {}, "positive"),
+        ("poisson", {}, "positive"),
+    ]
+
+
+def record_functions(inputs):
+    """Record what each function gives for each row."""
+    return [
+        {
+            "function": name,
+            "config": config,
+            "inputs": key,
+            "result": plain(getattr(keras.metrics, name)(*inputs[key], **config)),
+        }
+        for name, config, key in metric_functions()
+    ]
+
+
 def record_metrics():
     """Record each metric, without and with sample weights."""
     inputs, sample_weight = metric_inputs()
@@ -166,7 +232,8 @@ def record_metrics():
     keras.utils.clear_session()  # which numbers names from the start
     directions = {}
     for name in sorted({name for name, *_ in metric_configurations()} | {"Mean", "Sum"}):
-        metric = getattr(keras.metrics, name)()
+        required = {BEST_AT[name]: 0.5} if name in BEST_AT else {}
+        metric = getattr(keras.metrics, name)(**required)
         directions[name] = {"name": metric.name, "direction": getattr(metric, "_direction", None)}
     return {
         "inputs": {
@@ -176,6 +243,7 @@ def record_metrics():
         "sample_weight": plain(sample_weight),
         "records": records,
         "directions": directions,
+        "functions": record_functions(inputs),
     }
 
 

@@ -31,7 +31,7 @@ def test_no_gradient_is_zero_for_all(row, shape, training):
     """So that a derivative of zero is no accident of the numbers that the check draws."""
     trial = LayerTrial(row.make(), shape, training=training)
     for array, name in zip(trial.run(*trial.data()), trial.names, strict=True):
-        assert array.any(), name
+        assert array.any() != (name != "the output" and getattr(row, "passive", False)), name
 
 
 @each

@@ -7,7 +7,7 @@ from golden import recorded
 from annlib import Sequential, layers, regularizers
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
-from annlib.network.passes import Pass
+from annlib.layers.passes import Pass
 from annlib.testing.passes import LayerTrial
 
 KERAS = recorded("elementwise_layers")

@@ -205,12 +205,109 @@ def f_score(average, threshold=None, beta=1.0):
     return of
 
 
+def by_label(score, average):
+    """A score of the largest prediction of each row."""
+    return lambda y, a, w: score(
+        y, a.argmax(1), average=average, labels=range(4), sample_weight=w, zero_division=0
+    )
+
+
+def area(average, curve="ROC"):
+    def of(y, a, w):
+        score = sk.roc_auc_score if curve == "ROC" else sk.average_precision_score
+        return score(np.eye(4)[y], a, average=average, sample_weight=w)
+
+    return of
+
+
+def ties(rng):
+    """Labels, and scores that are often equal, or all 0."""
+    return rng.integers(0, 4, N), rng.integers(-1, 2, (N, 4)).astype(float)
+
+
+LABELLED = [
+    *(
+        (kind(average=average), labels_of, by_label(score, average))
+        for kind, score in (
+            (metrics.Precision, sk.precision_score),
+            (metrics.Recall, sk.recall_score),
+            (metrics.F1Score, sk.f1_score),
+        )
+        for average in (None, "micro", "macro", "weighted")
+    ),
+    (metrics.Precision(average="macro"), ties, by_label(sk.precision_score, "macro")),
+    (metrics.F1Score("weighted"), ties, by_label(sk.f1_score, "weighted")),
+    (
+        metrics.Recall([0.2, 0.4], average="macro"),
+        several_labels,
+        lambda y, a, w: [
+            sk.recall_score(y, a > t, average="macro", sample_weight=w, zero_division=0)
+            for t in (0.2, 0.4)
+        ],
+    ),
+    *(
+        (metrics.AUC(None, curve, average=average), labels_of, area(average, curve))
+        for curve in ("ROC", "PR")
+        for average in (None, "micro", "macro", "weighted")
+    ),
+    (metrics.AUC(None, multi_label=True), labels_of, area("macro")),
+    (metrics.AUC(None), labels_of, area("micro")),
+    (
+        metrics.AUC(None, average="weighted"),
+        labels_of,
+        lambda y, a, w: sk.roc_auc_score(
+            y, a, multi_class="ovr", average="weighted", sample_weight=w
+        ),
+    ),
+]
+
+
 def poisson(y, a, w):
     deviance = sk.mean_poisson_deviance(y[:, 0], a[:, 0] + 1e-7, sample_weight=w)
     return deviance / 2 + np.average((y - y * np.log(y))[:, 0], weights=w) - 1e-7
 
 
+def best_at(condition, score, least):
+    """The best score of the thresholds in steps of 0.01 at which another one is large enough."""
+
+    def of(y, a, w):
+        cut = [(y, a > i / 100) for i in range(101)]
+        return max(
+            (score(*c, sample_weight=w) for c in cut if condition(*c, sample_weight=w) >= least),
+            default=0.0,
+        )
+
+    return of
+
+
+precision = functools.partial(sk.precision_score, zero_division=0)
+specificity = functools.partial(sk.recall_score, pos_label=0)
+
+
+def of_columns(coefficient):
+    """The mean over the columns of what NumPy's covariance matrix and the means give."""
+
+    def of(y, a, w):
+        found = []
+        for one, other in zip(y.T, a.T, strict=True):
+            gap = np.average(one, weights=w) - np.average(other, weights=w)
+            found.append(coefficient(np.cov(one, other, ddof=0, aweights=w), gap))
+        return np.mean(found)
+
+    return of
+
+
+def of_rows(of):
+    return lambda y, a, w: np.average(
+        [of(row[:, None], other[:, None], None) for row, other in zip(y, a, strict=True)], weights=w
+    )
+
+
+pearson = of_columns(lambda c, gap: c[0, 1] / np.sqrt(c[0, 0] * c[1, 1]))
+concordance = of_columns(lambda c, gap: 2 * c[0, 1] / (np.trace(c) + gap**2 + 1e-7))
+
 REFERENCES = [
+    *LABELLED,
     (metrics.Accuracy(), lambda r: (r.integers(0, 3, N), r.integers(0, 3, N)), sk.accuracy_score),
     (metrics.TruePositives(), binary, matrix((1, 1))),
     (metrics.TrueNegatives(), binary, matrix((0, 0))),
@@ -257,6 +354,35 @@ REFERENCES = [
             a.ravel(),
             sample_weight=np.outer(np.ones(N) if w is None else w, [1, 0, 2]).ravel(),
         ),
+    ),
+    (
+        metrics.PrecisionAtRecall(0.4, 101),
+        binary,
+        best_at(sk.recall_score, precision, 0.4),
+    ),
+    (
+        metrics.RecallAtPrecision(0.5, 101),
+        binary,
+        best_at(precision, sk.recall_score, 0.5),
+    ),
+    (
+        metrics.SensitivityAtSpecificity(0.6, 101),
+        binary,
+        best_at(specificity, sk.recall_score, 0.6),
+    ),
+    (
+        metrics.SpecificityAtSensitivity(0.3, 101),
+        binary,
+        best_at(sk.recall_score, specificity, 0.3),
+    ),
+    (metrics.PearsonCorrelation(), real, of_rows(pearson)),
+    (metrics.PearsonCorrelation(axis=0), real, pearson),
+    (metrics.ConcordanceCorrelation(), real, of_rows(concordance)),
+    (metrics.ConcordanceCorrelation(axis=0), one_column, concordance),
+    (
+        metrics.SparseTopKCategoricalAccuracy(2, from_sorted_ids=True),
+        lambda r: (r.integers(0, 4, N), np.argsort(r.random((N, 4)))),
+        lambda y, a, w: np.average((a[:, :2] == y[:, None]).any(axis=1), weights=w),
     ),
     (metrics.F1Score(), one_hot, f_score(None)),
     (metrics.F1Score("macro"), one_hot, f_score("macro")),

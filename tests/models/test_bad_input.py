@@ -487,7 +487,7 @@ def test_before_build(method):
         (
             {"loss": lambda y, a: 0.0},
             ValueError,
-            r"losses\.get.*function with its gradient.*Pass \(",
+            r"compile\.loss.*function with its gradient.*Pass \(",
         ),
         ({"loss": losses.MeanSquaredError(reduction="none")}, ValueError, r'reduction="none"'),
         ({"loss": {"class_name": "mse"}}, ValueError, r"class_name.*config"),

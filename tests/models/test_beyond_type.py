@@ -123,7 +123,11 @@ def test_predictions(call):
 def test_every_kind_of_rows(make, says):
     refuses(lambda model: model.predict(make(BAD)), says)
     refuses(lambda model: model.evaluate(make(BAD), Y), says)
-    np.testing.assert_array_equal(trained().predict(make(X)), trained().predict(X))
+    found, expected = trained().predict(make(X)), trained().predict(X)
+    if sp.issparse(make(X)):  # whose products add up in another order
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_memory_maps_are_checked_batch_by_batch(tmp_path):

@@ -97,6 +97,46 @@ def test_a_metric_that_would_replace_another_value_of_the_logs(name, argument, m
     assert sorted(model.history.history) == sorted([*both, *(f"val_{n}" for n in both)])
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"run_eagerly": True, "auto_scale_loss": False},
+        {"steps_per_execution": 10, "run_eagerly": None},
+        {"steps_per_execution": "auto", "loss_weights": None},
+        *({"loss_weights": one} for one in (1, 1.0, [1.0], (1,), {"dense": 1.0})),
+    ],
+)
+def test_arguments_of_keras_that_change_nothing(given):
+    plain, same = (Sequential([layers.Dense(1)], seed=0) for _ in range(2))
+    plain.compile("adam", "mse", metrics=["mae"])
+    same.compile("adam", "mse", metrics=["mae"], **given)
+    assert same.get_compile_config() == plain.get_compile_config()
+    for model in (plain, same):
+        model.fit(X, X[:, :1], epochs=2, verbose=0)
+    assert same.history.history == plain.history.history
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"loss_weights": 0.5}, "loss_weights None or 1, .* got 0.5"),
+        ({"loss_weights": [1.0, 1.0]}, "loss_weights None or 1"),
+        ({"loss_weights": {"dense": 2.0}}, "loss_weights None or 1, .*sample_weight"),
+        ({"loss_weights": "1"}, "loss_weights None or 1"),
+        ({"loss_weights": True}, "loss_weights None or 1"),
+        ({"steps_per_execution": 0}, "steps_per_execution as an integer >= 1"),
+        ({"steps_per_execution": 1.5}, "steps_per_execution as an integer >= 1"),
+        ({"run_eagerly": "no"}, "run_eagerly as True or False"),
+        ({"auto_scale_loss": None}, "auto_scale_loss as True or False"),
+    ],
+)
+def test_arguments_of_keras_that_would_change_something_are_refused(given, says):
+    model = Sequential([layers.Dense(1)])
+    with pytest.raises(ConfigurationError, match=says):
+        model.compile("adam", "mse", **given)
+    assert not model.compiled
+
+
 def test_metrics_of_one_name_are_told_apart():
     """Neither takes the other's place: y is 3 and the prediction 0, errors 3 and 9."""
     model = Sequential([layers.Dense(1, kernel_initializer="zeros")], seed=0)

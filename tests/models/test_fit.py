@@ -5,7 +5,15 @@ import math
 import numpy as np
 import pytest
 
-from annlib import Input, Sequential, callbacks, layers, losses, optimizers
+from annlib import (
+    ConfigurationError,
+    Input,
+    Sequential,
+    callbacks,
+    layers,
+    losses,
+    optimizers,
+)
 
 N = 70
 rng = np.random.default_rng(0)
@@ -148,6 +156,35 @@ def test_with_shuffle_every_epoch_has_an_order_of_its_own():
     other, seen = recording(seed=9)
     other.fit(X, VALUES, batch_size=16, epochs=1, verbose=0)
     assert seen.trained != recorder.trained[:5]
+
+
+@pytest.mark.parametrize("source", ["array", "memory map"])
+def test_shuffle_batch_changes_the_order_within_the_batches_alone(source, tmp_path):
+    x = X
+    if source == "memory map":
+        x = np.memmap(tmp_path / "x", X.dtype, "w+", shape=X.shape)
+        x[:] = X
+    model, recorder = recording(seed=8)
+    model.fit(x, VALUES, batch_size=16, epochs=2, shuffle="batch", verbose=0)
+    once = [list(range(start, min(start + 16, N))) for start in range(0, N, 16)]
+    assert [sorted(batch) for batch in recorder.trained] == once + once
+    assert not any(batch == sorted(batch) for batch in recorder.trained)
+    assert recorder.trained[:5] != recorder.trained[5:]
+    again, seen = recording(seed=8)
+    for _ in range(2):
+        again.fit(x, VALUES, batch_size=16, shuffle="batch", verbose=0)
+    assert seen.trained == recorder.trained
+    steps, seen = recording(seed=8)
+    steps.fit(x, VALUES, batch_size=16, epochs=5, steps_per_epoch=2, shuffle="batch", verbose=0)
+    assert seen.trained == recorder.trained
+
+
+@pytest.mark.parametrize("wrong", ["Batch", "", None, 1, [True]])
+def test_other_kinds_of_shuffle_are_refused(wrong):
+    model, recorder = recording()
+    with pytest.raises(ConfigurationError, match='shuffle True, False or "batch", got'):
+        model.fit(X, VALUES, shuffle=wrong, verbose=0)
+    assert recorder.trained == []
 
 
 @pytest.mark.parametrize(

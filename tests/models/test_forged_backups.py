@@ -75,11 +75,11 @@ def run(folder: Path, what: str) -> tuple[Sequential, dict[str, Any]]:
         "verbose": 0,
         "callbacks": [
             callbacks.BackupAndRestore(folder / "b", save_freq=2, delete_checkpoint=False),
+            callbacks.SwapEMAWeights(swap_on_epoch=True),
             callbacks.EarlyStopping("val_loss", patience=9, restore_best_weights=True),
             callbacks.ReduceLROnPlateau("loss", patience=1, cooldown=1),
             callbacks.ModelCheckpoint(folder / "m-{epoch:02d}-{loss:.3f}", max_to_keep=1),
             callbacks.CSVLogger(folder / "log.csv"),
-            callbacks.SwapEMAWeights(),
             callbacks.LivePlot(),
             callbacks.Doctor(every=1),
             Diary(),

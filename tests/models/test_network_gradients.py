@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from annlib import Sequential, layers, optimizers, regularizers
 from annlib.core.workspace import Workspace
 from annlib.data import Batch
+from annlib.layers.passes import Pass
 from annlib.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from annlib.network.passes import Pass
 from annlib.testing import check_gradient
 from annlib.training.fused_loss import FusedLoss, split
 from annlib.training.loop import train_step
@@ -170,6 +170,8 @@ SMOOTH = [
     if row.cls is not layers.Input
     and getattr(row, "shapes", [FLAT])[0] == FLAT
     and not any(kink in repr(row).lower() for kink in ("relu", "l1="))
+    and not row.make().takes_codes
+    and not getattr(row, "passive", False)
 ]
 HIDDEN = st.lists(st.sampled_from(SMOOTH), max_size=4)
 SMOOTH_LOSSES = [

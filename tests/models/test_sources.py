@@ -96,8 +96,6 @@ def test_evaluate_and_predict_give_the_same_bits_as_arrays(make):
         "frame": pd.DataFrame,
         "frame of polars": lambda x: pytest.importorskip("polars").DataFrame(x),
         "frame of several types": lambda x: pd.DataFrame(x).astype({0: "f8", 2: "Float32"}),
-        "sparse": sp.csr_array,
-        "sparse by columns": sp.csc_matrix,
     }.items(),
     ids=lambda item: item[0],
 )
@@ -108,6 +106,30 @@ def test_batches_of_any_kind(part):
     batches = ((part[1](x), pd.Series(y)) for x, y in cut(x, LABELS))
     model.fit(batches, shuffle=False, verbose=0)
     same(model, plain)
+
+
+@pytest.mark.parametrize("kind", [sp.csr_array, sp.csc_matrix])
+def test_sparse_batches(kind):
+    sparse, model = classifier(), classifier()
+    sparse.fit(sp.csr_array(X), LABELS, SIZE, shuffle=False, verbose=0)
+    model.fit(((kind(x), y) for x, y in cut(X, LABELS)), shuffle=False, verbose=0)
+    same(model, sparse)
+
+
+def test_a_sparse_batch_may_be_overwritten_when_the_next_is_asked_for():
+    def batches():
+        lent = sp.csr_array(np.ones_like(X[:SIZE]))
+        for x, y in cut(X, LABELS):
+            if len(x) < SIZE:
+                return
+            lent.data[:] = x.ravel()
+            yield lent, y
+
+    whole = len(X) // SIZE * SIZE
+    sparse, model = classifier(), classifier()
+    sparse.fit(sp.csr_array(X[:whole]), LABELS[:whole], SIZE, shuffle=False, verbose=0)
+    model.fit(batches(), shuffle=False, verbose=0)
+    same(model, sparse)
 
 
 def test_batches_of_a_memory_map(tmp_path):

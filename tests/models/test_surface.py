@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from annlib import (
+    ConfigurationError,
     Input,
     OwnershipError,
     Sequential,
@@ -106,8 +107,9 @@ def test_borrowed_layers_are_free_when_their_model_is_gone():
 def test_borrowed_layers_are_not_trained_beside_their_model():
     model = trained()
     second = Sequential([*model.layers[:1], layers.Dense(3, "softmax", name="new")])
+    second.compile("sgd", "sparse_categorical_crossentropy")
     with pytest.raises(OwnershipError):
-        second.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(X, Y, verbose=0)
     before = model.get_weights()
     second.set_weights([np.zeros_like(w) for w in second.get_weights()])
     assert not model.get_weights()[0].any()  # they are the same arrays
@@ -206,6 +208,26 @@ def test_a_clone_has_new_weights_of_the_same_configuration(make):
     for each in (clone, fresh):
         each.fit(X, Y, verbose=0)
     assert [w.tobytes() for w in clone.weights] == [w.tobytes() for w in fresh.weights]
+
+
+def test_a_clone_has_the_layers_that_a_function_makes():
+    model = trained()
+    wide = clone_model(
+        model,
+        clone_function=lambda layer: (
+            layers.Dense(9, name="wide") if layer.name == "norm" else layer.clone()
+        ),
+    )
+    assert [layer.name for layer in wide.layers if layer.name != "wide"] == [
+        layer.name for layer in model.layers if layer.name != "norm"
+    ]
+    assert (wide.seed, wide.dtype, wide.compiled) == (model.seed, model.dtype, False)
+    assert wide.get_layer("wide").units == 9
+    shared = clone_model(model, clone_function=lambda layer: layer)
+    np.testing.assert_array_equal(shared.predict(X), model.predict(X))
+    assert shared.layers == model.layers
+    with pytest.raises(ConfigurationError, match="to give a layer for each, got None"):
+        clone_model(model, clone_function=lambda layer: None)
 
 
 # -- weights -------------------------------------------------------------------------------------
@@ -409,11 +431,12 @@ OF_KERAS = {
     *("load_weights", "loss", "metrics", "metrics_names", "name", "non_trainable_weights"),
     *("optimizer", "output_shape", "pop", "predict", "predict_on_batch", "reset_metrics", "save"),
     *("save_weights", "set_weights", "stop_training", "summary", "test_on_batch", "to_json"),
+    *("stop_evaluating", "stop_predicting"),
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
     *("variables", "trainable_variables", "non_trainable_variables", "inputs", "outputs"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
-OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names"}
+OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"}
 
 
 def test_a_model_shows_keras_names_and_a_few_of_its_own():

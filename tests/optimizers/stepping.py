@@ -26,6 +26,9 @@ class FakeLayer:
             for key, value in self.start.items()
         ]
 
+    def _leaves(self):
+        yield self.name, self
+
     def _values(self):
         return self.now
 

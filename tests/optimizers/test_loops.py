@@ -64,11 +64,39 @@ def test_a_subclass_with_a_rule_of_its_own_is_obeyed():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
 
 
-def test_by_itself_it_compiles_from_some_size_on():
+@pytest.fixture
+def waiting(monkeypatch):
+    fresh = loops.Waiting()
+    monkeypatch.setattr(optimizers.base, "waiting", fresh)
+    return fresh
+
+
+def test_by_itself_it_compiles_from_some_size_on(waiting):
+    waiting.is_over(loops.WORTH_COMPILING)
     assert trained(optimizers.Adam(), "float32", "auto").optimizer.loop is None
     large = trained(optimizers.Adam(), "float32", "auto", epochs=1, units=4000)
     assert large.optimizer.loop is not None
     assert copy.deepcopy(large).optimizer.loop is None  # until it trains
+
+
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 3}])
+def test_it_waits_until_a_compilation_is_worth_it(options, waiting, monkeypatch):
+    large = {"dtype": "float32", "compiled": "auto", "units": 4000}
+    made = []
+    monkeypatch.setattr(optimizers.base, "compiled", lambda f: made.append(f) or loops.compiled(f))
+    alone = trained(optimizers.Adam(**options), **large, epochs=5)
+    assert alone.optimizer.loop is None and not made
+    one = waiting.updates
+    assert one == alone.optimizer.iterations * alone.count_params()
+    assert trained(optimizers.RMSprop(), **large).optimizer.loop is None
+    assert waiting.updates == one  # it has no loop to wait for
+    # In the middle of the third of them, and for all that come after it.
+    monkeypatch.setattr(loops, "WORTH_COMPILING", int(2.5 * one))
+    for compilations in (0, 1, 2):
+        model = trained(optimizers.Adam(**options), **large, epochs=5)
+        assert len(made) == compilations
+        assert (model.optimizer.loop is not None) == (compilations > 0)
+        assert bits(model) == bits(alone)
 
 
 def test_without_numba_true_is_refused_and_auto_does_without(monkeypatch):

@@ -107,6 +107,18 @@ class KeepsNoValues(Double):
     keeps_values = True
 
 
+@breaks("layer", "a layer that says takes_sparse = True makes the same of sparse rows")
+class OfStoredNumbersAlone(Double):
+    takes_sparse = True
+
+    def forward(self, x, work, *, training=False):
+        if isinstance(x, np.ndarray):
+            return super().forward(x, work, training=training)
+        y = x.toarray()
+        y[y == 0] = 1
+        return y * 2
+
+
 DRAWS = "only a layer that says random = True draws, only while training, from work.rng alone"
 
 

@@ -6,10 +6,11 @@ import warnings
 
 import numpy as np
 import pytest
-from cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, targets_and_predictions
+from cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, as_given, targets_and_predictions
 
 from annlib import Sequential, activations, layers, losses, optimizers
-from annlib.layers import Embedding, Input
+from annlib.layers import Input
+from annlib.testing.passes import LayerTrial
 
 
 def shown(trace):
@@ -23,7 +24,7 @@ def test_layers(row):
     rng = np.random.default_rng(0)
     for shape in getattr(row, "shapes", [(5,), (2, 5)]):
         layer = row.make()
-        body = [] if isinstance(layer, Embedding) or not shape else [layers.Dense(shape[-1])]
+        body = [] if layer.takes_codes or not shape else [layers.Dense(shape[-1])]
         if isinstance(layer, Input):
             body = []
         end = [layers.Flatten(), layers.Dense(1)]
@@ -31,8 +32,8 @@ def test_layers(row):
         model.compile("adam", "mse")
         model.build((None, *shape))
         x = rng.normal(size=(3, *shape))
-        if isinstance(layer, Embedding):
-            x = rng.integers(0, 4, (3, *shape))
+        if layer.takes_codes:
+            x = as_given(layer, LayerTrial(layer, shape).data(3)[0])
         trace = model.trace(x, rng.normal(size=(3, 1)))
         shown(trace)
         assert trace.verify().passed, trace.verify()

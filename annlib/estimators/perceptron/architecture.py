@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
-from annlib.core.arrays import Array
+from annlib.constraints import Constraint
 from annlib.core.errors import AnnlibError
 from annlib.estimators.outputs import for_arguments
+from annlib.estimators.parameter_codes import LeftOut
+from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
-from annlib.initializers import RandomUniform, VarianceScaling
+from annlib.initializers import Initializer, RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import BatchNormalization, Dense, Dropout, Input
 from annlib.losses import BlockCrossentropy, Loss, LossOfVectors
+from annlib.losses.function import loss_of
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer, Ridge
@@ -47,6 +47,7 @@ class Structure(NamedTuple):
     output: str
     rates: tuple[float, ...]
     penalty: Regularizer | None
+    constraint: Constraint | None
 
     @property
     def function(self) -> tuple[Any, ...]:
@@ -60,8 +61,9 @@ class Architecture:
     Parameters
     ----------
     estimator : Perceptron
-    loss, regularizer : Loss and Regularizer, or None
+    loss, regularizer, initializer : Loss, Regularizer and Initializer, or None
         In place of scikit-learn's.
+    constraint : Constraint or None
 
     Raises
     ------
@@ -69,8 +71,16 @@ class Architecture:
         For a parameter that cannot be meant.
     """
 
-    def __init__(self, estimator: Any, loss: Loss | None, regularizer: Regularizer | None) -> None:
+    def __init__(
+        self,
+        estimator: Any,
+        loss: Loss | None,
+        regularizer: Regularizer | None,
+        initializer: Initializer | None,
+        constraint: Constraint | None,
+    ) -> None:
         self.estimator = estimator
+        self.initializer, self.constraint = initializer, constraint
         self.sizes = hidden_sizes(estimator.hidden_layer_sizes)
         self.activations = self._activations()
         self.rates = self._dropout()
@@ -97,6 +107,7 @@ class Architecture:
             output=output,
             rates=tuple(float(rate) for rate in self.rates),
             penalty=self.penalty,
+            constraint=self.constraint,
         )
 
     def check_continues(self, before: Structure, now: Structure) -> None:
@@ -112,6 +123,13 @@ class Architecture:
         if now.units != before.units:
             shown = text.format(f"one with {before.units} output{'s' * (before.units > 1)}")
             raise invalid(e, "loss", shown, e.loss)
+
+    def check_same_initializer(self, before: Any) -> None:
+        """Raise if another initializer was set, which weights that there are do not heed."""
+        if not isinstance(before, LeftOut) and before != self.initializer:
+            expected = f"{before!r}, as before; for new weights, fit without warm_start"
+            given = self.estimator.kernel_initializer
+            raise invalid(self.estimator, "kernel_initializer", expected, given)
 
     def build(self, n_features: int, targets: Targets, dtype: str, seed: int) -> Sequential:
         """The network for these features and targets, not compiled."""
@@ -137,21 +155,28 @@ class Architecture:
 
     def _dense(self, fan_in: int, units: int, activation: Any, like: Activation) -> Dense:
         bound = initial_bound(fan_in, units, like)
-        small = VarianceScaling(1 / 3, "fan_avg", "uniform")
+        initializer: Any = self.initializer and self.initializer.clone()
+        if initializer is None:
+            small = VarianceScaling(1 / 3, "fan_avg", "uniform")
+            initializer = small if isinstance(like, Sigmoid) else "glorot_uniform"
         return Dense(
             units,
             copy.copy(activation),
-            kernel_initializer=small if isinstance(like, Sigmoid) else "glorot_uniform",
+            kernel_initializer=initializer,
             bias_initializer=RandomUniform(-bound, bound),
             kernel_regularizer=self.penalty,
+            kernel_constraint=self.constraint,
         )
 
     def draw(self, model: Sequential, random_state: Any) -> None:
-        """Give a network the weights that scikit-learn draws: kernel and bias, layer by layer."""
+        """Give a network the weights that scikit-learn draws: kernel and bias, layer by layer; its
+        kernels it keeps if they have an initializer of the user's.
+        """
         for layer, like in zip(dense_layers(model), self._likes(), strict=True):
             fan_in, fan_out = layer.kernel.shape
             bound = initial_bound(fan_in, fan_out, like)
-            layer.kernel[...] = random_state.uniform(-bound, bound, layer.kernel.shape)
+            if self.initializer is None:
+                layer.kernel[...] = random_state.uniform(-bound, bound, layer.kernel.shape)
             layer.bias[...] = random_state.uniform(-bound, bound, layer.bias.shape)
 
     def _likes(self) -> list[Activation]:
@@ -183,7 +208,7 @@ class Architecture:
         elif isinstance(targets, IndicatorTargets):
             found = losses.SumBinaryCrossentropy(reduction=_BY_WEIGHT)
         else:
-            found = _by_weight(losses.get(targets.loss))
+            found = _by_weight(loss_of(targets.loss))
         estimator = self.estimator
         changed: Loss = estimator._changed("loss", for_arguments(found, estimator._nested("loss")))
         return changed
@@ -227,15 +252,41 @@ class Architecture:
         return rates
 
 
+def structure_of(model: Sequential) -> Structure:
+    """What a network that ``Architecture.build`` has built is built of."""
+    maps = affine_maps(model)
+    *hidden, (last, _) = maps
+    activations: list[Activation] = []
+    rates: list[float] = []
+    for layer in model.layers[:-1]:
+        if isinstance(layer, Dropout):
+            rates[-1] = float(layer.rate)
+        elif isinstance(layer, ActivationLayer):
+            activations[-1] = layer.activation
+        elif isinstance(layer, Dense):
+            activations.append(layer.activation)
+            rates.append(0.0)
+    return Structure(
+        sizes=tuple(dense.units for dense, _ in hidden),
+        normalized=any(norm is not None for _, norm in hidden),
+        units=last.units,
+        activations=tuple(activations),
+        output=last.activation._names[0],
+        rates=tuple(rates),
+        penalty=last.kernel_regularizer,
+        constraint=last.kernel_constraint,
+    )
+
+
 def named_loss(given: Any, *, classifier: bool) -> Loss | None:
     """The loss that the parameter means; None if it depends on the targets."""
     if not isinstance(given, str):
-        return losses.get(given)
+        return loss_of(given)
     if classifier and given == "log_loss":
         return None
     if not classifier and given in _LOSSES:
         return _by_weight(_LOSSES[given]())
-    return _by_weight(losses.get(given))
+    return _by_weight(loss_of(given))
 
 
 def _by_weight(loss: Loss) -> Loss:
@@ -266,70 +317,6 @@ def initial_bound(fan_in: int, fan_out: int, activation: Activation) -> float:
     """Of a layer's first weights and biases (Glorot & Bengio, 2010)."""
     factor = 2.0 if isinstance(activation, Sigmoid) else 6.0
     return math.sqrt(factor / (fan_in + fan_out))
-
-
-def dense_layers(model: Sequential) -> list[Any]:
-    """The layers whose kernels are ``coefs_``."""
-    return [dense for dense, _ in affine_maps(model)]
-
-
-def affine_maps(model: Sequential) -> list[tuple[Any, BatchNormalization | None]]:
-    """Each dense layer with the normalization of what it gives, if there is one."""
-    pairs = zip(model.layers, [*model.layers[1:], None], strict=True)
-    return [
-        (layer, after if isinstance(after, BatchNormalization) else None)
-        for layer, after in pairs
-        if isinstance(layer, Dense)
-    ]
-
-
-def folded(model: Sequential) -> tuple[list[Array], list[Array]]:
-    """Kernels and biases of a network, with which it predicts the same without normalization.
-
-    gamma (x W + b - mean) / s + beta is x (W c) + (b - mean) c + beta with c = gamma / s. What is
-    not normalized are the network's own arrays; the others are new, and read-only.
-    """
-    kernels, biases = [], []
-    for dense, norm in affine_maps(model):
-        kernel, bias = dense.arrays["kernel"], dense.arrays["bias"]
-        if norm is not None:
-            factor = _factor(norm)
-            kernel, bias = kernel * factor, (bias - norm.moving_mean) * factor + norm.beta
-            kernel.flags.writeable = bias.flags.writeable = False
-        kernels.append(kernel)
-        biases.append(bias)
-    return kernels, biases
-
-
-def unfold(model: Sequential, kernels: Sequence[Array], biases: Sequence[Array]) -> None:
-    """Give a network the weights with which it predicts as one without normalization has these.
-
-    Raises
-    ------
-    ValueError
-        If there are none, for a gamma of 0; nothing is changed then.
-    """
-    found = []
-    for (dense, norm), kernel, bias in zip(affine_maps(model), kernels, biases, strict=True):
-        if norm is None:
-            found.append((dense, kernel, bias))
-            continue
-        factor = _factor(norm)
-        if not factor.all():
-            raise ValueError(
-                f'coefs_: expected a gamma other than 0 in "{norm.name}", got 0 for the units '
-                f"{np.flatnonzero(factor == 0).tolist()}, of which no weights come through. Set "
-                "the weights of model_ instead."
-            )
-        found.append((dense, kernel / factor, (bias - norm.beta) / factor + norm.moving_mean))
-    for dense, kernel, bias in found:
-        dense.kernel[...] = kernel
-        dense.bias[...] = bias
-
-
-def _factor(norm: BatchNormalization) -> Array:
-    factor: Array = norm.gamma / np.sqrt(norm.moving_variance + norm.epsilon)
-    return factor
 
 
 def output_name(layer: Dense) -> str:

@@ -98,6 +98,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
+        metrics: Any = None,
+        kernel_initializer: Any = None,
+        kernel_constraint: Any = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:
@@ -134,7 +137,9 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     ----------
     loss : str or Loss, default="squared_error"
         Half of the squared error, half of the deviance of ``"poisson"`` (whose output layer is
-        exponential), both summed over the outputs; or a loss of annlib: ``"huber"``, ...
+        exponential), both summed over the outputs; or a loss of annlib: ``"huber"``, ``"gamma"``
+        and ``"tweedie"`` (exponential, too), ``"quantile"``, ... ``loss__power=1.7`` is an argument
+        of it. With ``loss__quantile=[0.1, 0.5, 0.9]`` there is a column of predictions for each.
     {parameters}
     {nested}
 
@@ -192,6 +197,9 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
+        metrics: Any = None,
+        kernel_initializer: Any = None,
+        kernel_constraint: Any = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:

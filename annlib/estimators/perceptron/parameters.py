@@ -10,8 +10,10 @@ from annlib.core.arrays import DTYPES
 from annlib.core.checks import is_number
 from annlib.estimators.rules import (
     FLAG,
+    METRICS,
     NONE,
     RANDOM_STATE,
+    SCORER,
     WHOLE,
     Rule,
     count,
@@ -28,9 +30,11 @@ _SIZES = Rule(
 
 
 def _is_dtype(value: Any) -> bool:
+    if not isinstance(value, str | type | np.dtype):
+        return False
     try:
         return np.dtype(value).name in DTYPES
-    except TypeError:
+    except (TypeError, ValueError):
         return False
 
 
@@ -65,10 +69,8 @@ RULES: dict[str, Rule] = {
     "max_fun": _SIZE,
     "dropout": _RATE | list_of(_RATE, text="a list of these for the hidden layers"),
     "batch_normalization": FLAG,
-    "scoring": NONE
-    | Rule(
-        "'loss', the name of a scorer or a callable", lambda v: isinstance(v, str) or callable(v)
-    ),
+    "scoring": SCORER,
+    "metrics": METRICS,
     "dtype": NONE | Rule(f"one of {{{', '.join(map(repr, DTYPES))}}}", _is_dtype),
 }
 
@@ -113,7 +115,8 @@ nesterovs_momentum : bool, default=True
 early_stopping : bool, default=False
     Whether the score on validation data decides when to stop, and which weights are kept.
 validation_fraction : float in [0, 1), default=0.1
-    The share of the rows that ``early_stopping`` sets aside, if ``fit`` gets no ``X_val``.
+    The share of the rows that ``early_stopping`` sets aside, if ``fit`` gets no ``X_val``. Another
+    than 0.1 is set aside without it, too: for ``val_loss`` and ``val_score`` in ``history_``.
 beta_1 : float in [0, 1), default=0.9
     For ``solver="adam"``, whose mean of the gradients decays by it.
 beta_2 : float in [0, 1), default=0.999
@@ -138,6 +141,12 @@ callbacks : str, Callback or list of them, default=None
 scoring : str, callable or None, default=None
     What is measured on validation data after each epoch: a scorer, minus the ``"loss"``, or
     accuracy and R2, as for ``score``.
+metrics : list or str, default=None
+    As in ``Sequential.compile``, in ``history_`` by epoch; they heed the weights.
+kernel_initializer : str or Initializer, default=None
+    Of new weight matrices; None draws scikit-learn's.
+kernel_constraint : str or Constraint, default=None
+    Of the weight matrices after each step: ``"non_neg"``, ``"max_norm"``, ...
 dtype : {"float32", "float64"}, default=None
     The arithmetic; None is that of X."""
 
@@ -165,9 +174,12 @@ loss_curve_ : list of float
 best_loss_ : float or None
     The least of it; None with ``early_stopping``.
 validation_scores_ : list of float or None
-    Of each epoch, with ``early_stopping``.
+    Of each epoch, where there are validation data.
 best_validation_score_ : float or None
     The greatest of them.
+best_epoch_ : int
+    The epoch with the best validation score, counted from 0 as in ``history_``; without validation
+    data that of the least loss.
 n_iter_ : int
     The epochs of the last fit.
 t_ : int

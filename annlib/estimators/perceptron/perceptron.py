@@ -11,26 +11,25 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 
-from annlib import regularizers
+from annlib import constraints, initializers, regularizers
 from annlib.callbacks import Callback, CallbackList, History
 from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
+from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
 from annlib.estimators.estimator import NetworkEstimator, Parts
-from annlib.estimators.nested import Part, callback_objects
+from annlib.estimators.nested import Part, callback_objects, own_metrics
+from annlib.estimators.parameter_codes import LeftOut
+from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
 from annlib.estimators.perceptron.architecture import (
     Architecture,
     Structure,
-    affine_maps,
-    dense_layers,
-    folded,
     named_loss,
     output_name,
-    unfold,
+    structure_of,
 )
 from annlib.estimators.perceptron.messages import verbose_printer, warn, warn_if_not_converged
 from annlib.estimators.perceptron.parameters import RULES
-from annlib.estimators.perceptron.scoring import check_scoring_name, default_score, epoch_score
 from annlib.estimators.perceptron.training import (
     Convergence,
     Progress,
@@ -39,6 +38,7 @@ from annlib.estimators.perceptron.training import (
     chosen,
 )
 from annlib.estimators.rules import Rule
+from annlib.estimators.scoring import SCORE, check_scoring_names, default_score, epoch_scores
 from annlib.estimators.targets import Targets
 from annlib.estimators.weights import Samples, row_weights
 from annlib.layers import Layer
@@ -49,6 +49,8 @@ from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer
 from annlib.training.loop import Validation
 
+#: scikit-learn's default of validation_fraction, which sets nothing aside by itself.
+_FRACTION = 0.1
 _OBJECT = "the name, the configuration or an object of"
 
 
@@ -79,6 +81,8 @@ class Setting(NamedTuple):
     structure: Structure
     rate: RateRule
     random_state: Any
+    #: Of the kernels, if it is the user's.
+    initializer: Any
 
 
 class Perceptron(NetworkEstimator):
@@ -95,6 +99,14 @@ class Perceptron(NetworkEstimator):
         ),
         "loss": loss_part("a name", classifier=False),
         "regularizer": Part(_regularizer, f"None, or {_OBJECT} a regularizer of annlib"),
+        "kernel_initializer": Part(
+            lambda estimator, given: None if given is None else initializers.get(given),
+            f"None, or {_OBJECT} an initializer of annlib",
+        ),
+        "kernel_constraint": Part(
+            lambda estimator, given: None if given is None else constraints.get(given),
+            f"None, or {_OBJECT} a constraint of annlib",
+        ),
         "callbacks": Part(callback_objects, "a callback of annlib, its name, or a list of these"),
     }
     _rules: ClassVar[dict[str, Rule]] = RULES
@@ -117,9 +129,10 @@ class Perceptron(NetworkEstimator):
         if self.early_stopping and partial:
             raise ValueError("partial_fit does not support early_stopping=True")
         loss, optimizer = self._part("loss"), self._part("optimizer")
-        architecture = Architecture(self, loss, self._part("regularizer"))
+        parts = (self._part(n) for n in ("regularizer", "kernel_initializer", "kernel_constraint"))
+        architecture = Architecture(self, loss, *parts)
         architecture.check_deterministic(optimizer)
-        check_scoring_name(self)
+        check_scoring_names(self)
         return Parts(architecture, optimizer, loss, self._part("callbacks"))
 
     def _has_weights(self) -> bool:
@@ -134,10 +147,12 @@ class Perceptron(NetworkEstimator):
             architecture.structure(targets),
             RateRule.of(self),
             self.random_state,
+            architecture.initializer,
         )
         before: Sequential | None = getattr(self, "model_", None) if warm else None
         if before is not None:
             architecture.check_continues(self._setting.structure, setting.structure)
+            architecture.check_same_initializer(self._setting.initializer)
             self._sync_coefs(before)
         dtype = np.dtype(self.dtype or (X if before is None else before).dtype).name
         same_random_state = before is not None and self._setting.random_state == self.random_state
@@ -158,7 +173,15 @@ class Perceptron(NetworkEstimator):
         Y = super()._encode(y, targets, model, loss.loss)
         return loss.loss.check_targets(Y, model.output_shape, "y")
 
-    def _wants_validation(self, optimizer: Optimizer) -> bool:
+    def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
+        return self._watches_score(optimizer) or (self._sets_aside() and not partial)
+
+    def _sets_aside(self) -> bool:
+        """Whether ``validation_fraction`` by itself asks for validation data."""
+        return self.validation_fraction not in (0, _FRACTION)
+
+    def _watches_score(self, optimizer: Optimizer) -> bool:
+        """Whether the score on validation data decides when to stop."""
         return bool(self.early_stopping) and not optimizer.full_batch
 
     def _split(
@@ -192,11 +215,11 @@ class Perceptron(NetworkEstimator):
             old = self._optimizer
             if _configuration(old) == _configuration(optimizer):
                 optimizer = old if model is self.model_ else copy.deepcopy(old)
-        model.compile(optimizer, loss.loss)
+        model.compile(optimizer, loss.loss, weighted_metrics=own_metrics(self.metrics))
 
     def _fitted(self, model: Sequential, targets: Targets, loss: Setting) -> dict[str, Any]:
         fitted = super()._fitted(model, targets, loss)
-        return {**fitted, "_setting": loss, **exposed_coefs(model)}
+        return {**fitted, "_setting": loss, **_sizes(model), **exposed_coefs(model)}
 
     def _run(
         self,
@@ -208,32 +231,29 @@ class Perceptron(NetworkEstimator):
         warm: bool,
         partial: bool,
     ) -> History:
+        if self.metrics:
+            fitted["model_"]._settle_metrics(data.Y, f"{type(self).__name__}.fit")
         self.__dict__.update(fitted)  # a scorer asks the estimator after each epoch
         if not warm or not hasattr(self, "_progress"):
             self._progress, self.history_ = Progress(), {}
         loss, structure = self._setting.loss, self._setting.structure
-        watched = loss if isinstance(self.scoring, str) and self.scoring == "loss" else self.scoring
-        self._progress.begin(loss, (watched, structure.function))
+        self._progress.begin(loss, self._score_is(loss, structure))
         model, optimizer = self.model_, self._optimizer
-        layers = dense_layers(model)
-        self.n_layers_ = len(layers) + 1
-        self.n_outputs_ = int(layers[-1].units)
-        self.out_activation_ = output_name(layers[-1])
         rows = len(data.y)
         size = rows if optimizer.full_batch else self._batch_rows(rows)
         batches = batches_of(model, data, size, random_state if self.shuffle else None)
-        validation, score = None, None
+        validation, scores = None, None
         if held_out is not None:
             validation = Validation(batches_of(model, held_out, INFERENCE_BATCH), None, 1)
-            score = epoch_score(self, held_out, lambda: self._default_score(held_out))
-        watches_score = self._wants_validation(optimizer)
+            scores = epoch_scores(self, held_out, lambda: self._default_score(held_out))
+        watches_score = self._watches_score(optimizer)
         rule = Convergence(
             self._progress,
             rows=rows,
             tol=float(self.tol),
             patience=self.n_iter_no_change,
             rate=RateRule.of(self),
-            score=score,
+            scores=scores,
             watches_score=watches_score,
             log=verbose_printer(self.verbose),
         )
@@ -268,6 +288,9 @@ class Perceptron(NetworkEstimator):
         self._store_results(rule.epochs)
         return history
 
+    def _score_names(self) -> list[str]:
+        return [SCORE]
+
     def _restore_best(self) -> None:
         """Put the weights of the best score into the network.
 
@@ -288,26 +311,55 @@ class Perceptron(NetworkEstimator):
     def _default_score(self, data: Samples) -> float:
         return default_score(self._targets, self._read(data.X), data)
 
+    def _score_is(self, loss: Loss, structure: Structure) -> tuple[Any, Any]:
+        """By what there is a best score."""
+        by_loss = isinstance(self.scoring, str) and self.scoring == "loss"
+        return loss if by_loss else self.scoring, structure.function
+
     def _store_results(self, epochs: int) -> None:
         """Set scikit-learn's attributes after a training of so many epochs."""
-        progress, optimizer = self._progress, self._optimizer
+        progress, optimizer = self._progress, self.model_.optimizer
         self.n_iter_ = epochs
         self.t_ = progress.t
         self._no_improvement_count = progress.epochs_without_improvement  # scikit-learn's tests
         if progress.losses:
             self.loss_ = progress.losses[-1]
-        if not optimizer.full_batch:
-            watched = self.early_stopping
+        if optimizer is None or not optimizer.full_batch:
+            watched, asked = self.early_stopping, self.early_stopping or self._sets_aside()
+            scores = progress.scores
             self.loss_curve_ = progress.losses
             self.best_loss_ = None if watched else progress.best_loss
-            self.validation_scores_ = progress.scores if watched else None
-            self.best_validation_score_ = progress.best_score if watched else None
+            self.validation_scores_ = scores if asked else None
+            best = progress.best_score if watched else max(scores, default=None)
+            self.best_validation_score_ = best if asked else None
 
     @property
     def _optimizer(self) -> Optimizer:
         optimizer = self.model_.optimizer
         assert optimizer is not None, "compiled"
         return optimizer
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        self._sync_coefs(self.model_)
+        learned = {"epochs": self.n_iter_, "rate": list(self._setting.rate)}
+        progress, arrays = self._progress.describe()
+        return learned | {"progress": progress}, arrays
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        model, structure = self.model_, structure_of(self.model_)
+        loss: Any = model.loss  # None where the file could not hold it
+        initializer = self.kernel_initializer
+        if not isinstance(initializer, LeftOut):
+            initializer = self._part("kernel_initializer")
+        rate = RateRule.restored(learned["rate"])
+        self._setting = Setting(loss, structure, rate, self.random_state, initializer)
+        self._progress = Progress.restored(learned["progress"], arrays, model.vector.values)
+        progress = self._progress
+        progress.loss_is, progress.score_is = loss, self._score_is(loss, structure)
+        self.__dict__.update(_sizes(model) | exposed_coefs(model))
+        self._store_results(check_count(learned["epochs"], "file", "epochs", 0))
 
     # -- data ------------------------------------------------------------------------------------
 
@@ -409,6 +461,16 @@ def exposed_coefs(model: Sequential) -> dict[str, Any]:
     coefs, intercepts = folded(model)
     lists = {"coefs_": coefs, "intercepts_": intercepts}
     return {"_lists": lists, "_exposed": (*coefs, *intercepts)}
+
+
+def _sizes(model: Sequential) -> dict[str, Any]:
+    """scikit-learn's attributes of what the network is."""
+    layers = dense_layers(model)
+    return {
+        "n_layers_": len(layers) + 1,
+        "n_outputs_": int(layers[-1].units),
+        "out_activation_": output_name(layers[-1]),
+    }
 
 
 def _configuration(optimizer: Optimizer) -> tuple[Any, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from reprlib import repr as show
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +13,10 @@ from annlib import optimizers
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
-from annlib.core.errors import AnnlibError
+from annlib.core.checks import check_choice, check_count, check_number, is_number
+from annlib.core.errors import AnnlibError, ModelFormatError
 from annlib.data import ArrayLoader, Batch, check_type
+from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.weights import Samples
 from annlib.models import Sequential
 from annlib.optimizers import LBFGS, SGD, Adam, Optimizer
@@ -38,7 +41,7 @@ def chosen(estimator: Any) -> Optimizer:
     """A new optimizer: like the one that the user named or made, or else that of the solver."""
     if estimator.optimizer is None:
         return of_solver(estimator)
-    return optimizers.get(estimator.optimizer).clone()
+    return optimizers.registry.get(estimator.optimizer).clone()
 
 
 def is_batchwise(estimator: Any) -> bool:
@@ -55,8 +58,7 @@ def is_batchwise(estimator: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class RateRule:
+class RateRule(NamedTuple):
     """scikit-learn's ``learning_rate`` from epoch to epoch; for ``sgd`` alone.
 
     Parameters
@@ -80,6 +82,15 @@ class RateRule:
         how = how if isinstance(how, str) else "constant"
         return cls(how, float(estimator.learning_rate_init), float(estimator.power_t))
 
+    @classmethod
+    def restored(cls, given: Any) -> RateRule:
+        """The rule that these three values of a file describe."""
+        how, initial, power = given
+        check_choice(how, "file", "learning_rate", ("constant", "invscaling", "adaptive"))
+        check_number(initial, "file", "learning_rate_init", "(0, inf)")
+        check_number(power, "file", "power_t", "[0, inf)")
+        return cls(how, initial, power)
+
     def end_epoch(self, optimizer: Optimizer, t: int) -> None:
         """Set the rate of the next epoch, after so many rows in all."""
         if self.how == "invscaling":
@@ -93,6 +104,10 @@ class RateRule:
             return False, "Learning rate too small. Stopping."
         optimizer.learning_rate /= 5
         return True, f"Setting learning rate to {optimizer.learning_rate:f}"
+
+
+_NUMBERS = ("best_loss", "best_score")
+_COUNTS = ("epochs_without_improvement", "t")
 
 
 @dataclass
@@ -120,6 +135,29 @@ class Progress:
             self.best_score, self.best_weights = -np.inf, None
         self.loss_is, self.score_is = loss_is, score_is
 
+    def describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """All but what loss and score are, as JSON can hold it, and the best weights."""
+        values = {name: getattr(self, name) for name in ("losses", "scores", *_NUMBERS, *_COUNTS)}
+        best = {} if self.best_weights is None else {"best_weights": self.best_weights}
+        return encode(values, "progress"), best
+
+    @classmethod
+    def restored(cls, code: Any, arrays: Mapping[str, Array], like: Array) -> Progress:
+        """What ``describe`` described, of a network whose parameters are ``like`` these."""
+        found, best = decode(code), arrays.get("best_weights")
+        known = ("losses", "scores", *_NUMBERS, *_COUNTS)
+        fine = found.keys() == {*known} and arrays.keys() <= {"best_weights"}
+        fine = fine and all(is_number(found[name]) for name in _NUMBERS)
+        for name in ("losses", "scores"):
+            fine = fine and isinstance(found[name], list) and all(map(is_number, found[name]))
+        if best is not None:
+            fine = fine and (best.shape, best.dtype) == (like.shape, like.dtype)
+        if not fine:
+            raise ModelFormatError(f"file: expected the course of a training, got {show(code)}.")
+        for name in _COUNTS:
+            check_count(found[name], "file", name, 0)
+        return cls(**found, best_weights=best)
+
 
 class Convergence(Callback):
     """Ends a training without progress: ``tol`` at least, in more than ``patience`` epochs.
@@ -132,8 +170,8 @@ class Convergence(Callback):
         The samples of an epoch.
     tol, patience : float
     rate : RateRule
-    score : callable, optional
-        From the logs of an epoch to the score on the validation data.
+    scores : callable, optional
+        From the logs of an epoch to the score on the validation data, by name.
     watches_score : bool
         Whether the score decides, and not the loss on the training data.
     log : callable
@@ -148,7 +186,7 @@ class Convergence(Callback):
         tol: float,
         patience: float,
         rate: RateRule,
-        score: Callable[[Logs], float] | None,
+        scores: Callable[[Logs], dict[str, float]] | None,
         watches_score: bool,
         log: Callable[[str], None],
     ) -> None:
@@ -157,7 +195,7 @@ class Convergence(Callback):
         self.tol = tol
         self.patience = patience
         self.rate = rate
-        self.score = score
+        self.scores = scores
         self.watches_score = watches_score
         self.log = log
         self.epochs = 0
@@ -171,13 +209,15 @@ class Convergence(Callback):
         progress.losses.append(float(logs["loss"]))
         progress.t += self.rows
         self.log(f"Iteration {self.epochs}, loss = {progress.losses[-1]:.8f}")
-        if self.score is not None:
-            logs["val_score"] = self.score(logs)
+        if self.scores is not None:
+            logs |= self.scores(logs)
         if not optimizer.full_batch:
             logs["learning_rate"] = optimizer._next_rate
         if self.watches_score:
             self._record_score(float(logs["val_score"]))
         else:
+            if self.scores is not None:
+                progress.scores.append(float(logs["val_score"]))
             self._record_loss()
         self.rate.end_epoch(optimizer, progress.t)
         if progress.epochs_without_improvement > self.patience and not optimizer.full_batch:
@@ -264,5 +304,6 @@ def batches_of(
         batch_size=size,
         dtype=model.dtype,
         target_dtype=np.intp if labels else model.dtype,
+        sparse=model._network.takes_sparse,
         random_state=random_state,
     )

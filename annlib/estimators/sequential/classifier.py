@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
-from annlib.estimators.outputs import gives_probabilities
-from annlib.estimators.sequential.fitting import FittedSequential
+from annlib.estimators.outputs import gives_probabilities, targets_of_outputs
+from annlib.estimators.sequential.fitting import FittedSequential, check_trained
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
 from annlib.losses import Loss
@@ -96,6 +96,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         optimizer: Any = "auto",
         loss: Any = "auto",
         metrics: Any = None,
+        scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,
         validation_split: float = 0.0,
@@ -109,6 +110,45 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         **nested: Any,
     ) -> None:
         self._store(locals())
+
+    @classmethod
+    def from_fitted(cls, model: Sequential, classes: Any = None, **parameters: Any) -> Self:
+        """A trained model as a fitted classifier: it predicts as it is, without ``fit``.
+
+        It has a copy of the model, with its optimizer's state: the model stays as it is, and
+        ``partial_fit`` goes on training the copy.
+
+        Parameters
+        ----------
+        model : Sequential
+            Trained, or from ``annlib.load_model``.
+        classes : array-like, default=None
+            What its outputs stand for, sorted: two classes for one sigmoid, or one for each unit;
+            for several columns of y a list of them. None are 0, 1, ..., and for several sigmoids
+            labels of which a row has any.
+        **parameters
+            Of the estimator, as for its constructor.
+
+        Returns
+        -------
+        SequentialClassifier
+
+        Raises
+        ------
+        ConfigurationError
+            If the model is not built, or the classes do not fit its last layer.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, SequentialClassifier, layers
+        >>> model = Sequential([layers.Input((2,)), layers.Dense(3, "softmax")], seed=0)
+        >>> net = SequentialClassifier.from_fitted(model, ["ant", "bee", "cicada"])
+        >>> net.predict([[1.0, 0.0]]).shape, net.predict_proba([[1.0, 0.0]]).shape
+        ((1,), (1, 3))
+        """
+        where = f"{cls.__name__}.from_fitted"
+        trained = check_trained(model, where)
+        return cls._of_trained(trained, targets_of_outputs(trained, classes, where), parameters)
 
     def _gives_probabilities(self) -> bool:
         model = self.model

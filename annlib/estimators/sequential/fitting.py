@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple
+from reprlib import repr as show
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from annlib import losses, optimizers
+from annlib import optimizers
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
+from annlib.core.checks import check_count
 from annlib.core.config import Configurable
-from annlib.core.errors import DataError
+from annlib.core.errors import ConfigurationError, DataError, ModelFormatError
+from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
-from annlib.estimators.nested import Part, callback_objects
+from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
-from annlib.estimators.rules import InvalidParameterError, Rule, invalid
+from annlib.estimators.parameter_codes import LeftOut
+from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
+from annlib.estimators.scoring import (
+    Scores,
+    check_scoring_names,
+    epoch_scores,
+    score_names,
+)
 from annlib.estimators.sequential.network import (
     build_network,
     compiled_before,
@@ -27,7 +38,7 @@ from annlib.estimators.sequential.parameters import RULES
 from annlib.estimators.targets import ClassTargets, LabelTargets, Targets
 from annlib.estimators.weights import Samples, mean_one
 from annlib.losses import Loss
-from annlib.metrics import Metric
+from annlib.losses.function import loss_of
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 from annlib.training.compiled import CROSSENTROPY, Compiled
@@ -35,7 +46,7 @@ from annlib.training.compiled import CROSSENTROPY, Compiled
 
 def _loss(_estimator: Any, given: Any) -> Loss | str:
     deferred = isinstance(given, str) and given.lower() in CROSSENTROPY  # the shapes decide
-    return given if deferred else losses.get(given)
+    return given if deferred else loss_of(given)
 
 
 _EXPECTED = "the name of a known {0}, or an object or class of that kind"
@@ -64,7 +75,8 @@ class FittedSequential(NetworkEstimator):
     _nests: ClassVar[dict[str, Part]] = {
         "model": Part(lambda estimator, given: given, "a Sequential or a function"),
         "optimizer": Part(
-            lambda estimator, given: optimizers.get(given).clone(), _EXPECTED.format("Optimizer")
+            lambda estimator, given: optimizers.registry.get(given).clone(),
+            _EXPECTED.format("Optimizer"),
         ),
         "loss": Part(_loss, _EXPECTED.format("Loss")),
         "callbacks": Part(callback_objects, _EXPECTED.format("Callback")),
@@ -78,9 +90,42 @@ class FittedSequential(NetworkEstimator):
     def _max_epochs(self) -> int:
         return int(self.epochs)
 
+    # -- of a trained model ----------------------------------------------------------------------
+
+    @classmethod
+    def _of_trained(cls, model: Any, targets: Targets, parameters: dict[str, Any]) -> Self:
+        """The fitted estimator that a copy of a trained model is."""
+        estimator = cls(model, **parameters)
+        check_parameters(estimator, cls._rules)
+        n_features = model.input_shape[1]
+        if estimator._nested("model") or estimator.dtype not in (None, model.dtype):
+            raise ConfigurationError(
+                f"{cls.__name__}.from_fitted: expected arguments that leave the model as it is, "
+                f"got {', '.join(parameters)}. Leave out dtype and model__..., or call fit."
+            )
+        targets.heed(model.loss)
+        check_units(model, targets, n_features, f"{cls.__name__}.from_fitted")
+        own = copy.deepcopy(model)
+        if model.feature_names is not None:
+            estimator.feature_names_in_ = np.array(model.feature_names, object)
+        origin = Origin(
+            estimator._model_parameters(), estimator.random_state, compiled_before(model)
+        )
+        plan = Plan({}, origin)
+        estimator.__dict__.update(estimator._fitted(own, targets, plan))
+        estimator.n_features_in_ = n_features
+        history = model.history
+        estimator.history_ = {} if history is None else copy.deepcopy(history.history)
+        estimator._best = None if history is None else find_best(history, (), [])
+        if estimator._best is not None:
+            estimator.best_epoch_ = estimator._best.epoch
+        estimator.n_iter_ = 0 if history is None else len(history.epoch)
+        return estimator
+
     # -- what the parameters mean ----------------------------------------------------------------
 
     def _make_parts(self, partial: bool) -> Parts:
+        check_scoring_names(self)
         return Parts(*(self._part(name) for name in ("model", "optimizer", "loss", "callbacks")))
 
     def _part(self, name: str) -> Any:
@@ -115,16 +160,16 @@ class FittedSequential(NetworkEstimator):
         optimizer = parts.optimizer or self._automatic("optimizer", compiled)
         loss = parts.loss or self._automatic("loss", compiled)
         if loss is None:
-            fitting = losses.get(fitting_loss(model, targets, type(self).__name__))
+            fitting = loss_of(fitting_loss(model, targets, type(self).__name__))
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
-            metrics, weighted = [], self.metrics
+            metrics, weighted = [], own_metrics(self.metrics)
         arguments = {
             "optimizer": optimizer,
             "loss": loss,
-            "metrics": [_own(metric) for metric in metrics],
-            "weighted_metrics": [_own(metric) for metric in weighted],
+            "metrics": own_metrics(metrics),
+            "weighted_metrics": own_metrics(weighted),
             "jit_compile": compiled.get("jit_compile", "auto"),
         }
         return Plan(arguments, origin)
@@ -167,6 +212,10 @@ class FittedSequential(NetworkEstimator):
             dtype=self.dtype or X.dtype.name,
             where=where,
         )
+        if parts.loss is None:
+            targets.heed(compiled.get("loss"))
+        if hasattr(self, "feature_names_in_") and model.layers[0].takes_names:
+            model._network.learn_names(tuple(self.feature_names_in_))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)
@@ -194,7 +243,8 @@ class FittedSequential(NetworkEstimator):
         model, origin = self.model_, self._origin
         before, now = origin.parameters, self._model_parameters()
         for name in [*now, *before]:
-            if not _same(before.get(name), now.get(name)):
+            known = not isinstance(before.get(name), LeftOut)
+            if known and not _same(before.get(name), now.get(name)):
                 raise self._fixed(name, before.get(name), now.get(name))
         if self.dtype not in (None, model.dtype):
             raise self._fixed("dtype", model.dtype, self.dtype)
@@ -228,7 +278,7 @@ class FittedSequential(NetworkEstimator):
     def _fitted(self, model: Sequential, targets: Targets, loss: Plan) -> dict[str, Any]:
         return super()._fitted(model, targets, loss) | {"_origin": loss.origin}
 
-    def _wants_validation(self, optimizer: Optimizer) -> bool:
+    def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
         return bool(self.validation_split)
 
     def _split(
@@ -273,6 +323,8 @@ class FittedSequential(NetworkEstimator):
         validation = None
         if held_out is not None:
             validation = held_out.X, held_out.Y, mean_one(held_out.weights)
+            if self.scoring is not None:
+                callbacks = [self._scores(fitted, held_out), *callbacks]
         history: History = fitted["model_"].fit(
             data.X,
             data.Y,
@@ -288,10 +340,53 @@ class FittedSequential(NetworkEstimator):
         self.n_iter_ = first + len(history.epoch)
         return history
 
+    def _scores(self, fitted: dict[str, Any], held_out: Samples) -> Scores:
+        """A callback that adds the scores to the logs; raises if a metric has the name of one."""
+        trained = copy.copy(self)
+        trained.__dict__.update(fitted)
+        metrics = fitted["model_"]._compiled.names
+        for name in score_names(self.scoring):
+            if name.removeprefix("val_") in metrics:
+                text = f"scores of other names than the metrics, which have {name}"
+                raise invalid(self, "scoring", text, self.scoring)
+        return Scores(epoch_scores(trained, held_out))
 
-def _own(metric: Any) -> Any:
-    """A metric with a state of its own."""
-    return metric.clone() if isinstance(metric, Metric) else metric
+    def _score_names(self) -> list[str]:
+        return score_names(self.scoring)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        return {"epochs": self.n_iter_}, {}
+
+    def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+        if arrays:
+            raise ModelFormatError(f"file: expected no further arrays, got {show([*arrays])}.")
+        self.n_iter_ = check_count(learned["epochs"], "file", "epochs", 0)
+        compiled = self._compiled_before() or {}
+        self._origin = Origin(self._model_parameters(), self.random_state, compiled)
+
+
+def check_trained(model: Any, where: str) -> Sequential:
+    """The model, if it can be an estimator as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no ``Sequential`` with weights for rows of features.
+    """
+    if not isinstance(model, Sequential):
+        raise ConfigurationError(
+            f"{where}: expected a trained Sequential, got {show(model)}. A function that builds "
+            "one is for fit."
+        )
+    if not model.built or len(model.input_shape) != 2 or len(model.output_shape) != 2:
+        shapes = f"{model.input_shape} to {model.output_shape}" if model.built else "no weights"
+        raise ConfigurationError(
+            f"{where}: expected a trained Sequential from rows of features to rows of outputs, got "
+            f"one with {shapes}. Train it, or load it: annlib.load_model(path)."
+        )
+    return model
 
 
 def _same(one: Any, other: Any) -> bool:

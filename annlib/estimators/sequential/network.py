@@ -9,7 +9,7 @@ from typing import Any
 
 from annlib import layers
 from annlib.core.config import suggest
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.random_streams import seeds_from
 from annlib.estimators.nested import changed, changed_layers, keyword_defaults
 from annlib.models import Sequential
@@ -167,7 +167,7 @@ def _call(
     built = function(**given)
     if not isinstance(built, Sequential):
         raise ConfigurationError(
-            f"{where}: expected a function model that returns a Sequential, got {built!r}."
+            f"{where}: expected a function model that returns a Sequential, got {show(built)}."
         )
     return built
 

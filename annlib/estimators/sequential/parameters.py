@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from annlib.estimators.rules import (
     FLAG,
+    METRICS,
     NONE,
     RANDOM_STATE,
+    SCORING,
     Rule,
     count,
     instance_of,
@@ -18,7 +20,8 @@ RULES: dict[str, Rule] = {
     "model": NONE
     | instance_of(Sequential, text="a Sequential")
     | Rule("a function that returns one", lambda v: callable(v) and not isinstance(v, type)),
-    "metrics": NONE | instance_of(list, tuple, text="a list of metrics"),
+    "metrics": METRICS,
+    "scoring": SCORING,
     "batch_size": count(1),
     "epochs": count(1),
     "validation_split": number("[0, 1)"),
@@ -30,9 +33,12 @@ RULES: dict[str, Rule] = {
 }
 
 PARAMETERS = """\
-metrics : list, default=None
+metrics : list or str, default=None
     As in ``Sequential.compile``; they heed the weights. None are those that the model was
     compiled with.
+scoring : str, callable, list or dict of them, default=None
+    scikit-learn's scorers, of the validation data after each epoch: ``val_score`` in ``history_``
+    and for callbacks; of several ``val_roc_auc`` and so on. ``"loss"`` is minus the loss.
 batch_size : int, default=32
     The rows of a step.
 epochs : int, default=100
@@ -64,6 +70,9 @@ model_ : Sequential
     The trained network.
 history_ : dict of str to list
     ``loss``, the metrics, and the same of the validation data with ``val_``, by epoch.
+best_epoch_ : int
+    The best one, counted from 0: by ``EarlyStopping``, or else by the first that is there of
+    ``scoring``, the loss on validation data and the loss.
 n_iter_ : int
     The epochs done.
 n_features_in_ : int

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from annlib.estimators.documentation import documented
 from annlib.estimators.regressor import NetworkRegressor
-from annlib.estimators.sequential.fitting import FittedSequential
+from annlib.estimators.sequential.fitting import FittedSequential, check_trained
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS
+from annlib.estimators.targets import NumberTargets
+from annlib.models import Sequential
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -51,6 +55,7 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
         optimizer: Any = "auto",
         loss: Any = "auto",
         metrics: Any = None,
+        scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,
         validation_split: float = 0.0,
@@ -63,3 +68,39 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
         **nested: Any,
     ) -> None:
         self._store(locals())
+
+    @classmethod
+    def from_fitted(cls, model: Sequential, **parameters: Any) -> Self:
+        """A trained model as a fitted regressor: it predicts as it is, without ``fit``.
+
+        It has a copy of the model, with its optimizer's state: the model stays as it is, and
+        ``partial_fit`` goes on training the copy.
+
+        Parameters
+        ----------
+        model : Sequential
+            Trained, or from ``annlib.load_model``; an output for each number to predict.
+        **parameters
+            Of the estimator, as for its constructor.
+
+        Returns
+        -------
+        SequentialRegressor
+
+        Raises
+        ------
+        ConfigurationError
+            If the model is not built.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, SequentialRegressor, layers
+        >>> model = Sequential([layers.Input((2,)), layers.Dense(1)], seed=0)
+        >>> SequentialRegressor.from_fitted(model).predict([[1.0, 0.0]]).shape
+        (1,)
+        """
+        trained = check_trained(model, f"{cls.__name__}.from_fitted")
+        levels = trained.loss.levels if trained.loss is not None else ()
+        units = trained.output_shape[-1] or 1
+        y = np.empty(0) if units == 1 or levels else np.empty((0, units))
+        return cls._of_trained(trained, NumberTargets(y), parameters)

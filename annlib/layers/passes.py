@@ -10,7 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
 from annlib.core.workspace import Workspace
-from annlib.layers import Layer
+from annlib.layers.base import Layer
 from annlib.regularizers import Regularizer
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -45,9 +45,14 @@ class Pass:
         Bound layers.
     dtype : dtype
     rng_of : callable, optional
-        The random stream of a layer, in a pass that trains.
+        The random stream of a layer, in a pass that trains; also of those inside of the layers.
     to_input : bool
         Whether ``backward`` goes down to the input and returns its gradient.
+
+    Attributes
+    ----------
+    learns : bool
+        Whether any of the layers has parameters that training changes.
     """
 
     def __init__(
@@ -63,27 +68,25 @@ class Pass:
             steps.append(layer)
             if layer.activity_regularizer is not None:
                 steps.append(ActivityPenalty(layer.activity_regularizer))
-        self.steps = [(layer, Workspace(dtype, rng_of(layer))) for layer in steps]
+        self.steps = [(layer, layer._workspace(dtype, rng_of)) for layer in steps]
         self._forward = [(layer.forward, work) for layer, work in self.steps]
         # No layer before the first trainable one needs a gradient, nor does that one's input.
-        learning = [
-            layer._effective_trainable and any(p.trainable for p in layer._parameters)
-            for layer in steps
-        ]
+        learning = [layer._learns for layer in steps]
         first = learning.index(True) if any(learning) else len(steps)
-        if to_input:
-            first = 0 if steps[0].codes is not None else -1
-        self._backward: list[tuple[Any, Workspace, bool]] = [
-            (layer.backward, work, index > first)
-            for index, (layer, work) in reversed(list(enumerate(self.steps)))
-            if index >= first
-        ]
+        self.learns = first < len(steps)
+        self._needed = self._back_to(first)
+        # There is no derivative by codes: below the last layer that takes them nothing is to go.
+        blind = [index for index, layer in enumerate(steps) if layer.takes_codes]
+        self._down = self._back_to(min(max(blind), first) if blind else -1)
+        self._to_input = to_input
         self._commits = [
             (layer.commit, work)
             for layer, work in self.steps
             if type(layer).commit is not Layer.commit
         ]
         self._penalties = [w for layer, w in self.steps if isinstance(layer, ActivityPenalty)]
+        for _, work in self.steps:
+            self._penalties += [each for inner in work.passes for each in inner._penalties]
 
     def forward(self, x: Array, *, training: bool = False) -> Array:
         """The output for a batch, borrowed until the next call."""
@@ -91,9 +94,18 @@ class Pass:
             x = forward(x, work, training=training)
         return x
 
-    def backward(self, dy: Array | None) -> Array | None:
+    def _back_to(self, first: int) -> list[tuple[Any, Workspace, bool]]:
+        """The steps of ``backward`` from the last layer to this one; -1 is the input."""
+        return [
+            (layer.backward, work, index > first)
+            for index, (layer, work) in reversed(list(enumerate(self.steps)))
+            if index >= first
+        ]
+
+    def backward(self, dy: Array | None, to_input: bool | None = None) -> Array | None:
         """Write every gradient, from dE/dy of the last forward pass; returns dE/dx if wanted."""
-        for backward, work, input_gradient in self._backward:
+        down = self._to_input if to_input is None else to_input
+        for backward, work, input_gradient in self._down if down else self._needed:
             dy = backward(dy, work, input_gradient=input_gradient)
             if dy is None and input_gradient:
                 layer = backward.__self__
