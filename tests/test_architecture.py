@@ -49,9 +49,11 @@ ACROSS = {
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
     "core/checks.py": "one check for each kind of argument",
+    "core/config.py": "one class: the constructor's arguments, and what guards them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
+    "training/compiled.py": "one class: the arguments of compile as objects",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",

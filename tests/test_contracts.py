@@ -107,7 +107,9 @@ def test_the_configuration_is_what_the_constructor_was_given(row):
                 "class_name": type(value).__name__,
                 "config": through_json(value.get_config()),
             }
-        elif isinstance(stored, dict):  # a name, now the object of that name
+        elif (
+            isinstance(stored, dict) and "class_name" in stored
+        ):  # a name, now the object of that name
             assert value in FAMILIES_BY_CLASS[stored["class_name"]]._names
         elif name == "chains":
             parts = [[part.get_config() for part in _layers(chain)] for chain, _ in value]

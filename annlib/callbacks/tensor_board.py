@@ -86,7 +86,7 @@ class TensorBoard(Callback):
         for name, value in (logs or {}).items():
             run = "validation" if name.startswith("val_") else "train"
             values[run][f"epoch_{name.removeprefix('val_')}"] = value
-        values["train"]["epoch_learning_rate"] = self.model.optimizer.learning_rate
+        values["train"]["epoch_learning_rate"] = float(self.model.optimizer.learning_rate)
         if self.write_steps_per_second:
             seconds = time.perf_counter() - self._started
             values["train"]["epoch_steps_per_second"] = (self._step - self._first) / seconds

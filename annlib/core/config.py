@@ -330,7 +330,7 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
         if last:
             self.__dict__.pop("_made", None)
             if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
-                self._dtype = _checked_dtype(keywords.pop("dtype"), cls.__name__)
+                self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -340,16 +340,16 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
     return complete
 
 
-def _checked_dtype(dtype: Any, where: str) -> str | None:
+def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
     """The name of a type that a model may have, or None."""
     try:
         name = None if dtype is None else np.dtype(dtype).name
-    except TypeError:
+    except (TypeError, ValueError):
         name = ""
     if name not in (None, *DTYPES):
         raise ConfigurationError(
-            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got {dtype!r}. "
-            "Leave it out, and say it once: Sequential(..., dtype=...)."
+            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got "
+            f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
         )
     return name
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 from annlib import constraints, initializers, regularizers
@@ -34,6 +35,7 @@ from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError,
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
+from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
@@ -161,10 +163,17 @@ class Layer(Configurable):
         self.input_dim = None if input_dim is None else check_count(input_dim, where, "input_dim")
         self._forget()
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for name in _announced(cls):
+            setattr(cls, name, AttributeView(name))
+
     def _forget(self) -> None:
         """Drop the parameters: the layer is as before ``build``."""
         for name in getattr(self, "_bound", ()):
             self.__dict__.pop(name, None)
+        #: The parameters by name, as ``forward`` and ``backward`` read them.
+        self.arrays: dict[str, Array] = {}
         self._built_shape: BatchShape | None = None
         self._parameters: list[Parameter] = []
         self.gradients: dict[str, Array] = {}
@@ -397,6 +406,7 @@ class Layer(Configurable):
 
     def _attach(self, values: dict[str, Array], gradients: dict[str, Array]) -> None:
         """Take views of the model's vectors as this layer's parameters and gradients."""
+        self.arrays = values
         self.__dict__.update(values)
         self._bound = tuple(values)
         self.gradients = gradients
@@ -408,13 +418,15 @@ class Layer(Configurable):
 
     def _values(self) -> dict[str, Array]:
         """The parameters by name, in the order of their declaration; empty before they exist."""
-        return {p.name: getattr(self, p.name) for p in self._parameters if p.name in self._bound}
+        return {p.name: self.arrays[p.name] for p in self._parameters if p.name in self._bound}
 
     if not TYPE_CHECKING:  # which would else take any attribute for one of the class
 
         def __setattr__(self, name: str, value: Any) -> None:
-            if self._is_parameter(name) and value is not self.__dict__.get(name, _NONE):
-                self._refuse_parameter(name)
+            if self._is_parameter(name):
+                if not same_memory(value, self.__dict__.get(name)):
+                    self._refuse_parameter(name)
+                return  # what += has changed in place
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
@@ -437,21 +449,25 @@ class Layer(Configurable):
 
     @property
     def weights(self) -> list[Array]:
-        """The parameters in the order of their declaration: the arrays themselves, not copies."""
-        return list(self._values().values())
+        """The parameters in the order of their declaration: views, not copies."""
+        return [weight for weight, _ in self._shown()]
 
     @property
     def trainable_weights(self) -> list[Array]:
         """Those that training changes, unless the layer is frozen."""
-        own = self._values()
-        return [own[p.name] for p in self._parameters if p.trainable and self.trainable and own]
+        return [weight for weight, trains in self._shown() if trains]
 
     @property
     def non_trainable_weights(self) -> list[Array]:
         """The others: of a frozen layer all."""
-        own = self._values()
-        frozen = not self.trainable
-        return [own[p.name] for p in self._parameters if (frozen or not p.trainable) and own]
+        return [weight for weight, trains in self._shown() if not trains]
+
+    def _shown(self) -> Iterator[tuple[Array, bool]]:
+        """The parameters, those of layers inside too, and whether each is to train."""
+        for _, leaf in self._leaves():
+            own = leaf._values()
+            for parameter in leaf._parameters if own else ():
+                yield ArrayView.of(own[parameter.name]), leaf.trainable and parameter.trainable
 
     #: Keras' other names of the three.
     variables = weights
@@ -505,8 +521,8 @@ class Layer(Configurable):
         # Views would come apart from their vector in a copy, silently: a copy carries arrays of
         # its own, and the copied model lays them out in a vector of its own.
         state = self.__dict__.copy()
-        for name, value in self._values().items():
-            state[name] = value.copy()
+        state["arrays"] = {name: value.copy() for name, value in self._values().items()}
+        state |= state["arrays"]
         state["gradients"] = {}
         state["_owner"] = None
         return state
@@ -516,18 +532,15 @@ class Layer(Configurable):
     __hash__ = object.__hash__
 
 
-_NONE = object()
-
-
 def _annotated(cls: type) -> frozenset[str]:
     """The parameters that annlib's own classes announce in their bodies."""
-    return frozenset(
-        name
-        for base in cls.__mro__
-        if is_own(base)
-        for name, type_ in vars(base).get("__annotations__", {}).items()
-        if type_ == "Array"
-    )
+    return frozenset(chain.from_iterable(map(_announced, cls.__mro__)))
+
+
+def _announced(cls: type) -> list[str]:
+    """Those that a class itself announces, if it is annlib's own."""
+    announced = vars(cls).get("__annotations__", {}) if is_own(cls) else {}
+    return [name for name, type_ in announced.items() if type_ == "Array"]
 
 
 def as_arrays(weights: Any, where: str) -> list[Array]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, Unpack
 
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
-from annlib.core.arrays import Array, BatchShape
+from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_flag, check_number, is_whole
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula
@@ -26,6 +28,10 @@ class BatchNormalization(Layer):
 
         dx = gamma / s * (dy - mean(dy) - d mean(dy d) / s^2)
 
+    With ``renorm`` (Ioffe, 2017) y = gamma (r d / s + t) + beta, where r = s / s' and
+    t = (mean - mean') / s' are taken for constants, and mean' and s' are moving averages of the
+    batches before: so training sees about what is seen at rest, however small the batches.
+
     Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
     batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
 
@@ -37,17 +43,25 @@ class BatchNormalization(Layer):
     epsilon : float, above 0
     center, scale : bool
         Whether there is a beta, a gamma.
+    renorm : bool
+    renorm_clipping : dict, optional
+        Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
+    renorm_momentum : float, in [0, 1)
+        Of mean' and s'. What is used at rest has ``momentum``.
     **keywords
         Initializers, regularizers and constraints of gamma and beta, initializers of
         ``moving_mean`` and ``moving_variance``, and what every ``Layer`` takes.
     """
 
-    _settable = ("trainable", "momentum", "epsilon")
+    _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
 
     gamma: Array
     beta: Array
     moving_mean: Array
     moving_variance: Array
+    moving_stddev: Array
+    renorm_mean: Array
+    renorm_stddev: Array
 
     def __init__(
         self,
@@ -64,6 +78,9 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float] | None = None,
+        renorm_momentum: float = 0.99,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
@@ -90,6 +107,9 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer, f"{where}.gamma_regularizer")
         self.beta_constraint = constraints.get(beta_constraint, f"{where}.beta_constraint")
         self.gamma_constraint = constraints.get(gamma_constraint, f"{where}.gamma_constraint")
+        self.renorm = check_flag(renorm, where, "renorm")
+        self.renorm_clipping = None if renorm_clipping is None else _limits(renorm_clipping, renorm)
+        self.renorm_momentum = check_number(renorm_momentum, where, "renorm_momentum", "[0, 1)")
 
     def build(self, input_shape: BatchShape) -> None:
         shape = axes.sizes(self.axis, input_shape, "BatchNormalization")
@@ -107,6 +127,11 @@ class BatchNormalization(Layer):
             )
         self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.add_weight("moving_variance", shape, self.moving_variance_initializer, trainable=False)
+        if self.renorm:
+            stddev = _Root(self.moving_variance_initializer or initializers.Ones())
+            self.add_weight("moving_stddev", shape, stddev, trainable=False)
+            self.add_weight("renorm_mean", shape, self.moving_mean_initializer, trainable=False)
+            self.add_weight("renorm_stddev", shape, stddev, trainable=False)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         axes.sizes(self.axis, input_shape, "BatchNormalization")
@@ -125,17 +150,46 @@ class BatchNormalization(Layer):
             if not np.isfinite(variance).all():  # of finite columns, too, whose squares overflow
                 variance.fill(np.nan)  # as 1 / inf it would make them 0 without a word
         else:
-            variance = self.moving_variance
-            np.subtract(X, self.moving_mean, out=D)
+            variance = self.arrays["moving_variance"]
+            np.subtract(X, self.arrays["moving_mean"], out=D)
         factor, inverse = work.array("factor", features), work.array("inverse", features)
         epsilon = max(self.epsilon, TINY[x.dtype.char])  # 1e-50 is 0 in float32
         np.sqrt(np.add(variance, epsilon, out=inverse), out=inverse)
         np.reciprocal(inverse, out=inverse)
-        np.multiply(inverse, self.gamma if self.scale else 1.0, out=factor)
+        np.multiply(inverse, self.arrays["gamma"] if self.scale else 1.0, out=factor)
+        if renormed := self.renorm and of_batch:
+            self._correct(work, epsilon)
         np.multiply(D, factor, out=Y)
+        if renormed:
+            shift = np.multiply(
+                work["t"], self.arrays["gamma"] if self.scale else 1.0, out=variance
+            )
+            np.add(Y, shift, out=Y)
         if self.center:
-            np.add(Y, self.beta, out=Y)
+            np.add(Y, self.arrays["beta"], out=Y)
         return axes.as_before(self.axis, Y, x.shape, work, "y")
+
+    def _correct(self, work: Workspace, epsilon: float) -> None:
+        """Find r and t of the batch, and multiply its factor by r."""
+        features = self.arrays["renorm_mean"].shape
+        s = np.reciprocal(work.array("inverse", *features), out=work.array("s", *features))
+        before = np.maximum(
+            self.arrays["renorm_stddev"], math.sqrt(epsilon), out=work.array("before", *features)
+        )
+        r = np.divide(s, before, out=work.array("r", *features))
+        t = np.subtract(
+            work.array("mean", *features),
+            self.arrays["renorm_mean"],
+            out=work.array("t", *features),
+        )
+        np.divide(t, before, out=t)
+        limits = self.renorm_clipping or {}
+        np.clip(r, limits.get("rmin"), limits.get("rmax"), out=r)
+        most = limits.get("dmax", np.inf)
+        np.clip(t, -most, most, out=t)
+        factor = work.array("factor", *features)
+        np.multiply(factor, r, out=factor)
+        work["r"], work["t"] = r, t
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = axes.rows_along(self.axis, dy, work, "dY")
@@ -148,6 +202,10 @@ class BatchNormalization(Layer):
         np.multiply(sum_dyh, inverse, out=sum_dyh)
         if self.scale:
             np.copyto(self.gradients["gamma"], sum_dyh)
+            if self.renorm and work["of_batch"]:
+                gradient, shift = self.gradients["gamma"], work.array("before", features)
+                np.multiply(gradient, work["r"], out=gradient)
+                np.add(gradient, np.multiply(work["t"], sum_dy, out=shift), out=gradient)
         if self.center:
             np.copyto(self.gradients["beta"], sum_dy)
         if not input_gradient:
@@ -160,11 +218,22 @@ class BatchNormalization(Layer):
         return axes.as_before(self.axis, dY, dy.shape, work, "dx")
 
     def commit(self, work: Workspace) -> None:
-        if work["of_batch"]:
-            for moving, name in ((self.moving_mean, "mean"), (self.moving_variance, "variance")):
-                batch = work.array(name, *moving.shape)
-                np.multiply(moving, self.momentum, out=moving)
-                np.add(moving, np.multiply(batch, 1 - self.momentum, out=batch), out=moving)
+        if not work["of_batch"]:
+            return
+        if not self.renorm:
+            _move(self.arrays["moving_mean"], "mean", self.momentum, work)
+            _move(self.arrays["moving_variance"], "variance", self.momentum, work)
+            return
+        for mean, stddev, momentum in (
+            (self.arrays["renorm_mean"], self.arrays["renorm_stddev"], self.renorm_momentum),
+            (self.arrays["moving_mean"], self.arrays["moving_stddev"], self.momentum),
+        ):
+            _move(mean, "mean", momentum, work)
+            _move(stddev, "s", momentum, work)
+        np.square(self.arrays["moving_stddev"], out=self.arrays["moving_variance"])
+        epsilon = max(self.epsilon, TINY[self.arrays["moving_variance"].dtype.char])
+        np.subtract(self.arrays["moving_variance"], epsilon, out=self.arrays["moving_variance"])
+        np.maximum(self.arrays["moving_variance"], 0, out=self.arrays["moving_variance"])
 
     def formula(self) -> Formula:
         of_what = (
@@ -193,6 +262,7 @@ class BatchNormalization(Layer):
             ),
             shapes="{X}, {Y}, {γ}, {β}, {μ}, {σ²}: [N × 1]; a batch: (n, N), by columns",
             source="Ioffe & Szegedy (2015)",
+            note="While training h is r h + t, with constants r and t." if self.renorm else "",
             symbols=(
                 (r"\mu_i", f"the mean of feature i, {of_what}"),
                 (r"\sigma_i^2", "its variance, likewise"),
@@ -200,3 +270,40 @@ class BatchNormalization(Layer):
                 (r"\sum_r", "over the n rows of the batch"),
             ),
         )
+
+
+class _Root(initializers.Initializer):
+    """The roots of another's values: of variances, standard deviations."""
+
+    def __init__(self, variance: initializers.Initializer) -> None:
+        self.variance = variance
+
+    def draw(self, shape: Shape, rng: Any) -> Array:
+        return np.sqrt(self.variance.values(shape, np.float64, rng))
+
+
+def _move(moving: Array, name: str, momentum: float, work: Workspace) -> None:
+    """Take what the batch has under this name into a moving average."""
+    batch, share = work.array(name, *moving.shape), work.array("share", *moving.shape)
+    np.multiply(moving, momentum, out=moving)
+    np.add(moving, np.multiply(batch, 1 - momentum, out=share), out=moving)
+
+
+def _limits(given: Any, renorm: bool) -> dict[str, float]:
+    """``renorm_clipping``, checked."""
+    where, known = "BatchNormalization", ("rmin", "rmax", "dmax")
+    if not renorm or not isinstance(given, Mapping) or not given.keys() <= {*known}:
+        raise ConfigurationError(
+            f"{where}: expected renorm_clipping, with renorm=True, as numbers by the names "
+            f"{', '.join(known)}, got {given!r} and renorm={renorm}."
+        )
+    limits = {
+        name: check_number(limit, where, f"renorm_clipping {name}", "[0, inf)")
+        for name, limit in given.items()
+        if limit is not None
+    }
+    if limits.get("rmin", 0) > limits.get("rmax", math.inf):
+        raise ConfigurationError(
+            f"{where}: expected renorm_clipping of rmin up to rmax, got {given!r}."
+        )
+    return limits

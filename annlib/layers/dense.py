@@ -130,11 +130,11 @@ class Dense(Layer):
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         if isinstance(X, np.ndarray):
-            Z = np.dot(X, self.kernel, out=work.array("Z", len(X), self.units))
+            Z = np.dot(X, self.arrays["kernel"], out=work.array("Z", len(X), self.units))
         else:
-            Z = X @ self.kernel
+            Z = X @ self.arrays["kernel"]
         if self.use_bias:
-            np.add(Z, self.bias, out=Z)
+            np.add(Z, self.arrays["bias"], out=Z)
         A = Z
         if self.activation.needs_input:
             A = work.array("A", *self.activation.output_shape(Z.shape))
@@ -154,7 +154,7 @@ class Dense(Layer):
             np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
         if not input_gradient:
             return None
-        dX = np.dot(dZ, self.kernel.T, out=work.array("dX", *X.shape))
+        dX = np.dot(dZ, self.arrays["kernel"].T, out=work.array("dX", *X.shape))
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
 
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:

@@ -135,7 +135,7 @@ class Embedding(Layer):
         work["codes"] = codes = as_codes(x, self.input_dim, work, self.name)
         y = work.array("y", *x.shape, self.output_dim)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
-        return np.take(self.embeddings, codes, axis=0, out=y, mode="clip")
+        return np.take(self.arrays["embeddings"], codes, axis=0, out=y, mode="clip")
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:

@@ -93,12 +93,12 @@ class Normalization(Layer):
     @property
     def mean(self) -> Array | None:
         """The mean in use: given, or a parameter, which there is when the layer is built."""
-        return self._given[0] if self._given else getattr(self, "adapt_mean", None)
+        return self._given[0] if self._given else self.arrays.get("adapt_mean")
 
     @property
     def variance(self) -> Array | None:
         """The variance in use."""
-        return self._given[1] if self._given else getattr(self, "adapt_variance", None)
+        return self._given[1] if self._given else self.arrays.get("adapt_variance")
 
     @property
     def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
@@ -160,7 +160,7 @@ class Normalization(Layer):
         self._refuse_batches(data, where)
         # On its own it forgets what it has seen; in a model other layers have learned from it, too.
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        row, parts = parts_of(data, where)
+        row, parts = parts_of(data, where, of_one_feature=self._expected_row == (1,))
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
@@ -173,15 +173,15 @@ class Normalization(Layer):
         if not self.built:
             self._attach({"adapt_mean": np.zeros(sizes), "adapt_variance": np.ones(sizes)}, {})
         self.feature_names = names or (self.feature_names if self._owner else None)
-        self.adapt_mean[...] = mean.reshape(sizes)
-        self.adapt_variance[...] = variance.reshape(sizes)
+        self.arrays["adapt_mean"][...] = mean.reshape(sizes)
+        self.arrays["adapt_variance"][...] = variance.reshape(sizes)
 
     def _refuse_batches(self, data: Any, where: str) -> None:
         """Raise ``DataError`` for a list of batches, which as one array had batches for rows."""
         if not isinstance(data, list | tuple):
             return
         shapes = [getattr(item, "shape", ()) for item in data]
-        row = self._row_shape if self._built_shape is None else self._built_shape[1:]
+        row = self._expected_row
         batches = is_stream([*data])  # tuples (x, y)
         if not batches and shapes and all(len(shape) > 1 for shape in shapes):
             if row is not None:
@@ -194,6 +194,11 @@ class Normalization(Layer):
                 f"batches{f', the first of shape {shapes[0]}' if shapes[0] else ''}. Pass "
                 "iter(batches)."
             )
+
+    @property
+    def _expected_row(self) -> BatchShape | None:
+        """The shape of a row that it was built or declared for."""
+        return self._row_shape if self._built_shape is None else self._built_shape[1:]
 
     def _fits(self, shape: Shape) -> bool:
         """Whether data of this shape have the layer's axes."""
@@ -208,7 +213,7 @@ class Normalization(Layer):
         sizes = [x.shape[a] for a in kept]
         row = [size if a in kept else 1 for a, size in enumerate(x.shape)][1:]
         mean, s = work.array("mean", *sizes), work.array("s", *sizes)
-        of_data = self._given or (self.adapt_mean, self.adapt_variance)
+        of_data = self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
         np.copyto(mean, of_data[0])  # in the model's type, which a constant has not
         np.maximum(np.sqrt(of_data[1], out=s), EPSILON, out=s)
         np.copyto(s, 1, where=of_data[1] == 0)
@@ -271,10 +276,14 @@ def _as_array(value: Any, name: str) -> Array:
     return objects.astype(np.float64) if numbers else objects
 
 
-def parts_of(data: Any, where: str) -> tuple[Shape, Iterator[Array]]:
-    """The shape of a row, and the rows in parts, in float64."""
+def parts_of(data: Any, where: str, of_one_feature: bool = False) -> tuple[Shape, Iterator[Array]]:
+    """The shape of a row, and the rows in parts, in float64; a vector is rows of one feature, if
+    that is what there must be.
+    """
     if not is_stream(data):
         source = as_source(data, where, "data")
+        if of_one_feature and isinstance(source, np.ndarray) and source.ndim == 1:
+            source = source.reshape(-1, 1)
         row = source.shape[1:]
         rows = max(1, _AT_A_TIME // math.prod(row))
         loader = ArrayLoader(source, batch_size=rows, dtype=np.float64, target_dtype=np.float64)

@@ -75,7 +75,7 @@ class PReLU(Layer):
         zero = numerics.ZERO[slope.dtype.char]
         np.greater(x, zero, out=slope)
         np.less(x, zero, out=negative)
-        np.add(slope, np.multiply(negative, self.alpha, out=y), out=slope)
+        np.add(slope, np.multiply(negative, self.arrays["alpha"], out=y), out=slope)
         work["x"] = x
         return np.multiply(x, slope, out=y)
 

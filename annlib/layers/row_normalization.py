@@ -57,7 +57,7 @@ class RowNormalization(Layer):
 
     def _row(self, parameter: str) -> Array | None:
         """Its numbers in the order of a row's, if there is such a parameter."""
-        value: Array | None = getattr(self, parameter, None)
+        value = self.arrays.get(parameter)
         return None if value is None else value.reshape(-1)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:

@@ -14,6 +14,7 @@ from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
+from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
 from annlib.network.network import Network
@@ -213,8 +214,8 @@ class Sequential(Trainer):
 
     @property
     def weights(self) -> list[Array]:
-        """All parameters, layer after layer: the arrays themselves, not copies."""
-        return self._network.weights
+        """All parameters, layer after layer: views, not copies."""
+        return [ArrayView.of(value) for value in self._network.weights]
 
     @property
     def trainable_weights(self) -> list[Array]:
@@ -232,12 +233,7 @@ class Sequential(Trainer):
     non_trainable_variables = non_trainable_weights
 
     def _flagged(self) -> list[tuple[Array, bool]]:
-        return [
-            (leaf._values()[p.name], leaf.trainable and p.trainable)
-            for layer in self._network.layers
-            for _, leaf in layer._leaves()
-            for p in leaf._parameters
-        ]
+        return [shown for layer in self._network.layers for shown in layer._shown()]
 
     @property
     def trainable(self) -> bool:
@@ -253,7 +249,7 @@ class Sequential(Trainer):
     def get_weights(self) -> list[Array]:
         """Copies of all parameters, layer after layer."""
         self._network.require_weights("get_weights")
-        return [value.copy() for value in self.weights]
+        return [value.copy() for value in self._network.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters; all shapes are checked before any is touched."""

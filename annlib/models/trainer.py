@@ -26,6 +26,7 @@ from annlib.core.checks import (
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.threads import blas_threads
+from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.layers.passes import Pass
 from annlib.losses import Loss
@@ -690,10 +691,11 @@ class Trainer(Configurable):
         """The output for one batch; with ``training=True`` as a training pass computes it.
 
         The pass is thrown away: no weight and no statistic changes. A training pass draws from
-        the model's random streams, so that every call drops other units.
+        the model's random streams, so that every call drops other units. The output is an array
+        that has ``numpy()``, as Keras' tensors have.
         """
         check_flag(training, "Sequential.__call__", "training")
-        return self._in_one_pass(x, "Sequential.__call__", training)
+        return ArrayView.of(self._in_one_pass(x, "Sequential.__call__", training))
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
         self._refuse_keras_methods(where)

@@ -29,6 +29,7 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
+from annlib.core.views import NumberView
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
 from annlib.optimizers.memory import Memory
@@ -207,7 +208,26 @@ class Optimizer(Rule, Configurable):
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next update; setting it does not change the configuration."""
+        """The rate of the next update; setting it does not change the configuration.
+
+        As in Keras ``optimizer.learning_rate.assign(rate)`` sets it, too.
+        """
+        return NumberView.of(self._next_rate, partial(setattr, self, "learning_rate"))
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if callable(self._configured_rate):
+            raise TypeError(
+                f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
+                f"({self._configured_rate!r}) sets the rate. Compile with a number instead."
+            )
+        rate = self._checked_rate(value.numpy() if isinstance(value, NumberView) else value)
+        # The configured one set again is no other rate: ``get_state`` tells them by identity.
+        self._set_rate(self._configured_rate if rate == self._configured_rate else rate)
+
+    @property
+    def _next_rate(self) -> float:
+        """The same as a plain number."""
         rate = self._rate
         if not callable(rate):
             return rate
@@ -222,15 +242,6 @@ class Optimizer(Rule, Configurable):
                 f"got {asked!r} at step {self.steps}."
             )
         return value
-
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        if callable(self._configured_rate):
-            raise TypeError(
-                f"{type(self).__name__}.learning_rate: expected no assignment, since a schedule "
-                f"({show(self._configured_rate)}) sets the rate. Compile with a number instead."
-            )
-        self._set_rate(self._checked_rate(value))
 
     @property
     def iterations(self) -> int:
@@ -438,7 +449,7 @@ class Optimizer(Rule, Configurable):
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
         every = self.policy.gradient_accumulation_steps or 1
-        return 0.0 if (self.steps + 1) % every else self.learning_rate
+        return 0.0 if (self.steps + 1) % every else self._next_rate
 
     def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers

@@ -124,6 +124,10 @@ class LBFGS(Optimizer):
         )
 
     @property
+    def _next_rate(self) -> float:
+        return 1.0
+
+    @property
     def learning_rate(self) -> float:
         """1: the length that a line search tries first."""
         return 1.0

@@ -29,7 +29,7 @@ def learning_rate(subject: Subject) -> Iterator[Finding]:
     start = trial.loss()
     batches = trial.orders(min(_BATCH, len(trial)))
     losses = learn(trial, batches, 40)
-    rate = optimizer.learning_rate
+    rate = optimizer._next_rate
     ending = float(np.median(losses[-10:])) if len(losses) == 40 else np.inf
     peak = max(losses, default=np.inf)
     if not (ending <= 2 * start + 0.1 and peak <= 10 * start + 1):

@@ -57,9 +57,9 @@ class Derivation:
         """A fully connected layer and its activation, which the loss may have taken over."""
         before, inner = self.recording.before, record.activation
         assert inner is not None, "every Dense has one"
-        W, b = before.get(f"{record.name}/kernel", own.kernel), None
+        W, b = before.get(f"{record.name}/kernel", own.arrays["kernel"]), None
         if own.use_bias:
-            b = before.get(f"{record.name}/bias", own.bias)
+            b = before.get(f"{record.name}/bias", own.arrays["bias"])
         section.forward.append(dense.forward(record, W, b, inner.Z))
         if self.recording.fused is not None and record.name == self.recording.output:
             self._add_fused(section, self.recording.fused, inner.Z)

@@ -124,7 +124,7 @@ class RecordedStep(Step):
             after=before,
             gradients=self._values(self.vector.gradients),
             optimizer=optimizer,
-            rate=optimizer.learning_rate,
+            rate=optimizer._next_rate,
             trained=not optimizer.full_batch,
             replay=replay,
             penalties=[*self._penalties()],

@@ -140,7 +140,7 @@ def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     expected = network.expected_input_shape()
     _refuse_several(x, None, expected, where)
     names = check_names(x, network.feature_names, where, "x")
-    source = read_input(network, x, where, names or network.feature_names)
+    source = _as_rows(read_input(network, x, where, names or network.feature_names), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     check_input_codes(network, source, where, columns, names or network.feature_names)
@@ -190,7 +190,7 @@ def array_dataset(
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
     _refuse_several(x, y, expected, where)
     names = check_names(x, known, where, "x")
-    source = read_input(network, x, where, names or known)
+    source = _as_rows(read_input(network, x, where, names or known), expected)
     _check_features(expected, network, source, where)
     columns = getattr(x, "columns", None)
     check_input_codes(network, source, where, columns, names or known)
@@ -229,6 +229,13 @@ def array_dataset(
     if not training:
         data.check_types(network, where, columns)
     return data
+
+
+def _as_rows(source: Source, expected: BatchShape | None) -> Source:
+    """A vector as rows of one feature, if that is what the network was declared for."""
+    if isinstance(source, np.ndarray) and source.ndim == 1 and expected == (None, 1):
+        return source.reshape(-1, 1)
+    return source
 
 
 def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:

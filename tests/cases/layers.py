@@ -57,6 +57,15 @@ LAYERS = [
     Row(layers.BatchNormalization, scale=False, beta_regularizer="l1"),
     Row(layers.BatchNormalization, center=False, scale=False),
     Row(layers.BatchNormalization, trainable=False),
+    # With these limits r and t are constants, which they are taken for.
+    Row(
+        layers.BatchNormalization,
+        renorm=True,
+        renorm_clipping={"rmin": 1.0, "rmax": 1.0, "dmax": 0.0},
+        renorm_momentum=0.8,
+        epsilon=0.1,
+    ),
+    Row(layers.BatchNormalization, -1, renorm=True, trainable=False),
     Row(layers.BatchNormalization, 1),
     Row(layers.BatchNormalization, axis=-2, scale=False).where(shapes=[DEEP, (3, 2, 4)]),
     Row(

@@ -36,12 +36,26 @@ def record_batch_normalization():
         ((4, 2, 3), {"axis": -2, "center": False, "momentum": 0.5}),
         ((3, 2, 3, 2), {"axis": 2, "epsilon": 0.1}),
         ((3, 2, 3, 2), {"axis": 1, "trainable": False}),
+        ((6, 3), {"renorm": True, "momentum": 0.9, "renorm_momentum": 0.8}),
+        (
+            (4, 2, 3),
+            {
+                "renorm": True,
+                "renorm_clipping": {"rmin": 0.4, "rmax": 1.5, "dmax": 0.5},
+                "axis": 1,
+                "renorm_momentum": 0.5,
+            },
+        ),
+        ((6, 3), {"renorm": True, "renorm_clipping": {"rmax": 1.2}, "scale": False}),
+        ((6, 3), {"renorm": True, "center": False, "epsilon": 0.1}),
+        ((6, 3), {"renorm": True, "trainable": False}),
     ):
         layer = keras.layers.BatchNormalization(**config)
         layer.build((None, *shape[1:]))
         for variable in layer.weights:
             value = draw(rng, *variable.shape)
-            variable.assign(value + 4 if variable.name == "moving_variance" else value)
+            positive = variable.name in ("moving_variance", "moving_stddev", "renorm_stddev")
+            variable.assign(value + 4 if positive else value)
         record = {
             "config": config,
             "weights": plain(layer.get_weights()),
@@ -55,6 +69,9 @@ def record_batch_normalization():
                 variable.value.grad = None
             step = record_call(layer, np.array(x), np.array(record["cotangent"]), training=True)
             moving = {"mean": layer.moving_mean, "variance": layer.moving_variance}
+            if layer.renorm:
+                moving |= {"stddev": layer.moving_stddev, "renorm_mean": layer.renorm_mean}
+                moving |= {"renorm_stddev": layer.renorm_stddev}
             record["steps"].append({**step, "moving": plain(moving)})
         records.append(record)
     return records

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from golden import recorded
 
-from annlib import layers
-from annlib.core.errors import ShapeError
+from annlib import Sequential, layers, load_model
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.testing.passes import LayerTrial
 
 RECORDS = recorded("elementwise_layers")["batch_normalization"]
@@ -28,8 +28,8 @@ def test_two_steps_and_an_inference_are_those_of_keras(record):
         for name in step["gradients"].keys() - {"x"}:
             close(layer.gradients[name], step["gradients"][name])
         layer.commit(work)
-        close(layer.moving_mean, step["moving"]["mean"])
-        close(layer.moving_variance, step["moving"]["variance"])
+        for name, moving in step["moving"].items():
+            close(getattr(layer, name if "_" in name else f"moving_{name}"), moving)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -81,3 +81,37 @@ def test_an_axis_is_an_integer_and_not_the_batch(axis):
 def test_an_axis_is_one_of_the_rows_and_of_known_size(axis, shape):
     with pytest.raises(ShapeError, match=f"BatchNormalization: .*axis {axis}"):
         layers.BatchNormalization(axis)._declare((None, *shape))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"renorm": 1}, "renorm as True or False"),
+        ({"renorm_clipping": {"rmax": 2.0}}, "with renorm=True"),
+        ({"renorm": True, "renorm_clipping": {"max": 2.0}}, "rmin, rmax, dmax"),
+        ({"renorm": True, "renorm_clipping": {"rmin": 2.0, "rmax": 1.0}}, "rmin up to rmax"),
+        ({"renorm": True, "renorm_clipping": {"dmax": -1.0}}, "renorm_clipping dmax"),
+        ({"renorm": True, "renorm_momentum": 1.5}, "renorm_momentum"),
+    ],
+)
+def test_limits_that_cannot_be_meant_are_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        layers.BatchNormalization(**arguments)
+
+
+def test_renormalized_training_sees_what_it_sees_at_rest(tmp_path):
+    """Also of batches that are far from all rows; and it comes back from a file."""
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.normal(3.0, 2.0, size=(400, 1)), axis=0)
+    renorm = layers.BatchNormalization(renorm=True, momentum=0.9, renorm_momentum=0.9)
+    model = Sequential([layers.Input((1,)), renorm], dtype="float64", seed=0)
+    model.compile("sgd", "mse")
+    order = rng.permutation(400)
+    for start in range(0, 400, 4):
+        model.train_on_batch(x[order[start : start + 4]], np.zeros((4, 1)))
+    few = x[:4]
+    at_rest = model(few)
+    assert np.abs(model(few, training=True) - at_rest).max() < 0.2
+    model.save(tmp_path / "m.safetensors")
+    again = load_model(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(again(few, training=True), model(few, training=True))

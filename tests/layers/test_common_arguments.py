@@ -5,6 +5,7 @@ import pytest
 
 from annlib import Sequential, layers, losses, metrics
 from annlib.core.errors import ConfigurationError
+from annlib.core.views import same_memory
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", np.float64, np.dtype("float32")])
@@ -59,15 +60,15 @@ def test_weights_by_keras_names():
     model = Sequential([layers.Input((3,)), frozen, layers.BatchNormalization(), layers.Dense(1)])
     norm, dense = model.layers[1:]
     assert [w.shape for w in dense.weights] == [(2, 1), (1,)]
-    assert dense.weights[0] is dense.variables[0]
+    assert same_memory(dense.weights[0], dense.variables[0])
     assert np.shares_memory(dense.weights[0], model.vector.values)
     assert [len(norm.trainable_weights), len(norm.non_trainable_variables)] == [2, 2]
     assert [len(frozen.trainable_variables), len(frozen.non_trainable_weights)] == [0, 2]
     for kind in ("weights", "trainable_weights", "non_trainable_weights"):
         other = kind.replace("weights", "variables")
-        mine = [id(w) for layer in model.layers for w in getattr(layer, kind)]
-        assert [id(w) for w in getattr(model, kind)] == mine
-        assert [id(w) for w in getattr(model, other)] == mine
+        mine = [w for layer in model.layers for w in getattr(layer, kind)]
+        for same in (getattr(model, kind), getattr(model, other)):
+            assert all(same_memory(*pair) for pair in zip(mine, same, strict=True))
     assert layers.Dense(2).weights == layers.Dense(2).trainable_weights == []
     assert (model.inputs, model.outputs) == ([(None, 3)], [(None, 1)])
 

@@ -31,7 +31,7 @@ from cases.streams import (
 )  # fmt: skip
 
 from annlib import AnnlibError, Sequential, callbacks, layers, optimizers
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, ShapeError
 
 GRAMMAR = re.compile(r"Sequential[\w.:, ]*: expected \S.*, got \S.*[.)]", re.DOTALL)
 each_stream = pytest.mark.parametrize("make", STREAMS.values(), ids=STREAMS)
@@ -563,3 +563,53 @@ def test_a_generator_that_runs_dry(x, keywords, says):
     assert all(np.isfinite(w).all() for w in model.get_weights())
     assert model.optimizer.iterations == COUNT
     model.fit(cut(X, LABELS), verbose=0)
+
+
+# -- one feature -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [np.asarray, list, pd.Series, lambda x: np.repeat(x, 2)[::2]],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: [layers.Input((1,)), layers.Dense(4, "tanh")],
+        lambda: [layers.Dense(4, "tanh", input_dim=1)],
+        lambda: [layers.Normalization(axis=None, input_shape=[1]), layers.Dense(4, "tanh")],
+    ],
+)
+def test_a_vector_is_rows_of_the_one_feature_that_was_declared(first, vector):
+    x = np.linspace(-1, 1, 50)
+    y, found = x**2, []
+    for given in (x.reshape(-1, 1), vector(x)):
+        model = Sequential([*first(), layers.Dense(1)], seed=0)
+        if isinstance(model.layers[0], layers.Normalization):
+            model.layers[0].adapt(given)
+        model.compile("adam", "mse")
+        model.fit(given, y, validation_data=(given, y), verbose=0)
+        model.fit(given, y, validation_split=0.2, verbose=0)
+        results = [model.evaluate(given, y), *model.predict(given)[:, 0], *model(given)[:, 0]]
+        found.append(
+            [*results, model.train_on_batch(given, y), *model.predict_on_batch(given)[:, 0]]
+        )
+    assert found[0] == found[1]
+
+
+def test_batches_of_a_stream_may_be_vectors_of_the_one_feature():
+    model = Sequential([layers.Input((1,)), layers.Dense(1)], seed=0)
+    model.compile("sgd", "mse")
+    batches = [(np.arange(4.0), np.ones(4)), (np.arange(3.0), np.ones(3))]
+    model.fit(batches, verbose=0)
+    assert model.predict(iter([x for x, _ in batches])).shape == (7, 1)
+
+
+def test_a_vector_for_several_features_or_none_declared_is_refused():
+    for model in (
+        Sequential([layers.Input((2,)), layers.Dense(1)]),
+        Sequential([layers.Dense(1)]),
+    ):
+        with pytest.raises(ShapeError, match=r"x.reshape\(-1, 1\)"):
+            model.predict(np.arange(4.0))

@@ -433,6 +433,7 @@ OF_KERAS = {
     *("save_weights", "set_weights", "stop_training", "summary", "test_on_batch", "to_json"),
     *("stop_evaluating", "stop_predicting"),
     *("train_on_batch", "trainable", "trainable_weights", "weights"),
+    *("variables", "trainable_variables", "non_trainable_variables", "inputs", "outputs"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
 OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"}

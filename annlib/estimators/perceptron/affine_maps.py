@@ -35,7 +35,7 @@ def folded(model: Sequential) -> tuple[list[Array], list[Array]]:
     """
     kernels, biases = [], []
     for dense, norm in affine_maps(model):
-        kernel, bias = dense.kernel, dense.bias
+        kernel, bias = dense.arrays["kernel"], dense.arrays["bias"]
         if norm is not None:
             factor = _factor(norm)
             kernel, bias = kernel * factor, (bias - norm.moving_mean) * factor + norm.beta

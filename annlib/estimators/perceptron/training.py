@@ -235,7 +235,7 @@ class Convergence(Callback):
         if self.scores is not None:
             logs |= self.scores(logs)
         if not optimizer.full_batch:
-            logs["learning_rate"] = optimizer.learning_rate
+            logs["learning_rate"] = optimizer._next_rate
         if self.watches_score:
             self._record_score(float(logs["val_score"]))
         else:

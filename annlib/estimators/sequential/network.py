@@ -125,7 +125,7 @@ def compiled_before(model: Sequential) -> Mapping[str, Any]:
     given = model._compiled.given
     optimizer: Optimizer = given["optimizer"]
     set_since = optimizer._rate is not optimizer._configured_rate
-    rate = {"learning_rate": optimizer.learning_rate} if set_since else {}
+    rate = {"learning_rate": optimizer._next_rate} if set_since else {}
     return {**given, "optimizer": changed(optimizer.clone(), rate, "optimizer")}
 
 
