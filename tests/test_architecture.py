@@ -53,7 +53,7 @@ LOOKED_AT: dict[str, str] = {
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
-    "training/compiled.py": "one class: the arguments of compile as objects",
+    "models/sequential.py": "one class: a stack of layers, with what a user does with it",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
