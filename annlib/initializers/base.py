@@ -112,7 +112,7 @@ def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
     None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
 
     >>> get(np.array([0.5, -0.5]))
-    Constant([0.5, -0.5])
+    Constant(value=[0.5, -0.5])
     """
     if identifier is None:
         return None

@@ -72,7 +72,7 @@ class Columns(Container):
     >>> model.layers[0].compute_output_shape((None, 4))
     (None, 6)
     >>> [entry.path for entry in model.vector.entries][0]
-    'dense/kernel'
+    'columns/embedding/embeddings'
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"chains": [([], [0])]}

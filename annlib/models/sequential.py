@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_flag, check_optional_count, check_path, is_whole
+from annlib.core.checks import check_flag, check_optional_count, is_whole
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
@@ -435,10 +435,9 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import save_weights
 
-        path = check_path(filepath, "Sequential.save_weights", "filepath")
         check_flag(overwrite, "Sequential.save_weights", "overwrite")
         with self._evaluating():
-            save_weights(self._network, path, overwrite)
+            save_weights(self._network, filepath, overwrite)
 
     def load_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False
@@ -458,9 +457,8 @@ class Sequential(Trainer):
         """
         from annlib.saving.weights_file import load_weights
 
-        path = check_path(filepath, "Sequential.load_weights", "filepath")
         check_flag(skip_mismatch, "Sequential.load_weights", "skip_mismatch")
-        load_weights(self._network, path, skip_mismatch)
+        load_weights(self._network, filepath, skip_mismatch)
 
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()

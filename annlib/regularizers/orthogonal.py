@@ -34,7 +34,7 @@ class OrthogonalRegularizer(Regularizer):
 
     Examples
     --------
-    >>> OrthogonalRegularizer(0.5)(np.array([[1.0, 0.0], [3.0, 3.0], [0.0, 2.0]])).round(4)
+    >>> round(OrthogonalRegularizer(0.5)(np.array([[1.0, 0.0], [3.0, 3.0], [0.0, 2.0]])), 4)
     0.2357
     """
 

@@ -408,7 +408,7 @@ def test_a_list_of_rows_is_one_input():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda model: model.compile("sgd", "mse", run_eagerly=True),
+        lambda model: model.compile("sgd", "mse", eagerly=True),
         lambda model: model.fit(X, Y, workers=2),
         lambda model: model.predict(),
         lambda model: model.evaluate(X, Y, 1, 2, 3, 4, 5, 6, 7, 8),

@@ -89,7 +89,7 @@ def test_every_optimizer_loss_schedule_and_activation_is_there():
             *("Quantile", "Gamma", "Tweedie"),
         },
         "schedules": {"OneCycle", "LinearWarmup"},  # not in Keras
-        "regularizers": {"Ridge"},  # scikit-learn's
+        "regularizers": {"Ridge", "OrthogonalRegularizer"},  # scikit-learn's; a golden record
         "constraints": set(),
     }.items():
         for cls in getattr(annlib, family).registry:

@@ -576,7 +576,6 @@ def test_what_cannot_be_saved_says_so_before_the_first_step(freq, tmp_path):
     checkpoint = callbacks.ModelCheckpoint(tmp_path / "m", save_freq=freq)
     for changes in (
         {"loss": (squared, slope)},
-        {"metrics": [squared]},
         {"optimizer": lambda: optimizers.Adam(lambda step: 0.1)},
         {"stack": lambda: [layers.Dense(4, kernel_initializer=function)]},
     ):
