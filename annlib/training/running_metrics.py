@@ -59,11 +59,14 @@ class RunningMetrics:
         prediction = part.prediction
         linked = part.linked if self._any_linked else prediction
         Y, there = part.targets()
-        weights, counted = batch.weights, () if there is None else (there,)
+        counted = () if there is None else (there,)
         for metric, takes_linked in self._plain:
             metric.update_state(Y, linked if takes_linked else prediction, *counted)
+        weights = batch.weights
         if there is not None:
-            weights = there if weights is None else there * by_row(weights, there.ndim)
+            if weights is not None:
+                np.multiply(there, by_row(weights, there.ndim), out=there)
+            weights = there
         for metric, takes_linked in self._weighted:
             metric.update_state(Y, linked if takes_linked else prediction, weights)
 
