@@ -83,15 +83,15 @@ class RunningMetrics:
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
 
-    def undefined(self, results: Mapping[str, Any]) -> list[str]:
-        """Which of these results, by name, are NaN since of such targets there is no value."""
+    def undefined(self, results: Mapping[str, Any]) -> dict[str, str]:
+        """Which of these results, by name, are NaN, and what they have no value for."""
         if math.isnan(results["loss"]):
-            return []
-        return [
-            name
+            return {}
+        return {
+            name: metric.undefined_for
             for name, metric in zip(self.names, self.metrics, strict=True)
             if metric.undefined_for and np.isnan(results[name]).any()
-        ]
+        }
 
     def get_state(self) -> dict[str, Any]:
         """The sums that the running values are computed from."""
