@@ -43,7 +43,7 @@ class Metric(Configurable):
 
     #: Which way is better; callbacks with ``mode="auto"`` read it.
     direction: ClassVar[Direction | None] = None
-    #: Of which targets there is no value, so that the result is NaN; nothing if there always is.
+    #: Of which numbers there is no value, so that the result is NaN; nothing if there always is.
     undefined_for: ClassVar[str] = ""
     #: Whether targets are rows of which the largest number is the class.
     of_classes: ClassVar[bool] = False

@@ -25,7 +25,7 @@ class _Correlation(MeanOverRows):
     """A coefficient of means, variances and the covariance of targets and predictions."""
 
     direction: ClassVar[Direction | None] = "up"
-    undefined_for = "equal numbers"
+    undefined_for = "a row or column of equal numbers"
 
     def __init__(self, name: str | None = None, *, axis: int = -1) -> None:
         if not is_whole(axis) or axis not in (-1, 0):

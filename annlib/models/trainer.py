@@ -569,8 +569,8 @@ class Trainer(Configurable):
         self._build_for(data)
         with hooks, self._evaluating():
             results = evaluate(self._functions, batches, hooks, steps)
-        if names := self._functions.evaluation.metrics.undefined(results):
-            warn_of_undefined(names, where, stacklevel=3)
+        if undefined := self._functions.evaluation.metrics.undefined(results):
+            warn_of_undefined(undefined, where, stacklevel=3)
         return _returned(results, return_dict)
 
     def predict(

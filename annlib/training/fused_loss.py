@@ -117,7 +117,8 @@ class FusedLoss:
 
     def targets(self) -> tuple[Array, Array | None]:
         """The targets of the last value as metrics can take them, and their weights: 0 for those
-        that are missing, whatever the rows weigh; None where none can be.
+        that are missing, whatever the rows weigh; None where none can be. The weights are
+        the caller's to write over.
         """
         Y = self._batch[1]
         return self.loss.present(Y, self.work) if self.loss.masks else (Y, None)

@@ -323,20 +323,22 @@ def report(
         where = f"Sequential.fit: validation_data after epoch {epoch + 1}"
         results = evaluate(functions, data, callbacks, steps, interruption, where)
         logs |= {f"val_{name}": value for name, value in results.items()}
-        missing += [f"val_{name}" for name in functions.evaluation.metrics.undefined(results)]
-    if new := [name for name in missing if name not in undefined]:
+        there = functions.evaluation.metrics.undefined(results)
+        missing |= {f"val_{name}": numbers for name, numbers in there.items()}
+    if new := {name: numbers for name, numbers in missing.items() if name not in undefined}:
         undefined.update(new)
         warn_of_undefined(new, f"Sequential.fit, epoch {epoch + 1}")
     # Keras reports by the alphabet, and people read History in that order.
     return dict(sorted(logs.items()))
 
 
-def warn_of_undefined(names: list[str], where: str, stacklevel: int = 8) -> None:
-    """Warn that these metrics have no value."""
+def warn_of_undefined(undefined: Mapping[str, str], where: str, stacklevel: int = 8) -> None:
+    """Warn that these metrics have no value, and for which numbers they have none."""
+    found = " or ".join(dict.fromkeys(undefined.values()))
     warnings.warn(
-        f"{where}: expected targets of both classes for {', '.join(names)}, got one, of which "
-        "there is no such value: NaN, and for callbacks no improvement. Pass more rows, or "
-        "stratify what you split.",
+        f"{where}: expected numbers that have a value of {', '.join(undefined)}, got {found}: "
+        "NaN, and for callbacks no improvement. Pass more rows, stratify what you "
+        "split, or take another metric.",
         stacklevel=stacklevel,
     )
 

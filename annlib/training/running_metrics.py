@@ -59,11 +59,14 @@ class RunningMetrics:
         prediction = part.prediction
         linked = part.linked if self._any_linked else prediction
         Y, there = part.targets()
-        weights, counted = batch.weights, () if there is None else (there,)
+        counted = () if there is None else (there,)
         for metric, takes_linked in self._plain:
             metric.update_state(Y, linked if takes_linked else prediction, *counted)
+        weights = batch.weights
         if there is not None:
-            weights = there if weights is None else there * by_row(weights, there.ndim)
+            if weights is not None:
+                np.multiply(there, by_row(weights, there.ndim), out=there)
+            weights = there
         for metric, takes_linked in self._weighted:
             metric.update_state(Y, linked if takes_linked else prediction, weights)
 
@@ -80,15 +83,15 @@ class RunningMetrics:
             values = [value * math.nan for value in values]
         return {"loss": loss, **dict(zip(self.names, values, strict=True))}
 
-    def undefined(self, results: Mapping[str, Any]) -> list[str]:
-        """Which of these results, by name, are NaN since of such targets there is no value."""
+    def undefined(self, results: Mapping[str, Any]) -> dict[str, str]:
+        """Which of these results, by name, are NaN, and what they have no value for."""
         if math.isnan(results["loss"]):
-            return []
-        return [
-            name
+            return {}
+        return {
+            name: metric.undefined_for
             for name, metric in zip(self.names, self.metrics, strict=True)
             if metric.undefined_for and np.isnan(results[name]).any()
-        ]
+        }
 
     def get_state(self) -> dict[str, Any]:
         """The sums that the running values are computed from."""

@@ -40,6 +40,14 @@ def test_equal_numbers_have_no_correlation(value):
             assert metrics.ConcordanceCorrelation(axis=axis)(same, same + 1) == 0.0
 
 
+def test_a_model_says_that_equal_predictions_have_no_correlation():
+    model = Sequential([layers.Dense(3, kernel_initializer="zeros")])
+    model.compile("sgd", "mse", metrics=[metrics.PearsonCorrelation()])
+    message = "value of pearson_correlation, got a row or column of equal numbers: NaN"
+    with pytest.warns(UserWarning, match=message):
+        assert math.isnan(model.evaluate(*rng.normal(size=(2, 7, 3)))[1])
+
+
 @pytest.mark.parametrize("axis", [1, -2, None, (0, 1), True, 0.0])
 def test_another_axis_is_refused(axis):
     with pytest.raises(ConfigurationError, match=r"^PearsonCorrelation: expected axis=-1.*or 0"):

@@ -78,7 +78,7 @@ def test_labels_of_a_sparse_loss_suit_sparse_metrics():
 
 
 def test_a_metric_that_the_targets_do_not_suit_says_so():
-    model = classifier("precision", loss="mse", activation="linear")
+    model = classifier("precision", loss="mse", activation="sigmoid")
     with pytest.raises(DataError, match="Precision: expected targets that are 0 or 1"):
         model.fit(X, rng.normal(size=(60, 3)), verbose=0)
 

@@ -169,7 +169,7 @@ def test_evaluate_and_history_are_scikit_learns(problem):
     parts = [slice(i, i + size) for i in range(0, len(x), size)]
     batches = [(x[part], targets[part], weights[part]) for part in parts]
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sequential.* expected targets of both classes")
+        warnings.filterwarnings("ignore", "Sequential.* targets of one class")
         found = model.evaluate(x, targets, size, sample_weight=weights)[1:]
         streamed = model.evaluate(iter(batches))[1:]
         history = model.fit(

@@ -397,7 +397,7 @@ def classifier(*used, optimizer="sgd"):
 def test_one_class_is_told_once_a_run_and_shown_as_a_dash(optimizer, capsys):
     model = classifier("auc", "accuracy", metrics.AUC(None, name="exact"), optimizer=optimizer)
     rows = BITS == 1
-    with pytest.warns(UserWarning, match="both classes") as told:
+    with pytest.warns(UserWarning, match="got targets of one class: NaN") as told:
         history = model.fit(
             X, BITS, epochs=3, batch_size=2, verbose=2,
             validation_data=(X[rows], BITS[rows]), callbacks=[callbacks.TerminateOnNaN()],
@@ -430,7 +430,7 @@ def test_batches_of_one_class_are_nothing_to_tell():
     assert math.isnan(seen[0]) and math.isfinite(seen[-1])
 
 
-@pytest.mark.filterwarnings("ignore:Sequential.*both classes")
+@pytest.mark.filterwarnings("ignore:Sequential.*targets of one class")
 def test_no_value_is_no_improvement(tmp_path):
     model, rows = classifier("auc"), BITS == 1
     plateau = callbacks.ReduceLROnPlateau("val_auc", factor=0.5, patience=2)
@@ -446,7 +446,7 @@ def test_no_value_is_no_improvement(tmp_path):
     assert math.isnan(stop.best) and math.isnan(best.best) and math.isnan(plateau.best)
 
 
-@pytest.mark.filterwarnings("ignore:Sequential.*both classes")
+@pytest.mark.filterwarnings("ignore:Sequential.*targets of one class")
 def test_a_run_without_values_resumes(tmp_path):
     def fit(epochs, *used):
         rows, stop = BITS == 1, callbacks.EarlyStopping("val_auc", patience=9)

@@ -17,6 +17,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import Dense, Dropout, Layer
 from annlib.losses import Loss
+from annlib.losses.outputs import LossOfOutputs
 from annlib.optimizers import Optimizer
 from annlib.testing import activations as activation_rules
 from annlib.testing import callbacks as callback_rules
@@ -324,6 +325,15 @@ class Square(Loss):
         np.multiply(work.array("D", *A.shape), 2, out=dA)
 
 
+class SquareOfOutputs(LossOfOutputs):
+    """The same with a term for each output: a sound one."""
+
+    def terms(self, Y, A, T, work):
+        np.square(np.subtract(A, Y, out=work.array("D", *A.shape)), out=T)
+
+    slopes = Square.backward
+
+
 @breaks("loss", "targets, predictions and weights are only read")
 class WritesPredictions(Square):
     def forward(self, Y, A, E, work):
@@ -362,6 +372,14 @@ class DividesByNothing(Square):
         if self.reduction == "mean_with_sample_weight" and weights is not None:
             return 1 / weights.sum()
         return super()._factor(n, weights)
+
+
+@breaks("loss", "weights of outputs that are one a row are that row's, and all of them add up")
+class SquaresWeightsOfOutputs(SquareOfOutputs):
+    def counted(self, Y, weights, work):
+        if weights is not None and weights.ndim > 1:
+            weights = np.square(weights)
+        return super().counted(Y, weights, work)
 
 
 @breaks("loss", "nothing broadcasts between targets and predictions")
@@ -881,6 +899,7 @@ def test_sound_classes_pass():
     testing.check_layer(Scale(input_dim=3))
     testing.check_layer(Double(input_shape=(2, 3)))
     testing.check_loss(Square())
+    testing.check_loss(SquareOfOutputs())
     testing.check_optimizer(Plain(0.05))
     testing.check_optimizer(Momentum(0.05, weight_decay=0.01, clipnorm=1.0))
     testing.check_optimizer(Looking(0.05, gradient_accumulation_steps=2))
