@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
-from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
-from annlib.core.errors import ModelFormatError
+from annlib.core.errors import ModelFormatError, show
 
 #: Whole numbers up to here are floating-point numbers, too; nothing is counted further.
 MOST = 2**53

@@ -18,7 +18,7 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry, custom_function
 from annlib.core.sample_weights import as_sample_weights
-from annlib.core.states import check_alike, check_array, check_keys
+from annlib.core.states import check_alike, check_array, check_keys, refuse
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss
 from annlib.losses.base import registry as losses
@@ -136,9 +136,13 @@ class Metric(Configurable):
         check_keys(state, own, place)
         check_alike(state, own, place)
         for name, value in own.items():
+            if not isinstance(value, np.ndarray):
+                continue
             # As many columns as the data have, which a metric that was reset may not know.
-            if isinstance(value, np.ndarray) and value.ndim == 1:
+            if value.ndim == 1:
                 check_array(state[name], value, f"{place}.{name}", rows=True)
+            elif getattr(state[name], "dtype", None) != value.dtype:
+                raise refuse(f"{place}.{name}", f"an array of {value.dtype}", state[name])
         if repr(state) != repr(own):  # one of the user's own may have no result of nothing
             trial.set_state(copy.deepcopy(state))
             trial.result()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from reprlib import repr as show
+from reprlib import repr as show  # a file's own words: short, escaped, never deep
 from typing import Any, BinaryIO
 
 import numpy as np

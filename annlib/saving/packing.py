@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ModelFormatError
+from annlib.core.errors import ModelFormatError, show
 
 
 def pack(value: Any, path: str, tensors: dict[str, Array]) -> Any:

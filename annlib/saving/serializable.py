@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from reprlib import repr as show
 from typing import Any
 
 from annlib.core.config import Configurable, serialize
-from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError
+from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError, show
 from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.layers import Layer
 from annlib.metrics import MeanMetricWrapper
