@@ -42,7 +42,7 @@ WORDS = {
     "data": "input",
     "input_shape": "rows|shape",
     "y": "label",
-    "x": "labels",
+    "x": "labels|input",
     "images": "x|pixels|row",
     "validation_data": "x|y",
     "num_classes": "labels",
@@ -51,13 +51,23 @@ WORDS = {
     "histories": "History",
     "metrics": "metric",
     "end": "start",
+    "kernel_initializer": "kernel",
     "alpha": "non-finite",
     "learning_rate_init": "non-finite",
     # Of functions with one argument.
     **dict.fromkeys(("identifier", "obj", "names"), "expected"),
 }
 #: Arguments that are functions of the user's: what they raise is theirs.
-FUNCTIONS = {"print_fn", "train", "f", "gradient", "learning_rate", "schedule", "model"}
+FUNCTIONS = {
+    "print_fn",
+    "train",
+    "clone_function",
+    "f",
+    "gradient",
+    "learning_rate",
+    "schedule",
+    "model",
+}
 #: What scikit-learn looks at, in its own words.
 OF_SCIKIT_LEARN = {
     *("X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val", "classes"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.data import check_names, is_stream, raw_columns
@@ -335,7 +335,7 @@ def _items(chains: Any) -> list[Any]:
     if not isinstance(chains, list | tuple) or not chains:
         raise ConfigurationError(
             "Columns: expected chains as a list of (layer or list of layers, columns), got "
-            f"{chains!r}."
+            f"{show(chains)}."
         )
     return list(chains)
 
@@ -344,7 +344,7 @@ def _chain(item: Any, where: str) -> tuple[Any, Any]:
     """A chain as the constructor stores it: a layer or a list of layers, and its columns."""
     if not isinstance(item, list | tuple) or len(item) != 2:
         raise ConfigurationError(
-            f"{where}: expected chains of (layer or list of layers, columns), got {item!r}."
+            f"{where}: expected chains of (layer or list of layers, columns), got {show(item)}."
         )
     given, columns = item
     layers = layers_of(given, where)

@@ -133,6 +133,11 @@ def clone_model(
     if clone_function is None:
         clone: Sequential = model.clone()
         return clone
+    if not callable(clone_function):
+        raise ConfigurationError(
+            "clone_model: expected clone_function as a function of a layer, got "
+            f"{show(clone_function)}."
+        )
     arguments = model._network.arguments()
     parts = [
         layer.clone() if isinstance(layer, Input) else clone_function(layer)
