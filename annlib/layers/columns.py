@@ -146,7 +146,7 @@ class Columns(Container):
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
         columns = raw_columns(data, where)
         if not columns or columns[0][1] is None:
-            raise ShapeError(f"{where}: expected rows of features, (n, features), got others.")
+            raise ShapeError(f"{where}: expected data of rows, (n, features), got others.")
         every = self._selection.places(len(columns), names)
         for chain, places in zip(self._chains, every, strict=False):
             if chain and chain[0].adaptable:

@@ -124,6 +124,7 @@ class Lookup(Categories):
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The terms by their codes; those of the mask and of unknown values in front."""
+        check_flag(include_special_tokens, "get_vocabulary", "include_special_tokens")
         special = [self.mask_token] * self._has_mask + [self.oov_token] * self.num_oov_indices
         return [*(special if include_special_tokens else ()), *(self._vocabulary or ())]
 
@@ -209,7 +210,8 @@ class Lookup(Categories):
         for item in data if is_stream(data) else [data]:
             batch = item[0] if isinstance(item, tuple) and holds_arrays(item) else item
             found += [
-                self.read(column.reshape(-1), where) for column, _ in raw_columns(batch, where)
+                self.read(column.reshape(-1), f"{where}: data")
+                for column, _ in raw_columns(batch, where)
             ]
         if not found:
             raise DataError(f"{where}: expected data with rows, got none.")
