@@ -140,11 +140,11 @@ class Columns(Container):
         where = "Columns.adapt"
         if is_stream(data):
             raise DataError(
-                f"{where}: expected an array or a frame, got a {type(data).__name__} that gives "
-                "batches. Call adapt of the layers, each with batches of its columns."
+                f"{where}: expected data as an array or a frame, got a {type(data).__name__} that "
+                "gives batches. Call adapt of the layers, each with batches of its columns."
             )
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        columns = raw_columns(data, where)
+        columns = raw_columns(data, where, "data")
         if not columns or columns[0][1] is None:
             raise ShapeError(f"{where}: expected data of rows, (n, features), got others.")
         every = self._selection.places(len(columns), names)

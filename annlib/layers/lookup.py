@@ -211,7 +211,7 @@ class Lookup(Categories):
             batch = item[0] if isinstance(item, tuple) and holds_arrays(item) else item
             found += [
                 self.read(column.reshape(-1), f"{where}: data")
-                for column, _ in raw_columns(batch, where)
+                for column, _ in raw_columns(batch, where, "data")
             ]
         if not found:
             raise DataError(f"{where}: expected data with rows, got none.")
