@@ -96,10 +96,11 @@ class Embedding(Layer):
             embeddings_constraint, f"{where}.embeddings_constraint"
         )
         self._start = None if weights is None else _Start(weights)
-        if self._start is not None and self._start.weights.shape != (input_dim, output_dim):
+        shape = (self.input_dim, self.output_dim)
+        if self._start is not None and self._start.weights.shape != shape:
             raise ShapeError(
-                f"{where}: expected weights of shape {(input_dim, output_dim)}, one row a code, "
-                f"got {self._start.weights.shape}."
+                f"{where}: expected weights of shape {shape}, one row a code, got "
+                f"{self._start.weights.shape}. Pass input_dim and output_dim as they have them."
             )
 
     @property
