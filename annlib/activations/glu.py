@@ -53,8 +53,8 @@ class GLU(Activation):
         size = sizes[self.axis]
         if size is None or size % 2:
             raise ShapeError(
-                f"GLU: expected an even size along axis {self.axis}, which it halves, got shape "
-                f"{shape}. Give the layer before it an even number of units."
+                f"GLU: expected input of an even size along axis {self.axis}, which it halves, got "
+                f"shape {shape}. Give the layer before it an even number of units."
             )
         sizes[self.axis] = size // 2
         return tuple(sizes)

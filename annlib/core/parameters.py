@@ -17,6 +17,7 @@ import numpy as np
 
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
+from annlib.core.errors import ShapeError
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -126,7 +127,10 @@ class ParameterVector:
         for entry in self.entries:
             if any(entry.layer is layer for layer in owners):
                 parameter = entry.parameter
-                value = parameter.initializer(parameter.shape, self.values.dtype, rng_of(entry))
+                try:
+                    value = parameter.initializer(parameter.shape, self.values.dtype, rng_of(entry))
+                except ShapeError as error:  # which knows the shape, but not whose it is
+                    raise ShapeError(f"{entry.path}: {error}") from None
                 self.values[entry.where] = np.asarray(value).ravel()
 
     def outdated(self) -> bool:

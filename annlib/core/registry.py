@@ -44,6 +44,18 @@ T = TypeVar("T", bound=Configurable)
 C = TypeVar("C", bound=type[Configurable])
 
 
+def check_custom_objects(given: Any, where: str) -> Mapping[str, Any]:
+    """``custom_objects``, classes and functions by name; raises ``ConfigurationError``."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise ConfigurationError(
+            f"{where}: expected custom_objects as a dict of classes and functions by name, got "
+            f"{show(given)}."
+        )
+    return given
+
+
 @contextlib.contextmanager
 def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
     """A context in which these classes, and functions that are metrics, are found by these names,

@@ -51,7 +51,7 @@ def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str
     return source
 
 
-def raw_columns(x: Any, where: str) -> list[tuple[Array, Any]]:
+def raw_columns(x: Any, where: str, name: str = "x") -> list[tuple[Array, Any]]:
     """The columns of ``x``, numbers or not, with their names; of an array that is no table, it.
 
     Texts beside numbers stay what they are: nothing is checked, and nothing cast.
@@ -63,8 +63,8 @@ def raw_columns(x: Any, where: str) -> list[tuple[Array, Any]]:
         return [(source[:, k], name) for k, name in enumerate(frames.names(x) or ())]
     if is_sparse(x):
         raise DataError(
-            f"{where}: expected x as an array or a frame, since some of its values are looked up, "
-            "got a sparse matrix. Pass x.toarray()."
+            f"{where}: expected {name} as an array or a frame, since some of its values are looked "
+            f"up, got a sparse matrix. Pass {name}.toarray()."
         )
     if isinstance(x, list | tuple):  # as one array, texts and numbers would all be texts
         x = np.array(x, object)

@@ -8,6 +8,8 @@ from contextlib import closing, nullcontext
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from annlib.core.errors import DataError
 from annlib.core.states import check_whole
 from annlib.data.endless import is_endless
@@ -24,7 +26,7 @@ Convert = Callable[[Any, str], Batch]
 
 def is_stream(x: Any) -> bool:
     """Whether x gives batches, and is not rows itself."""
-    if isinstance(x, str | bytes | tuple | Mapping | Set):
+    if isinstance(x, str | bytes | tuple | Mapping | Set | np.dtype):  # a type is a sequence, too
         return False
     if isinstance(x, Sequence):  # of batches, or of rows
         return len(x) > 0 and isinstance(x[0], tuple) and holds_arrays(x[0])

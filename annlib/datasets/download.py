@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 from annlib.core.checks import check_choice, check_flag, check_path
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.files import atomic_write
 from annlib.datasets.store import DatasetNotFoundError, cache_folder, data_home
 
@@ -16,6 +16,8 @@ _WHERE = "get_file"
 #: Letters of a digest, by which "auto" tells what it is.
 _LENGTHS = {"sha256": 64, "md5": 32}
 _SECONDS = 60
+#: Bytes of a file's name, in most systems.
+_LONGEST = 255
 
 
 def get_file(
@@ -76,14 +78,20 @@ def get_file(
     ...     file_hash="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ... )  # doctest: +SKIP
     """
-    if untar or extract:
+    if check_flag(untar, _WHERE, "untar") or check_flag(extract, _WHERE, "extract"):
         raise ConfigurationError(
             f"{_WHERE}: expected a file that stays as it is, got untar or extract. Unpack it: "
             'shutil.unpack_archive(path, folder, filter="data").'
         )
     check_choice(hash_algorithm, _WHERE, "hash_algorithm", ("auto", "sha256", "md5"))
     check_flag(force_download, _WHERE, "force_download")
-    algorithm, wanted = _digest(file_hash or md5_hash, hash_algorithm if file_hash else "md5")
+    algorithm, wanted = (
+        _digest(md5_hash, "md5", "md5_hash")
+        if file_hash is None
+        else _digest(file_hash, hash_algorithm, "file_hash")
+    )
+    plain = isinstance(cache_subdir, str) and not cache_subdir
+    cache_subdir = "." if plain else check_path(cache_subdir, _WHERE, "cache_subdir")
     name = _name(fname, origin)
     if cache_dir is not None:
         folders = [Path(check_path(cache_dir, _WHERE, "cache_dir")).expanduser() / cache_subdir]
@@ -115,7 +123,7 @@ def _find(name: str, folders: list[Path]) -> Path | None:
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
-def _digest(given: str | None, algorithm: str) -> tuple[str, str | None]:
+def _digest(given: str | None, algorithm: str, argument: str) -> tuple[str, str | None]:
     """The algorithm and the digest in small letters, if there is one."""
     if given is None:
         return "sha256", None
@@ -124,26 +132,34 @@ def _digest(given: str | None, algorithm: str) -> tuple[str, str | None]:
         algorithm = next((a for a, n in _LENGTHS.items() if n == len(text)), "sha256")
     if len(text) != _LENGTHS[algorithm] or set(text) - set("0123456789abcdef"):
         raise ConfigurationError(
-            f"{_WHERE}: expected a digest of {_LENGTHS[algorithm]} hexadecimal digits, as "
-            f"{algorithm} has them, got {given!r}."
+            f"{_WHERE}: expected {argument} as a digest of {_LENGTHS[algorithm]} hexadecimal "
+            f"digits, as {algorithm} has them, got {show(given)}."
         )
     return algorithm, text
 
 
 def _name(fname: str | os.PathLike[str] | None, origin: str | None) -> str:
-    if origin is not None and urllib.parse.urlsplit(origin).scheme not in ("https", "http", "file"):
+    if origin is not None and _scheme(origin) not in ("https", "http", "file"):
         raise ConfigurationError(
-            f"{_WHERE}: expected origin as an address of https, http or file, got {origin!r}."
+            f"{_WHERE}: expected origin as an address of https, http or file, got {show(origin)}."
         )
     if fname is None and origin is not None:
         fname = os.path.basename(urllib.parse.unquote(urllib.parse.urlsplit(origin).path))
-    name = check_path(fname, _WHERE, "fname") if fname else ""
-    if not name or name in (".", "..") or Path(name).name != name:
+    none = fname is None or (isinstance(fname, str) and not fname)
+    name = "" if none else check_path(fname, _WHERE, "fname")
+    if not name or Path(name).name != name or name == ".." or len(os.fsencode(name)) > _LONGEST:
         raise ConfigurationError(
-            f"{_WHERE}: expected fname as the name of a file without folders, got {fname!r}. For a "
-            "folder of your own pass cache_dir."
+            f"{_WHERE}: expected fname as the name of a file without folders, got "
+            f"{show(fname)}. For a folder of your own pass cache_dir."
         )
     return name
+
+
+def _scheme(origin: str) -> str | None:
+    try:
+        return urllib.parse.urlsplit(origin).scheme if isinstance(origin, str) else None
+    except ValueError:  # no address
+        return None
 
 
 def _fetched(name: str, origin: str | None, folders: list[Path]) -> bytes:

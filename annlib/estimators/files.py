@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, check_path, is_number
+from annlib.core.checks import check_count, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.estimators.best_epoch import BestEpoch
 from annlib.estimators.outputs import Outputs, check_units
@@ -36,7 +36,7 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
     """Write a fitted estimator; see ``NetworkEstimator.save``."""
     where = f"{type(estimator).__name__}.save"
     path = check_path(path, where, "path")
-    if not overwrite and Path(path).exists():
+    if not check_flag(overwrite, where, "overwrite") and Path(path).exists():
         raise FileExistsError(
             f"{where}: expected a path where no file is, got {path}. Pass overwrite=True, or "
             "another path."

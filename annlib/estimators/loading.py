@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.checks import check_path
-from annlib.core.registry import custom_object_scope
+from annlib.core.registry import check_custom_objects, custom_object_scope
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.files import restore
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
@@ -59,7 +59,7 @@ def load_estimator(
     ['no', 'yes']
     """
     path = check_path(path, "load_estimator", "path")
-    given = dict(custom_objects or {})
+    given = check_custom_objects(custom_objects, "load_estimator")
     own = {
         n: c for n, c in given.items() if isinstance(c, type) and issubclass(c, NetworkEstimator)
     }

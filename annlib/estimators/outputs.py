@@ -10,8 +10,9 @@ import numpy as np
 from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.checks import items_of, to_array
 from annlib.core.config import constructor_arguments
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.workspace import Workspace
 from annlib.estimators.targets import (
     BinaryTargets,
@@ -149,20 +150,29 @@ def targets_of_outputs(model: Sequential, classes: Any, where: str) -> LabelTarg
         if binary and units > 1:
             return IndicatorTargets(np.empty((0, units)))
         classes = np.arange(max(units, 2))
-    several = len(classes) and np.ndim(classes[0]) > 0
-    each = [np.asarray(one) for one in (classes if several else [classes])]
+    items = items_of(classes) or []
+    several = bool(items) and hasattr(items[0], "__len__") and not isinstance(items[0], str | bytes)
+    each = [to_array(one, where, "classes") for one in (items if several else [classes])]
     for one in each:
-        if not np.array_equal(np.unique(one), one):
+        if not _rises(one):
             raise ConfigurationError(
                 f"{where}: expected classes in sorted order, each once, as scikit-learn has them, "
-                f"got {one.tolist()}. Where the units of the last layer stand in another order, "
-                "sort them, too: order = np.argsort(classes); kernel, bias = "
+                f"got {show(one.tolist())}. Where the units of the last layer stand in another "
+                "order, sort them, too: order = np.argsort(classes); kernel, bias = "
                 "model.layers[-1].get_weights(); model.layers[-1].set_weights([kernel[:, order], "
                 "bias[order]])."
             )
     if several:
         return ColumnsTargets(each, np.result_type(*each))
     return BinaryTargets(each[0]) if len(each[0]) <= 2 else ClassTargets(each[0])
+
+
+def _rises(classes: Array) -> bool:
+    """Whether it is a vector of what can be sorted, in its order, each once."""
+    try:
+        return classes.ndim == 1 and np.array_equal(np.unique(classes), classes)
+    except TypeError:  # of kinds that cannot be compared
+        return False
 
 
 def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:

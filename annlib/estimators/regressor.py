@@ -9,6 +9,7 @@ from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 
 from annlib.core.arrays import Array
+from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.messages import warn
@@ -73,7 +74,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         ConfigurationError
             For ``return_std`` without a layer that is random while training.
         """
-        if not return_std:
+        if not check_flag(return_std, f"{type(self).__name__}.predict", "return_std"):
             return super().predict(X)
         X = self._check_inputs(X)
         layers = self.model_.layers

@@ -117,7 +117,13 @@ def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
     if identifier is None:
         return None
     if isinstance(identifier, np.ndarray | np.generic):
-        return registry.find("constant")(identifier)  # type: ignore[call-arg]  # its one argument
+        try:
+            return registry.find("constant")(identifier)  # type: ignore[call-arg]  # its one argument
+        except ConfigurationError:
+            raise ConfigurationError(
+                f"{where}: expected an array of finite numbers, the name of an initializer or an "
+                f"object, got {show(identifier)}."
+            ) from None
     if callable(identifier) and not isinstance(identifier, type | Configurable):
         return InitializerFunction(identifier)
     return registry.get(identifier, where)

@@ -295,7 +295,7 @@ def _limits(given: Any, renorm: bool) -> dict[str, float]:
     if not renorm or not isinstance(given, Mapping) or not given.keys() <= {*known}:
         raise ConfigurationError(
             f"{where}: expected renorm_clipping, with renorm=True, as numbers by the names "
-            f"{', '.join(known)}, got {given!r} and renorm={renorm}."
+            f"{', '.join(known)}, got {show(given)} and renorm={renorm}."
         )
     limits = {
         name: check_number(limit, where, f"renorm_clipping {name}", "[0, inf)")
@@ -304,6 +304,6 @@ def _limits(given: Any, renorm: bool) -> dict[str, float]:
     }
     if limits.get("rmin", 0) > limits.get("rmax", math.inf):
         raise ConfigurationError(
-            f"{where}: expected renorm_clipping of rmin up to rmax, got {given!r}."
+            f"{where}: expected renorm_clipping of rmin up to rmax, got {show(given)}."
         )
     return limits

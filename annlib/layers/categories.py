@@ -8,7 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_codes
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments
 
@@ -31,12 +31,13 @@ class Categories(Layer):
     ) -> None:
         super().__init__(**keywords)
         where = type(self).__name__
-        mode = "multi_hot" if output_mode == "binary" else output_mode  # Keras' older name
+        older = isinstance(output_mode, str) and output_mode == "binary"  # Keras' name of it
+        mode = "multi_hot" if older else output_mode
         self.output_mode = check_choice(mode, where, "output_mode", self._modes)
         if sparse is not False:
             raise ConfigurationError(
-                f"{where}: expected sparse=False, got {sparse!r}: batches are dense. Leave it out, "
-                "or take an Embedding, which never makes the rows of zeros."
+                f"{where}: expected sparse=False, got {show(sparse)}: batches are dense. Leave it "
+                "out, or take an Embedding, which never makes the rows of zeros."
             )
         self.sparse = False
 

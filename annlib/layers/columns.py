@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.data import check_names, is_stream, raw_columns
@@ -140,13 +140,13 @@ class Columns(Container):
         where = "Columns.adapt"
         if is_stream(data):
             raise DataError(
-                f"{where}: expected an array or a frame, got a {type(data).__name__} that gives "
-                "batches. Call adapt of the layers, each with batches of its columns."
+                f"{where}: expected data as an array or a frame, got a {type(data).__name__} that "
+                "gives batches. Call adapt of the layers, each with batches of its columns."
             )
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        columns = raw_columns(data, where)
+        columns = raw_columns(data, where, "data")
         if not columns or columns[0][1] is None:
-            raise ShapeError(f"{where}: expected rows of features, (n, features), got others.")
+            raise ShapeError(f"{where}: expected data of rows, (n, features), got others.")
         every = self._selection.places(len(columns), names)
         for chain, places in zip(self._chains, every, strict=False):
             if chain and chain[0].adaptable:
@@ -335,7 +335,7 @@ def _items(chains: Any) -> list[Any]:
     if not isinstance(chains, list | tuple) or not chains:
         raise ConfigurationError(
             "Columns: expected chains as a list of (layer or list of layers, columns), got "
-            f"{chains!r}."
+            f"{show(chains)}."
         )
     return list(chains)
 
@@ -344,7 +344,7 @@ def _chain(item: Any, where: str) -> tuple[Any, Any]:
     """A chain as the constructor stores it: a layer or a list of layers, and its columns."""
     if not isinstance(item, list | tuple) or len(item) != 2:
         raise ConfigurationError(
-            f"{where}: expected chains of (layer or list of layers, columns), got {item!r}."
+            f"{where}: expected chains of (layer or list of layers, columns), got {show(item)}."
         )
     given, columns = item
     layers = layers_of(given, where)

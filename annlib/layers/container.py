@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import Parameter
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, get
@@ -203,7 +203,7 @@ def layers_of(given: Any, where: str) -> list[Layer]:
         works = isinstance(layer, Layer) and type(layer).forward is not Layer.forward
         if not works or isinstance(layer, Input):
             raise ConfigurationError(
-                f"{where}: expected a layer or a list of layers, got {layer!r}. Layers are in "
+                f"{where}: expected a layer or a list of layers, got {show(layer)}. Layers are in "
                 "annlib.layers; pass objects, and of a model its layers."
             )
         layer._refuse_keras_methods(where)

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_number, check_numbers
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.data import as_source, check_names, check_type, is_stream, materialize
@@ -78,7 +78,7 @@ class Discretization(Categories):
             found = check_numbers(bin_boundaries, where, "bin_boundaries").tolist()
             if any(one > other for one, other in pairwise(found)):
                 raise ConfigurationError(
-                    f"{where}: expected bin_boundaries in rising order, got {bin_boundaries!r}."
+                    f"{where}: expected bin_boundaries in rising order, got {show(bin_boundaries)}."
                 )
             self._boundaries = found
         self.num_bins = None if num_bins is None else check_count(num_bins, where, "num_bins")

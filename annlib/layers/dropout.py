@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_number, check_optional_count
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula, cases, number
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.noise import Noise
@@ -104,7 +104,7 @@ def _noise_shape(given: Any, where: str) -> tuple[int | None, ...] | None:
         return None
     if not isinstance(given, list | tuple) or len(given) < 2:
         raise ConfigurationError(
-            f"{where}: expected noise_shape as a tuple like the input's shape, got {given!r}. "
+            f"{where}: expected noise_shape as a tuple like the input's shape, got {show(given)}. "
             "A seed is seed=..."
         )
     return tuple(check_optional_count(size, where, "each of noise_shape") for size in given)

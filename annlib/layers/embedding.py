@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
@@ -97,10 +96,11 @@ class Embedding(Layer):
             embeddings_constraint, f"{where}.embeddings_constraint"
         )
         self._start = None if weights is None else _Start(weights)
-        if self._start is not None and self._start.weights.shape != (input_dim, output_dim):
+        shape = (self.input_dim, self.output_dim)
+        if self._start is not None and self._start.weights.shape != shape:
             raise ShapeError(
-                f"{where}: expected weights of shape {(input_dim, output_dim)}, one row a code, "
-                f"got {self._start.weights.shape}."
+                f"{where}: expected weights of shape {shape}, one row a code, got "
+                f"{self._start.weights.shape}. Pass input_dim and output_dim as they have them."
             )
 
     @property
@@ -164,11 +164,11 @@ class _Start(initializers.Initializer):
     """Vectors that are given, in an array and not, as a ``Constant`` has them, in lists."""
 
     def __init__(self, weights: Any) -> None:
-        if isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) == 2:
-            weights = weights[0]  # Keras takes what get_weights gives
         try:
-            self.weights = np.array(weights)
-        except ValueError:  # lists of several lengths
+            # Keras takes what get_weights gives
+            keras = isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) == 2
+            self.weights = np.array(weights[0] if keras else weights)
+        except Exception:  # lists of several lengths, and what an object's own methods raise
             self.weights = np.array("")
         if self.weights.dtype.kind not in "fiu" or not np.isfinite(self.weights).all():
             raise ConfigurationError(

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.checks import check_label
+from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.formula import Formula
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.lookup import Lookup
@@ -82,25 +83,28 @@ class IntegerLookup(Lookup):
         pad_to_max_tokens: bool = False,
         **keywords: Unpack[LayerArguments],
     ) -> None:
-        for name, token in (("mask_token", mask_token), ("oov_token", oov_token)):
-            if isinstance(token, bool) or not isinstance(token, int | None):
-                raise ConfigurationError(
-                    f"IntegerLookup: expected {name} as an integer, got {token!r}."
-                )
-        if vocabulary_dtype != "int64":
+        mask_token = check_label(mask_token, "IntegerLookup", "mask_token")
+        unknown = check_label(oov_token, "IntegerLookup", "oov_token")
+        if not isinstance(vocabulary_dtype, str) or vocabulary_dtype != "int64":
             raise ConfigurationError(
-                f'IntegerLookup: expected vocabulary_dtype="int64", got {vocabulary_dtype!r}, '
+                f'IntegerLookup: expected vocabulary_dtype="int64", got {show(vocabulary_dtype)}, '
                 "which holds all others."
             )
         self.vocabulary_dtype = vocabulary_dtype
         super().__init__(
-            *(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights),
+            *(max_tokens, num_oov_indices, mask_token, unknown, vocabulary, idf_weights),
             *(invert, output_mode, sparse, pad_to_max_tokens),
             **keywords,
         )
 
     def read(self, values: Array, where: str) -> Array:
-        found = np.array(values.tolist()) if values.dtype.kind == "O" and values.size else values
+        found = values
+        if values.dtype.kind == "O" and values.size:
+            try:
+                found = np.array(values.tolist())
+            except ValueError:  # sequences of several lengths among them
+                found = values
+            found = found if found.shape == values.shape else values
         if found.dtype.kind in "iub" and found.size:
             if found.dtype.kind != "u" or found.max() <= np.iinfo(np.int64).max:
                 return found.astype(np.int64)
@@ -113,8 +117,8 @@ class IntegerLookup(Lookup):
         example = found.reshape(-1)[:1].tolist()
         raise DataError(
             f"{where}: expected integers of 64 bits, got {found.dtype}"
-            f"{f' such as {example[0]!r}' if example else ''}. Give what is missing an integer of "
-            "its own, and take StringLookup for texts."
+            f"{f' such as {show(example[0])}' if example else ''}. Give what is missing an integer "
+            "of its own, and take StringLookup for texts."
         )
 
     def _unknown(self, values: Array) -> Array:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.data import holds_arrays, is_stream, raw_columns
@@ -50,11 +49,12 @@ class Lookup(Categories):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         where = type(self).__name__
-        if output_mode in ("tf_idf", "tf-idf") or idf_weights is not None:
+        weighted = isinstance(output_mode, str) and output_mode in ("tf_idf", "tf-idf")
+        if weighted or idf_weights is not None:
             raise ConfigurationError(
                 f"{where}: expected output_mode one of int, one_hot, multi_hot, count and no "
-                f"idf_weights, got {output_mode!r} and {idf_weights!r}. annlib has no weights by "
-                "document frequency; take sklearn's TfidfVectorizer in front."
+                f"idf_weights, got {show(output_mode)} and {show(idf_weights)}. annlib has no "
+                "weights by document frequency; take sklearn's TfidfVectorizer in front."
             )
         super().__init__(output_mode, sparse, **keywords)
         if check_flag(invert, where, "invert"):
@@ -124,6 +124,7 @@ class Lookup(Categories):
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The terms by their codes; those of the mask and of unknown values in front."""
+        check_flag(include_special_tokens, "get_vocabulary", "include_special_tokens")
         special = [self.mask_token] * self._has_mask + [self.oov_token] * self.num_oov_indices
         return [*(special if include_special_tokens else ()), *(self._vocabulary or ())]
 
@@ -136,22 +137,23 @@ class Lookup(Categories):
             If a term is there twice, or no such value, or there are more than ``max_tokens``.
         """
         where = f"{type(self).__name__}.set_vocabulary"
-        if isinstance(vocabulary, str) or not isinstance(vocabulary, Iterable):
+        terms = None if isinstance(vocabulary, str | bytes | bytearray) else _listed(vocabulary)
+        if terms is None:
             raise ConfigurationError(
-                f"{where}: expected the vocabulary as a list of terms, got {vocabulary!r}. Of a "
-                "file with a term a line: pathlib.Path(name).read_text().splitlines()."
+                f"{where}: expected the vocabulary as a list of terms, got {show(vocabulary)}. Of "
+                "a file with a term a line: pathlib.Path(name).read_text().splitlines()."
             )
-        terms = list(vocabulary)
         special = self.get_vocabulary()[: self._first]
-        if special and terms[: len(special)] == special:
+        if len(terms) >= len(special) and all(map(_same, terms, special)):
             terms = terms[len(special) :]
         try:
-            terms = self.read(np.array(terms, object), where).tolist()
+            given = np.fromiter(terms, object, len(terms))
+            terms = self.read(given, f"{where}: vocabulary").tolist() if terms else []
         except DataError as error:
             raise ConfigurationError(str(error)) from None
         if not terms or len(set(terms)) < len(terms) or self.mask_token in terms:
             raise ConfigurationError(
-                f"{where}: expected terms that are there once each, without the mask, got "
+                f"{where}: expected terms of a vocabulary, each once and without the mask, got "
                 f"{len(terms)} with {len(set(terms))} different ones."
             )
         if self.max_tokens is not None and self._first + len(terms) > self.max_tokens:
@@ -208,7 +210,8 @@ class Lookup(Categories):
         for item in data if is_stream(data) else [data]:
             batch = item[0] if isinstance(item, tuple) and holds_arrays(item) else item
             found += [
-                self.read(column.reshape(-1), where) for column, _ in raw_columns(batch, where)
+                self.read(column.reshape(-1), f"{where}: data")
+                for column, _ in raw_columns(batch, where, "data")
             ]
         if not found:
             raise DataError(f"{where}: expected data with rows, got none.")
@@ -285,3 +288,16 @@ class Lookup(Categories):
             back=(r"\{D_{E,X}\} = \{0\}",),
             shapes=f"a batch: (n, k), each of {self.vocabulary_size()} codes",
         )
+
+
+def _listed(given: Any) -> list[Any] | None:
+    """The items of what has some, else None."""
+    try:
+        return list(given)
+    except TypeError:
+        return None
+
+
+def _same(term: Any, token: Any) -> bool:
+    """Whether a term of the user's, which may be anything, is this token."""
+    return isinstance(term, str | int | np.integer | None) and bool(term == token)

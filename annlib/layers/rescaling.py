@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, register
@@ -97,6 +97,6 @@ def _numbers(value: Any, name: str) -> Any:
         numbers = np.array("")
     if numbers.dtype.kind not in "fiu" or not numbers.size or not np.isfinite(numbers).all():
         raise ConfigurationError(
-            f"Rescaling: expected {name} as a finite number or an array of them, got {value!r}."
+            f"Rescaling: expected {name} as a finite number or an array of them, got {show(value)}."
         )
     return numbers.tolist()

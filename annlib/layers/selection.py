@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError, DataError, ShapeError
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 
 Names = tuple[str, ...] | None
 
@@ -110,7 +110,7 @@ def _spec(columns: Any, where: str) -> list[Any]:
     if not spec or not fine:
         raise ConfigurationError(
             f"{where}: expected the columns of a chain as positions or names, one or a list of "
-            f"them, got {columns!r}. For neighbours: range(2, 5)."
+            f"them, got {show(columns)}. For neighbours: range(2, 5)."
         )
     return spec
 

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.checks import is_whole
+from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.formula import Formula
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.lookup import Lookup
@@ -88,17 +89,19 @@ class StringLookup(Lookup):
     ) -> None:
         for name, token in (("mask_token", mask_token), ("oov_token", oov_token)):
             if not isinstance(token, str | None):
-                raise ConfigurationError(f"StringLookup: expected {name} as text, got {token!r}.")
-        if num_oov_indices not in (0, 1):
+                raise ConfigurationError(
+                    f"StringLookup: expected {name} as text, got {show(token)}."
+                )
+        if not is_whole(num_oov_indices) or num_oov_indices not in (0, 1):
             raise ConfigurationError(
-                f"StringLookup: expected num_oov_indices 0 or 1, got {num_oov_indices!r}: annlib "
-                "does not hash."
+                f"StringLookup: expected num_oov_indices 0 or 1, got {show(num_oov_indices)}: "
+                "annlib does not hash."
             )
         try:
             "".encode(encoding)
-        except (LookupError, TypeError):
+        except (LookupError, TypeError, ValueError):
             raise ConfigurationError(
-                f"StringLookup: expected encoding as the name of one, got {encoding!r}."
+                f"StringLookup: expected encoding as the name of one, got {show(encoding)}."
             ) from None
         self.encoding = encoding
         super().__init__(
@@ -116,8 +119,8 @@ class StringLookup(Lookup):
                 return np.array([text.decode(self.encoding) for text in given], str)
             odd = next(value for value in given if type(value) in kinds)
             raise DataError(
-                f"{where}: expected texts, got {odd!r}. Fill what is missing with a text of its "
-                'own, x.fillna("missing"), and take IntegerLookup for numbers.'
+                f"{where}: expected texts, got {show(odd)}. Fill what is missing with a text of "
+                'its own, x.fillna("missing"), and take IntegerLookup for numbers.'
             )
         return np.array(given, str)
 

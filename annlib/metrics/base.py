@@ -244,7 +244,7 @@ class MeanOverRows(RunningMean):
 
     def _without_ignored(self, Y: Array, weights: Array | None) -> tuple[Array, Array]:
         """Another label for the rows that do not count, and 0 for their weight."""
-        if Y.size != len(Y):
+        if not Y.ndim or Y.size != len(Y):
             raise ShapeError(
                 f"{type(self).__name__}: expected one label a row, (n,), with an ignore_class, got "
                 f"{Y.shape}."

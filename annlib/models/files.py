@@ -11,7 +11,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_instance
 from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, quote, show
 from annlib.core.files import check_file, shown
-from annlib.core.registry import custom_object_scope
+from annlib.core.registry import check_custom_objects, custom_object_scope
 from annlib.layers import Input, Layer
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
@@ -67,7 +67,7 @@ def load_model(
     """
     file = check_file(path, "load_model", "path")
     check_flag(compile, "load_model", "compile")
-    classes = _checked_classes(custom_objects, "load_model")
+    classes = check_custom_objects(custom_objects, "load_model")
     header, tensors = container.read(file, "model")
     unknown: list[str] = []
     with custom_object_scope(classes), model_file.refusing(shown(file)):
@@ -133,6 +133,11 @@ def clone_model(
     if clone_function is None:
         clone: Sequential = model.clone()
         return clone
+    if not callable(clone_function):
+        raise ConfigurationError(
+            "clone_model: expected clone_function as a function of a layer, got "
+            f"{show(clone_function)}."
+        )
     arguments = model._network.arguments()
     parts = [
         layer.clone() if isinstance(layer, Input) else clone_function(layer)
@@ -145,16 +150,6 @@ def clone_model(
                 "Return layer.clone() for those that stay as they are."
             )
     return Sequential(parts, **arguments)
-
-
-def _checked_classes(custom_objects: Any, where: str) -> Mapping[str, Any]:
-    known = custom_objects is None or isinstance(custom_objects, Mapping)
-    if not known or not all(isinstance(name, str) for name in custom_objects or ()):
-        raise ConfigurationError(
-            f"{where}: expected custom_objects as a dict of classes and functions by name, got "
-            f"{show(custom_objects)}."
-        )
-    return custom_objects or {}
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
@@ -181,7 +176,7 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
         if not isinstance(given, dict) or not isinstance(given.get("config"), dict):
             raise ConfigurationError(f"{where}: expected {what}, got another.")
         check_names(given, where)
-        with custom_object_scope(_checked_classes(custom_objects, where)):
+        with custom_object_scope(check_custom_objects(custom_objects, where)):
             cls = registry.find(given.get("class_name", ""), where)
             return cls.from_config(given["config"])
     except ModelFormatError as error:

@@ -10,7 +10,7 @@ import numpy as np
 
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_count, check_flag, is_number
+from annlib.core.checks import check_count_or, check_flag, is_number
 from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
@@ -255,8 +255,7 @@ def check_keras_arguments(
     if run_eagerly is not None:
         check_flag(run_eagerly, where, "run_eagerly")
     check_flag(auto_scale_loss, where, "auto_scale_loss")
-    if steps_per_execution != "auto":
-        check_count(steps_per_execution, where, "steps_per_execution")
+    check_count_or(steps_per_execution, where, "steps_per_execution", "auto")
     given = loss_weights
     if isinstance(given, dict):
         given = list(given.values())
@@ -265,7 +264,8 @@ def check_keras_arguments(
     if given is not None and not (is_number(given) and given == 1):
         raise ConfigurationError(
             f"{where}: expected loss_weights None or 1, since a Sequential has one output and one "
-            f"loss, got {loss_weights!r}. Leave it out; a factor of the loss is a sample_weight."
+            f"loss, got {show(loss_weights)}. Leave it out; a factor of the loss is a "
+            "sample_weight."
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -227,6 +228,31 @@ def _exclude(**names: Any) -> None:
     optimizers.AdamW().exclude_from_weight_decay(**names)
 
 
+def _adapted(make: Callable[[], Any], data: Any) -> Call:
+    layer = make()
+    return Call(layer.adapt, {"data": data}, lambda: str(layer.get_config()))
+
+
+def _lookup(cls: type, terms: list[Any]) -> Call:
+    layer = cls(vocabulary=terms[:1])
+    return Call(layer.set_vocabulary, {"vocabulary": terms}, layer.get_vocabulary)
+
+
+def _file() -> dict[str, Any]:
+    Path("rows.csv").write_text("1,2")
+    return {"fname": "rows.csv", "origin": Path("rows.csv").absolute().as_uri(), "cache_dir": "."}
+
+
+def _saving(name: str) -> Call:
+    make, y = ESTIMATORS[name]
+    return Call(make().fit(X, y).save, {"path": "other.safetensors"})
+
+
+def _saved_estimator() -> str:
+    ESTIMATORS["MLPRegressor"][0]().fit(X, NUMBERS).save("net.safetensors")
+    return "net.safetensors"
+
+
 GETTERS = {
     activations: "relu",
     callbacks: "history",
@@ -284,6 +310,19 @@ def _calls() -> dict[str, Maker]:
     )
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
+    found["Discretization.adapt"] = partial(_adapted, lambda: layers.Discretization(num_bins=3), X)
+    found["StringLookup.adapt"] = partial(_adapted, layers.StringLookup, ["b", "a"])
+    found["IntegerLookup.adapt"] = partial(_adapted, layers.IntegerLookup, [[1, 2], [2, 1]])
+    found["Columns.adapt"] = partial(
+        _adapted, lambda: layers.Columns([(layers.Normalization(), [0, 1])], "drop"), X
+    )
+    for lookup, terms in ((layers.StringLookup, ["b", "a"]), (layers.IntegerLookup, [2, 1])):
+        found[f"{lookup.__name__}.set_vocabulary"] = partial(_lookup, lookup, terms)
+    found["get_vocabulary"] = lambda: Call(
+        layers.StringLookup(vocabulary=["a"]).get_vocabulary, {"include_special_tokens": False}
+    )
+    found["clear_session"] = lambda: Call(utils.clear_session, {"free_memory": True})
+    found["get_file"] = lambda: Call(utils.get_file, _file())
     found["mean_squared_error"] = lambda: Call(
         losses.mean_squared_error.__call__, {"y_true": [[0.0]], "y_pred": [[1.0]]}
     )
@@ -300,6 +339,15 @@ def _calls() -> dict[str, Maker]:
         for method in OF_ESTIMATORS:
             if hasattr(make(), method):
                 found[f"{name}.{method}"] = partial(_of_estimator, name, method)
+        if hasattr(make(), "save"):
+            found[f"{name}.save"] = partial(_saving, name)
+    found["load_estimator"] = lambda: Call(annlib.load_estimator, {"path": _saved_estimator()})
+    found["SequentialClassifier.from_fitted"] = lambda: Call(
+        SequentialClassifier.from_fitted, {"model": trained(), "classes": ["a", "b", "c"]}
+    )
+    found["SequentialRegressor.from_fitted"] = lambda: Call(
+        SequentialRegressor.from_fitted, {"model": trained()}
+    )
     found |= _looks() | _checks()
     if datasets.california_housing.is_available():
         load = datasets.california_housing.load_data

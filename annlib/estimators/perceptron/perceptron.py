@@ -207,7 +207,7 @@ class Perceptron(NetworkEstimator):
         train_rows, rest = train_test_split(
             np.arange(len(data.y)),
             random_state=random_state,
-            test_size=self.validation_fraction,
+            test_size=float(self.validation_fraction),
             stratify=targets.encode(data.y).astype(bool).reshape(-1, 1) if two else None,
         )
         if len(rest) < 2:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping
-from reprlib import repr as show
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, DataError, ModelFormatError
+from annlib.core.errors import ConfigurationError, DataError, ModelFormatError, show
 from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects, own_metrics
@@ -379,14 +378,14 @@ def check_trained(model: Any, where: str) -> Sequential:
     """
     if not isinstance(model, Sequential):
         raise ConfigurationError(
-            f"{where}: expected a trained Sequential, got {show(model)}. A function that builds "
-            "one is for fit."
+            f"{where}: expected model as a trained Sequential, got {show(model)}. A function "
+            "that builds one is for fit."
         )
     if not model.built or len(model.input_shape) != 2 or len(model.output_shape) != 2:
         shapes = f"{model.input_shape} to {model.output_shape}" if model.built else "no weights"
         raise ConfigurationError(
-            f"{where}: expected a trained Sequential from rows of features to rows of outputs, got "
-            f"one with {shapes}. Train it, or load it: annlib.load_model(path)."
+            f"{where}: expected model as a trained Sequential from rows of features to rows of "
+            f"outputs, got one with {shapes}. Train it, or load it: annlib.load_model(path)."
         )
     return model
 
