@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count, to_array
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
@@ -165,11 +165,12 @@ class _Start(initializers.Initializer):
 
     def __init__(self, weights: Any) -> None:
         try:
-            # Keras takes what get_weights gives
-            keras = isinstance(weights, list) and len(weights) == 1 and np.ndim(weights[0]) == 2
-            self.weights = np.array(weights[0] if keras else weights)
-        except Exception:  # lists of several lengths, and what an object's own methods raise
-            self.weights = np.array("")
+            found = to_array(weights, "Embedding", "weights")
+        except ConfigurationError:  # lists of several lengths
+            found = np.array("")
+        if isinstance(weights, list) and len(weights) == 1 and found.ndim == 3:
+            found = found[0]  # Keras takes what get_weights gives
+        self.weights = np.array(found)  # of its own: an array might change later
         if self.weights.dtype.kind not in "fiu" or not np.isfinite(self.weights).all():
             raise ConfigurationError(
                 f"Embedding: expected weights as a matrix of finite numbers, got {show(weights)}."
