@@ -419,7 +419,9 @@ class Optimizer(Rule, Configurable):
             of the same layout.
         """
         known, self._known_rate = self._known_rate, None
-        self._step(self._own(gradient), self._due_rate() if known is None else known)
+        if gradient is not self._gradient:
+            gradient = self._own(gradient)
+        self._step(gradient, self._due_rate() if known is None else known)
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -437,13 +439,15 @@ class Optimizer(Rule, Configurable):
         int or None
             The first place in the vector that would not be finite; nothing has changed then.
         """
-        gradient = vector.gradients[: vector.n_trainable]
+        gradient = self._gradient
+        assert gradient is not None, "build comes first"
         if type(self).step is not Optimizer.step:
             return self._tried(vector, gradient)
-        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
+        rate = self._due_rate()
         if self._is_moderate(squares, rate):
-            self.step(gradient)
+            self._step(gradient, rate)
             return None
+        self._known_rate = rate  # a schedule is asked once a step
         return self._tried(vector, gradient)
 
     def _due_rate(self) -> float:
