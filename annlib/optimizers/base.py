@@ -443,11 +443,10 @@ class Optimizer(Rule, Configurable):
         assert gradient is not None, "build comes first"
         if type(self).step is not Optimizer.step:
             return self._tried(vector, gradient)
-        rate = self._due_rate()
+        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self._step(gradient, rate)
+            self.step(gradient)
             return None
-        self._known_rate = rate  # a schedule is asked once a step
         return self._tried(vector, gradient)
 
     def _due_rate(self) -> float:
