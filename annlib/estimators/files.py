@@ -12,14 +12,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from reprlib import repr as show
 from typing import Any
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_flag, check_path, is_number
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.estimators.best_epoch import BestEpoch
 from annlib.estimators.outputs import Outputs, check_units
 from annlib.estimators.parameter_codes import LeftOut, decode, encode

@@ -8,7 +8,6 @@ Classes are found in the registry of their family; nothing is imported or run.
 from __future__ import annotations
 
 import math
-from reprlib import repr as show
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from annlib.callbacks import Callback
 from annlib.core.arrays import DTYPES, Array
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import FAMILIES, Registry
 from annlib.optimizers import Optimizer
 from annlib.saving.serializable import check_part

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from reprlib import repr as show
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import column_or_1d
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError, ModelFormatError
+from annlib.core.errors import DataError, ModelFormatError, show
 from annlib.estimators.parameter_codes import decode_array, encode_array
 from annlib.losses import BlockCrossentropy, Loss, Quantile
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from reprlib import repr as show
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_number, is_number
 from annlib.core.config import constructor_arguments
-from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
+from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, show
 from annlib.data import ArrayLoader, Batch, check_type
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.weights import Samples
