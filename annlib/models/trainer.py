@@ -176,6 +176,8 @@ class Trainer(Configurable):
                 f"Sequential.compile: expected an optimizer of this model's own, got one that "
                 f'trains "{owner.name}". Pass optimizer.clone().'
             )
+        if self._network.built:
+            compiled.optimizer.check_paths([e.path for e in self._network.vector.entries])
         self._network.claim()
         if compiled.optimizer._owner is not None and owner is not self:
             compiled.optimizer.reset()  # its state is of a model that is gone

@@ -86,6 +86,11 @@ class Optimizer(Rule, Configurable):
         Update at every so many steps only, by the mean of their gradients. As in Keras, averages
         and constraints come at each step, and a schedule counts them all.
     name : str, optional
+    learning_rate_factors, weight_decay_factors : dict of str to float, optional
+        Factors of the rate and of the decay for some parameters: by the name of a layer
+        (``"dense"``), the path of a parameter (``"dense/bias"``) or a pattern of these
+        (``"*/bias"``). Where several match they are multiplied. The weight decay goes by the rate
+        of its parameter, too.
 
     Attributes
     ----------
@@ -137,6 +142,8 @@ class Optimizer(Rule, Configurable):
     ema_momentum = OfPolicy()
     ema_overwrite_frequency = OfPolicy()
     gradient_accumulation_steps = OfPolicy()
+    learning_rate_factors = OfPolicy()
+    weight_decay_factors = OfPolicy()
 
     def __init__(
         self,
@@ -151,6 +158,8 @@ class Optimizer(Rule, Configurable):
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        learning_rate_factors: Mapping[str, float] | None = None,
+        weight_decay_factors: Mapping[str, float] | None = None,
         **unknown: Any,
     ) -> None:
         where = type(self).__name__
@@ -167,6 +176,8 @@ class Optimizer(Rule, Configurable):
             ema_momentum=ema_momentum,
             ema_overwrite_frequency=ema_overwrite_frequency,
             gradient_accumulation_steps=gradient_accumulation_steps,
+            learning_rate_factors=learning_rate_factors,
+            weight_decay_factors=weight_decay_factors,
         )
         check_name(name, where)
         self.name = name
@@ -295,6 +306,28 @@ class Optimizer(Rule, Configurable):
             self._refuse(name, f"got {value!r}, which needs other memory")
         return made
 
+    def check_paths(self, paths: Sequence[str]) -> None:
+        """Raise ``ConfigurationError`` if something is said of parameters that are none of a
+        model's, which have these paths, or of what there is none of.
+        """
+        where = type(self).__name__
+        self.policy.check_paths(paths, where)
+        if self.learning_rate_factors and self.whole:
+            raise ConfigurationError(
+                f"{where}: expected no learning_rate_factors, since its rule updates all parameters"
+                f" in one call, got {show(self.learning_rate_factors)}. Leave them out."
+            )
+        if self.weight_decay_factors and not self._can_decay:
+            raise ConfigurationError(
+                f"{where}: expected weight_decay with weight_decay_factors, got None. Pass "
+                "weight_decay=0.004, or another number."
+            )
+
+    @property
+    def _can_decay(self) -> bool:
+        """Whether there is a weight decay, which may be 0."""
+        return self.weight_decay is not None
+
     def check_run(self, steps: int | None) -> None:
         """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
         every = self.policy.gradient_accumulation_steps or 1
@@ -326,9 +359,15 @@ class Optimizer(Rule, Configurable):
         self.loop = compiled(loop) if loop and now else None
         self._loop_later = None if now else loop
         divisible = not (self.whole or self.per_parameter)
-        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
+        policy, factor = self.policy, self.policy.rate_factor
+        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None, factor)
         self._gradient = vector.gradients[: vector.n_trainable]
-        self.policy.attach(vector, memory.vectors[len(self.state_names) :])
+        policy.attach(vector, memory.vectors[len(self.state_names) :])
+        paths = [entry.path for entry in vector.entries]
+        largest = max(map(factor, paths), default=1.0)
+        self._moderate_rate = _MODERATE_RATE / max(largest, 1.0)
+        of_decay = max(largest * max(map(policy.decay_factor, paths), default=1.0), 1.0)
+        self._moderate_decay = 1.0 / of_decay
         # Where there is no epsilon, 0 / 0 would follow.
         divides = bool(getattr(self, "epsilon", True))
         self._flushes = self.flushes_denormals and divides
@@ -475,7 +514,8 @@ class Optimizer(Rule, Configurable):
     def _is_moderate(self, squares: float, rate: float) -> bool:
         """Whether a step by such a gradient is far from all that overflows, its squares too."""
         decay = rate * (self.policy.weight_decay or 0.0)
-        return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
+        moderate = rate <= self._moderate_rate and decay <= self._moderate_decay
+        return bool(squares <= self._most and moderate)
 
     def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""

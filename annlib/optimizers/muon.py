@@ -107,6 +107,10 @@ class Muon(Optimizer):
             None if rms_rate is None else check_number(rms_rate, where, "rms_rate", "(0, inf)")
         )
 
+    @property
+    def _can_decay(self) -> bool:
+        return not self.weight_decay is self.adam_weight_decay is None
+
     def state_shapes(self, shape: Shape, path: str = "") -> Mapping[str, Shape]:
         """AdamW's second moment, for the parameters that it trains."""
         embedding = self.exclude_embeddings and "embedding" in path.lower()
@@ -118,8 +122,8 @@ class Muon(Optimizer):
     ) -> None:
         adam = "velocity" in vars(state)
         decay = self.adam_weight_decay if adam else self.weight_decay
-        if decay and self.policy.decays(state.path):
-            np.multiply(theta, 1 - rate * decay, out=theta)
+        if decay and (factor := self.policy.decay_factor(state.path)):
+            np.multiply(theta, 1 - rate * (decay * factor), out=theta)
         if adam:
             self._adam_step(theta, gradient, rate * self.adam_lr_ratio, state, scratch)
             return

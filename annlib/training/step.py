@@ -37,7 +37,7 @@ class Step:
     def __init__(self, network: Network, compiled: Compiled) -> None:
         vector = network.vector
         paths = [entry.path for entry in vector.entries]
-        compiled.optimizer.policy.check_excluded(paths, type(compiled.optimizer).__name__)
+        compiled.optimizer.check_paths(paths)
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector
