@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.formula import Formula, number
@@ -20,8 +21,12 @@ def update_formula(
     """
     before, policy = _policy(f)
     values = [(_LETTERS[key], f"{value:.12g}") for key, value in letters.items()]
+    if f.learning_rate_factors:
+        before.insert(0, r"\eta = \kappa_1 \eta_0")
+        policy.append((r"\kappa_1", _factors(f.learning_rate_factors)))
     if not f.full_batch:
-        values.insert(0, (r"\eta", f"{_rate(f)}, the learning rate"))
+        rate = r"\eta_0" if f.learning_rate_factors else r"\eta"
+        values.insert(0, (rate, f"{_rate(f)}, the learning rate"))
     steps = getattr(f, "gradient_accumulation_steps", None)
     if steps:
         values.append(("g", f"the mean of {steps} gradients"))
@@ -75,9 +80,20 @@ def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:
             lines.append(rf"g \leftarrow g \min(1, \frac{{{number(limit)}}}{{\lVert g \rVert}})")
             values.append((r"\lVert g \rVert", f"the norm {what}"))
     if f.weight_decay:
+        decay = r"\lambda"
+        if f.weight_decay_factors:
+            decay = r"\lambda_0"
+            lines.append(r"\lambda = \kappa_2 \lambda_0")
+            values.append((r"\kappa_2", _factors(f.weight_decay_factors)))
         lines.append(r"\theta \leftarrow (1 - \eta \lambda) \theta")
-        values.append((r"\lambda", f"{f.weight_decay:.12g}, the weight decay"))
+        values.append((decay, f"{f.weight_decay:.12g}, the weight decay"))
     return lines, values
+
+
+def _factors(factors: Mapping[str, float]) -> str:
+    """What the factor of a parameter is."""
+    every = [f"{factor:.12g}, of {pattern}" for pattern, factor in factors.items()]
+    return f"{'; '.join(every)}; of others 1, of several their product"
 
 
 def _averages(f: Any) -> tuple[str, ...]:

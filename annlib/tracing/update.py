@@ -13,7 +13,7 @@ from annlib.tracing.sections import as_paper, definition, gradient_symbol, symbo
 
 _POLICY = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"),
-    "gradient_accumulation_steps",
+    *("gradient_accumulation_steps", "learning_rate_factors"),
 )
 
 
@@ -88,7 +88,9 @@ def _update(
     step = rf"[\mathrm{{step}}_{{{inner}}}]" if matrix else rf"\{{\mathrm{{step}}_{{{inner}}}\}}"
     first = next(iter(recording.gradients)) == f"{record.name}/{name}"
     formula = definition(optimizer, "optimizer") if first else None
-    words = f"{optimizer!r}, at a learning rate of {rate:g}."
+    factor = optimizer.policy.rate_factor(f"{record.name}/{name}")
+    by_factor = "" if factor == 1 else f", times {factor:g}"
+    words = f"{optimizer!r}, at a learning rate of {rate:g}{by_factor}."
     if constrained:
         words += " The parameter's constraint is in the step."
     return Equation(

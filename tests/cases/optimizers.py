@@ -47,6 +47,14 @@ OPTIMIZERS = [
         l2_shrinkage_regularization_strength=0.03,
         beta=0.5,
     ),
+    # A pattern that is of some parameters in every test's model.
+    Row(optimizers.SGD, 0.05, momentum=0.9, learning_rate_factors={"*[1sw]": 0.5}),
+    Row(
+        optimizers.AdamW,
+        learning_rate_factors={"*": 2.0},
+        weight_decay_factors={"*[1sw]": 1.5},
+    ),
+    Row(optimizers.Muon, learning_rate_factors={"*": 0.5}, weight_decay_factors={"*[1sw]": 0}),
     Row(optimizers.LBFGS),
     Row(optimizers.LBFGS, 5, ftol=1e-12, gtol=1e-8, maxls=10, maxfun=500, name="own"),
 ]
