@@ -274,6 +274,7 @@ class Trainer(Configurable):
         validation_batch_size: int | None = None,
         validation_freq: int | Collection[int] = 1,
         *,
+        drop_last: bool = False,
         threads: int | None = None,
     ) -> History:
         """Train; a second call continues from the present weights and optimizer.
@@ -313,6 +314,9 @@ class Trainer(Configurable):
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
+        drop_last : bool
+            Whether to leave out the last batch of an epoch if it is shorter than the others
+            (PyTorch's name; with ``shuffle`` other rows in each epoch). A validation has all rows.
         threads : int, optional
             Of NumPy's matrix products while it trains. Without it small products get one, unless
             the process was told a number (``OMP_NUM_THREADS`` and the like), and large ones all.
@@ -355,6 +359,7 @@ class Trainer(Configurable):
         size = check_optional_count(batch_size, where, "batch_size")
         test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
         check_optional_count(validation_steps, where, "validation_steps")
+        drop_last = check_flag(drop_last, where, "drop_last")
         threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
         if isinstance(shuffle, bool | np.bool_):
@@ -380,8 +385,10 @@ class Trainer(Configurable):
                 f"{where}: expected no steps_per_epoch with an optimizer that takes all rows at "
                 f"once, got {steps}. Leave it out."
             )
-        size = data.batch_size(size, steps)
-        batches = data.in_one(network) if whole else data.batches(network, size)
+        size = data.batch_size(size, steps, drop_last)
+        batches = (
+            data.in_one(network) if whole else data.batches(network, size, drop_last=drop_last)
+        )
         batches.check_end(steps, where, "steps_per_epoch")
         validation = held_out and Validation(
             held_out.batches(network, test_size, default=size or 32, name="validation_batch_size"),
