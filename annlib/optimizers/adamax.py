@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 
 from annlib.core.arrays import Array
@@ -29,6 +32,7 @@ class Adamax(Moments):
     """
 
     state_names = ("m", "u")
+    held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1"}
     bounded = True
 
     def update(

@@ -24,11 +24,12 @@ from annlib.core.checks import (
     items_of,
     positional_arguments,
 )
-from annlib.core.config import Configurable, refuse_unknown, serialize
+from annlib.core.config import refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import FAMILIES, Registry
+from annlib.core.scheduled import Scheduled
 from annlib.core.views import NumberView
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
@@ -56,7 +57,7 @@ def _is_schedule(rate: Any) -> bool:
     return isinstance(rate, FAMILIES["schedule"].base)
 
 
-class Optimizer(Rule, Configurable):
+class Optimizer(Rule, Scheduled):
     """theta <- theta - rate * direction(gradient), in place on the model's flat vectors.
 
     A step is: accumulate, clip, decay the weights, the subclass' rule, average, constraints, count.
@@ -67,9 +68,10 @@ class Optimizer(Rule, Configurable):
         A number, a schedule (any callable from the number of steps done to a rate), or a callable
         of nothing. A callable is asked before each step; of these a model's file can hold the
         schedules of ``annlib.schedules`` and registered classes derived from theirs.
-    weight_decay : float, optional
+    weight_decay : float or callable, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
-        ``exclude_from_weight_decay`` does not name.
+        ``exclude_from_weight_decay`` does not name. As the rate it may follow a schedule, and so
+        may momentum and betas of the rules: any callable of the number of steps done.
     clipnorm : float, optional
         Scale each parameter's gradient down to at most this Euclidean norm.
     clipvalue : float, optional
@@ -149,7 +151,7 @@ class Optimizer(Rule, Configurable):
         self,
         learning_rate: Any = 0.01,
         *,
-        weight_decay: float | None = None,
+        weight_decay: Any = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
@@ -168,7 +170,7 @@ class Optimizer(Rule, Configurable):
         self._set_rate(self._configured_rate)
         self.policy = Policy(
             where,
-            weight_decay=weight_decay,
+            weight_decay=self._decay(weight_decay, "weight_decay"),
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
@@ -187,6 +189,31 @@ class Optimizer(Rule, Configurable):
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
+
+    # -- schedules ---------------------------------------------------------------------------------
+
+    def _decay(self, value: Any, name: str) -> Any:
+        """A weight decay, or the first of its schedule, or None for none."""
+        return None if value is None else self._number(value, name, "[0, inf)")
+
+    def _follow(self, step: int) -> None:
+        """Set the numbers of schedules to those of an update, and the state that is held over
+        them.
+        """
+        before = [getattr(self, argument) for argument in self.held_over.values()]
+        super()._follow(step)
+        if self._memory is None or not before:
+            return
+        arrays = self._memory.arrays()
+        for (name, argument), old in zip(self.held_over.items(), before, strict=True):
+            new = getattr(self, argument)
+            if new != old and name in arrays:
+                np.multiply(arrays[name], (1 - old) / (1 - new), out=arrays[name])
+
+    def _recall(self) -> None:
+        """Set them to those of the last update, by which the state is held."""
+        every = self.policy.gradient_accumulation_steps or 1
+        Scheduled._follow(self, max(self.iterations * every - 1, 0))
 
     # -- the learning rate -----------------------------------------------------------------------
 
@@ -263,6 +290,7 @@ class Optimizer(Rule, Configurable):
     def iterations(self, value: int) -> None:
         count = check_count(value, type(self).__name__, "iterations", 0)
         self.steps = count * (self.policy.gradient_accumulation_steps or 1)
+        self._recall()
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -400,6 +428,7 @@ class Optimizer(Rule, Configurable):
         self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
+        self._recall()
 
     @property
     def state(self) -> Array:
@@ -440,6 +469,7 @@ class Optimizer(Rule, Configurable):
         self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
         self.steps, self._training, self._ready = state["calls"], training, False
         self._begun = self._begun or training or self.steps > 0
+        self._recall()
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
@@ -491,7 +521,11 @@ class Optimizer(Rule, Configurable):
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
         every = self.policy.gradient_accumulation_steps or 1
-        return 0.0 if (self.steps + 1) % every else self._next_rate
+        if (self.steps + 1) % every:
+            return 0.0
+        if self._schedules:
+            self._follow(self.steps)
+        return self._next_rate
 
     def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers

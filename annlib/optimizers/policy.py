@@ -41,7 +41,7 @@ class PolicyArguments(TypedDict, total=False):
 class OptimizerArguments(PolicyArguments, total=False):
     """All of these and the weight decay, which ``AdamW`` has among its own arguments."""
 
-    weight_decay: float | None
+    weight_decay: Any
 
 
 class _Views(NamedTuple):
@@ -94,8 +94,6 @@ class Policy:
         self._check(where)
 
     def _check(self, where: str) -> None:
-        if self.weight_decay is not None:
-            check_number(self.weight_decay, where, "weight_decay", "[0, inf)")
         limits = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if self._has(name)]
         if len(limits) > 1:
             raise ConfigurationError(

@@ -303,6 +303,8 @@ def restore_optimizer(
     """Bring the optimizer to where it stood; all is checked first."""
     pairs = check_optimizer(network, optimizer, run, tensors)
     optimizer.set_state(run)
+    for layer in network.scheduled_layers():
+        layer._follow(max(optimizer.steps - 1, 0))
     for array, stored in pairs:
         np.copyto(array, stored)
 

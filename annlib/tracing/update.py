@@ -91,6 +91,8 @@ def _update(
     factor = optimizer.policy.rate_factor(f"{record.name}/{name}")
     by_factor = "" if factor == 1 else f", times {factor:g}"
     words = f"{optimizer!r}, at a learning rate of {rate:g}{by_factor}."
+    for setting in optimizer._schedules:
+        words += f" The {setting} is {getattr(optimizer, setting):g}."
     if constrained:
         words += " The parameter's constraint is in the step."
     return Equation(

@@ -44,11 +44,14 @@ class Step:
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
+        self._scheduled = network.scheduled_layers()
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
         X, Y, weights = batch
         assert Y is not None, "checked in fit"
+        for layer in self._scheduled:
+            layer._follow(self.optimizer.steps)
         loss = self.objective.value(X, Y, weights, training=True)
         self.objective.backward()
         return sum(self.objective.penalties(), loss)

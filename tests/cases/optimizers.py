@@ -47,6 +47,13 @@ OPTIMIZERS = [
         l2_shrinkage_regularization_strength=0.03,
         beta=0.5,
     ),
+    # Constant for as long as the tests go, but scheduled.
+    Row(
+        optimizers.AdamW,
+        weight_decay=schedules.PiecewiseConstantDecay([1000], [0.1, 0.05]),
+        beta_1=schedules.PiecewiseConstantDecay([1000], [0.8, 0.5]),
+    ),
+    Row(optimizers.SGD, 0.05, schedules.PiecewiseConstantDecay([1000], [0.8, 0.5])),
     # A pattern that is of some parameters in every test's model.
     Row(optimizers.SGD, 0.05, momentum=0.9, learning_rate_factors={"*[1sw]": 0.5}),
     Row(
