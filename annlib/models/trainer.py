@@ -170,18 +170,21 @@ class Trainer(Configurable):
         """
         self._refuse_keras_methods("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
-        owner = compiled.optimizer._owner and compiled.optimizer._owner()
-        if owner not in (None, self) and owner.optimizer is compiled.optimizer:
-            raise OwnershipError(
-                f"Sequential.compile: expected an optimizer of this model's own, got one that "
-                f'trains "{owner.name}". Pass optimizer.clone().'
-            )
+        parts = compiled.optimizer._parts()
+        owners = [part._owner and part._owner() for part in parts]
+        for part, owner in zip(parts, owners, strict=True):
+            if owner not in (None, self) and part in owner.optimizer._parts():
+                raise OwnershipError(
+                    f"Sequential.compile: expected an optimizer of this model's own, got one that "
+                    f'trains "{owner.name}". Pass optimizer.clone().'
+                )
         if self._network.built:
-            compiled.optimizer.check_paths([e.path for e in self._network.vector.entries])
+            compiled.optimizer.check_parameters(self._network.vector.entries)
         self._network.claim()
-        if compiled.optimizer._owner is not None and owner is not self:
-            compiled.optimizer.reset()  # its state is of a model that is gone
-        compiled.optimizer._owner = weakref.ref(self)
+        for part, owner in zip(parts, owners, strict=True):
+            if part._owner is not None and owner is not self:
+                compiled.optimizer.reset()  # its state is of a model that is gone
+            part._owner = weakref.ref(self)
         self._compiled = compiled
         self._reset_functions()
         self._network.relayout(refreeze=anew)
@@ -728,7 +731,8 @@ class Trainer(Configurable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
-            self._compiled.optimizer._owner = weakref.ref(self)
+            for part in self._compiled.optimizer._parts():
+                part._owner = weakref.ref(self)
 
     # Models are compared by identity.
     __eq__ = object.__eq__

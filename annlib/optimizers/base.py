@@ -27,7 +27,7 @@ from annlib.core.checks import (
 from annlib.core.config import refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
-from annlib.core.parameters import ParameterVector
+from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.core.scheduled import Scheduled
 from annlib.core.views import NumberView
@@ -334,12 +334,26 @@ class Optimizer(Rule, Scheduled):
             self._refuse(name, f"got {value!r}, which needs other memory")
         return made
 
-    def check_paths(self, paths: Sequence[str]) -> None:
-        """Raise ``ConfigurationError`` if something is said of parameters that are none of a
-        model's, which have these paths, or of what there is none of.
+    def _parts(self) -> Sequence[Optimizer]:
+        """Itself and those that it is made of."""
+        return [self]
+
+    def trained_by(self, path: str) -> tuple[Optimizer, float]:
+        """Which of its parts trains the parameter of this path, and the factor of the rate that is
+        the part's own.
+        """
+        return self, 1.0
+
+    def decays(self, path: str) -> bool:
+        """Whether the weight decay takes the parameter of this path."""
+        return self.policy.decays(path)
+
+    def check_parameters(self, entries: Sequence[Entry]) -> None:
+        """Raise ``ConfigurationError`` if something is said of parameters that are none of these,
+        which a model has, or of what there is none of.
         """
         where = type(self).__name__
-        self.policy.check_paths(paths, where)
+        self.policy.check_paths([entry.path for entry in entries], where)
         if self.learning_rate_factors and self.whole:
             raise ConfigurationError(
                 f"{where}: expected no learning_rate_factors, since its rule updates all parameters"

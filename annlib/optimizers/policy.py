@@ -215,8 +215,13 @@ class Policy:
             for part in self._bound.gradients:
                 _scale_down(part, limit)
         if self.weight_decay:
-            for W, of_rate, of_decay in self._bound.decaying:
-                np.multiply(W, 1 - rate * of_rate * (self.weight_decay * of_decay), out=W)
+            self.decay(rate)
+
+    def decay(self, rate: float) -> None:
+        """Decay the parameters, if there is a weight decay."""
+        decay = self.weight_decay or 0.0
+        for W, of_rate, of_decay in self._bound.decaying if decay else ():
+            np.multiply(W, 1 - rate * of_rate * (decay * of_decay), out=W)
 
     def average(self, iterations: int) -> None:
         """Take the parameters into their averages; the first averages are the parameters."""

@@ -36,8 +36,7 @@ class Step:
 
     def __init__(self, network: Network, compiled: Compiled) -> None:
         vector = network.vector
-        paths = [entry.path for entry in vector.entries]
-        compiled.optimizer.check_paths(paths)
+        compiled.optimizer.check_parameters(vector.entries)
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector

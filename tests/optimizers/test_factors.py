@@ -243,7 +243,7 @@ def test_factors_of_no_decay_and_of_a_rule_of_the_whole_vector_are_refused():
             theta -= rate * gradient
 
     fake, _ = drawn(1)
-    paths = [entry.path for entry in vector_of(fake).entries]
+    entries = vector_of(fake).entries
     for optimizer, message in (
         (Adam(weight_decay_factors={"*": 2}), "expected weight_decay with weight_decay_factors"),
         (
@@ -253,9 +253,9 @@ def test_factors_of_no_decay_and_of_a_rule_of_the_whole_vector_are_refused():
         (Whole(0.1, learning_rate_factors={"*": 2}), "all parameters in one call"),
     ):
         with pytest.raises(ConfigurationError, match=message):
-            optimizer.check_paths(paths)
-    Muon(weight_decay=None, weight_decay_factors={"*": 2}).check_paths(paths)
-    Adam(weight_decay=0.0, weight_decay_factors={"*": 2}).check_paths(paths)
+            optimizer.check_parameters(entries)
+    Muon(weight_decay=None, weight_decay_factors={"*": 2}).check_parameters(entries)
+    Adam(weight_decay=0.0, weight_decay_factors={"*": 2}).check_parameters(entries)
 
 
 def test_they_stay_as_they_were_compiled():
