@@ -170,7 +170,7 @@ class Optimizer(Rule, Scheduled):
         self._set_rate(self._configured_rate)
         self.policy = Policy(
             where,
-            weight_decay=self._decay(weight_decay, "weight_decay"),
+            weight_decay=self._optional_decay(weight_decay, "weight_decay"),
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
@@ -192,7 +192,7 @@ class Optimizer(Rule, Scheduled):
 
     # -- schedules ---------------------------------------------------------------------------------
 
-    def _decay(self, value: Any, name: str) -> Any:
+    def _optional_decay(self, value: Any, name: str) -> Any:
         """A weight decay, or the first of its schedule, or None for none."""
         return None if value is None else self._number(value, name, "[0, inf)")
 
@@ -338,13 +338,13 @@ class Optimizer(Rule, Scheduled):
         """Itself and those that it is made of."""
         return [self]
 
-    def trained_by(self, path: str) -> tuple[Optimizer, float]:
+    def _trained_by(self, path: str) -> tuple[Optimizer, float]:
         """Which of its parts trains the parameter of this path, and the factor of the rate that is
         the part's own.
         """
         return self, 1.0
 
-    def decays(self, path: str) -> bool:
+    def _decays(self, path: str) -> bool:
         """Whether the weight decay takes the parameter of this path."""
         return self.policy.decays(path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from annlib.core.arrays import Array
@@ -114,7 +115,7 @@ gradient_accumulation_steps, name
         """The patterns that are of a parameter."""
         return [pattern for pattern in sorted(self.optimizers) if matches(pattern, path)]
 
-    def trained_by(self, path: str) -> tuple[Optimizer, float]:
+    def _trained_by(self, path: str) -> tuple[Optimizer, float]:
         for pattern in self._found(path):
             rule = self.optimizers[pattern]
             return rule, self._rates[self._rules.index(rule)]
@@ -132,7 +133,7 @@ gradient_accumulation_steps, name
                     "one is of it."
                 )
         learning = [e.path for e in entries if e.layer.trainable and e.parameter.trainable]
-        left = [path for path in learning if self.trained_by(path)[0] is self]
+        left = [path for path in learning if self._trained_by(path)[0] is self]
         if left:
             raise ConfigurationError(
                 f"{where}: expected an optimizer for each parameter, got none for "
@@ -149,14 +150,14 @@ gradient_accumulation_steps, name
         for rule in self._rules:
             rule.exclude_from_weight_decay(var_list, var_names)
 
-    def decays(self, path: str) -> bool:
-        return self.trained_by(path)[0].policy.decays(path)
+    def _decays(self, path: str) -> bool:
+        return self._trained_by(path)[0].policy.decays(path)
 
     def _shares(self, vector: ParameterVector) -> list[ParameterVector]:
         """Of each rule the vector, with its own parameters as those to be trained."""
         own: list[set[str]] = [set() for _ in self._rules]
         for entry in vector.entries:
-            rule, _ = self.trained_by(entry.path)
+            rule, _ = self._trained_by(entry.path)
             if rule is not self:
                 own[self._rules.index(rule)].add(entry.path)
         return [vector.restricted(paths) for paths in own]
@@ -246,16 +247,17 @@ gradient_accumulation_steps, name
                 buffers.flush_denormals()
 
     def formula(self) -> Formula:
-        rules = [f"{pattern}: {rule!r}" for pattern, rule in sorted(self.optimizers.items())]
-        if self.default is not None:
-            rules.append(f"all others: {self.default!r}")
-        return update_formula(
+        formula = update_formula(
             self,
             r"\theta_k \leftarrow \operatorname{rule}_k(\theta_k, \eta \eta_k, g_k)",
-            note="θ_k are the parameters of the k-th rule, η_k is its learning rate. "
-            + "; ".join(rules)
-            + ".",
+            note="θ_k are the parameters of rule k, and η_k is its learning rate.",
         )
+        whose = [*sorted(self.optimizers), "all others"]
+        rules = tuple(
+            (rf"\operatorname{{rule}}_{{{k}}}", f"{rule!r}, of {of}")
+            for k, (rule, of) in enumerate(zip(self._rules, whose, strict=False), 1)
+        )
+        return replace(formula, symbols=(*rules, *formula.symbols))
 
 
 def _rule(identifier: Any, where: str) -> Optimizer:

@@ -86,8 +86,8 @@ class Muon(Optimizer):
         self._squares: dict[Any, tuple[Array, Array]] = {}
         self.adam_beta_1 = check_number(adam_beta_1, where, "adam_beta_1", "[0, 1)")
         self.adam_beta_2 = check_number(adam_beta_2, where, "adam_beta_2", "[0, 1)")
-        self.adam_weight_decay = self._decay(adam_weight_decay, "adam_weight_decay")
-        self.weight_decay = self._decay(weight_decay, "weight_decay")
+        self.adam_weight_decay = self._optional_decay(adam_weight_decay, "adam_weight_decay")
+        self.weight_decay = self._optional_decay(weight_decay, "weight_decay")
         self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
         self.exclude_layers = _patterns(exclude_layers)
         self.exclude_embeddings = check_flag(exclude_embeddings, where, "exclude_embeddings")

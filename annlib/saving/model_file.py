@@ -82,7 +82,7 @@ def describe(
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
-            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.decays(p)]
+            header["compiled"]["undecayed"] = [p for p in paths if not optimizer._decays(p)]
             # State of another layout is dropped at the next step.
             built = optimizer.matches_layout(network.vector) and not network.trained_elsewhere()
         run = optimizer.get_state()

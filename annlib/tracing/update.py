@@ -70,7 +70,7 @@ def _update(
     constrained: bool,
 ) -> Equation:
     path = f"{record.name}/{name}"
-    optimizer, own = recording.optimizer.trained_by(path)
+    optimizer, own = recording.optimizer._trained_by(path)
     rate, factor = recording.rate * own, optimizer.policy.rate_factor(path)
     new, old = Operand(symbol, after, by_row=False), Operand(symbol, before, by_row=False)
     variable = {"kernel": "W", "bias": "b"}.get(name, name)
@@ -88,7 +88,7 @@ def _update(
     matrix = symbol.startswith("[")
     inner = symbol[1:-1] if matrix else symbol[2:-2]
     step = rf"[\mathrm{{step}}_{{{inner}}}]" if matrix else rf"\{{\mathrm{{step}}_{{{inner}}}\}}"
-    paths = (p for p in recording.gradients if recording.optimizer.trained_by(p)[0] is optimizer)
+    paths = (p for p in recording.gradients if recording.optimizer._trained_by(p)[0] is optimizer)
     first = next(paths) == path
     formula = definition(optimizer, "optimizer") if first else None
     by_factor = "" if factor == 1 else f", times {factor:g}"

@@ -16,7 +16,11 @@ from annlib.optimizers import SGD, Adam, AdamW, Muon, Optimizer, memory
 
 RECORDS = recorded("optimizers")["optimizers"]
 STEPPING = [row for row in OPTIMIZERS if not row.cls.full_batch]
-COMMON = [row for row in STEPPING if "learning_rate_factors" not in row.keywords]
+COMMON = [
+    row
+    for row in STEPPING
+    if row.cls is not optimizers.MultiOptimizer and "learning_rate_factors" not in row.keywords
+]
 
 
 def named(values):
