@@ -32,8 +32,9 @@ _OF_ALL = (
 class MultiOptimizer(Optimizer):
     """theta_k <- the k-th rule of theta_k, at learning_rate times the rate of that rule.
 
-    Each rule has its own rate, schedules, weight decay and factors. What counts for all parameters
-    is said here: limits of the gradient, averages, accumulation.
+    Each rule has its own rate, schedules, weight decay and factors, and keeps the state of its own
+    parameters. What counts for all of them is said here: limits of the gradient, averages,
+    accumulation.
 
     Parameters
     ----------
@@ -175,8 +176,9 @@ gradient_accumulation_steps, name
 
     def reset(self) -> None:
         super().reset()
-        for rule in self._rules:
-            rule.reset()
+        if self._made:  # a constructor leaves what it is given as it is
+            for rule in self._rules:
+                rule.reset()
 
     def state_arrays(self) -> dict[str, Array]:
         arrays = super().state_arrays()
@@ -205,7 +207,7 @@ gradient_accumulation_steps, name
 
     def _recall(self) -> None:
         every = self.policy.gradient_accumulation_steps or 1
-        for rule in self._rules:
+        for rule in self._rules if self._made else ():
             rule.steps = self.steps
             Scheduled._follow(rule, max(self.iterations * every - 1, 0))
 

@@ -25,6 +25,7 @@ from annlib.core.errors import (
     ConfigurationError,
     ModelFormatError,
     OwnershipError,
+    ReadOnlyError,
     UnknownNameError,
 )
 from annlib.optimizers import SGD, Adam, AdamW, Lamb, MultiOptimizer, Muon, memory
@@ -193,6 +194,22 @@ def test_files_copies_and_clones_go_on_with_it(split, policy, tmp_path):
     assert not {*map(id, clone._parts())} & {*map(id, model.optimizer._parts())}
     assert clone.steps == 0 and clone._rules[0].steps == 0
     assert clone_model(model).layers
+
+
+def test_a_limit_that_is_set_changes_nothing_else():
+    set_halfway = fit(model_of(made(SPLITS[0], clipnorm=1e6)), epochs=1)
+    state = {name: a.copy() for name, a in set_halfway.optimizer.state_arrays().items()}
+    set_halfway.optimizer.clipnorm = 1e7
+    assert [rule.steps for rule in set_halfway.optimizer._rules] == [4, 4]
+    for name, array in set_halfway.optimizer.state_arrays().items():
+        np.testing.assert_array_equal(array, state[name])
+    fit(set_halfway, initial_epoch=1)
+    expected = fit(model_of(made(SPLITS[0]))).vector.values
+    np.testing.assert_array_equal(set_halfway.vector.values, expected)
+    with pytest.raises(ReadOnlyError):
+        set_halfway.optimizer.optimizers = {}
+    with pytest.raises(ReadOnlyError):
+        set_halfway.optimizer.weight_decay = 0.1
 
 
 def test_rates_that_were_set_are_saved(tmp_path):
