@@ -71,7 +71,8 @@ class Optimizer(Rule, Scheduled):
     weight_decay : float or callable, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
         ``exclude_from_weight_decay`` does not name. As the rate it may follow a schedule, and so
-        may momentum and betas of the rules: any callable of the number of steps done.
+        may momentum and betas of the rules: any callable of the number of steps done. The
+        attributes are numbers, those of the last update.
     clipnorm : float, optional
         Scale each parameter's gradient down to at most this Euclidean norm.
     clipvalue : float, optional

@@ -25,8 +25,8 @@ class Lion(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1 : float, in (0, 1]
-    beta_2 : float, in [0, 1)
+    beta_1 : float, in (0, 1], or callable
+    beta_2 : float, in [0, 1), or callable
     **keywords
         The policy that every ``Optimizer`` takes.
     """

@@ -215,10 +215,11 @@ gradient_accumulation_steps, name
 
     def _due_rate(self) -> float:
         rate = super()._due_rate()
-        if not (self.steps + 1) % (self.policy.gradient_accumulation_steps or 1):
-            for rule in self._rules:
-                rule.steps = self.steps
-            self._rates = [rule._due_rate() for rule in self._rules]
+        updates = not (self.steps + 1) % (self.policy.gradient_accumulation_steps or 1)
+        for rule in self._rules:
+            rule.steps = self.steps
+        # A rule that is asked for the rate of an update follows its schedules to there.
+        self._rates = [rule._due_rate() if updates else rule._next_rate for rule in self._rules]
         return rate
 
     def _is_moderate(self, squares: float, rate: float) -> bool:

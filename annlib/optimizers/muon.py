@@ -37,18 +37,18 @@ class Muon(Optimizer):
     ----------
     learning_rate : float or callable
     adam_beta_1, adam_beta_2 : float, in [0, 1)
-    adam_weight_decay : float, at least 0, optional
+    adam_weight_decay : float, at least 0, or callable, optional
         That of the parameters that AdamW trains.
     epsilon : float, at least 0
         AdamW's.
-    weight_decay : float, at least 0, optional
+    weight_decay : float, at least 0, or callable, optional
         That of the others.
     exclude_layers : sequence of str, optional
         Regular expressions, searched for in the paths of parameters: ``["head"]``.
     exclude_embeddings : bool
     muon_a, muon_b, muon_c : float
     adam_lr_ratio : float, at least 0
-    momentum : float, in [0, 1)
+    momentum : float, in [0, 1), or callable
     ns_steps : int, at least 0
     nesterov : bool
     rms_rate : float, above 0, or None for no factor rms_rate sqrt(max(n, m))

@@ -34,7 +34,7 @@ class ScheduleFreeAdamW(Optimizer):
     ----------
     learning_rate : float or callable
     beta_1 : float, in (0, 1)
-    beta_2 : float, in [0, 1)
+    beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
     warmup_steps : int, at least 0
         In that many updates the rate grows to the one given.

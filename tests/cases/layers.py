@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from annlib import activations, constraints, initializers, layers, regularizers
+from annlib import activations, constraints, initializers, layers, regularizers, schedules
 from cases.row import Row
 
 FLAT, DEEP = (5,), (2, 5)
@@ -84,6 +84,8 @@ LAYERS = [
     Row(layers.Dropout, 0.0, seed=3),
     Row(layers.Dropout, 0.4, (None, 1, 5)).where(shapes=[DEEP]),
     Row(layers.Dropout, 0.4, noise_shape=(4, 1), seed=2).where(shapes=[FLAT]),
+    Row(layers.Dropout, schedules.CosineDecay(0.4, 1000)),
+    Row(layers.GaussianNoise, schedules.LinearWarmup(0.2, 10, 0.1), seed=1),
     Row(layers.GaussianNoise, 0.3),
     Row(layers.GaussianNoise, 0, seed=4),
     Row(layers.GaussianDropout, 0.2),
