@@ -7,6 +7,7 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 from __future__ import annotations
 
 import copy
+import copyreg
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -23,6 +24,7 @@ from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.persistence import Persistent
+from annlib.estimators.plain_state import objects_of, plain_state
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
 from annlib.estimators.targets import LabelTargets, Targets, check_y, learn_targets
@@ -253,6 +255,19 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _restore(self, learned: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
         """Take over what ``_learned`` gave; raises for what it does not give."""
         raise NotImplementedError
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Pickles and copies have the objects themselves; who asks for the state alone, as skops
+        # does, gets plain values, which need no trust. A state of the user's own is for both.
+        if type(self).__getstate__ is not NetworkEstimator.__getstate__:
+            return super().__reduce_ex__(protocol)
+        return copyreg.__newobj__, (type(self),), self._state()  # type: ignore[attr-defined]  # in no stub
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(self, self._state())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(objects_of(type(self), state))
 
     # -- data ------------------------------------------------------------------------------------
 

@@ -448,11 +448,11 @@ class Perceptron(NetworkEstimator):
         self._sync_coefs(self.model_)
         return X
 
-    def __getstate__(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         fitted = self.__sklearn_is_fitted__()
         if fitted:
             self._sync_coefs(self.model_)
-        state: dict[str, Any] = super().__getstate__()
+        state = super()._state()
         if fitted:
             for name in ("_lists", "_exposed"):  # views, which would come apart
                 state.pop(name, None)
