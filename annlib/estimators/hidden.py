@@ -37,6 +37,7 @@ from annlib.estimators.files import (
 )
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.persistence import Persistent
+from annlib.estimators.rows import codes_of
 from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
 from annlib.estimators.sequential.fitting import check_trained
@@ -213,7 +214,8 @@ class HiddenLayerTransformer(
         *before, net = steps_of(fitted)
         for transformer in before:
             X = transformer.transform(X)
-        features = infer(self._upto(fitted)._network, net._check_inputs(X))
+        network = self._upto(fitted)._network
+        features = infer(network, codes_of(network, net._check_inputs(X)))
         return features.reshape(len(features), -1)
 
     def _fitted(self) -> Any:

@@ -14,6 +14,7 @@ from annlib.core.checks import items_of, to_array
 from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.workspace import Workspace
+from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -56,7 +57,7 @@ class Outputs(NamedTuple):
 
     def probabilities(self, model: Sequential, X: Any) -> Array:
         """The output after its sigmoids or softmax."""
-        A = infer(model._network, X)
+        A = infer(model._network, codes_of(model._network, X))
         if self.applied or not self.link:
             return A
         if self.link == "sigmoid":
@@ -68,7 +69,7 @@ class Outputs(NamedTuple):
 
     def decisions(self, model: Sequential, X: Any) -> Array:
         """The output before them, or of single outputs the distance from the cut."""
-        Z = infer(model._network, X, logits=self.applied)
+        Z = infer(model._network, codes_of(model._network, X), logits=self.applied)
         return np.subtract(Z, self.cut, out=Z) if self.cut else Z
 
 

@@ -5,6 +5,7 @@ Who reads it needs to trust no class but the estimator's own: it is what ``skops
 
 from __future__ import annotations
 
+import copyreg
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -14,10 +15,28 @@ import numpy as np
 
 from annlib.core.errors import AnnlibError
 from annlib.estimators.files import describe_parameters, restore, restore_parameters
+from annlib.estimators.persistence import Persistent
 from annlib.models.plain_state import has_functions
 from annlib.optimizers import Optimizer
 
 _HEADER, _TENSORS = "_header", "_tensors"
+
+
+class PlainlyPersistent(Persistent):
+    """To inherit from: pickles and copies have the objects themselves; who asks for the state
+    alone, as skops does, gets plain values.
+    """
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if type(self).__getstate__ is not PlainlyPersistent.__getstate__:
+            return super().__reduce_ex__(protocol)  # a state of the user's own is for both
+        return copyreg.__newobj__, (type(self),), self._state()  # type: ignore[attr-defined]  # in no stub
+
+    def __getstate__(self) -> dict[str, Any]:
+        return plain_state(self, self._state())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(objects_of(type(self), state))
 
 
 def plain_state(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
