@@ -186,6 +186,13 @@ def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
     return loss
 
 
+def of_columns(loss: Any, targets: Targets) -> Any:
+    """A loss of blocks that was not told their sizes, with those of the columns of classes."""
+    if isinstance(targets, ColumnsTargets) and isinstance(loss, BlockCrossentropy):
+        return loss if loss.sizes else loss._replace(sizes=targets.sizes)
+    return loss
+
+
 def _check_kept(model: Sequential, where: str) -> None:
     """Raise ``ConfigurationError`` if a layer makes something else of probabilities."""
     output = output_of(model.layers)

@@ -19,7 +19,7 @@ from annlib.core.errors import ConfigurationError, DataError, ModelFormatError, 
 from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects, own_metrics
-from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
+from annlib.estimators.outputs import check_units, fitting_loss, for_arguments, of_columns
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.rows import holds_texts, looks_up
 from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
@@ -164,6 +164,7 @@ class FittedSequential(NetworkEstimator):
         if loss is None:
             fitting = loss_of(fitting_loss(model, targets, type(self).__name__))
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
+        loss = of_columns(loss, targets)
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
             metrics, weighted = [], own_metrics(self.metrics)
