@@ -19,7 +19,13 @@ from annlib.core.errors import ConfigurationError, DataError, ModelFormatError, 
 from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects, own_metrics
-from annlib.estimators.outputs import check_units, fitting_loss, for_arguments, of_columns
+from annlib.estimators.outputs import (
+    check_units,
+    fitting_loss,
+    for_arguments,
+    last_layer,
+    of_columns,
+)
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.rows import holds_texts, looks_up
 from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
@@ -199,10 +205,13 @@ class FittedSequential(NetworkEstimator):
         if warm:
             return self._continued(targets, parts, random_state)
         where = type(self).__name__
+        units, activation = targets.units, targets.activation
+        if isinstance(parts.loss, Loss):
+            units, activation = last_layer(parts.loss, targets)
         shape = {
             "n_features_in": X.shape[1],
-            "n_outputs": targets.units,
-            "output_activation": targets.activation,
+            "n_outputs": units,
+            "output_activation": activation,
         }
         if isinstance(targets, LabelTargets):
             of_columns = getattr(targets, "sizes", None)
