@@ -21,7 +21,7 @@ from annlib.core.sample_weights import as_sample_weights
 from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
 from annlib.estimators.nested import NestedParameters
-from annlib.estimators.outputs import Outputs, check_blocks, check_varies, outputs_of, wants_one_hot
+from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.plain_state import PlainlyPersistent
 from annlib.estimators.rows import check_inputs, check_rows, is_valid, looks_up, numbers
 from annlib.estimators.rules import Rule, check_parameters
@@ -234,7 +234,6 @@ class NetworkEstimator(
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
         """Targets as the loss takes them."""
         check_blocks(loss, targets, type(self).__name__)
-        check_varies(loss, model, targets, type(self).__name__)
         return targets.encode(y, wants_one_hot(loss, model, targets))
 
     def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:

@@ -192,26 +192,12 @@ def last_layer(loss: Loss, targets: Targets) -> tuple[int, str]:
     if not isinstance(targets, LabelTargets):
         of_rows = loss.task == "classes" or loss.from_logits
         return targets.units, (not of_rows and (loss.fuses_with or loss.suits)) or "linear"
-    vectors = _is_constant(loss, targets, targets.units)
-    units = 2 if vectors else targets.units  # of one-hot rows, or of labels
+    # One unit would be the whole of its row, of which such a loss tells nothing.
+    vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
+    units = 2 if vectors else targets.units
     activation = "softmax" if vectors else targets.activation
     takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
     return units, "linear" if takes_logits else activation
-
-
-def _is_constant(loss: Any, targets: Targets, units: int) -> bool:
-    """Whether it is a loss of one-hot rows, for a single unit, which is all of its row."""
-    return units == 1 and isinstance(targets, BinaryTargets) and isinstance(loss, LossOfVectors)
-
-
-def check_varies(loss: Any, model: Sequential, targets: Targets, where: str) -> None:
-    """Raise ``ConfigurationError`` for a loss that is the same whatever the network gives."""
-    if _is_constant(loss, targets, _units(model)):
-        raise ConfigurationError(
-            f"{where}: expected two units for {loss!r}, which compares whole rows, got "
-            f'"{model.layers[-1].name}" with one. Make it Dense(2, activation="softmax"), or take '
-            'loss="binary_crossentropy".'
-        )
 
 
 def of_columns(loss: Any, targets: Targets) -> Any:

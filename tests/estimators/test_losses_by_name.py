@@ -140,16 +140,6 @@ def test_other_ways_to_fit(family, name, tmp_path):
     assert_array_equal(load_estimator(tmp_path / "net").predict(X), net.predict(X))
 
 
-def test_a_loss_of_rows_is_refused_for_one_unit():
-    """It was the same whatever the network gave: nothing was learned."""
-    model = Sequential([layers.Dense(1, "sigmoid")])
-    for name in ("categorical_crossentropy", "kl_divergence", "cosine_similarity"):
-        net = SequentialClassifier(model, loss=name)
-        with pytest.raises(ConfigurationError, match=r"expected two units .*softmax"):
-            net.fit(X, CLASSES["two"])
-        assert not hasattr(net, "model_")
-
-
 def test_a_loss_of_blocks_has_the_columns_of_y():
     y = np.column_stack([Z > 0, np.digitize(Z, [-0.5, 0.5])]).astype(int)
     for make in CLASSIFIERS.values():
