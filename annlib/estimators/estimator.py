@@ -80,6 +80,7 @@ class NetworkEstimator(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            NaN are missing targets where the loss says ``mask_nan=True``: of numbers, or of labels.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             One an output where the loss has a term for each: of several numbers, or of labels.
         X_val, y_val, sample_weight_val : array-like, default=None
