@@ -28,7 +28,7 @@ from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
 from annlib.estimators.target_checks import missing_targets
 from annlib.estimators.targets import LabelTargets, Targets, learn_targets
-from annlib.estimators.weights import Samples, mean_one, sample_weights
+from annlib.estimators.weights import Samples, mean_one, sample_weights, shape_of
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -347,7 +347,7 @@ class NetworkEstimator(
         if not self.__sklearn_is_fitted__():
             return None
         missing = missing_targets(y) if self._may_miss(self.model_.loss) else None
-        if missing is None and np.ndim(sample_weight) < 2:
+        if missing is None and len(shape_of(sample_weight)) < 2:
             return None
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if missing is None else missing
         weights = None if sample_weight is None else np.asarray(sample_weight, float)

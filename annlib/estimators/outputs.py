@@ -200,13 +200,6 @@ def last_layer(loss: Loss, targets: Targets) -> tuple[int, str]:
     return units, "linear" if takes_logits else activation
 
 
-def of_columns(loss: Any, targets: Targets) -> Any:
-    """A loss of blocks that was not told their sizes, with those of the columns of classes."""
-    if isinstance(targets, ColumnsTargets) and isinstance(loss, BlockCrossentropy):
-        return loss if loss.sizes else loss._replace(sizes=targets.sizes)
-    return loss
-
-
 def _check_kept(model: Sequential, where: str) -> None:
     """Raise ``ConfigurationError`` if a layer makes something else of probabilities."""
     output = output_of(model.layers)

@@ -101,9 +101,17 @@ def sample_weights(
     return weights
 
 
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of what an array can be made of, and of anything else ()."""
+    try:
+        return np.shape(values)
+    except (TypeError, ValueError):  # lists of several lengths, or in themselves
+        return ()
+
+
 def _checked(sample_weight: Any, X: Any, y: Array) -> Array:
     """Sample weights as scikit-learn takes them, or of the shape of several outputs."""
-    if y.ndim == 2 and y.shape[1] > 1 and np.shape(sample_weight) == y.shape:
+    if y.ndim == 2 and y.shape[1] > 1 and shape_of(sample_weight) == y.shape:
         of_outputs: Array = check_array(
             sample_weight, dtype=np.float64, input_name="sample_weight", ensure_non_negative=True
         )

@@ -140,14 +140,6 @@ def test_other_ways_to_fit(family, name, tmp_path):
     assert_array_equal(load_estimator(tmp_path / "net").predict(X), net.predict(X))
 
 
-def test_a_loss_of_blocks_has_the_columns_of_y():
-    y = np.column_stack([Z > 0, np.digitize(Z, [-0.5, 0.5])]).astype(int)
-    for make in CLASSIFIERS.values():
-        net = make("block_crossentropy").fit(X, y)
-        automatic = make("block_crossentropy").set_params(loss=losses.BlockCrossentropy([2, 3]))
-        assert_allclose(net.decision_function(X)[1], automatic.fit(X, y).decision_function(X)[1])
-
-
 def test_a_function_is_told_the_last_layer_that_fits_the_loss():
     told = {}
 

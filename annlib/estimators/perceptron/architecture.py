@@ -10,7 +10,7 @@ from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.constraints import Constraint
 from annlib.core.errors import AnnlibError
-from annlib.estimators.outputs import for_arguments, last_layer, of_columns
+from annlib.estimators.outputs import for_arguments, last_layer
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import dense_layers
 from annlib.estimators.perceptron.growth import obstacle
@@ -176,8 +176,7 @@ class Architecture:
     def loss(self, targets: Targets) -> Loss:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""
         if self._given_loss is not None:
-            given: Loss = of_columns(self._given_loss, targets)
-            return given
+            return self._given_loss
         found: Loss
         if isinstance(targets, ColumnsTargets):
             found = BlockCrossentropy(targets.sizes, _BY_WEIGHT)

@@ -24,7 +24,6 @@ from annlib.estimators.outputs import (
     fitting_loss,
     for_arguments,
     last_layer,
-    of_columns,
 )
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.rows import holds_texts, looks_up
@@ -170,7 +169,6 @@ class FittedSequential(NetworkEstimator):
         if loss is None:
             fitting = loss_of(fitting_loss(model, targets, type(self).__name__))
             loss = self._changed("loss", for_arguments(fitting, self._nested("loss")))
-        loss = of_columns(loss, targets)
         metrics, weighted = compiled.get("metrics", []), compiled.get("weighted_metrics", [])
         if self.metrics is not None:
             metrics, weighted = [], own_metrics(self.metrics)
