@@ -728,7 +728,7 @@ class Trainer(Configurable):
         state.pop("_trained_by", None)
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
             for part in self._compiled.optimizer._parts():
