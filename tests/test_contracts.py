@@ -111,6 +111,8 @@ def test_the_configuration_is_what_the_constructor_was_given(row):
             isinstance(stored, dict) and "class_name" in stored
         ):  # a name, now the object of that name
             assert value in FAMILIES_BY_CLASS[stored["class_name"]]._names
+        elif callable(value):  # a registered function
+            assert layers.registry.function(stored) is value
         elif name == "chains":
             parts = [[part.get_config() for part in _layers(chain)] for chain, _ in value]
             assert through_json(parts) == [

@@ -217,6 +217,10 @@ class Configurable:
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
+    def named_functions(self) -> dict[str, Any]:
+        """The functions among the arguments of which the configuration holds the names alone."""
+        return {}
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
@@ -275,10 +279,14 @@ class Configurable:
         arguments = constructor_arguments(type(self))
         return all(_equals(v, arguments[name].default) for name, v in self._arguments().items())
 
+    def _written(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as ``repr`` writes them."""
+        return self._arguments()
+
     def __repr__(self) -> str:
         parts = []
         arguments = constructor_arguments(type(self))
-        for name, value in self._arguments().items():
+        for name, value in self._written().items():
             parameter = arguments[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))

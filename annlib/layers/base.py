@@ -205,6 +205,19 @@ class Layer(Configurable):
         """Whether codes are among its input, by which there is no derivative."""
         return self.codes is not None
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether there is a derivative of its output by its input."""
+        return not self.takes_codes
+
+    def no_derivative(self) -> ConfigurationError:
+        """The error of one that is not ``differentiable``, above a layer that learns."""
+        kind = type(self).__name__
+        return ConfigurationError(
+            f'layer "{self.name}": expected no layer that learns below an {kind}, got one: codes '
+            f"have no derivative to learn by. Put the {kind} first, or freeze what is below it."
+        )
+
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
         """The columns of its input that are codes, each with the number of these; raises if its
         input has other columns than it takes.
@@ -553,6 +566,6 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     return [to_array(weight, where, "each of weights") for weight in weights]
 
 
-registry: Registry[Layer] = Registry("layer", Layer)
+registry: Registry[Layer] = Registry("layer", Layer, of_functions=True)
 register = registry.register
 get = registry.get

@@ -489,9 +489,10 @@ class Trainer(Configurable):
         threads: int | None = None,
     ) -> None:
         """Train the built model on batches; ``fit`` and the estimators both end here."""
-        functions, self.history = self._functions, history
+        functions = self._functions
+        step, self.history = functions.step, history  # that there is a step, comes first
         parts = functions, batches, validation, callbacks, history
-        limit = threads or functions.step.product_threads(batches.batch_size)
+        limit = threads or step.product_threads(batches.batch_size)
         before = self._run
         try:
             with callbacks, blas_threads.limited(limit):
