@@ -217,7 +217,7 @@ class Configurable:
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
-    def named_functions(self) -> dict[str, Any]:
+    def _named_functions(self) -> dict[str, Any]:
         """The functions among the arguments of which the configuration holds the names alone."""
         return {}
 

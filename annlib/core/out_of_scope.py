@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from annlib.core.errors import ConfigurationError
 
-_GRAPH = (
+GRAPH = (
     "annlib has no graphs of layers. A chain is written as a list: "
     'Sequential([Input((4,)), Dense(8, "relu"), Dense(1)]); chains that work on columns of the one '
     "input and are joined: layers.Columns([(Dense(8), [0, 1]), (Embedding(10, 4), [2])])."
@@ -20,12 +20,12 @@ _FLAT = (
     "window of a series."
 )
 _HOWS = {
-    **dict.fromkeys(("Model", "Functional"), _GRAPH),
+    **dict.fromkeys(("Model", "Functional"), GRAPH),
     **dict.fromkeys(
         ("Concatenate", "Add", "Average", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"),
-        _GRAPH,
+        GRAPH,
     ),
-    **dict.fromkeys(("concatenate", "add", "average", "multiply", "subtract"), _GRAPH),
+    **dict.fromkeys(("concatenate", "add", "average", "multiply", "subtract"), GRAPH),
     "GradientTape": _OWN_STEP,
     **dict.fromkeys(
         (

@@ -37,6 +37,7 @@ from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.layers.call import call
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -120,6 +121,8 @@ class Layer(Configurable):
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     #: The layer given as an activation that is none; a model puts it behind this one.
     _followed_by: Layer | None = None
+    #: What it draws from when it is called on its own.
+    _stream: Any = None
 
     _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
@@ -189,6 +192,18 @@ class Layer(Configurable):
         if self.input_shape is None and self.input_dim is not None:
             return (self.input_dim,)
         return self.input_shape
+
+    @property
+    def _expected_shape(self) -> BatchShape | None:
+        """The shape of its input with the batch dimension, if it is known already."""
+        if self._built_shape is None and self._row_shape is not None:
+            return (None, *self._row_shape)
+        return self._built_shape
+
+    @property
+    def _reads_sparse(self) -> bool:
+        """Whether ``takes_sparse`` is said of the methods that it has."""
+        return self.takes_sparse and self._says("takes_sparse", "forward", "backward")
 
     # -- what a subclass writes ------------------------------------------------------------------
 
@@ -281,6 +296,33 @@ class Layer(Configurable):
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
+
+    def __call__(self, x: Any, training: bool | None = None) -> Array:
+        """The output for rows of x, which may be what a model takes for x: an array, a frame, ...
+
+        It is a call of a model of this one layer: the layer is built for x if it was not, and
+        nothing else changes. In a model it computes with the weights that are trained there.
+        With ``training=True`` it computes as in a training pass, without what that would learn; a
+        layer that draws takes other numbers at each call, from a stream of its own.
+
+        Returns
+        -------
+        array, (n, ...)
+            It has ``numpy()``, as Keras' tensors have.
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError
+            For an x that a model would refuse, and for what is no data: there are no graphs of
+            layers. Nothing is built then.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.ReLU()([[-1.0, 2.0]])
+        array([[0., 2.]], dtype=float32)
+        """
+        return call(self, x, training)
 
     # -- what it inherits ------------------------------------------------------------------------
 

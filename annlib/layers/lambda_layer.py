@@ -222,7 +222,7 @@ class Lambda(Layer):
             f"shape {shape}. {hint}"
         )
 
-    def named_functions(self) -> dict[str, Any]:
+    def _named_functions(self) -> dict[str, Any]:
         named: dict[str, Any] = {}
         for function in (self.function, self.derivative, self.output_shape):
             if callable(function):
@@ -235,7 +235,7 @@ class Lambda(Layer):
         return named
 
     def get_config(self) -> dict[str, Any]:
-        names = {id(function): name for name, function in self.named_functions().items()}
+        names = {id(function): name for name, function in self._named_functions().items()}
         return {
             key: names.get(id(value)) or serialize(value, f"Lambda.{key}")
             for key, value in self._arguments().items()

@@ -280,7 +280,8 @@ class MeanMetricWrapper(MeanOverRows):
             fn = registry.function(fn) or fn
         elif isinstance(fn, dict):
             fn = losses.get(fn, "MeanMetricWrapper.fn")
-        if not callable(fn):
+        other = isinstance(fn, Configurable) and not isinstance(fn, Loss)
+        if not callable(fn) or other:
             raise ConfigurationError(
                 "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
                 f"{show(fn)}."
@@ -305,7 +306,7 @@ class MeanMetricWrapper(MeanOverRows):
             return None
         return registry.function_name(self.fn) or "metric"
 
-    def named_functions(self) -> dict[str, Any]:
+    def _named_functions(self) -> dict[str, Any]:
         return {} if self.function_name is None else {self.function_name: self.fn}
 
     def reads(self, units: int) -> Reads:

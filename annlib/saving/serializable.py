@@ -131,7 +131,7 @@ def functions_of(value: Any, where: str) -> dict[str, Any]:
     """
     named: dict[str, Any] = {}
     for part in parts_of(value):
-        for name, function in part.named_functions().items():
+        for name, function in part._named_functions().items():
             if named.setdefault(name, function) is not function:
                 raise ConfigurationError(
                     f'{where}: expected functions whose names differ, got two of name "{name}". '
