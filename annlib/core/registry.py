@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, snake_case, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
+from annlib.core.other_names import way_without
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -121,6 +122,7 @@ class Registry(Generic[T]):
         self.family = family
         self.plural = _plural(family)
         self.base = base
+        self.package = f"annlib.{self.plural}"
         self._classes: dict[str, type[T]] = {}
         #: Functions that files have the names of, in families with classes made of functions.
         self._functions: dict[str, Callable[..., Any]] | None = {} if of_functions else None
@@ -215,12 +217,17 @@ class Registry(Generic[T]):
             if fits and _key(known_name) == _key(str(name)):
                 return custom  # type: ignore[no-any-return]  # which was looked at
         if cls is None:
-            known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
                 f"{where or self.plural + '.get'}: expected a known {self.family}, got "
-                f"{quote(name)}. {suggest(str(name), known)}"
+                f"{quote(name)}. {self.suggest(name)}"
             )
         return cls
+
+    def suggest(self, name: Any, *others: str) -> str:
+        """The end of an error about an unknown name: what is near, beside these others."""
+        known = [*others, *sorted(alias for cls in self for alias in cls._names)]
+        way = way_without(self.plural, name) if isinstance(name, str) else ""
+        return f"{way} {suggest(name, known, self.family)}".lstrip()
 
     def get(self, identifier: Any, where: str = "") -> T:
         """The object that ``identifier`` stands for: an object, name, class or configuration.

@@ -24,7 +24,7 @@ from annlib.core.checks import (
     items_of,
     positional_arguments,
 )
-from annlib.core.config import Configurable, refuse_unknown, serialize
+from annlib.core.config import Configurable, refuse_unknown, serialize, snake_case
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import ParameterVector
@@ -111,7 +111,7 @@ class Optimizer(Rule, Configurable):
     _buffers: StepBuffers | None
     _gradient: Array | None
 
-    _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
+    _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_configured_rate", "name": "_name"}
 
     _keras_methods = dict.fromkeys(
         ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),
@@ -154,6 +154,12 @@ class Optimizer(Rule, Configurable):
         **unknown: Any,
     ) -> None:
         where = type(self).__name__
+        if "decay" in unknown:  # of Keras 2; Keras 3 takes it without effect
+            raise ConfigurationError(
+                f"{where}: expected no decay, got {show(unknown['decay'])}. The rate falls like "
+                "that by a schedule: learning_rate=schedules.InverseTimeDecay(learning_rate, "
+                "decay_steps=1, decay_rate=decay); weights decay by weight_decay."
+            )
         refuse_unknown(where, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
         self._set_rate(self._configured_rate)
@@ -168,14 +174,18 @@ class Optimizer(Rule, Configurable):
             ema_overwrite_frequency=ema_overwrite_frequency,
             gradient_accumulation_steps=gradient_accumulation_steps,
         )
-        check_name(name, where)
-        self.name = name
+        self._name = check_name(name, where)
         self.loop: Loop | None = None
         #: What is to become ``loop`` once that is worth it.
         self._loop_later: Loop | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
+
+    @property
+    def name(self) -> str:
+        """The name given, or that of the class in small letters, as in Keras: ``"adam_w"``."""
+        return self._name or snake_case(type(self).__name__)
 
     # -- the learning rate -----------------------------------------------------------------------
 
