@@ -157,8 +157,9 @@ class Optimizer(Rule, Configurable):
         if "decay" in unknown:  # of Keras 2; Keras 3 takes it without effect
             raise ConfigurationError(
                 f"{where}: expected no decay, got {show(unknown['decay'])}. The rate falls like "
-                "that by a schedule: learning_rate=schedules.InverseTimeDecay(learning_rate, "
-                "decay_steps=1, decay_rate=decay); weights decay by weight_decay."
+                f"that by a schedule: {where}(schedules.InverseTimeDecay({show(learning_rate)}, "
+                f"decay_steps=1, decay_rate={show(unknown['decay'])})). Weights decay by "
+                "weight_decay."
             )
         refuse_unknown(where, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
