@@ -113,6 +113,8 @@ def test_the_configuration_is_what_the_constructor_was_given(row):
             assert value in FAMILIES_BY_CLASS[stored["class_name"]]._names
         elif name == "optimizers":
             assert stored == through_json(serialize(value, "optimizers"))
+        elif callable(value):  # a registered function
+            assert layers.registry.function(stored) is value
         elif name == "chains":
             parts = [[part.get_config() for part in _layers(chain)] for chain, _ in value]
             assert through_json(parts) == [

@@ -20,11 +20,15 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
+from annlib.core.other_names import meant_by
 
 
-def suggest(name: Any, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one, and all of them,
-    or of many the dozen that are most like it.
+def suggest(
+    name: Any, known: Iterable[str], family: str = "", classes: Mapping[str, str] | None = None
+) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or what is called
+    so elsewhere in this family of parts, and all of them, or of many the dozen most like it.
+    Where classes are known, not names of parts, ``classes`` has them by these.
 
     >>> suggest("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
@@ -43,7 +47,12 @@ def suggest(name: Any, known: Iterable[str]) -> str:
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)
-    hint = f'Did you mean "{ranked[0]}"? ' if names and likeness(ranked[0]) >= 0.6 else ""
+    meant = meant_by(family, name, [*names, *(classes or ())]) if family else ""
+    if classes and meant.strip('"') in classes:
+        meant = f'"{classes[meant.strip(chr(34))]}"'
+    if not meant and names and likeness(ranked[0]) >= 0.6:
+        meant = f'"{ranked[0]}"'
+    hint = f"Did you mean {meant}? " if meant else ""
     if len(names) > 30:
         names = [*ranked[:12], f"and {len(names) - 12} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
@@ -78,7 +87,8 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f"{where}: expected known arguments, got {quote(name)}. {suggest(str(name), known)}"
+            f"{where}: expected known arguments, got {quote(name)}. "
+            f"{suggest(str(name), known, 'argument')}"
         )
 
 
@@ -217,6 +227,10 @@ class Configurable:
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
+    def _named_functions(self) -> dict[str, Any]:
+        """The functions among the arguments of which the configuration holds the names alone."""
+        return {}
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
@@ -275,10 +289,14 @@ class Configurable:
         arguments = constructor_arguments(type(self))
         return all(_equals(v, arguments[name].default) for name, v in self._arguments().items())
 
+    def _written(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as ``repr`` writes them."""
+        return self._arguments()
+
     def __repr__(self) -> str:
         parts = []
         arguments = constructor_arguments(type(self))
-        for name, value in self._arguments().items():
+        for name, value in self._written().items():
             parameter = arguments[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))

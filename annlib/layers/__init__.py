@@ -22,6 +22,7 @@ from annlib.layers.gaussian import GaussianDropout, GaussianNoise
 from annlib.layers.identity import Identity
 from annlib.layers.input import Input
 from annlib.layers.integer_lookup import IntegerLookup
+from annlib.layers.lambda_layer import Lambda
 from annlib.layers.layer_normalization import LayerNormalization
 from annlib.layers.normalization import Normalization
 from annlib.layers.prelu import PReLU
@@ -54,6 +55,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "IntegerLookup",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

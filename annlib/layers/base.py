@@ -38,6 +38,7 @@ from annlib.core.registry import Registry
 from annlib.core.scheduled import Scheduled
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.layers.call import call
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -121,6 +122,8 @@ class Layer(Scheduled):
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     #: The layer given as an activation that is none; a model puts it behind this one.
     _followed_by: Layer | None = None
+    #: What it draws from when it is called on its own.
+    _stream: Any = None
 
     _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
@@ -191,6 +194,18 @@ class Layer(Scheduled):
             return (self.input_dim,)
         return self.input_shape
 
+    @property
+    def _expected_shape(self) -> BatchShape | None:
+        """The shape of its input with the batch dimension, if it is known already."""
+        if self._built_shape is None and self._row_shape is not None:
+            return (None, *self._row_shape)
+        return self._built_shape
+
+    @property
+    def _reads_sparse(self) -> bool:
+        """Whether ``takes_sparse`` is said of the methods that it has."""
+        return self.takes_sparse and self._says("takes_sparse", "forward", "backward")
+
     # -- what a subclass writes ------------------------------------------------------------------
 
     @property
@@ -205,6 +220,19 @@ class Layer(Scheduled):
     def takes_codes(self) -> bool:
         """Whether codes are among its input, by which there is no derivative."""
         return self.codes is not None
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether there is a derivative of its output by its input."""
+        return not self.takes_codes
+
+    def no_derivative(self) -> ConfigurationError:
+        """The error of one that is not ``differentiable``, above a layer that learns."""
+        kind = type(self).__name__
+        return ConfigurationError(
+            f'layer "{self.name}": expected no layer that learns below an {kind}, got one: codes '
+            f"have no derivative to learn by. Put the {kind} first, or freeze what is below it."
+        )
 
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
         """The columns of its input that are codes, each with the number of these; raises if its
@@ -269,6 +297,33 @@ class Layer(Scheduled):
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
+
+    def __call__(self, x: Any, training: bool | None = None) -> Array:
+        """The output for rows of x, which may be what a model takes for x: an array, a frame, ...
+
+        It is a call of a model of this one layer: the layer is built for x if it was not, and
+        nothing else changes. In a model it computes with the weights that are trained there.
+        With ``training=True`` it computes as in a training pass, without what that would learn; a
+        layer that draws takes other numbers at each call, from a stream of its own.
+
+        Returns
+        -------
+        array, (n, ...)
+            It has ``numpy()``, as Keras' tensors have.
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError
+            For an x that a model would refuse, and for what is no data: there are no graphs of
+            layers. Nothing is built then.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.ReLU()([[-1.0, 2.0]])
+        array([[0., 2.]], dtype=float32)
+        """
+        return call(self, x, training)
 
     # -- what it inherits ------------------------------------------------------------------------
 
@@ -554,6 +609,6 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     return [to_array(weight, where, "each of weights") for weight in weights]
 
 
-registry: Registry[Layer] = Registry("layer", Layer)
+registry: Registry[Layer] = Registry("layer", Layer, of_functions=True)
 register = registry.register
 get = registry.get

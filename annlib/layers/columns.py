@@ -161,6 +161,13 @@ class Columns(Container):
         return any(chain[0].takes_codes for chain in self._chains if chain)
 
     @property
+    def differentiable(self) -> bool:
+        return all(inner.differentiable for inner in self._held)
+
+    def no_derivative(self) -> ConfigurationError:
+        return next(inner.no_derivative() for inner in self._held if not inner.differentiable)
+
+    @property
     def encodes(self) -> bool:  # type: ignore[override]  # it depends on the chains
         """Whether a chain begins with a layer that does."""
         return any(chain[0].encodes for chain in self._chains if chain)

@@ -14,7 +14,7 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
-from annlib.layers.categories import as_codes, no_gradient
+from annlib.layers.categories import as_codes
 
 
 @register("embedding")
@@ -139,7 +139,7 @@ class Embedding(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise no_gradient(self)
+            raise self.no_derivative()
         d, codes = self.output_dim, work["codes"].reshape(-1, 1)
         places = work.array("places", codes.size, d, dtype=np.intp)
         np.add(np.multiply(codes, d, out=places), _numbers(d, work), out=places)

@@ -13,7 +13,7 @@ from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.data import holds_arrays, is_stream, raw_columns
 from annlib.layers.base import LayerArguments
-from annlib.layers.categories import Categories, as_codes, no_gradient, shortened
+from annlib.layers.categories import Categories, as_codes, shortened
 
 
 class Lookup(Categories):
@@ -279,7 +279,7 @@ class Lookup(Categories):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise no_gradient(self)
+            raise self.no_derivative()
         return None
 
     def formula(self) -> Formula:

@@ -16,7 +16,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
-from annlib.core.registry import Registry, custom_function
+from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys, refuse
 from annlib.core.workspace import Workspace
@@ -277,10 +277,11 @@ class MeanMetricWrapper(MeanOverRows):
         self, fn: Callable[[Array, Array], Any] | Loss | str, name: str | None = None
     ) -> None:
         if isinstance(fn, str):
-            fn = custom_function(fn) or fn
+            fn = registry.function(fn) or fn
         elif isinstance(fn, dict):
             fn = losses.get(fn, "MeanMetricWrapper.fn")
-        if not callable(fn):
+        other = isinstance(fn, Configurable) and not isinstance(fn, Loss)
+        if not callable(fn) or other:
             raise ConfigurationError(
                 "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
                 f"{show(fn)}."
@@ -303,7 +304,10 @@ class MeanMetricWrapper(MeanOverRows):
         """What a configuration calls the function; None where ``fn`` is none, but a loss."""
         if isinstance(self.fn, Configurable):
             return None
-        return str(getattr(self.fn, "__name__", "metric"))
+        return registry.function_name(self.fn) or "metric"
+
+    def _named_functions(self) -> dict[str, Any]:
+        return {} if self.function_name is None else {self.function_name: self.fn}
 
     def reads(self, units: int) -> Reads:
         loss = self.fn
@@ -390,5 +394,5 @@ def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0
         )
 
 
-registry: Registry[Metric] = Registry("metric", Metric)
+registry: Registry[Metric] = Registry("metric", Metric, of_functions=True)
 register = registry.register

@@ -212,11 +212,7 @@ class Network:
         if self.input is not None:
             return (None, *self.input.shape)
         if self.layers:
-            first = self.layers[0]
-            if first._built_shape is not None:
-                return first._built_shape
-            if first._row_shape is not None:
-                return (None, *first._row_shape)
+            return self.layers[0]._expected_shape
         return None
 
     @property
@@ -242,12 +238,7 @@ class Network:
     @property
     def takes_sparse(self) -> bool:
         """Whether its first layer takes sparse rows as they are, in SciPy's CSR format."""
-        first = self.layers[0] if self.layers else None
-        return (
-            first is not None
-            and first.takes_sparse
-            and first._says("takes_sparse", "forward", "backward")
-        )
+        return bool(self.layers) and self.layers[0]._reads_sparse
 
     @property
     def output_activation(self) -> Activation | None:

@@ -11,7 +11,6 @@ import numpy as np
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count_or, check_flag, is_number
-from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
@@ -317,8 +316,7 @@ def _metric(argument: Any, where: str) -> Metric:
     try:
         return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
-        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
             f"{where}: expected a known metric, got {quote(argument)}. "
-            f"{suggest(str(argument), known)}"
+            f"{metrics.registry.suggest(argument, *ACCURACY)}"
         ) from None

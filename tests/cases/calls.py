@@ -349,6 +349,7 @@ def _calls() -> dict[str, Maker]:
         SequentialRegressor.from_fitted, {"model": trained()}
     )
     found |= _looks() | _checks()
+    found["Layer.__call__"] = lambda: Call(layers.Dense(2).__call__, {"x": X, "training": True})
     if datasets.california_housing.is_available():
         load = datasets.california_housing.load_data
         found["california_housing"] = lambda: Call(load, {"test_split": 0.2})

@@ -18,6 +18,38 @@ def as_given(layer, codes):
     return terms[codes % len(terms)]
 
 
+@layers.register()
+def squared_and_more(x, shift=1.0):
+    return x**2 + shift
+
+
+@layers.register()
+def twice(x):
+    return 2 * x
+
+
+@layers.register("without_its_mean")
+def centred(x):
+    return x - x.mean(axis=-1, keepdims=True)
+
+
+@layers.register()
+def centred_back(x, dy):
+    return dy - dy.mean(axis=-1, keepdims=True)
+
+
+@layers.register()
+def first_two(x):
+    return x[..., :2] * np.float64(3)
+
+
+@layers.register()
+def first_two_back(x, dy):
+    dx = np.zeros_like(x)
+    dx[..., :2] = 3 * dy
+    return dx
+
+
 LAYERS = [
     Row(layers.Dense, 3),
     Row(layers.Dense, 4, activation="softmax"),
@@ -99,6 +131,12 @@ LAYERS = [
     Row(layers.ActivityRegularization, 0.0, 0.02),
     Row(layers.ActivityRegularization, l1=0.01, l2=0.02),
     Row(layers.Identity),
+    Row(layers.Lambda, squared_and_more),
+    Row(layers.Lambda, squared_and_more, twice, arguments={"shift": 2.0}),
+    Row(layers.Lambda, centred, centred_back, name="mean 0"),
+    Row(layers.Lambda, function=first_two, derivative=first_two_back, output_shape=[2]).where(
+        shapes=[FLAT]
+    ),
     Row(layers.PReLU),
     Row(
         layers.PReLU,
