@@ -168,7 +168,7 @@ _ALL = (
         "LossScaleOptimizer mixed_precision",
         f"{_ONE_TYPE} There is no half precision, and no loss to be scaled.",
     ),
-    _Names("optimizers", "legacy OptimizerMap", "The optimizers are annlib.optimizers' own."),
+    _Names("optimizers", "legacy", "The optimizers are annlib.optimizers' own."),
     _Names(
         "callbacks",
         "OrbaxCheckpoint",
