@@ -54,6 +54,9 @@ class BatchNormalization(Layer):
     """
 
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
+    _one_value = {  # noqa: RUF012  # never changed
+        "synchronized": (False, "A model is trained in one process, on whole batches."),
+    }
 
     gamma: Array
     beta: Array

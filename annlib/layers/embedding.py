@@ -66,6 +66,10 @@ class Embedding(Layer):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"input_dim": 100, "output_dim": 8}
 
+    _one_value = {  # noqa: RUF012  # never changed
+        "mask_zero": (False, "All rows are of one length here, and 0 is a code as the others."),
+    }
+
     # Under its own name stand those that the layer has, as of every layer.
     _stored_as = {"name": "_name", "weights": "_given_weights"}  # noqa: RUF012  # never changed
 
