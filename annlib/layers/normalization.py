@@ -13,6 +13,7 @@ from annlib.core.checks import check_axis, check_flag, is_number, to_array
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
+from annlib.core.views import ArrayView
 from annlib.core.workspace import Workspace
 from annlib.data import (
     ArrayLoader,
@@ -94,12 +95,16 @@ class Normalization(Layer):
     @property
     def mean(self) -> Array | None:
         """The mean in use: given, or a parameter, which there is when the layer is built."""
-        return self._given[0] if self._given else self.arrays.get("adapt_mean")
+        return self._shown_as(0, "adapt_mean")
 
     @property
     def variance(self) -> Array | None:
         """The variance in use."""
-        return self._given[1] if self._given else self.arrays.get("adapt_variance")
+        return self._shown_as(1, "adapt_variance")
+
+    def _shown_as(self, place: int, name: str) -> Array | None:
+        array = self._given[place] if self._given else self.arrays.get(name)
+        return None if array is None else ArrayView.of(array)
 
     @property
     def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
