@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-import annlib  # noqa: F401  # fills the registries
-from annlib.core.registry import FAMILIES
+from annlib.core.registry import _FAMILIES, FAMILIES
 
 # Its modules register classes: the test of them imports it, and forgets it.
 collect_ignore = ["extending"]
@@ -16,6 +15,11 @@ collect_ignore = ["extending"]
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("annlib")
+
+
+# All are loaded now: a family that a test is the first to ask for would be forgotten after it.
+for family in _FAMILIES:
+    FAMILIES[family]
 
 
 @pytest.fixture(autouse=True)
