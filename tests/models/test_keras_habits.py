@@ -3,8 +3,23 @@
 import numpy as np
 import pytest
 
-from annlib import Sequential, callbacks, constraints, initializers, layers, metrics
-from annlib.core.errors import ConfigurationError, NotBuiltError, NotCompiledError
+from annlib import (
+    Sequential,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    metrics,
+    optimizers,
+    utils,
+)
+from annlib.core.errors import (
+    ConfigurationError,
+    DataError,
+    NotBuiltError,
+    NotCompiledError,
+    ShapeError,
+)
 
 X = np.random.default_rng(0).normal(size=(12, 3))
 
@@ -53,6 +68,7 @@ def test_initializers_have_their_old_names(name, cls):
         (layers.LayerNormalization, {"rms_scaling": False}, True),
         (lambda **given: layers.Embedding(3, 2, **given), {"mask_zero": False}, True),
         (lambda **given: layers.Embedding(3, 2, **given), {"mask_zero": False}, 0),
+        (optimizers.Adam, {"loss_scale_factor": None}, 2.0),
     ],
 )
 def test_arguments_of_one_value_are_taken_where_it_is_that(make, config, other):
@@ -60,8 +76,59 @@ def test_arguments_of_one_value_are_taken_where_it_is_that(make, config, other):
     assert made.get_config() == make().get_config()
     assert type(made).from_config({**made.get_config(), **config}).get_config() == made.get_config()
     (name,) = config
-    with pytest.raises(ConfigurationError, match=rf"expected {name}=False, got {other}. [A-Z]"):
+    with pytest.raises(
+        ConfigurationError, match=rf"expected {name}={config[name]}, got {other}. [A-Z]"
+    ):
         make(**{name: other})
+
+
+def test_input_length_of_old_does_nothing():
+    with pytest.warns(UserWarning, match="input_length is deprecated. Leave it out"):
+        layer = layers.Embedding(10, 4, input_length=5)
+    assert layer.get_config() == layers.Embedding(10, 4).get_config()
+
+
+@pytest.mark.parametrize("expand", [True, False])
+def test_a_summary_takes_keras_arguments(expand):
+    lines: list[str] = []
+    model = Sequential([layers.Dense(2)])
+    model.summary(expand_nested=expand, print_fn=lines.append)
+    model.summary(print_fn=lines.append)
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize("padding", ["pre", "post"])
+@pytest.mark.parametrize("truncating", ["pre", "post"])
+@pytest.mark.parametrize("maxlen", [None, 1, 2, 5])
+def test_lists_become_rows(maxlen, truncating, padding):
+    lists = [[1, 2, 3], [], np.array([4]), (5, 6)]
+    rows = utils.pad_sequences(
+        lists, maxlen, "float32", padding=padding, truncating=truncating, value=9
+    )
+    length = maxlen or 3
+    assert (rows.shape, rows.dtype) == ((4, length), "float32")
+    for row, given in zip(rows, lists, strict=True):
+        kept = list(given)[:length] if truncating == "post" else list(given)[-length:]
+        fill = [9] * (length - len(kept))
+        assert row.tolist() == (kept + fill if padding == "post" else fill + kept)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"sequences": [["a"]]}, DataError, "a list of numbers at 0"),
+        ({"sequences": [[1], 2]}, DataError, "a list of numbers at 1, got 2"),
+        ({"sequences": "abc"}, DataError, "a list of lists of numbers"),
+        ({"sequences": [[[1]]]}, ShapeError, r"got shape \(1, 1\) at 0"),
+        ({"maxlen": 0}, ConfigurationError, "expected maxlen"),
+        ({"dtype": "str"}, ConfigurationError, "expected dtype as one of numbers"),
+        ({"padding": "left"}, ConfigurationError, "expected padding one of"),
+        ({"value": "0"}, ConfigurationError, "expected value as a number"),
+    ],
+)
+def test_what_are_no_lists_of_numbers_is_refused(arguments, error, says):
+    with pytest.raises(error, match=f"pad_sequences: .*{says}"):
+        utils.pad_sequences(**{"sequences": [[1]], **arguments})
 
 
 def test_a_number_in_an_array_is_a_number():
