@@ -79,7 +79,9 @@ def pad_sequences(
 
 def _rows(sequences: Any, where: str) -> list[Array]:
     if isinstance(sequences, str | bytes | dict) or not hasattr(sequences, "__len__"):
-        raise DataError(f"{where}: expected a list of lists of numbers, got {show(sequences)}.")
+        raise DataError(
+            f"{where}: expected sequences as a list of lists of numbers, got {show(sequences)}."
+        )
     rows = []
     for number, sequence in enumerate(sequences):
         row = np.asarray(sequence) if hasattr(sequence, "__len__") else np.asarray("")
@@ -87,12 +89,12 @@ def _rows(sequences: Any, where: str) -> list[Array]:
             row = np.zeros(0, int)
         if row.dtype.kind not in "iufb":
             raise DataError(
-                f"{where}: expected a list of numbers at {number}, got {show(sequence)}. Make "
+                f"{where}: expected sequences as lists of numbers, got {show(sequence)} at {number}. Make "
                 "codes of texts first, by StringLookup or a dict."
             )
         if row.ndim != 1:
             raise ShapeError(
-                f"{where}: expected lists of one dimension, got shape {row.shape} at {number}."
+                f"{where}: expected sequences of one dimension, got shape {row.shape} at {number}."
             )
         rows.append(row)
     return rows

@@ -116,8 +116,8 @@ def test_lists_become_rows(maxlen, truncating, padding):
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        ({"sequences": [["a"]]}, DataError, "a list of numbers at 0"),
-        ({"sequences": [[1], 2]}, DataError, "a list of numbers at 1, got 2"),
+        ({"sequences": [["a"]]}, DataError, "lists of numbers, got .* at 0"),
+        ({"sequences": [[1], 2]}, DataError, "lists of numbers, got 2 at 1"),
         ({"sequences": "abc"}, DataError, "a list of lists of numbers"),
         ({"sequences": [[[1]]]}, ShapeError, r"got shape \(1, 1\) at 0"),
         ({"maxlen": 0}, ConfigurationError, "expected maxlen"),
