@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_choice, check_optional_count, is_number
+from annlib.core.checks import check_choice, check_optional_count, is_number, to_array
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 
 _SIDES = ("pre", "post")
@@ -58,18 +58,22 @@ def pad_sequences(
     length = check_optional_count(maxlen, where, "maxlen")
     check_choice(padding, where, "padding", _SIDES)
     check_choice(truncating, where, "truncating", _SIDES)
-    if not is_number(value):
-        raise ConfigurationError(f"{where}: expected value as a number, got {show(value)}.")
     try:
-        kind = np.dtype(dtype)
+        kind = np.dtype(dtype if isinstance(dtype, str | type | np.dtype) else object)
     except (TypeError, ValueError):
         kind = np.dtype(object)
     if kind.kind not in "iuf":
         raise ConfigurationError(f"{where}: expected dtype as one of numbers, got {show(dtype)}.")
+    try:
+        fill = np.asarray(value if is_number(value) else "a", kind)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{where}: expected value as a number of {kind}, got {show(value)}."
+        ) from None
     rows = _rows(sequences, where)
     if length is None:
         length = max(map(len, rows), default=0)
-    padded = np.full((len(rows), length), value, kind)
+    padded = np.full((len(rows), length), fill, kind)
     for to, row in zip(padded, rows, strict=True):
         kept = row[-length:] if truncating == "pre" else row[:length]
         if len(kept):
@@ -78,19 +82,20 @@ def pad_sequences(
 
 
 def _rows(sequences: Any, where: str) -> list[Array]:
-    if isinstance(sequences, str | bytes | dict) or not hasattr(sequences, "__len__"):
+    if isinstance(sequences, str | bytes | dict) or not np.iterable(sequences):
         raise DataError(
             f"{where}: expected sequences as a list of lists of numbers, got {show(sequences)}."
         )
     rows = []
     for number, sequence in enumerate(sequences):
-        row = np.asarray(sequence) if hasattr(sequence, "__len__") else np.asarray("")
+        listed = hasattr(sequence, "__len__") and not isinstance(sequence, dict)
+        row = to_array(sequence, where, "sequences") if listed else np.asarray("")
         if not row.size and row.ndim == 1:
             row = np.zeros(0, int)
         if row.dtype.kind not in "iufb":
             raise DataError(
-                f"{where}: expected sequences as lists of numbers, got {show(sequence)} at {number}. Make "
-                "codes of texts first, by StringLookup or a dict."
+                f"{where}: expected sequences as lists of numbers, got {show(sequence)} at "
+                f"{number}. Make codes of texts first, by StringLookup or a dict."
             )
         if row.ndim != 1:
             raise ShapeError(
