@@ -414,6 +414,8 @@ def cloned(value: Any) -> Any:
         return value.clone()
     if isinstance(value, list | tuple):
         return type(value)(cloned(item) for item in value)
+    if isinstance(value, dict):
+        return {key: cloned(item) for key, item in value.items()}
     return value
 
 

@@ -78,6 +78,9 @@ class Loss(Configurable):
     #: The registered name of the activation that it takes over, computed from logits: it has the
     #: argument ``from_logits``. A subclass that writes methods of its own says so again.
     fuses_with: ClassVar[str] = ""
+    #: The registered name of one that gives what it can take, where linear outputs may not and it
+    #: takes over none.
+    suits: ClassVar[str] = ""
     #: What ``explain`` draws: from which prediction to which, and for which target.
     drawn: tuple[float, float, float] | None = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.

@@ -14,6 +14,7 @@ from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError
 from annlib.core.files import check_file, shown
 from annlib.core.registry import check_custom_objects, custom_object_scope
 from annlib.layers import Input, Layer
+from annlib.models.plain_state import restored
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
 from annlib.saving.function_metrics import without_unknown
@@ -95,18 +96,8 @@ def restore(
     check_header(header)
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
-    own = None if model is None else model._network
-    network = model_file.restore_network(header, tensors, own)
-    if model is None:
-        model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
-        model._network = network
-    if compile and (given := header["compiled"]) is not None:
-        compiled = model_file.restore_compiled(given, network)
-        model._set_compiled(compiled, anew=False)
-        model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
-    if "metadata" in header:
-        model.metadata = header["metadata"]
-    return model
+    made: Sequential = restored(cls, model, header, tensors, compile)
+    return made
 
 
 def clone_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -428,6 +429,23 @@ class Sequential(Trainer):
                 f"{cls.__name__} and {type(error).__name__}: {error}"
             ) from error
         return header, tensors
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Pickles and copies have the objects themselves; who asks for the state alone, as skops
+        # does, gets plain values, which need no trust. A state of the user's own is for both.
+        if type(self).__getstate__ is not Sequential.__getstate__:
+            return super().__reduce_ex__(protocol)
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]  # in no stub
+
+    def __getstate__(self) -> dict[str, Any]:
+        from annlib.models.plain_state import plain_state
+
+        return plain_state(self, super().__getstate__())
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        from annlib.models.plain_state import objects_of
+
+        super().__setstate__(objects_of(type(self), made_again, state))
 
     def save_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, overwrite: bool = True
