@@ -167,7 +167,7 @@ def of_row(spec: dict[str, Any], dtype: str, place: Place) -> dict[str, Any]:
     optimizer = made(annlib, spec["optimizer"])
     if spec["excluded"]:
         optimizer.exclude_from_weight_decay(var_names=spec["excluded"])
-    model.compile(optimizer, made(annlib, spec["loss"]), metrics=spec["metrics"])
+    model.compile(optimizer, made(annlib, spec["loss"]), metrics=made(annlib, spec["metrics"]))
     fit = dict(spec["fit"])
     if "sample_weight" in fit:
         fit["sample_weight"] = DATA[fit["sample_weight"]]

@@ -21,6 +21,11 @@ hypothesis.settings.load_profile("annlib")
 assert all(FAMILIES[name] for name in _FAMILIES)
 
 
+# All are loaded now: a family that a test is the first to ask for would be forgotten after it.
+for family in _FAMILIES:
+    FAMILIES[family]
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: a collection of garbage need not walk it each time."""
     gc.collect()

@@ -15,9 +15,8 @@ from annlib.core.registry import Registry
 
 
 class Constraint(Configurable):
-    """Called with a parameter, it changes the values in place so that they satisfy it.
-
-    One that returns new values, as Keras' do, is heeded as well.
+    """Called with a parameter, it changes the values in place so that they satisfy it, and returns
+    the parameter. One that returns new values, as Keras' do, is heeded as well.
     """
 
     def __call__(self, W: Array) -> Array | None:

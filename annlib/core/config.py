@@ -148,6 +148,8 @@ class Configurable:
     _takes_dtype: ClassVar[bool] = False
     #: The one it was given: no argument like others, since the model has it.
     _dtype: str | None = None
+    #: Keras' arguments that have one value here: that value, and what to do for another.
+    _one_value: ClassVar[Mapping[str, tuple[Any, str]]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -238,7 +240,7 @@ class Configurable:
         if not isinstance(config, Mapping):
             raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
         arguments = constructor_arguments(cls)
-        unknown = config.keys() - arguments.keys()
+        unknown = config.keys() - arguments.keys() - cls._one_value.keys()
         refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
         missing = [n for n, p in arguments.items() if p.default is p.empty and n not in config]
         if missing:
@@ -249,11 +251,11 @@ class Configurable:
 
     def clone(self) -> Self:
         """A new object with the same configuration and no run state."""
-        return type(self)(**{name: _cloned(value) for name, value in self._arguments().items()})
+        return type(self)(**{name: cloned(value) for name, value in self._arguments().items()})
 
     def _replace(self, **changes: Any) -> Self:
         """A new object of the same configuration but for these arguments."""
-        own = {name: _cloned(value) for name, value in self._arguments().items()}
+        own = {name: cloned(value) for name, value in self._arguments().items()}
         return type(self)(**own | changes)
 
     @classmethod
@@ -349,6 +351,8 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
             self.__dict__.pop("_made", None)
             if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
                 self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
+            for name in cls._one_value.keys() & keywords.keys():
+                _check_one_value(cls, name, keywords.pop(name))
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -370,6 +374,14 @@ def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
             f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
         )
     return name
+
+
+def _check_one_value(cls: type[Configurable], name: str, value: Any) -> None:
+    only, instead = cls._one_value[name]
+    if value is not only:
+        raise ConfigurationError(
+            f"{cls.__name__}: expected {name}={only!r}, got {show(value)}. {instead}"
+        )
 
 
 def _summary(value: Any) -> str:
@@ -414,14 +426,14 @@ def _equals(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
-def _cloned(value: Any) -> Any:
+def cloned(value: Any) -> Any:
     """A clone of a nested object; anything else unchanged."""
     if isinstance(value, Configurable):
         return value.clone()
     if isinstance(value, list | tuple):
-        return type(value)(_cloned(item) for item in value)
+        return type(value)(cloned(item) for item in value)
     if isinstance(value, dict):
-        return {key: _cloned(item) for key, item in value.items()}
+        return {key: cloned(item) for key, item in value.items()}
     return value
 
 

@@ -71,7 +71,7 @@ class Constant(Initializer):
         return np.broadcast_to(value, shape)
 
 
-@register("identity")
+@register("identity", "identity_initializer")
 class Identity(Initializer):
     """gain on the main diagonal, 0 elsewhere: a kernel that passes its input on.
 

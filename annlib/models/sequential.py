@@ -268,13 +268,19 @@ class Sequential(Trainer):
         line_length: int | None = None,
         print_fn: Callable[[str], None] | None = None,
         show_trainable: bool = False,
+        *,
+        expand_nested: bool = True,
     ) -> None:
-        """Print a table of the layers, their output shapes and parameters."""
+        """Print a table of the layers, their output shapes and parameters.
+
+        Models among the layers are their layers, so that ``expand_nested`` changes nothing.
+        """
         from annlib.models.summary import summary
 
         where = "Sequential.summary"
         length = check_optional_count(line_length, where, "line_length")
         flags = check_flag(show_trainable, where, "show_trainable")
+        check_flag(expand_nested, where, "expand_nested")
         if not (print_fn is None or callable(print_fn)):
             raise ConfigurationError(
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."

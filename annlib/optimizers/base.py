@@ -120,6 +120,9 @@ class Optimizer(Rule, Scheduled):
     _gradient: Array | None
 
     _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_configured_rate", "name": "_name"}
+    _one_value = {  # noqa: RUF012  # never changed
+        "loss_scale_factor": (None, "Numbers have their full precision here: no loss is scaled."),
+    }
 
     _keras_methods = dict.fromkeys(
         ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),

@@ -417,6 +417,7 @@ def _checks() -> dict[str, Maker]:
         "compare": lambda: Call(tools.compare, {"histories": {"a": model.history}}),
         "normalize": lambda: Call(utils.normalize, {"x": X}),
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
+        "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
         "check_activation": lambda: Call(
             testing.check_activation, {"activation": activations.Tanh()}
