@@ -263,9 +263,10 @@ _ALL = (
         out=False,
     ),
     _Names("initializers", "STFT STFTInitializer stft", "It is of sequences of sound."),
+    _Names("config", "floatx", "backend.floatx() says it.", out=False),
     _Names(
         ". backend utils config",
-        "floatx set_floatx epsilon set_epsilon dtype_policy set_dtype_policy dtype_policies "
+        "set_floatx epsilon set_epsilon dtype_policy set_dtype_policy dtype_policies "
         "DTypePolicy FloatDTypePolicy standardize_dtype result_type is_float_dtype is_int_dtype",
         _ONE_TYPE,
     ),
