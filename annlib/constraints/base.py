@@ -37,6 +37,22 @@ class ConstraintFunction(Constraint):
         return self.function(W)
 
 
+class OfEach(Constraint):
+    """A constraint of each of several parameters that lie one behind the other in one."""
+
+    def __init__(self, constraint: Constraint) -> None:
+        self.constraint = constraint
+
+    def __call__(self, W: Array) -> None:
+        for own in W:
+            projected = self.constraint(own)
+            if projected is not None:  # one of the user's, in Keras' manner
+                own[...] = projected
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        self.constraint.check_shape(shape[1:], name)
+
+
 registry: Registry[Constraint] = Registry("constraint", Constraint)
 register = registry.register
 

@@ -11,6 +11,7 @@ from annlib.layers.activity_regularization import ActivityRegularization
 from annlib.layers.alpha_dropout import AlphaDropout
 from annlib.layers.base import Layer, get, register, registry
 from annlib.layers.batch_normalization import BatchNormalization
+from annlib.layers.batched_dense import BatchedDense
 from annlib.layers.category_encoding import CategoryEncoding
 from annlib.layers.columns import Columns
 from annlib.layers.dense import Dense
@@ -41,6 +42,7 @@ __all__ = [
     "ActivityRegularization",
     "AlphaDropout",
     "BatchNormalization",
+    "BatchedDense",
     "CategoryEncoding",
     "Columns",
     "Dense",

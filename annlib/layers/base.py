@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
+from annlib.constraints.base import OfEach as ConstraintOfEach
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_count,
@@ -37,6 +38,7 @@ from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.regularizers.base import OfEach as RegularizerOfEach
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -279,9 +281,14 @@ class Layer(Configurable):
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
+        *,
+        stacked: bool = False,
     ) -> Parameter:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
+
+        With ``stacked`` it is ``shape[0]`` parameters of ``shape[1:]``, one behind the other, each
+        of which is initialized, penalized and constrained as if it were alone.
 
         Returns
         -------
@@ -303,18 +310,23 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        shape = check_shape(shape, where, "shape", 0)
+        stacked = check_flag(stacked, where, "stacked")
+        shape = check_shape(shape, where, "shape", int(stacked))
         if constraint is not None:
             constraint = constraints.get(constraint, f"{where}: constraint")
+            constraint = ConstraintOfEach(constraint) if stacked else constraint
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
+            if stacked and not regularizer.elementwise:
+                regularizer = RegularizerOfEach(regularizer)
             regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             given = "glorot_uniform" if initializer is None else initializer
             initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
-        parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
+        values = initializer.values_of_each if stacked else initializer.values
+        parameter = Parameter(name, shape, values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter
 
