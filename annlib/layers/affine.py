@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 from annlib import constraints, initializers, regularizers
-from annlib.activations import Activation, Linear
+from annlib.activations import Linear
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError, show
@@ -17,7 +17,7 @@ from annlib.layers.base import Layer, LayerArguments
 class Affine(Layer):
     """A = f(X W + b): a kernel, a bias and an activation; see ``Dense`` for the arguments.
 
-    A subclass writes ``build``, ``forward`` and ``backward``.
+    A subclass writes ``build``, ``forward``, ``backward`` and ``_split_activation``.
     """
 
     kernel: Array
@@ -91,7 +91,8 @@ class Affine(Layer):
         work["Z"], work["A"] = Z, A
         return A
 
-    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
+    def _without_activation(self) -> Self:
+        """A layer that shares its parameters and gives Z."""
         affine = self._shared_copy()
         affine.activation = Linear()
-        return affine, self.activation
+        return affine

@@ -15,7 +15,7 @@ from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.affine import Affine
-from annlib.layers.base import LayerArguments, register
+from annlib.layers.base import Layer, LayerArguments, register
 
 
 @register("batched_dense")
@@ -176,6 +176,9 @@ class BatchedDense(Affine):
         turned = work.array("turned", k, units, x.shape[1])
         np.copyto(turned, W.transpose(0, 2, 1))
         return np.dot(dZ.reshape(n, k * units), turned.reshape(k * units, -1), out=dX)
+
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
+        return self._without_activation(), self.activation
 
     def formula(self) -> Formula:
         k, N = str(self.members), str(self.units)

@@ -13,7 +13,7 @@ from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.affine import Affine
-from annlib.layers.base import register
+from annlib.layers.base import Layer, register
 
 
 @register("dense")
@@ -101,6 +101,9 @@ class Dense(Affine):
             return None
         dX = np.dot(dZ, self.arrays["kernel"].T, out=work.array("dX", *X.shape))
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
+
+    def _split_activation(self) -> tuple[Layer | None, Activation | None]:
+        return self._without_activation(), self.activation
 
     def formula(self) -> Formula:
         N = str(self.units)
