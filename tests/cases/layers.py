@@ -38,8 +38,8 @@ LAYERS = [
         input_shape=FLAT,
     ).where(shapes=[FLAT]),
     Row(layers.Dense, 2, activation="sigmoid", trainable=False, input_dim=5).where(shapes=[FLAT]),
-    Row(layers.BatchedDense, 2, 3).where(shapes=[FLAT, DEEP]),
-    Row(layers.BatchedDense, 3, 4, "softmax").where(shapes=[FLAT, (3, 2)]),
+    Row(layers.BatchedDense, 2, 3).where(shapes=[DEEP, FLAT]),
+    Row(layers.BatchedDense, 3, 4, "softmax").where(shapes=[(3, 2), FLAT]),
     Row(layers.BatchedDense, members=2, units=1, activation="tanh", use_scale=True).where(
         shapes=[DEEP, FLAT, (2, 1), (1,)]
     ),

@@ -143,3 +143,28 @@ def test_weights_of_another_shape_are_refused(shape, rng):
     model.compile("adam", "sparse_categorical_crossentropy")
     with pytest.raises(ShapeError, match=r"sample_weight"):
         model.fit(x, y, sample_weight=np.ones(shape), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights"),
+    [
+        ("sparse_categorical_crossentropy", None),
+        (losses.SparseCategoricalCrossentropy(ignore_class=2, label_smoothing=0.1), "each"),
+        ("categorical_crossentropy", "each"),
+        ("kl_divergence", "row"),
+        ("mse", "each"),
+    ],
+)
+def test_a_trace_of_members_verifies_itself(loss, weights, rng):
+    x, y, w = (part[:8] for part in data(rng))
+    labels = getattr(losses.get(loss), "target_kind", "") == "labels"
+    model = Sequential(
+        [layers.BatchedDense(3, 6, "tanh", use_scale=True), layers.BatchedDense(3, 4, "softmax")],
+        seed=0,
+        dtype="float64",
+    )
+    model.compile("adam", loss)
+    given = {"each": w, "row": w.sum(axis=1) + 0.1, None: None}[weights]
+    trace = model.trace(x, y if labels else np.eye(4)[y], sample_weight=given)
+    assert trace.verify().passed, trace.verify()
+    assert "8 rows" in str(trace)
