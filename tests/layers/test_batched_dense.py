@@ -129,5 +129,5 @@ def test_an_activation_along_another_axis_is_refused():
 
 @pytest.mark.parametrize("arguments", [(0, 3), (2, 0), (2.5, 3), (2, "relu")])
 def test_members_and_units_are_counts(arguments):
-    with pytest.raises(ConfigurationError, match="BatchedDense: expected (members|units)"):
+    with pytest.raises(ConfigurationError, match=r"BatchedDense: expected (members|units)"):
         layers.BatchedDense(*arguments)
