@@ -25,11 +25,14 @@ from annlib.layers.input import Input
 from annlib.layers.integer_lookup import IntegerLookup
 from annlib.layers.layer_normalization import LayerNormalization
 from annlib.layers.normalization import Normalization
+from annlib.layers.parametric_activation import ParametricActivation
 from annlib.layers.prelu import PReLU
 from annlib.layers.rectifiers import ELU, LeakyReLU, ReLU
 from annlib.layers.rescaling import Rescaling
 from annlib.layers.reshape import Reshape
 from annlib.layers.rms_normalization import RMSNormalization
+from annlib.layers.scale import Scale
+from annlib.layers.smooth_clipping import SmoothClipping
 from annlib.layers.softmax import Softmax
 from annlib.layers.string_lookup import StringLookup
 from annlib.layers.unit_normalization import UnitNormalization
@@ -61,10 +64,13 @@ __all__ = [
     "LeakyReLU",
     "Normalization",
     "PReLU",
+    "ParametricActivation",
     "RMSNormalization",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Scale",
+    "SmoothClipping",
     "Softmax",
     "StringLookup",
     "UnitNormalization",

@@ -16,7 +16,7 @@ from formulas.evaluation import assign
 from optimizers.stepping import drawn, steps_of
 from scipy.optimize import brentq
 
-from annlib import activations, formulas, layers, optimizers
+from annlib import activations, formulas, initializers, layers, optimizers
 from annlib.core.workspace import Workspace
 from annlib.testing.passes import LayerTrial
 
@@ -193,6 +193,10 @@ ROWS = [
     layers.Rescaling(0.5, -1.5),
     layers.Identity(),
     layers.PReLU("ones"),
+    layers.Scale(initializers.Constant(0.75)),
+    layers.SmoothClipping(1.5),
+    layers.ParametricActivation("tanh", initializers.Constant(0.25)),
+    layers.ParametricActivation("softplus"),
 ]
 
 
