@@ -38,19 +38,19 @@ class ConstraintFunction(Constraint):
 
 
 class OfEach(Constraint):
-    """A constraint of each of several parameters that lie one behind the other in one."""
+    """A constraint of each of the parameters along the first axes of one."""
 
-    def __init__(self, constraint: Constraint) -> None:
-        self.constraint = constraint
+    def __init__(self, constraint: Constraint, axes: int) -> None:
+        self.constraint, self.axes = constraint, axes
 
     def __call__(self, W: Array) -> None:
-        for own in W:
+        for own in W.reshape(-1, *W.shape[self.axes :]):
             projected = self.constraint(own)
             if projected is not None:  # one of the user's, in Keras' manner
                 own[...] = projected
 
     def check_shape(self, shape: Shape, name: str) -> None:
-        self.constraint.check_shape(shape[1:], name)
+        self.constraint.check_shape(shape[self.axes :], name)
 
 
 registry: Registry[Constraint] = Registry("constraint", Constraint)

@@ -70,15 +70,20 @@ class Initializer(Configurable):
         with_rng._rng = rng
         return _values(with_rng, shape, dtype)
 
-    def values_of_each(self, shape: Shape, dtype: npt.DTypeLike, rng: Generator) -> Array:
-        """Values of ``shape[0]`` parameters of one shape, each drawn as if it were alone, one after
-        the other from one stream; of one that is called as Keras calls it, all at once.
+    def values_of_each(
+        self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
+    ) -> Array:
+        """Values of the parameters along so many first axes, each drawn as if it were alone, one
+        after the other from one stream; of one that is called as Keras calls it, all at once.
         """
         if type(self).__call__ is not Initializer.__call__:
             return self.values(shape, dtype, rng)
         if self.seed is not None:  # the same at every call, but no two alike
             rng = np.random.default_rng(self.seed)
-        return np.stack([np.asarray(self.draw(shape[1:], rng), dtype) for _ in range(shape[0])])
+        values = np.empty(shape, dtype)
+        for place in np.ndindex(shape[:axes]):
+            values[place] = self.draw(shape[axes:], rng)
+        return values
 
 
 class InitializerFunction(Initializer):

@@ -71,7 +71,9 @@ class Constant(Initializer):
             )
         return np.broadcast_to(value, shape)
 
-    def values_of_each(self, shape: Shape, dtype: npt.DTypeLike, rng: Generator) -> Array:
+    def values_of_each(
+        self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
+    ) -> Array:
         return self.values(shape, dtype, rng)  # an array has the numbers of all
 
 

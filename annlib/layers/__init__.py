@@ -26,6 +26,7 @@ from annlib.layers.integer_lookup import IntegerLookup
 from annlib.layers.layer_normalization import LayerNormalization
 from annlib.layers.normalization import Normalization
 from annlib.layers.parametric_activation import ParametricActivation
+from annlib.layers.periodic_embedding import PeriodicEmbedding
 from annlib.layers.prelu import PReLU
 from annlib.layers.rectifiers import ELU, LeakyReLU, ReLU
 from annlib.layers.rescaling import Rescaling
@@ -65,6 +66,7 @@ __all__ = [
     "Normalization",
     "PReLU",
     "ParametricActivation",
+    "PeriodicEmbedding",
     "RMSNormalization",
     "ReLU",
     "Rescaling",

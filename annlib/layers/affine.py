@@ -52,7 +52,7 @@ class Affine(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint, f"{where}.kernel_constraint")
         self.bias_constraint = constraints.get(bias_constraint, f"{where}.bias_constraint")
 
-    def _add_weights(self, kernel: Shape, bias: Shape, *, stacked: bool = False) -> None:
+    def _add_weights(self, kernel: Shape, bias: Shape, *, stacked: int = 0) -> None:
         """Declare kernel and bias in these shapes."""
         self.add_weight(
             "kernel",

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
@@ -282,13 +283,13 @@ class Layer(Configurable):
         constraint: Any = None,
         trainable: bool = True,
         *,
-        stacked: bool = False,
+        stacked: int = 0,
     ) -> Parameter:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
 
-        With ``stacked`` it is ``shape[0]`` parameters of ``shape[1:]``, one behind the other, each
-        of which is initialized, penalized and constrained as if it were alone.
+        With ``stacked`` leading axes it is so many parameters of the rest of the shape, one behind
+        the other, each of which is initialized, penalized and constrained as if it were alone.
 
         Returns
         -------
@@ -310,22 +311,22 @@ class Layer(Configurable):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
-        stacked = check_flag(stacked, where, "stacked")
-        shape = check_shape(shape, where, "shape", int(stacked))
+        stacked = check_count(stacked, where, "stacked", 0)
+        shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
             constraint = constraints.get(constraint, f"{where}: constraint")
-            constraint = ConstraintOfEach(constraint) if stacked else constraint
+            constraint = ConstraintOfEach(constraint, stacked) if stacked else constraint
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
             if stacked and not regularizer.elementwise:
-                regularizer = RegularizerOfEach(regularizer)
+                regularizer = RegularizerOfEach(regularizer, stacked)
             regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             given = "glorot_uniform" if initializer is None else initializer
             initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
-        values = initializer.values_of_each if stacked else initializer.values
+        values = partial(initializer.values_of_each, stacked) if stacked else initializer.values
         parameter = Parameter(name, shape, values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter

@@ -115,9 +115,9 @@ class BatchedDense(Affine):
 
     def build(self, input_shape: BatchShape) -> None:
         k, features = self.members, self._features(input_shape)
-        self._add_weights((k, features, self.units), (k, self.units), stacked=True)
+        self._add_weights((k, features, self.units), (k, self.units), stacked=1)
         if self.use_scale:
-            self.add_weight("scale", (k, features), self.scale_initializer, stacked=True)
+            self.add_weight("scale", (k, features), self.scale_initializer, stacked=1)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)

@@ -106,19 +106,19 @@ class ParametricActivation(RowParameter):
     def formula(self) -> Formula:
         act = described(self.activation, activations.Activation)
         slope = r"\frac{\partial a_i}{\partial z_i}"
-        through = rf"\alpha_i {slope} {DY}"
+        through = rf"\beta_i {slope} {DY}"
         if not self.activation.elementwise:
             slope = r"\frac{\partial a_j}{\partial z_i}"
-            through = rf"\sum_j \alpha_j {slope} \frac{{\partial E}}{{\partial y_j}}"
+            through = rf"\sum_j \beta_j {slope} \frac{{\partial E}}{{\partial y_j}}"
         return self._formula(
             "z_i = x_i",
             *act.equations,
-            r"y_i = x_i + \alpha_i (a_i - x_i)",
+            r"y_i = x_i + \beta_i (a_i - x_i)",
             back=(
                 *act.derivatives,
-                rf"{DX} = (1 - \alpha_i) {DY} + {through}",
-                rf"\frac{{\partial E}}{{\partial \alpha_i}} = (a_i - x_i) {DY}",
+                rf"{DX} = (1 - \beta_i) {DY} + {through}",
+                rf"\frac{{\partial E}}{{\partial \beta_i}} = (a_i - x_i) {DY}",
             ),
             source="Holzmüller et al. (2024)",
-            symbols=((r"\alpha_i", "the share of the activation, which is learned"),),
+            symbols=(*act.symbols, (r"\beta_i", "alpha, the share of the activation: it is learned")),
         )

@@ -93,22 +93,25 @@ class RegularizerFunction(Regularizer):
 
 
 class OfEach(Regularizer):
-    """The sum of a penalty on each of several parameters that lie one behind the other in one."""
-
-    def __init__(self, regularizer: Regularizer) -> None:
-        self.regularizer = regularizer
+    """The sum of a penalty on each of the parameters along the first axes of one."""
 
     elementwise = False
 
+    def __init__(self, regularizer: Regularizer, axes: int) -> None:
+        self.regularizer, self.axes = regularizer, axes
+
+    def _each(self, W: Array) -> Array:
+        return W.reshape(-1, *W.shape[self.axes :])
+
     def __call__(self, W: Array) -> float:
-        return float(sum(self.regularizer(own) for own in W))
+        return float(sum(map(self.regularizer, self._each(W))))
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
-        for own, gradient in zip(W, dW, strict=True):
+        for own, gradient in zip(self._each(W), self._each(dW), strict=True):
             self.regularizer.add_gradient(own, gradient, work, scale)
 
     def check_shape(self, shape: Shape, name: str) -> None:
-        self.regularizer.check_shape(shape[1:], name)
+        self.regularizer.check_shape(shape[self.axes :], name)
 
     def share(self, rows: float) -> float:
         return self.regularizer.share(rows)

@@ -213,6 +213,8 @@ def test_layers_of_rows(layer, rng):
     names |= {letter: getattr(trial.layer, name, None) for letter, name in values.items()}
     if names["γ"] is None:
         names["γ"] = getattr(trial.layer, "scale", None)
+    if names["β"] is None:
+        names["β"] = names["α"]
     np.testing.assert_allclose(evaluated(formula.equations, names), y[0], rtol=1e-9)
     for line in formula.derivatives:
         assign(line, names)
