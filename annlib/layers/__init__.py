@@ -27,11 +27,13 @@ from annlib.layers.layer_normalization import LayerNormalization
 from annlib.layers.normalization import Normalization
 from annlib.layers.parametric_activation import ParametricActivation
 from annlib.layers.periodic_embedding import PeriodicEmbedding
+from annlib.layers.piecewise_linear_encoding import PiecewiseLinearEncoding
 from annlib.layers.prelu import PReLU
 from annlib.layers.rectifiers import ELU, LeakyReLU, ReLU
 from annlib.layers.rescaling import Rescaling
 from annlib.layers.reshape import Reshape
 from annlib.layers.rms_normalization import RMSNormalization
+from annlib.layers.robust_scaling import RobustScaling
 from annlib.layers.scale import Scale
 from annlib.layers.smooth_clipping import SmoothClipping
 from annlib.layers.softmax import Softmax
@@ -67,10 +69,12 @@ __all__ = [
     "PReLU",
     "ParametricActivation",
     "PeriodicEmbedding",
+    "PiecewiseLinearEncoding",
     "RMSNormalization",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "RobustScaling",
     "Scale",
     "SmoothClipping",
     "Softmax",

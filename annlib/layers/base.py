@@ -103,6 +103,9 @@ class Layer(Configurable):
     adaptable: bool = False
     #: Whether values of its input become codes before batches are made of them, by ``encode``.
     encodes: bool = False
+    #: Whether as the first of a model it gets numbers in double precision, whatever type the model
+    #: has, and makes numbers of that of them.
+    takes_double: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
@@ -222,7 +225,8 @@ class Layer(Configurable):
         """Learn from data before training, of a layer that is ``adaptable``."""
         raise ConfigurationError(
             f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
-            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+            f"got {self!r}. Adapt a Normalization, RobustScaling, Discretization, "
+            "PiecewiseLinearEncoding, StringLookup or IntegerLookup."
         )
 
     def encode(self, x: Array, where: str, name: str) -> Array:

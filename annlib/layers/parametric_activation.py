@@ -120,5 +120,8 @@ class ParametricActivation(RowParameter):
                 rf"\frac{{\partial E}}{{\partial \beta_i}} = (a_i - x_i) {DY}",
             ),
             source="Holzmüller et al. (2024)",
-            symbols=(*act.symbols, (r"\beta_i", "alpha, the share of the activation: it is learned")),
+            symbols=(
+                *act.symbols,
+                (r"\beta_i", "alpha, the share of f, which is learned"),
+            ),
         )

@@ -95,8 +95,8 @@ class Dataset(NamedTuple):
 
         Of what is trained on the step says so.
         """
-        dtype = network.dtype
-        if network.layers[0].codes is None:  # of codes it is checked which they are
+        dtype, first = network.dtype, network.layers[0]
+        if first.codes is None and not first.takes_double:  # of codes it is checked which they are
             check_type(self.x, dtype, where, "x", columns)
         if self.y is not None and not self.labels:
             check_type(self.y, dtype, where, "y")

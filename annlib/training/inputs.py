@@ -68,6 +68,8 @@ def _column(source: Source, place: int, names: Any) -> tuple[Array, str]:
 def input_type(network: Network, source: Source, names: tuple[str, ...] | None) -> Any:
     """The type of its batches."""
     first = network.layers[0]
+    if first.takes_double:
+        return np.float64
     if not first.takes_codes:
         return network.dtype
     # A memory map of floating-point numbers, which was not scanned, is the layer's to check:

@@ -311,6 +311,8 @@ def _calls() -> dict[str, Maker]:
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
     found["Discretization.adapt"] = partial(_adapted, lambda: layers.Discretization(num_bins=3), X)
+    found["RobustScaling.adapt"] = partial(_adapted, layers.RobustScaling, X)
+    found["PiecewiseLinearEncoding.adapt"] = partial(_adapted, layers.PiecewiseLinearEncoding, X)
     found["StringLookup.adapt"] = partial(_adapted, layers.StringLookup, ["b", "a"])
     found["IntegerLookup.adapt"] = partial(_adapted, layers.IntegerLookup, [[1, 2], [2, 1]])
     found["Columns.adapt"] = partial(

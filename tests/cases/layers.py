@@ -250,6 +250,22 @@ LAYERS = [
         kernel_constraint="max_norm",
         activity_regularizer="l2",
     ).where(shapes=[(1, 5), (5,)]),
+    Row(layers.RobustScaling),
+    Row(layers.RobustScaling, [0.5, 1.0, 0.0, -1.0, 2.0], scale=[1.0, 2.0, 0.25, 1.5, 4.0]),
+    Row(layers.PiecewiseLinearEncoding, [[-1.0, 0.0, 0.5]] * 5).where(shapes=[FLAT]),
+    Row(
+        layers.PiecewiseLinearEncoding,
+        [[-1.0, 0.0, 0.5], [0.25], [-2.0, 2.0], [-1.0, -0.5, 0.5, 1.0], [3.0]],
+        num_bins=3,
+        extrapolate=True,
+        offset=-0.5,
+    ).where(shapes=[FLAT]),
+    Row(
+        layers.PiecewiseLinearEncoding,
+        bin_boundaries=[[-1.0, 0.0, 0.5], [0.25]],
+        append_input=True,
+        offset=-0.5,
+    ).where(shapes=[(2,)]),
     Row(layers.Rescaling, 0.25),
     Row(layers.Rescaling, -2.0, offset=1.5),
     Row(layers.Rescaling, [0.5, 2.0, -1.0, 3.0, 1.0], offset=np.arange(5.0)).where(
