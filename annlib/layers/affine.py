@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Linear
@@ -12,6 +14,9 @@ from annlib.core.errors import ShapeError, show
 from annlib.core.workspace import Workspace
 from annlib.layers.activation import activation_of
 from annlib.layers.base import Layer, LayerArguments
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Affine(Layer):
@@ -90,6 +95,29 @@ class Affine(Layer):
         self.activation.forward(Z, A, work)
         work["Z"], work["A"] = Z, A
         return A
+
+    def start_from_rows(self, x: Any, rng: Generator, points: int) -> None:
+        """Scale the kernel so that each unit's Z has the deviation 1 over these rows of input, and
+        move its bias to where Z is 0 at a random convex combination of so many of them.
+
+        A unit whose Z does not vary keeps its kernel.
+        """
+        kernel, bias = self.arrays["kernel"], self.arrays.get("bias")
+        if bias is not None:
+            bias[...] = 0
+        Z = self._without_activation().forward(x, Workspace(kernel.dtype))
+        Z = Z.reshape(-1, *kernel.shape[:-2], self.units).astype(np.float64)
+        deviations = Z.std(axis=0)
+        usual = np.isfinite(deviations) & (
+            deviations > np.finfo(kernel.dtype).eps * np.abs(Z).max(0)
+        )
+        factors = 1 / np.where(usual, deviations, 1)
+        np.multiply(kernel, factors[..., np.newaxis, :], out=kernel, casting="same_kind")
+        if bias is not None:
+            chosen = rng.integers(0, len(Z), (points, *bias.shape))
+            shares = rng.standard_exponential((points, *bias.shape))
+            at = np.take_along_axis(Z * factors, chosen, axis=0)
+            bias[...] = -(shares * at).sum(axis=0) / shares.sum(axis=0)
 
     def _without_activation(self) -> Self:
         """A layer that shares its parameters and gives Z."""

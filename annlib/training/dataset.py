@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import is_number
+from annlib.core.checks import check_finite, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import (
     ArrayLoader,
@@ -24,6 +24,9 @@ from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
 from annlib.training.inputs import check_input_codes, input_type, read_input
 from annlib.training.targets import product, sample_weights, targets_of
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Dataset(NamedTuple):
@@ -75,6 +78,15 @@ class Dataset(NamedTuple):
             weight_dtype=network.dtype,
             sparse=network.takes_sparse,
         )
+
+    def some(self, network: Network, rows: int, rng: Generator, where: str) -> Any:
+        """So many rows of x, drawn without repetition, in the type of batches."""
+        order = np.sort(rng.permutation(len(self.x))[:rows])
+        loader = Dataset(self.x, None, None, feature_names=self.feature_names)
+        x = next(loader.batches(network, rows).take(order)).x
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":  # a memory map was not checked
+            check_finite(x, where, "x")
+        return x
 
     def in_one(self, network: Network) -> ArrayLoader:
         """The data as one batch."""
