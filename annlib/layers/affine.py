@@ -108,9 +108,8 @@ class Affine(Layer):
         Z = self._without_activation().forward(x, Workspace(kernel.dtype))
         Z = Z.reshape(-1, *kernel.shape[:-2], self.units).astype(np.float64)
         deviations = Z.std(axis=0)
-        usual = np.isfinite(deviations) & (
-            deviations > np.finfo(kernel.dtype).eps * np.abs(Z).max(0)
-        )
+        rounding = np.finfo(kernel.dtype).eps * np.abs(Z).max(axis=0)
+        usual = np.isfinite(deviations) & (deviations > rounding)
         factors = 1 / np.where(usual, deviations, 1)
         np.multiply(kernel, factors[..., np.newaxis, :], out=kernel, casting="same_kind")
         if bias is not None:

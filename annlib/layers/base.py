@@ -106,6 +106,8 @@ class Layer(Configurable):
     #: Whether as the first of a model it gets numbers in double precision, whatever type the model
     #: has, and makes numbers of that of them.
     takes_double: bool = False
+    #: How many networks side by side its output is of, along axis 1.
+    members: int | None = None
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.

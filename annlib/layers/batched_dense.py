@@ -78,6 +78,7 @@ class BatchedDense(Affine):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"members": 4, "units": 10}
 
+    members: int
     scale: Array
 
     def __init__(

@@ -18,6 +18,8 @@ from annlib.layers.base import Layer, LayerArguments, register
 #: Without ``num_bins``: rows that a bin has at least, numbers that a row becomes at most, and the
 #: fewest and most bins.
 _ROWS_A_BIN, _NUMBERS, _FEWEST, _MOST = 400, 384, 4, 32
+#: The most edges that ``repr`` shows.
+_SHOWN = 24
 
 
 class _Components(NamedTuple):
@@ -105,7 +107,7 @@ class PiecewiseLinearEncoding(Layer):
 
     def __repr__(self) -> str:
         text, edges = super().__repr__(), self._boundaries
-        if edges is None or sum(map(len, edges)) <= 6:
+        if edges is None or sum(map(len, edges)) <= _SHOWN:
             return text
         return text.replace(repr(edges), f"[... of {len(edges)} features]")
 

@@ -14,8 +14,8 @@ from annlib.core.workspace import Workspace
 from annlib.layers.adapting import columns_of
 from annlib.layers.base import Layer, LayerArguments, register
 
-#: Numbers that are scaled at a time, in double precision: enough to keep the processor busy.
-_AT_A_TIME = 1 << 13
+#: Numbers that are scaled at a time, in double precision: a pass has no memory of that type.
+_AT_A_TIME = 1 << 11
 
 
 @register("robust_scaling")

@@ -33,6 +33,6 @@ def start_from_rows(network: Network, x: Any, rng: Generator, *, points: int, ou
     last = max((network.layers.index(layer) for layer in chosen), default=-1)
     with np.errstate(all="ignore"):
         for layer in network.layers[: last + 1]:
-            if layer in chosen and layer._effective_trainable:
+            if isinstance(layer, Affine) and layer in chosen and layer._effective_trainable:
                 layer.start_from_rows(x, rng, points)
             x = layer.forward(x, layer._workspace(network.dtype, lambda _: None))

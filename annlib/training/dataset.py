@@ -215,6 +215,9 @@ def array_dataset(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
+    of_row = target
+    if members := network.members((None, *source.shape[1:])):
+        of_row, target = _for_members(target, members, compiled, output_shape, where)
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.checked_targets(target, output_shape, where)
     if loss.masks and whole and loss.missing(target).all():
@@ -229,7 +232,9 @@ def array_dataset(
     compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
-        by_class = class_weights(class_weight, target, loss, output_shape, where)
+        by_class = class_weights(
+            class_weight, of_row if members else target, loss, output_shape, where
+        )
         total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
@@ -241,6 +246,22 @@ def array_dataset(
     if not training:
         data.check_types(network, where, columns)
     return data
+
+
+def _for_members(
+    target: Array, members: int, compiled: Compiled, output_shape: BatchShape, where: str
+) -> tuple[Array, Array]:
+    """The targets of a row, and of each member of an ensemble: the same for all, where they have
+    none of their own.
+    """
+    labels = compiled.loss is None or compiled.loss.target_kind == "labels"
+    own = [output_shape[1:], (*output_shape[1:-1], 1)] + ([output_shape[1:-1]] if labels else [])
+    if target.shape[1:] in own:
+        return target, target
+    row = (output_shape[0], *output_shape[2:])
+    checked = compiled.loss_for(target.shape, row).checked_targets(target, row, where)
+    each = np.broadcast_to(checked[:, np.newaxis], (len(checked), members, *checked.shape[1:]))
+    return checked, each
 
 
 def _as_rows(source: Source, expected: BatchShape | None) -> Source:

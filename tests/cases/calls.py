@@ -108,6 +108,7 @@ OF_MODELS: dict[str, Callable[[Sequential], dict[str, Any]]] = {
     "fit": lambda _: {"x": X, "y": CLASSES, "verbose": 0},
     "evaluate": lambda _: {"x": X, "y": CLASSES},
     "predict": lambda _: {"x": X},
+    "initialize_from_data": lambda _: {"x": X, "rows": 5, "points": 2, "output": False},
     "train_on_batch": lambda _: {"x": X, "y": CLASSES},
     "test_on_batch": lambda _: {"x": X, "y": CLASSES},
     "predict_on_batch": lambda _: {"x": X},

@@ -234,7 +234,7 @@ LAYERS = [
     ),
     Row(layers.SmoothClipping),
     Row(layers.SmoothClipping, limit=0.5),
-    Row(layers.PeriodicEmbedding).where(shapes=[FLAT, (1,)]),
+    Row(layers.PeriodicEmbedding).where(shapes=[(1,), FLAT]),
     Row(layers.PeriodicEmbedding, 2, 3, 2).where(shapes=[DEEP, FLAT]),
     Row(
         layers.PeriodicEmbedding,
@@ -251,15 +251,17 @@ LAYERS = [
         activity_regularizer="l2",
     ).where(shapes=[(1, 5), (5,)]),
     Row(layers.RobustScaling),
-    Row(layers.RobustScaling, [0.5, 1.0, 0.0, -1.0, 2.0], scale=[1.0, 2.0, 0.25, 1.5, 4.0]),
-    Row(layers.PiecewiseLinearEncoding, [[-1.0, 0.0, 0.5]] * 5).where(shapes=[FLAT]),
+    Row(layers.RobustScaling, [0.5, 1.0, 0.0, -1.0, 2.0], scale=[1.0, 2.0, 0.25, 1.5, 4.0]).where(
+        shapes=[DEEP, FLAT]
+    ),
+    Row(layers.PiecewiseLinearEncoding, [[-1.0, 0.0, 0.5]] * 4).where(shapes=[(4,)]),
     Row(
         layers.PiecewiseLinearEncoding,
-        [[-1.0, 0.0, 0.5], [0.25], [-2.0, 2.0], [-1.0, -0.5, 0.5, 1.0], [3.0]],
+        [[-1.0, 0.0, 0.5], [0.25], [-2.0, 2.0], [-1.0, -0.5, 0.5, 1.0]],
         num_bins=3,
         extrapolate=True,
         offset=-0.5,
-    ).where(shapes=[FLAT]),
+    ).where(shapes=[(4,)]),
     Row(
         layers.PiecewiseLinearEncoding,
         bin_boundaries=[[-1.0, 0.0, 0.5], [0.25]],

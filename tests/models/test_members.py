@@ -130,10 +130,78 @@ def test_one_weight_a_row_weighs_all_members_alike(rng):
     ],
 )
 def test_labels_of_another_shape_are_refused(shape, match, rng):
-    model = Sequential([layers.BatchedDense(3, 4, "softmax")], seed=0)
+    model = Sequential([layers.Dense(4, "softmax")], seed=0)
     model.compile("adam", "sparse_categorical_crossentropy")
     with pytest.raises(ShapeError, match=match):
-        model.fit(rng.normal(size=(48, 5)), np.zeros(shape, int), verbose=0)
+        model.fit(rng.normal(size=(48, 3, 5)), np.zeros(shape, int), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "targets"),
+    [
+        ("sparse_categorical_crossentropy", 4, lambda y: y),
+        ("sparse_categorical_crossentropy", 4, lambda y: y.reshape(-1, 1)),
+        ("categorical_crossentropy", 4, lambda y: np.eye(4)[y]),
+        ("crossentropy", 4, lambda y: y),
+        ("crossentropy", 4, lambda y: np.eye(4)[y]),
+        ("mse", 1, lambda y: y / 3),
+        ("mse", 2, lambda y: np.stack([y, -y], axis=1) / 3),
+        ("binary_crossentropy", 1, lambda y: y > 1),
+    ],
+)
+def test_targets_of_a_row_are_those_of_each_member(loss, units, targets, rng):
+    x, y, w = data(rng)
+    y = targets(y[:, 0])
+    row = y.reshape(-1) if loss.startswith("sparse") or units > 1 == y.ndim else y
+    each = np.stack([row] * 3, axis=1)
+    if units == 1:
+        each = each.reshape(48, 3, 1)
+    output = {"mse": None, "binary_crossentropy": "sigmoid"}.get(loss, "softmax")
+    found = []
+    for given in (y, each):
+        model = Sequential([layers.BatchedDense(3, units), layers.Activation(output)], seed=0)
+        model.compile("adam", loss, metrics=["mse"] if loss == "mse" else ["accuracy"])
+        model.fit(x, given, sample_weight=w, epochs=2, validation_data=(x, given, w), verbose=0)
+        found.append([*model.get_weights(), model.evaluate(x, given, verbose=0)])
+        batches = [(x[i : i + 16], given[i : i + 16], w[i : i + 16]) for i in range(0, 48, 16)]
+        model.fit(iter(batches), verbose=0)
+        found[-1] += model.get_weights()
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_class_weights_of_a_row_are_those_of_each_member(rng):
+    x, y, w = data(rng)
+    by_class = {0: 2.0, 1: 0.5, 2: 1.0, 3: 0.0}
+    found = []
+    for weights, class_weight in ((w, by_class), (w * np.vectorize(by_class.get)(y), None)):
+        model = Sequential([layers.BatchedDense(3, 4, "softmax")], seed=0, dtype="float64")
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(x, y[:, 0], sample_weight=weights, class_weight=class_weight, verbose=0)
+        found.append(model.get_weights())
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_the_axis_of_members_goes_as_far_as_it_is_kept(rng):
+    x, y, _ = data(rng)
+    for behind in ([layers.Dropout(0.1), layers.Dense(4, "softmax")], [layers.Softmax()]):
+        model = Sequential([layers.BatchedDense(3, 4), *behind], seed=0)
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(x, y[:, 0], verbose=0)
+    flat = Sequential([layers.BatchedDense(3, 4), layers.Flatten(), layers.Dense(4, "softmax")])
+    flat.compile("sgd", "sparse_categorical_crossentropy")
+    flat.fit(x, y[:, 0], verbose=0)
+    with pytest.raises(ShapeError, match=r"y of shape \(n,\), got \(48, 3\)"):
+        flat.fit(x, y, verbose=0)
+
+
+def test_targets_of_another_number_of_members_are_refused(rng):
+    x, y, _ = data(rng)
+    model = Sequential([layers.BatchedDense(3, 4, "softmax")], seed=0)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ShapeError, match=r"of shape \(n,\), got \(48, 2\)"):
+        model.fit(x, y[:, :2], verbose=0)
 
 
 @pytest.mark.parametrize("shape", [(48, 4), (48, 3, 4), (3,), (47, 3)])
