@@ -260,8 +260,8 @@ class PiecewiseLinearEncoding(Layer):
 
 def _edges(given: Any, where: str) -> list[list[float]]:
     """Edges that were given, as lists of numbers that rise."""
-    features = given if isinstance(given, list | tuple | np.ndarray) else None
-    if features is None or not len(features):
+    features = items_of(given)
+    if not features:
         raise ConfigurationError(
             f"{where}: expected bin_boundaries as a list with the edges of each feature, got "
             f"{show(given)}."
