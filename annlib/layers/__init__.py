@@ -34,7 +34,7 @@ from annlib.layers.rescaling import Rescaling
 from annlib.layers.reshape import Reshape
 from annlib.layers.rms_normalization import RMSNormalization
 from annlib.layers.robust_scaling import RobustScaling
-from annlib.layers.scale import Scale
+from annlib.layers.scaling import Scaling
 from annlib.layers.smooth_clipping import SmoothClipping
 from annlib.layers.softmax import Softmax
 from annlib.layers.string_lookup import StringLookup
@@ -75,7 +75,7 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "RobustScaling",
-    "Scale",
+    "Scaling",
     "SmoothClipping",
     "Softmax",
     "StringLookup",

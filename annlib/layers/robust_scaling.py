@@ -15,7 +15,7 @@ from annlib.layers.adapting import columns_of
 from annlib.layers.base import Layer, LayerArguments, register
 
 #: Numbers that are scaled at a time, in double precision: a pass has no memory of that type.
-_AT_A_TIME = 1 << 11
+_AT_A_TIME = 1 << 10
 
 
 @register("robust_scaling")

@@ -213,15 +213,15 @@ LAYERS = [
     ),
     Row(layers.Input, FLAT).where(shapes=[FLAT]),
     Row(layers.Input, FLAT, batch_size=8, dtype="int32").where(shapes=[FLAT]),
-    Row(layers.Scale),
+    Row(layers.Scaling),
     Row(
-        layers.Scale,
+        layers.Scaling,
         scale_initializer=initializers.Constant(0.5),
         scale_regularizer="l1",
         scale_constraint="non_neg",
         shared_axes=1,
     ),
-    Row(layers.Scale, "ones", shared_axes=[1, 2]).where(shapes=[DEEP, (3, 2, 4)]),
+    Row(layers.Scaling, "ones", shared_axes=[1, 2]).where(shapes=[DEEP, (3, 2, 4)]),
     Row(layers.ParametricActivation, "selu"),
     Row(layers.ParametricActivation, "softmax", "zeros"),
     Row(

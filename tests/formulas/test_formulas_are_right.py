@@ -193,7 +193,7 @@ ROWS = [
     layers.Rescaling(0.5, -1.5),
     layers.Identity(),
     layers.PReLU("ones"),
-    layers.Scale(initializers.Constant(0.75)),
+    layers.Scaling(initializers.Constant(0.75)),
     layers.SmoothClipping(1.5),
     layers.ParametricActivation("tanh", initializers.Constant(0.25)),
     layers.ParametricActivation("softplus"),

@@ -1,4 +1,4 @@
-"""Layers for tables: Scale, ParametricActivation, SmoothClipping and PeriodicEmbedding."""
+"""Layers for tables: Scaling, ParametricActivation, SmoothClipping and PeriodicEmbedding."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ def rng():
     return np.random.default_rng(23)
 
 
-# -- Scale and ParametricActivation ----------------------------------------------------------------
+# -- Scaling and ParametricActivation ----------------------------------------------------------------
 
 
-def test_scale_starts_as_the_identity_and_learns_which_inputs_help(rng):
+def test_scaling_starts_as_the_identity_and_learns_which_inputs_help(rng):
     x = rng.normal(size=(200, 4))
     y = x[:, :1] * 2
-    model = Sequential([layers.Scale(), layers.Dense(1, kernel_initializer="ones")], seed=0)
+    model = Sequential([layers.Scaling(), layers.Dense(1, kernel_initializer="ones")], seed=0)
     model.build((None, 4))
     x32 = x.astype("f4")
     np.testing.assert_array_equal(Sequential(model.layers[:1]).predict(x32), x32)

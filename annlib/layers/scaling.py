@@ -1,4 +1,4 @@
-"""Scale: a learned factor for each feature."""
+"""Scaling: a learned factor for each feature."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
 
 
-@register("scale")
-class Scale(RowParameter):
+@register("scaling")
+class Scaling(RowParameter):
     """y = s x with a learned factor s for each number of a row; dE/dx = s dE/dy, ds = sum of x dy.
 
     Before a ``Dense`` layer it lets the network choose among its inputs: a step of s changes all
@@ -34,7 +34,7 @@ class Scale(RowParameter):
     Examples
     --------
     >>> from annlib import Sequential
-    >>> Sequential([Scale(scale_initializer=[0.5, 2.0])]).predict([[10.0, 10.0]])
+    >>> Sequential([Scaling(scale_initializer=[0.5, 2.0])]).predict([[10.0, 10.0]])
     array([[ 5., 20.]], dtype=float32)
     """
 
