@@ -13,7 +13,7 @@ def rng():
     return np.random.default_rng(23)
 
 
-# -- Scaling and ParametricActivation ----------------------------------------------------------------
+# -- Scaling and ParametricActivation --------------------------------------------------------------
 
 
 def test_scaling_starts_as_the_identity_and_learns_which_inputs_help(rng):
