@@ -398,9 +398,13 @@ class LossOfVectors(Loss):
         return targets if self.target_kind == "labels" else targets[:-1]
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        return super().value(*self.vectors(Y, A, weights, work), work)
+        if A.ndim > 2:
+            Y, A, weights = self.vectors(Y, A, weights, work)
+        return super().value(Y, A, weights, work)
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
+        if A.ndim == 2:
+            return super().gradient(Y, A, weights, work)
         return super().gradient(*self.vectors(Y, A, weights, work), work).reshape(A.shape)
 
     def vectors(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from golden import recorded
 
-from annlib import Sequential, layers, losses, metrics
+from annlib import Sequential, layers, losses, metrics, tools
 from annlib.core.errors import ShapeError
 from annlib.core.workspace import Workspace
 
@@ -236,3 +236,13 @@ def test_a_trace_of_members_verifies_itself(loss, weights, rng):
     trace = model.trace(x, y if labels else np.eye(4)[y], sample_weight=given)
     assert trace.verify().passed, trace.verify()
     assert "8 rows" in str(trace)
+
+
+def test_tools_take_members(rng):
+    x, y, _ = data(rng)
+    model = Sequential([layers.BatchedDense(3, 8, "tanh"), layers.BatchedDense(3, 4, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    assert tools.gradcheck(model, x, y[:, 0]).ok
+    report = tools.checkup(model, x, y)
+    assert "class balance" in report.checks
+    assert "gradients" not in report
