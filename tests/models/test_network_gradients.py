@@ -163,7 +163,8 @@ def test_networks_of_every_layer(stack, loss):
     assert_step_gradient(model, x, y, weights)
 
 
-# Without kinks, which a difference across them would find sooner or later.
+# Without kinks, which a difference across them would find sooner or later, and Columns, which ask
+# for a number of features.
 SMOOTH = [
     row
     for row in LAYERS
