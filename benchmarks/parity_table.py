@@ -5,7 +5,7 @@ To add a part of annlib that Keras has, add its name and its options to the list
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,24 @@ def layer(name: str, /, **config: Any) -> dict[str, Any]:
     return thing("layers", name, **config)
 
 
+def einsum_dense(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Keras' layer that is a ``BatchedDense`` whose members have an input each."""
+    config = dict(config)
+    shape = config.pop("members"), config.pop("units")
+    return "EinsumDense", {
+        "equation": "nki,kio->nko",
+        "output_shape": shape,
+        "bias_axes": "ko",
+        **config,
+    }
+
+
+#: What Keras has under another name and with other arguments.
+IN_KERAS: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
+    "BatchedDense": einsum_dense,
+}
+
+
 def made(library: Any, description: Any) -> Any:
     """The object of this library that is described, or the value itself."""
     if isinstance(description, dict) and description.keys() == {"family", "class", "config"}:
@@ -32,7 +50,10 @@ def made(library: Any, description: Any) -> Any:
         for part in description["family"].split("."):
             family = getattr(family, part)
         config = {key: made(library, value) for key, value in description["config"].items()}
-        return getattr(family, description["class"])(**config)
+        name = description["class"]
+        if library.__name__ == "keras" and name in IN_KERAS:
+            name, config = IN_KERAS[name](config)
+        return getattr(family, name)(**config)
     if isinstance(description, list):
         return [made(library, item) for item in description]
     return description
@@ -464,6 +485,13 @@ def columns_rows() -> Iterator[dict[str, Any]]:
     ):
         columns = layer("Columns", chains=chains, remainder=remainder)
         yield row("columns", f"Columns of {x}, {remainder}", x=x, layers=[columns, HEAD])
+    members = [
+        layer("Reshape", target_shape=[2, 3]),
+        layer("BatchedDense", members=2, units=4, activation="tanh", kernel_regularizer=penalty),
+        layer("Flatten"),
+        HEAD,
+    ]
+    yield row("layer", "Reshape, BatchedDense, Flatten", layers=members)
 
 
 def data() -> dict[str, np.ndarray]:

@@ -36,6 +36,22 @@ class ConstraintFunction(Constraint):
         return self.function(W)
 
 
+class OfEach(Constraint):
+    """A constraint of each of the parameters along the first axes of one."""
+
+    def __init__(self, constraint: Constraint, axes: int) -> None:
+        self.constraint, self.axes = constraint, axes
+
+    def __call__(self, W: Array) -> None:
+        for own in W.reshape(-1, *W.shape[self.axes :]):
+            projected = self.constraint(own)
+            if projected is not None:  # one of the user's, in Keras' manner
+                own[...] = projected
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        self.constraint.check_shape(shape[self.axes :], name)
+
+
 registry: Registry[Constraint] = Registry("constraint", Constraint)
 register = registry.register
 

@@ -32,6 +32,9 @@ class Reader(Protocol):
     @property
     def takes_codes(self) -> bool: ...
 
+    @property
+    def takes_double(self) -> bool: ...
+
     def code_columns(
         self, features: int, names: tuple[str, ...] | None = None
     ) -> dict[int, int]: ...
@@ -131,6 +134,8 @@ def _column(source: Source, place: int, names: Any) -> tuple[Array, str]:
 
 def input_type(layer: Reader, dtype: str, source: Source, names: tuple[str, ...] | None) -> Any:
     """The type of the batches that a layer gets of a source, in a model of this type."""
+    if layer.takes_double:
+        return np.float64
     if not layer.takes_codes:
         return dtype
     # A memory map of floating-point numbers, which was not scanned, is the layer's to check:

@@ -12,6 +12,7 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from numpy.random import Generator
 
 
@@ -69,6 +70,11 @@ class Constant(Initializer):
                 "Pass one number, or an array of that shape."
             )
         return np.broadcast_to(value, shape)
+
+    def values_of_each(
+        self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
+    ) -> Array:
+        return self.values(shape, dtype, rng)  # an array has the numbers of all
 
 
 @register("identity", "identity_initializer")

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
+from annlib.constraints.base import OfEach as ConstraintOfEach
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_count,
@@ -39,6 +41,7 @@ from annlib.core.scheduled import Scheduled
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
 from annlib.layers.call import call
+from annlib.regularizers.base import OfEach as RegularizerOfEach
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -102,6 +105,11 @@ class Layer(Scheduled):
     adaptable: bool = False
     #: Whether values of its input become codes before batches are made of them, by ``encode``.
     encodes: bool = False
+    #: Whether as the first of a model it gets numbers in double precision, whatever type the model
+    #: has, and makes numbers of that of them.
+    takes_double: bool = False
+    #: How many networks side by side its output is of, along axis 1.
+    members: int | None = None
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
@@ -248,7 +256,8 @@ class Layer(Scheduled):
         """Learn from data before training, of a layer that is ``adaptable``."""
         raise ConfigurationError(
             f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
-            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+            f"got {self!r}. Adapt a Normalization, RobustScaling, Discretization, "
+            "PiecewiseLinearEncoding, StringLookup or IntegerLookup."
         )
 
     def encode(self, x: Array, where: str, name: str) -> Array:
@@ -335,9 +344,14 @@ class Layer(Scheduled):
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
+        *,
+        stacked: int = 0,
     ) -> Parameter:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
+
+        With ``stacked`` leading axes it is so many parameters of the rest of the shape, one behind
+        the other, each of which is initialized, penalized and constrained as if it were alone.
 
         Returns
         -------
@@ -359,18 +373,23 @@ class Layer(Scheduled):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
+        stacked = check_count(stacked, where, "stacked", 0)
         shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
             constraint = constraints.get(constraint, f"{where}: constraint")
+            constraint = ConstraintOfEach(constraint, stacked) if stacked else constraint
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
+            if stacked and not regularizer.elementwise:
+                regularizer = RegularizerOfEach(regularizer, stacked)
             regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             given = "glorot_uniform" if initializer is None else initializer
             initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
-        parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
+        values = partial(initializer.values_of_each, stacked) if stacked else initializer.values
+        parameter = Parameter(name, shape, values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter
 

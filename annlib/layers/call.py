@@ -34,7 +34,7 @@ def call(layer: Any, x: Any, training: bool | None = None) -> Array:
     dtype = layer.dtype or "float32"
     x = x.view(np.ndarray) if isinstance(x, np.memmap) else x  # which is to be checked whole
     source, names = read_rows(layer, layer._expected_shape, layer.feature_names, x, None, where)
-    if layer.codes is None:  # of codes it is checked which they are
+    if layer.codes is None and not layer.takes_double:  # of codes it is checked which they are
         check_type(source, dtype, where, "x", getattr(x, "columns", None))
     chain = [layer]
     while (following := chain[-1]._followed_by) is not None:

@@ -233,6 +233,8 @@ class MeanOverRows(RunningMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, type(self).__name__)
+        if sample_weight is not None and not self.weighs_outputs:
+            Y, A, sample_weight = _weighed_vectors(Y, A, sample_weight)
         weights = self.weights_of(len(A), sample_weight, A.shape if self.weighs_outputs else ())
         if self.ignore_class is not None:
             Y, weights = self._without_ignored(Y, weights)
@@ -335,6 +337,15 @@ def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A
+
+
+def _weighed_vectors(Y: Array, A: Array, weights: Any) -> tuple[Array, Array, Any]:
+    """Of predictions (n, k, N) with a weight for each vector of N: the vectors as rows."""
+    if A.ndim < 3 or np.shape(weights) != A.shape[:-1]:
+        return Y, A, weights
+    rows = A.reshape(-1, A.shape[-1])
+    Y = Y.reshape(rows.shape) if Y.shape == A.shape else Y.reshape(-1) if Y.size == len(rows) else Y
+    return Y, rows, np.reshape(weights, -1)
 
 
 def same_shape(Y: Array, A: Array, where: str) -> Array:

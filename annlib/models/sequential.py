@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_flag, check_optional_count, is_whole
+from annlib.core.checks import check_count, check_flag, check_optional_count, is_whole
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
@@ -18,7 +18,9 @@ from annlib.core.registry import Registry, custom_object_scope
 from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
+from annlib.network.data_start import start_from_rows
 from annlib.network.network import Network
+from annlib.training.stream_dataset import as_input_dataset
 
 if TYPE_CHECKING:
     from annlib.tracing import Trace
@@ -255,6 +257,61 @@ class Sequential(Trainer):
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters; all shapes are checked before any is touched."""
         self._network.set_weights(weights)
+
+    @alone("Sequential.initialize_from_data")
+    def initialize_from_data(
+        self, x: Any, rows: int = 500, *, points: int = 5, output: bool = True
+    ) -> None:
+        """Fit the first weights of the fully connected layers to data, before training.
+
+        Layer by layer, each unit's kernel is scaled so that what its activation gets has the
+        deviation 1 over some rows, and its bias is minus what a random convex combination of a few
+        of them gives: so each unit bends where the rows are, and none is dead (Holzmüller et al.,
+        2024, "Better by default"). Of ``BatchedDense`` each member has its own. Layers that are
+        frozen, or inside of others, stay as they are.
+
+        Parameters
+        ----------
+        x : array_like, frame, or what gives batches of it
+            As ``predict`` takes it; the model is built for it, if it is not yet.
+        rows : int
+            How many rows to look at: drawn from x, or the first ones of batches.
+        points : int
+            How many of them a bias is made of.
+        output : bool
+            Whether the last of these layers is fitted, too.
+
+        Raises
+        ------
+        DataError, ShapeError
+            Before anything is changed.
+
+        Notes
+        -----
+        Rows and combinations are drawn by the model's seed: the same seed, data and weights give
+        the same start.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers
+        >>> x = np.random.default_rng(0).normal(50.0, 9.0, (100, 3))
+        >>> model = Sequential([layers.Dense(4), layers.Dense(1)], seed=0)
+        >>> model.initialize_from_data(x, output=False)
+        >>> Sequential(model.layers[:1]).predict(x).std(axis=0)
+        array([1., 1., 1., 1.], dtype=float32)
+        """
+        where = "Sequential.initialize_from_data"
+        rows, points = check_count(rows, where, "rows"), check_count(points, where, "points")
+        output = check_flag(output, where, "output")
+        network = self._network
+        network.check_ownership(where)
+        data = as_input_dataset(network, x, where)
+        network.build((None, *data.row_shape), data.feature_names)
+        rng = network.streams.new("initialize_from_data")
+        start_from_rows(
+            network, data.some(network, rows, rng, where), rng, points=points, output=output
+        )
 
     def count_params(self) -> int:
         """How many numbers the parameters hold."""

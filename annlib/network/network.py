@@ -229,6 +229,15 @@ class Network:
             shape = layer.compute_output_shape(shape)
         return shape
 
+    def members(self, input_shape: BatchShape) -> int | None:
+        """How many networks side by side its output is of, along axis 1, if it is of several."""
+        found, shape = None, input_shape
+        for layer in self.layers:
+            before, shape = shape, layer.compute_output_shape(shape)
+            kept = len(shape) == len(before) and shape[:2] == before[:2]
+            found = layer.members or (found if kept else None)
+        return found
+
     def shapes(self) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
         """The layers, those inside of others too, with their depth, and the shapes of what goes in
         and comes out, None before they are known.

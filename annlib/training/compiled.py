@@ -206,11 +206,14 @@ class Compiled:
             of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
             if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
-        by_output = weights is not None and weights.ndim > 1
-        missing = there is not None and there.ndim > 1
-        for metric in meant if missing else meant[self.unweighted :] if by_output else ():
-            what = "targets may be missing" if missing else "sample_weight has one an output"
-            outputs.check_weights(metric, target[rows], predictions, where, what)
+        missing, what = there is not None and there.ndim > 1, "targets may be missing"
+        if there is None or not missing:
+            there, what = weights, "sample_weight has one an output"
+        if there is None or there.ndim == 1:
+            return
+        tried = np.ones((len(rows), *there.shape[1:]))
+        for metric in meant if missing else meant[self.unweighted :]:
+            outputs.check_weights(metric, target[rows], predictions, tried, where, what)
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import is_number
+from annlib.core.checks import check_finite, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import ArrayLoader, Batch, Source, check_type, materialize
 from annlib.data.inputs import input_type, read_rows
@@ -17,6 +17,9 @@ from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
 from annlib.training.targets import product, sample_weights, targets_of
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Dataset(NamedTuple):
@@ -82,6 +85,15 @@ class Dataset(NamedTuple):
             drop_last=drop_last,
         )
 
+    def some(self, network: Network, rows: int, rng: Generator, where: str) -> Any:
+        """So many rows of x, drawn without repetition, in the type of batches."""
+        order = np.sort(rng.permutation(len(self.x))[:rows])
+        loader = Dataset(self.x, None, None, feature_names=self.feature_names)
+        x = next(loader.batches(network, rows).take(order)).x
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":  # a memory map was not checked
+            check_finite(x, where, "x")
+        return x
+
     def in_one(self, network: Network) -> ArrayLoader:
         """The data as one batch."""
         return self.batches(network, len(self.x))
@@ -101,8 +113,8 @@ class Dataset(NamedTuple):
 
         Of what is trained on the step says so.
         """
-        dtype = network.dtype
-        if network.layers[0].codes is None:  # of codes it is checked which they are
+        dtype, first = network.dtype, network.layers[0]
+        if first.codes is None and not first.takes_double:  # of codes it is checked which they are
             check_type(self.x, dtype, where, "x", columns)
         if self.y is not None and not self.labels:
             check_type(self.y, dtype, where, "y")
@@ -211,6 +223,9 @@ def array_dataset(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
+    of_row = target
+    if members := network.members((None, *source.shape[1:])):
+        of_row, target = _for_members(target, members, compiled, output_shape, where)
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.checked_targets(target, output_shape, where)
     if loss.masks and whole and loss.missing(target).all():
@@ -225,7 +240,9 @@ def array_dataset(
     compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
-        by_class = class_weights(class_weight, target, loss, output_shape, where)
+        by_class = class_weights(
+            class_weight, of_row if members else target, loss, output_shape, where
+        )
         total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
@@ -237,3 +254,19 @@ def array_dataset(
     if not training:
         data.check_types(network, where, getattr(x, "columns", None))
     return data
+
+
+def _for_members(
+    target: Array, members: int, compiled: Compiled, output_shape: BatchShape, where: str
+) -> tuple[Array, Array]:
+    """The targets of a row, and of each member of an ensemble: the same for all, where they have
+    none of their own.
+    """
+    labels = compiled.loss is None or compiled.loss.target_kind == "labels"
+    own = [output_shape[1:], (*output_shape[1:-1], 1)] + ([output_shape[1:-1]] if labels else [])
+    if target.shape[1:] in own:
+        return target, target
+    row = (output_shape[0], *output_shape[2:])
+    checked = compiled.loss_for(target.shape, row).checked_targets(target, row, where)
+    each = np.broadcast_to(checked[:, np.newaxis], (len(checked), members, *checked.shape[1:]))
+    return checked, each

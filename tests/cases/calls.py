@@ -108,6 +108,7 @@ OF_MODELS: dict[str, Callable[[Sequential], dict[str, Any]]] = {
     "fit": lambda _: {"x": X, "y": CLASSES, "verbose": 0},
     "evaluate": lambda _: {"x": X, "y": CLASSES},
     "predict": lambda _: {"x": X},
+    "initialize_from_data": lambda _: {"x": X, "rows": 5, "points": 2, "output": False},
     "train_on_batch": lambda _: {"x": X, "y": CLASSES},
     "test_on_batch": lambda _: {"x": X, "y": CLASSES},
     "predict_on_batch": lambda _: {"x": X},
@@ -311,6 +312,8 @@ def _calls() -> dict[str, Maker]:
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
     found["Discretization.adapt"] = partial(_adapted, lambda: layers.Discretization(num_bins=3), X)
+    found["RobustScaling.adapt"] = partial(_adapted, layers.RobustScaling, X)
+    found["PiecewiseLinearEncoding.adapt"] = partial(_adapted, layers.PiecewiseLinearEncoding, X)
     found["StringLookup.adapt"] = partial(_adapted, layers.StringLookup, ["b", "a"])
     found["IntegerLookup.adapt"] = partial(_adapted, layers.IntegerLookup, [[1, 2], [2, 1]])
     found["Columns.adapt"] = partial(

@@ -453,7 +453,10 @@ OF_KERAS = {
     *("variables", "trainable_variables", "non_trainable_variables", "inputs", "outputs"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
-OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"}
+OWN = {
+    *("trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"),
+    "initialize_from_data",
+}
 
 
 def test_a_model_shows_keras_names_and_a_few_of_its_own():
