@@ -62,7 +62,6 @@ LOOKED_AT: dict[str, str] = {
     "optimizers/base.py": "one class",
     "saving/container.py": "one format: its bytes, and what is refused of them",
     "training/compiled.py": "one class: what compile made of its arguments",
-    "training/dataset.py": "one class, and the checks by which data become one of it",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together
 
