@@ -87,6 +87,19 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+class Changes:
+    """How often an argument of an object was set after it was made, in this process.
+
+    Whoever has made something of the arguments of many objects finds by it that he may have to look
+    again.
+    """
+
+    count = 0
+
+
+changes = Changes()
+
+
 class Configurable:
     """Base class of objects that their constructor arguments describe completely.
 
@@ -155,6 +168,7 @@ class Configurable:
         def __setattr__(self, name: str, value: Any) -> None:
             if name in self._guarded and self._made:
                 value = self._checked(name, value)
+                changes.count += 1
             try:
                 object.__setattr__(self, name, value)
             except AttributeError:

@@ -191,7 +191,11 @@ class Trainer(Configurable):
     def _functions(self) -> Functions:
         """The training step and the evaluation, for what was compiled last."""
         if self._kept_functions is None or self._kept_functions.outdated:
-            self._kept_functions = Functions(self._network, require(self._compiled))
+            compiled = require(self._compiled)
+            compiler = None
+            if compiled.jit_compile is True:
+                from annlib.compiling import CompiledStep as compiler  # LLVM is loaded with it
+            self._kept_functions = Functions(self._network, compiled, compiler)
         return self._kept_functions
 
     def _reset_functions(self) -> None:

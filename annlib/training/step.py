@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +15,27 @@ from annlib.data import Batch
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
+
+
+class CompiledObjective(Protocol):
+    """An objective that something else computes, in fewer calls."""
+
+    @property
+    def squares(self) -> float | None:
+        """The sum of the squares of the last gradient, if it is known."""
+
+    def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
+        """The loss of a batch without penalties on weights; writes its gradient."""
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last batch."""
+
+    def clear(self) -> None:
+        """Drop references to the user's data."""
+
+
+#: Of an objective, the gradient into which it writes, and what warnings begin with.
+Compiler = Callable[[Objective, Array, str], CompiledObjective]
 
 
 class UpdateOverflowError(DivergenceError):
@@ -34,7 +57,9 @@ class Step:
     metrics : RunningMetrics
     """
 
-    def __init__(self, network: Network, compiled: Compiled) -> None:
+    def __init__(
+        self, network: Network, compiled: Compiled, compiler: Compiler | None = None
+    ) -> None:
         vector = network.vector
         paths = [entry.path for entry in vector.entries]
         compiled.optimizer.policy.check_excluded(paths, type(compiled.optimizer).__name__)
@@ -44,14 +69,22 @@ class Step:
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
+        self._compiled = compiler and compiler(self.objective, self.gradient, "Sequential.fit")
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
         X, Y, weights = batch
         assert Y is not None, "checked in fit"
-        loss = self.objective.value(X, Y, weights, training=True)
-        self.objective.backward()
-        return sum(self.objective.penalties(), loss)
+        if self._compiled is not None:
+            loss = self._compiled.value_and_gradient(X, Y, weights)
+        else:
+            loss = self.objective.value(X, Y, weights, training=True)
+            self.objective.backward()
+        return sum(self.objective.penalties(), loss) if self.objective.penalized else loss
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last forward pass, after its update."""
+        (self._compiled or self.objective.passes).commit()
 
     def update_metrics(self, batch: Batch, loss: float) -> None:
         """Take the batch of the last loss into the running loss and metrics."""
@@ -60,6 +93,8 @@ class Step:
     def clear(self) -> None:
         """Drop references to the user's data; the buffers stay."""
         self.objective.clear()
+        if self._compiled is not None:
+            self._compiled.clear()
 
     def product_threads(self, rows: int | None) -> int | None:
         """The limit for its matrix products on batches of so many rows, by their size; or None."""
@@ -76,7 +111,8 @@ class Step:
         float
             The sum of the gradient's squares, which may be infinite.
         """
-        squares = self.squares()
+        known = self._compiled and self._compiled.squares
+        squares = self.squares() if known is None else known
         if not (math.isfinite(loss) and math.isfinite(squares)):
             self._raise_divergence(batch, loss)
         return squares
