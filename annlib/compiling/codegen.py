@@ -239,7 +239,7 @@ class Writer:
         floats = kind in "fd"
         t = "i1" if kind == "?" else _TYPE[kind]
         if name == "copy":
-            return x[0]
+            return self._converted(x[0], kinds[0], kinds[1])
         if name == "where":
             return self._say(f"select i1 {x[0]}, {self._kind(kinds[1])} {x[1]}, "
                              f"{self._kind(kinds[2])} {x[2]}")

@@ -225,7 +225,7 @@ class Recorder:
             types = tuple(
                 d.char
                 for d in ufunc.resolve_dtypes(
-                    (*(x.dtype if isinstance(x, np.ndarray) else type(x) for x in ins), out.dtype),
+                    (*map(_type, ins), out.dtype),
                     casting=keywords.get("casting", "same_kind"),
                 )
             )
@@ -510,6 +510,13 @@ def _target(traced: Any) -> Array:
 def _number(value: Any) -> Any:
     """A number as one of Python's types: that which it counts as is noted apart."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _type(value: Any) -> Any:
+    """What NumPy takes a value for: one of Python's numbers has no type of its own."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.dtype
+    return np.dtype(bool) if isinstance(value, bool) else type(value)
 
 
 def _none(value: Any) -> Any:

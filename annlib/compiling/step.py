@@ -45,8 +45,8 @@ _ATTEMPTS = 3
 class _PartCannotRecordError(Exception):
     """A part is to be called as it stands."""
 
-    def __init__(self, part: object) -> None:
-        super().__init__(str(part))
+    def __init__(self, part: object, why: str) -> None:
+        super().__init__(why)
         self.part = part
 
 
@@ -114,6 +114,8 @@ class CompiledStep:
         self._off = False
         #: The parts that are called as they stand, by their identity.
         self._as_is: set[int] = set()
+        #: Why those are that could have been recorded.
+        self.why: list[str] = []
         self._recordings: dict[Any, Recording] = {}
         self._programs: dict[Any, tuple[Program, Recording]] = {}
         self._commits: dict[Any, Program] = {}
@@ -222,6 +224,7 @@ class CompiledStep:
                 return self._try_to_record(X, Y, weights)
             except _PartCannotRecordError as error:
                 self._as_is.add(id(error.part))
+                self.why.append(str(error))
                 for work, state in states:
                     work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
 
@@ -230,19 +233,23 @@ class CompiledStep:
         made.notes, made.made = recorder.notes, recorder.kept
         loss, traced = objective.loss, recorder.traced
         works = {id(w): RecordingWorkspace(w, recorder) for w in self._works}
-        layers = {id(w): _shadow(layer, recorder) for layer, w in objective.passes.steps}
+        layers = {
+            id(w): _shadow(layer, recorder)
+            for layer, w in objective.passes.steps
+            if id(w) not in self._as_is
+        }
 
         def part(whose: Any, name: str, act: Callable[[], Any]) -> Any:
             begin = len(recorder.notes)
             recorder.may_read = False
             try:
                 result = act()
-            except CannotRecordError:
-                raise _PartCannotRecordError(whose) from None
-            except Exception:
+            except CannotRecordError as error:
+                raise _PartCannotRecordError(whose, str(error)) from None
+            except Exception as error:
                 if id(whose) in self._as_is:
                     raise
-                raise _PartCannotRecordError(whose) from None
+                raise _PartCannotRecordError(whose, repr(error)) from None
             if isinstance(result, np.ndarray):
                 plain = result.view(np.ndarray)
                 made.parts.append((name, begin, plain, plain.copy()))
@@ -266,7 +273,8 @@ class CompiledStep:
         if id(loss) in self._as_is:
             value = _Value(loss)
             made.loss = np.array(value(*inputs))
-            value.result = made.loss, made.loss.copy()
+            recorder.kept.append(made.loss)
+            value.results = [(made.loss, made.loss.copy())]
             recorder.notes.append(Call(value, inputs, {}, made.loss))
             dy = part(loss, "the loss", lambda: _called(recorder, _Slope(loss), *inputs))
         else:
@@ -293,6 +301,9 @@ class CompiledStep:
             if id(work) in self._as_is:
                 act = _Backward(backward, work, wanted)
                 dy = part(work, name, lambda: _called(recorder, act, dy))  # noqa: B023
+                leaves = by_work[id(work)]._leaves()
+                written = [g for _, leaf in leaves for g in leaf.gradients.values()]
+                act.results += [(g, g.copy()) for g in written]
             else:
                 own, memory = layers[id(work)], works[id(work)]
                 dy = traced(dy)
@@ -329,7 +340,9 @@ class CompiledStep:
         passes = self._objective.passes
         by_work = {id(work): layer for layer, work in passes.steps}
         recorder, key = Recorder(), self._key
-        kept = [(a, a.copy()) for layer, _ in passes.steps for a in layer.arrays.values()]
+        arrays = [a for layer, _ in passes.steps for _, leaf in layer._leaves()
+                  for a in leaf._values().values()]
+        kept = [(array, array.copy()) for array in arrays]
         try:
             for commit, work in passes._commits:
                 if id(work) in self._as_is:
@@ -437,7 +450,13 @@ class CompiledStep:
 # -- parts as they stand ---------------------------------------------------------------------------
 
 
-class _Forward:
+class _AsIs:
+    """A call of a part, and what it gave and wrote in the recording."""
+
+    results: list[tuple[Array, Array]]
+
+
+class _Forward(_AsIs):
     def __init__(self, layer: Layer, work: Workspace) -> None:
         self._layer, self._work = layer, work
 
@@ -445,7 +464,7 @@ class _Forward:
         return self._layer.forward(x, self._work, training=True)
 
 
-class _Backward:
+class _Backward(_AsIs):
     def __init__(self, backward: Any, work: Workspace, wanted: bool) -> None:
         self._backward, self._work, self._wanted = backward, work, wanted
 
@@ -454,7 +473,7 @@ class _Backward:
         return dx if self._wanted else None
 
 
-class _Value:
+class _Value(_AsIs):
     def __init__(self, loss: Any) -> None:
         self._loss = loss
 
@@ -468,7 +487,7 @@ class _Slope(_Value):
         return self._loss.gradient()
 
 
-class _Penalty:
+class _Penalty(_AsIs):
     def __init__(self, objective: Objective, regularizer: Regularizer) -> None:
         self._objective, self._regularizer = objective, regularizer
 
@@ -483,8 +502,9 @@ def _called(recorder: Recorder, function: Any, *arguments: Any) -> Any:
     result = function(*arguments)
     if result is not None and not isinstance(result, np.ndarray):
         raise TypeError(f"expected an array, got {type(result).__name__}")
-    recorder.kept.append(result)
-    function.result = None if result is None else (result, result.copy())
+    if result is not None:
+        recorder.kept.append(result)
+    function.results = [] if result is None else [(result, result.copy())]
     recorder.notes.append(Call(function, arguments, {}, result))
     return result
 
@@ -500,10 +520,10 @@ def _rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
         function = call.function
         if isinstance(function, Draw):
             np.copyto(call.keywords["out"], function.drawn)
-        elif hasattr(function, "result"):
-            if function.result is not None:
-                np.copyto(*function.result)
-        elif not isinstance(function, _Value):
+        elif isinstance(function, _AsIs) and not isinstance(function, _Penalty):
+            for array, given in function.results:
+                np.copyto(array, given)
+        else:
             make(call, inputs)
     return True
 
