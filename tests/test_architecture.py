@@ -27,9 +27,9 @@ LEVELS: tuple[set[str], ...] = (
         *("activations", "constraints", "initializers", "losses", "metrics", "regularizers"),
         *("data", "datasets", "plots", "reference", "schedules", "versions"),
     },
-    {"backend", "callbacks", "formulas", "layers", "optimizers", "utils"},
+    {"backend", "callbacks", "config", "formulas", "layers", "optimizers", "utils"},
     {"network"},
-    {"training"},
+    {"compiling", "training"},
     {"saving", "tracing"},
     {"models"},
     {"estimators", "testing", "tools"},
@@ -41,6 +41,7 @@ LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package 
 #: The few arrows between packages of one level, also those through the registries.
 ACROSS = {
     ("metrics", "losses"),  # the mean of a loss as a metric
+    ("compiling", "training"),  # an objective, as machine code
     # explain finds a part of any family by its name
     *(("formulas", family) for family in ("callbacks", "layers", "optimizers")),
 }

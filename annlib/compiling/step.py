@@ -39,7 +39,7 @@ _SETTLED = 8
 #: Batches of other shapes of which the programs are kept.
 _MOST = 16
 #: Notes of a step that differ from those of the one before, until that counts as a mistake.
-_ATTEMPTS = 3
+_ATTEMPTS = 100
 
 
 class _PartCannotRecordError(Exception):
@@ -60,22 +60,23 @@ class Recording:
         What the layers before the loss gave.
     loss, squares : array, ()
         The loss without penalties, and the sum of the gradient's squares.
-    parts : list of (str, int, array, array)
-        Of each part its name, its first note, what it gave, and a copy of that.
+    parts : list of (str, object, int, array, array)
+        Of each part its name, itself, its first note, what it gave, and a copy of that.
     """
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
         #: The arrays that calls made, which lie elsewhere in each recording.
         self.made: list[Any] = []
-        self.parts: list[tuple[str, int, Array, Array]] = []
+        self.parts: list[tuple[str, Any, int, Array, Array]] = []
         self.Z = self.loss = self.squares = np.zeros(())
         self.described: list[Any] = []
+        #: Whether one before it was another.
+        self.again = False
 
-    def part_at(self, place: int) -> str:
-        """The name of the part that made this note."""
-        names = [name for name, begin, _, _ in self.parts if begin <= place]
-        return names[-1] if names else "the model"
+    def part_at(self, place: int) -> tuple[str, Any]:
+        """The name of the part that made this note, and the part."""
+        return next((n, whose) for n, whose, begin, *_ in reversed(self.parts) if begin <= place)
 
     def forget(self) -> None:
         """Keep what it gave alone."""
@@ -206,9 +207,16 @@ class CompiledStep:
         if before is None:
             return loss
         if (place := _first_difference(before.described, structure)) is not None:
+            name, part = recording.part_at(place)
             self._attempts += 1
-            if self._attempts > _ATTEMPTS:
-                self._turn_off(recording.part_at(place))
+            if part is None or self._attempts > _ATTEMPTS:
+                self._turn_off(name)
+            elif before.again:
+                # It makes an array, or a number, that is another in each step.
+                self._as_is.add(id(part))
+                self.why.append("its notes are others in each step")
+                self._forget_programs()
+            recording.again = True
             return loss
         program = Program(recording.notes, inputs)
         if self._agrees(program, recording, inputs):
@@ -250,9 +258,8 @@ class CompiledStep:
                 if id(whose) in self._as_is:
                     raise
                 raise _PartCannotRecordError(whose, repr(error)) from None
-            if isinstance(result, np.ndarray):
-                plain = result.view(np.ndarray)
-                made.parts.append((name, begin, plain, plain.copy()))
+            given = result.view(np.ndarray) if isinstance(result, np.ndarray) else np.zeros(0)
+            made.parts.append((name, whose, begin, given, given.copy()))
             return result
 
         x: Any = X
@@ -317,7 +324,8 @@ class CompiledStep:
         self._record_penalties(recorder, works[id(objective.work)], weights, part)
         whole = traced(self._gradient)
         made.squares = np.dot(whole, whole).array  # type: ignore[attr-defined]  # a Number
-        made.parts.append(("the gradient", len(recorder.notes) - 1, self._gradient, self._gradient))
+        place = len(recorder.notes) - 1
+        made.parts.append(("the gradient", None, place, self._gradient, self._gradient))
         return made
 
     def _record_penalties(
@@ -417,12 +425,12 @@ class CompiledStep:
 
     def _first_wrong(self, made: Recording, inputs: Any, near: float, far: float) -> str:
         """The name of the first part whose program gives something else."""
-        begins = [begin for _, begin, _, _ in made.parts]
+        begins = [begin for _, _, begin, _, _ in made.parts]
         program = Program(made.notes, inputs, begins)
         self._spoil(made)
         ends = dict(zip(begins[1:], made.parts, strict=False))
         for begin, step in zip(program.begins, program.steps, strict=True):
-            if begin in ends and not _right(*ends[begin][2:], near, far):
+            if begin in ends and not _right(*ends[begin][3:], near, far):
                 return ends[begin][0]
             if not _rerun(program, inputs, [step]):
                 break

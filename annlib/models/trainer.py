@@ -41,6 +41,7 @@ from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
+from annlib.training.objective import Objective
 from annlib.training.one_output import loss_of_output, metrics_of_output
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
@@ -155,10 +156,10 @@ class Trainer(Configurable):
         metrics = metrics_of_output(metrics, "metrics", layers)
         weighted_metrics = metrics_of_output(weighted_metrics, "weighted_metrics", layers)
         compiled = Compiled(optimizer, loss, metrics, weighted_metrics, jit_compile)
-        if jit_compile is True and not can_compile():
+        if compiled.jit_compile is True and not can_compile():
             raise ConfigurationError(
                 "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
-                'Run pip install "annlib[jit]", or leave it out: results are the same.'
+                'Run pip install "annlib[jit]", or leave it out: results differ by rounding.'
             )
         compiled.check_dtype(self._network.dtype)
         self._set_compiled(compiled)
@@ -192,10 +193,7 @@ class Trainer(Configurable):
         """The training step and the evaluation, for what was compiled last."""
         if self._kept_functions is None or self._kept_functions.outdated:
             compiled = require(self._compiled)
-            compiler = None
-            if compiled.jit_compile is True:
-                from annlib.compiling import CompiledStep as compiler  # LLVM is loaded with it
-            self._kept_functions = Functions(self._network, compiled, compiler)
+            self._kept_functions = Functions(self._network, compiled, _compiled_step)
         return self._kept_functions
 
     def _reset_functions(self) -> None:
@@ -728,6 +726,21 @@ class Trainer(Configurable):
     # Models are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+def _compiled_step(objective: Objective, gradient: Array, where: str) -> Any:
+    """What computes an objective as machine code, or None, with a warning, where Numba is not."""
+    if not can_compile():
+        warnings.warn(
+            f"{where}: expected Numba for a model compiled with jit_compile=True, which is not "
+            "installed: its steps run as they stand, and differ by rounding. Run pip install "
+            '"annlib[jit]", or compile anew.',
+            stacklevel=3,
+        )
+        return None
+    from annlib.compiling import CompiledStep  # loaded when first used, not with annlib
+
+    return CompiledStep(objective, gradient, where)
 
 
 def _fewer(count: int | None, steps: int | None) -> int | None:

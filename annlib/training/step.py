@@ -35,7 +35,8 @@ class CompiledObjective(Protocol):
 
 
 #: Of an objective, the gradient into which it writes, and what warnings begin with.
-Compiler = Callable[[Objective, Array, str], CompiledObjective]
+#: None where there is nothing to compile with.
+Compiler = Callable[[Objective, Array, str], CompiledObjective | None]
 
 
 class UpdateOverflowError(DivergenceError):
@@ -69,7 +70,14 @@ class Step:
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
-        self._compiled = compiler and compiler(self.objective, self.gradient, "Sequential.fit")
+        self._compiler = compiler
+        self._compiled: CompiledObjective | None = None
+        self.use_mode(compiled.jit_compile)
+
+    def use_mode(self, jit_compile: bool | str) -> None:
+        """Compute steps compiled, if that is True, or as they stand."""
+        made = self._compiler if jit_compile is True else None
+        self._compiled = made and made(self.objective, self.gradient, "Sequential.fit")
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""

@@ -51,13 +51,13 @@ def compiled_like(model, optimizer, loss, jit):
 def repeated(x, y, weights=None, count=4):
     """Some batches of the rows, the last of them short."""
     rng = np.random.default_rng(0)
-    for index in range(count + 3):
+    for index in range(count + 4):
         rows = rng.permutation(len(x))[: None if index < count else len(x) // 2]
         yield x[rows], y[rows], *(() if weights is None else (weights[rows],))
 
 
 @BOTH
-@pytest.mark.parametrize("row", LAYERS, ids=repr)
+@pytest.mark.parametrize("row", [r for r in LAYERS if r.cls is not layers.Input], ids=repr)
 def test_layers(row, dtype):
     for shape in getattr(row, "shapes", [(5,), (2, 5)]):
         layer = row.make()
@@ -69,7 +69,7 @@ def test_layers(row, dtype):
             if not layer.takes_codes and not layer.encodes and x.dtype.kind == "f":  # noqa: B023
                 stack.insert(0, layers.Rescaling(0.5))
             model = Sequential(stack, seed=3, dtype=dtype)
-            return compiled_like(model, optimizers.SGD(0.1, momentum=0.5), "mse", jit)
+            return compiled_like(model, optimizers.SGD(0.01, momentum=0.5), "mse", jit)
 
         step = check_agreement(make, repeated(x, y), NEAR[dtype])
         assert not step._off and step._programs
@@ -79,11 +79,11 @@ def test_layers(row, dtype):
 @pytest.mark.parametrize("row", ACTIVATIONS, ids=repr)
 def test_activations(row, dtype):
     rng = np.random.default_rng(2)
-    x, y = rng.normal(size=(N, 4)) * 3, rng.normal(size=(N, 3))
+    x, y = rng.normal(size=(N, 4)), rng.normal(size=(N, 3))
 
     def make(jit):
         stack = [layers.Dense(6, row.make()), layers.Dense(4, row.make()), layers.Dense(3)]
-        return compiled_like(Sequential(stack, seed=3, dtype=dtype), optimizers.SGD(0.1), "mse", jit)
+        return compiled_like(Sequential(stack, seed=3, dtype=dtype), optimizers.SGD(0.01), "mse", jit)
 
     step = check_agreement(make, repeated(x, y), NEAR[dtype])
     assert not step._off and step._programs
