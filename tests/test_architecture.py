@@ -49,6 +49,8 @@ ACROSS = {
 # More lines of code are a sign to look whether a file holds two ideas, not a reason to cut one.
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
+    "compiling/codegen.py": "one class: the text of a function, note by note",
+    "compiling/recording.py": "one idea: arrays that note, and their recorder",
     "core/checks.py": "one check for each kind of argument",
     "core/config.py": "one class: the constructor's arguments, and what guards them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",

@@ -35,13 +35,17 @@ def folder() -> Path | None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        return _refuse(path, f"one that cannot be made ({error})")
+        _refuse(path, f"one that cannot be made ({error})")
+        return None
     if not stat.S_ISDIR(found.st_mode):
-        return _refuse(path, "something else")
+        _refuse(path, "something else")
+        return None
     if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
-        return _refuse(path, "one of another user")
+        _refuse(path, "one of another user")
+        return None
     if os.name == "posix" and found.st_mode & 0o022:
-        return _refuse(path, "one that others may write to")
+        _refuse(path, "one that others may write to")
+        return None
     return path
 
 

@@ -7,20 +7,27 @@ of one shape become one loop, in which a number stays in a register from one not
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
-from annlib.compiling.recording import Dot, Guard, Map, Note, Put, Reduce, Take
+from annlib.compiling.layout import (
+    Blas,
+    Table,
+    View,
+    collapsed,
+    grouped,
+    laid,
+    overlap,
+    view,
+)
+from annlib.compiling.notes import Dot, Guard, Map, Note, Put, Reduce, Take
 from annlib.compiling.vector_math import definitions
 from annlib.core.arrays import Array
 
 _TYPE = {"f": "float", "d": "double", "?": "i8", "l": "i64", "q": "i64"}
 _FLOATS = {"f": "f32", "d": "f64"}
-#: Notes in one loop, at most: more do not fit into the registers.
-_LONGEST = 24
 _COMPARED = {
     "less": ("olt", "slt"),
     "less_equal": ("ole", "sle"),
@@ -38,6 +45,13 @@ _ARITHMETIC = {
     "logical_and": ("", "", "and"),
     "logical_or": ("", "", "or"),
 }
+_OF_ONE = {
+    "logical_not": "xor i1 {0}, true",
+    "square": "fmul {t} {0}, {0}",
+    "negative": "fneg {t} {0}",
+    "reciprocal": "fdiv {t} 1.0, {0}",
+    "isnan": "fcmp uno {t} {0}, 0.0",
+}
 _UNARY = {
     "sqrt": "llvm.sqrt",
     "absolute": "llvm.fabs",
@@ -46,108 +60,6 @@ _UNARY = {
     "maximum": "llvm.maximum",
     "minimum": "llvm.minimum",
 }
-
-
-class Blas(NamedTuple):
-    """Where BLAS' functions are, by name (``sgemm``), and the bits of the whole numbers it takes."""
-
-    addresses: dict[str, int]
-    bits: int
-
-
-class Table:
-    """What a program reads at run time: addresses, whole numbers and numbers, each in its place."""
-
-    def __init__(self) -> None:
-        self.addresses: list[tuple[int, Any]] = []
-        self.values: list[int] = []
-        self._places: dict[int, int] = {}
-
-    def address(self, array: Array) -> int:
-        """The place of where an array begins."""
-        address = array.__array_interface__["data"][0]
-        if address not in self._places:
-            self._places[address] = self._add(address)
-            self.addresses.append((self._places[address], array))
-        return self._places[address]
-
-    def blas(self, address: int) -> int:
-        if address not in self._places:
-            self._places[address] = self._add(address)
-        return self._places[address]
-
-    def whole(self, number: int) -> int:
-        return self._add(number)
-
-    def number(self, number: float) -> int:
-        return self._add(int(np.float64(number).view(np.int64)))
-
-    def _add(self, value: int) -> int:
-        self.values.append(value & (1 << 64) - 1)
-        return len(self.values) - 1
-
-
-class View(NamedTuple):
-    """An array as a loop over some shape reads it: 0 steps along axes that it does not have."""
-
-    array: Array
-    steps: tuple[int, ...]
-
-    @property
-    def same(self) -> tuple[Any, ...]:
-        return self.array.__array_interface__["data"][0], self.steps, self.array.dtype.char
-
-
-def view(array: Array, shape: tuple[int, ...]) -> View:
-    wide = np.broadcast_to(array, shape)
-    return View(array, tuple(s // array.itemsize for s in wide.strides))
-
-
-def interval(array: Array) -> tuple[int, int]:
-    """The addresses between which an array lies."""
-    start = array.__array_interface__["data"][0]
-    steps = zip(array.strides, array.shape, strict=True)
-    return start, start + sum(s * (n - 1) for s, n in steps) + array.itemsize
-
-
-def _overlap(one: Array, other: Array) -> bool:
-    (a, b), (c, d) = interval(one), interval(other)
-    return a < d and c < b
-
-
-def grouped(notes: Sequence[Note]) -> Iterator[list[Note]]:
-    """Runs of notes that one loop can do."""
-    group: list[Map] = []
-    for note in notes:
-        if isinstance(note, Map) and _joins(note, group):
-            group.append(note)
-            continue
-        if group:
-            yield list(group)
-        group = []
-        if isinstance(note, Map):
-            group = [note]
-        else:
-            yield [note]
-    if group:
-        yield list(group)
-
-
-def _joins(note: Map, group: Sequence[Map]) -> bool:
-    if not group or len(group) >= _LONGEST or group[0].out.shape != note.out.shape:
-        return bool(not group)
-    shape = note.out.shape
-    new = [(view(note.out, shape), True)]
-    new += [(view(x, shape), False) for x in note.ins if isinstance(x, np.ndarray)]
-    for earlier in group:
-        old = [(view(earlier.out, shape), True)]
-        old += [(view(x, shape), False) for x in earlier.ins if isinstance(x, np.ndarray)]
-        for one, writes in new:
-            for other, wrote in old:
-                apart = not (writes or wrote) or one.same == other.same
-                if not apart and _overlap(one.array, other.array):
-                    return False
-    return True
 
 
 class Writer:
@@ -241,36 +153,28 @@ class Writer:
         if name == "copy":
             return self._converted(x[0], kinds[0], kinds[1])
         if name == "where":
-            return self._say(f"select i1 {x[0]}, {self._kind(kinds[1])} {x[1]}, "
-                             f"{self._kind(kinds[2])} {x[2]}")
+            return self._say(
+                f"select i1 {x[0]}, {self._kind(kinds[1])} {x[1]}, {self._kind(kinds[2])} {x[2]}"
+            )
         if name in _COMPARED:
             test = f"fcmp {_COMPARED[name][0]}" if floats else f"icmp {_COMPARED[name][1]}"
             return self._say(f"{test} {t} {x[0]}, {x[1]}")
         if name in _ARITHMETIC:
             verb = _ARITHMETIC[name][0 if floats else 2 if kind == "?" else 1]
             return self._say(f"{verb} {t} {x[0]}, {x[1]}")
-        if name == "logical_not":
-            return self._say(f"xor i1 {x[0]}, true")
-        one, zero = "1.0", "0.0"
-        if name == "square":
-            return self._say(f"fmul {t} {x[0]}, {x[0]}")
-        if name == "negative":
-            return self._say(f"fneg {t} {x[0]}")
-        if name == "reciprocal":
-            return self._say(f"fdiv {t} {one}, {x[0]}")
+        if name in _OF_ONE:
+            return self._say(_OF_ONE[name].format(x[0], t=t))
         if name == "clip":
             below = self._say(f"fcmp olt {t} {x[0]}, {x[1]}")
             held = self._say(f"select i1 {below}, {t} {x[1]}, {t} {x[0]}")
             above = self._say(f"fcmp ogt {t} {held}, {x[2]}")
             return self._say(f"select i1 {above}, {t} {x[2]}, {t} {held}")
-        if name == "isnan":
-            return self._say(f"fcmp uno {t} {x[0]}, {zero}")
         if name == "isfinite":
             size = self._call("llvm.fabs", kind, x[0])
             return self._say(f"fcmp olt {t} {size}, 0x7FF0000000000000")
         if name == "sign":
-            above = self._say(f"fcmp ogt {t} {x[0]}, {zero}")
-            below = self._say(f"fcmp olt {t} {x[0]}, {zero}")
+            above = self._say(f"fcmp ogt {t} {x[0]}, 0.0")
+            below = self._say(f"fcmp olt {t} {x[0]}, 0.0")
             low = self._say(f"select i1 {below}, {t} -1.0, {t} {x[0]}")
             return self._say(f"select i1 {above}, {t} 1.0, {t} {low}")
         if name in _UNARY:
@@ -287,7 +191,7 @@ class Writer:
         """To each array what tells LLVM that those which lie elsewhere are not it."""
         clusters: list[list[Array]] = []
         for array in arrays:
-            near = [c for c in clusters if any(_overlap(array, other) for other in c)]
+            near = [c for c in clusters if any(overlap(array, other) for other in c)]
             clusters = [c for c in clusters if not any(c is n for n in near)]
             clusters.append([array, *(a for c in near for a in c)])
         note = self._module.note
@@ -444,10 +348,10 @@ class Writer:
         return str(-(2**63) if sign < 0 else 2**63 - 1)
 
     def take(self, note: Take) -> None:
-        self._moved(note.vector, note.index, note.out, to_vector=False)
+        self._moved(note.vector, note.places, note.out, to_vector=False)
 
     def put(self, note: Put) -> None:
-        self._moved(note.vector, note.index, note.values, to_vector=True)
+        self._moved(note.vector, note.places, note.values, to_vector=True)
 
     def _moved(self, vector: Array, index: Array, dense: Array, *, to_vector: bool) -> None:
         kind, shape = vector.dtype.char, dense.shape
@@ -499,7 +403,7 @@ class Writer:
             self._matrix_vector(out, a, b if b.ndim == 1 else b[:, 0], kind)
         else:
             (rows, inner), columns = a.shape, b.shape[1]
-            (turn_a, step_a), (turn_b, step_b) = _laid(a), _laid(b)
+            (turn_a, step_a), (turn_b, step_b) = laid(a), laid(b)
             self._blas_call(
                 f"{'s' if kind == 'f' else 'd'}gemm",
                 *(101, turn_a, turn_b),
@@ -516,7 +420,7 @@ class Writer:
         self._store(value, self.pointer(out), kind)
 
     def _matrix_vector(self, out: Array, a: Array, x: Array, kind: str) -> None:
-        turn, step = _laid(a)
+        turn, step = laid(a)
         rows, columns = a.shape if turn == 111 else a.shape[::-1]
         self._blas_call(
             f"{'s' if kind == 'f' else 'd'}gemv",
@@ -590,29 +494,3 @@ class Module:
     def text(self) -> str:
         functions = [writer.text() for writer in self.writers]
         return "\n".join([definitions(self.used), *functions, *self._metadata, ""])
-
-
-def _laid(x: Array) -> tuple[int, int]:
-    """Whether BLAS is to take a matrix as it lies or turned, and the step from row to row."""
-    unit = x.itemsize
-    rows, columns = (s // unit for s in x.strides)
-    if (columns == 1 or x.shape[1] == 1) and rows >= x.shape[1]:
-        return 111, max(rows, x.shape[1], 1)
-    return 112, max(columns, x.shape[0], 1)
-
-
-def collapsed(
-    shape: Sequence[int], steps: Sequence[Sequence[int]]
-) -> tuple[list[int], list[list[int]]]:
-    """The same loop with as few axes as can be: those that lie one after the other are one."""
-    axes = [a for a in range(len(shape)) if shape[a] > 1] or list(range(len(shape)))[-1:]
-    sizes = [shape[a] for a in axes] or [1]
-    kept = [[s[a] for a in axes] or [0] for s in steps]
-    axis = len(sizes) - 1
-    while axis > 0:
-        if all(s[axis - 1] == s[axis] * sizes[axis] for s in kept):
-            sizes[axis - 1 : axis + 1] = [sizes[axis - 1] * sizes[axis]]
-            for s in kept:
-                s[axis - 1 : axis + 1] = [s[axis]]
-        axis -= 1
-    return sizes, kept

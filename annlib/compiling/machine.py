@@ -11,7 +11,7 @@ import numpy as np
 
 from annlib._version import __version__
 from annlib.compiling import cache
-from annlib.compiling.codegen import Blas
+from annlib.compiling.layout import Blas
 from annlib.core.threads import ProcessLock
 
 #: Of the address of a table; 0 where all guards held.
@@ -76,7 +76,7 @@ def blas() -> Blas | None:
     """NumPy's own BLAS, of which the products are the same to the bit; None if it is not found."""
     names = [f"{kind}{name}" for kind in "sd" for name in ("gemm", "gemv", "dot")]
     try:
-        library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+        library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # type: ignore[attr-defined]  # private
     except (AttributeError, OSError):
         return None
     for pattern, bits in _BLAS_NAMES:

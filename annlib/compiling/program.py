@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.compiling import machine
-from annlib.compiling.codegen import Module, Table, Writer, interval, view
-from annlib.compiling.recording import Call, Dot, Map, Note, Reduce
+from annlib.compiling.codegen import Module, Writer
+from annlib.compiling.layout import Table, interval, view
+from annlib.compiling.notes import Call, Dot, Map, Note, Reduce
 from annlib.core.arrays import Array
 
 
@@ -68,9 +69,7 @@ class Program:
                     address = array.__array_interface__["data"][0]
                     if start <= address < stop:
                         self._moving[index].append((place, address - start))
-        self.steps = [
-            (piece, call and _following(call, inputs)) for piece, call in self.steps
-        ]
+        self.steps = [(piece, call and _following(call, inputs)) for piece, call in self.steps]
         # The others have to stay where they are.
         self._kept = [a for a in self._kept if isinstance(_moving(a, inputs), np.ndarray)]
         self._table.addresses.clear()
@@ -105,13 +104,13 @@ class Program:
 class Moving(NamedTuple):
     """An input of a program in a call, or a view of it."""
 
-    index: int
+    which: int
     shape: tuple[int, ...] | None = None
     steps: tuple[int, ...] = ()
     offset: int = 0
 
     def of(self, inputs: Sequence[Any]) -> Any:
-        given = inputs[self.index]
+        given = inputs[self.which]
         if self.shape is None:
             return given
         start = given.reshape(-1)[self.offset :]

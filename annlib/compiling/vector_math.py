@@ -49,7 +49,8 @@ class _Body:
     """Lines of a function of one number."""
 
     def __init__(self, type_: _Type) -> None:
-        self.type, self.lines, self._count = type_, [], 0
+        self.type, self._count = type_, 0
+        self.lines: list[str] = []
 
     def say(self, text: str) -> str:
         self._count += 1
@@ -73,7 +74,7 @@ class _Body:
         return self.say(f"select i1 {test}, {self.type.name} {a}, {self.type.name} {b}")
 
     def held(self, x: str, low: float | None, high: float) -> str:
-        """x between two numbers; NaN stays."""
+        """X between two numbers; NaN stays."""
         if low is not None:
             x = self.select(self.do("fcmp olt", x, self.real(low)), self.real(low), x)
         return self.select(self.do("fcmp ogt", x, self.real(high)), self.real(high), x)

@@ -43,6 +43,4 @@ def check_jit_compile(value: Any, where: str, name: str = "jit_compile") -> bool
     """``value``, if it is True, False or "auto"."""
     if isinstance(value, bool) or (isinstance(value, str) and value == "auto"):
         return value
-    raise ConfigurationError(
-        f'{where}: expected {name} True, False or "auto", got {show(value)}.'
-    )
+    raise ConfigurationError(f'{where}: expected {name} True, False or "auto", got {show(value)}.')

@@ -119,7 +119,7 @@ class Step:
         float
             The sum of the gradient's squares, which may be infinite.
         """
-        known = self._compiled and self._compiled.squares
+        known = None if self._compiled is None else self._compiled.squares
         squares = self.squares() if known is None else known
         if not (math.isfinite(loss) and math.isfinite(squares)):
             self._raise_divergence(batch, loss)
