@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ _made: dict[str, tuple[Any, list[Function]]] = {}
 
 
 @functools.cache
-def target() -> tuple[Any, str]:
-    """LLVM for this processor, and what its code depends on beside the text."""
+def _target() -> tuple[Callable[[], Any], str]:
+    """What makes LLVM's description of this processor, and what code depends on beside the text."""
     import llvmlite
     import llvmlite.binding as llvm
 
@@ -33,11 +34,15 @@ def target() -> tuple[Any, str]:
     llvm.initialize_native_asmprinter()
     triple, name = llvm.get_default_triple(), llvm.get_host_cpu_name()
     features = llvm.get_host_cpu_features().flatten()
-    made = llvm.Target.from_triple(triple).create_target_machine(
-        cpu=name, features=features, opt=3, codemodel="jitdefault"
+    make = functools.partial(
+        llvm.Target.from_triple(triple).create_target_machine,
+        cpu=name,
+        features=features,
+        opt=3,
+        codemodel="jitdefault",
     )
-    versions = __version__, llvmlite.__version__, llvm.llvm_version_info
-    return made, repr((*versions, np.__version__, triple, name, features))
+    versions = __version__, llvmlite.__version__, llvm.llvm_version_info, np.__version__
+    return make, repr((*versions, triple, name, features))
 
 
 def functions(text: str, count: int) -> list[Function]:
@@ -51,7 +56,8 @@ def functions(text: str, count: int) -> list[Function]:
 def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
     import llvmlite.binding as llvm
 
-    machine, depends_on = target()
+    make, depends_on = _target()
+    machine = make()  # the engine has it for itself
     key = hashlib.sha256(f"{depends_on}\n{text}".encode()).hexdigest()
     known, made = cache.read(key), []
     module = llvm.parse_assembly(text)
