@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -16,6 +17,18 @@ collect_ignore = ["extending"]
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("annlib")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled code is kept with what else the tests write, for all processes of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.getbasetemp()
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            folder = folder.parent
+        if "ANNLIB_CACHE" not in os.environ:
+            patch.setenv("ANNLIB_CACHE", str(folder / "annlib"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,10 +40,17 @@ def bits(model):
     return [w.tobytes() for w in model.weights], model.optimizer.state.tobytes()
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """By itself it compiles rules of any size, and does not wait."""
+    monkeypatch.setattr(optimizers.base, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(loops, "WORTH_COMPILING", 0)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
-def test_compiled_or_not_the_bits_are_the_same(rule, dtype):
-    one, other = (trained(RULES[rule](), dtype, compiled) for compiled in (True, False))
+def test_compiled_or_not_the_bits_are_the_same(rule, dtype, at_once):
+    one, other = (trained(RULES[rule](), dtype, compiled) for compiled in ("auto", False))
     assert (one.optimizer.loop is not None, other.optimizer.loop) == (True, None)
     assert bits(one) == bits(other)
 
