@@ -1,5 +1,6 @@
-"""The training step as machine code, of a model that was compiled with ``jit_compile=True``."""
+"""Training steps and small predictions as machine code, of models with ``jit_compile=True``."""
 
+from annlib.compiling.prediction import CompiledPass
 from annlib.compiling.step import CompiledStep
 
-__all__ = ["CompiledStep"]
+__all__ = ["CompiledPass", "CompiledStep"]

@@ -29,11 +29,11 @@ class AsIs:
 
 
 class Forward(AsIs):
-    def __init__(self, layer: Layer, work: Workspace) -> None:
-        self._layer, self._work = layer, work
+    def __init__(self, layer: Layer, work: Workspace, *, training: bool = True) -> None:
+        self._layer, self._work, self._training = layer, work, training
 
     def __call__(self, x: Any) -> Any:
-        return self._layer.forward(x, self._work, training=True)
+        return self._layer.forward(x, self._work, training=self._training)
 
 
 class Backward(AsIs):

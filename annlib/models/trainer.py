@@ -133,8 +133,9 @@ class Trainer(Configurable):
             As in Keras, loss and metrics may stand in a list for the one output (``["mse"]``,
             ``[["mae"]]``), or in a dictionary under the name of the last layer.
         jit_compile : bool or "auto"
-            True compiles training steps (``annlib[jit]``): the first ones are made as ever, and what
-            they ask of NumPy becomes machine code, which is tried against them and kept on disk.
+            True compiles training steps, and predictions of few rows (``annlib[jit]``): the first
+            ones are made as ever, and what they ask of NumPy becomes machine code, which is tried
+            against them and kept on disk.
             A small network trains two to three times as fast, a large one hardly faster; results
             differ from those without it by rounding. Layers and losses of the user's are called
             as they stand. With "auto" the rule of ``Adam`` and ``AdamW`` alone is compiled, to the
@@ -205,6 +206,11 @@ class Trainer(Configurable):
         if self._kept_functions is not None:
             self._kept_functions.drop()
         self._kept_functions = self._predictor = None
+
+    @property
+    def _compiles(self) -> bool:
+        """Whether steps and small predictions are compiled."""
+        return self._compiled is not None and self._compiled.jit_compile is True and can_compile()
 
     @property
     def compiled(self) -> bool:
@@ -598,7 +604,8 @@ class Trainer(Configurable):
         if simple and type(verbose) is int and not verbose and network.built:
             if self._predictor is None:
                 self._refuse_keras_methods("Sequential.predict")
-                self._predictor = Predictor(network, INFERENCE_BATCH)
+                made = _compiled_pass if self._compiles else None
+                self._predictor = Predictor(network, INFERENCE_BATCH, made)
             with self._evaluating():
                 y = self._predictor.predict(x)
             if y is not None:
@@ -745,6 +752,13 @@ def _compiled_step(objective: Objective, gradient: Array, where: str) -> Any:
     from annlib.compiling import CompiledStep  # loaded when first used, not with annlib
 
     return CompiledStep(objective, gradient, where)
+
+
+def _compiled_pass(passes: Pass) -> Any:
+    """The same pass as machine code."""
+    from annlib.compiling import CompiledPass
+
+    return CompiledPass(passes)
 
 
 def _fewer(count: int | None, steps: int | None) -> int | None:

@@ -8,11 +8,11 @@ import warnings
 
 import numpy as np
 import pytest
-
-from annlib import Sequential, activations, layers, losses, optimizers
-from annlib.testing.layers import LayerTrial
 from cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, as_given, targets_and_predictions
 from cases.random_networks import network
+
+from annlib import Sequential, layers, optimizers
+from annlib.testing.layers import LayerTrial
 
 pytest.importorskip("llvmlite")
 
@@ -65,7 +65,7 @@ def test_layers(row, dtype):
         y = np.random.default_rng(1).normal(size=(N, 1))
 
         def make(jit):
-            stack = [row.make(), layers.Flatten(), layers.Dense(1)]  # noqa: B023
+            stack = [row.make(), layers.Flatten(), layers.Dense(1)]
             if not layer.takes_codes and not layer.encodes and x.dtype.kind == "f":  # noqa: B023
                 stack.insert(0, layers.Rescaling(0.5))
             model = Sequential(stack, seed=3, dtype=dtype)
