@@ -112,7 +112,7 @@ class FitsLikeKeras(Contender):
 class Annlib(FitsLikeKeras):
     distribution = "annlib"
 
-    def __init__(self, jit_compile: bool | str = False) -> None:
+    def __init__(self, *, jit_compile: bool | str = False) -> None:
         import annlib
 
         self.package = annlib
@@ -366,8 +366,8 @@ class Bare(Contender):
 #: By the name in the table; made with the number of threads, in a process of its own.
 CONTENDERS: dict[str, Callable[[int], Contender]] = {
     "annlib": lambda threads: Annlib(),
-    "annlib[jit]": lambda threads: Annlib("auto"),
-    "annlib compiled": lambda threads: Annlib(True),
+    "annlib[jit]": lambda threads: Annlib(jit_compile="auto"),
+    "annlib compiled": lambda threads: Annlib(jit_compile=True),
     "limit": lambda threads: Bare(),
     "jax": lambda threads: Jax(),
     "torch": lambda threads: PyTorch(threads),
