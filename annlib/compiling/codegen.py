@@ -301,6 +301,8 @@ class Writer:
             char = note.out.dtype.char
             result = self._converted(result, note.types[-1], char)
             values[out] = result
+            if not ways[out] and note.out.size > 1:
+                continue  # all elements are one: nobody reads it from memory
             self._store(result, place(out), char, scopes[id(views[out].array)])
         self._close(open_)
 

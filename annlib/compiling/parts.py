@@ -106,7 +106,7 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
     program.place(inputs)
     for piece, call in program.steps if steps is None else steps:
         if call is None:
-            if piece(program._address):
+            if piece(program.address):
                 return False
             continue
         function = call.function

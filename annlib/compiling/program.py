@@ -54,7 +54,7 @@ class Program:
         made = machine.functions(self.text, len(pieces)) if pieces else []
         self.steps = [(f if f is None else made[f], call) for f, call in self.steps]
         self.table = np.array(self._table.values, np.uint64)
-        self._address = self.table.__array_interface__["data"][0]
+        self.address = self.table.__array_interface__["data"][0]
         self._kept = [array for note in notes for array in _arrays(note)]
         self._bind(inputs)
 
@@ -87,7 +87,7 @@ class Program:
     def run(self, *inputs: Any) -> bool:
         """Run it on these inputs; whether all was as the notes have it."""
         self.place(inputs)
-        address = self._address
+        address = self.address
         for piece, call in self.steps:
             if piece is None:
                 if not make(call, inputs):

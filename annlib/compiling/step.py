@@ -251,3 +251,8 @@ class CompiledStep:
                 self._forget_programs()
                 break
         self._memory = now
+
+
+def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:
+    """What computes an objective by machine code."""
+    return CompiledStep(objective, gradient, where)

@@ -41,7 +41,6 @@ from annlib.training.evaluation import Evaluation
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
-from annlib.training.objective import Objective
 from annlib.training.one_output import loss_of_output, metrics_of_output
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
@@ -198,7 +197,7 @@ class Trainer(Configurable):
         """The training step and the evaluation, for what was compiled last."""
         if self._kept_functions is None or self._kept_functions.outdated:
             compiled = require(self._compiled)
-            self._kept_functions = Functions(self._network, compiled, _compiled_step)
+            self._kept_functions = Functions(self._network, compiled, _compiler)
         return self._kept_functions
 
     def _reset_functions(self) -> None:
@@ -739,19 +738,19 @@ class Trainer(Configurable):
     __hash__ = object.__hash__
 
 
-def _compiled_step(objective: Objective, gradient: Array, where: str) -> Any:
-    """What computes an objective as machine code, or None, with a warning, where Numba is not."""
+def _compiler() -> Any:
+    """What makes machine code of steps, or None, with a warning, where Numba is not."""
     if not can_compile():
         warnings.warn(
-            f"{where}: expected Numba for a model compiled with jit_compile=True, which is not "
+            "Sequential: expected Numba for a model compiled with jit_compile=True, which is not "
             "installed: its steps run as they stand, and differ by rounding. Run pip install "
             '"annlib[jit]", or compile anew.',
             stacklevel=3,
         )
         return None
-    from annlib.compiling import CompiledStep  # loaded when first used, not with annlib
+    from annlib import compiling  # loaded when first used, not with annlib
 
-    return CompiledStep(objective, gradient, where)
+    return compiling
 
 
 def _compiled_pass(passes: Pass) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -42,7 +42,10 @@ class Functions:
     """
 
     def __init__(
-        self, network: Network, compiled: Compiled, compiler: Compiler | None = None
+        self,
+        network: Network,
+        compiled: Compiled,
+        compiler: Callable[[], Compiler | None] | None = None,
     ) -> None:
         self.network, self.compiled, self._compiler = network, compiled, compiler
         self._dropped = False

@@ -13,6 +13,7 @@ from annlib.core.errors import DivergenceError
 from annlib.core.threads import blas_threads_for
 from annlib.data import Batch
 from annlib.network.network import Network
+from annlib.optimizers.loops import Loop
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
 
@@ -34,9 +35,16 @@ class CompiledObjective(Protocol):
         """Drop references to the user's data."""
 
 
-#: Of an objective, the gradient into which it writes, and what warnings begin with.
-#: None where there is nothing to compile with.
-Compiler = Callable[[Objective, Array, str], CompiledObjective | None]
+class Compiler(Protocol):
+    """What makes machine code."""
+
+    def compiled_objective(
+        self, objective: Objective, gradient: Array, where: str
+    ) -> CompiledObjective:
+        """Of an objective, the gradient into which it writes, and what warnings begin with."""
+
+    def compiled_loop(self, loop: Loop) -> Loop | None:
+        """The rule of an optimizer, if it can be."""
 
 
 class UpdateOverflowError(DivergenceError):
@@ -59,7 +67,10 @@ class Step:
     """
 
     def __init__(
-        self, network: Network, compiled: Compiled, compiler: Compiler | None = None
+        self,
+        network: Network,
+        compiled: Compiled,
+        compiler: Callable[[], Compiler | None] | None = None,
     ) -> None:
         vector = network.vector
         paths = [entry.path for entry in vector.entries]
@@ -68,7 +79,6 @@ class Step:
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector
         self.optimizer = compiled.optimizer
-        self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
         self._compiler = compiler
         self._compiled: CompiledObjective | None = None
@@ -76,8 +86,15 @@ class Step:
 
     def use_mode(self, jit_compile: bool | str) -> None:
         """Compute steps compiled, if that is True, or as they stand."""
-        made = self._compiler if jit_compile is True else None
-        self._compiled = made and made(self.objective, self.gradient, "Sequential.fit")
+        compiler = self._compiler() if jit_compile is True and self._compiler else None
+        if compiler is None:
+            self._compiled = None
+            self.optimizer.build(self.vector, jit_compile)
+            return
+        self._compiled = compiler.compiled_objective(
+            self.objective, self.gradient, "Sequential.fit"
+        )
+        self.optimizer.build(self.vector, jit_compile, compiler.compiled_loop)
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
