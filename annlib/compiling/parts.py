@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,31 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
 
 def can_record(layer: Layer) -> bool:
     return not layer._held and not isinstance(layer, ActivityPenalty) and is_plain(layer)
+
+
+def attributes_of(parts: Iterable[Any]) -> list[Any]:
+    """The attributes of parts, and of the parts that they have, by which they compute."""
+    found: list[Any] = []
+    for part in parts:
+        if not part._watched:  # one of the user's is called as it stands
+            continue
+        found += vars(part).values()
+        inside = [*getattr(part, "_held", ()), *vars(part).values()]
+        found += attributes_of(x for x in inside if isinstance(x, _COMPUTING) and x is not part)
+    return found
+
+
+_COMPUTING = Layer | Activation | Loss | Regularizer
+
+
+def unchanged(one: list[Any], other: list[Any]) -> bool:
+    """Whether these attributes are the same objects, or the same numbers."""
+    return len(one) == len(other) and all(map(_is_same, one, other))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    plain = isinstance(one, int | float | str | tuple) and type(one) is type(other)
+    return one is other or (plain and one == other)
 
 
 def is_plain(part: Any) -> bool:

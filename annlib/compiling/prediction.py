@@ -8,7 +8,16 @@ import numpy as np
 
 from annlib.compiling.comparison import CLOSE, first_difference, key_of, near
 from annlib.compiling.objective import Recording
-from annlib.compiling.parts import Forward, attempt, called, can_record, rerun, shadow
+from annlib.compiling.parts import (
+    Forward,
+    attempt,
+    attributes_of,
+    called,
+    can_record,
+    rerun,
+    shadow,
+    unchanged,
+)
 from annlib.compiling.program import Program
 from annlib.compiling.recording import CannotRecordError, Recorder
 from annlib.compiling.workspace import RecordingWorkspace
@@ -35,16 +44,24 @@ class CompiledPass:
         self._as_is = {id(work) for layer, work in passes.steps if not can_record(layer)}
         self._programs: dict[Any, tuple[Program | None, Array]] = {}
         self._recordings: dict[Any, Recording] = {}
-        self._known = self._state()
+        self._seen, self._attributes = changes.count, self._now()
+        self._bound = [leaf.arrays for leaf in self._leaves]
 
-    def _state(self) -> list[Any]:
-        """What programs depend on: where the weights lie, and the attributes that were set."""
-        return [changes.count, *(id(leaf.arrays) for leaf in self._leaves)]
+    def _now(self) -> list[Any]:
+        return attributes_of(layer for layer, _ in self._passes.steps)
+
+    def _is_changed(self) -> bool:
+        """Whether the weights lie elsewhere, or an attribute of a layer was set."""
+        if self._seen != changes.count:
+            before, self._attributes, self._seen = self._attributes, self._now(), changes.count
+            if not unchanged(before, self._attributes):
+                return True
+        return any(leaf.arrays is not a for leaf, a in zip(self._leaves, self._bound, strict=True))
 
     def forward(self, x: Array) -> Array:
         """The output for a batch, borrowed until the next call."""
-        if (state := self._state()) != self._known:
-            self._known = state
+        if self._is_changed():
+            self._bound = [leaf.arrays for leaf in self._leaves]
             self._programs.clear()
             self._recordings.clear()
         found = self._programs.get(key := key_of(x))

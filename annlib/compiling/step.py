@@ -15,7 +15,7 @@ import numpy as np
 from annlib.compiling.commits import Commits
 from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, right
 from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
-from annlib.compiling.parts import can_record, is_plain, rerun
+from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
 from annlib.compiling.program import Program
 from annlib.core.arrays import Array
 from annlib.core.config import changes
@@ -64,6 +64,7 @@ class CompiledStep:
         #: steps none was.
         self._key: Any = None
         self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
+        self._attributes = self._now()
         self._attempts = 0
         self._memory: list[tuple[Workspace, dict[str, Array]]] = []
         works = [(layer, work) for layer, work in objective.passes.steps]
@@ -80,10 +81,7 @@ class CompiledStep:
         """The loss of a batch without the penalties on weights; its gradient is in the vector."""
         self.squares, self._machine_ran, self._noted = None, False, False
         if self._seen != changes.count:
-            self._seen = changes.count
-            self._forget_programs()
-            self._waits = 0 if self._settled > 10 * _SETTLED else _SETTLED
-            self._settled = 0
+            self._look_again()
         self._settled += 1
         if self._off or self._waits:
             self._waits = max(0, self._waits - 1)
@@ -98,6 +96,19 @@ class CompiledStep:
         objective.loss._batch = recording.Z, Y, weights
         self.squares = float(recording.squares)
         return float(recording.loss) + 0.0 + objective.passes.penalty()
+
+    def _look_again(self) -> None:
+        """Forget the programs if an attribute of one of the parts was set."""
+        self._seen, before, self._attributes = changes.count, self._attributes, self._now()
+        if not unchanged(before, self._attributes):
+            self._forget_programs()
+            self._waits = 0 if self._settled > 10 * _SETTLED else _SETTLED
+            self._settled = 0
+
+    def _now(self) -> list[Any]:
+        objective = self._objective
+        parts = [*(layer for layer, _ in objective.passes.steps), objective.loss.loss]
+        return attributes_of([*parts, *(part for part, *_ in objective.penalized)])
 
     def _as_ever(self, X: Any, Y: Array, weights: Array | None) -> float:
         loss = self._objective.value(X, Y, weights, training=True)

@@ -122,6 +122,7 @@ class Layer(Configurable):
     _followed_by: Layer | None = None
 
     _takes_dtype = True
+    _watched = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "

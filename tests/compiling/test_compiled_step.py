@@ -193,6 +193,31 @@ def test_a_divergence_is_told_as_ever():
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_a_layer_learns_before_training_is_read_again():
+    def run(jit):
+        body = [layers.Normalization(), layers.Dense(3, "softmax")]
+        body[0].adapt(X)
+        model = Sequential(body, seed=1, dtype="float64")
+        model.compile("sgd", "sparse_categorical_crossentropy", jit_compile=jit)
+        losses = [model.train_on_batch(X, Y) for _ in range(6)]
+        found = [model.predict(X[:3], verbose=0) for _ in range(4)]
+        body[0].adapt(3 * X + 1)
+        losses += [model.train_on_batch(X, Y) for _ in range(6)]
+        return losses, [*found, model.predict(X[:3], verbose=0)]
+
+    for right, found in zip(run(False), run(True), strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-9)
+
+
+def test_other_models_do_not_disturb_a_program():
+    model = trained(True)
+    programs = dict(of(model)._programs)
+    other = trained(False)
+    other.layers[2].rate = 0.1
+    model.train_on_batch(X[:20], Y[:20])
+    assert programs and of(model)._programs == programs
+
+
 class Doubled(layers.Layer):
     """One of the user's."""
 
