@@ -93,7 +93,7 @@ def called(recorder: Recorder, function: Any, *arguments: Any) -> Any:
     """Make a call as it stands, and note it."""
     result = function(*arguments)
     if result is not None and not isinstance(result, np.ndarray):
-        raise TypeError(f"expected an array, got {type(result).__name__}")
+        raise CannotRecordError(f"{type(result).__name__} in the place of an array")
     if result is not None:
         recorder.kept.append(result)
     function.results = [] if result is None else [(result, result.copy())]

@@ -17,6 +17,7 @@ from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, r
 from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
 from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
 from annlib.compiling.program import Program
+from annlib.compiling.recording import CannotRecordError
 from annlib.core.arrays import Array
 from annlib.core.config import changes
 from annlib.core.workspace import Workspace
@@ -144,6 +145,8 @@ class CompiledStep:
     def _first_steps(self, key: Any, X: Any, Y: Array, weights: Array | None) -> float:
         """A step that is noted; the second one of its kind becomes a program."""
         recording = self._recorded(X, Y, weights)
+        if recording is None:
+            return self._as_ever(X, Y, weights)
         self._noted = True
         self._check_memory()
         loss = float(recording.loss) + 0.0 + self._objective.passes.penalty()
@@ -173,24 +176,30 @@ class CompiledStep:
             self._programs[key] = program, recording
         return loss
 
-    def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording:
-        """The notes of a step, which is made."""
+    def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
+        """The notes of a step, which is made; or None, where there can be none."""
         states = [(w, w.rng.bit_generator.state) for w in self._works if w.rng is not None]
-        while True:
+        while not self._off:
             recorder = StepRecorder(self._objective, self._gradient, self._works, self._as_is)
             try:
                 return recorder.record(X, Y, weights)
             except PartCannotRecordError as error:
                 self._as_is.add(id(error.part))
                 self.why.append(str(error))
-                for work, state in states:
-                    work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
+            except CannotRecordError as error:  # of a part that is called as it stands
+                self._off = True
+                self.why.append(str(error))
+            for work, state in states:
+                work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
+        return None
 
     # -- trust -----------------------------------------------------------------------------------
 
     def _agrees(self, program: Program, made: Recording, inputs: Any) -> bool:
         """Whether the program computes what the notes did; the step is then as it was made."""
         gradient, loss = self._gradient, self._objective.loss
+        if not np.isfinite((made.loss, made.squares)).all():
+            return False  # nothing can be told of such a step
         arrays = [gradient, made.Z, made.loss, made.squares]
         arrays += [b for w in (*self._works, loss.work) for b in w._buffers.values()]
         kept = [(array, array.copy()) for array in arrays]
