@@ -92,10 +92,11 @@ class CompiledStep:
         if key not in self._programs:
             return self._first_steps(key, X, Y, weights)
         program, recording = self._programs[key]
+        objective = self._objective
+        objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
         if not program.run(X, Y, weights):
             return self._as_ever(X, Y, weights)
-        objective, self._machine_ran = self._objective, True
-        objective.loss._batch = recording.Z, Y, weights
+        self._machine_ran = True
         self.squares = float(recording.squares)
         return float(recording.loss) + 0.0 + objective.passes.penalty()
 
