@@ -145,7 +145,7 @@ def test_random_networks(seed):
         given = model._compiled.given | {"jit_compile": jit}
         if not isinstance(model.optimizer, optimizers.SGD):
             # Rules that divide by its size make a step of a gradient that is 0 but for rounding.
-            given["optimizer"] = optimizers.SGD(0.1, momentum=0.9)
+            given["optimizer"] = optimizers.SGD(0.001, momentum=0.9)
         model.compile(**given)
         return model
 
