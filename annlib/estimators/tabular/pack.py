@@ -1,0 +1,405 @@
+"""A pack: k perceptrons that share nothing, trained at once on the same batches of a table.
+
+Each parameter has an axis for the members, and all of them lie in one vector. Two kinds of packs
+see numbers in two ways: "periodic" makes of each number cosines that are learned, "piecewise"
+interpolates linearly between fixed edges. What a member learns, no other sees: so the loss on rows
+that it has not learned from is an honest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+from annlib.core.arrays import Array
+from annlib.estimators.tabular.features import Prepared
+
+UNITS = 128
+#: Outputs of the cosines of a number, and of the embedding of a category.
+_OUT, _DEPTH = 3, 8
+#: Of cosines' frequencies.
+_FREQUENCY = 0.1 * 2 * np.pi
+#: How much faster factors of inputs learn than others, and how much slower what is no kernel.
+_FAST, _SLOW = 6.0, 0.1
+#: Rows from which the first values of the parameters are found.
+_START = 500
+#: Rows of a prediction at a time.
+_ROWS = 1024
+_SELU, _SELU_EXP = np.float32(1.0507009873554805), np.float32(1.7580993408473766)
+
+KINDS = ("periodic", "piecewise")
+
+
+class Tape(NamedTuple):
+    """What the way back needs of a pass."""
+
+    shared: Array
+    own: Array
+    #: Angles and cosines of a periodic pack.
+    waves: tuple[Array, ...]
+    kernel: Array
+    #: Of each hidden layer: its output, the derivative, and what its slope is multiplied by.
+    hidden: list[tuple[Array, Array, Array | None]]
+    codes: Array
+
+
+class Pack:
+    """k networks: inputs, two hidden layers, outputs.
+
+    Parameters
+    ----------
+    kind : {"periodic", "piecewise"}
+    activation : {"selu", "mish", "relu"}
+        The first two are mixed with the identity, x + a (f(x) - x), by a learned a for each unit.
+    members : int
+    sizes : dict of str to int
+        ``numbers``, ``flags`` and ``outputs``; ``frequencies`` of a periodic pack.
+    labels : list of int
+        The codes of each category.
+    edges : list of arrays
+        Between which a piecewise pack interpolates.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        activation: str,
+        members: int,
+        sizes: dict[str, int],
+        labels: Sequence[int],
+        edges: Sequence[Array] = (),
+        dtype: Any = np.float32,
+    ) -> None:
+        self.kind, self.activation, self.members = kind, activation, members
+        self.sizes, self.labels, self.edges = dict(sizes), list(labels), list(edges)
+        numbers, flags, outputs = (sizes[name] for name in ("numbers", "flags", "outputs"))
+        shapes: dict[str, tuple[int, ...]] = {}
+        periodic = kind == "periodic" and numbers > 0
+        if periodic:
+            frequencies = sizes["frequencies"]
+            shapes["frequencies"] = (members, numbers, 1, frequencies)
+            shapes["phases"] = (members, numbers, 1, frequencies)
+            shapes["waves"] = (members, numbers, frequencies, _OUT)
+            shapes["offsets"] = (members, numbers, 1, _OUT)
+        for index, count in enumerate(labels):
+            shapes[f"labels{index}"] = (count, members, _DEPTH)
+        steps = [1 / np.diff(each) for each in edges]
+        self._slopes = np.concatenate([*steps, []]).astype(dtype)
+        shifts = [-each[:-1] * step for each, step in zip(edges, steps, strict=True)]
+        self._shifts = np.concatenate([*shifts, []]).astype(dtype)
+        self._places = np.repeat(np.arange(len(steps)), [len(step) for step in steps])
+        self.shared = len(self._slopes) + numbers + flags
+        self._waves = numbers * _OUT if periodic else 0
+        width = self.shared + self._waves + _DEPTH * len(labels)
+        shapes["factors"] = (members, width, 1)
+        widths = (width, UNITS, UNITS, outputs)
+        self.depth = len(widths) - 1
+        for index in range(self.depth):
+            shapes[f"kernel{index}"] = (members, *widths[index : index + 2])
+            shapes[f"bias{index}"] = (members, 1, widths[index + 1])
+            if index < self.depth - 1 and activation != "relu":
+                shapes[f"slope{index}"] = (members, 1, widths[index + 1])
+        self.vector = np.zeros(sum(int(np.prod(s)) for s in shapes.values()), dtype)
+        self.gradient = np.zeros_like(self.vector)
+        #: What the rate is multiplied by, and whether it decays, for each parameter.
+        self.rates, self.decays = np.ones_like(self.vector), np.zeros_like(self.vector)
+        self.parameters = self._views(self.vector, shapes)
+        self.gradients = self._views(self.gradient, shapes)
+        rates, decays = self._views(self.rates, shapes), self._views(self.decays, shapes)
+        for name, shape in shapes.items():
+            kernel = name.startswith("kernel")
+            rates[name][...] = _FAST if name == "factors" else _SLOW
+            if kernel:
+                rates[name][...] = 1 / np.sqrt(shape[1])
+            decays[name][...] = kernel or name.startswith("slope")
+
+    @staticmethod
+    def _views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+        found, start = {}, 0
+        for name, shape in shapes.items():
+            stop = start + int(np.prod(shape))
+            found[name] = vector[start:stop].reshape(shape)
+            start = stop
+        return found
+
+    @classmethod
+    def fresh(
+        cls,
+        kind: str,
+        activation: str,
+        members: int,
+        rows: Prepared,
+        labels: Sequence[int],
+        outputs: int,
+        rng: np.random.Generator,
+    ) -> Pack:
+        """A pack with first values that are drawn, and fitted to some of the rows."""
+        n, numbers = rows.numbers.shape
+        sizes = {"numbers": numbers, "flags": rows.flags.shape[1], "outputs": outputs}
+        edges: list[Array] = []
+        if kind == "periodic":
+            sizes["frequencies"] = int(np.clip(512 // max(numbers, 1), 4, 16))
+        else:
+            bins = int(np.clip(min(n / 400, 384 / max(numbers, 1)), 4, 32))
+            edges = [edges_of(column, bins) for column in rows.numbers.T]
+        pack = cls(kind, activation, members, sizes, labels, edges)
+        pack._draw(rows.take(rng.permutation(n)[:_START]), rng)
+        return pack
+
+    def _draw(self, rows: Prepared, rng: np.random.Generator) -> None:
+        """Draw first values: each unit has unit deviation on these rows, and bends among them."""
+        for name, values in self.parameters.items():
+            values[...] = rng.standard_normal(values.shape, np.float32)
+            if name.startswith(("bias", "offsets")):
+                values[...] = 0.0
+            elif name.startswith(("factors", "slope")):
+                values[...] = 1.0
+            elif name == "frequencies":
+                values *= np.float32(_FREQUENCY)
+            elif name == "phases":
+                values[...] = rng.uniform(-np.pi, np.pi, values.shape)
+            elif name == "waves":
+                values /= np.sqrt(values.shape[2])
+        shared, own, _ = self._inputs(rows)
+        h = np.concatenate([np.broadcast_to(shared, (self.members, *shared.shape)), own], axis=2)
+        for index in range(self.depth):
+            kernel, bias = self.parameters[f"kernel{index}"], self.parameters[f"bias{index}"]
+            z = h @ kernel
+            deviation = z.std(axis=1, keepdims=True) + np.float32(1e-6)
+            # Of inputs that hardly vary, as of a single row, it would be amplified without bound.
+            deviation = np.maximum(deviation, np.float32(1e-2))
+            kernel /= deviation
+            z /= deviation
+            if index == self.depth - 1:
+                break
+            units = z.shape[2]
+            some = rng.integers(z.shape[1], size=(5, self.members, units))
+            shares = rng.standard_exponential(some.shape, np.float32)
+            shares /= shares.sum(axis=0)
+            members, places = np.ogrid[: self.members, :units]
+            bias[:, 0] = -(z[members, some, places] * shares).sum(axis=0)
+            z += bias
+            h = self._activate(z, index, learning=False)[0]
+
+    # -- passes ----------------------------------------------------------------------------------
+
+    def _inputs(self, rows: Prepared) -> tuple[Array, Array, tuple[Array, ...]]:
+        """What all members see of rows, (n, shared), what each makes of them, (k, n, own)."""
+        n, count = rows.numbers.shape
+        codes = len(self._slopes)
+        dtype = self.vector.dtype
+        shared = np.empty((n, self.shared), dtype)
+        if codes:
+            code = np.take(rows.numbers, self._places, axis=1).astype(dtype, copy=False)
+            code *= self._slopes
+            code += self._shifts
+            np.clip(code, 0, 1, out=code)
+            np.subtract(code, 0.5, out=shared[:, :codes])
+        shared[:, codes : codes + count] = rows.numbers
+        shared[:, codes + count :] = rows.flags
+        own = np.empty((self.members, n, self._waves + _DEPTH * len(self.labels)), dtype)
+        waves: tuple[Array, ...] = ()
+        if self._waves:
+            x = np.ascontiguousarray(rows.numbers.T, dtype)[np.newaxis, :, :, np.newaxis]
+            angles = x * self.parameters["frequencies"]
+            angles += self.parameters["phases"]
+            cosines = np.cos(angles)
+            made = cosines @ self.parameters["waves"]
+            made += self.parameters["offsets"]
+            by_row = own[:, :, : self._waves].reshape(self.members, n, count, _OUT)
+            by_row[...] = made.transpose(0, 2, 1, 3)
+            if not np.shares_memory(by_row, own):
+                own[:, :, : self._waves] = by_row.reshape(self.members, n, -1)
+            waves = (x, angles, cosines)
+        for index in range(len(self.labels)):
+            start = self._waves + _DEPTH * index
+            found = self.parameters[f"labels{index}"][rows.codes[:, index]]
+            own[:, :, start : start + _DEPTH] = found.transpose(1, 0, 2)
+        return shared, own, waves
+
+    def _activate(
+        self, z: Array, index: int, learning: bool
+    ) -> tuple[Array, Array, Array | None]:
+        """The output, its derivative, and f(z) - z, by which the slope learns."""
+        if self.activation == "relu":
+            return np.maximum(z, 0), z > 0, None
+        df = z  # is not read unless it learns
+        if self.activation == "selu":
+            e = np.minimum(z, 0)
+            np.exp(e, out=e)
+            e *= _SELU_EXP
+            f = np.maximum(z, 0)
+            f *= _SELU
+            f += e
+            f -= _SELU_EXP
+            if learning:
+                df = e
+                np.copyto(df, _SELU, where=z > 0)
+        else:
+            t = np.exp(np.minimum(z, np.float32(20)))
+            w = t + 2
+            w *= t
+            tanh = w / (w + 2)
+            f = z * tanh
+            if learning:
+                df = 1 - tanh * tanh
+                df *= z
+                df *= t / (t + 1)
+                df += tanh
+        f -= z
+        a = self.parameters[f"slope{index}"]
+        y = a * f
+        y += z
+        if learning:
+            df -= 1
+            df *= a
+            df += 1
+        return y, df, f
+
+    def _first(self, shared: Array, own: Array, kernel: Array) -> Array:
+        z: Array = np.matmul(shared, kernel[:, : self.shared])
+        if own.shape[2]:
+            z += own @ kernel[:, self.shared :]
+        return z
+
+    def forward(
+        self, rows: Prepared, dropout: float = 0.0, rng: np.random.Generator | None = None
+    ) -> tuple[Array, Tape | None]:
+        """Outputs, (k, n, outputs); with ``rng`` those of a step, and what ``backward`` needs."""
+        learning = rng is not None
+        shared, own, waves = self._inputs(rows)
+        kernel = self.parameters["kernel0"] * self.parameters["factors"]
+        h, hidden = shared, []
+        for index in range(self.depth):
+            z = self._first(shared, own, kernel) if index == 0 else h @ self._kernel(index)
+            z += self.parameters[f"bias{index}"]
+            if index == self.depth - 1:
+                break
+            h, df, f = self._activate(z, index, learning)
+            if rng is not None:
+                if dropout > 0:
+                    mask = _mask(h.shape, dropout, rng)
+                    h *= mask
+                    if f is not None:
+                        f *= mask
+                    df = df * mask
+                hidden.append((h, df, f))
+        tape = Tape(shared, own, waves, kernel, hidden, rows.codes) if learning else None
+        return z, tape
+
+    def _kernel(self, index: int) -> Array:
+        return self.parameters[f"kernel{index}"]
+
+    def backward(self, dz: Array, tape: Tape) -> None:
+        """Write the gradient of all parameters, given that of the outputs."""
+        gradients = self.gradients
+        for index in range(self.depth - 1, 0, -1):
+            h, df, f = tape.hidden[index - 1]
+            np.sum(dz, axis=1, keepdims=True, out=gradients[f"bias{index}"])
+            np.matmul(h.transpose(0, 2, 1), dz, out=gradients[f"kernel{index}"])
+            dz = dz @ self._kernel(index).transpose(0, 2, 1)
+            if f is not None:
+                np.einsum("kno,kno->ko", dz, f, out=gradients[f"slope{index - 1}"][:, 0])
+            dz *= df
+        np.sum(dz, axis=1, keepdims=True, out=gradients["bias0"])
+        own = tape.own
+        effective = gradients["kernel0"]
+        effective[:, : self.shared] = tape.shared.T @ dz
+        if own.shape[2]:
+            effective[:, self.shared :] = own.transpose(0, 2, 1) @ dz
+            self._backward_own(dz @ tape.kernel[:, self.shared :].transpose(0, 2, 1), tape)
+        np.einsum("kio,kio->ki", effective, self._kernel(0), out=gradients["factors"][..., 0])
+        effective *= self.parameters["factors"]
+
+    def _backward_own(self, dx: Array, tape: Tape) -> None:
+        gradients, (members, n, _) = self.gradients, dx.shape
+        if self._waves:
+            x, angles, cosines = tape.waves
+            dy = dx[:, :, : self._waves].reshape(members, n, -1, _OUT)
+            dy = np.ascontiguousarray(dy.transpose(0, 2, 1, 3))
+            np.matmul(cosines.transpose(0, 1, 3, 2), dy, out=gradients["waves"])
+            np.sum(dy, axis=2, keepdims=True, out=gradients["offsets"])
+            da = dy @ self.parameters["waves"].transpose(0, 1, 3, 2)
+            np.sin(angles, out=angles)
+            da *= angles
+            np.negative(da, out=da)
+            np.sum(da, axis=2, keepdims=True, out=gradients["phases"])
+            np.matmul(x.transpose(0, 1, 3, 2), da, out=gradients["frequencies"])
+        for index, count in enumerate(self.labels):
+            start = self._waves + _DEPTH * index
+            dy = dx[:, :, start : start + _DEPTH].transpose(1, 0, 2).reshape(n, -1)
+            cells = (np.ones(n, np.float32), tape.codes[:, index], np.arange(n + 1))
+            chosen = scipy.sparse.csr_array(cells, shape=(n, count))
+            gradients[f"labels{index}"][...] = (chosen.T @ dy).reshape(count, members, _DEPTH)
+
+    def outputs(self, rows: Prepared) -> Array:
+        """Predictions of each member, (k, n, outputs)."""
+        starts = range(0, rows.size, _ROWS)
+        parts = [self.forward(rows.take(slice(start, start + _ROWS)))[0] for start in starts]
+        return np.concatenate(parts, axis=1)
+
+    def exact(self) -> Pack:
+        """A copy in float64, whose predictions of a row hardly depend on the rows beside it."""
+        return Pack.restored(self.describe(), self.vector, self.edges, np.float64)
+
+    # -- pickles and files -----------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """What makes the same pack again, beside its vector and ``edges``."""
+        return {
+            "kind": self.kind,
+            "activation": self.activation,
+            "members": self.members,
+            "sizes": self.sizes,
+            "labels": self.labels,
+        }
+
+    @classmethod
+    def restored(
+        cls,
+        code: dict[str, Any],
+        vector: Array,
+        edges: Sequence[Array],
+        dtype: Any = np.float32,
+    ) -> Pack:
+        pack = cls(**code, edges=edges, dtype=dtype)
+        pack.vector[...] = vector
+        return pack
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"code": self.describe(), "vector": self.vector, "edges": self.edges}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state["code"], edges=state["edges"])  # type: ignore[misc]  # views again
+        self.vector[...] = state["vector"]
+
+
+def edges_of(values: Array, bins: int) -> Array:
+    """Edges between which a column is interpolated: all values, if there are few; else each value
+    that more than 1/bins of the rows have, and quantiles of the others.
+    """
+    found, counts = np.unique(values, return_counts=True)
+    if len(found) <= bins + 1:
+        return found.astype(float)
+    heavy = found[counts > len(values) / bins]
+    others = values[~np.isin(values, heavy)]
+    shares = np.linspace(0, 1, max(2, bins + 1 - len(heavy)))
+    quantiles = np.quantile(others, shares) if len(others) else others
+    every = np.unique(np.concatenate([heavy, quantiles]).astype(np.float64))
+    # What is nearer than float32 tells apart would be a slope without bound.
+    apart = np.diff(every, prepend=-np.inf) > 1e-5
+    kept = every[apart]
+    return kept if len(kept) > 1 else np.array([found[0], found[-1]], float)
+
+
+def _mask(shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> Array:
+    """Zeros at random, and elsewhere what makes up for them; a byte of chance for each."""
+    size = int(np.prod(shape))
+    bits = rng.integers(0, 2**64, (size + 7) // 8, np.uint64).view(np.uint8)[:size].reshape(shape)
+    least = round(rate * 256)
+    mask = (bits >= least).astype(np.float32)
+    mask *= np.float32(256 / (256 - least))
+    return mask

@@ -1,0 +1,343 @@
+"""How a pack is trained: Adam with a rate for each parameter, and the epoch that was the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, DivergenceError
+from annlib.estimators.tabular.features import Prepared
+from annlib.estimators.tabular.pack import Pack
+
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
+#: The share of the steps in which the rate grows.
+_WARM_UP = 0.1
+#: Parameters of a step of Adam at a time, which stay in the processor's cache.
+_BLOCK = 1 << 14
+
+
+class Task(NamedTuple):
+    """What is to be predicted: classes of one or several columns, or numbers.
+
+    Parameters
+    ----------
+    blocks : tuple of int
+        The classes of each column; empty for numbers.
+    columns : int
+        Of numbers.
+    """
+
+    blocks: tuple[int, ...]
+    columns: int
+
+    @property
+    def outputs(self) -> int:
+        return sum(self.blocks) or self.columns
+
+    @property
+    def slices(self) -> list[slice]:
+        """Where the classes of each column lie in the outputs."""
+        stops = np.cumsum([0, *self.blocks]).tolist()
+        return [slice(*ends) for ends in zip(stops[:-1], stops[1:], strict=True)]
+
+    def predictions(self, outputs: Array) -> Array:
+        """Probabilities, or numbers, of outputs (..., outputs)."""
+        found = outputs.astype(np.float64)
+        for block in self.slices:
+            softmax(found[..., block])
+        return found
+
+    def losses(self, predicted: Array, targets: Array) -> Array:
+        """Of each row the logarithmic loss, or the squared error; targets as ``encode`` has them"""
+        if not self.blocks:
+            errors: Array = np.square(predicted - targets).mean(axis=1)
+            return errors
+        rows = np.arange(len(targets))
+        total = np.zeros(len(targets))
+        for block, codes in zip(self.slices, targets.T, strict=True):
+            chosen = predicted[:, block][rows, codes]
+            total -= np.log(np.maximum(chosen, np.finfo(np.float64).tiny))
+        return total
+
+    def step(self, outputs: Array, targets: Array, smoothing: float) -> tuple[Array, Array]:
+        """The losses (k, n) of a batch, and their gradient by the outputs, (k, n, outputs), which
+        takes the place of these.
+        """
+        if not self.blocks:
+            outputs -= targets
+            losses = np.square(outputs).mean(axis=2)
+            outputs *= np.float32(2 / self.columns)
+            return losses, outputs
+        rows = np.arange(len(targets))
+        losses = np.zeros(outputs.shape[:2], np.float32)
+        for block, codes in zip(self.slices, targets.T, strict=True):
+            z = outputs[..., block]
+            softmax(z)
+            losses -= np.log(np.maximum(z[:, rows, codes], np.finfo(np.float32).tiny))
+            z -= np.float32(smoothing / z.shape[-1])
+            z[:, rows, codes] -= np.float32(1 - smoothing)
+        return losses, outputs
+
+
+def softmax(z: Array) -> None:
+    """Softmax over the last axis, in place."""
+    z -= z.max(axis=-1, keepdims=True)
+    np.exp(z, out=z)
+    z /= z.sum(axis=-1, keepdims=True)
+
+
+class HeldOut(NamedTuple):
+    """Rows to judge by, in parts: each with the members that have not learned from it."""
+
+    parts: list[tuple[Prepared, Any]]
+    #: Of all parts, one after the other.
+    targets: Array
+    weights: Array | None
+
+    @property
+    def size(self) -> int:
+        """How many rows."""
+        return len(self.targets)
+
+    def predict(self, pack: Pack, task: Task) -> Array:
+        """The mean prediction of the members for each row, by those that have not learned it."""
+        found = [
+            task.predictions(pack.outputs(rows)[members]).mean(axis=0)
+            for rows, members in self.parts
+        ]
+        return np.concatenate(found)
+
+    def loss(self, predicted: Array, task: Task) -> float:
+        return float(np.average(task.losses(predicted, self.targets), weights=self.weights))
+
+
+class Course(NamedTuple):
+    """How a pack is to be trained."""
+
+    epochs: int
+    batch: int
+    rate: float
+    dropout: float
+    decay: float
+    smoothing: float
+
+
+class Clock:
+    """The time that a pack may take; asked after each step and each epoch.
+
+    Parameters
+    ----------
+    seconds : float or None
+    stopped : callable
+        Whether the user has asked to stop.
+    """
+
+    def __init__(self, seconds: float | None, stopped: Callable[[], bool]) -> None:
+        self.seconds, self.stopped = seconds, stopped
+        self.start = time.perf_counter()
+        #: Whether time has cut the training short.
+        self.cut = False
+
+    def expired(self) -> bool:
+        return self.seconds is not None and time.perf_counter() - self.start > self.seconds
+
+    def epochs(self, done: int, planned: int) -> int:
+        """How many epochs fit, as fast as those that are done."""
+        if self.seconds is None:
+            return planned
+        each = (time.perf_counter() - self.start) / done
+        fitting = max(done, min(planned, int(self.seconds / each)))
+        self.cut = self.cut or fitting < planned
+        return fitting
+
+
+class Curves(NamedTuple):
+    """Of each epoch the loss on the batches, and that on the rows held out."""
+
+    loss: list[float]
+    held_out: list[float]
+    best: int
+
+
+def train(
+    pack: Pack,
+    rows: Prepared,
+    targets: Array,
+    weights: Array,
+    held_out: HeldOut,
+    task: Task,
+    course: Course,
+    rng: np.random.Generator,
+    clock: Clock,
+    tell: Callable[[float], None],
+) -> Curves:
+    """Train a pack, and leave it as it was after the epoch with the least loss on rows held out.
+
+    Parameters
+    ----------
+    weights : array, (k, n)
+        What a row counts for a member.
+    tell : callable
+        Is called with that loss after each epoch.
+    """
+    n = rows.size
+    targets = targets if task.blocks else targets.astype(np.float32)
+    batch = min(course.batch, n)
+    steps = n // batch
+    epochs, done, start = course.epochs, 0.0, 0
+    adam = Adam(pack)
+    losses: list[float] = []
+    judged: list[float] = []
+    best, best_vector = np.inf, pack.vector.copy()
+    best_epoch = -1
+    while start < epochs:
+        order = rng.permutation(n)
+        total = counted = 0.0
+        for step in range(steps):
+            at = order[step * batch : (step + 1) * batch]
+            share = (start + step / steps) / epochs
+            rest = _cosine(max(0.0, share - 0.5) / 0.5)
+            outputs, tape = pack.forward(rows.take(at), course.dropout * rest, rng)
+            assert tape is not None, "of a step"
+            weight = weights[:, at]
+            lost, gradient = task.step(outputs, targets[at], course.smoothing)
+            total += float(np.vdot(lost, weight))
+            counted += float(weight.sum())
+            weight /= np.float32(batch)
+            gradient *= weight[..., np.newaxis]
+            pack.backward(gradient, tape)
+            adam.step(course.rate * _warm(share + 1 / (steps * epochs)), course.decay * rest)
+            if clock.stopped() or (clock.expired() and not judged):
+                break
+        else:
+            start += 1
+            predicted = held_out.predict(pack, task) if held_out.size else None
+            judged.append(held_out.loss(predicted, task) if predicted is not None else -start)
+            losses.append(total / counted if counted else 0.0)
+            if judged[-1] < best:
+                best, best_epoch = judged[-1], start - 1
+                best_vector[...] = pack.vector
+            tell(judged[-1])
+            epochs = clock.epochs(start, epochs)
+            continue
+        break
+    if best_epoch < 0:
+        if clock.stopped():
+            raise KeyboardInterrupt
+        if judged:
+            raise DivergenceError(
+                "fit: expected a finite loss on rows held out, got none in any epoch. Look at the "
+                "range of y, and at columns of huge numbers."
+            )
+        raise ConfigurationError(
+            f"fit: expected a time_limit in which a first epoch fits, got {clock.seconds:.3g} "
+            f"seconds for {n} rows and {pack.members} members. Give it more, or take fewer rows."
+        )
+    pack.vector[...] = best_vector
+    return Curves(losses, judged if held_out.size else [], best_epoch)
+
+
+def _cosine(share: float) -> float:
+    return float(0.5 * (1 + np.cos(np.pi * min(share, 1.0))))
+
+
+def _warm(share: float) -> float:
+    if share < _WARM_UP:
+        return share / _WARM_UP
+    return _cosine((share - _WARM_UP) / (1 - _WARM_UP))
+
+
+class Adam:
+    """Adam with decoupled decay, at a rate of its own for each parameter."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.first = np.zeros_like(pack.vector)
+        self.second = np.zeros_like(pack.vector)
+        self.steps = 0
+        size = len(pack.vector)
+        self._blocks = [slice(i, min(i + _BLOCK, size)) for i in range(0, size, _BLOCK)]
+        self._work = np.empty(min(_BLOCK, size), np.float32)
+
+    def step(self, rate: float, decay: float) -> None:
+        pack = self.pack
+        self.steps += 1
+        rate_now = np.float32(rate / (1 - _BETA_1**self.steps))
+        correction = np.float32(1 / (1 - _BETA_2**self.steps))
+        for block in self._blocks:
+            g, m, s = pack.gradient[block], self.first[block], self.second[block]
+            work = self._work[: len(g)]
+            np.subtract(g, m, out=work)
+            work *= np.float32(1 - _BETA_1)
+            m += work
+            np.multiply(g, g, out=work)
+            work -= s
+            work *= np.float32(1 - _BETA_2)
+            s += work
+            np.multiply(s, correction, out=work)
+            np.sqrt(work, out=work)
+            work += np.float32(_EPSILON)
+            np.divide(m, work, out=work)
+            work *= rate_now
+            if decay:
+                # The gradient has been read, and its memory serves for the decay.
+                np.multiply(pack.decays[block], np.float32(rate * decay), out=g)
+                g *= pack.vector[block]
+                work += g
+            work *= pack.rates[block]
+            pack.vector[block] -= work
+
+
+def out_of_fold(
+    rows: Prepared, targets: Array, weights: Array | None, folds: Array, members: int
+) -> tuple[HeldOut, Array]:
+    """The rows that each member is judged by, and what each row counts for each member: nothing in
+    the fold of its own.
+
+    Parameters
+    ----------
+    folds : array of integers, (n,)
+        -1 for rows that all members learn from.
+    """
+    counts = np.ones(rows.size) if weights is None else weights
+    learned = np.empty((members, rows.size), np.float32)
+    by_fold: dict[int, list[int]] = {}
+    most = int(folds.max()) + 1
+    for member in range(members):
+        fold = member % max(most, 1)
+        by_fold.setdefault(fold, []).append(member)
+        learned[member] = counts * (folds != fold)
+    found = [(np.flatnonzero(folds == fold), own) for fold, own in by_fold.items()]
+    found = [(at, own) for at, own in found if len(at)]
+    # Some of the rows must be left for each member, with some weight.
+    if not all(own.any() for own in learned):
+        learned[...] = counts
+        found = []
+    at = np.concatenate([np.empty(0, int), *(at for at, _ in found)])
+    own_weights = None if weights is None else weights[at]
+    if own_weights is not None and not own_weights.any():
+        found, at = [], at[:0]
+    parts = [(rows.take(at), own) for at, own in found]
+    return HeldOut(parts, targets[at], own_weights if len(at) else None), learned
+
+
+def assign_folds(strata: Array, folds: int, rng: np.random.Generator) -> Array:
+    """A fold for each row, with a like share of each stratum in all; -1 for rows that are alone.
+
+    Parameters
+    ----------
+    strata : array, (n,)
+        Codes of classes, or numbers, whose neighbours come into several folds.
+    """
+    order = rng.permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
+    found = np.empty(len(strata), int)
+    found[order] = np.arange(len(strata)) % folds
+    if strata.dtype.kind in "iu":
+        counts = np.bincount(strata)
+        found[counts[strata] == 1] = -1
+    return found
