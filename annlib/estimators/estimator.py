@@ -7,7 +7,8 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import all_finite
 from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
+from annlib.estimators.files import describe, restore_network
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.persistence import Persistent
@@ -243,6 +245,16 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         raise NotImplementedError
 
     # -- files -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _file_content(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+        """Header and tensors of a file; these may be views of the network's."""
+        with self.model_._evaluating():
+            yield describe(self)
+
+    def _take_file(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
+        """Take over what a file has beside the parameters."""
+        restore_network(self, header, tensors)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """For a file, what training left besides network, targets and ``history_``: as JSON can

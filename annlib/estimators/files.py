@@ -40,8 +40,7 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
             f"{where}: expected a path where no file is, got {path}. Pass overwrite=True, or "
             "another path."
         )
-    with estimator.model_._evaluating():
-        header, tensors = describe(estimator)
+    with estimator._file_content() as (header, tensors):
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:
         texts = ", ".join(f"{name} ({text})" for name, text in header["left_out"].items())
@@ -63,27 +62,9 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     ConfigurationError
         If it is no class of annlib's, or its network or classes can be in no file.
     """
-    cls = type(estimator)
-    where = f"{cls.__name__}.save"
-    if any(base.__name__ == cls.__name__ for base in cls.__mro__[1:]):
-        raise ConfigurationError(
-            f"{where}: expected a class with a name of its own, got {cls!r}, which is called as "
-            "one that it derives from. Name it otherwise."
-        )
+    where = f"{type(estimator).__name__}.save"
     tensors: dict[str, Array] = {}
-    parameters, left_out, given = {}, {}, None
-    for name, value in estimator.get_params(deep=False).items():
-        try:
-            if isinstance(value, LeftOut):
-                left_out[name] = value.text
-            elif isinstance(value, Sequential):
-                given = _add(value, "given", tensors)
-            else:
-                code = encode(value, f"{where}, {name}")
-                check_names(code, f"{where}, {name}")
-                parameters[name] = code
-        except (ConfigurationError, ModelFormatError):
-            left_out[name] = _in_words(value)
+    parameters, left_out, given = describe_parameters(estimator, tensors)
     model = estimator.model_
     try:
         network = _add(model, "model", tensors)
@@ -95,7 +76,7 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     learned, own = estimator._learned()
     names = getattr(estimator, "feature_names_in_", None)
     header = {
-        "class_name": cls.__name__,
+        "class_name": type(estimator).__name__,
         "parameters": parameters,
         "left_out": left_out,
         "data": {
@@ -113,6 +94,37 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
         "given": given,
     }
     return header, tensors | own
+
+
+def describe_parameters(
+    estimator: Any, tensors: dict[str, Array]
+) -> tuple[dict[str, Any], dict[str, str], Any]:
+    """The parameters as a file can hold them, what the others were, and the header of a
+    ``Sequential`` among them, whose tensors are added.
+    """
+    cls = type(estimator)
+    where = f"{cls.__name__}.save"
+    if any(base.__name__ == cls.__name__ for base in cls.__mro__[1:]):
+        raise ConfigurationError(
+            f"{where}: expected a class with a name of its own, got {cls!r}, which is called as "
+            "one that it derives from. Name it otherwise."
+        )
+    parameters: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
+    given = None
+    for name, value in estimator.get_params(deep=False).items():
+        try:
+            if isinstance(value, LeftOut):
+                left_out[name] = value.text
+            elif isinstance(value, Sequential):
+                given = _add(value, "given", tensors)
+            else:
+                code = encode(value, f"{where}, {name}")
+                check_names(code, f"{where}, {name}")
+                parameters[name] = code
+        except (ConfigurationError, ModelFormatError):
+            left_out[name] = _in_words(value)
+    return parameters, left_out, given
 
 
 def _in_words(value: Any) -> str:
@@ -140,7 +152,7 @@ def restore(
     kinds: Mapping[str, Any],
 ) -> Any:
     """The estimator that ``describe`` described, one of these classes."""
-    data, learned, left_out = header["data"], header["learned"], header["left_out"]
+    left_out = header["left_out"]
     check_names([header["class_name"], header["parameters"], left_out], "file")
     cls = kinds.get(header["class_name"])
     if cls is None:
@@ -157,6 +169,15 @@ def restore(
     if header["given"] is not None:
         parameters["model"] = _restored(header["given"], "given", tensors)
     estimator = cls(**parameters)
+    estimator._take_file(header, tensors)
+    return estimator
+
+
+def restore_network(
+    estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Array]
+) -> None:
+    """Give an estimator around a ``Sequential`` what ``describe`` described beside parameters."""
+    data, learned, cls = header["data"], header["learned"], type(estimator)
     model = _restored(header["model"], "model", tensors)
     n_features = data["n_features"]
     _require(type(n_features) is int, "n_features", n_features)
@@ -183,7 +204,6 @@ def restore(
     estimator.__dict__.update(fitted)
     own = {n: a for n, a in tensors.items() if not n.startswith(("model/", "given/"))}
     estimator._restore(learned, own)
-    return estimator
 
 
 def _restored(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Sequential:

@@ -8,15 +8,19 @@ from typing import Any
 
 from annlib.core.checks import check_path
 from annlib.core.registry import check_custom_objects, custom_object_scope
-from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.files import restore
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
+from annlib.estimators.persistence import Persistent
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
+from annlib.estimators.tabular import TabularClassifier, TabularRegressor
 from annlib.saving import container, model_file
 
-_KINDS: dict[str, type[NetworkEstimator]] = {
+_KINDS: dict[str, type[Persistent]] = {
     cls.__name__: cls
-    for cls in (MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor)
+    for cls in (
+        *(MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor),
+        *(TabularClassifier, TabularRegressor),
+    )
 }
 
 
@@ -38,7 +42,7 @@ def load_estimator(
 
     Returns
     -------
-    MLPClassifier, MLPRegressor, SequentialClassifier or SequentialRegressor
+    MLPClassifier, MLPRegressor, or another of the estimators
 
     Raises
     ------
@@ -60,9 +64,7 @@ def load_estimator(
     """
     path = check_path(path, "load_estimator", "path")
     given = check_custom_objects(custom_objects, "load_estimator")
-    own = {
-        n: c for n, c in given.items() if isinstance(c, type) and issubclass(c, NetworkEstimator)
-    }
+    own = {n: c for n, c in given.items() if isinstance(c, type) and issubclass(c, Persistent)}
     others = {name: cls for name, cls in given.items() if name not in own}
     header, tensors = container.read(path, "estimator")
     with custom_object_scope(others), model_file.refusing(path):

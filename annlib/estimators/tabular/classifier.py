@@ -96,12 +96,16 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         self.classes_ = self._targets.classes
         return np.stack([codes for _, codes in self._targets.weight_columns(y)], axis=1)
 
-    def _task(self, targets: Array, weights: Array | None) -> tuple[Task, Array]:
-        classes = self.classes_ if isinstance(self.classes_, list) else [self.classes_]
-        blocks = [len(each) for each in classes]
-        if isinstance(self._targets, IndicatorTargets):
-            blocks = [2] * self._targets.units
-        return Task(tuple(blocks), 0), targets
+    @staticmethod
+    def _task_of(targets: LabelTargets) -> Task:
+        if isinstance(targets, IndicatorTargets):
+            return Task((2,) * targets.units, 0)
+        several = isinstance(targets.classes, list)
+        blocks = targets.classes if several else [targets.classes]
+        return Task(tuple(len(each) for each in blocks), 0)
+
+    def _learn_scale(self, targets: Array, weights: Array | None) -> Array:
+        return targets
 
     def _scaled(self, targets: Array) -> Array:
         return targets

@@ -81,7 +81,11 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     def _encode(self, y: Array) -> Array:
         return self._targets.encode(y)
 
-    def _task(self, targets: Array, weights: Array | None) -> tuple[Task, Array]:
+    @staticmethod
+    def _task_of(targets: NumberTargets) -> Task:
+        return Task((), targets.columns)
+
+    def _learn_scale(self, targets: Array, weights: Array | None) -> Array:
         low, high = targets.min(axis=0), targets.max(axis=0)
         size = np.maximum(np.abs(low), np.abs(high))
         size[size == 0] = 1.0
@@ -91,7 +95,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         spread = np.sqrt(spread)
         spread[spread < 1e-12] = 1.0
         self._scale = np.stack([mean * size, spread * size, low, high])
-        return Task((), targets.shape[1]), self._scaled(targets)
+        return self._scaled(targets)
 
     def _scaled(self, targets: Array) -> Array:
         mean, spread, _, _ = self._scale

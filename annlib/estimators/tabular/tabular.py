@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -14,16 +15,17 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
 from annlib.core.threads import blas_threads
 from annlib.estimators.documentation import Documented
+from annlib.estimators.files import describe_parameters
 from annlib.estimators.messages import warn
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
+from annlib.estimators.tabular import files
 from annlib.estimators.tabular.distinct import distinct_rows
 from annlib.estimators.tabular.ensemble import Ensemble, combine
 from annlib.estimators.tabular.features import Features, Prepared
-from annlib.estimators.tabular.frame import FROM_DTYPE, read_table
+from annlib.estimators.tabular.frame import read_table
 from annlib.estimators.tabular.importances import (
     contributions,
     permutation_importances,
@@ -111,8 +113,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         weights = mean_one(weights)
         new._features = Features.learn(columns)
         rows = new._features.prepare(columns, where)
-        task, encoded = new._task(encoded, weights)
-        data = Data(rows, encoded, weights)
+        task = self._task_of(targets)
+        data = Data(rows, new._learn_scale(encoded, weights), weights)
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
         with blas_threads.limited(1):
@@ -154,8 +156,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         """Targets as codes of classes, or as numbers: a column each."""
         raise NotImplementedError
 
-    def _task(self, targets: Array, weights: Array | None) -> tuple[Task, Array]:
-        """What is predicted, and encoded targets as packs take them; learns the scale of these."""
+    def _learn_scale(self, targets: Array, weights: Array | None) -> Array:
+        """Encoded targets as packs take them."""
         raise NotImplementedError
 
     def _scaled(self, targets: Array) -> Array:
@@ -344,6 +346,33 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         """What contributions add up to, (n, outputs)."""
         raise NotImplementedError
 
+    # -- files -----------------------------------------------------------------------------------
+
+    @contextmanager
+    def _file_content(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
+        """Header and tensors of a file."""
+        tensors: dict[str, Array] = {}
+        parameters, left_out, given = describe_parameters(self, tensors)
+        header, own = files.describe(self, f"{type(self).__name__}.save")
+        names = {
+            "class_name": type(self).__name__,
+            "parameters": parameters,
+            "left_out": left_out,
+            "given": given,
+        }
+        yield names | header, tensors | own
+
+    def _take_file(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
+        """Take over what a file has beside the parameters."""
+        files.restore(self, header, tensors)
+
+    @staticmethod
+    def _task_of(targets: Any) -> Task:
+        """What is predicted, for targets that mean this."""
+        raise NotImplementedError
+
+    # -- what is shown -----------------------------------------------------------------------------
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_ensemble")
 
@@ -354,10 +383,6 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         tags.input_tags.categorical = True
         tags.target_tags.multi_output = True
         return tags
-
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:  # noqa: N803  # scikit-learn's name
-        text: str = super().__repr__(N_CHAR_MAX)
-        return text
 
     def summary(self) -> str:
         """What ``fit`` has decided, in a few lines: columns, epochs and what packs count.
@@ -383,6 +408,3 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             lines.append(f"  temperature {self._ensemble.temperature:.2f}")
         lines.append(f"  out of fold: score {self.score_out_of_fold_:.4f}")
         return "\n".join(lines)
-
-
-__all__ = ["FROM_DTYPE", "DataError", "TabularEstimator"]
