@@ -57,7 +57,7 @@ def table(name: str) -> tuple[pd.DataFrame, Any]:
     rows = np.random.default_rng(0).permutation(len(X))[:MOST_ROWS]
     frame = pd.DataFrame(X[rows], columns=[f"x{k}" for k in range(X.shape[1])])
     categories = frame.columns[CATEGORIES[name]] if name in CATEGORIES else []
-    frame = frame.astype({column: "category" for column in categories})
+    frame = frame.astype(dict.fromkeys(categories, "category"))
     return frame, y[rows] if DATA[name] == "classes" else y[rows].astype(float)
 
 
@@ -160,7 +160,8 @@ def measure(build: Callable[[bool, int], Any], name: str, seed: int) -> Figures:
             low, high = net.predict_interval(X_test, coverage=COVERAGE).T
             covered = float(((low <= y_test) & (y_test <= high)).mean())
         found = (1 - errors / y_test.var(), np.sqrt(errors), covered)
-    return Figures(*map(float, found), fitted - started, done - fitted)
+    score, loss, calibration = map(float, found)
+    return Figures(score, loss, calibration, fitted - started, done - fitted)
 
 
 def compared(own: Any, other: Any) -> float:

@@ -58,7 +58,8 @@ class Number(NamedTuple):
         x = (x - self.centre) / self.spread
         x[np.isnan(x)] = 0.0
         x = np.clip(x, -1e6, 1e6)
-        return x / np.sqrt(1 + np.square(x / _REACH))
+        found: Array = x / np.sqrt(1 + np.square(x / _REACH))
+        return found
 
 
 class Binary(NamedTuple):
@@ -88,18 +89,18 @@ class Category(NamedTuple):
     kinds: str
 
     @property
-    def count(self) -> int:
-        """The codes, that of others among them."""
+    def depth(self) -> int:
+        """How many codes, that of others among them."""
         return len(self.labels) + self.missing + 1
 
     @property
     def one_hot(self) -> bool:
-        return self.count - 1 <= ONE_HOT
+        return self.depth - 1 <= ONE_HOT
 
     def codes(self, column: Column) -> Array:
         assert column.labels is not None, "of a category"
         known = {label: code for code, label in enumerate(self.labels)}
-        other = self.count - 1
+        other = self.depth - 1
         table = np.array([*(known.get(label, other) for label in column.labels), other])
         if self.missing:
             table[-1] = len(self.labels)
@@ -142,18 +143,20 @@ class Features:
 
     def sizes(self) -> list[int]:
         """The codes of each column that has some."""
-        return [f.count for f in self.features if isinstance(f, Category) and not f.one_hot]
+        return [f.depth for f in self.features if isinstance(f, Category) and not f.one_hot]
 
     def prepare(self, columns: Sequence[Column], where: str) -> Prepared:
         """Rows as arrays of float32; raises for columns of another kind than before."""
-        numbers, flags, codes = [], [], []
+        numbers: list[Array] = []
+        flags: list[Array] = []
+        codes: list[Array] = []
         for column, feature in zip(columns, self.features, strict=True):
             if feature is None:
                 continue
             if isinstance(feature, Category):
                 labels = _categories_of(column, feature, where)
                 if feature.one_hot:
-                    every = np.arange(feature.count - 1)
+                    every = np.arange(feature.depth - 1)
                     flags.extend((labels == code).astype(np.float32) for code in every)
                 else:
                     codes.append(labels)
@@ -179,7 +182,7 @@ class Features:
         for feature in self.features:
             own = [0, 0, 0]
             if isinstance(feature, Category):
-                own[1 if feature.one_hot else 2] = feature.count - 1 if feature.one_hot else 1
+                own[1 if feature.one_hot else 2] = feature.depth - 1 if feature.one_hot else 1
             elif feature is not None:
                 own[0 if isinstance(feature, Number) else 1] = 1
                 own[1] += feature.flagged
@@ -208,9 +211,7 @@ class Features:
     def restored(cls, code: Any, names: Sequence[Any]) -> Features:
         """What ``describe`` described; raises for what it does not give."""
         kinds: Mapping[str, Any] = {kind.__name__: kind for kind in _FIELDS}
-        found = []
-        for item in code:
-            found.append(None if item is None else _restored(kinds[item[0]], item[1:]))
+        found = [None if item is None else _restored(kinds[item[0]], item[1:]) for item in code]
         if len(found) != len(names):
             raise ModelFormatError(f"file: expected {len(names)} columns, got {len(found)}.")
         return cls(found, names)
@@ -294,7 +295,7 @@ def _learn_numbers(values: Array) -> Feature:
         return None
     low, high = float(known.min()), float(known.max())
     if low == high:
-        return Binary(low, high, True) if flagged else None
+        return Binary(low, high, flagged) if flagged else None
     if not ((known != low) & (known != high)).any():
         return Binary(low, high, flagged)
     exponent = int(np.frexp(max(abs(low), abs(high)))[1])

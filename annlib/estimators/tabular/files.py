@@ -137,9 +137,7 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
     estimator.__dict__.update(fitted)
 
 
-def _restored_pack(
-    code: Any, index: int, task: Task, tensors: Mapping[str, Array]
-) -> Pack:
+def _restored_pack(code: Any, index: int, task: Task, tensors: Mapping[str, Array]) -> Pack:
     code = dict(code)
     lengths = code.pop("edges")
     vector, edges = tensors[f"pack{index}/vector"], tensors[f"pack{index}/edges"]
@@ -157,8 +155,7 @@ def _restored_pack(
     least = members * sizes["numbers"] * sizes.get("frequencies", 0) + members * sum(labels)
     least += members * (len(edges) + sizes["flags"])
     _require(vector.ndim == 1 and least <= 200 * len(vector), "a vector", vector.shape)
-    cuts = np.cumsum(lengths)[:-1] if lengths else []
-    parts = np.split(edges, cuts) if lengths else []
+    parts = np.split(edges, np.cumsum(lengths)[:-1]) if lengths else []
     _require(all((np.diff(part) > 0).all() for part in parts), "edges", show(edges))
     pack = Pack(**code, edges=parts)
     fits = (pack.vector.shape, pack.vector.dtype) == (vector.shape, vector.dtype)

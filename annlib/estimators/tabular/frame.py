@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from numbers import Real
@@ -18,7 +18,7 @@ from annlib.data.frames import names as names_of
 
 #: What ``categorical_features`` is where dtypes tell.
 FROM_DTYPE = "from_dtype"
-_DATES = (datetime.date, datetime.time, datetime.timedelta)
+_DATES = (dt.date, dt.time, dt.timedelta)
 
 
 class KindError(DataError, TypeError):
@@ -224,7 +224,9 @@ def _plain(label: Any) -> Any:
 def _is_missing(item: Any) -> bool:
     if isinstance(item, str):
         return False
-    return _is_missing_kind(type(item)) or bool(item != item)
+    return _is_missing_kind(type(item)) or (
+        isinstance(item, float | np.floating) and bool(np.isnan(item))
+    )
 
 
 def _is_missing_kind(cls: type) -> bool:

@@ -60,10 +60,11 @@ def _replaced(rows: Prepared, others: Prepared, places: Places) -> Prepared:
     """Rows with the values of others in what one column has made."""
     found = []
     for part, other, own in zip(rows, others, places, strict=True):
+        changed = part
         if len(own):
-            part = part.copy()
-            part[:, own] = other[:, own]
-        found.append(part)
+            changed = part.copy()
+            changed[:, own] = other[:, own]
+        found.append(changed)
     return Prepared(*found)
 
 

@@ -15,6 +15,8 @@ import numpy as np
 import scipy.sparse
 
 from annlib.core.arrays import Array
+from annlib.estimators.tabular.activations import activate, dropout_mask
+from annlib.estimators.tabular.edges import edges_of
 from annlib.estimators.tabular.features import Prepared
 
 UNITS = 128
@@ -28,7 +30,6 @@ _FAST, _SLOW = 6.0, 0.1
 _START = 500
 #: Rows of a prediction at a time.
 _ROWS = 1024
-_SELU, _SELU_EXP = np.float32(1.0507009873554805), np.float32(1.7580993408473766)
 
 KINDS = ("periodic", "piecewise")
 
@@ -103,10 +104,15 @@ class Pack:
             if index < self.depth - 1 and activation != "relu":
                 shapes[f"slope{index}"] = (members, 1, widths[index + 1])
         self.vector = np.zeros(sum(int(np.prod(s)) for s in shapes.values()), dtype)
+        self._shapes = shapes
+        self.parameters = self._views(self.vector, shapes)
+
+    def start_learning(self) -> None:
+        """Make room for what only training needs."""
+        shapes = self._shapes
         self.gradient = np.zeros_like(self.vector)
         #: What the rate is multiplied by, and whether it decays, for each parameter.
         self.rates, self.decays = np.ones_like(self.vector), np.zeros_like(self.vector)
-        self.parameters = self._views(self.vector, shapes)
         self.gradients = self._views(self.gradient, shapes)
         rates, decays = self._views(self.rates, shapes), self._views(self.decays, shapes)
         for name, shape in shapes.items():
@@ -115,6 +121,10 @@ class Pack:
             if kernel:
                 rates[name][...] = 1 / np.sqrt(shape[1])
             decays[name][...] = kernel or name.startswith("slope")
+
+    def stop_learning(self) -> None:
+        """Give that room back."""
+        del self.gradient, self.gradients, self.rates, self.decays
 
     @staticmethod
     def _views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
@@ -152,17 +162,14 @@ class Pack:
     def _draw(self, rows: Prepared, rng: np.random.Generator) -> None:
         """Draw first values: each unit has unit deviation on these rows, and bends among them."""
         for name, values in self.parameters.items():
-            values[...] = rng.standard_normal(values.shape, np.float32)
-            if name.startswith(("bias", "offsets")):
-                values[...] = 0.0
-            elif name.startswith(("factors", "slope")):
+            shape = values.shape
+            if name.startswith(("factors", "slope")):
                 values[...] = 1.0
-            elif name == "frequencies":
-                values *= np.float32(_FREQUENCY)
             elif name == "phases":
-                values[...] = rng.uniform(-np.pi, np.pi, values.shape)
-            elif name == "waves":
-                values /= np.sqrt(values.shape[2])
+                values[...] = rng.uniform(-np.pi, np.pi, shape)
+            elif not name.startswith(("bias", "offsets")):
+                scale = {"frequencies": _FREQUENCY, "waves": shape[-2] ** -0.5}.get(name, 1.0)
+                values[...] = rng.standard_normal(shape, np.float32) * np.float32(scale)
         shared, own, _ = self._inputs(rows)
         h = np.concatenate([np.broadcast_to(shared, (self.members, *shared.shape)), own], axis=2)
         for index in range(self.depth):
@@ -220,44 +227,9 @@ class Pack:
             own[:, :, start : start + _DEPTH] = found.transpose(1, 0, 2)
         return shared, own, waves
 
-    def _activate(
-        self, z: Array, index: int, learning: bool
-    ) -> tuple[Array, Array, Array | None]:
-        """The output, its derivative, and f(z) - z, by which the slope learns."""
-        if self.activation == "relu":
-            return np.maximum(z, 0), z > 0, None
-        df = z  # is not read unless it learns
-        if self.activation == "selu":
-            e = np.minimum(z, 0)
-            np.exp(e, out=e)
-            e *= _SELU_EXP
-            f = np.maximum(z, 0)
-            f *= _SELU
-            f += e
-            f -= _SELU_EXP
-            if learning:
-                df = e
-                np.copyto(df, _SELU, where=z > 0)
-        else:
-            t = np.exp(np.minimum(z, np.float32(20)))
-            w = t + 2
-            w *= t
-            tanh = w / (w + 2)
-            f = z * tanh
-            if learning:
-                df = 1 - tanh * tanh
-                df *= z
-                df *= t / (t + 1)
-                df += tanh
-        f -= z
-        a = self.parameters[f"slope{index}"]
-        y = a * f
-        y += z
-        if learning:
-            df -= 1
-            df *= a
-            df += 1
-        return y, df, f
+    def _activate(self, z: Array, index: int, *, learning: bool) -> tuple[Array, Array, Any]:
+        slope = self.parameters.get(f"slope{index}")
+        return activate(self.activation, z, slope, learning=learning)
 
     def _first(self, shared: Array, own: Array, kernel: Array) -> Array:
         z: Array = np.matmul(shared, kernel[:, : self.shared])
@@ -278,10 +250,10 @@ class Pack:
             z += self.parameters[f"bias{index}"]
             if index == self.depth - 1:
                 break
-            h, df, f = self._activate(z, index, learning)
+            h, df, f = self._activate(z, index, learning=learning)
             if rng is not None:
                 if dropout > 0:
-                    mask = _mask(h.shape, dropout, rng)
+                    mask = dropout_mask(h.shape, dropout, rng)
                     h *= mask
                     if f is not None:
                         f *= mask
@@ -330,10 +302,10 @@ class Pack:
             np.matmul(x.transpose(0, 1, 3, 2), da, out=gradients["frequencies"])
         for index, count in enumerate(self.labels):
             start = self._waves + _DEPTH * index
-            dy = dx[:, :, start : start + _DEPTH].transpose(1, 0, 2).reshape(n, -1)
+            by_row = dx[:, :, start : start + _DEPTH].transpose(1, 0, 2).reshape(n, -1)
             cells = (np.ones(n, np.float32), tape.codes[:, index], np.arange(n + 1))
             chosen = scipy.sparse.csr_array(cells, shape=(n, count))
-            gradients[f"labels{index}"][...] = (chosen.T @ dy).reshape(count, members, _DEPTH)
+            gradients[f"labels{index}"][...] = (chosen.T @ by_row).reshape(count, members, _DEPTH)
 
     def outputs(self, rows: Prepared) -> Array:
         """Predictions of each member, (k, n, outputs)."""
@@ -375,31 +347,3 @@ class Pack:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state["code"], edges=state["edges"])  # type: ignore[misc]  # views again
         self.vector[...] = state["vector"]
-
-
-def edges_of(values: Array, bins: int) -> Array:
-    """Edges between which a column is interpolated: all values, if there are few; else each value
-    that more than 1/bins of the rows have, and quantiles of the others.
-    """
-    found, counts = np.unique(values, return_counts=True)
-    if len(found) <= bins + 1:
-        return found.astype(float)
-    heavy = found[counts > len(values) / bins]
-    others = values[~np.isin(values, heavy)]
-    shares = np.linspace(0, 1, max(2, bins + 1 - len(heavy)))
-    quantiles = np.quantile(others, shares) if len(others) else others
-    every = np.unique(np.concatenate([heavy, quantiles]).astype(np.float64))
-    # What is nearer than float32 tells apart would be a slope without bound.
-    apart = np.diff(every, prepend=-np.inf) > 1e-5
-    kept = every[apart]
-    return kept if len(kept) > 1 else np.array([found[0], found[-1]], float)
-
-
-def _mask(shape: tuple[int, ...], rate: float, rng: np.random.Generator) -> Array:
-    """Zeros at random, and elsewhere what makes up for them; a byte of chance for each."""
-    size = int(np.prod(shape))
-    bits = rng.integers(0, 2**64, (size + 7) // 8, np.uint64).view(np.uint8)[:size].reshape(shape)
-    least = round(rate * 256)
-    mask = (bits >= least).astype(np.float32)
-    mask *= np.float32(256 / (256 - least))
-    return mask

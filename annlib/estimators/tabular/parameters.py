@@ -1,4 +1,4 @@
-"""The parameters of both estimators: what each may be, what presets mean, and what is said of it."""
+"""The parameters of both estimators: what each may be and means, and what is said of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from annlib.core.checks import is_whole
 from annlib.estimators.rules import (
     FLAG,
     NONE,
@@ -17,10 +18,10 @@ from annlib.estimators.rules import (
     str_among,
 )
 from annlib.estimators.tabular.frame import FROM_DTYPE
-from annlib.estimators.tabular.pack import KINDS
 from annlib.estimators.tabular.training import Course
 
-_FOLDS = 10
+#: Parts of the rows, of which each member leaves out one.
+FOLDS = 10
 _DROPOUT, _DECAY, _SMOOTHING = 0.15, 0.02, 0.05
 #: By task and kind of pack.
 _RATES = {
@@ -87,14 +88,11 @@ RULES: dict[str, Rule] = {
     "categorical_features": Rule(
         f'"{FROM_DTYPE}", None or a list of columns: positions, names or a mask', _is_columns
     ),
-    "n_jobs": NONE | Rule("an int that is not 0", lambda v: count(1).holds(abs(v)) if isinstance(v, int | np.integer) and not isinstance(v, bool) else False),
+    "n_jobs": NONE | Rule("an int that is not 0", lambda v: is_whole(v) and bool(v != 0)),
     "time_limit": NONE | number("(0, inf)"),
     "verbose": one_of(0, 1, 2) | FLAG,
     "random_state": RANDOM_STATE,
 }
-FOLDS = _FOLDS
-__all__ = ["FOLDS", "KINDS", "PRESETS", "RULES", "Preset", "batch_size", "course"]
-
 PARAMETERS = """\
 preset : {"fast", "default", "best"}, default="default"
     How much is trained, and how good it gets.

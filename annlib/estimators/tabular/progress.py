@@ -33,4 +33,4 @@ class Progress:
                 self._bar.update()
                 self._bar.set_postfix_str(f"{kind} - val_loss: {loss:.4f}")
             elif self.verbose:
-                print(f"{kind} - val_loss: {loss:.4f}", flush=True)
+                sys.stdout.write(f"{kind} - val_loss: {loss:.4f}\n")

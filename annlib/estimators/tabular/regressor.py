@@ -99,7 +99,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
 
     def _scaled(self, targets: Array) -> Array:
         mean, spread, _, _ = self._scale
-        return targets / spread - mean / spread
+        scaled: Array = targets / spread - mean / spread
+        return scaled
 
     def _strata(self, targets: Array) -> Array:
         return targets[:, 0]
@@ -115,7 +116,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
 
     def _explained(self, rows: Prepared) -> Array:
         mean, spread, _, _ = self._scale
-        return self._ensemble.predict(rows) * spread + mean
+        found: Array = self._ensemble.predict(rows) * spread + mean
+        return found
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predictions in the units of y.
@@ -137,7 +139,9 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         values = np.clip(predicted * spread + mean, low, high)
         if not with_std:
             return self._targets.decode(values)
-        sizes = [e.size(column) for e, column in zip(self._known_errors(), predicted.T, strict=True)]
+        sizes = [
+            e.size(column) for e, column in zip(self._known_errors(), predicted.T, strict=True)
+        ]
         deviations = np.stack(sizes, axis=1) * spread
         return self._targets.decode(values), self._targets.decode(deviations)
 
@@ -161,7 +165,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         pairs = zip(self._known_errors(), predicted.T, strict=True)
         ends = [np.stack(errors.between(column, share), axis=1) for errors, column in pairs]
         found = np.stack(ends, axis=1) * spread[:, np.newaxis] + mean[:, np.newaxis]
-        return found[:, 0] if self._targets.flat else found
+        intervals: Array = found[:, 0] if self._targets.flat else found
+        return intervals
 
     def _known_errors(self) -> list[Errors]:
         if not hasattr(self, "_errors"):

@@ -9,13 +9,12 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from annlib.core.arrays import Array
-from annlib.core.threads import blas_threads
+from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters
 from annlib.estimators.messages import warn
@@ -31,13 +30,11 @@ from annlib.estimators.tabular.importances import (
     permutation_importances,
     typical_row,
 )
-from annlib.estimators.tabular.pack import Pack
+from annlib.estimators.tabular.pack import KINDS, Pack
 from annlib.estimators.tabular.parameters import (
     FOLDS,
-    KINDS,
     PRESETS,
     Preset,
-    batch_size,
     course,
 )
 from annlib.estimators.tabular.progress import Progress
@@ -203,7 +200,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         """The trained packs, their curves, and whether time has cut them short."""
         n = data.rows.size
         kinds = KINDS if data.rows.numbers.shape[1] else KINDS[:1]
-        jobs = min(effective_n_jobs(self.n_jobs), len(kinds))
+        jobs = min(_jobs(self.n_jobs), len(kinds))
         limit = None if self.time_limit is None else float(self.time_limit) * _OF_LIMIT
         labels = self._features.sizes()
         plans = {
@@ -408,3 +405,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             lines.append(f"  temperature {self._ensemble.temperature:.2f}")
         lines.append(f"  out of fold: score {self.score_out_of_fold_:.4f}")
         return "\n".join(lines)
+
+
+def _jobs(n_jobs: int | None) -> int:
+    """How many packs may train at once; negative numbers count from that of the processors."""
+    if n_jobs is None:
+        return 1
+    return int(n_jobs) if n_jobs > 0 else max(1, processors() + 1 + int(n_jobs))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ class Task(NamedTuple):
     def slices(self) -> list[slice]:
         """Where the classes of each column lie in the outputs."""
         stops = np.cumsum([0, *self.blocks]).tolist()
-        return [slice(*ends) for ends in zip(stops[:-1], stops[1:], strict=True)]
+        return [slice(*ends) for ends in pairwise(stops)]
 
     def predictions(self, outputs: Array) -> Array:
         """Probabilities, or numbers, of outputs (..., outputs)."""
@@ -188,7 +189,8 @@ def train(
     targets = targets if task.blocks else targets.astype(np.float32)
     batch = min(course.batch, n)
     steps = n // batch
-    epochs, done, start = course.epochs, 0.0, 0
+    epochs, start = course.epochs, 0
+    pack.start_learning()
     adam = Adam(pack)
     losses: list[float] = []
     judged: list[float] = []
@@ -238,6 +240,7 @@ def train(
             f"seconds for {n} rows and {pack.members} members. Give it more, or take fewer rows."
         )
     pack.vector[...] = best_vector
+    pack.stop_learning()
     return Curves(losses, judged if held_out.size else [], best_epoch)
 
 
