@@ -127,8 +127,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         blocks = self._ensemble.task.slices
         return np.stack([predicted[:, block].argmax(axis=1) for block in blocks], axis=1)
 
-    def _shown_loss(self, loss: float) -> float:
-        return loss
+    def _shown_loss(self, predicted: Array, held_out: HeldOut) -> float:
+        return held_out.loss(predicted, self._ensemble.task)
 
     def _explained(self, rows: Prepared) -> Array:
         return self._logits(self._ensemble.predict(rows))

@@ -32,16 +32,20 @@ class Ensemble(NamedTuple):
     def predict(self, rows: Prepared) -> Array:
         """Probabilities, or numbers in units of the training, (n, outputs)."""
         found = [
-            self.task.predictions(pack.exact().outputs(rows)).mean(axis=0) * share
+            self.task.predictions(pack.predictor(dtype=np.float64).outputs(rows)).mean(axis=0)
+            * share
             for pack, share in zip(self.packs, self.shares, strict=True)
         ]
         return self.finish(np.sum(found, axis=0))
 
-    def predict_held_out(self, held_out: HeldOut) -> Array:
+    def predict_held_out(
+        self, held_out: HeldOut, predictors: list[list[Pack]] | None = None
+    ) -> Array:
         """The same for rows held out, by the members that have not learned from them."""
+        each = predictors or [held_out.predictors(pack) for pack in self.packs]
         found = [
-            held_out.predict(pack, self.task) * share
-            for pack, share in zip(self.packs, self.shares, strict=True)
+            held_out.predict(own, self.task) * share
+            for own, share in zip(each, self.shares, strict=True)
         ]
         return self.finish(np.sum(found, axis=0))
 
@@ -54,7 +58,7 @@ def combine(packs: list[Pack], held_out: HeldOut, task: Task, n: int) -> Ensembl
     """The mixture, and then the temperature, with the least loss on rows held out."""
     if not held_out.size:
         return Ensemble(task, packs, tuple([1 / len(packs)] * len(packs)), 1.0)
-    found = [held_out.predict(pack, task) for pack in packs]
+    found = [held_out.predict(held_out.predictors(pack), task) for pack in packs]
     shares: tuple[float, ...] = (1.0,)
     if len(packs) == 2:
         losses = [held_out.loss(w * found[0] + (1 - w) * found[1], task) for w in _SHARES]

@@ -12,7 +12,9 @@ from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.training import HeldOut
 
 #: The rows that are held out and serve here, and all rows that are predicted for it.
-_MOST_ROWS, _MOST_PREDICTIONS, _FEWEST_ROWS = 2000, 30_000, 200
+_MOST_ROWS, _MOST_PREDICTIONS, _FEWEST_ROWS = 2000, 30_000, 50
+#: Rows that are predicted in one pass.
+_AT_ONCE = 1024
 
 Places = tuple[Sequence[int], Sequence[int], Sequence[int]]
 
@@ -27,14 +29,37 @@ def permutation_importances(
     used = [index for index, own in enumerate(places) if any(own)]
     least = _MOST_PREDICTIONS // max(1, len(used))
     few = _some(held_out, int(np.clip(least, _FEWEST_ROWS, _MOST_ROWS)), rng)
-    before = few.loss(ensemble.predict_held_out(few), ensemble.task)
-    for index in used:
+    predictors = [few.predictors(pack) for pack in ensemble.packs]
+    before = few.loss(ensemble.predict_held_out(few, predictors), ensemble.task)
+    together = max(1, _AT_ONCE // few.size)
+    for start in range(0, len(used), together):
+        chosen = used[start : start + together]
         parts = []
         for rows, members in few.parts:
-            order = rng.permutation(rows.size)
-            parts.append((_replaced(rows, rows.take(order), places[index]), members))
-        changed = few._replace(parts=parts)
-        found[index] = few.loss(ensemble.predict_held_out(changed), ensemble.task) - before
+            orders = [rng.permutation(rows.size) for _ in chosen]
+            parts.append((_permuted(rows, [places[index] for index in chosen], orders), members))
+        changed = ensemble.predict_held_out(few._replace(parts=parts), predictors)
+        # Of each part come the rows for the first column, then those for the second, ...
+        lengths = [rows.size for rows, _ in few.parts]
+        cuts = np.cumsum([n * len(chosen) for n in lengths])[:-1]
+        by_part = np.split(changed, cuts)
+        for position, index in enumerate(chosen):
+            own = [
+                part[n * position : n * (position + 1)]
+                for part, n in zip(by_part, lengths, strict=True)
+            ]
+            found[index] = few.loss(np.concatenate(own), ensemble.task) - before
+    return found
+
+
+def _permuted(rows: Prepared, columns: Sequence[Places], orders: Sequence[Array]) -> Prepared:
+    """Copies of rows one below the other, each with the values of one column in another order."""
+    n = rows.size
+    found = rows.take(np.tile(np.arange(n), len(columns)))
+    for position, (places, order) in enumerate(zip(columns, orders, strict=True)):
+        block = slice(n * position, n * (position + 1))
+        for part, values, own in zip(found, rows, places, strict=True):
+            part[block, own] = values[order][:, own]
     return found
 
 

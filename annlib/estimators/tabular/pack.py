@@ -105,6 +105,8 @@ class Pack:
                 shapes[f"slope{index}"] = (members, 1, widths[index + 1])
         self.vector = np.zeros(sum(int(np.prod(s)) for s in shapes.values()), dtype)
         self._shapes = shapes
+        #: Whether the first kernel has the factors in it.
+        self.folded = False
         self.parameters = self._views(self.vector, shapes)
 
     def start_learning(self) -> None:
@@ -119,7 +121,7 @@ class Pack:
             kernel = name.startswith("kernel")
             rates[name][...] = _FAST if name == "factors" else _SLOW
             if kernel:
-                rates[name][...] = 1 / np.sqrt(shape[1])
+                rates[name][...] = max(1, shape[1]) ** -0.5
             decays[name][...] = kernel or name.startswith("slope")
 
     def stop_learning(self) -> None:
@@ -168,7 +170,9 @@ class Pack:
             elif name == "phases":
                 values[...] = rng.uniform(-np.pi, np.pi, shape)
             elif not name.startswith(("bias", "offsets")):
-                scale = {"frequencies": _FREQUENCY, "waves": shape[-2] ** -0.5}.get(name, 1.0)
+                scale = {"frequencies": _FREQUENCY, "waves": max(1, shape[-2]) ** -0.5}.get(
+                    name, 1.0
+                )
                 values[...] = rng.standard_normal(shape, np.float32) * np.float32(scale)
         shared, own, _ = self._inputs(rows)
         h = np.concatenate([np.broadcast_to(shared, (self.members, *shared.shape)), own], axis=2)
@@ -243,7 +247,9 @@ class Pack:
         """Outputs, (k, n, outputs); with ``rng`` those of a step, and what ``backward`` needs."""
         learning = rng is not None
         shared, own, waves = self._inputs(rows)
-        kernel = self.parameters["kernel0"] * self.parameters["factors"]
+        kernel = self.parameters["kernel0"]
+        if not self.folded:
+            kernel = kernel * self.parameters["factors"]
         h, hidden = shared, []
         for index in range(self.depth):
             z = self._first(shared, own, kernel) if index == 0 else h @ self._kernel(index)
@@ -313,9 +319,21 @@ class Pack:
         parts = [self.forward(rows.take(slice(start, start + _ROWS)))[0] for start in starts]
         return np.concatenate(parts, axis=1)
 
-    def exact(self) -> Pack:
-        """A copy in float64, whose predictions of a row hardly depend on the rows beside it."""
-        return Pack.restored(self.describe(), self.vector, self.edges, np.float64)
+    def predictor(self, members: Any = None, dtype: Any = None) -> Pack:
+        """Some of the members, or all, to predict with: factors of inputs are in the kernels.
+
+        In float64 the predictions of a row hardly depend on the rows beside it.
+        """
+        chosen = np.arange(self.members)[slice(None) if members is None else members]
+        code = self.describe() | {"members": len(chosen)}
+        pack = Pack(**code, edges=self.edges, dtype=dtype or self.vector.dtype)
+        for name, values in self.parameters.items():
+            axis = 1 if name.startswith("labels") else 0
+            pack.parameters[name][...] = values.take(chosen, axis)
+        pack.parameters["kernel0"] *= pack.parameters["factors"]
+        pack.parameters["factors"][...] = 1
+        pack.folded = True
+        return pack
 
     # -- pickles and files -----------------------------------------------------------------------
 
@@ -328,18 +346,6 @@ class Pack:
             "sizes": self.sizes,
             "labels": self.labels,
         }
-
-    @classmethod
-    def restored(
-        cls,
-        code: dict[str, Any],
-        vector: Array,
-        edges: Sequence[Array],
-        dtype: Any = np.float32,
-    ) -> Pack:
-        pack = cls(**code, edges=edges, dtype=dtype)
-        pack.vector[...] = vector
-        return pack
 
     def __getstate__(self) -> dict[str, Any]:
         return {"code": self.describe(), "vector": self.vector, "edges": self.edges}

@@ -111,8 +111,11 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         pairs = zip(predicted.T, held_out.targets.T, strict=True)
         self._errors = [Errors.learn(a, y, weights) for a, y in pairs]
 
-    def _shown_loss(self, loss: float) -> float:
-        return float(np.sqrt(loss) * np.sqrt(np.mean(np.square(self._scale[1]))))
+    def _shown_loss(self, predicted: Array, held_out: HeldOut) -> float:
+        squares = np.square(predicted - held_out.targets)
+        errors = np.sqrt(np.average(squares, axis=0, weights=held_out.weights)) * self._scale[1]
+        most = max(errors.max(), np.finfo(float).tiny)
+        return float(most * np.sqrt(np.mean(np.square(errors / most))))
 
     def _explained(self, rows: Prepared) -> Array:
         mean, spread, _, _ = self._scale

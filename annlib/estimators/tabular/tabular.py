@@ -199,7 +199,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
     ) -> tuple[list[Pack], dict[str, Curves], bool]:
         """The trained packs, their curves, and whether time has cut them short."""
         n = data.rows.size
-        kinds = KINDS if data.rows.numbers.shape[1] else KINDS[:1]
+        kinds = KINDS if data.rows.numbers.shape[1] else KINDS[1:]  # which would be alike
         jobs = min(_jobs(self.n_jobs), len(kinds))
         limit = None if self.time_limit is None else float(self.time_limit) * _OF_LIMIT
         labels = self._features.sizes()
@@ -253,12 +253,11 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     def _judge(self, held_out: HeldOut, rng: np.random.Generator) -> None:
         """Set what is known from the rows held out."""
-        task = self._ensemble.task
         self.score_out_of_fold_ = self.loss_out_of_fold_ = float("nan")
         if held_out.size:
             predicted = self._ensemble.predict_held_out(held_out)
             self._judge_held_out(predicted, held_out)
-            self.loss_out_of_fold_ = self._shown_loss(held_out.loss(predicted, task))
+            self.loss_out_of_fold_ = self._shown_loss(predicted, held_out)
         self.feature_importances_ = permutation_importances(
             self._ensemble, held_out, self._features.places(), rng
         )
@@ -266,7 +265,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
     def _judge_held_out(self, predicted: Array, held_out: HeldOut) -> None:
         raise NotImplementedError
 
-    def _shown_loss(self, loss: float) -> float:
+    def _shown_loss(self, predicted: Array, held_out: HeldOut) -> float:
         raise NotImplementedError
 
     def _remember(self, curves: Mapping[str, Curves]) -> None:

@@ -104,11 +104,15 @@ class HeldOut(NamedTuple):
         """How many rows."""
         return len(self.targets)
 
-    def predict(self, pack: Pack, task: Task) -> Array:
-        """The mean prediction of the members for each row, by those that have not learned it."""
+    def predictors(self, pack: Pack) -> list[Pack]:
+        """For each part the members that have not learned from it."""
+        return [pack.predictor(members) for _, members in self.parts]
+
+    def predict(self, predictors: list[Pack], task: Task) -> Array:
+        """The mean prediction for each row, by these of each part."""
         found = [
-            task.predictions(pack.outputs(rows)[members]).mean(axis=0)
-            for rows, members in self.parts
+            task.predictions(pack.outputs(rows)).mean(axis=0)
+            for pack, (rows, _) in zip(predictors, self.parts, strict=True)
         ]
         return np.concatenate(found)
 
@@ -217,8 +221,11 @@ def train(
                 break
         else:
             start += 1
-            predicted = held_out.predict(pack, task) if held_out.size else None
-            judged.append(held_out.loss(predicted, task) if predicted is not None else -start)
+            judged.append(
+                held_out.loss(held_out.predict(held_out.predictors(pack), task), task)
+                if held_out.size
+                else -start
+            )
             losses.append(total / counted if counted else 0.0)
             if judged[-1] < best:
                 best, best_epoch = judged[-1], start - 1
