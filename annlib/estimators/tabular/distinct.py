@@ -33,54 +33,71 @@ def distinct_rows(
         None where all count the same.
     """
     n = len(targets)
-    kept = np.arange(n) if weights is None else np.flatnonzero(weights)
-    parts = [_comparable(column, kept) for column in columns]
-    parts += [np.ascontiguousarray(target[kept]) for target in targets.T]
-    hashes = np.zeros(len(kept), np.uint64)
-    for part in parts:
-        hashes ^= _scrambled(_words(part))
-        hashes = _scrambled(hashes + _ODD)
-    order = np.argsort(hashes, kind="stable")
-    hashes = hashes[order]
-    new = np.ones(len(kept), bool)
-    new[1:] = hashes[1:] != hashes[:-1]
-    if not new.all():
-        again = np.flatnonzero(~new)
-        for part in parts:
-            words = _words(part)
-            new[again] |= words[order[again]] != words[order[again - 1]]
-    counts = np.ones(len(kept)) if weights is None else weights[kept]
-    first = np.flatnonzero(new)
-    counts = np.add.reduceat(counts[order], first)
-    chosen = kept[order[first]]
+    rows = np.arange(n) if weights is None else np.flatnonzero(weights)
+    counts = np.ones(n) if weights is None else weights
+    parts = [_ranks(column, rows) for column in columns]
+    aims = [
+        np.unique(target[rows], return_inverse=True)[1].astype(np.uint64) for target in targets.T
+    ]
+    order, first = _groups(parts + aims)
+    counts = np.add.reduceat(counts[rows][order], first)
+    distinct = order[first]
+    parts, aims = ([each[distinct] for each in some] for some in (parts, aims))
+    again = np.argsort(_keys(parts, aims), kind="stable")
+    chosen, counts = rows[distinct[again]], counts[again]
     even = bool((counts == counts[0]).all())
     found = [column._replace(values=column.values[chosen]) for column in columns]
     return found, targets[chosen], None if even else counts
 
 
-def _comparable(column: Column, rows: Array) -> Array:
-    """Values that are alike for like rows, whatever power of two a column is scaled by."""
+def _groups(parts: list[Array]) -> tuple[Array, Array]:
+    """An order in which like rows are neighbours, and where in it a new group begins."""
+    hashes = np.zeros(len(parts[0]), np.uint64)
+    for part in parts:
+        hashes = _scrambled(hashes ^ _scrambled(part + _ODD))
+    order = np.argsort(hashes, kind="stable")
+    sorted_hashes = hashes[order]
+    new = np.ones(len(order), bool)
+    new[1:] = sorted_hashes[1:] != sorted_hashes[:-1]
+    again = np.flatnonzero(~new)
+    for part in parts:
+        new[again] |= part[order[again]] != part[order[again - 1]]
+    return order, np.flatnonzero(new)
+
+
+def _keys(parts: list[Array], aims: list[Array]) -> Array:
+    """Numbers to order distinct rows by, whatever the order of columns; a constant column and a
+    copy of another change none.
+
+    A column is told from others by what it has to do with the targets.
+    """
+    target = np.zeros(len(aims[0]), np.uint64)
+    for aim in aims:
+        target = _scrambled(target ^ _scrambled(aim + _ODD))
+    keys = target.copy()
+    seen: dict[int, list[Array]] = {}
+    for part in parts:
+        own = _scrambled(target + _scrambled(part)).sum(dtype=np.uint64)
+        others = seen.setdefault(int(own), [])
+        if part.any() and not any(np.array_equal(part, other) for other in others):
+            others.append(part)
+            keys += _scrambled(_scrambled(part) ^ own)
+    return keys
+
+
+def _ranks(column: Column, rows: Array) -> Array:
+    """The places of values in their order, which are the same on any scale."""
     values = column.values[rows]
     if column.labels is None:
-        most = np.nanmax(np.abs(values)) if not np.isnan(values).all() else 1.0
-        scaled: Array = np.ldexp(values, -int(np.frexp(most)[1]))
-        scaled[np.isnan(scaled)] = np.nan
-        return scaled + 0.0  # of -0 too
+        return np.unique(values, return_inverse=True)[1].astype(np.uint64)
     labels = column.labels
-    order = sorted(range(len(labels)), key=lambda i: (type(labels[i]).__name__, labels[i]))
-    ranks = np.empty(len(labels) + 1, np.int64)
-    used = np.unique(values[values >= 0])
-    known = set(used.tolist())
-    ranks[-1] = -1
-    rank = 0
-    for place in order:
-        ranks[place] = rank
-        rank += place in known
+    known = np.unique(values[values >= 0]).tolist()
+    order = sorted(known, key=lambda code: (type(labels[code]).__name__, labels[code]))
+    ranks = np.zeros(len(labels) + 1, np.uint64)
+    ranks[order] = np.arange(1, len(order) + 1)
+    if not (values < 0).any():  # so that the least is 0
+        ranks[order] -= np.uint64(1)
     return ranks[values]
-
-
-def _words(part: Array) -> Array:
-    return part.astype(np.float64 if part.dtype.kind == "f" else np.int64).view(np.uint64)
 
 
 def _scrambled(words: Array) -> Array:

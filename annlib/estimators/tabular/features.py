@@ -281,9 +281,10 @@ def _learn_labels(column: Column) -> Category | None:
     kept = [int(code) for code in np.argsort(-counts, kind="stable") if counts[code] >= least]
     labels = [column.labels[code] for code in kept[:MOST_LABELS]]
     labels.sort(key=lambda label: (type(label).__name__, label))
-    if len(labels) + missing < 2 and len(counts) < 2:
+    used = np.flatnonzero(counts)
+    if len(used) + missing < 2 or len(labels) + missing == 0:
         return None
-    texts = {isinstance(label, str) for label in labels}
+    texts = {isinstance(column.labels[code], str) for code in used}
     kinds = "both" if len(texts) > 1 else "texts" if True in texts else "numbers"
     return Category(labels, missing, kinds)
 

@@ -72,10 +72,9 @@ def read_table(
             X = np.asarray(X)
         found = raw_columns(X, where, "X")
         if not found or found[0][1] is None or not len(found[0][0]):
-            shape = (len(found[0][0]) if found else 0, len(found))
             raise DataError(
                 f"{where}: expected X of shape (n, features) with rows and columns, got one of "
-                f"shape {shape}. Of one column pass X[[name]], or X.reshape(-1, 1)."
+                f"shape {np.shape(X)}. Of one column pass X[[name]], or X.reshape(-1, 1)."
             )
     mask = _mask(categorical, X, len(found), where)
     columns = [
@@ -140,7 +139,7 @@ def _is_numeric(X: Any) -> bool:
             X = np.asarray(X)
         except ValueError:  # rows of several lengths, which it refuses
             return True
-    return X.dtype.kind not in "OUSTMm" or X.ndim != 2
+    return X.dtype.kind not in "OUSTMm"
 
 
 # -- one column ------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ _OUT, _DEPTH = 3, 8
 #: Of cosines' frequencies.
 _FREQUENCY = 0.1 * 2 * np.pi
 #: How much faster factors of inputs learn than others, and how much slower what is no kernel.
-_FAST, _SLOW = 6.0, 0.1
+_FAST, _OF_LABELS, _SLOW = 6.0, 0.3, 0.1
 #: Rows from which the first values of the parameters are found.
 _START = 500
 #: Rows of a prediction at a time.
@@ -120,7 +120,9 @@ class Pack:
         for name, shape in shapes.items():
             kernel = name.startswith("kernel")
             rates[name][...] = _FAST if name == "factors" else _SLOW
-            if kernel:
+            if name.startswith("labels"):
+                rates[name][...] = _OF_LABELS
+            elif kernel:
                 rates[name][...] = max(1, shape[1]) ** -0.5
             decays[name][...] = kernel or name.startswith("slope")
 

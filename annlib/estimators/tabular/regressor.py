@@ -107,12 +107,18 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
 
     def _judge_held_out(self, predicted: Array, held_out: HeldOut) -> None:
         weights = held_out.weights
+        predicted = self._clipped(predicted)
         self.score_out_of_fold_ = r2(held_out.targets, predicted, weights)
         pairs = zip(predicted.T, held_out.targets.T, strict=True)
         self._errors = [Errors.learn(a, y, weights) for a, y in pairs]
 
+    def _clipped(self, predicted: Array) -> Array:
+        """Predictions in the units of the training, within the range of y."""
+        mean, spread, low, high = self._scale
+        return np.clip(predicted, low / spread - mean / spread, high / spread - mean / spread)
+
     def _shown_loss(self, predicted: Array, held_out: HeldOut) -> float:
-        squares = np.square(predicted - held_out.targets)
+        squares = np.square(self._clipped(predicted) - held_out.targets)
         errors = np.sqrt(np.average(squares, axis=0, weights=held_out.weights)) * self._scale[1]
         most = max(errors.max(), np.finfo(float).tiny)
         return float(most * np.sqrt(np.mean(np.square(errors / most))))
@@ -137,7 +143,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         ndarray of shape (n_samples,) or (n_samples, n_outputs), or tuple of two of them
         """
         with_std = check_flag(return_std, f"{type(self).__name__}.predict", "return_std")
-        predicted = self._predicted(X, "predict")
+        predicted = self._clipped(self._predicted(X, "predict"))
         mean, spread, low, high = self._scale
         values = np.clip(predicted * spread + mean, low, high)
         if not with_std:
@@ -163,7 +169,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         """
         where = f"{type(self).__name__}.predict_interval"
         share = float(check_number(coverage, where, "coverage", "(0, 1)"))
-        predicted = self._predicted(X, "predict_interval")
+        predicted = self._clipped(self._predicted(X, "predict_interval"))
         mean, spread, _, _ = self._scale
         pairs = zip(self._known_errors(), predicted.T, strict=True)
         ends = [np.stack(errors.between(column, share), axis=1) for errors, column in pairs]
