@@ -126,12 +126,16 @@ class Features:
         self.names = list(names)
 
     @classmethod
-    def learn(cls, columns: Sequence[Column]) -> Features:
-        """From the columns of the rows to train on."""
+    def learn(cls, columns: Sequence[Column], counts: Array) -> Features:
+        """From the columns of the rows to train on, of each of which there are so many."""
+        many = bool((counts > 1).any())
         found: list[Feature] = []
         seen: dict[bytes, list[Array]] = {}
         for column in columns:
-            feature = _learn(column)
+            every = column._replace(values=column.values.repeat(counts)) if many else column
+            feature = (
+                _learn_numbers(every.values) if column.labels is None else _learn_labels(every)
+            )
             if feature is not None and _is_copy(feature, column, seen):
                 feature = None
             found.append(feature)
@@ -265,10 +269,6 @@ def _is_copy(feature: Any, column: Column, seen: dict[bytes, list[Array]]) -> bo
 
 
 # -- learning one column ---------------------------------------------------------------------------
-
-
-def _learn(column: Column) -> Feature:
-    return _learn_numbers(column.values) if column.labels is None else _learn_labels(column)
 
 
 def _learn_labels(column: Column) -> Category | None:

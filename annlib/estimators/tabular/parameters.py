@@ -60,13 +60,21 @@ def batch_size(n: int) -> int:
 
 
 def course(
-    preset: Preset, kind: str, n: int, classifies: bool, epochs: int | None
+    preset: Preset, kind: str, n: int, came: int, classifies: bool, epochs: int | None
 ) -> tuple[str, Course]:
-    """The activation of a pack, and how it is trained."""
+    """The activation of a pack, and how it is trained.
+
+    Parameters
+    ----------
+    n, came : int
+        The distinct rows, and how many there were before like ones were taken as one: the steps
+        follow from these.
+    """
     batch = batch_size(n)
     if epochs is None:
-        most = max(1, _MOST_STEPS * batch // max(n, 1))
-        epochs = min(preset.epochs(kind, n, batch), most)
+        size = batch_size(came)
+        steps = preset.epochs(kind, came, size) * max(1, came // size)
+        epochs = max(1, round(min(steps, _MOST_STEPS) / max(1, n // batch)))
     rate = _RATES[classifies, kind]
     activation = _ACTIVATIONS.get((classifies, kind), "selu")
     smoothing = _SMOOTHING if classifies else 0.0

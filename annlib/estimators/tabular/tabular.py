@@ -62,6 +62,8 @@ class Data(NamedTuple):
     targets: Array
     #: With a mean of 1, or None where all count the same.
     weights: Array | None
+    #: How often each row came, if it came often, and else 1.
+    repeats: Array
 
 
 class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -106,12 +108,12 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         class_weight = getattr(self, "class_weight", None)
         weights = row_weights(y, y, sample_weight, class_weight, targets)
         new._targets = targets
-        columns, encoded, weights = distinct_rows(columns, new._encode(y), weights)
+        columns, encoded, weights, repeats = distinct_rows(columns, new._encode(y), weights)
         weights = mean_one(weights)
-        new._features = Features.learn(columns)
+        new._features = Features.learn(columns, repeats)
         rows = new._features.prepare(columns, where)
         task = self._task_of(targets)
-        data = Data(rows, new._learn_scale(encoded, weights), weights)
+        data = Data(rows, new._learn_scale(encoded, weights), weights, repeats)
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
         with blas_threads.limited(1):
@@ -175,7 +177,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             raise ValueError(f"{given} is provided, but {lacking} was not provided.")
         if X_val is None:
             folds = assign_folds(self._strata(data.targets), min(FOLDS, n), rng)
-            return out_of_fold(data.rows, data.targets, data.weights, folds, members)
+            return out_of_fold(*data, folds, members)
         rows = self._prepare(X_val, "fit, X_val")
         y_val = self._check_y(y_val, rows.size)
         check_consistent_length(rows.numbers, y_val)
@@ -199,12 +201,14 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
     ) -> tuple[list[Pack], dict[str, Curves], bool]:
         """The trained packs, their curves, and whether time has cut them short."""
         n = data.rows.size
+        came = int(data.repeats.sum())
         kinds = KINDS if data.rows.numbers.shape[1] else KINDS[1:]  # which would be alike
         jobs = min(_jobs(self.n_jobs), len(kinds))
         limit = None if self.time_limit is None else float(self.time_limit) * _OF_LIMIT
         labels = self._features.sizes()
         plans = {
-            kind: course(self._preset, kind, n, self._classifies, self.epochs) for kind in kinds
+            kind: course(self._preset, kind, n, came, self._classifies, self.epochs)
+            for kind in kinds
         }
         total = sum(plan.epochs for _, plan in plans.values())
         found: dict[str, tuple[Pack, Curves]] = {}

@@ -303,36 +303,47 @@ class Adam:
 
 
 def out_of_fold(
-    rows: Prepared, targets: Array, weights: Array | None, folds: Array, members: int
+    rows: Prepared,
+    targets: Array,
+    weights: Array | None,
+    repeats: Array,
+    folds: Array,
+    members: int,
 ) -> tuple[HeldOut, Array]:
     """The rows that each member is judged by, and what each row counts for each member: nothing in
     the fold of its own.
 
+    A row that came often is one that will come again: as if its copies lay in all folds, all learn
+    from it and are judged by it, each with its share.
+
     Parameters
     ----------
+    repeats : array of integers, (n,)
+        How often each row came, if it came often, and else 1.
     folds : array of integers, (n,)
         -1 for rows that all members learn from.
     """
     counts = np.ones(rows.size) if weights is None else weights
+    often = repeats > 1
+    most = int(folds.max()) + 1
+    share = 1 / max(most, 1)
     learned = np.empty((members, rows.size), np.float32)
     by_fold: dict[int, list[int]] = {}
-    most = int(folds.max()) + 1
     for member in range(members):
         fold = member % max(most, 1)
         by_fold.setdefault(fold, []).append(member)
-        learned[member] = counts * (folds != fold)
-    found = [(np.flatnonzero(folds == fold), own) for fold, own in by_fold.items()]
+        learned[member] = counts * np.where(often, 1 - share, folds != fold)
+    judged = counts * np.where(often, share, 1.0)
+    found = [(np.flatnonzero((folds == fold) | often), own) for fold, own in by_fold.items()]
     found = [(at, own) for at, own in found if len(at)]
-    # Some of the rows must be left for each member, with some weight.
-    if not all(own.any() for own in learned):
+    every = np.concatenate([np.empty(0, int), *(at for at, _ in found)])
+    # For each member there must be something to learn from.
+    if not all(own.any() for own in learned) or not judged[every].any():
         learned[...] = counts
-        found = []
-    at = np.concatenate([np.empty(0, int), *(at for at, _ in found)])
-    own_weights = None if weights is None else weights[at]
-    if own_weights is not None and not own_weights.any():
-        found, at = [], at[:0]
+        return HeldOut([], targets[:0], None), learned
+    even = weights is None and not often.any()
     parts = [(rows.take(at), own) for at, own in found]
-    return HeldOut(parts, targets[at], own_weights if len(at) else None), learned
+    return HeldOut(parts, targets[every], None if even else judged[every]), learned
 
 
 def assign_folds(strata: Array, folds: int, rng: np.random.Generator) -> Array:
