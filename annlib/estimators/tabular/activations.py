@@ -20,7 +20,8 @@ def activate(
         The output; if it is learning its derivative, and f(z) - z, by which the slope learns.
     """
     if slope is None:
-        return np.maximum(z, 0), z > 0, None
+        positive = (z > 0).astype(z.dtype)
+        return z * positive, positive, None
     f, df = (_selu if name == "selu" else _mish)(z, learning)
     f -= z
     y = slope * f
@@ -33,15 +34,20 @@ def activate(
 
 
 def _selu(z: Array, learning: bool) -> tuple[Array, Array]:
-    e = np.minimum(z, 0)
+    # Sums with |z| are several times faster than np.minimum, and those than what chooses by a mask.
+    e = np.abs(z)
+    f = z + e
+    f *= _SELU / 2
+    e -= z
+    e *= np.float32(-0.5)
     np.exp(e, out=e)
     e *= _SELU_EXP
-    f = np.maximum(z, 0)
-    f *= _SELU
     f += e
     f -= _SELU_EXP
     if learning:
-        np.copyto(e, _SELU, where=z > 0)
+        positive = (z > 0).astype(z.dtype)
+        positive *= _SELU_EXP - _SELU
+        e -= positive
     return f, e
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from annlib.core.checks import is_whole
+from annlib.core.checks import is_whole, items_of
 from annlib.estimators.rules import (
     FLAG,
     NONE,
@@ -84,9 +84,9 @@ def course(
 def _is_columns(value: object) -> bool:
     if value is None or (isinstance(value, str) and value == FROM_DTYPE):
         return True
-    return isinstance(value, list | tuple | np.ndarray) or (
-        hasattr(value, "__array__") and not isinstance(value, np.generic)
-    )
+    if hasattr(value, "to_numpy") and not isinstance(value, type):  # an index or a series
+        value = value.to_numpy()
+    return items_of(value) is not None
 
 
 RULES: dict[str, Rule] = {
