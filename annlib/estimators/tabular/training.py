@@ -17,6 +17,8 @@ from annlib.estimators.tabular.pack import Pack
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
 #: The share of the steps in which the rate grows.
 _WARM_UP = 0.1
+#: Of the loss of a guess, what leaves labels as they are, and what lets them be smoothed.
+_NOISY, _CLEAR = 0.5, 0.3
 #: Parameters of a step of Adam at a time, which stay in the processor's cache.
 _BLOCK = 1 << 14
 
@@ -116,6 +118,19 @@ class HeldOut(NamedTuple):
         ]
         return np.concatenate(found)
 
+    def loss_of_guess(self, task: Task, targets: Array, weights: Array) -> float:
+        """The loss of the shares of the classes, or of the means, in what is learned from."""
+        counts = weights.sum(axis=0, dtype=float)
+        if not task.blocks:
+            guess = np.average(targets, axis=0, weights=counts)
+        else:
+            shares = [
+                np.bincount(codes, counts, size) / counts.sum()
+                for codes, size in zip(targets.T, task.blocks, strict=True)
+            ]
+            guess = np.concatenate(shares)
+        return self.loss(np.broadcast_to(guess, (self.size, len(guess))), task)
+
     def loss(self, predicted: Array, task: Task) -> float:
         return float(np.average(task.losses(predicted, self.targets), weights=self.weights))
 
@@ -200,6 +215,8 @@ def train(
     judged: list[float] = []
     best, best_vector = np.inf, pack.vector.copy()
     best_epoch = -1
+    guess = held_out.loss_of_guess(task, targets, weights) if held_out.size else 0.0
+    smoothing = course.smoothing
     while start < epochs:
         order = rng.permutation(n)
         total = counted = 0.0
@@ -210,7 +227,7 @@ def train(
             outputs, tape = pack.forward(rows.take(at), course.dropout * rest, rng)
             assert tape is not None, "of a step"
             weight = weights[:, at]
-            lost, gradient = task.step(outputs, targets[at], course.smoothing)
+            lost, gradient = task.step(outputs, targets[at], smoothing)
             total += float(np.vdot(lost, weight))
             counted += float(weight.sum())
             weight /= np.float32(batch)
@@ -227,6 +244,10 @@ def train(
                 else -start
             )
             losses.append(total / counted if counted else 0.0)
+            if guess:
+                # Noise does what smoothing does, which then is one too much.
+                noise = (_NOISY - judged[-1] / guess) / (_NOISY - _CLEAR)
+                smoothing = course.smoothing * min(max(noise, 0.0), 1.0)
             if judged[-1] < best:
                 best, best_epoch = judged[-1], start - 1
                 best_vector[...] = pack.vector
