@@ -8,7 +8,6 @@ from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
     load_digits,
-    load_wine,
     make_friedman1,
 )
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
