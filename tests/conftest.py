@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import hypothesis
@@ -16,6 +17,12 @@ collect_ignore = ["extending"]
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("annlib")
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: a collection of garbage need not walk it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from cases import ALL, TABLES, as_given
 
 import annlib
 from annlib import Sequential, layers
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable, constructor_arguments, serialize
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.registry import FAMILIES
 from annlib.core.workspace import Workspace
@@ -111,6 +111,8 @@ def test_the_configuration_is_what_the_constructor_was_given(row):
             isinstance(stored, dict) and "class_name" in stored
         ):  # a name, now the object of that name
             assert value in FAMILIES_BY_CLASS[stored["class_name"]]._names
+        elif name == "optimizers":
+            assert stored == through_json(serialize(value, "optimizers"))
         elif name == "chains":
             parts = [[part.get_config() for part in _layers(chain)] for chain, _ in value]
             assert through_json(parts) == [

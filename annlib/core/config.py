@@ -402,6 +402,8 @@ def _cloned(value: Any) -> Any:
         return value.clone()
     if isinstance(value, list | tuple):
         return type(value)(_cloned(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _cloned(item) for key, item in value.items()}
     return value
 
 

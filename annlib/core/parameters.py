@@ -9,9 +9,10 @@ gradient norm is one dot product, and saving or restoring all weights is one cop
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -132,6 +133,20 @@ class ParameterVector:
                 except ShapeError as error:  # which knows the shape, but not whose it is
                     raise ShapeError(f"{entry.path}: {error}") from None
                 self.values[entry.where] = np.asarray(value).ravel()
+
+    def restricted(self, paths: Collection[str]) -> Self:
+        """The same memory, with the parameters of these paths alone as those to be trained.
+
+        Where they lie it says as before: they need be no neighbours.
+        """
+        other = copy.copy(self)
+        other.entries = [
+            entry._replace(trainable=entry.trainable and entry.path in paths)
+            for entry in self.entries
+        ]
+        sizes = (e.where.stop - e.where.start for e in other.entries if e.trainable)
+        other.n_trainable = sum(sizes)
+        return other
 
     def outdated(self) -> bool:
         """Whether a layer was frozen or unfrozen after the layout was made."""

@@ -36,6 +36,8 @@ class ArrayLoader(DataLoader):
         That of the weights, if it is not that of x.
     sparse : bool
         Whether batches of a sparse x are sparse, too.
+    drop_last : bool
+        Whether to leave out the last rows of a pass, if they are no whole batch.
     """
 
     rows: int
@@ -53,10 +55,12 @@ class ArrayLoader(DataLoader):
         target_dtype: npt.DTypeLike,
         weight_dtype: npt.DTypeLike | None = None,
         sparse: bool = False,
+        drop_last: bool = False,
     ) -> None:
         self.rows = len(x)
-        self.count = -(-self.rows // batch_size)
+        self.count = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
         self.batch_size = batch_size
+        self._drop_last = drop_last
         self._x = gatherer(x, dtype, sparse)
         self._y = None if y is None else Gatherer(y, target_dtype)
         self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
@@ -77,7 +81,8 @@ class ArrayLoader(DataLoader):
         """Shapes, types, and a digest of some rows."""
         sources = {"x": self._x, "y": self._y, "weights": self._weights}
         parts = {name: source.fingerprint() for name, source in sources.items() if source}
-        return {"batch_size": self.batch_size, **parts}
+        dropped = {"drop_last": True} if self._drop_last else {}
+        return {"batch_size": self.batch_size, **dropped, **parts}
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
         """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
@@ -89,7 +94,7 @@ class ArrayLoader(DataLoader):
                 rng.shuffle(order[start : start + self.batch_size])
         else:
             order = rng.permutation(self.rows)
-        return self.take(order[done * self.batch_size :])
+        return self.take(order[done * self.batch_size : self.count * self.batch_size])
 
     def part(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
@@ -106,7 +111,8 @@ class ArrayLoader(DataLoader):
             If a memory map holds what is NaN or infinite, in the batches' type at least.
         """
         x, y, w = self._x, self._y, self._weights
-        for start in islice(range(0, self.rows, self.batch_size), steps):
+        starts = range(0, self.rows, self.batch_size)[: self.count]
+        for start in islice(starts, steps):
             stop = start + self.batch_size
             if where:
                 for name, source, kind in self._unscanned:

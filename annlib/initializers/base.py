@@ -2,7 +2,9 @@
 
 To add one: a class with ``draw(shape, rng)``, ``@register()`` above it, and a row in the tests'
 table of cases. For a try, a plain function will do, as in Keras:
-``Dense(8, kernel_initializer=lambda shape, dtype: np.full(shape, 0.1, dtype))``, or an array.
+``Dense(8, kernel_initializer=lambda shape, dtype: np.full(shape, 0.1, dtype))``, or an array. One
+that takes ``rng`` gets the parameter's own random generator, which follows from the model's seed:
+``lambda shape, dtype, rng: rng.normal(0, 0.1, shape)``.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ class Initializer(Configurable):
 
 
 class InitializerFunction(Initializer):
-    """A plain function of shape and type, which cannot be saved and draws from no stream."""
+    """A plain function, which cannot be saved: Keras', of shape and type; or one of these and a
+    random generator, if it has an argument ``rng`` or needs three.
+    """
 
     def __init__(self, function: Callable[..., Array]) -> None:
         self.function = function
@@ -80,26 +84,46 @@ class InitializerFunction(Initializer):
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
-        return _values(self.function, shape, dtype)
+        return _values(self.function, shape, dtype, rng)
 
 
-def _values(function: Callable[..., Any], shape: Shape, dtype: npt.DTypeLike) -> Array:
-    """What a user's function of the shape, or of shape and type, returns."""
+def _values(
+    function: Callable[..., Any],
+    shape: Shape,
+    dtype: npt.DTypeLike,
+    rng: Generator | None = None,
+) -> Array:
+    """What a user's function of the shape, or of shape and type, and perhaps of a random generator,
+    returns.
+    """
     shape = tuple(shape)
-    try:
-        inspect.signature(function).bind(shape, dtype=dtype)
-        typed = True
-    except TypeError:  # it takes no type
-        typed = False
-    except ValueError:  # of some functions of C nobody knows
-        typed = True
-    values = np.asarray(function(shape, dtype=dtype) if typed else function(shape), dtype)
+    rng = np.random.default_rng() if rng is None else rng
+    if positional_arguments(function)[0] == 3:
+        given = function(shape, dtype, rng)
+    else:
+        given = function(shape, **_accepted(function, shape, dtype=dtype, rng=rng))
+    values = np.asarray(given, dtype)
     if values.shape != shape:
         raise ShapeError(
             f"initializer: expected values of the parameter's shape {shape} from "
             f"{show(function)}, got {values.shape}."
         )
     return values
+
+
+def _accepted(function: Callable[..., Any], shape: Shape, **keywords: Any) -> dict[str, Any]:
+    """Those of the keywords that a function of the shape takes."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some functions of C nobody knows
+        return {"dtype": keywords["dtype"]}
+    if "rng" not in signature.parameters:  # **keywords are Keras', which knows no rng
+        del keywords["rng"]
+    try:
+        signature.bind(shape, **keywords)
+    except TypeError:  # it takes no type
+        del keywords["dtype"]
+    return keywords
 
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)

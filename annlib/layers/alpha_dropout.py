@@ -22,7 +22,7 @@ class AlphaDropout(Dropout):
 
     Parameters
     ----------
-    rate : float, in [0, 1)
+    rate : float, in [0, 1), or callable
         The share that is set to the limit.
     noise_shape : tuple of int or None, optional
         See ``Dropout``.
@@ -51,7 +51,7 @@ class AlphaDropout(Dropout):
             ),
             back=(f"{DX} = " + cases(("0", r"\text{the~same}"), (rf"\alpha {DY}", "")),),
             source="Klambauer et al. (2017)",
-            note="Only while training; otherwise y = x.",
+            note=f"Only while training; otherwise y = x.{self._set_by('rate')}",
             symbols=(
                 ("s", "-1.7581, the limit of SELU"),
                 (r"\alpha", f"{self.kept:.6g}, which keeps the variance 1"),

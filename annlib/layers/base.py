@@ -30,11 +30,12 @@ from annlib.core.checks import (
     check_shape,
     to_array,
 )
-from annlib.core.config import Configurable, is_own, refuse_unknown
+from annlib.core.config import is_own, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
+from annlib.core.scheduled import Scheduled
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
 
@@ -58,7 +59,7 @@ class LayerArguments(CommonArguments, total=False):
     input_dim: int | None
 
 
-class Layer(Configurable):
+class Layer(Scheduled):
     """Base class: one step of a ``Sequential`` model.
 
     A subclass writes ``forward`` and ``backward``, and where it has parameters ``build``.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_number, check_optional_count
+from annlib.core.checks import check_optional_count
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula, cases, number
 from annlib.layers.base import LayerArguments, register
@@ -26,8 +26,9 @@ class Dropout(Noise):
 
     Parameters
     ----------
-    rate : float, in [0, 1]
-        The share that is left out; 1 leaves out all.
+    rate : float, in [0, 1], or callable
+        The share that is left out; 1 leaves out all. A schedule, any callable of the steps done,
+        sets it anew at each training step.
     noise_shape : tuple of int or None, optional
         As the input's, (n, ...), with 1 for each axis along which all is left out or kept together:
         ``(None, 1, 8)`` for whole columns of (n, k, 8). None is the size of the input, and so is a
@@ -45,13 +46,13 @@ class Dropout(Noise):
 
     def __init__(
         self,
-        rate: float,
+        rate: Any,
         noise_shape: Sequence[int | None] | None = None,
         seed: int | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(seed, **keywords)
-        self.rate: float = check_number(rate, type(self).__name__, "rate", self.rates)
+        self.rate: float = self._number(rate, "rate", self.rates)
         self.noise_shape = _noise_shape(noise_shape, type(self).__name__)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
@@ -95,7 +96,7 @@ class Dropout(Noise):
             "m_i = " + cases(("0", rf"\text{{a~share~of~}} {p}"), (rf"\frac{{1}}{{1 - {p}}}", "")),
             back=(f"{DX} = m_i {DY}",),
             source="Srivastava et al. (2014)",
-            note="Only while training; otherwise y = x.",
+            note=f"Only while training; otherwise y = x.{self._set_by('rate')}",
         )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
 from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
@@ -28,8 +27,8 @@ class GaussianNoise(Noise):
 
     Parameters
     ----------
-    stddev : float, at least 0
-        Keras allows no more than 1.
+    stddev : float, at least 0, or callable
+        Keras allows no more than 1. A schedule sets it anew at each training step.
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
     """
@@ -38,10 +37,10 @@ class GaussianNoise(Noise):
     _settable = ("trainable", "stddev")
 
     def __init__(
-        self, stddev: float, seed: int | None = None, **keywords: Unpack[LayerArguments]
+        self, stddev: Any, seed: int | None = None, **keywords: Unpack[LayerArguments]
     ) -> None:
         super().__init__(seed, **keywords)
-        self.stddev: float = check_number(stddev, "GaussianNoise", "stddev", "[0, inf)")
+        self.stddev: float = self._number(stddev, "stddev", "[0, inf)")
 
     @property
     def strength(self) -> float:
@@ -62,7 +61,7 @@ class GaussianNoise(Noise):
             "y_i = x_i + m_i",
             rf"m_i \sim \operatorname{{normal}}(0, {number(self.stddev)}^2)",
             back=(f"{DX} = {DY}",),
-            note="Only while training; otherwise y = x.",
+            note=f"Only while training; otherwise y = x.{self._set_by('stddev')}",
             symbols=((r"\operatorname{normal}", "of this mean and variance"),),
         )
 
@@ -75,7 +74,7 @@ class GaussianDropout(Dropout):
 
     Parameters
     ----------
-    rate : float, in [0, 1)
+    rate : float, in [0, 1), or callable
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
     **keywords
@@ -84,7 +83,7 @@ class GaussianDropout(Dropout):
 
     rates = "[0, 1)"
 
-    def __init__(self, rate: float, seed: int | None = None, **keywords: Any) -> None:
+    def __init__(self, rate: Any, seed: int | None = None, **keywords: Any) -> None:
         super().__init__(rate, seed=seed, **keywords)
 
     def draw(self, M: Array, rng: Generator) -> None:
@@ -99,6 +98,6 @@ class GaussianDropout(Dropout):
             rf"m_i \sim \operatorname{{normal}}(1, \frac{{{p}}}{{1 - {p}}})",
             back=(f"{DX} = m_i {DY}",),
             source="Srivastava et al. (2014)",
-            note="Only while training; otherwise y = x.",
+            note=f"Only while training; otherwise y = x.{self._set_by('rate')}",
             symbols=((r"\operatorname{normal}", "of this mean and variance"),),
         )

@@ -170,16 +170,21 @@ class Trainer(Configurable):
         """
         self._refuse_keras_methods("Sequential.compile")
         compiled.check_layers(self._network.layers, warn=anew)
-        owner = compiled.optimizer._owner and compiled.optimizer._owner()
-        if owner not in (None, self) and owner.optimizer is compiled.optimizer:
-            raise OwnershipError(
-                f"Sequential.compile: expected an optimizer of this model's own, got one that "
-                f'trains "{owner.name}". Pass optimizer.clone().'
-            )
+        parts = compiled.optimizer._parts()
+        owners = [part._owner and part._owner() for part in parts]
+        for part, owner in zip(parts, owners, strict=True):
+            if owner not in (None, self) and part in owner.optimizer._parts():
+                raise OwnershipError(
+                    f"Sequential.compile: expected an optimizer of this model's own, got one that "
+                    f'trains "{owner.name}". Pass optimizer.clone().'
+                )
+        if self._network.built:
+            compiled.optimizer.check_parameters(self._network.vector.entries)
         self._network.claim()
-        if compiled.optimizer._owner is not None and owner is not self:
-            compiled.optimizer.reset()  # its state is of a model that is gone
-        compiled.optimizer._owner = weakref.ref(self)
+        for part, owner in zip(parts, owners, strict=True):
+            if part._owner is not None and owner is not self:
+                compiled.optimizer.reset()  # its state is of a model that is gone
+            part._owner = weakref.ref(self)
         self._compiled = compiled
         self._reset_functions()
         self._network.relayout(refreeze=anew)
@@ -272,6 +277,7 @@ class Trainer(Configurable):
         validation_batch_size: int | None = None,
         validation_freq: int | Collection[int] = 1,
         *,
+        drop_last: bool = False,
         threads: int | None = None,
     ) -> History:
         """Train; a second call continues from the present weights and optimizer.
@@ -311,6 +317,9 @@ class Trainer(Configurable):
         validation_batch_size : int, optional
         validation_freq : int or collection of int
             Validate after every so many epochs, or after these (counted from 1).
+        drop_last : bool
+            Whether to leave out the last batch of an epoch if it is shorter than the others
+            (PyTorch's name; with ``shuffle`` other rows in each epoch). A validation has all rows.
         threads : int, optional
             Of NumPy's matrix products while it trains. Without it small products get one, unless
             the process was told a number (``OMP_NUM_THREADS`` and the like), and large ones all.
@@ -353,6 +362,7 @@ class Trainer(Configurable):
         size = check_optional_count(batch_size, where, "batch_size")
         test_size = check_optional_count(validation_batch_size, where, "validation_batch_size")
         check_optional_count(validation_steps, where, "validation_steps")
+        drop_last = check_flag(drop_last, where, "drop_last")
         threads = check_optional_count(threads, where, "threads")
         validation_freq = check_frequency(validation_freq, where, "validation_freq")
         if isinstance(shuffle, bool | np.bool_):
@@ -378,8 +388,10 @@ class Trainer(Configurable):
                 f"{where}: expected no steps_per_epoch with an optimizer that takes all rows at "
                 f"once, got {steps}. Leave it out."
             )
-        size = data.batch_size(size, steps)
-        batches = data.in_one(network) if whole else data.batches(network, size)
+        size = data.batch_size(size, steps, drop_last)
+        batches = (
+            data.in_one(network) if whole else data.batches(network, size, drop_last=drop_last)
+        )
         batches.check_end(steps, where, "steps_per_epoch")
         validation = held_out and Validation(
             held_out.batches(network, test_size, default=size or 32, name="validation_batch_size"),
@@ -719,7 +731,8 @@ class Trainer(Configurable):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
-            self._compiled.optimizer._owner = weakref.ref(self)
+            for part in self._compiled.optimizer._parts():
+                part._owner = weakref.ref(self)
 
     # Models are compared by identity.
     __eq__ = object.__eq__

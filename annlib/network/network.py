@@ -266,6 +266,11 @@ class Network:
 
     # -- random streams --------------------------------------------------------------------------
 
+    def scheduled_layers(self) -> list[Layer]:
+        """The layers, those inside of others too, of which a number follows a schedule."""
+        parts = (part for layer in self.layers for part in layer._parts())
+        return [part for part in parts if part._schedules]
+
     def rng_of(self, layer: Layer) -> Any:
         """The stream that a layer draws from while training, if it draws at all."""
         if not layer.random:

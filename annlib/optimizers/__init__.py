@@ -17,6 +17,7 @@ from annlib.optimizers.ftrl import Ftrl
 from annlib.optimizers.lamb import Lamb
 from annlib.optimizers.lbfgs import LBFGS
 from annlib.optimizers.lion import Lion
+from annlib.optimizers.multi_optimizer import MultiOptimizer
 from annlib.optimizers.muon import Muon
 from annlib.optimizers.nadam import Nadam
 from annlib.optimizers.rmsprop import RMSprop
@@ -35,6 +36,7 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",

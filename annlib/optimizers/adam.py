@@ -29,7 +29,7 @@ class Adam(Moments):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1)
+    beta_1, beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
         Added to the root of the uncorrected v, as in Keras.
     amsgrad : bool
@@ -46,8 +46,8 @@ class Adam(Moments):
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
         **keywords: Unpack[OptimizerArguments],
@@ -103,7 +103,7 @@ class AdamW(Adam):
     Parameters
     ----------
     learning_rate : float or callable
-    weight_decay : float, at least 0
+    weight_decay : float, at least 0, or callable
     beta_1, beta_2, epsilon, amsgrad, **keywords
         As for ``Adam``.
     """
@@ -113,14 +113,15 @@ class AdamW(Adam):
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
+        weight_decay: Any = 0.004,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
         **keywords: Unpack[PolicyArguments],
     ) -> None:
-        decay = check_number(weight_decay, "AdamW", "weight_decay", "[0, inf)")
+        if weight_decay is None:
+            check_number(weight_decay, "AdamW", "weight_decay", "[0, inf)")
         super().__init__(
-            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **keywords
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **keywords
         )

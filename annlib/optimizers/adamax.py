@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 
 from annlib.core.arrays import Array
@@ -22,13 +25,14 @@ class Adamax(Moments):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1)
+    beta_1, beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
     **keywords
         The policy that every ``Optimizer`` takes.
     """
 
     state_names = ("m", "u")
+    held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1"}
     bounded = True
 
     def update(

@@ -24,11 +24,12 @@ from annlib.core.checks import (
     items_of,
     positional_arguments,
 )
-from annlib.core.config import Configurable, refuse_unknown, serialize
+from annlib.core.config import refuse_unknown, serialize
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
-from annlib.core.parameters import ParameterVector
+from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.registry import FAMILIES, Registry
+from annlib.core.scheduled import Scheduled
 from annlib.core.views import NumberView
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
@@ -56,7 +57,7 @@ def _is_schedule(rate: Any) -> bool:
     return isinstance(rate, FAMILIES["schedule"].base)
 
 
-class Optimizer(Rule, Configurable):
+class Optimizer(Rule, Scheduled):
     """theta <- theta - rate * direction(gradient), in place on the model's flat vectors.
 
     A step is: accumulate, clip, decay the weights, the subclass' rule, average, constraints, count.
@@ -67,9 +68,11 @@ class Optimizer(Rule, Configurable):
         A number, a schedule (any callable from the number of steps done to a rate), or a callable
         of nothing. A callable is asked before each step; of these a model's file can hold the
         schedules of ``annlib.schedules`` and registered classes derived from theirs.
-    weight_decay : float, optional
+    weight_decay : float or callable, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
-        ``exclude_from_weight_decay`` does not name.
+        ``exclude_from_weight_decay`` does not name. As the rate it may follow a schedule, and so
+        may momentum and betas of the rules: any callable of the number of steps done. The
+        attributes are numbers, those of the last update.
     clipnorm : float, optional
         Scale each parameter's gradient down to at most this Euclidean norm.
     clipvalue : float, optional
@@ -86,6 +89,11 @@ class Optimizer(Rule, Configurable):
         Update at every so many steps only, by the mean of their gradients. As in Keras, averages
         and constraints come at each step, and a schedule counts them all.
     name : str, optional
+    learning_rate_factors, weight_decay_factors : dict of str to float, optional
+        Factors of the rate and of the decay for some parameters: by the name of a layer
+        (``"dense"``), the path of a parameter (``"dense/bias"``) or a pattern of these
+        (``"*/bias"``). Where several match they are multiplied. The weight decay goes by the rate
+        of its parameter, too.
 
     Attributes
     ----------
@@ -137,12 +145,14 @@ class Optimizer(Rule, Configurable):
     ema_momentum = OfPolicy()
     ema_overwrite_frequency = OfPolicy()
     gradient_accumulation_steps = OfPolicy()
+    learning_rate_factors = OfPolicy()
+    weight_decay_factors = OfPolicy()
 
     def __init__(
         self,
         learning_rate: Any = 0.01,
         *,
-        weight_decay: float | None = None,
+        weight_decay: Any = None,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
@@ -151,6 +161,8 @@ class Optimizer(Rule, Configurable):
         ema_overwrite_frequency: int | None = None,
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
+        learning_rate_factors: Mapping[str, float] | None = None,
+        weight_decay_factors: Mapping[str, float] | None = None,
         **unknown: Any,
     ) -> None:
         where = type(self).__name__
@@ -159,7 +171,7 @@ class Optimizer(Rule, Configurable):
         self._set_rate(self._configured_rate)
         self.policy = Policy(
             where,
-            weight_decay=weight_decay,
+            weight_decay=self._optional_decay(weight_decay, "weight_decay"),
             clipnorm=clipnorm,
             clipvalue=clipvalue,
             global_clipnorm=global_clipnorm,
@@ -167,6 +179,8 @@ class Optimizer(Rule, Configurable):
             ema_momentum=ema_momentum,
             ema_overwrite_frequency=ema_overwrite_frequency,
             gradient_accumulation_steps=gradient_accumulation_steps,
+            learning_rate_factors=learning_rate_factors,
+            weight_decay_factors=weight_decay_factors,
         )
         check_name(name, where)
         self.name = name
@@ -176,6 +190,31 @@ class Optimizer(Rule, Configurable):
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
+
+    # -- schedules ---------------------------------------------------------------------------------
+
+    def _optional_decay(self, value: Any, name: str) -> Any:
+        """A weight decay, or the first of its schedule, or None for none."""
+        return None if value is None else self._number(value, name, "[0, inf)")
+
+    def _follow(self, step: int) -> None:
+        """Set the numbers of schedules to those of an update, and the state that is held over
+        them.
+        """
+        before = [getattr(self, argument) for argument in self.held_over.values()]
+        super()._follow(step)
+        if self._memory is None or not before:
+            return
+        arrays = self._memory.arrays()
+        for (name, argument), old in zip(self.held_over.items(), before, strict=True):
+            new = getattr(self, argument)
+            if new != old and name in arrays:
+                np.multiply(arrays[name], (1 - old) / (1 - new), out=arrays[name])
+
+    def _recall(self) -> None:
+        """Set them to those of the last update, by which the state is held."""
+        every = self.policy.gradient_accumulation_steps or 1
+        Scheduled._follow(self, max(self.iterations * every - 1, 0))
 
     # -- the learning rate -----------------------------------------------------------------------
 
@@ -252,6 +291,7 @@ class Optimizer(Rule, Configurable):
     def iterations(self, value: int) -> None:
         count = check_count(value, type(self).__name__, "iterations", 0)
         self.steps = count * (self.policy.gradient_accumulation_steps or 1)
+        self._recall()
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -295,6 +335,42 @@ class Optimizer(Rule, Configurable):
             self._refuse(name, f"got {value!r}, which needs other memory")
         return made
 
+    def _parts(self) -> Sequence[Optimizer]:
+        """Itself and those that it is made of."""
+        return [self]
+
+    def _trained_by(self, path: str) -> tuple[Optimizer, float]:
+        """Which of its parts trains the parameter of this path, and the factor of the rate that is
+        the part's own.
+        """
+        return self, 1.0
+
+    def _decays(self, path: str) -> bool:
+        """Whether the weight decay takes the parameter of this path."""
+        return self.policy.decays(path)
+
+    def check_parameters(self, entries: Sequence[Entry]) -> None:
+        """Raise ``ConfigurationError`` if something is said of parameters that are none of these,
+        which a model has, or of what there is none of.
+        """
+        where = type(self).__name__
+        self.policy.check_paths([entry.path for entry in entries], where)
+        if self.learning_rate_factors and self.whole:
+            raise ConfigurationError(
+                f"{where}: expected no learning_rate_factors, since its rule updates all parameters"
+                f" in one call, got {show(self.learning_rate_factors)}. Leave them out."
+            )
+        if self.weight_decay_factors and not self._can_decay:
+            raise ConfigurationError(
+                f"{where}: expected weight_decay with weight_decay_factors, got None. Pass "
+                "weight_decay=0.004, or another number."
+            )
+
+    @property
+    def _can_decay(self) -> bool:
+        """Whether there is a weight decay, which may be 0."""
+        return self.weight_decay is not None
+
     def check_run(self, steps: int | None) -> None:
         """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
         every = self.policy.gradient_accumulation_steps or 1
@@ -326,9 +402,15 @@ class Optimizer(Rule, Configurable):
         self.loop = compiled(loop) if loop and now else None
         self._loop_later = None if now else loop
         divisible = not (self.whole or self.per_parameter)
-        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None)
+        policy, factor = self.policy, self.policy.rate_factor
+        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None, factor)
         self._gradient = vector.gradients[: vector.n_trainable]
-        self.policy.attach(vector, memory.vectors[len(self.state_names) :])
+        policy.attach(vector, memory.vectors[len(self.state_names) :])
+        paths = [entry.path for entry in vector.entries]
+        largest = max(map(factor, paths), default=1.0)
+        self._moderate_rate = _MODERATE_RATE / max(largest, 1.0)
+        of_decay = max(largest * max(map(policy.decay_factor, paths), default=1.0), 1.0)
+        self._moderate_decay = 1.0 / of_decay
         # Where there is no epsilon, 0 / 0 would follow.
         divides = bool(getattr(self, "epsilon", True))
         self._flushes = self.flushes_denormals and divides
@@ -361,6 +443,7 @@ class Optimizer(Rule, Configurable):
         self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
+        self._recall()
 
     @property
     def state(self) -> Array:
@@ -401,6 +484,7 @@ class Optimizer(Rule, Configurable):
         self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
         self.steps, self._training, self._ready = state["calls"], training, False
         self._begun = self._begun or training or self.steps > 0
+        self._recall()
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
@@ -452,7 +536,11 @@ class Optimizer(Rule, Configurable):
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
         every = self.policy.gradient_accumulation_steps or 1
-        return 0.0 if (self.steps + 1) % every else self._next_rate
+        if (self.steps + 1) % every:
+            return 0.0
+        if self._schedules:
+            self._follow(self.steps)
+        return self._next_rate
 
     def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers
@@ -475,7 +563,8 @@ class Optimizer(Rule, Configurable):
     def _is_moderate(self, squares: float, rate: float) -> bool:
         """Whether a step by such a gradient is far from all that overflows, its squares too."""
         decay = rate * (self.policy.weight_decay or 0.0)
-        return bool(squares <= self._most and rate <= _MODERATE_RATE and decay <= 1)
+        moderate = rate <= self._moderate_rate and decay <= self._moderate_decay
+        return bool(squares <= self._most and moderate)
 
     def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""

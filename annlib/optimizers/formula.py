@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from annlib.core.formula import Formula, number
@@ -19,9 +20,13 @@ def update_formula(
     ``letters`` are the symbols of the rule and the arguments that they stand for.
     """
     before, policy = _policy(f)
-    values = [(_LETTERS[key], f"{value:.12g}") for key, value in letters.items()]
+    values = [(_LETTERS[key], f"{value:.12g}{_by(f, key)}") for key, value in letters.items()]
+    if f.learning_rate_factors:
+        before.insert(0, r"\eta = \kappa_1 \eta_0")
+        policy.append((r"\kappa_1", _factors(f.learning_rate_factors)))
     if not f.full_batch:
-        values.insert(0, (r"\eta", f"{_rate(f)}, the learning rate"))
+        rate = r"\eta_0" if f.learning_rate_factors else r"\eta"
+        values.insert(0, (rate, f"{_rate(f)}, the learning rate"))
     steps = getattr(f, "gradient_accumulation_steps", None)
     if steps:
         values.append(("g", f"the mean of {steps} gradients"))
@@ -56,9 +61,13 @@ _LETTERS = {
 
 def _rate(f: Any) -> str:
     rate = f._arguments()["learning_rate"]
-    if not callable(rate):
-        return f"{rate:.12g}"
-    return str(getattr(rate, "__name__", type(rate).__name__))  # of a plain function its name
+    return _name(rate) if callable(rate) else f"{rate:.12g}"
+
+
+def _name(schedule: Any) -> str:
+    return str(
+        getattr(schedule, "__name__", type(schedule).__name__)
+    )  # of a plain function its own
 
 
 def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:
@@ -74,10 +83,26 @@ def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:
         if limit is not None:
             lines.append(rf"g \leftarrow g \min(1, \frac{{{number(limit)}}}{{\lVert g \rVert}})")
             values.append((r"\lVert g \rVert", f"the norm {what}"))
-    if f.weight_decay:
+    if f.weight_decay or "weight_decay" in f._schedules:
+        decay = r"\lambda"
+        if f.weight_decay_factors:
+            decay = r"\lambda_0"
+            lines.append(r"\lambda = \kappa_2 \lambda_0")
+            values.append((r"\kappa_2", _factors(f.weight_decay_factors)))
         lines.append(r"\theta \leftarrow (1 - \eta \lambda) \theta")
-        values.append((r"\lambda", f"{f.weight_decay:.12g}, the weight decay"))
+        values.append((decay, f"{f.weight_decay:.12g}, the weight decay{_by(f, 'weight_decay')}"))
     return lines, values
+
+
+def _by(f: Any, argument: str) -> str:
+    """Which schedule sets an argument, if one does."""
+    return f", now, by {_name(f._schedules[argument][0])}" if argument in f._schedules else ""
+
+
+def _factors(factors: Mapping[str, float]) -> str:
+    """What the factor of a parameter is."""
+    every = [f"{factor:.12g}, of {pattern}" for pattern, factor in factors.items()]
+    return f"{'; '.join(every)}; of others 1, of several their product"
 
 
 def _averages(f: Any) -> tuple[str, ...]:

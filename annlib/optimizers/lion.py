@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_number
 from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
@@ -25,26 +25,27 @@ class Lion(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1 : float, in (0, 1]
-    beta_2 : float, in [0, 1)
+    beta_1 : float, in (0, 1], or callable
+    beta_2 : float, in [0, 1), or callable
     **keywords
         The policy that every ``Optimizer`` takes.
     """
 
     state_names = ("m",)
+    held_over: ClassVar[Mapping[str, str]] = {"m": "beta_2"}
     flushes_denormals = False
     bounded = True
 
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.99,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.99,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(learning_rate, **keywords)
-        self.beta_1 = check_number(beta_1, "Lion", "beta_1", "(0, 1]")
-        self.beta_2 = check_number(beta_2, "Lion", "beta_2", "[0, 1)")
+        self.beta_1 = self._number(beta_1, "beta_1", "(0, 1]")
+        self.beta_2 = self._number(beta_2, "beta_2", "[0, 1)")
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array

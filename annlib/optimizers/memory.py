@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from annlib.core.alignment import aligned
 from annlib.core.arrays import Array, Shape
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import ParameterVector
+from annlib.optimizers.policy import stretches
 from annlib.optimizers.rule import Rule
 from annlib.optimizers.state import State
 
@@ -23,11 +25,18 @@ class Place(NamedTuple):
 
     where: slice
     shape: Shape
-    path: str = ""  # of the parameter, if it is one
+    path: str  # of the parameter, if it is one; else ""
+    factor: float  # of the rate
+    start: int  # in the memory
 
     def of(self, vector: Array) -> Array:
         """View this part of a vector."""
         return vector[self.where].reshape(self.shape)
+
+    def of_memory(self, vector: Array) -> Array:
+        """View this part of a vector of the memory."""
+        length = self.where.stop - self.where.start
+        return vector[self.start : self.start + length].reshape(self.shape)
 
 
 class Memory:
@@ -73,21 +82,40 @@ class Memory:
         """Whether new memory for these would be laid out like this one."""
         return self._layout == _layout(rule, vector, further)
 
-    def places(self, vector: ParameterVector) -> list[Place]:
-        """List the parts of the trainable parameters, in their order."""
+    def places(
+        self, vector: ParameterVector, factor: Callable[[str], float] | None = None
+    ) -> list[Place]:
+        """List the parts of the trainable parameters, in their order; each has one factor.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+        factor : callable, optional
+            Of the rate of a parameter, from its path.
+        """
         whole, per_parameter = self._divides
+        filled = [e for e in vector.entries if e.trainable and e.where.start < e.where.stop]
+        factors = [1.0 if factor is None else factor(e.path) for e in filled]
+        parts: list[tuple[slice, Shape, str, float]] = []
         if per_parameter:
-            filled = (e for e in vector.entries if e.trainable and e.where.start < e.where.stop)
-            return [Place(e.where, e.parameter.shape, e.path) for e in filled]
-        n = vector.n_trainable
-        length = max(n, 1) if whole else _PART
-        stretches = [slice(i, min(i + length, n)) for i in range(0, n, length)]
-        return [Place(where, (where.stop - where.start,)) for where in stretches]
+            for e, f in zip(filled, factors, strict=True):
+                parts.append((e.where, e.parameter.shape, e.path, f))
+        else:
+            length = max(vector.n_trainable, 1) if whole else _PART
+            for part, f in stretches(zip((e.where for e in filled), factors, strict=True)):
+                for i in range(part.start, part.stop, length):
+                    where = slice(i, min(i + length, part.stop))
+                    parts.append((where, (where.stop - where.start,), "", f))
+        places, start = [], 0
+        for part, shape, path, f in parts:
+            places.append(Place(part, shape, path, f, start))
+            start += part.stop - part.start
+        return places
 
     def at(self, place: Place) -> State:
         """Return the rule's state of a part."""
         named = zip(self._names[: self._count], self.vectors, strict=False)
-        own = {name: place.of(vector) for name, vector in named}
+        own = {name: place.of_memory(vector) for name, vector in named}
         return State(own | self._shaped.get(place.path, {}), place.path)
 
     def parts(self, vector: ParameterVector) -> list[tuple[Array, State]]:

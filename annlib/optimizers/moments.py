@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -23,26 +24,27 @@ class Moments(Optimizer):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1)
+    beta_1, beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
     **keywords
         The policy that every ``Optimizer`` takes.
     """
 
     state_names: tuple[str, ...] = ("m", "v")
+    held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1", "v": "beta_2", "v_max": "beta_2"}
 
     def __init__(
         self,
         learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.999,
         epsilon: float = 1e-7,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(learning_rate, **keywords)
         where = type(self).__name__
-        self.beta_1 = check_number(beta_1, where, "beta_1", "[0, 1)")
-        self.beta_2 = check_number(beta_2, where, "beta_2", "[0, 1)")
+        self.beta_1 = self._number(beta_1, "beta_1", "[0, 1)")
+        self.beta_2 = self._number(beta_2, "beta_2", "[0, 1)")
         self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
 
     def update_moments(self, gradient: Array, m: Array, v: Array, scratch: Array) -> None:

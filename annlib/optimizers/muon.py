@@ -37,18 +37,18 @@ class Muon(Optimizer):
     ----------
     learning_rate : float or callable
     adam_beta_1, adam_beta_2 : float, in [0, 1)
-    adam_weight_decay : float, at least 0, optional
+    adam_weight_decay : float, at least 0, or callable, optional
         That of the parameters that AdamW trains.
     epsilon : float, at least 0
         AdamW's.
-    weight_decay : float, at least 0, optional
+    weight_decay : float, at least 0, or callable, optional
         That of the others.
     exclude_layers : sequence of str, optional
         Regular expressions, searched for in the paths of parameters: ``["head"]``.
     exclude_embeddings : bool
     muon_a, muon_b, muon_c : float
     adam_lr_ratio : float, at least 0
-    momentum : float, in [0, 1)
+    momentum : float, in [0, 1), or callable
     ns_steps : int, at least 0
     nesterov : bool
     rms_rate : float, above 0, or None for no factor rms_rate sqrt(max(n, m))
@@ -66,16 +66,16 @@ class Muon(Optimizer):
         learning_rate: Any = 0.001,
         adam_beta_1: float = 0.9,
         adam_beta_2: float = 0.999,
-        adam_weight_decay: float | None = 0.004,
+        adam_weight_decay: Any = 0.004,
         epsilon: float = 1e-7,
-        weight_decay: float | None = 0.004,
+        weight_decay: Any = 0.004,
         exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True,
         muon_a: float = 3.4445,
         muon_b: float = -4.7750,
         muon_c: float = 2.0315,
         adam_lr_ratio: float = 1,
-        momentum: float = 0.95,
+        momentum: Any = 0.95,
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
@@ -86,13 +86,8 @@ class Muon(Optimizer):
         self._squares: dict[Any, tuple[Array, Array]] = {}
         self.adam_beta_1 = check_number(adam_beta_1, where, "adam_beta_1", "[0, 1)")
         self.adam_beta_2 = check_number(adam_beta_2, where, "adam_beta_2", "[0, 1)")
-        for name, decay in (
-            ("weight_decay", weight_decay),
-            ("adam_weight_decay", adam_weight_decay),
-        ):
-            if decay is not None:
-                check_number(decay, where, name, "[0, inf)")
-        self.adam_weight_decay, self.weight_decay = adam_weight_decay, weight_decay
+        self.adam_weight_decay = self._optional_decay(adam_weight_decay, "adam_weight_decay")
+        self.weight_decay = self._optional_decay(weight_decay, "weight_decay")
         self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
         self.exclude_layers = _patterns(exclude_layers)
         self.exclude_embeddings = check_flag(exclude_embeddings, where, "exclude_embeddings")
@@ -100,12 +95,16 @@ class Muon(Optimizer):
         self.muon_b = check_number(muon_b, where, "muon_b")
         self.muon_c = check_number(muon_c, where, "muon_c")
         self.adam_lr_ratio = check_number(adam_lr_ratio, where, "adam_lr_ratio", "[0, inf)")
-        self.momentum = check_number(momentum, where, "momentum", "[0, 1)")
+        self.momentum = self._number(momentum, "momentum", "[0, 1)")
         self.ns_steps = check_count(ns_steps, where, "ns_steps", 0)
         self.nesterov = check_flag(nesterov, where, "nesterov")
         self.rms_rate = (
             None if rms_rate is None else check_number(rms_rate, where, "rms_rate", "(0, inf)")
         )
+
+    @property
+    def _can_decay(self) -> bool:
+        return not self.weight_decay is self.adam_weight_decay is None
 
     def state_shapes(self, shape: Shape, path: str = "") -> Mapping[str, Shape]:
         """AdamW's second moment, for the parameters that it trains."""
@@ -118,8 +117,8 @@ class Muon(Optimizer):
     ) -> None:
         adam = "velocity" in vars(state)
         decay = self.adam_weight_decay if adam else self.weight_decay
-        if decay and self.policy.decays(state.path):
-            np.multiply(theta, 1 - rate * decay, out=theta)
+        if decay and (factor := self.policy.decay_factor(state.path)):
+            np.multiply(theta, 1 - rate * (decay * factor), out=theta)
         if adam:
             self._adam_step(theta, gradient, rate * self.adam_lr_ratio, state, scratch)
             return

@@ -28,7 +28,7 @@ class Nadam(Moments):
     Parameters
     ----------
     learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1)
+    beta_1, beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
     **keywords
         The policy that every ``Optimizer`` takes.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from annlib.core.checks import check_count, check_flag, check_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.parameters import ParameterVector
 from annlib.optimizers.averages import move_toward
+from annlib.optimizers.paths import check_factors, check_patterns, factor_of
+
+T = TypeVar("T")
 
 # The averages are moved in parts of so many elements, which stay in the cache.
 _PART = 1 << 16
@@ -31,19 +34,21 @@ class PolicyArguments(TypedDict, total=False):
     ema_overwrite_frequency: int | None
     gradient_accumulation_steps: int | None
     name: str | None
+    learning_rate_factors: Mapping[str, float] | None
+    weight_decay_factors: Mapping[str, float] | None
 
 
 class OptimizerArguments(PolicyArguments, total=False):
     """All of these and the weight decay, which ``AdamW`` has among its own arguments."""
 
-    weight_decay: float | None
+    weight_decay: Any
 
 
 class _Views(NamedTuple):
     """The arrays of one model that the policy reads and writes."""
 
     gradients: list[Array]  # of each parameter
-    decaying: list[Array]  # stretches of the parameters
+    decaying: list[tuple[Array, float, float]]  # parameters, factors of their rate and decay
     gradient_sum: Array
     averages: list[tuple[Array, Array, Array]]  # parameters, averages and scratch of each part
 
@@ -66,6 +71,8 @@ class Policy:
         ema_momentum: float,
         ema_overwrite_frequency: int | None,
         gradient_accumulation_steps: int | None,
+        learning_rate_factors: Mapping[str, float] | None,
+        weight_decay_factors: Mapping[str, float] | None,
     ) -> None:
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -75,14 +82,18 @@ class Policy:
         self.ema_momentum = ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.learning_rate_factors = check_factors(
+            learning_rate_factors, where, "learning_rate_factors"
+        )
+        self.weight_decay_factors = check_factors(
+            weight_decay_factors, where, "weight_decay_factors"
+        )
         #: What does not decay: sets of paths, and expressions that are found in a path.
         self.excluded: tuple[frozenset[str] | re.Pattern[str], ...] = ()
         self._views: _Views | None = None
         self._check(where)
 
     def _check(self, where: str) -> None:
-        if self.weight_decay is not None:
-            check_number(self.weight_decay, where, "weight_decay", "[0, inf)")
         limits = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if self._has(name)]
         if len(limits) > 1:
             raise ConfigurationError(
@@ -113,8 +124,10 @@ class Policy:
         named = (frozenset(paths),) if paths else ()
         self.excluded += (*named, *map(re.compile, patterns))
 
-    def check_excluded(self, paths: Sequence[str], where: str) -> None:
-        """Raise ``ConfigurationError`` if something is left out that is none of these paths."""
+    def check_paths(self, paths: Sequence[str], where: str) -> None:
+        """Raise ``ConfigurationError`` if something is said of a path that is none of these."""
+        check_patterns(self.learning_rate_factors or (), paths, f"{where}.learning_rate_factors")
+        check_patterns(self.weight_decay_factors or (), paths, f"{where}.weight_decay_factors")
         for part in self.excluded:
             if isinstance(part, frozenset):
                 unknown = sorted(part.difference(paths))
@@ -136,6 +149,14 @@ class Policy:
             for part in self.excluded
         )
 
+    def rate_factor(self, path: str) -> float:
+        """The factor of the learning rate of the parameter of this path."""
+        return factor_of(self.learning_rate_factors, path)
+
+    def decay_factor(self, path: str) -> float:
+        """That of its weight decay; 0 if it is left out."""
+        return factor_of(self.weight_decay_factors, path) if self.decays(path) else 0.0
+
     # -- memory ----------------------------------------------------------------------------------
 
     @property
@@ -147,7 +168,9 @@ class Policy:
     def attach(self, vector: ParameterVector, state: Array) -> None:
         """Act on this vector from now on, with a row of ``state`` for each of the state names."""
         n, trainable = vector.n_trainable, [e for e in vector.entries if e.trainable]
-        theta, dtype = vector.values[:n], vector.values.dtype
+        theta, dtype = vector.values, vector.values.dtype
+        factors = [(self.rate_factor(e.path), self.decay_factor(e.path)) for e in trainable]
+        factored = stretches(zip((e.where for e in trainable), factors, strict=True))
         averages: list[tuple[Array, Array, Array]] = []
         if self.use_ema:
             scratch = aligned(min(n, _PART), dtype=dtype)
@@ -155,7 +178,7 @@ class Policy:
             averages = [(theta[p], state[-1, p], scratch[: p.stop - p.start]) for p in parts]
         self._views = _Views(
             [vector.gradients[entry.where] for entry in trainable],
-            [theta[p] for p in merged(e.where for e in trainable if self.decays(e.path))],
+            [(theta[p], *both) for p, both in factored if all(both)],
             state[0] if self.gradient_accumulation_steps else np.zeros(0, dtype),
             averages,
         )
@@ -192,8 +215,13 @@ class Policy:
             for part in self._bound.gradients:
                 _scale_down(part, limit)
         if self.weight_decay:
-            for W in self._bound.decaying:
-                np.multiply(W, 1 - rate * self.weight_decay, out=W)
+            self.decay(rate)
+
+    def decay(self, rate: float) -> None:
+        """Decay the parameters, if there is a weight decay."""
+        decay = self.weight_decay or 0.0
+        for W, of_rate, of_decay in self._bound.decaying if decay else ():
+            np.multiply(W, 1 - rate * of_rate * (decay * of_decay), out=W)
 
     def average(self, iterations: int) -> None:
         """Take the parameters into their averages; the first averages are the parameters."""
@@ -239,16 +267,16 @@ def norm(array: Array) -> float:
     return length
 
 
-def merged(slices: Iterable[slice]) -> list[slice]:
-    """Neighbouring slices as one.
+def stretches(pairs: Iterable[tuple[slice, T]]) -> list[tuple[slice, T]]:
+    """Neighbouring slices with equal values as one.
 
-    >>> merged([slice(0, 3), slice(3, 5), slice(8, 9)])
-    [slice(0, 5, None), slice(8, 9, None)]
+    >>> stretches([(slice(0, 3), 1), (slice(3, 5), 1), (slice(5, 9), 2)])
+    [(slice(0, 5, None), 1), (slice(5, 9, None), 2)]
     """
-    result: list[slice] = []
-    for where in slices:
-        if result and result[-1].stop == where.start:
-            result[-1] = slice(result[-1].start, where.stop)
+    result: list[tuple[slice, T]] = []
+    for where, value in pairs:
+        if result and result[-1][0].stop == where.start and result[-1][1] == value:
+            result[-1] = slice(result[-1][0].start, where.stop), value
         else:
-            result.append(where)
+            result.append((where, value))
     return result

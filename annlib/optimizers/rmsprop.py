@@ -24,7 +24,7 @@ class RMSprop(Optimizer):
     ----------
     learning_rate : float or callable
     rho : float, in [0, 1)
-    momentum : float, in [0, 1]
+    momentum : float, in [0, 1], or callable
         With it the step is a velocity: u <- momentum u + rate g / sqrt(v + epsilon).
     epsilon : float, at least 0
     centered : bool
@@ -40,14 +40,14 @@ class RMSprop(Optimizer):
         self,
         learning_rate: Any = 0.001,
         rho: float = 0.9,
-        momentum: float = 0.0,
+        momentum: Any = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(learning_rate, **keywords)
         self.rho = check_number(rho, "RMSprop", "rho", "[0, 1)")
-        self.momentum = check_number(momentum, "RMSprop", "momentum", "[0, 1]")
+        self.momentum = self._number(momentum, "momentum", "[0, 1]")
         self.epsilon = check_number(epsilon, "RMSprop", "epsilon", "[0, inf)")
         self.centered = check_flag(centered, "RMSprop", "centered")
         self.state_names = ("v", *["mean"] * self.centered, *["velocity"] * bool(momentum))
@@ -63,7 +63,7 @@ class RMSprop(Optimizer):
             square = np.subtract(square, np.multiply(mean, mean, out=scratch), out=scratch)
         np.divide(gradient, root(square, self.epsilon, scratch), out=scratch)
         np.multiply(scratch, rate, out=scratch)
-        if self.momentum:
+        if self.momentum or "momentum" in self._schedules:
             velocity = state.velocity
             discount(velocity, scratch, self.momentum)
             scratch = velocity
@@ -77,7 +77,7 @@ class RMSprop(Optimizer):
             square = "v - m^2"
         step = rf"\eta \frac{{g}}{{\sqrt{{{square} + \varepsilon}}}}"
         letters = {"rho": self.rho, "epsilon": self.epsilon}
-        if self.momentum:
+        if self.momentum or "momentum" in self._schedules:
             lines += [rf"u \leftarrow \mu u + {step}", r"\theta \leftarrow \theta - u"]
             letters["momentum"] = self.momentum
         else:

@@ -36,6 +36,9 @@ class Rule:
     bounded: bool = False
     #: The rule as a loop for a compiler, if it has one; ``update`` calls ``loop`` if that is set.
     compilable: ClassVar[Loop | None] = None
+    #: State that is kept over (1 - an argument), by its name, so that it can follow a schedule of
+    #: the argument.
+    held_over: ClassVar[Mapping[str, str]] = {}
     #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
     full_batch: ClassVar[bool] = False
 

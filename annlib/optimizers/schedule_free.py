@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class ScheduleFreeAdamW(Optimizer):
     ----------
     learning_rate : float or callable
     beta_1 : float, in (0, 1)
-    beta_2 : float, in [0, 1)
+    beta_2 : float, in [0, 1), or callable
     epsilon : float, at least 0
     warmup_steps : int, at least 0
         In that many updates the rate grows to the one given.
@@ -42,13 +43,14 @@ class ScheduleFreeAdamW(Optimizer):
     """
 
     state_names = ("z", "v")
+    held_over: ClassVar[Mapping[str, str]] = {"v": "beta_2"}
     bounded = True
 
     def __init__(
         self,
         learning_rate: Any = 0.0025,
         beta_1: float = 0.9,
-        beta_2: float = 0.999,
+        beta_2: Any = 0.999,
         epsilon: float = 1e-8,
         warmup_steps: int = 0,
         **keywords: Unpack[OptimizerArguments],
@@ -56,7 +58,7 @@ class ScheduleFreeAdamW(Optimizer):
         super().__init__(learning_rate, **keywords)
         where = "ScheduleFreeAdamW"
         self.beta_1 = check_number(beta_1, where, "beta_1", "(0, 1)")
-        self.beta_2 = check_number(beta_2, where, "beta_2", "[0, 1)")
+        self.beta_2 = self._number(beta_2, "beta_2", "[0, 1)")
         self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
         self.warmup_steps = check_count(warmup_steps, where, "warmup_steps", 0)
 

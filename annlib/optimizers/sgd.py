@@ -7,7 +7,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_flag, check_number
+from annlib.core.checks import check_flag
 from annlib.core.formula import Formula
 from annlib.optimizers.averages import discount
 from annlib.optimizers.base import Optimizer, register
@@ -26,7 +26,7 @@ class SGD(Optimizer):
     ----------
     learning_rate : float or callable
         rho.
-    momentum : float, in [0, 1]
+    momentum : float, in [0, 1], or callable
         m.
     nesterov : bool
     **keywords
@@ -39,12 +39,12 @@ class SGD(Optimizer):
     def __init__(
         self,
         learning_rate: Any = 0.01,
-        momentum: float = 0.0,
+        momentum: Any = 0.0,
         nesterov: bool = False,
         **keywords: Unpack[OptimizerArguments],
     ) -> None:
         super().__init__(learning_rate, **keywords)
-        self.momentum = check_number(momentum, "SGD", "momentum", "[0, 1]")
+        self.momentum = self._number(momentum, "momentum", "[0, 1]")
         self.nesterov = check_flag(nesterov, "SGD", "nesterov")
         self.state_names = ("velocity",) if momentum else ()
 
@@ -52,7 +52,7 @@ class SGD(Optimizer):
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         descent = np.multiply(gradient, -rate, out=scratch)
-        if self.momentum:
+        if self.momentum or "momentum" in self._schedules:
             velocity = state.velocity
             discount(velocity, descent, self.momentum)
             if self.nesterov:
@@ -63,7 +63,7 @@ class SGD(Optimizer):
         np.add(theta, descent, out=theta)
 
     def formula(self) -> Formula:
-        if not self.momentum:
+        if not self.momentum and "momentum" not in self._schedules:
             return update_formula(self, r"\theta \leftarrow \theta - \eta g", section="5.2")
         velocity = r"v \leftarrow \mu v - \eta g"
         if self.nesterov:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,6 +45,8 @@ class StepBuffers:
         Whether two threads may work on different parts at a time.
     compiled : bool
         Whether the rule takes one pass over memory, so that a second thread is worth less.
+    factor : callable, optional
+        Of the rate of a parameter, from its path.
     """
 
     def __init__(
@@ -53,8 +55,9 @@ class StepBuffers:
         memory: Memory,
         divisible: bool,
         compiled: bool,
+        factor: Callable[[str], float] | None = None,
     ) -> None:
-        places, values = memory.places(vector), vector.values
+        places, values = memory.places(vector, factor), vector.values
         long = vector.n_trainable >= (_WORTH_A_THREAD * 8 if compiled else _WORTH_A_THREAD)
         self._halved = long and divisible and threads.multithreaded()
         longest = max((p.where.stop - p.where.start for p in places), default=0)
@@ -73,14 +76,34 @@ class StepBuffers:
                 )
             )
         self.constrained = list(constrained(vector))
+        factors = [place.factor for place in places]
+        self._factored = (
+            list(zip(self.parts, factors, strict=True)) if set(factors) - {1.0} else None
+        )
 
     def update(self, rule: Callable[..., None], rate: float) -> None:
         """Call the rule with each part; with those of long vectors in two threads."""
+        if self._factored is not None:
+            self._update_factored(self._factored, rule, rate)
+            return
         if self._halved:
             threads.second_thread.run(lambda p: rule(p[0], p[1], rate, p[2], p[3]), self.parts)
             return
         for theta, gradient, state, scratch in self.parts:
             rule(theta, gradient, rate, state, scratch)
+
+    def _update_factored(
+        self, pairs: Sequence[tuple[Part, float]], rule: Callable[..., None], rate: float
+    ) -> None:
+        def update(pair: tuple[Part, float]) -> None:
+            (theta, gradient, state, scratch), factor = pair
+            rule(theta, gradient, rate * factor, state, scratch)
+
+        if self._halved:
+            threads.second_thread.run(update, pairs)
+            return
+        for pair in pairs:
+            update(pair)
 
     def flush_denormals(self) -> None:
         """Flush state below 1e-30 (1e-290) to 0, before it becomes denormal (dead units)."""

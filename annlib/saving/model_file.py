@@ -82,7 +82,7 @@ def describe(
         header["compiled"]["undecayed"] = []
         if network.built:
             paths = [entry.path for entry in network.vector.entries]
-            header["compiled"]["undecayed"] = [p for p in paths if not optimizer.policy.decays(p)]
+            header["compiled"]["undecayed"] = [p for p in paths if not optimizer._decays(p)]
             # State of another layout is dropped at the next step.
             built = optimizer.matches_layout(network.vector) and not network.trained_elsewhere()
         run = optimizer.get_state()
@@ -303,6 +303,8 @@ def restore_optimizer(
     """Bring the optimizer to where it stood; all is checked first."""
     pairs = check_optimizer(network, optimizer, run, tensors)
     optimizer.set_state(run)
+    for layer in network.scheduled_layers():
+        layer._follow(max(optimizer.steps - 1, 0))
     for array, stored in pairs:
         np.copyto(array, stored)
 

@@ -26,7 +26,8 @@ def check_serializable(network: Network, compiled: Compiled | None) -> None:
     for what, value in compiled.given.items():
         for part in value if isinstance(value, list) else [value]:
             check_part(part, f"Sequential.save, {what}")
-    if compiled.optimizer.policy.excluded and not network.built:
+    excluded = any(part.policy.excluded for part in compiled.optimizer._parts())
+    if excluded and not network.built:
         raise ConfigurationError(
             "Sequential.save: expected a built model, since exclude_from_weight_decay means "
             "parameters by what their names match, got one without weights. Build it first: "

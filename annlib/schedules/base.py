@@ -1,4 +1,5 @@
-"""What a schedule is: any callable from the step (an update, not an epoch) to a learning rate.
+"""What a schedule is: any callable from the step (an update, not an epoch) to a learning rate, or
+to another number that optimizers and layers take a schedule for.
 
 To add one: a class with ``__call__(step)``, ``@register()`` above it, and a row in the tests' table
 of cases. It is called before every update: plain Python numbers, no NumPy.
@@ -17,7 +18,10 @@ STEP = ("t", "the steps done")
 
 
 class LearningRateSchedule(Configurable):
-    """A callable from the number of updates done, 0 at the first, to the rate of the next one."""
+    """A callable from the number of updates done, 0 at the first, to the rate of the next one.
+
+    Weight decay, momentum and betas of optimizers and the rate of a ``Dropout`` can have one, too.
+    """
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError

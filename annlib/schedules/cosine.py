@@ -46,6 +46,15 @@ class CosineDecay(LearningRateSchedule):
     >>> schedule = CosineDecay(0.0, decay_steps=100, warmup_target=0.1, warmup_steps=10)
     >>> schedule(0), schedule(5), schedule(10), schedule(110)
     (0.0, 0.05, 0.1, 0.0)
+
+    Constant for the first half of 100 steps, then down to 0; not only of a rate:
+
+    >>> flat = CosineDecay(0.2, decay_steps=50, warmup_target=0.2, warmup_steps=50)
+    >>> flat(0), flat(50), flat(100)
+    (0.2, 0.2, 0.0)
+    >>> from annlib import layers, optimizers
+    >>> layers.Dropout(flat).rate, optimizers.AdamW(weight_decay=flat).weight_decay
+    (0.2, 0.2)
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {

@@ -168,8 +168,7 @@ def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer
             f"{where}: expected an optimizer with a learning rate, got {show(optimizer)}, whose "
             "line search finds the length of every step."
         )
-    arguments = {**optimizer._arguments(), "learning_rate": rate}
-    own = type(optimizer)(**arguments)
+    own = optimizer._replace(learning_rate=rate)
     own.policy.excluded = optimizer.policy.excluded
     return own
 

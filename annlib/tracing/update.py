@@ -13,7 +13,7 @@ from annlib.tracing.sections import as_paper, definition, gradient_symbol, symbo
 
 _POLICY = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"),
-    "gradient_accumulation_steps",
+    *("gradient_accumulation_steps", "learning_rate_factors"),
 )
 
 
@@ -69,10 +69,12 @@ def _update(
     total: Operand,
     constrained: bool,
 ) -> Equation:
-    optimizer, rate = recording.optimizer, recording.rate
+    path = f"{record.name}/{name}"
+    optimizer, own = recording.optimizer._trained_by(path)
+    rate, factor = recording.rate * own, optimizer.policy.rate_factor(path)
     new, old = Operand(symbol, after, by_row=False), Operand(symbol, before, by_row=False)
     variable = {"kernel": "W", "bias": "b"}.get(name, name)
-    if _is_the_papers(optimizer) and not constrained:
+    if _is_the_papers(optimizer, recording.optimizer) and not constrained:
         return Equation(
             record.name,
             "update",
@@ -86,9 +88,13 @@ def _update(
     matrix = symbol.startswith("[")
     inner = symbol[1:-1] if matrix else symbol[2:-2]
     step = rf"[\mathrm{{step}}_{{{inner}}}]" if matrix else rf"\{{\mathrm{{step}}_{{{inner}}}\}}"
-    first = next(iter(recording.gradients)) == f"{record.name}/{name}"
+    paths = (p for p in recording.gradients if recording.optimizer._trained_by(p)[0] is optimizer)
+    first = next(paths) == path
     formula = definition(optimizer, "optimizer") if first else None
-    words = f"{optimizer!r}, at a learning rate of {rate:g}."
+    by_factor = "" if factor == 1 else f", times {factor:g}"
+    words = f"{optimizer!r}, at a learning rate of {rate:g}{by_factor}."
+    for setting in optimizer._schedules:
+        words += f" The {setting} is {getattr(optimizer, setting):g}."
     if constrained:
         words += " The parameter's constraint is in the step."
     return Equation(
@@ -104,10 +110,11 @@ def _update(
     )
 
 
-def _is_the_papers(optimizer: Optimizer) -> bool:
-    """Whether it is W <- W - rho D and nothing more."""
-    plain = type(optimizer) is SGD and not optimizer.momentum
-    return plain and not any(getattr(optimizer, name) for name in _POLICY)
+def _is_the_papers(optimizer: Optimizer, whole: Optimizer) -> bool:
+    """Whether it, by itself or as a part of another, is W <- W - rho D and nothing more."""
+    plain = type(optimizer) is SGD and not optimizer.momentum and not optimizer._schedules
+    policies = (getattr(part, name) for part in (optimizer, whole) for name in _POLICY)
+    return plain and not any(policies)
 
 
 def _of_penalty(symbol: str) -> str:

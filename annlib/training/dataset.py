@@ -61,9 +61,21 @@ class Dataset(NamedTuple):
         return None if self.y is None else self.y.shape
 
     def batches(
-        self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
+        self,
+        network: Network,
+        size: int | None,
+        *,
+        default: int = 32,
+        name: str = "batch_size",
+        drop_last: bool = False,
     ) -> ArrayLoader:
         """The data in batches of the network's types; codes of an Embedding uncast, as integers."""
+        if drop_last and len(self.x) < (size or default):
+            raise ConfigurationError(
+                f"Sequential.fit: expected at least {name} rows with drop_last=True, got "
+                f"{len(self.x)} rows and {name}={size or default}: all would be left out. Take "
+                "smaller batches, or leave out drop_last."
+            )
         dtype, target_dtype = self._types(network)
         return ArrayLoader(
             self.x,
@@ -74,6 +86,7 @@ class Dataset(NamedTuple):
             target_dtype=target_dtype,
             weight_dtype=network.dtype,
             sparse=network.takes_sparse,
+            drop_last=drop_last,
         )
 
     def in_one(self, network: Network) -> ArrayLoader:
@@ -107,9 +120,13 @@ class Dataset(NamedTuple):
         names = self.feature_names or network.feature_names
         return input_type(network, self.x, names), np.intp if self.labels else network.dtype
 
-    def batch_size(self, size: int | None, steps: int | None) -> int | None:
+    def batch_size(
+        self, size: int | None, steps: int | None, drop_last: bool = False
+    ) -> int | None:
         """The size that was given, or else one that makes so many batches."""
-        return -(-len(self.x) // steps) if steps and not size else size
+        if size or not steps:
+            return size
+        return max(1, len(self.x) // steps) if drop_last else -(-len(self.x) // steps)
 
     def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """The first rows to train on and the last to validate on, where classes do not count."""

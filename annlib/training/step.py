@@ -36,19 +36,21 @@ class Step:
 
     def __init__(self, network: Network, compiled: Compiled) -> None:
         vector = network.vector
-        paths = [entry.path for entry in vector.entries]
-        compiled.optimizer.policy.check_excluded(paths, type(compiled.optimizer).__name__)
+        compiled.optimizer.check_parameters(vector.entries)
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector
         self.optimizer = compiled.optimizer
         self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
+        self._scheduled = network.scheduled_layers()
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
         X, Y, weights = batch
         assert Y is not None, "checked in fit"
+        for layer in self._scheduled:
+            layer._follow(self.optimizer.steps)
         loss = self.objective.value(X, Y, weights, training=True)
         self.objective.backward()
         return sum(self.objective.penalties(), loss)

@@ -38,9 +38,20 @@ class StreamDataset(NamedTuple):
         return self.first.target_shape
 
     def batches(
-        self, network: Network, size: int | None, *, default: int = 32, name: str = "batch_size"
+        self,
+        network: Network,
+        size: int | None,
+        *,
+        default: int = 32,
+        name: str = "batch_size",
+        drop_last: bool = False,
     ) -> StreamLoader:
         """The stream; its batches are as long as they come."""
+        if drop_last:
+            raise ConfigurationError(
+                f"{self.where}: expected no drop_last where x gives batches, got True. Make x "
+                "leave out the batch: a PyTorch DataLoader has an argument drop_last."
+            )
         if size is not None:
             raise ConfigurationError(
                 f"{self.where}: expected no {name} where x gives batches, got {size}. Leave it "
@@ -55,7 +66,9 @@ class StreamDataset(NamedTuple):
             "x that gives batches. Pass arrays, or take another optimizer."
         )
 
-    def batch_size(self, size: int | None, steps: int | None) -> int | None:
+    def batch_size(
+        self, size: int | None, steps: int | None, drop_last: bool = False
+    ) -> int | None:
         """The size that was given, which ``batches`` refuses."""
         return size
 

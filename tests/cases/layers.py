@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from annlib import activations, constraints, initializers, layers, regularizers
+from annlib import activations, constraints, initializers, layers, regularizers, schedules
 from cases.row import Row
 
 FLAT, DEEP = (5,), (2, 5)
@@ -84,6 +84,9 @@ LAYERS = [
     Row(layers.Dropout, 0.0, seed=3),
     Row(layers.Dropout, 0.4, (None, 1, 5)).where(shapes=[DEEP]),
     Row(layers.Dropout, 0.4, noise_shape=(4, 1), seed=2).where(shapes=[FLAT]),
+    # Constant for as long as the tests go, but scheduled.
+    Row(layers.Dropout, schedules.PiecewiseConstantDecay([10_000], [0.4, 0.1])),
+    Row(layers.GaussianNoise, schedules.PiecewiseConstantDecay([10_000], [0.2, 0.1]), seed=1),
     Row(layers.GaussianNoise, 0.3),
     Row(layers.GaussianNoise, 0, seed=4),
     Row(layers.GaussianDropout, 0.2),

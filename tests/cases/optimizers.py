@@ -47,6 +47,30 @@ OPTIMIZERS = [
         l2_shrinkage_regularization_strength=0.03,
         beta=0.5,
     ),
+    # Constant for as long as the tests go, but scheduled.
+    Row(
+        optimizers.AdamW,
+        weight_decay=schedules.PiecewiseConstantDecay([1000], [0.1, 0.05]),
+        beta_1=schedules.PiecewiseConstantDecay([1000], [0.8, 0.5]),
+    ),
+    Row(optimizers.SGD, 0.05, schedules.PiecewiseConstantDecay([1000], [0.8, 0.5])),
+    # A pattern that is of some parameters in every test's model.
+    Row(optimizers.SGD, 0.05, momentum=0.9, learning_rate_factors={"*[1sw]": 0.5}),
+    Row(
+        optimizers.AdamW,
+        learning_rate_factors={"*": 2.0},
+        weight_decay_factors={"*[1sw]": 1.5},
+    ),
+    Row(optimizers.MultiOptimizer, {"*[1sw]": optimizers.SGD(0.05, momentum=0.9)}, "adam"),
+    Row(
+        optimizers.MultiOptimizer,
+        {"*[1sw]": optimizers.Nadam(weight_decay=0.02)},
+        "rmsprop",
+        schedules.ExponentialDecay(1.0, 3, 0.5),
+        clipvalue=0.3,
+        gradient_accumulation_steps=2,
+    ),
+    Row(optimizers.Muon, learning_rate_factors={"*": 0.5}, weight_decay_factors={"*[1sw]": 0}),
     Row(optimizers.LBFGS),
     Row(optimizers.LBFGS, 5, ftol=1e-12, gtol=1e-8, maxls=10, maxfun=500, name="own"),
 ]

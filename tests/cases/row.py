@@ -20,8 +20,9 @@ class Row:
         return self
 
     def make(self) -> Any:
-        # Layers inside of a layer are its own.
-        own = [copy.deepcopy(each) if isinstance(each, list) else each for each in self.arguments]
+        # Layers inside of a layer are its own, and so are optimizers of another.
+        inner = list, dict
+        own = [copy.deepcopy(each) if isinstance(each, inner) else each for each in self.arguments]
         return self.cls(*own, **self.keywords)
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from annlib import initializers, layers
 from annlib.core.parameters import ParameterVector
-from annlib.optimizers.policy import merged
+from annlib.optimizers.policy import stretches
 
 
 def built(*stack, features=3):
@@ -136,12 +136,12 @@ def test_layers_without_parameters_make_an_empty_vector():
     assert vector.entries == []
 
 
-@given(st.sets(st.integers(0, 30)))
-def test_merged_slices_cover_the_same_and_are_as_few_as_can_be(numbers):
-    slices = merged(slice(i, i + 1) for i in sorted(numbers))
-    assert [i for s in slices for i in range(s.start, s.stop)] == sorted(numbers)
-    for one, other in itertools.pairwise(slices):
-        assert one.stop < other.start
+@given(st.dictionaries(st.integers(0, 30), st.integers(0, 2)))
+def test_stretches_cover_the_same_and_are_as_few_as_can_be(values):
+    merged = stretches((slice(i, i + 1), values[i]) for i in sorted(values))
+    assert {i: value for s, value in merged for i in range(s.start, s.stop)} == values
+    for (one, value), (other, another) in itertools.pairwise(merged):
+        assert one.stop < other.start or (one.stop == other.start and value != another)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -165,18 +165,76 @@ def record_optimizer(name, class_name, config, extras=None):
     return {**record, "final": plain(variables)} if config.get("use_ema") else record
 
 
-def record_torch_optimizer(name, class_name, config):
-    """Record the variables after each step of one PyTorch optimizer."""
+def torch_steps(optimizers_of, before=lambda step, optimizer: None):
+    """The variables after each step of the PyTorch optimizers that a function makes for them."""
     start, gradients = optimizer_inputs()
     variables = [gradient_tensor(value) for value in start]
-    optimizer = getattr(torch.optim, class_name)(variables, **config)
-    steps = []
-    for pair in gradients:
+    optimizers, steps = optimizers_of(*variables), []
+    for step, pair in enumerate(gradients):
         for variable, gradient in zip(variables, pair, strict=True):
             variable.grad = torch.tensor(gradient)
-        optimizer.step()
+        for optimizer in optimizers:
+            before(step, optimizer)
+            optimizer.step()
         steps.append(plain([v.detach().clone() for v in variables]))
+    return steps
+
+
+def record_torch_optimizer(name, class_name, config):
+    """Record the variables after each step of one PyTorch optimizer."""
+    made = getattr(torch.optim, class_name)
+    steps = torch_steps(lambda *variables: [made(variables, **config)])
     return {"name": name, "class": class_name, "config": config, "steps": steps}
+
+
+def record_torch_groups():
+    """Record optimizers of PyTorch with a group for the bias that has other settings."""
+    records = []
+    for name, class_name, config, bias in [
+        ("sgd", "SGD", {"lr": 0.1}, {"lr": 0.03}),
+        ("sgd_momentum", "SGD", {"lr": 0.1, "momentum": 0.9}, {"lr": 0.25}),
+        ("adam", "Adam", {"lr": 0.01}, {"lr": 0.001}),
+        ("adamw_rate", "AdamW", {"lr": 0.01, "weight_decay": 0.2}, {"lr": 0.05}),
+        ("adamw_decay", "AdamW", {"lr": 0.01, "weight_decay": 0.2}, {"weight_decay": 0.7}),
+        (
+            "adamw_both",
+            "AdamW",
+            {"lr": 0.01, "weight_decay": 0.2},
+            {"lr": 0.02, "weight_decay": 0.0},
+        ),
+        ("adamw_frozen", "AdamW", {"lr": 0.01, "weight_decay": 0.2}, {"lr": 0.0}),
+    ]:
+        made = getattr(torch.optim, class_name)
+        steps = torch_steps(
+            lambda W, b, made=made, config=config, bias=bias: [
+                made([{"params": [W]}, {"params": [b], **bias}], **config)
+            ]
+        )
+        records.append(
+            {"name": name, "class": class_name, "config": config, "bias": bias, "steps": steps}
+        )
+    return records
+
+
+def record_torch_several():
+    """Record one optimizer of PyTorch for the kernel and another for the bias."""
+    momentum = ("SGD", {"lr": 0.1, "momentum": 0.9})
+    adamw = ("AdamW", {"lr": 0.01, "weight_decay": 0.2})
+    records = []
+    for name, kernel, bias in [
+        ("sgd_and_adam", ("SGD", {"lr": 0.1}), ("Adam", {"lr": 0.01})),
+        ("momentum_and_adamw", momentum, adamw),
+        ("adamw_and_momentum", adamw, momentum),
+        ("two_of_adam", ("Adam", {"lr": 0.01}), ("Adam", {"lr": 0.1, "betas": [0.5, 0.8]})),
+    ]:
+        steps = torch_steps(
+            lambda *variables, pairs=(kernel, bias): [
+                getattr(torch.optim, class_name)([variable], **config)
+                for variable, (class_name, config) in zip(variables, pairs, strict=True)
+            ]
+        )
+        records.append({"name": name, "kernel": kernel, "bias": bias, "steps": steps})
+    return records
 
 
 def record_torch_optimizers():
@@ -206,6 +264,51 @@ def record_torch_optimizers():
     ]
 
 
+def record_torch_schedules():
+    """Record optimizers of PyTorch of which a setting is set anew before each step."""
+    rising = [0.5 + 0.04 * step for step in range(12)]
+    falling = [0.99 - 0.05 * step for step in range(12)]
+    constant_first = [max(0.0, min(0.4, 0.1 * (9 - step))) for step in range(12)]
+    records = []
+    for name, class_name, config, settings in [
+        ("momentum", "SGD", {"lr": 0.1, "momentum": 0.9}, {"momentum": rising}),
+        ("adamw_decay", "AdamW", {"lr": 0.01, "eps": 0.0}, {"weight_decay": constant_first}),
+        ("adam_beta_1", "Adam", {"lr": 0.01, "eps": 0.0}, {"beta_1": rising}),
+        ("adam_beta_2", "Adam", {"lr": 0.01, "eps": 0.0}, {"beta_2": falling}),
+        ("adam_betas", "Adam", {"lr": 0.01, "eps": 0.0}, {"beta_1": falling, "beta_2": rising}),
+        ("amsgrad", "Adam", {"lr": 0.01, "eps": 0.0, "amsgrad": True}, {"beta_1": falling}),
+        (
+            "rmsprop",
+            "RMSprop",
+            {"lr": 0.01, "eps": 0.0, "alpha": 0.9, "momentum": 0.5},
+            {"momentum": falling},
+        ),
+        ("adamax", "Adamax", {"lr": 0.01, "eps": 0.0}, {"beta_1": rising, "beta_2": falling}),
+    ]:
+        made = getattr(torch.optim, class_name)
+
+        def before(step, optimizer, settings=settings):
+            now = {key: values[step] for key, values in settings.items()}
+            (group,) = optimizer.param_groups
+            if "betas" in group:
+                group["betas"] = (now.pop("beta_1", 0.9), now.pop("beta_2", 0.999))
+            group.update(now)
+
+        steps = torch_steps(
+            lambda *variables, made=made, config=config: [made(variables, **config)], before
+        )
+        records.append(
+            {
+                "name": name,
+                "class": class_name,
+                "config": config,
+                "settings": settings,
+                "steps": steps,
+            }
+        )
+    return records
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     use_float64()
@@ -217,5 +320,8 @@ if __name__ == "__main__":
             "gradients": plain(gradients),
             "keras": [record_optimizer(*case) for case in (*rules(), *policies())],
             "torch": record_torch_optimizers(),
+            "torch_groups": record_torch_groups(),
+            "torch_schedules": record_torch_schedules(),
+            "torch_several": record_torch_several(),
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -205,6 +206,54 @@ def test_a_plain_function_is_an_initializer_that_cannot_be_saved():
         Sequential([layers.Dense(2, kernel_initializer=lambda shape, dtype: [1, 2], input_dim=3)])
     with pytest.raises(ConfigurationError, match="name, an object"):
         initializers.get(constraints.NonNeg())
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda shape, dtype, rng: rng.normal(size=shape),
+        lambda s, d, generator: generator.normal(size=s),
+        lambda shape, rng: rng.normal(size=shape),
+        lambda shape, dtype=None, *, rng=None: rng.normal(size=shape),
+        lambda shape, rng, dtype="float32", scale=1.0: scale * rng.normal(size=shape),
+        functools.partial(
+            lambda scale, shape, dtype, rng: scale * rng.normal(size=shape),
+            1.0,
+        ),
+    ],
+)
+def test_a_function_that_takes_a_generator_gets_the_parameters_own(function):
+    def kernels(seed, initializer, *before):
+        model = Sequential(
+            [*before, *(layers.Dense(3, kernel_initializer=initializer) for _ in range(2))],
+            seed=seed,
+            dtype="float64",
+        )
+        model.build((None, 3))
+        return [layer.kernel.copy() for layer in model.layers[-2:]]
+
+    first, second = kernels(1, function)
+    assert not np.array_equal(first, second)
+    for again in (
+        kernels(1, function),
+        kernels(1, function, layers.Dropout(0.5)),
+        kernels(1, RandomNormal(stddev=1.0)),  # which draws the same from the same streams
+    ):
+        np.testing.assert_array_equal(again, [first, second])
+    assert not np.array_equal(kernels(2, function), [first, second])
+    alone = initializers.get(function)
+    assert alone((2, 3)).dtype == "float32"
+    assert not np.array_equal(alone((2, 3)), alone((2, 3)))
+
+
+def test_a_function_of_keras_gets_no_generator():
+    def scaled(shape, dtype=None, scale=0.5, **keywords):
+        assert not keywords
+        return np.full(shape, scale, dtype)
+
+    layer = layers.Dense(2, kernel_initializer=scaled, input_dim=3)
+    Sequential([layer], seed=0)
+    np.testing.assert_array_equal(layer.kernel, np.full((3, 2), 0.5))
 
 
 @pytest.mark.parametrize(

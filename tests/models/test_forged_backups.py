@@ -212,7 +212,7 @@ PARTS = ("place", "compiled", "calls", "platform", "streams", "run", "layers", "
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize(
     "count",
-    [8, pytest.param(100, marks=pytest.mark.slow), pytest.param(10**6, marks=pytest.mark.long)],
+    [8, pytest.param(30, marks=pytest.mark.slow), pytest.param(10**6, marks=pytest.mark.long)],
 )
 def test_no_forged_backup_does_harm(count: int, part: str, what: str, tmp_path: Path) -> None:
     path = backup(tmp_path, what)

@@ -834,7 +834,7 @@ def sized(part, n):
         1025,
         40_000,
         pytest.param(100_000, marks=pytest.mark.slow),
-        pytest.param(700_000, marks=pytest.mark.slow),
+        pytest.param(700_000, marks=pytest.mark.long),
     ],
 )
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_every_optimizer_loss_schedule_and_activation_is_there():
     )
     for family, left_out in {
         # Not in Keras; where Keras on PyTorch has another rule than on JAX.
-        "optimizers": {"LBFGS", "ScheduleFreeAdamW"},
+        "optimizers": {"LBFGS", "MultiOptimizer", "ScheduleFreeAdamW"},
         # The paper's, scikit-learn's, and annlib's own.
         "losses": {
             *("BlockCrossentropy", "HalfSumSquaredError"),

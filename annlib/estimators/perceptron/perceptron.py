@@ -483,8 +483,13 @@ def _sizes(model: Sequential) -> dict[str, Any]:
     }
 
 
-def _configuration(optimizer: Optimizer) -> tuple[Any, ...]:
-    return type(optimizer), optimizer._arguments(), optimizer.policy.excluded
+def _configuration(value: Any) -> Any:
+    """What an optimizer, with those that it is made of, was given."""
+    if isinstance(value, Optimizer):
+        return type(value), _configuration(value._arguments()), value.policy.excluded
+    if isinstance(value, dict):
+        return {key: _configuration(item) for key, item in value.items()}
+    return value
 
 
 def _take_over(model: Sequential, before: Sequential, *, streams: bool) -> None:
