@@ -262,7 +262,7 @@ def test_polars_dates_are_refused_by_name():
             fitted(X)
 
 
-@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, (1,), b"bytes", object(), 1j], ids=str)
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, (1,), b"bytes", object, 1j], ids=repr)
 def test_nested_objects_are_refused_by_name(value):
     X = frame()[["number"]].assign(odd=[value] * N)
     with pytest.raises(DataError, match='column "odd" of'):

@@ -42,6 +42,7 @@ from annlib.estimators.tabular.training import (
     Clock,
     Curves,
     HeldOut,
+    Lessons,
     Task,
     assign_folds,
     out_of_fold,
@@ -211,6 +212,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             for kind in kinds
         }
         total = sum(plan.epochs for _, plan in plans.values())
+        targets = data.targets if task.blocks else data.targets.astype(np.float32)
+        lessons = Lessons(data.rows, targets, learned, task)
         found: dict[str, tuple[Pack, Curves]] = {}
         cuts = []
 
@@ -225,16 +228,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             members = len(learned)
             pack = Pack.fresh(kind, activation, members, data.rows, labels, task.outputs, rng)
             curves = train(
-                pack,
-                data.rows,
-                data.targets,
-                learned,
-                held_out,
-                task,
-                plan,
-                rng,
-                clock,
-                lambda loss: progress.tell(kind, loss),
+                pack, lessons, held_out, plan, rng, clock, lambda loss: progress.tell(kind, loss)
             )
             found[kind] = (pack, curves)
             cuts.append(clock.cut)

@@ -118,19 +118,6 @@ class HeldOut(NamedTuple):
         ]
         return np.concatenate(found)
 
-    def loss_of_guess(self, task: Task, targets: Array, weights: Array) -> float:
-        """The loss of the shares of the classes, or of the means, in what is learned from."""
-        counts = weights.sum(axis=0, dtype=float)
-        if not task.blocks:
-            guess = np.average(targets, axis=0, weights=counts)
-        else:
-            shares = [
-                np.bincount(codes, counts, size) / counts.sum()
-                for codes, size in zip(targets.T, task.blocks, strict=True)
-            ]
-            guess = np.concatenate(shares)
-        return self.loss(np.broadcast_to(guess, (self.size, len(guess))), task)
-
     def loss(self, predicted: Array, task: Task) -> float:
         return float(np.average(task.losses(predicted, self.targets), weights=self.weights))
 
@@ -183,13 +170,38 @@ class Curves(NamedTuple):
     best: int
 
 
+class Lessons(NamedTuple):
+    """What a pack learns from.
+
+    Parameters
+    ----------
+    weights : array, (k, n)
+        What a row counts for a member.
+    """
+
+    rows: Prepared
+    targets: Array
+    weights: Array
+    task: Task
+
+    def guess(self, held_out: HeldOut) -> float:
+        """The loss on rows held out of the shares of the classes, or of the means."""
+        counts = self.weights.sum(axis=0, dtype=float)
+        if not self.task.blocks:
+            guess = np.average(self.targets, axis=0, weights=counts)
+        else:
+            shares = [
+                np.bincount(codes, counts, size) / counts.sum()
+                for codes, size in zip(self.targets.T, self.task.blocks, strict=True)
+            ]
+            guess = np.concatenate(shares)
+        return held_out.loss(np.broadcast_to(guess, (held_out.size, len(guess))), self.task)
+
+
 def train(
     pack: Pack,
-    rows: Prepared,
-    targets: Array,
-    weights: Array,
+    lessons: Lessons,
     held_out: HeldOut,
-    task: Task,
     course: Course,
     rng: np.random.Generator,
     clock: Clock,
@@ -199,77 +211,92 @@ def train(
 
     Parameters
     ----------
-    weights : array, (k, n)
-        What a row counts for a member.
     tell : callable
         Is called with that loss after each epoch.
     """
-    n = rows.size
-    targets = targets if task.blocks else targets.astype(np.float32)
-    batch = min(course.batch, n)
-    steps = n // batch
-    epochs, start = course.epochs, 0
     pack.start_learning()
     adam = Adam(pack)
+    guess = lessons.guess(held_out) if held_out.size else 0.0
+    smoothing, epochs = course.smoothing, course.epochs
     losses: list[float] = []
     judged: list[float] = []
-    best, best_vector = np.inf, pack.vector.copy()
-    best_epoch = -1
-    guess = held_out.loss_of_guess(task, targets, weights) if held_out.size else 0.0
-    smoothing = course.smoothing
-    while start < epochs:
-        order = rng.permutation(n)
-        total = counted = 0.0
-        for step in range(steps):
-            at = order[step * batch : (step + 1) * batch]
-            share = (start + step / steps) / epochs
-            rest = _cosine(max(0.0, share - 0.5) / 0.5)
-            outputs, tape = pack.forward(rows.take(at), course.dropout * rest, rng)
-            assert tape is not None, "of a step"
-            weight = weights[:, at]
-            lost, gradient = task.step(outputs, targets[at], smoothing)
-            total += float(np.vdot(lost, weight))
-            counted += float(weight.sum())
-            weight /= np.float32(batch)
-            gradient *= weight[..., np.newaxis]
-            pack.backward(gradient, tape)
-            adam.step(course.rate * _warm(share + 1 / (steps * epochs)), course.decay * rest)
-            if clock.stopped() or (clock.expired() and not judged):
-                break
-        else:
-            start += 1
-            judged.append(
-                held_out.loss(held_out.predict(held_out.predictors(pack), task), task)
-                if held_out.size
-                else -start
-            )
-            losses.append(total / counted if counted else 0.0)
-            if guess:
-                # Noise does what smoothing does, which then is one too much.
-                noise = (_NOISY - judged[-1] / guess) / (_NOISY - _CLEAR)
-                smoothing = course.smoothing * min(max(noise, 0.0), 1.0)
-            if judged[-1] < best:
-                best, best_epoch = judged[-1], start - 1
-                best_vector[...] = pack.vector
-            tell(judged[-1])
-            epochs = clock.epochs(start, epochs)
-            continue
-        break
+    best, best_epoch, best_vector = np.inf, -1, pack.vector.copy()
+    while len(losses) < epochs:
+        loss = _epoch(pack, lessons, adam, course, smoothing, len(losses), epochs, rng, clock)
+        if loss is None:
+            break
+        losses.append(loss)
+        judged.append(-len(losses))
+        if held_out.size:
+            predicted = held_out.predict(held_out.predictors(pack), lessons.task)
+            judged[-1] = held_out.loss(predicted, lessons.task)
+        if guess:
+            # Noise does what smoothing does, which then is one too much.
+            noise = (_NOISY - judged[-1] / guess) / (_NOISY - _CLEAR)
+            smoothing = course.smoothing * min(max(noise, 0.0), 1.0)
+        if judged[-1] < best:
+            best, best_epoch = judged[-1], len(judged) - 1
+            best_vector[...] = pack.vector
+        tell(judged[-1])
+        epochs = clock.epochs(len(losses), epochs)
     if best_epoch < 0:
-        if clock.stopped():
-            raise KeyboardInterrupt
-        if judged:
-            raise DivergenceError(
-                "fit: expected a finite loss on rows held out, got none in any epoch. Look at the "
-                "range of y, and at columns of huge numbers."
-            )
-        raise ConfigurationError(
-            f"fit: expected a time_limit in which a first epoch fits, got {clock.seconds:.3g} "
-            f"seconds for {n} rows and {pack.members} members. Give it more, or take fewer rows."
-        )
+        raise _failure(lessons, pack, clock, bool(judged))
     pack.vector[...] = best_vector
     pack.stop_learning()
     return Curves(losses, judged if held_out.size else [], best_epoch)
+
+
+def _failure(lessons: Lessons, pack: Pack, clock: Clock, judged: bool) -> BaseException:
+    """Why there is no epoch to keep."""
+    if clock.stopped():
+        return KeyboardInterrupt()
+    if judged:
+        return DivergenceError(
+            "fit: expected a finite loss on rows held out, got none in any epoch. Look at the "
+            "range of y, and at columns of huge numbers."
+        )
+    return ConfigurationError(
+        f"fit: expected a time_limit in which a first epoch fits, got {clock.seconds:.3g} "
+        f"seconds for {lessons.rows.size} rows and {pack.members} members. Give it more, or take "
+        "fewer rows."
+    )
+
+
+def _epoch(
+    pack: Pack,
+    lessons: Lessons,
+    adam: Adam,
+    course: Course,
+    smoothing: float,
+    done: int,
+    epochs: int,
+    rng: np.random.Generator,
+    clock: Clock,
+) -> float | None:
+    """The mean loss of one epoch's batches; None if it has been broken off."""
+    rows, targets, weights, task = lessons
+    n = rows.size
+    batch = min(course.batch, n)
+    steps = n // batch
+    order = rng.permutation(n)
+    total = counted = 0.0
+    for step in range(steps):
+        at = order[step * batch : (step + 1) * batch]
+        share = (done + step / steps) / epochs
+        rest = _cosine(max(0.0, share - 0.5) / 0.5)
+        outputs, tape = pack.forward(rows.take(at), course.dropout * rest, rng)
+        assert tape is not None, "of a step"
+        weight = weights[:, at]
+        lost, gradient = task.step(outputs, targets[at], smoothing)
+        total += float(np.vdot(lost, weight))
+        counted += float(weight.sum())
+        weight /= np.float32(batch)
+        gradient *= weight[..., np.newaxis]
+        pack.backward(gradient, tape)
+        adam.step(course.rate * _warm(share + 1 / (steps * epochs)), course.decay * rest)
+        if clock.stopped() or (clock.expired() and not done):
+            return None
+    return total / counted if counted else 0.0
 
 
 def _cosine(share: float) -> float:
