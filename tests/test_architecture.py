@@ -52,6 +52,8 @@ LOOKED_AT: dict[str, str] = {
     "core/config.py": "one class: the constructor's arguments, and what guards them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
+    "estimators/tabular/pack.py": "one class: the parameters of all members, and their passes",
+    "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
     "models/sequential.py": "one class: a stack of layers, with what a user does with it",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",

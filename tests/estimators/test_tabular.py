@@ -268,7 +268,7 @@ def test_history_and_what_was_decided():
     assert sum(net.shares_.values()) == pytest.approx(1)
     text = net.summary()
     assert "number: 3 (0, 1, 2)" in text
-    assert "periodic pack: 1 networks, epoch" in text
+    assert "periodic pack: 1 network, epoch" in text
 
 
 def test_importances_and_contributions():

@@ -10,9 +10,10 @@ from sklearn.base import ClassifierMixin
 from annlib.core.arrays import Array
 from annlib.estimators.documentation import documented
 from annlib.estimators.tabular.features import Prepared
+from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.parameters import ATTRIBUTES, PARAMETERS, PARAMETERS_LAST, RULES
 from annlib.estimators.tabular.tabular import TabularEstimator
-from annlib.estimators.tabular.training import HeldOut, Task
+from annlib.estimators.tabular.task import Task
 from annlib.estimators.targets import (
     ColumnsTargets,
     IndicatorTargets,

@@ -8,8 +8,9 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.estimators.tabular.features import Prepared
+from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.pack import Pack
-from annlib.estimators.tabular.training import HeldOut, Task, softmax
+from annlib.estimators.tabular.task import Task, softmax
 
 #: Rows for which the weights that were found count as much as equal ones.
 _PRIOR = 500

@@ -19,7 +19,7 @@ from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.tabular.ensemble import Ensemble, Errors
 from annlib.estimators.tabular.features import Features, Prepared
 from annlib.estimators.tabular.pack import KINDS, Pack
-from annlib.estimators.tabular.training import Task
+from annlib.estimators.tabular.task import Task
 from annlib.estimators.targets import LabelTargets, restore_targets
 
 _SIZES = {"numbers", "flags", "outputs", "frequencies"}

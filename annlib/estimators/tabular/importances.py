@@ -9,7 +9,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.estimators.tabular.ensemble import Ensemble
 from annlib.estimators.tabular.features import Prepared
-from annlib.estimators.tabular.training import HeldOut
+from annlib.estimators.tabular.held_out import HeldOut
 
 #: The rows that are held out and serve here, and all rows that are predicted for it.
 _MOST_ROWS, _MOST_PREDICTIONS, _FEWEST_ROWS = 2000, 30_000, 50

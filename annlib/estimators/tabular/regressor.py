@@ -13,9 +13,10 @@ from annlib.core.errors import ConfigurationError
 from annlib.estimators.documentation import documented
 from annlib.estimators.tabular.ensemble import Errors
 from annlib.estimators.tabular.features import Prepared
+from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.parameters import ATTRIBUTES, PARAMETERS, PARAMETERS_LAST, RULES
 from annlib.estimators.tabular.tabular import TabularEstimator
-from annlib.estimators.tabular.training import HeldOut, Task
+from annlib.estimators.tabular.task import Task
 from annlib.estimators.targets import NumberTargets, r2
 
 

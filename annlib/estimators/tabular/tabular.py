@@ -25,6 +25,7 @@ from annlib.estimators.tabular.distinct import distinct_rows
 from annlib.estimators.tabular.ensemble import Ensemble, combine
 from annlib.estimators.tabular.features import Features, Prepared
 from annlib.estimators.tabular.frame import read_table
+from annlib.estimators.tabular.held_out import HeldOut, assign_folds, out_of_fold
 from annlib.estimators.tabular.importances import (
     contributions,
     permutation_importances,
@@ -38,16 +39,8 @@ from annlib.estimators.tabular.parameters import (
     course,
 )
 from annlib.estimators.tabular.progress import Progress
-from annlib.estimators.tabular.training import (
-    Clock,
-    Curves,
-    HeldOut,
-    Lessons,
-    Task,
-    assign_folds,
-    out_of_fold,
-    train,
-)
+from annlib.estimators.tabular.task import Task
+from annlib.estimators.tabular.training import Clock, Curves, Lessons, train
 from annlib.estimators.targets import Targets, check_y, learn_targets
 from annlib.estimators.weights import mean_one, row_weights
 from annlib.training.interruption import Interruption
@@ -394,8 +387,9 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         for kind, share in self.shares_.items():
             count = len(self.history_[f"{kind}_loss"])
             members = self._ensemble.packs[0].members
+            plural = "s" * (members > 1)
             lines.append(
-                f"  {kind} pack: {members} networks, epoch {self.best_epochs_[kind] + 1} of "
+                f"  {kind} pack: {members} network{plural}, epoch {self.best_epochs_[kind] + 1} of "
                 f"{count}, counts {share:.2f}"
             )
         if self._classifies:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.estimators.tabular.features import Prepared
+from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.pack import Pack
+from annlib.estimators.tabular.task import Task
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
 #: The share of the steps in which the rate grows.
@@ -21,105 +22,6 @@ _WARM_UP = 0.1
 _NOISY, _CLEAR = 0.5, 0.3
 #: Parameters of a step of Adam at a time, which stay in the processor's cache.
 _BLOCK = 1 << 14
-
-
-class Task(NamedTuple):
-    """What is to be predicted: classes of one or several columns, or numbers.
-
-    Parameters
-    ----------
-    blocks : tuple of int
-        The classes of each column; empty for numbers.
-    columns : int
-        Of numbers.
-    """
-
-    blocks: tuple[int, ...]
-    columns: int
-
-    @property
-    def outputs(self) -> int:
-        return sum(self.blocks) or self.columns
-
-    @property
-    def slices(self) -> list[slice]:
-        """Where the classes of each column lie in the outputs."""
-        stops = np.cumsum([0, *self.blocks]).tolist()
-        return [slice(*ends) for ends in pairwise(stops)]
-
-    def predictions(self, outputs: Array) -> Array:
-        """Probabilities, or numbers, of outputs (..., outputs)."""
-        found = outputs.astype(np.float64)
-        for block in self.slices:
-            softmax(found[..., block])
-        return found
-
-    def losses(self, predicted: Array, targets: Array) -> Array:
-        """Of each row the logarithmic loss, or the squared error; targets as ``encode`` has them"""
-        if not self.blocks:
-            errors: Array = np.square(predicted - targets).mean(axis=1)
-            return errors
-        rows = np.arange(len(targets))
-        total = np.zeros(len(targets))
-        for block, codes in zip(self.slices, targets.T, strict=True):
-            chosen = predicted[:, block][rows, codes]
-            total -= np.log(np.maximum(chosen, np.finfo(np.float64).tiny))
-        return total
-
-    def step(self, outputs: Array, targets: Array, smoothing: float) -> tuple[Array, Array]:
-        """The losses (k, n) of a batch, and their gradient by the outputs, (k, n, outputs), which
-        takes the place of these.
-        """
-        if not self.blocks:
-            outputs -= targets
-            losses = np.square(outputs).mean(axis=2)
-            outputs *= np.float32(2 / self.columns)
-            return losses, outputs
-        rows = np.arange(len(targets))
-        losses = np.zeros(outputs.shape[:2], np.float32)
-        for block, codes in zip(self.slices, targets.T, strict=True):
-            z = outputs[..., block]
-            softmax(z)
-            losses -= np.log(np.maximum(z[:, rows, codes], np.finfo(np.float32).tiny))
-            z -= np.float32(smoothing / z.shape[-1])
-            z[:, rows, codes] -= np.float32(1 - smoothing)
-        return losses, outputs
-
-
-def softmax(z: Array) -> None:
-    """Softmax over the last axis, in place."""
-    z -= z.max(axis=-1, keepdims=True)
-    np.exp(z, out=z)
-    z /= z.sum(axis=-1, keepdims=True)
-
-
-class HeldOut(NamedTuple):
-    """Rows to judge by, in parts: each with the members that have not learned from it."""
-
-    parts: list[tuple[Prepared, Any]]
-    #: Of all parts, one after the other.
-    targets: Array
-    weights: Array | None
-
-    @property
-    def size(self) -> int:
-        """How many rows."""
-        return len(self.targets)
-
-    def predictors(self, pack: Pack) -> list[Pack]:
-        """For each part the members that have not learned from it."""
-        return [pack.predictor(members) for _, members in self.parts]
-
-    def predict(self, predictors: list[Pack], task: Task) -> Array:
-        """The mean prediction for each row, by these of each part."""
-        found = [
-            task.predictions(pack.outputs(rows)).mean(axis=0)
-            for pack, (rows, _) in zip(predictors, self.parts, strict=True)
-        ]
-        return np.concatenate(found)
-
-    def loss(self, predicted: Array, task: Task) -> float:
-        return float(np.average(task.losses(predicted, self.targets), weights=self.weights))
 
 
 class Course(NamedTuple):
@@ -348,65 +250,3 @@ class Adam:
                 work += g
             work *= pack.rates[block]
             pack.vector[block] -= work
-
-
-def out_of_fold(
-    rows: Prepared,
-    targets: Array,
-    weights: Array | None,
-    repeats: Array,
-    folds: Array,
-    members: int,
-) -> tuple[HeldOut, Array]:
-    """The rows that each member is judged by, and what each row counts for each member: nothing in
-    the fold of its own.
-
-    A row that came often is one that will come again: as if its copies lay in all folds, all learn
-    from it and are judged by it, each with its share.
-
-    Parameters
-    ----------
-    repeats : array of integers, (n,)
-        How often each row came, if it came often, and else 1.
-    folds : array of integers, (n,)
-        -1 for rows that all members learn from.
-    """
-    counts = np.ones(rows.size) if weights is None else weights
-    often = repeats > 1
-    most = int(folds.max()) + 1
-    share = 1 / max(most, 1)
-    learned = np.empty((members, rows.size), np.float32)
-    by_fold: dict[int, list[int]] = {}
-    for member in range(members):
-        fold = member % max(most, 1)
-        by_fold.setdefault(fold, []).append(member)
-        learned[member] = counts * np.where(often, 1 - share, folds != fold)
-    judged = counts * np.where(often, share, 1.0)
-    found = [(np.flatnonzero((folds == fold) | often), own) for fold, own in by_fold.items()]
-    found = [(at, own) for at, own in found if len(at)]
-    every = np.concatenate([np.empty(0, int), *(at for at, _ in found)])
-    # For each member there must be something to learn from.
-    if not all(own.any() for own in learned) or not judged[every].any():
-        learned[...] = counts
-        return HeldOut([], targets[:0], None), learned
-    even = weights is None and not often.any()
-    parts = [(rows.take(at), own) for at, own in found]
-    return HeldOut(parts, targets[every], None if even else judged[every]), learned
-
-
-def assign_folds(strata: Array, folds: int, rng: np.random.Generator) -> Array:
-    """A fold for each row, with a like share of each stratum in all; -1 for rows that are alone.
-
-    Parameters
-    ----------
-    strata : array, (n,)
-        Codes of classes, or numbers, whose neighbours come into several folds.
-    """
-    order = rng.permutation(len(strata))
-    order = order[np.argsort(strata[order], kind="stable")]
-    found = np.empty(len(strata), int)
-    found[order] = np.arange(len(strata)) % folds
-    if strata.dtype.kind in "iu":
-        counts = np.bincount(strata)
-        found[counts[strata] == 1] = -1
-    return found
