@@ -12,11 +12,14 @@ import time
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import annlib
@@ -424,6 +427,18 @@ def test_cross_validation_and_clones():
     X, y = load_diabetes(return_X_y=True)
     net = TabularRegressor(epochs=8, members=1, random_state=0)
     assert cross_val_score(net, X, y, cv=3).mean() > 0.3
+
+
+def test_metadata_is_routed():
+    X, y = table(120)
+    weights = np.where(np.arange(120) < 60, 1.0, 0.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        net = TabularRegressor(**SHORT).set_fit_request(sample_weight=True)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        routed = make_pipeline(scaler, net).fit(X, y, sample_weight=weights)
+    scaled = StandardScaler().fit(X).transform(X)
+    alone = TabularRegressor(**SHORT).fit(scaled[:60], y[:60])
+    assert np.array_equal(routed.predict(X), alone.predict(scaled))
 
 
 # -- what is refused -------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from annlib.estimators.tabular.training import Course
 
 #: Parts of the rows, of which each member leaves out one.
 FOLDS = 10
+#: Rows of a fold, which are more than enough to judge by: of many rows there are more folds.
+MOST_IN_FOLD = 5000
 _DROPOUT, _DECAY, _SMOOTHING = 0.15, 0.02, 0.05
 #: By task and kind of pack.
 _RATES = {

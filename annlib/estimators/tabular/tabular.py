@@ -34,6 +34,7 @@ from annlib.estimators.tabular.importances import (
 from annlib.estimators.tabular.pack import KINDS, Pack
 from annlib.estimators.tabular.parameters import (
     FOLDS,
+    MOST_IN_FOLD,
     PRESETS,
     Preset,
     course,
@@ -170,7 +171,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             given, lacking = ("y_val", "X_val") if X_val is None else ("X_val", "y_val")
             raise ValueError(f"{given} is provided, but {lacking} was not provided.")
         if X_val is None:
-            folds = assign_folds(self._strata(data.targets), min(FOLDS, n), rng)
+            count = max(min(FOLDS, n), n // MOST_IN_FOLD)
+            folds = assign_folds(self._strata(data.targets), count, rng)
             return out_of_fold(*data, folds, members)
         rows = self._prepare(X_val, "fit, X_val")
         y_val = self._check_y(y_val, rows.size)
