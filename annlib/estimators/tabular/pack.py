@@ -176,7 +176,7 @@ class Pack:
                     name, 1.0
                 )
                 values[...] = rng.standard_normal(shape, np.float32) * np.float32(scale)
-        shared, own, _ = self._inputs(rows)
+        shared, own = self.shared_inputs(rows), self._own_inputs(rows)[0]
         h = np.concatenate([np.broadcast_to(shared, (self.members, *shared.shape)), own], axis=2)
         for index in range(self.depth):
             kernel, bias = self.parameters[f"kernel{index}"], self.parameters[f"bias{index}"]
@@ -199,8 +199,8 @@ class Pack:
 
     # -- passes ----------------------------------------------------------------------------------
 
-    def _inputs(self, rows: Prepared) -> tuple[Array, Array, tuple[Array, ...]]:
-        """What all members see of rows, (n, shared), what each makes of them, (k, n, own)."""
+    def shared_inputs(self, rows: Prepared) -> Array:
+        """What all members see of rows, (n, shared): it does not depend on any parameter."""
         n, count = rows.numbers.shape
         codes = len(self._slopes)
         dtype = self.vector.dtype
@@ -213,6 +213,12 @@ class Pack:
             np.subtract(code, 0.5, out=shared[:, :codes])
         shared[:, codes : codes + count] = rows.numbers
         shared[:, codes + count :] = rows.flags
+        return shared
+
+    def _own_inputs(self, rows: Prepared) -> tuple[Array, tuple[Array, ...]]:
+        """What each member makes of rows, (k, n, own), and angles and cosines on the way."""
+        n, count = rows.numbers.shape
+        dtype = self.vector.dtype
         own = np.empty((self.members, n, self._waves + _DEPTH * len(self.labels)), dtype)
         waves: tuple[Array, ...] = ()
         if self._waves:
@@ -231,7 +237,7 @@ class Pack:
             start = self._waves + _DEPTH * index
             found = self.parameters[f"labels{index}"][rows.codes[:, index]]
             own[:, :, start : start + _DEPTH] = found.transpose(1, 0, 2)
-        return shared, own, waves
+        return own, waves
 
     def _activate(self, z: Array, index: int, *, learning: bool) -> tuple[Array, Array, Any]:
         slope = self.parameters.get(f"slope{index}")
@@ -244,11 +250,22 @@ class Pack:
         return z
 
     def forward(
-        self, rows: Prepared, dropout: float = 0.0, rng: np.random.Generator | None = None
+        self,
+        rows: Prepared,
+        shared: Array | None = None,
+        dropout: float = 0.0,
+        rng: np.random.Generator | None = None,
     ) -> tuple[Array, Tape | None]:
-        """Outputs, (k, n, outputs); with ``rng`` those of a step, and what ``backward`` needs."""
+        """Outputs, (k, n, outputs); with ``rng`` those of a step, and what ``backward`` needs.
+
+        Parameters
+        ----------
+        shared : array, optional
+            What ``shared_inputs`` gives of these rows, if it is known.
+        """
         learning = rng is not None
-        shared, own, waves = self._inputs(rows)
+        shared = self.shared_inputs(rows) if shared is None else shared
+        own, waves = self._own_inputs(rows)
         kernel = self.parameters["kernel0"]
         if not self.folded:
             kernel = kernel * self.parameters["factors"]

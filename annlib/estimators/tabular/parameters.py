@@ -48,9 +48,9 @@ class Preset(NamedTuple):
 
 
 PRESETS = {
-    "fast": Preset(1, {"periodic": (400, 8, 150), "piecewise": (400, 8, 150)}),
-    "default": Preset(2, {"periodic": (600, 16, 200), "piecewise": (600, 16, 150)}),
-    "best": Preset(6, {"periodic": (1600, 40, 300), "piecewise": (1200, 32, 200)}),
+    "fast": Preset(1, {"periodic": (400, 10, 150), "piecewise": (400, 10, 150)}),
+    "default": Preset(2, {"periodic": (850, 22, 200), "piecewise": (850, 22, 150)}),
+    "best": Preset(4, {"periodic": (1700, 44, 300), "piecewise": (1700, 44, 200)}),
 }
 #: A training of many rows has about so many steps, however few epochs that are.
 _MOST_STEPS = 10_000

@@ -18,6 +18,8 @@ from annlib.estimators.tabular.task import Task
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
 #: The share of the steps in which the rate grows.
 _WARM_UP = 0.1
+#: Numbers of inputs that are kept for all rows, and not made anew for each batch.
+_KEPT = 1 << 25
 #: Of the loss of a guess, what leaves labels as they are, and what lets them be smoothed.
 _NOISY, _CLEAR = 0.5, 0.3
 #: Parameters of a step of Adam at a time, which stay in the processor's cache.
@@ -85,6 +87,8 @@ class Lessons(NamedTuple):
     targets: Array
     weights: Array
     task: Task
+    #: What the pack's members share of all rows, if that is not too much to keep.
+    shared: Array | None = None
 
     def guess(self, held_out: HeldOut) -> float:
         """The loss on rows held out of the shares of the classes, or of the means."""
@@ -118,6 +122,8 @@ def train(
     """
     pack.start_learning()
     adam = Adam(pack)
+    if lessons.rows.size * pack.shared <= _KEPT:
+        lessons = lessons._replace(shared=pack.shared_inputs(lessons.rows))
     guess = lessons.guess(held_out) if held_out.size else 0.0
     smoothing, epochs = course.smoothing, course.epochs
     losses: list[float] = []
@@ -176,7 +182,7 @@ def _epoch(
     clock: Clock,
 ) -> float | None:
     """The mean loss of one epoch's batches; None if it has been broken off."""
-    rows, targets, weights, task = lessons
+    rows, targets, weights, task, shared = lessons
     n = rows.size
     batch = min(course.batch, n)
     steps = n // batch
@@ -186,7 +192,8 @@ def _epoch(
         at = order[step * batch : (step + 1) * batch]
         share = (done + step / steps) / epochs
         rest = _cosine(max(0.0, share - 0.5) / 0.5)
-        outputs, tape = pack.forward(rows.take(at), course.dropout * rest, rng)
+        known = None if shared is None else shared[at]
+        outputs, tape = pack.forward(rows.take(at), known, course.dropout * rest, rng)
         assert tape is not None, "of a step"
         weight = weights[:, at]
         lost, gradient = task.step(outputs, targets[at], smoothing)
