@@ -55,6 +55,8 @@ if TYPE_CHECKING:
         MLPRegressor,
         SequentialClassifier,
         SequentialRegressor,
+        TabularClassifier,
+        TabularRegressor,
         load_estimator,
     )
     from annlib.formulas import explain
@@ -82,6 +84,8 @@ __all__ = [
     "SequentialClassifier",
     "SequentialRegressor",
     "ShapeError",
+    "TabularClassifier",
+    "TabularRegressor",
     "UnknownNameError",
     "__version__",
     "activations",
@@ -126,6 +130,8 @@ _LAZY = {
     "Sequential": "annlib.models",
     "SequentialClassifier": "annlib.estimators",
     "SequentialRegressor": "annlib.estimators",
+    "TabularClassifier": "annlib.estimators",
+    "TabularRegressor": "annlib.estimators",
     "activations": "annlib",
     "backend": "annlib",
     "callbacks": "annlib",

@@ -53,6 +53,8 @@ LOOKED_AT: dict[str, str] = {
     "core/out_of_scope.py": "one table: names of Keras, and what to do without them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
+    "estimators/tabular/pack.py": "one class: the parameters of all members, and their passes",
+    "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
     "losses/base.py": "one class, and the losses of vectors",
     "metrics/base.py": "one class, and the means of which most metrics are",
