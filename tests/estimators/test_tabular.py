@@ -188,7 +188,7 @@ def test_class_weights():
     X, labels = X[~rare], labels[~rare]
     plain = TabularClassifier(epochs=8, random_state=0).fit(X, labels)
     balanced = TabularClassifier(epochs=8, random_state=0, class_weight="balanced").fit(X, labels)
-    assert balanced.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
+    assert balanced.predict_proba(X)[:, 1].mean() > 1.2 * plain.predict_proba(X)[:, 1].mean()
     by_hand = TabularClassifier(epochs=8, random_state=0, class_weight={"yes": 3.0})
     weights = np.where(labels == "yes", 3.0, 1.0)
     given = TabularClassifier(epochs=8, random_state=0).fit(X, labels, sample_weight=weights)

@@ -9,8 +9,9 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
-from annlib.estimators.tabular.pack import Pack
+from annlib.estimators.tabular.pack import outputs
 from annlib.estimators.tabular.task import Task, softmax
+from annlib.models import Sequential
 
 #: Rows for which the weights that were found count as much as equal ones.
 _PRIOR = 500
@@ -26,27 +27,23 @@ class Ensemble(NamedTuple):
     """Fitted packs, what each counts, and a temperature by which logits are divided."""
 
     task: Task
-    packs: list[Pack]
+    packs: list[Sequential]
     shares: tuple[float, ...]
     temperature: float
 
     def predict(self, rows: Prepared) -> Array:
         """Probabilities, or numbers in units of the training, (n, outputs)."""
         found = [
-            self.task.predictions(pack.predictor(dtype=np.float64).outputs(rows)).mean(axis=0)
-            * share
+            self.task.predictions(outputs(pack, rows)).mean(axis=1) * share
             for pack, share in zip(self.packs, self.shares, strict=True)
         ]
         return self.finish(np.sum(found, axis=0))
 
-    def predict_held_out(
-        self, held_out: HeldOut, predictors: list[list[Pack]] | None = None
-    ) -> Array:
-        """The same for rows held out, by the members that have not learned from them."""
-        each = predictors or [held_out.predictors(pack) for pack in self.packs]
+    def predict_held_out(self, held_out: HeldOut, judges: list[list[Sequential]]) -> Array:
+        """The same for rows held out, by those who judge them in each pack."""
         found = [
             held_out.predict(own, self.task) * share
-            for own, share in zip(each, self.shares, strict=True)
+            for own, share in zip(judges, self.shares, strict=True)
         ]
         return self.finish(np.sum(found, axis=0))
 
@@ -55,11 +52,17 @@ class Ensemble(NamedTuple):
         return mixed if not self.task.blocks else _tempered(mixed, self.temperature, self.task)
 
 
-def combine(packs: list[Pack], held_out: HeldOut, task: Task, n: int) -> Ensemble:
+def combine(
+    packs: list[Sequential],
+    judges: list[list[Sequential]],
+    held_out: HeldOut,
+    task: Task,
+    n: int,
+) -> Ensemble:
     """The mixture, and then the temperature, with the least loss on rows held out."""
     if not held_out.size:
         return Ensemble(task, packs, tuple([1 / len(packs)] * len(packs)), 1.0)
-    found = [held_out.predict(held_out.predictors(pack), task) for pack in packs]
+    found = [held_out.predict(own, task) for own in judges]
     shares: tuple[float, ...] = (1.0,)
     if len(packs) == 2:
         losses = [held_out.loss(w * found[0] + (1 - w) * found[1], task) for w in _SHARES]

@@ -43,6 +43,12 @@ class Prepared(NamedTuple):
     def take(self, rows: Any) -> Prepared:
         return Prepared(*(part[rows] for part in self))
 
+    def matrix(self, rows: Any = slice(None)) -> Array:
+        """All of it side by side, in float32; a column of zeros if it has none."""
+        parts = [part[rows].astype(np.float32, copy=False) for part in self]
+        found = np.concatenate(parts, axis=1)
+        return found if found.shape[1] else np.zeros((len(found), 1), np.float32)
+
 
 class Number(NamedTuple):
     """A column of many values: ``(x - centre) / spread`` after all is scaled by ``2^-exponent``."""

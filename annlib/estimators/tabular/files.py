@@ -1,8 +1,8 @@
 """Fitted estimators of tables on disk: what their file has beside the parameters.
 
 The header holds ``data`` (features and their names, what y means), ``columns`` (what was learned of
-each), ``packs`` and ``learned``; tensors are the packs' parameters and edges, the typical row, the
-scale of y and its errors, and the importances.
+each), ``packs`` (headers of model files), their ``kinds`` and ``learned``; tensors are the packs'
+under ``pack0/`` and ``pack1/``, the typical row, the scale and errors of y, and the importances.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
 from annlib.core.errors import ModelFormatError, show
+from annlib.estimators.files import describe_model, restored_model
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.tabular.ensemble import Ensemble, Errors
 from annlib.estimators.tabular.features import Features, Prepared
-from annlib.estimators.tabular.pack import KINDS, Pack
+from annlib.estimators.tabular.pack import KINDS
 from annlib.estimators.tabular.task import Task
 from annlib.estimators.targets import LabelTargets, restore_targets
+from annlib.models import Sequential
 
-_SIZES = {"numbers", "flags", "outputs", "frequencies"}
 #: What a file may ask memory for.
 _MOST = 10**7
 
@@ -35,9 +36,7 @@ def describe(estimator: Any, where: str) -> tuple[dict[str, Any], dict[str, Arra
     tensors["importances"] = estimator.feature_importances_
     packs = []
     for index, pack in enumerate(ensemble.packs):
-        tensors[f"pack{index}/vector"] = pack.vector
-        tensors[f"pack{index}/edges"] = np.concatenate([*pack.edges, np.empty(0)])
-        packs.append({**pack.describe(), "edges": [len(each) for each in pack.edges]})
+        packs.append(describe_model(pack, f"pack{index}", tensors))
     if not estimator._classifies:
         tensors["scale"] = estimator._scale
         for index, errors in enumerate(getattr(estimator, "_errors", [])):
@@ -60,6 +59,7 @@ def describe(estimator: Any, where: str) -> tuple[dict[str, Any], dict[str, Arra
         },
         "columns": estimator._features.describe(),
         "packs": packs,
+        "kinds": list(estimator.shares_),
         "learned": {name: encode(value, where) for name, value in learned.items()},
     }
     return header, tensors
@@ -77,25 +77,22 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
     targets = restore_targets(data["targets"], classifier=estimator._classifies)
     task = estimator._task_of(targets)
     packs = [
-        _restored_pack(code, index, task, tensors) for index, code in enumerate(header["packs"])
+        _restored_pack(code, index, task, features, tensors)
+        for index, code in enumerate(header["packs"])
     ]
-    _require(0 < len(packs) <= len(KINDS), "packs", len(packs))
-    for pack in packs:
-        _require(pack.labels == features.sizes(), "labels", pack.labels)
+    kinds = header["kinds"]
+    _require(isinstance(kinds, list) and len(kinds) == len(packs) > 0, "packs", kinds)
+    _require(all(kind in KINDS for kind in kinds), "packs", kinds)
     shares = learned["shares"]
     _require(isinstance(shares, list) and len(shares) == len(packs), "shares", shares)
     _require(all(is_number(share) and 0 <= share <= 1 for share in shares), "shares", shares)
     temperature = learned["temperature"]
     _require(is_number(temperature) and 0 < temperature < np.inf, "temperature", temperature)
     typical = Prepared(*(tensors[f"typical/{name}"] for name in Prepared._fields))
-    widths = [(1, packs[0].sizes["numbers"]), (1, packs[0].sizes["flags"])]
-    widths.append((1, len(packs[0].labels)))
-    for part, width in zip(typical, widths, strict=True):
-        _require(part.shape == width, "a typical row", part.shape)
-    places = features.places()
-    used = [sum(len(own[kind]) for own in places) for kind in range(3)]
-    _require(used == [width[1] for width in widths], "columns", used)
-    for code, size in zip(typical.codes[0], packs[0].labels, strict=True):
+    for kind, part in enumerate(typical):
+        width = sum(len(own[kind]) for own in features.places())
+        _require(part.shape == (1, width), "a typical row", part.shape)
+    for code, size in zip(typical.codes[0], features.sizes(), strict=True):
         _require(0 <= code < size, "codes", code)
     importances = tensors["importances"]
     _require(importances.shape == (count,), "importances", importances.shape)
@@ -108,7 +105,7 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
         "feature_importances_": importances,
         "history_": _history(learned["history"]),
         "best_epochs_": learned["best_epochs"],
-        "shares_": {pack.kind: share for pack, share in zip(packs, shares, strict=True)},
+        "shares_": dict(zip(kinds, shares, strict=True)),
         "columns_": features.by_kind(),
         "score_out_of_fold_": learned["score"],
         "loss_out_of_fold_": learned["loss"],
@@ -137,31 +134,20 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
     estimator.__dict__.update(fitted)
 
 
-def _restored_pack(code: Any, index: int, task: Task, tensors: Mapping[str, Array]) -> Pack:
-    code = dict(code)
-    lengths = code.pop("edges")
-    vector, edges = tensors[f"pack{index}/vector"], tensors[f"pack{index}/edges"]
-    sizes, labels, members = code["sizes"], code["labels"], code["members"]
-    fine = code.keys() == {"kind", "activation", "members", "sizes", "labels"}
-    fine = fine and code["kind"] in KINDS and code["activation"] in ("selu", "mish", "relu")
-    fine = fine and isinstance(sizes, dict) and sizes.keys() <= _SIZES
-    _require(fine, "a pack", code)
-    counts = [members, *sizes.values(), *labels, *lengths]
-    _require(all(type(n) is int and 0 <= n <= _MOST for n in counts), "sizes", counts)
-    _require(sizes["outputs"] == task.outputs and members > 0, "outputs", sizes)
-    numbers = sizes["numbers"] if code["kind"] == "piecewise" else 0
-    _require(len(lengths) == numbers and sum(lengths) == len(edges), "edges", lengths)
-    # So that what is made is not larger than what the file has.
-    least = members * sizes["numbers"] * sizes.get("frequencies", 0) + members * sum(labels)
-    least += members * (len(edges) + sizes["flags"])
-    _require(vector.ndim == 1 and least <= 200 * len(vector), "a vector", vector.shape)
-    parts = np.split(edges, np.cumsum(lengths)[:-1]) if lengths else []
-    _require(all((np.diff(part) > 0).all() for part in parts), "edges", show(edges))
-    pack = Pack(**code, edges=parts)
-    fits = (pack.vector.shape, pack.vector.dtype) == (vector.shape, vector.dtype)
-    _require(fits, "a vector", vector.shape)
-    pack.vector[...] = vector
-    return pack
+def _restored_pack(
+    header: Any, index: int, task: Task, features: Features, tensors: Mapping[str, Array]
+) -> Sequential:
+    model = restored_model(header, f"pack{index}", tensors)
+    widths = [sum(len(own[part]) for own in features.places()) for part in range(3)]
+    _require(model.built and model.input_shape == (None, sum(widths) or 1), "a pack", model)
+    shape = model.output_shape
+    _require(len(shape) == 3 and shape[-1] == task.outputs, "outputs", shape)
+    # A code that a column may have is one that the network knows.
+    known = model.layers[0].code_columns(sum(widths)) if model.layers[0].takes_codes else {}
+    first = sum(widths) - widths[2]
+    wanted = {first + place: depth for place, depth in enumerate(features.sizes())}
+    _require(known == wanted, "codes", known)
+    return model
 
 
 def _errors(index: int, tensors: Mapping[str, Array]) -> Errors:

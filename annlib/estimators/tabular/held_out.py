@@ -8,8 +8,9 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.estimators.tabular.features import Prepared
-from annlib.estimators.tabular.pack import Pack
+from annlib.estimators.tabular.pack import outputs
 from annlib.estimators.tabular.task import Task
+from annlib.models import Sequential
 
 
 class HeldOut(NamedTuple):
@@ -25,15 +26,11 @@ class HeldOut(NamedTuple):
         """How many rows."""
         return len(self.targets)
 
-    def predictors(self, pack: Pack) -> list[Pack]:
-        """For each part the members that have not learned from it."""
-        return [pack.predictor(members) for _, members in self.parts]
-
-    def predict(self, predictors: list[Pack], task: Task) -> Array:
-        """The mean prediction for each row, by these of each part."""
+    def predict(self, judges: list[Sequential], task: Task) -> Array:
+        """The mean prediction for each row: by the model of those who judge its part."""
         found = [
-            task.predictions(pack.outputs(rows)).mean(axis=0)
-            for pack, (rows, _) in zip(predictors, self.parts, strict=True)
+            task.predictions(outputs(judge, rows)).mean(axis=1)
+            for judge, (rows, _) in zip(judges, self.parts, strict=True)
         ]
         return np.concatenate(found)
 

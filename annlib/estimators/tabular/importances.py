@@ -10,6 +10,7 @@ from annlib.core.arrays import Array
 from annlib.estimators.tabular.ensemble import Ensemble
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
+from annlib.models import Sequential
 
 #: The rows that are held out and serve here, and all rows that are predicted for it.
 _MOST_ROWS, _MOST_PREDICTIONS, _FEWEST_ROWS = 2000, 30_000, 50
@@ -20,7 +21,11 @@ Places = tuple[Sequence[int], Sequence[int], Sequence[int]]
 
 
 def permutation_importances(
-    ensemble: Ensemble, held_out: HeldOut, places: Sequence[Places], rng: np.random.Generator
+    ensemble: Ensemble,
+    judges: list[list[Sequential]],
+    held_out: HeldOut,
+    places: Sequence[Places],
+    rng: np.random.Generator,
 ) -> Array:
     """For each column by how much the loss on rows held out grows if its values are permuted."""
     found = np.zeros(len(places))
@@ -29,8 +34,7 @@ def permutation_importances(
     used = [index for index, own in enumerate(places) if any(own)]
     least = _MOST_PREDICTIONS // max(1, len(used))
     few = _some(held_out, int(np.clip(least, _FEWEST_ROWS, _MOST_ROWS)), rng)
-    predictors = [few.predictors(pack) for pack in ensemble.packs]
-    before = few.loss(ensemble.predict_held_out(few, predictors), ensemble.task)
+    before = few.loss(ensemble.predict_held_out(few, judges), ensemble.task)
     together = max(1, _AT_ONCE // few.size)
     for start in range(0, len(used), together):
         chosen = used[start : start + together]
@@ -38,7 +42,7 @@ def permutation_importances(
         for rows, members in few.parts:
             orders = [rng.permutation(rows.size) for _ in chosen]
             parts.append((_permuted(rows, [places[index] for index in chosen], orders), members))
-        changed = ensemble.predict_held_out(few._replace(parts=parts), predictors)
+        changed = ensemble.predict_held_out(few._replace(parts=parts), judges)
         # Of each part come the rows for the first column, then those for the second, ...
         lengths = [rows.size for rows, _ in few.parts]
         cuts = np.cumsum([n * len(chosen) for n in lengths])[:-1]

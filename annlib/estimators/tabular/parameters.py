@@ -61,7 +61,7 @@ def batch_size(n: int) -> int:
     return 64 if n <= 1024 else 128 if n <= 3500 else 256
 
 
-def course(
+def course_of(
     preset: Preset, kind: str, n: int, came: int, classifies: bool, epochs: int | None
 ) -> tuple[str, Course]:
     """The activation of a pack, and how it is trained.

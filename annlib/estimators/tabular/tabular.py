@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -17,7 +16,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
-from annlib.estimators.files import describe_parameters
+from annlib.estimators.files import describe_parameters, restore_parameters
 from annlib.estimators.messages import warn
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
@@ -32,20 +31,21 @@ from annlib.estimators.tabular.importances import (
     permutation_importances,
     typical_row,
 )
-from annlib.estimators.tabular.pack import KINDS, Pack
+from annlib.estimators.tabular.pack import KINDS, Plan
 from annlib.estimators.tabular.parameters import (
     FOLDS,
     MOST_IN_FOLD,
     PRESETS,
     Preset,
-    course,
+    course_of,
 )
 from annlib.estimators.tabular.progress import Progress
 from annlib.estimators.tabular.task import Task
-from annlib.estimators.tabular.training import Clock, Curves, Lessons, train
+from annlib.estimators.tabular.training import Clock, Curves, Lessons, Trained, train
 from annlib.estimators.target_checks import check_y
 from annlib.estimators.targets import Targets, learn_targets
 from annlib.estimators.weights import mean_one, sample_weights
+from annlib.models import Sequential
 from annlib.training.interruption import Interruption
 
 #: The share of ``time_limit`` that packs may take.
@@ -119,10 +119,13 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
         with blas_threads.limited(1):
-            packs, curves, cut = new._train(data, task, held_out, learned, seed, began)
-            ensemble = combine(packs, held_out, task, data.rows.size)
+            packs, cut = new._train(data, task, held_out, learned, seed, began)
+            curves = {kind: pack.curves for kind, pack in packs.items()}
+            models = [pack.model for pack in packs.values()]
+            judges = [pack.judges for pack in packs.values()]
+            ensemble = combine(models, judges, held_out, task, data.rows.size)
             new.__dict__.update(_ensemble=ensemble, _typical=typical_row(data.rows))
-            new._judge(held_out, np.random.default_rng([seed, 3]))
+            new._judge(judges, held_out, np.random.default_rng([seed, 3]))
         new._remember(curves)
         self.__dict__.update(
             {name: value for name, value in vars(new).items() if name not in self.get_params()}
@@ -201,8 +204,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         learned: Array,
         seed: int,
         began: float,
-    ) -> tuple[list[Pack], dict[str, Curves], bool]:
-        """The trained packs, their curves, and whether time has cut them short."""
+    ) -> tuple[dict[str, Trained], bool]:
+        """The trained packs by their kinds, and whether time has cut them short."""
         n = data.rows.size
         came = int(data.repeats.sum())
         kinds = KINDS if data.rows.numbers.shape[1] else KINDS[1:]  # which would be alike
@@ -210,29 +213,26 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         limit = None if self.time_limit is None else float(self.time_limit) * _OF_LIMIT
         labels = self._features.sizes()
         plans = {
-            kind: course(self._preset, kind, n, came, self._classifies, self.epochs)
+            kind: course_of(self._preset, kind, n, came, self._classifies, self.epochs)
             for kind in kinds
         }
-        total = sum(plan.epochs for _, plan in plans.values())
-        targets = data.targets if task.blocks else data.targets.astype(np.float32)
-        lessons = Lessons(data.rows, targets, learned, task)
-        found: dict[str, tuple[Pack, Curves]] = {}
+        total = sum(course.epochs for _, course in plans.values())
+        lessons = Lessons(data.rows, data.targets, learned, task)
+        found: dict[str, Trained] = {}
         cuts = []
 
         def one(index: int, kind: str) -> None:
-            activation, plan = plans[kind]
-            rng = np.random.default_rng([seed, index])
+            activation, course = plans[kind]
             left = None
             if limit is not None:
                 waiting = 1 if jobs > 1 else len(kinds) - index
                 left = max(0.0, limit - (time.perf_counter() - began)) / waiting
             clock = Clock(left, lambda: interruption.asked)
-            members = len(learned)
-            pack = Pack.fresh(kind, activation, members, data.rows, labels, task.outputs, rng)
-            curves = train(
-                pack, lessons, held_out, plan, rng, clock, lambda loss: progress.tell(kind, loss)
+            own = int(np.random.default_rng([seed, index]).integers(2**31))
+            plan = Plan.of(kind, activation, data.rows, labels, task.outputs)
+            found[kind] = train(
+                plan, lessons, held_out, course, own, clock, lambda loss: progress.tell(kind, loss)
             )
-            found[kind] = (pack, curves)
             cuts.append(clock.cut)
 
         with Interruption() as interruption, Progress(int(self.verbose), total) as progress:
@@ -248,18 +248,19 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             except KeyboardInterrupt:
                 if not found:
                     raise
-        packs = [found[kind][0] for kind in kinds if kind in found]
-        return packs, {kind: found[kind][1] for kind in kinds if kind in found}, any(cuts)
+        return {kind: found[kind] for kind in kinds if kind in found}, any(cuts)
 
-    def _judge(self, held_out: HeldOut, rng: np.random.Generator) -> None:
+    def _judge(
+        self, judges: list[list[Sequential]], held_out: HeldOut, rng: np.random.Generator
+    ) -> None:
         """Set what is known from the rows held out."""
         self.score_out_of_fold_ = self.loss_out_of_fold_ = float("nan")
         if held_out.size:
-            predicted = self._ensemble.predict_held_out(held_out)
+            predicted = self._ensemble.predict_held_out(held_out, judges)
             self._judge_held_out(predicted, held_out)
             self.loss_out_of_fold_ = self._shown_loss(predicted, held_out)
         self.feature_importances_ = permutation_importances(
-            self._ensemble, held_out, self._features.places(), rng
+            self._ensemble, judges, held_out, self._features.places(), rng
         )
 
     def _judge_held_out(self, predicted: Array, held_out: HeldOut) -> None:
@@ -344,23 +345,25 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     # -- files -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def _file_content(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-        """Header and tensors of a file."""
-        tensors: dict[str, Array] = {}
-        parameters, left_out, given = describe_parameters(self, tensors)
-        header, own = files.describe(self, f"{type(self).__name__}.save")
-        names = {
-            "class_name": type(self).__name__,
-            "parameters": parameters,
-            "left_out": left_out,
-            "given": given,
-        }
-        yield names | header, tensors | own
+    def _network_kept(self) -> Sequential:
+        return self._ensemble.packs[0]
 
-    def _take_file(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-        """Take over what a file has beside the parameters."""
-        files.restore(self, header, tensors)
+    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        tensors: dict[str, Array] = {}
+        header = describe_parameters(self, tensors)
+        learned, own = files.describe(self, f"{type(self).__name__}.save")
+        return header | learned, tensors | own
+
+    @classmethod
+    def _from_file(
+        cls,
+        header: Mapping[str, Any],
+        tensors: Mapping[str, Array],
+        kinds: Mapping[str, Any],  # noqa: ARG003  # there are no estimators in it
+    ) -> Any:
+        estimator = cls(**restore_parameters(header, tensors))
+        files.restore(estimator, header, tensors)
+        return estimator
 
     @staticmethod
     def _task_of(targets: Any) -> Task:
@@ -395,7 +398,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
                 lines.append(f"  {kind}: {len(names)} ({some})")
         for kind, share in self.shares_.items():
             count = len(self.history_[f"{kind}_loss"])
-            members = self._ensemble.packs[0].members
+            members = self._ensemble.packs[0].output_shape[1] or 0
             plural = "s" * (members > 1)
             lines.append(
                 f"  {kind} pack: {members} network{plural}, epoch {self.best_epochs_[kind] + 1} of "

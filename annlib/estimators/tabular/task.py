@@ -1,4 +1,4 @@
-"""What is predicted: its losses and their gradients."""
+"""What is predicted: its predictions, and how far they are off."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.losses import BlockCrossentropy, Loss, MeanSquaredError, SparseCategoricalCrossentropy
 
 
 class Task(NamedTuple):
@@ -53,24 +54,22 @@ class Task(NamedTuple):
             total -= np.log(np.maximum(chosen, np.finfo(np.float64).tiny))
         return total
 
-    def step(self, outputs: Array, targets: Array, smoothing: float) -> tuple[Array, Array]:
-        """The losses (k, n) of a batch, and their gradient by the outputs, (k, n, outputs), which
-        takes the place of these.
-        """
+    def targets(self, encoded: Array) -> Array:
+        """Those that ``encode`` has given, as ``loss`` takes them."""
         if not self.blocks:
-            outputs -= targets
-            losses = np.square(outputs).mean(axis=2)
-            outputs *= np.float32(2 / self.columns)
-            return losses, outputs
-        rows = np.arange(len(targets))
-        losses = np.zeros(outputs.shape[:2], np.float32)
-        for block, codes in zip(self.slices, targets.T, strict=True):
-            z = outputs[..., block]
-            softmax(z)
-            losses -= np.log(np.maximum(z[:, rows, codes], np.finfo(np.float32).tiny))
-            z -= np.float32(smoothing / z.shape[-1])
-            z[:, rows, codes] -= np.float32(1 - smoothing)
-        return losses, outputs
+            return encoded.astype(np.float32)
+        if len(self.blocks) == 1:
+            return np.asarray(encoded[:, 0])
+        columns = zip(self.blocks, encoded.T, strict=True)
+        return np.hstack([np.eye(size, dtype=np.float32)[codes] for size, codes in columns])
+
+    def loss(self, smoothing: float) -> Loss:
+        """What is learned by."""
+        if not self.blocks:
+            return MeanSquaredError()
+        if len(self.blocks) == 1:
+            return SparseCategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+        return BlockCrossentropy(self.blocks, label_smoothing=smoothing)
 
 
 def softmax(z: Array) -> None:

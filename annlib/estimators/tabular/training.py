@@ -1,29 +1,28 @@
-"""How a pack is trained: Adam with a rate for each parameter, and the epoch that was the best."""
+"""How a pack is trained: its course, and the epoch that was the best on rows held out."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from annlib.callbacks import Callback
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
-from annlib.estimators.tabular.pack import Pack
+from annlib.estimators.tabular.pack import Plan, copy_members, decay_factors, rate_factors
 from annlib.estimators.tabular.task import Task
+from annlib.models import Sequential
+from annlib.optimizers import AdamW
+from annlib.schedules import CosineDecay
 
-_BETA_1, _BETA_2, _EPSILON = 0.9, 0.95, 1e-8
 #: The share of the steps in which the rate grows.
 _WARM_UP = 0.1
-#: Numbers of inputs that are kept for all rows, and not made anew for each batch.
-_KEPT = 1 << 25
 #: Of the loss of a guess, what leaves labels as they are, and what lets them be smoothed.
 _NOISY, _CLEAR = 0.5, 0.3
-#: Parameters of a step of Adam at a time, which stay in the processor's cache.
-_BLOCK = 1 << 14
 
 
 class Course(NamedTuple):
@@ -87,8 +86,6 @@ class Lessons(NamedTuple):
     targets: Array
     weights: Array
     task: Task
-    #: What the pack's members share of all rows, if that is not too much to keep.
-    shared: Array | None = None
 
     def guess(self, held_out: HeldOut) -> float:
         """The loss on rows held out of the shares of the classes, or of the means."""
@@ -104,57 +101,163 @@ class Lessons(NamedTuple):
         return held_out.loss(np.broadcast_to(guess, (held_out.size, len(guess))), self.task)
 
 
+class Trained(NamedTuple):
+    """A pack as it was after its best epoch.
+
+    Parameters
+    ----------
+    model : Sequential
+        All members, in float64: the predictions of a row hardly depend on the rows beside it.
+    judges : list of Sequential
+        For each part of the rows held out the members that have not learned from it.
+    """
+
+    model: Sequential
+    judges: list[Sequential]
+    curves: Curves
+
+
 def train(
-    pack: Pack,
+    plan: Plan,
     lessons: Lessons,
     held_out: HeldOut,
     course: Course,
-    rng: np.random.Generator,
+    seed: int,
     clock: Clock,
     tell: Callable[[float], None],
-) -> Curves:
-    """Train a pack, and leave it as it was after the epoch with the least loss on rows held out.
+) -> Trained:
+    """Train a pack, as many members as there are weights of rows.
 
     Parameters
     ----------
     tell : callable
-        Is called with that loss after each epoch.
+        Is called with the loss on rows held out after each epoch.
     """
-    pack.start_learning()
-    adam = Adam(pack)
-    if lessons.rows.size * pack.shared <= _KEPT:
-        lessons = lessons._replace(shared=pack.shared_inputs(lessons.rows))
-    guess = lessons.guess(held_out) if held_out.size else 0.0
-    smoothing, epochs = course.smoothing, course.epochs
-    losses: list[float] = []
-    judged: list[float] = []
-    best, best_epoch, best_vector = np.inf, -1, pack.vector.copy()
-    while len(losses) < epochs:
-        loss = _epoch(pack, lessons, adam, course, smoothing, len(losses), epochs, rng, clock)
-        if loss is None:
-            break
-        losses.append(loss)
-        judged.append(-len(losses))
-        if held_out.size:
-            predicted = held_out.predict(held_out.predictors(pack), lessons.task)
-            judged[-1] = held_out.loss(predicted, lessons.task)
-        if guess:
+    rows, targets, weights, task = lessons
+    x, batch = rows.matrix(), min(course.batch, rows.size)
+    steps = rows.size // batch * course.epochs
+    pace = Pace(course.epochs)
+    decay = pace.of(_constant_first(course.decay, steps))
+    dropout = pace.of(_constant_first(course.dropout, steps))
+    model = plan.model(len(weights), dropout=dropout, seed=seed)
+    model.initialize_from_data(x, output=False)
+    model.compile(
+        AdamW(
+            pace.of(_warm(course.rate, steps)),
+            decay,
+            beta_2=0.95,
+            epsilon=1e-8,
+            learning_rate_factors=rate_factors(model),
+            weight_decay_factors=decay_factors(model),
+        ),
+        task.loss(course.smoothing),
+    )
+    judges = [plan.model(len(members)) for _, members in held_out.parts]
+    judge = _Judge(judges, lessons, held_out, course, clock, pace, tell)
+    try:
+        model.fit(
+            x,
+            task.targets(targets),
+            batch,
+            course.epochs,
+            verbose=0,
+            callbacks=[judge],
+            sample_weight=np.ascontiguousarray(weights.T),
+            drop_last=True,
+        )
+    except DivergenceError:
+        if judge.best_weights is None:
+            raise _failure(lessons, clock, judged=True) from None
+    if judge.best_weights is None:
+        raise _failure(lessons, clock, judged=bool(judge.judged))
+    model.set_weights(judge.best_weights)
+    judge.teach(model)
+    curves = Curves(judge.losses, judge.judged if held_out.size else [], judge.best_epoch)
+    return Trained(plan.chosen(model, dtype="float64"), judges, curves)
+
+
+class Pace:
+    """How many epochs a training is to have, which may become fewer while it runs: schedules for
+    the number that was planned run the faster.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.planned = self.epochs = epochs
+
+    def of(self, schedule: Callable[[float], float]) -> Callable[[int], float]:
+        return lambda step: schedule(step * self.planned / self.epochs)
+
+
+def _constant_first(value: float, steps: int) -> CosineDecay:
+    """Constant for half of the steps, and then down to 0."""
+    return CosineDecay(value, steps / 2, warmup_target=value, warmup_steps=steps / 2)
+
+
+def _warm(rate: float, steps: int) -> CosineDecay:
+    """Up from the first step on, and down to 0."""
+    rising = round(_WARM_UP * steps)
+    if not rising:
+        return CosineDecay(rate, steps)
+    return CosineDecay(rate / rising, steps - rising, warmup_target=rate, warmup_steps=rising)
+
+
+class _Judge(Callback):
+    """After each epoch the loss on rows held out; the weights of the best one, and when to stop."""
+
+    reads_batch_logs = False
+
+    def __init__(
+        self,
+        judges: list[Sequential],
+        lessons: Lessons,
+        held_out: HeldOut,
+        course: Course,
+        clock: Clock,
+        pace: Pace,
+        tell: Callable[[float], None],
+    ) -> None:
+        super().__init__()
+        self.judges, self.task, self.held_out = judges, lessons.task, held_out
+        self.smoothing, self.clock, self.pace, self.tell = course.smoothing, clock, pace, tell
+        self.guess = lessons.guess(held_out) if held_out.size and course.smoothing else 0.0
+        self.counted = float(lessons.weights.mean(dtype=float))
+        self.broken = False
+        self.losses: list[float] = []
+        self.judged: list[float] = []
+        self.best, self.best_epoch = np.inf, -1
+        self.best_weights: list[Array] | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.clock.stopped() or (not self.losses and self.clock.expired()):
+            self.broken = self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.broken:
+            return
+        self.losses.append(logs["loss"] / self.counted)
+        judged = -float(len(self.losses))
+        if self.held_out.size:
+            self.teach(self.model)
+            judged = self.held_out.loss(self.held_out.predict(self.judges, self.task), self.task)
+        self.judged.append(judged)
+        if judged < self.best:
+            self.best, self.best_epoch = judged, epoch
+            self.best_weights = self.model.get_weights()
+        if self.guess:
             # Noise does what smoothing does, which then is one too much.
-            noise = (_NOISY - judged[-1] / guess) / (_NOISY - _CLEAR)
-            smoothing = course.smoothing * min(max(noise, 0.0), 1.0)
-        if judged[-1] < best:
-            best, best_epoch = judged[-1], len(judged) - 1
-            best_vector[...] = pack.vector
-        tell(judged[-1])
-        epochs = clock.epochs(len(losses), epochs)
-    if best_epoch < 0:
-        raise _failure(lessons, pack, clock, bool(judged))
-    pack.vector[...] = best_vector
-    pack.stop_learning()
-    return Curves(losses, judged if held_out.size else [], best_epoch)
+            noise = (_NOISY - judged / self.guess) / (_NOISY - _CLEAR)
+            self.model.loss.label_smoothing = self.smoothing * min(max(noise, 0.0), 1.0)
+        self.tell(judged)
+        self.pace.epochs = self.clock.epochs(len(self.losses), self.pace.epochs)
+        self.model.stop_training = len(self.losses) >= self.pace.epochs
+
+    def teach(self, model: Sequential) -> None:
+        """Let those who judge know what the members do that they are."""
+        for judge, (_, members) in zip(self.judges, self.held_out.parts, strict=True):
+            copy_members(model, members, judge)
 
 
-def _failure(lessons: Lessons, pack: Pack, clock: Clock, judged: bool) -> BaseException:
+def _failure(lessons: Lessons, clock: Clock, *, judged: bool) -> BaseException:
     """Why there is no epoch to keep."""
     if clock.stopped():
         return KeyboardInterrupt()
@@ -165,95 +268,6 @@ def _failure(lessons: Lessons, pack: Pack, clock: Clock, judged: bool) -> BaseEx
         )
     return ConfigurationError(
         f"fit: expected a time_limit in which a first epoch fits, got {clock.seconds:.3g} "
-        f"seconds for {lessons.rows.size} rows and {pack.members} members. Give it more, or take "
-        "fewer rows."
+        f"seconds for {lessons.rows.size} rows and {len(lessons.weights)} members. Give it more, "
+        "or take fewer rows."
     )
-
-
-def _epoch(
-    pack: Pack,
-    lessons: Lessons,
-    adam: Adam,
-    course: Course,
-    smoothing: float,
-    done: int,
-    epochs: int,
-    rng: np.random.Generator,
-    clock: Clock,
-) -> float | None:
-    """The mean loss of one epoch's batches; None if it has been broken off."""
-    rows, targets, weights, task, shared = lessons
-    n = rows.size
-    batch = min(course.batch, n)
-    steps = n // batch
-    order = rng.permutation(n)
-    total = counted = 0.0
-    for step in range(steps):
-        at = order[step * batch : (step + 1) * batch]
-        share = (done + step / steps) / epochs
-        rest = _cosine(max(0.0, share - 0.5) / 0.5)
-        known = None if shared is None else shared[at]
-        outputs, tape = pack.forward(rows.take(at), known, course.dropout * rest, rng)
-        assert tape is not None, "of a step"
-        weight = weights[:, at]
-        lost, gradient = task.step(outputs, targets[at], smoothing)
-        total += float(np.vdot(lost, weight))
-        counted += float(weight.sum())
-        weight /= np.float32(batch)
-        gradient *= weight[..., np.newaxis]
-        pack.backward(gradient, tape)
-        adam.step(course.rate * _warm(share + 1 / (steps * epochs)), course.decay * rest)
-        if clock.stopped() or (clock.expired() and not done):
-            return None
-    return total / counted if counted else 0.0
-
-
-def _cosine(share: float) -> float:
-    return float(0.5 * (1 + np.cos(np.pi * min(share, 1.0))))
-
-
-def _warm(share: float) -> float:
-    if share < _WARM_UP:
-        return share / _WARM_UP
-    return _cosine((share - _WARM_UP) / (1 - _WARM_UP))
-
-
-class Adam:
-    """Adam with decoupled decay, at a rate of its own for each parameter."""
-
-    def __init__(self, pack: Pack) -> None:
-        self.pack = pack
-        self.first = np.zeros_like(pack.vector)
-        self.second = np.zeros_like(pack.vector)
-        self.steps = 0
-        size = len(pack.vector)
-        self._blocks = [slice(i, min(i + _BLOCK, size)) for i in range(0, size, _BLOCK)]
-        self._work = np.empty(min(_BLOCK, size), np.float32)
-
-    def step(self, rate: float, decay: float) -> None:
-        pack = self.pack
-        self.steps += 1
-        rate_now = np.float32(rate / (1 - _BETA_1**self.steps))
-        correction = np.float32(1 / (1 - _BETA_2**self.steps))
-        for block in self._blocks:
-            g, m, s = pack.gradient[block], self.first[block], self.second[block]
-            work = self._work[: len(g)]
-            np.subtract(g, m, out=work)
-            work *= np.float32(1 - _BETA_1)
-            m += work
-            np.multiply(g, g, out=work)
-            work -= s
-            work *= np.float32(1 - _BETA_2)
-            s += work
-            np.multiply(s, correction, out=work)
-            np.sqrt(work, out=work)
-            work += np.float32(_EPSILON)
-            np.divide(m, work, out=work)
-            work *= rate_now
-            if decay:
-                # The gradient has been read, and its memory serves for the decay.
-                np.multiply(pack.decays[block], np.float32(rate * decay), out=g)
-                g *= pack.vector[block]
-                work += g
-            work *= pack.rates[block]
-            pack.vector[block] -= work
