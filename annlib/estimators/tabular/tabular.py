@@ -120,8 +120,9 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         self.__dict__.update(
             {name: value for name, value in vars(new).items() if name not in self.get_params()}
         )
-        if not hasattr(new, "feature_names_in_"):
-            self.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "_errors"):  # of an earlier fit
+            if not hasattr(new, name):
+                self.__dict__.pop(name, None)
         if cut:
             epochs = ", ".join(f"{len(c.loss)} of {kind}" for kind, c in curves.items())
             warn(
