@@ -167,7 +167,7 @@ def of_row(spec: dict[str, Any], dtype: str, place: Place) -> dict[str, Any]:
     optimizer = made(annlib, spec["optimizer"])
     if spec["excluded"]:
         optimizer.exclude_from_weight_decay(var_names=spec["excluded"])
-    model.compile(optimizer, made(annlib, spec["loss"]), metrics=spec["metrics"])
+    model.compile(optimizer, made(annlib, spec["loss"]), metrics=made(annlib, spec["metrics"]))
     fit = dict(spec["fit"])
     if "sample_weight" in fit:
         fit["sample_weight"] = DATA[fit["sample_weight"]]
@@ -384,7 +384,7 @@ def part_cases() -> Iterator[tuple[str, Case]]:
         hidden = [layers.Dense(8, "tanh", kernel_regularizer="l2")]
         make = partial(made_of, hidden, types[i % 2], optimizer=optimizer)
         epochs = 4
-        yield f"optimizer of annlib {i} {optimizer.name}", fit(make, epochs=epochs)
+        yield f"optimizer of annlib {i} {optimizer.get_config()['name']}", fit(make, epochs=epochs)
     for i, start in enumerate(INITIALIZERS):
         hidden = [layers.Dense(FEATURES, "relu", kernel_initializer=start)]
         yield f"initializer {start}", fit(partial(made_of, hidden, types[i % 2]), epochs=1)

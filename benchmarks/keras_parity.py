@@ -48,7 +48,8 @@ def trained(model: Any, library: Any, spec: dict[str, Any], epochs: int) -> dict
         optimizer.exclude_from_weight_decay(var_names=spec["excluded"])
     loss = made(library, spec["loss"])
     extra = {"jit_compile": False} if library.__name__ == "keras" else {}
-    model.compile(optimizer=optimizer, loss=loss, metrics=spec["metrics"], **extra)
+    metrics = made(library, spec["metrics"])
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, **extra)
     history = model.fit(
         arrays[spec["x"]],
         arrays[spec["y"]],
@@ -58,7 +59,7 @@ def trained(model: Any, library: Any, spec: dict[str, Any], epochs: int) -> dict
         verbose=0,
         **fit_arguments(spec["fit"], arrays),
     )
-    weights = [np.asarray(value, np.float64) for value in model.get_weights()]
+    weights = [np.asarray(value, np.float64) for value in weights_of(model)]
     return {"weights": weights, "history": {k: np.array(v) for k, v in history.history.items()}}
 
 
@@ -69,10 +70,51 @@ def run_keras(spec: dict[str, Any], epochs: int) -> tuple[dict[str, Any], list[n
     keras.utils.clear_session()
     inputs = data()[spec["x"]]
     first = keras.Input(inputs.shape[1:], dtype="int32" if spec["x"] == "codes" else None)
-    model = keras.Sequential([first, *(made(keras, item) for item in spec["layers"])])
-    start = first_weights([(w.name, tuple(w.shape)) for w in model.weights])
-    model.set_weights(start)
+    if spec["layers"][0]["class"] == "Columns":
+        model = functional(keras, first, spec["layers"])
+    else:
+        model = keras.Sequential([first, *(made(keras, item) for item in spec["layers"])])
+    start = first_weights([(w.name, tuple(w.shape)) for w in variables_of(model)])
+    for variable, value in zip(variables_of(model), start, strict=True):
+        variable.assign(value)
     return trained(model, keras, spec, epochs), start
+
+
+def functional(keras: Any, x: Any, described: list[dict[str, Any]]) -> Any:
+    """Keras' network of a ``Columns`` and the layers behind it."""
+    columns, *behind = described
+    layers, outputs = [], []
+    free = list(range(x.shape[1]))
+    for chain, places in columns["config"]["chains"]:
+        y = keras.ops.take(x, keras.ops.convert_to_tensor(places), axis=1)
+        for item in chain if isinstance(chain, list) else [chain]:
+            layers.append(made(keras, item))
+            y = layers[-1](y)
+        outputs.append(keras.layers.Flatten()(y))
+        free = [place for place in free if place not in places]
+    if free and columns["config"]["remainder"] == "passthrough":
+        outputs.append(keras.ops.take(x, keras.ops.convert_to_tensor(free), axis=1))
+    y = keras.layers.Concatenate()(outputs)
+    for item in behind:
+        layers.append(made(keras, item))
+        y = layers[-1](y)
+    model = keras.Model(x, y)
+    model.in_order = layers
+    return model
+
+
+def variables_of(model: Any) -> list[Any]:
+    """The variables of Keras' model, as the layers stand in the table."""
+    if hasattr(model, "in_order"):
+        return [weight for layer in model.in_order for weight in layer.weights]
+    return list(model.weights)
+
+
+def weights_of(model: Any) -> list[Any]:
+    """The weights of either library's model, in the same order."""
+    if hasattr(model, "in_order"):
+        return [weight.numpy() for weight in variables_of(model)]
+    return list(model.get_weights())
 
 
 def run_annlib(

@@ -5,7 +5,7 @@ To add a part of annlib that Keras has, add its name and its options to the list
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,24 @@ def layer(name: str, /, **config: Any) -> dict[str, Any]:
     return thing("layers", name, **config)
 
 
+def einsum_dense(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Keras' layer that is a ``BatchedDense`` whose members have an input each."""
+    config = dict(config)
+    shape = config.pop("members"), config.pop("units")
+    return "EinsumDense", {
+        "equation": "nki,kio->nko",
+        "output_shape": shape,
+        "bias_axes": "ko",
+        **config,
+    }
+
+
+#: What Keras has under another name and with other arguments.
+IN_KERAS: dict[str, Callable[[dict[str, Any]], tuple[str, dict[str, Any]]]] = {
+    "BatchedDense": einsum_dense,
+}
+
+
 def made(library: Any, description: Any) -> Any:
     """The object of this library that is described, or the value itself."""
     if isinstance(description, dict) and description.keys() == {"family", "class", "config"}:
@@ -32,7 +50,12 @@ def made(library: Any, description: Any) -> Any:
         for part in description["family"].split("."):
             family = getattr(family, part)
         config = {key: made(library, value) for key, value in description["config"].items()}
-        return getattr(family, description["class"])(**config)
+        name = description["class"]
+        if library.__name__ == "keras" and name in IN_KERAS:
+            name, config = IN_KERAS[name](config)
+        return getattr(family, name)(**config)
+    if isinstance(description, list):
+        return [made(library, item) for item in description]
     return description
 
 
@@ -184,6 +207,54 @@ ACTIVATIONS = [
 
 PENALTIES = [("L1", {"l1": 0.02}), ("L2", {"l2": 0.05}), ("L1L2", {"l1": 0.01, "l2": 0.03})]
 
+#: Metrics of what a network gives for targets of this kind, by an output of that many units.
+METRICS: list[tuple[str, str | None, int, str, list[tuple[str, dict[str, Any]]]]] = [
+    (
+        *("bits", "sigmoid", 1, "binary_crossentropy"),
+        [
+            ("BinaryAccuracy", {"threshold": 0.4}),
+            ("Precision", {}),
+            ("Precision", {"thresholds": 0.3}),
+            ("Recall", {}),
+            ("AUC", {}),
+            ("AUC", {"curve": "PR"}),
+            ("AUC", {"curve": "PRGAIN", "summation_method": "minoring", "num_thresholds": 20}),
+            ("TruePositives", {"thresholds": 0.6}),
+            ("FalseNegatives", {}),
+            ("PrecisionAtRecall", {"recall": 0.7}),
+            ("RecallAtPrecision", {"precision": 0.7}),
+            ("SensitivityAtSpecificity", {"specificity": 0.6}),
+            ("SpecificityAtSensitivity", {"sensitivity": 0.6}),
+        ],
+    ),
+    (
+        *("values", None, 2, "mean_squared_error"),
+        [
+            ("RootMeanSquaredError", {}),
+            ("MeanAbsoluteError", {}),
+            ("LogCoshError", {}),
+            ("CosineSimilarity", {}),
+            ("PearsonCorrelation", {}),
+            ("ConcordanceCorrelation", {}),
+        ],
+    ),
+    (
+        *("one_hot", "softmax", CLASSES, "categorical_crossentropy"),
+        [
+            ("CategoricalAccuracy", {}),
+            ("TopKCategoricalAccuracy", {"k": 2}),
+            ("Precision", {"top_k": 2}),
+            ("Recall", {"class_id": 1, "thresholds": 0.3}),
+            ("CategoricalCrossentropy", {"label_smoothing": 0.1}),
+            ("KLDivergence", {}),
+        ],
+    ),
+    (
+        *("labels", "softmax", CLASSES, "sparse_categorical_crossentropy"),
+        [("SparseCategoricalAccuracy", {}), ("SparseTopKCategoricalAccuracy", {"k": 2})],
+    ),
+]
+
 CONSTRAINTS: list[tuple[str, dict[str, Any]]] = [
     ("NonNeg", {}),
     ("MaxNorm", {"max_value": 0.7}),
@@ -229,7 +300,8 @@ def told(config: dict[str, Any]) -> str:
     """A configuration as a label."""
 
     def short(value: Any) -> Any:
-        return f"{value['class']}({told(value['config'])})" if isinstance(value, dict) else value
+        described = isinstance(value, dict) and "class" in value
+        return f"{value['class']}({told(value['config'])})" if described else value
 
     return ", ".join(f"{key}={short(value)}" for key, value in config.items())
 
@@ -245,20 +317,14 @@ def table() -> list[dict[str, Any]]:
         *loss_rows(),
         row("weights", "sample_weight", fit={"sample_weight": "weights"}),
         row("weights", "class_weight", fit={"class_weight": {"0": 0.3, "2": 2.5}}),
-        *(
-            row(
-                "activation",
-                name,
-                layers=[dense(8, name), HEAD],
-                # Slow enough that no prediction reaches Keras' clip at 1 - 1e-7.
-                optimizer=thing("optimizers", "SGD", learning_rate=0.02),
-                metrics=["accuracy"],
-                known=KNOWN.get(name),
-            )
-            for name in ACTIVATIONS
-        ),
+        *activation_rows(ACTIVATIONS),
         *parameter_rows(),
         *layer_rows(),
+        # New rows stand last: benchmarks.same_bits takes a type by a row's place.
+        *activation_rows(["celu", "hard_tanh", "log_sigmoid"]),
+        *further_rows(),
+        *metric_rows(),
+        *columns_rows(),
     ]
 
 
@@ -305,6 +371,33 @@ def loss_rows() -> Iterator[dict[str, Any]]:
                 )
 
 
+def activation_rows(names: list[str]) -> Iterator[dict[str, Any]]:
+    for name in names:
+        yield row(
+            "activation",
+            name,
+            layers=[dense(8, name), HEAD],
+            # Slow enough that no prediction reaches Keras' clip at 1 - 1e-7.
+            optimizer=thing("optimizers", "SGD", learning_rate=0.02),
+            metrics=["accuracy"],
+            known=KNOWN.get(name),
+        )
+
+
+def metric_rows() -> Iterator[dict[str, Any]]:
+    for y, activation, units, loss, metrics in METRICS:
+        for name, config in metrics:
+            yield row(
+                "metric",
+                f"{name}({told(config)}), {y}",
+                y=y,
+                layers=[dense(8, "tanh"), dense(units, activation)],
+                optimizer=thing("optimizers", "SGD", learning_rate=0.05),
+                loss=loss,
+                metrics=[thing("metrics", name, name="metric", **config)],
+            )
+
+
 def parameter_rows() -> Iterator[dict[str, Any]]:
     for name, config in PENALTIES:
         for kind in ("kernel", "bias", "activity"):
@@ -339,6 +432,68 @@ def layer_rows() -> Iterator[dict[str, Any]]:
     yield row("layer", "Reshape, BatchNormalization(axis=1), Flatten", layers=reshaped)
 
 
+def further_rows() -> Iterator[dict[str, Any]]:
+    # In the last layer: Keras does not know that it halves the units.
+    yield row(
+        "activation",
+        "glu",
+        y="values",
+        layers=[dense(8, "tanh"), dense(4, "glu")],
+        optimizer=thing("optimizers", "SGD", learning_rate=0.02),
+        loss="mean_squared_error",
+    )
+    # Keras' mean of an epoch counts the rows that are ignored.
+    ignoring = thing("losses", "SparseCategoricalCrossentropy", ignore_class=1)
+    yield row("loss", f"{ignoring['class']}(ignore_class=1)", loss=ignoring, history=False)
+    for mode in ("rows", "columns"):
+        orthogonal = thing("regularizers", "OrthogonalRegularizer", factor=0.05, mode=mode)
+        penalty = {"kernel_regularizer": orthogonal}
+        yield row("regularizer", told(penalty), layers=[dense(8, "tanh", **penalty), HEAD])
+    limits = {"rmin": 0.8, "rmax": 1.2, "dmax": 0.3}
+    clipped = {"renorm_clipping": limits, "renorm_momentum": 0.7}
+    scale = [0.5, 2.0, -1.0, 1.0, 0.1, 3.0, 1.0, 0.7]
+    for item in (
+        layer("BatchNormalization", momentum=0.9, renorm=True),
+        layer("BatchNormalization", momentum=0.8, renorm=True, **clipped),
+        layer("Rescaling", scale=scale, offset=[0.1] * 8),
+    ):
+        label = f"{item['class']}({told(item['config'])})"
+        yield row("layer", label, layers=[dense(8, "tanh"), item, HEAD])
+    for mode in ("multi_hot", "count"):
+        front = layer("CategoryEncoding", num_tokens=5, output_mode=mode)
+        yield row("layer", f"CategoryEncoding({mode})", x="codes", layers=[front, HEAD])
+    bins = layer("Discretization", bin_boundaries=[-0.7, 0.1, 0.6], output_mode="one_hot")
+    stack = [bins, layer("Flatten"), HEAD]
+    yield row("layer", "Discretization(one_hot), Flatten", layers=stack)
+
+
+def columns_rows() -> Iterator[dict[str, Any]]:
+    """``Columns``, which is Keras' functional network of the same chains."""
+    penalty = thing("regularizers", "L2", l2=0.05)
+    numbers = [
+        [dense(4, "tanh"), [0, 1]],
+        [[dense(5, "relu", kernel_regularizer=penalty), dense(2)], [4, 2, 3]],
+    ]
+    codes = [
+        [[layer("Embedding", input_dim=5, output_dim=3), layer("Flatten")], [0, 2]],
+        [layer("Embedding", input_dim=5, output_dim=2), [1]],
+    ]
+    for x, chains, remainder in (
+        ("x", numbers, "passthrough"),
+        ("x", numbers, "drop"),
+        ("codes", codes, "drop"),
+    ):
+        columns = layer("Columns", chains=chains, remainder=remainder)
+        yield row("columns", f"Columns of {x}, {remainder}", x=x, layers=[columns, HEAD])
+    members = [
+        layer("Reshape", target_shape=[2, 3]),
+        layer("BatchedDense", members=2, units=4, activation="tanh", kernel_regularizer=penalty),
+        layer("Flatten"),
+        HEAD,
+    ]
+    yield row("layer", "Reshape, BatchedDense, Flatten", layers=members)
+
+
 def data() -> dict[str, np.ndarray]:
     """What the rows train on."""
     rng = np.random.default_rng(2024)
@@ -365,7 +520,7 @@ def first_weights(shapes: list[tuple[str, tuple[int, ...]]]) -> list[np.ndarray]
     values = []
     for name, shape in shapes:
         drawn = np.round(rng.normal(size=shape), 3)
-        if name in ("gamma", "scale", "moving_variance"):
+        if name in ("gamma", "scale", "moving_variance", "moving_stddev", "renorm_stddev"):
             drawn = 1 + 0.1 * np.abs(drawn)
         elif name in ("kernel", "embeddings"):
             drawn = drawn / np.sqrt(shape[0])

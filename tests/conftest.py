@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-import annlib  # noqa: F401  # fills the registries
-from annlib.core.registry import FAMILIES
+from annlib.core.registry import _FAMILIES, FAMILIES
 
 # Its modules register classes: the test of them imports it, and forgets it.
 collect_ignore = ["extending"]
@@ -17,6 +16,10 @@ collect_ignore = ["extending"]
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)
 hypothesis.settings.load_profile("annlib")
+
+# All are loaded now: a family that a test is the first to ask for would be forgotten after it.
+for family in _FAMILIES:
+    FAMILIES[family]
 
 
 def pytest_collection_finish() -> None:
@@ -27,11 +30,17 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
-    """A class that a test registers is forgotten after it."""
-    before = {name: dict(registry._classes) for name, registry in FAMILIES.items()}
+    """A class or a function that a test registers is forgotten after it."""
+    before = {
+        name: (
+            dict(registry._classes),
+            registry._functions if registry._functions is None else dict(registry._functions),
+        )
+        for name, registry in FAMILIES.items()
+    }
     yield
     for name, registry in list(FAMILIES.items()):
         if name in before:
-            registry._classes = before[name]
+            registry._classes, registry._functions = before[name]
         else:
             del FAMILIES[name]

@@ -50,16 +50,20 @@ SIGN = 250
 LOOKED_AT: dict[str, str] = {
     "core/checks.py": "one check for each kind of argument",
     "core/config.py": "one class: the constructor's arguments, and what guards them",
+    "core/out_of_scope.py": "one table: names of Keras, and what to do without them",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "estimators/tabular/pack.py": "one class: the parameters of all members, and their passes",
     "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
+    "losses/base.py": "one class, and the losses of vectors",
+    "metrics/base.py": "one class, and the means of which most metrics are",
     "models/sequential.py": "one class: a stack of layers, with what a user does with it",
     "models/trainer.py": "one class: compile, fit, evaluate, predict",
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
     "saving/container.py": "one format: its bytes, and what is refused of them",
+    "training/compiled.py": "one class: what compile made of its arguments",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together
 

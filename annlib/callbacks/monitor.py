@@ -34,7 +34,9 @@ class MonitorCallback(Callback):
         When training begins, if nothing says which way is better.
     """
 
-    def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
+    def __init__(
+        self, monitor: str = "val_loss", mode: Mode = "auto", min_delta: float = 0.0
+    ) -> None:
         where = type(self).__name__
         if not isinstance(monitor, str) or not monitor:
             raise ConfigurationError(

@@ -15,9 +15,8 @@ from annlib.core.registry import Registry
 
 
 class Constraint(Configurable):
-    """Called with a parameter, it changes the values in place so that they satisfy it.
-
-    One that returns new values, as Keras' do, is heeded as well.
+    """Called with a parameter, it changes the values in place so that they satisfy it, and returns
+    the parameter. One that returns new values, as Keras' do, is heeded as well.
     """
 
     def __call__(self, W: Array) -> Array | None:
@@ -35,6 +34,22 @@ class ConstraintFunction(Constraint):
 
     def __call__(self, W: Array) -> Array | None:
         return self.function(W)
+
+
+class OfEach(Constraint):
+    """A constraint of each of the parameters along the first axes of one."""
+
+    def __init__(self, constraint: Constraint, axes: int) -> None:
+        self.constraint, self.axes = constraint, axes
+
+    def __call__(self, W: Array) -> None:
+        for own in W.reshape(-1, *W.shape[self.axes :]):
+            projected = self.constraint(own)
+            if projected is not None:  # one of the user's, in Keras' manner
+                own[...] = projected
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        self.constraint.check_shape(shape[self.axes :], name)
 
 
 registry: Registry[Constraint] = Registry("constraint", Constraint)

@@ -17,8 +17,8 @@ from annlib.core.numerics import EPSILON
 class NonNeg(Constraint):
     """w <- max(w, 0)."""
 
-    def __call__(self, W: Array) -> None:
-        np.maximum(W, 0, out=W)
+    def __call__(self, W: Array) -> Array:
+        return np.maximum(W, 0, out=W)
 
 
 class NormConstraint(Constraint):
@@ -33,9 +33,9 @@ class NormConstraint(Constraint):
     def goal(self, norms: Array) -> Array | float:
         raise NotImplementedError
 
-    def __call__(self, W: Array) -> None:
+    def __call__(self, W: Array) -> Array:
         norms = self._norms(W)
-        W *= self.goal(norms) / (norms + EPSILON)
+        return np.multiply(W, self.goal(norms) / (norms + EPSILON), out=W)
 
     def check_shape(self, shape: Shape, name: str) -> None:
         axes = [self.axis] if isinstance(self.axis, int) else self.axis

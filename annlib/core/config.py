@@ -20,11 +20,15 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
+from annlib.core.other_names import meant_by
 
 
-def suggest(name: Any, known: Iterable[str]) -> str:
-    """The end of an error message about an unknown name: the nearest known one, and all of them,
-    or of many the dozen that are most like it.
+def suggest(
+    name: Any, known: Iterable[str], family: str = "", classes: Mapping[str, str] | None = None
+) -> str:
+    """The end of an error message about an unknown name: the nearest known one, or what is called
+    so elsewhere in this family of parts, and all of them, or of many the dozen most like it.
+    Where classes are known, not names of parts, ``classes`` has them by these.
 
     >>> suggest("rleu", ["relu", "tanh"])
     'Did you mean "relu"? Known: relu, tanh.'
@@ -43,7 +47,12 @@ def suggest(name: Any, known: Iterable[str]) -> str:
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)
-    hint = f'Did you mean "{ranked[0]}"? ' if names and likeness(ranked[0]) >= 0.6 else ""
+    meant = meant_by(family, name, [*names, *(classes or ())]) if family else ""
+    if classes and meant.strip('"') in classes:
+        meant = f'"{classes[meant.strip(chr(34))]}"'
+    if not meant and names and likeness(ranked[0]) >= 0.6:
+        meant = f'"{ranked[0]}"'
+    hint = f"Did you mean {meant}? " if meant else ""
     if len(names) > 30:
         names = [*ranked[:12], f"and {len(names) - 12} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
@@ -78,7 +87,8 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     known = constructor_arguments(cls)
     for name in unknown:
         raise ConfigurationError(
-            f"{where}: expected known arguments, got {quote(name)}. {suggest(str(name), known)}"
+            f"{where}: expected known arguments, got {quote(name)}. "
+            f"{suggest(str(name), known, 'argument')}"
         )
 
 
@@ -138,6 +148,8 @@ class Configurable:
     _takes_dtype: ClassVar[bool] = False
     #: The one it was given: no argument like others, since the model has it.
     _dtype: str | None = None
+    #: Keras' arguments that have one value here: that value, and what to do for another.
+    _one_value: ClassVar[Mapping[str, tuple[Any, str]]] = {}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -217,6 +229,10 @@ class Configurable:
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
         }
 
+    def _named_functions(self) -> dict[str, Any]:
+        """The functions among the arguments of which the configuration holds the names alone."""
+        return {}
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave."""
@@ -224,7 +240,7 @@ class Configurable:
         if not isinstance(config, Mapping):
             raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
         arguments = constructor_arguments(cls)
-        unknown = config.keys() - arguments.keys()
+        unknown = config.keys() - arguments.keys() - cls._one_value.keys()
         refuse_unknown(f"{where}: config", sorted(unknown, key=str), cls)
         missing = [n for n, p in arguments.items() if p.default is p.empty and n not in config]
         if missing:
@@ -235,11 +251,11 @@ class Configurable:
 
     def clone(self) -> Self:
         """A new object with the same configuration and no run state."""
-        return type(self)(**{name: _cloned(value) for name, value in self._arguments().items()})
+        return type(self)(**{name: cloned(value) for name, value in self._arguments().items()})
 
     def _replace(self, **changes: Any) -> Self:
         """A new object of the same configuration but for these arguments."""
-        own = {name: _cloned(value) for name, value in self._arguments().items()}
+        own = {name: cloned(value) for name, value in self._arguments().items()}
         return type(self)(**own | changes)
 
     @classmethod
@@ -275,10 +291,14 @@ class Configurable:
         arguments = constructor_arguments(type(self))
         return all(_equals(v, arguments[name].default) for name, v in self._arguments().items())
 
+    def _written(self) -> dict[str, Any]:
+        """The constructor's arguments by name, as ``repr`` writes them."""
+        return self._arguments()
+
     def __repr__(self) -> str:
         parts = []
         arguments = constructor_arguments(type(self))
-        for name, value in self._arguments().items():
+        for name, value in self._written().items():
             parameter = arguments[name]
             if parameter.default is parameter.empty:
                 parts.append(_short(value))
@@ -331,6 +351,8 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
             self.__dict__.pop("_made", None)
             if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
                 self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
+            for name in cls._one_value.keys() & keywords.keys():
+                _check_one_value(cls, name, keywords.pop(name))
         constructor(self, *arguments, **keywords)
         if last:
             if "_guarded" not in vars(cls):
@@ -352,6 +374,14 @@ def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
             f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
         )
     return name
+
+
+def _check_one_value(cls: type[Configurable], name: str, value: Any) -> None:
+    only, instead = cls._one_value[name]
+    if value is not only:
+        raise ConfigurationError(
+            f"{cls.__name__}: expected {name}={only!r}, got {show(value)}. {instead}"
+        )
 
 
 def _summary(value: Any) -> str:
@@ -396,14 +426,14 @@ def _equals(value: Any, other: Any) -> bool:
     return bool(value == other)
 
 
-def _cloned(value: Any) -> Any:
+def cloned(value: Any) -> Any:
     """A clone of a nested object; anything else unchanged."""
     if isinstance(value, Configurable):
         return value.clone()
     if isinstance(value, list | tuple):
-        return type(value)(_cloned(item) for item in value)
+        return type(value)(cloned(item) for item in value)
     if isinstance(value, dict):
-        return {key: _cloned(item) for key, item in value.items()}
+        return {key: cloned(item) for key, item in value.items()}
     return value
 
 

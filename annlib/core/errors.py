@@ -82,11 +82,11 @@ class DataError(AnnlibError, ValueError):
     """Data that cannot be trained on: empty, not finite, labels out of range."""
 
 
-class NotBuiltError(AnnlibError, RuntimeError, AttributeError):
+class NotBuiltError(AnnlibError, RuntimeError, ValueError, AttributeError):
     """A model whose weights do not exist yet; to ``hasattr`` what follows from them is missing."""
 
 
-class NotCompiledError(AnnlibError, RuntimeError):
+class NotCompiledError(AnnlibError, RuntimeError, ValueError):
     """``fit`` or ``evaluate`` before ``compile``."""
 
 

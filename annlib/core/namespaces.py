@@ -8,6 +8,7 @@ from typing import Any
 
 from annlib.core.config import suggest
 from annlib.core.out_of_scope import stand_in
+from annlib.core.registry import FAMILIES
 
 
 def show_public_names(package: str, find: Callable[[str], Any] | None = None) -> None:
@@ -25,8 +26,20 @@ def show_public_names(package: str, find: Callable[[str], Any] | None = None) ->
         value = stand_in(package, name) if value is None else value
         if value is not None:
             return value
-        hint = "" if name.startswith("__") else f". {suggest(name, module.__all__)}"
+        hint = "" if name.startswith("__") else f". {_suggestion(package, name, module.__all__)}"
         # Without the attribute's name Python adds no second suggestion of its own.
         raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}", name=None)
 
     vars(module).update(__getattr__=__getattr__, __dir__=lambda: sorted(module.__all__))
+
+
+def _suggestion(package: str, name: str, public: list[str]) -> str:
+    """The end of the error about an unknown name in a package: a public name that is near, or the
+    class of the family that is called so elsewhere.
+    """
+    registry = next((each for each in FAMILIES.values() if each.package == package), None)
+    if registry is None:
+        return suggest(name, public)
+    return suggest(
+        name, public, registry.family, {n: c.__name__ for c in registry for n in c._names}
+    )

@@ -1,20 +1,22 @@
 """One registry a plug-in family: from a name, a configuration or an object to an object.
 
-A class is registered by one line above it. Names match without regard to case and underscores,
-so Keras' ``"GlorotUniform"`` and ``"glorot_uniform"`` are one. The registry is closed: a file that
+A class is registered by one line above it, and so is a function of which files hold the name.
+Names of classes match without regard to case and underscores, so Keras' ``"GlorotUniform"`` and
+``"glorot_uniform"`` are one. The registry is closed: a file that
 names a class gets it from here or an error, and nothing is ever imported because a file says so.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, snake_case, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
+from annlib.core.other_names import way_without
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -41,7 +43,7 @@ FAMILIES: dict[str, Registry[Any]] = _Families()
 _CUSTOM: ContextVar[Mapping[str, Any]] = ContextVar("custom", default={})  # noqa: B039  # never changed
 
 T = TypeVar("T", bound=Configurable)
-C = TypeVar("C", bound=type[Configurable])
+C = TypeVar("C", bound="type[Configurable] | Callable[..., Any]")
 
 
 def check_custom_objects(given: Any, where: str) -> Mapping[str, Any]:
@@ -58,8 +60,7 @@ def check_custom_objects(given: Any, where: str) -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
-    """A context in which these classes, and functions that are metrics, are found by these names,
-    in this thread only.
+    """A context in which these classes and functions are found by these names, in this thread only.
 
     Raises
     ------
@@ -70,8 +71,8 @@ def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
         known = issubclass(found, Configurable) if isinstance(found, type) else _is_function(found)
         if not known:
             raise ConfigurationError(
-                f"custom_objects: expected classes derived from annlib's, or functions that are "
-                f"metrics, got {show(found)} as {quote(name)}. Pass the class, not an object of it."
+                f"custom_objects: expected classes derived from annlib's, or functions, got "
+                f"{show(found)} as {quote(name)}. Pass the class, not an object of it."
             )
     token = _CUSTOM.set(objects)
     try:
@@ -90,9 +91,12 @@ def _is_function(value: Any) -> bool:
     return callable(value) and not isinstance(value, type | Configurable)
 
 
-def _same(one: type, other: type) -> bool:
-    """Whether it is one class, perhaps defined again by a notebook's cell that ran twice."""
-    return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+def _same(one: Any, other: Any) -> bool:
+    """Whether it is one class or function, perhaps defined again by a notebook's cell that ran
+    twice.
+    """
+    places = [(getattr(x, "__module__", x), getattr(x, "__qualname__", x)) for x in (one, other)]
+    return places[0] == places[1]
 
 
 def _key(name: str) -> str:
@@ -112,21 +116,29 @@ class Registry(Generic[T]):
 "he_norml". Did you mean "he_normal"? Known: ...
     """
 
-    def __init__(self, family: str, base: type[T], *, listed: bool = True) -> None:
+    def __init__(
+        self, family: str, base: type[T], *, listed: bool = True, of_functions: bool = False
+    ) -> None:
         self.family = family
         self.plural = _plural(family)
         self.base = base
+        self.package = f"annlib.{self.plural}"
         self._classes: dict[str, type[T]] = {}
+        #: Functions that files have the names of, in families with classes made of functions.
+        self._functions: dict[str, Callable[..., Any]] | None = {} if of_functions else None
         if listed:
             FAMILIES[family] = self
 
     def register(self, *names: str) -> Callable[[C], C]:
-        """A class decorator; the default name is the class' own in snake case.
+        """A decorator of classes; the default name is the class' own in snake case.
+
+        Of ``layers`` and ``metrics`` also of functions, whose default name is their own: those of
+        a ``Lambda``, and metrics that are functions. Files that have their names then find them.
 
         Raises
         ------
         ConfigurationError
-            If a name is taken by another class.
+            If a name is taken by another class or function.
         """
         for name in names:
             if not isinstance(name, str) or not name:
@@ -135,6 +147,14 @@ class Registry(Generic[T]):
                 )
 
         def decorate(cls: C) -> C:
+            if not isinstance(cls, type):
+                self._register_function(cls, names or (getattr(cls, "__name__", ""),))
+                return cls
+            if not issubclass(cls, Configurable):
+                raise ConfigurationError(
+                    f"{self.plural}.register: expected a class derived from annlib.{self.plural}."
+                    f"{self.base.__name__}, got {show(cls)}."
+                )
             cls._names = names or (snake_case(cls.__name__),)
             for name in (*cls._names, cls.__name__):
                 taken = self._classes.get(_key(name))
@@ -149,6 +169,36 @@ class Registry(Generic[T]):
             return cls
 
         return decorate
+
+    def _register_function(self, function: Any, names: Sequence[str]) -> None:
+        where = f"{self.plural}.register"
+        if self._functions is None or not callable(function) or isinstance(function, Configurable):
+            raise ConfigurationError(
+                f"{where}: expected a class derived from annlib.{self.plural}."
+                f"{self.base.__name__}, got {show(function)}."
+            )
+        for name in names:
+            if not name.isidentifier():
+                raise ConfigurationError(
+                    f"{where}: expected a function with a name, got {show(function)}. Write it "
+                    "with def, or pass a name."
+                )
+            taken = self._functions.get(name)
+            if taken is not None and not _same(taken, function):
+                raise ConfigurationError(
+                    f"{where}: expected a free name, got {quote(name)}, which is that of "
+                    f"{show(taken)}. Choose another."
+                )
+        self._functions |= dict.fromkeys(names, function)
+
+    def function(self, name: str) -> Callable[..., Any] | None:
+        """The function that goes by this name: in ``custom_objects``, or registered."""
+        return custom_function(name) or (self._functions or {}).get(name)
+
+    def function_name(self, function: Any) -> str:
+        """What a file calls a function: the name that it is registered under, or else its own."""
+        names = (name for name, known in (self._functions or {}).items() if known is function)
+        return next(names, str(getattr(function, "__name__", "")))
 
     def __iter__(self) -> Iterator[type[T]]:
         return iter(dict.fromkeys(self._classes.values()))
@@ -167,12 +217,17 @@ class Registry(Generic[T]):
             if fits and _key(known_name) == _key(str(name)):
                 return custom  # type: ignore[no-any-return]  # which was looked at
         if cls is None:
-            known = sorted(alias for cls in self for alias in cls._names)
             raise UnknownNameError(
                 f"{where or self.plural + '.get'}: expected a known {self.family}, got "
-                f"{quote(name)}. {suggest(str(name), known)}"
+                f"{quote(name)}. {self.suggest(name)}"
             )
         return cls
+
+    def suggest(self, name: Any, *others: str) -> str:
+        """The end of an error about an unknown name: what is near, beside these others."""
+        known = [*others, *sorted(alias for cls in self for alias in cls._names)]
+        way = way_without(self.plural, name) if isinstance(name, str) else ""
+        return f"{way} {suggest(name, known, self.family)}".lstrip()
 
     def get(self, identifier: Any, where: str = "") -> T:
         """The object that ``identifier`` stands for: an object, name, class or configuration.

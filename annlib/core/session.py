@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from annlib.core.arrays import DTYPES
+
 
 def clear_session(free_memory: bool = True) -> None:
     """Do nothing: Keras forgets models, names and seeds of the process here, and annlib has none.
@@ -9,3 +11,17 @@ def clear_session(free_memory: bool = True) -> None:
     Automatic names are numbered in each model, a seed belongs to a model, and a model's memory is
     free with the model. What ``set_random_seed`` has set stays.
     """
+
+
+def floatx() -> str:
+    """The type of numbers of a model that is not told another: ``"float32"``.
+
+    There is no ``set_floatx``: each model has its own, ``Sequential(..., dtype="float64")``.
+
+    Examples
+    --------
+    >>> from annlib import backend
+    >>> backend.floatx()
+    'float32'
+    """
+    return DTYPES[0]

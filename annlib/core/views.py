@@ -36,6 +36,11 @@ class ArrayView(np.ndarray[Any, Any]):
         """A copy, in an array of its own."""
         return np.array(self, subok=False)
 
+    @property
+    def value(self) -> Array:
+        """The plain array that it is a view of."""
+        return np.asarray(self)
+
     def assign(self, value: Any) -> Self:
         """Write a value of the same shape into it; returns itself.
 
@@ -107,6 +112,11 @@ class NumberView(float):
         """The plain number."""
         return float(self)
 
+    @property
+    def value(self) -> float:
+        """The plain number, too."""
+        return float(self)
+
     def assign(self, value: Any) -> NumberView:
         """Set it; returns the number that it is now."""
         self._set(value)
@@ -117,7 +127,10 @@ class NumberView(float):
 
 
 class AttributeView:
-    """An attribute of a class that shows users an array of the object's; ``vars`` has it plain."""
+    """An attribute of a class that shows users an array of the object's; ``vars`` has it plain.
+
+    It is None of an object that has been built without it, such as the bias of a Dense without one.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -128,6 +141,8 @@ class AttributeView:
         try:
             return ArrayView.of(owner.__dict__[self.name])
         except KeyError:
+            if getattr(owner, "built", False):
+                return None
             raise AttributeError(
                 f"'{cls.__name__}' object has no attribute '{self.name}'",
                 name=self.name,

@@ -5,9 +5,16 @@ from annlib.data.array_loader import ArrayLoader
 from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
+from annlib.data.py_dataset import PyDataset
 from annlib.data.source import Source, as_source, check_type, materialize, raw_columns
 from annlib.data.sparse import Sparse, dense
-from annlib.data.stream_loader import StreamLoader, as_stream_loader, holds_arrays, is_stream
+from annlib.data.stream_loader import (
+    StreamLoader,
+    as_stream_loader,
+    check_steps,
+    holds_arrays,
+    is_stream,
+)
 from annlib.data.table import Table
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "Batch",
     "DataLoader",
     "Gatherer",
+    "PyDataset",
     "Source",
     "Sparse",
     "StreamLoader",
@@ -22,6 +30,7 @@ __all__ = [
     "as_source",
     "as_stream_loader",
     "check_names",
+    "check_steps",
     "check_type",
     "dense",
     "holds_arrays",

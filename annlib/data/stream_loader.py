@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from collections.abc import Generator as Gen
 from contextlib import closing, nullcontext
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from annlib.core.errors import DataError
+from annlib.core.checks import check_optional_count
+from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.states import check_whole
 from annlib.data.endless import is_endless
 from annlib.data.loader import Batch, DataLoader
@@ -46,6 +48,16 @@ def as_stream_loader(x: Any, convert: Convert) -> StreamLoader:
         return GeneratorLoader(x, convert)
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, Sequence)
     return MapStyleLoader(x, convert) if indexed else IterableLoader(x, convert)
+
+
+def check_steps(data: Any, steps: Any, where: str) -> int | None:
+    """How many batches to read of data; raises ``ConfigurationError`` where they are no batches."""
+    if steps is not None and not is_stream(data):
+        raise ConfigurationError(
+            f"{where}: expected steps only with data that give batches, got {show(steps)} and a "
+            f"{type(data).__name__}. Leave it out, or pass data[:n]."
+        )
+    return check_optional_count(steps, where, "steps")
 
 
 class StreamLoader(DataLoader):
@@ -171,7 +183,8 @@ class IterableLoader(StreamLoader):
 
 
 class MapStyleLoader(StreamLoader):
-    """An object with a batch for each index, as Keras' PyDataset; the order can be shuffled.
+    """An object with a batch for each index, as Keras' PyDataset; the order can be shuffled, unless
+    there is no end.
 
     Its ``on_epoch_begin`` and ``on_epoch_end``, if it has them, are called around every epoch.
     """
@@ -179,14 +192,19 @@ class MapStyleLoader(StreamLoader):
     _first: tuple[Any, ...] = ()
     _epochs = 0
 
+    def __init__(self, x: Any, convert: Convert) -> None:
+        super().__init__(x, convert)
+        self.endless = self.count is None
+
     def first(self, where: str) -> Any:
-        if not self.count:
+        if self.count == 0:
             raise self._too_few(0, None, where, "Its len is 0: pass one that has some.")
         self._first = (self._x[0],)
         return self._first[0]
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
-        assert self.count is not None, "it has a len"
+        if self.count is None:
+            return self._take(range(sys.maxsize), done)
         order = range(self.count) if rng is None else rng.permutation(self.count).tolist()
         return self._take(order, done)
 

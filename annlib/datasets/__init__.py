@@ -6,7 +6,14 @@ scikit-learn once.
 """
 
 from annlib.core.namespaces import show_public_names
-from annlib.datasets import boston_housing, california_housing, fashion_mnist, mnist
+from annlib.datasets import (
+    boston_housing,
+    california_housing,
+    fashion_mnist,
+    imdb,
+    mnist,
+    reuters,
+)
 from annlib.datasets.store import DatasetNotFoundError
 
 __all__ = [
@@ -14,7 +21,9 @@ __all__ = [
     "boston_housing",
     "california_housing",
     "fashion_mnist",
+    "imdb",
     "mnist",
+    "reuters",
 ]
 
 show_public_names(__name__)

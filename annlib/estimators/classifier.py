@@ -156,6 +156,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         -------
         float
         """
+        found = self._own_score(X, y, sample_weight)
+        if found is not None:
+            return found
         if isinstance(getattr(self, "_targets", None), ColumnsTargets):
             return accuracy(np.asarray(y), self.predict(X), sample_weight)
         return float(super().score(X, y, sample_weight))

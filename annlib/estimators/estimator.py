@@ -7,33 +7,31 @@ network), ``_targets`` (what y means) and ``_outputs`` (how the last layer is re
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
-from annlib.core.checks import all_finite
+from annlib.core.sample_weights import as_sample_weights
 from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
-from annlib.estimators.files import describe, restore_network
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
-from annlib.estimators.persistence import Persistent
+from annlib.estimators.plain_state import PlainlyPersistent
+from annlib.estimators.rows import check_inputs, check_rows, is_valid, looks_up, numbers
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.sklearn_callbacks import CallbackSupport, tasks, with_callbacks
-from annlib.estimators.targets import LabelTargets, Targets, check_y, learn_targets
-from annlib.estimators.weights import Samples, mean_one, row_weights
+from annlib.estimators.target_checks import missing_targets
+from annlib.estimators.targets import LabelTargets, Targets, learn_targets
+from annlib.estimators.weights import Samples, mean_one, sample_weights, shape_of
 from annlib.losses import Loss
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
-
-_FLOATS = (np.float64, np.float32)
 
 
 class Parts(NamedTuple):
@@ -47,7 +45,13 @@ class Parts(NamedTuple):
     callbacks: list[Callback]
 
 
-class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class NetworkEstimator(
+    NestedParameters,
+    CallbackSupport,  # type: ignore[misc]  # scikit-learn has no types
+    Documented,
+    PlainlyPersistent,
+    BaseEstimator,  # type: ignore[misc]
+):
     """Base class of an estimator around a ``Sequential``."""
 
     _classifies: ClassVar[bool]
@@ -76,7 +80,9 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
+            NaN are missing targets where the loss says ``mask_nan=True``: of numbers, or of labels.
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            One an output where the loss has a term for each: of several numbers, or of labels.
         X_val, y_val, sample_weight_val : array-like, default=None
             Data of one's own to validate on after each epoch, instead of a part of X.
 
@@ -103,17 +109,21 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         check_parameters(self, self._rules)
         parts = self._make_parts(partial)
         warm = bool(partial or self.warm_start) and self._has_weights()
-        X, y = self._check_data(X, y, reset=not warm)
+        how = {"raw": self._takes_raw(X, warm=warm), "missing": self._may_miss(parts.loss)}
+        X, y = self._check_data(X, y, reset=not warm, **how)
         targets = self._targets_for(y, warm, classes)
         targets.heed(parts.loss)
         class_weight = getattr(self, "class_weight", None)
-        data = Samples(X, y, row_weights(X, y, sample_weight, class_weight, targets))
-        held_out = self._check_validation(*validation)
+        data = Samples(X, y, sample_weights(X, y, sample_weight, class_weight, targets))
+        held_out = self._check_validation(*validation, **how)
         random_state = check_random_state(self.random_state)
         model, loss = self._network_for(X, targets, parts, random_state, warm)
-        data = data._replace(Y=self._encode(data.y, targets, model, loss))
+        if how["raw"] and not looks_up(model):
+            data = data._replace(X=numbers(self, data.X))
+            held_out = held_out and held_out._replace(X=numbers(self, held_out.X))
+        data = self._encoded(data, targets, model, loss)
         if held_out is not None:
-            held_out = held_out._replace(Y=self._encode(held_out.y, targets, model, loss))
+            held_out = self._encoded(held_out, targets, model, loss)
         elif self._wants_validation(parts.optimizer, partial):
             data, held_out = self._split(data, sample_weight, targets, model, random_state)
         self._compile(model, parts.optimizer, loss, warm)
@@ -135,21 +145,24 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
     def _warn_of(self, data: Samples) -> None:
         """Warn of what the data tell of a training that has not worked."""
 
-    def _prepared(self, X: Any, y: Any, sample_weight: Any) -> tuple[Sequential, Any, Array, Any]:
+    def _prepared(self, X: Any, y: Any, sample_weight: Any) -> tuple[Sequential, Any, Any, Any]:
         """For tools, what ``fit`` would train: a compiled network, and data as it takes them."""
         self._require_parameters("fit")
         fresh = clone(self)
         check_parameters(fresh, self._rules)
         parts = fresh._make_parts(partial=False)
-        X, y = fresh._check_data(X, y, reset=True)
+        how = {"raw": fresh._takes_raw(X, warm=False), "missing": fresh._may_miss(parts.loss)}
+        X, y = fresh._check_data(X, y, reset=True, **how)
         targets = fresh._targets_for(y, warm=False, classes=None)
         targets.heed(parts.loss)
-        weights = row_weights(X, y, sample_weight, getattr(fresh, "class_weight", None), targets)
+        weights = sample_weights(X, y, sample_weight, getattr(fresh, "class_weight", None), targets)
         random_state = check_random_state(fresh.random_state)
         model, loss = fresh._network_for(X, targets, parts, random_state, warm=False)
-        Y = fresh._encode(y, targets, model, loss)
+        if how["raw"] and not looks_up(model):
+            X = numbers(fresh, X)
+        data = fresh._encoded(Samples(X, y, weights), targets, model, loss)
         fresh._compile(model, parts.optimizer, loss, warm=False)
-        return model, X, Y, mean_one(weights)
+        return model, X, data.Y, mean_one(weights)
 
     def _remember_best(
         self, history: History, callbacks: list[Callback], before: dict[str, Any]
@@ -194,6 +207,29 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         """A built network and its loss (or more, for the steps that follow), or with a warm start
         those there are.
         """
+        raise NotImplementedError
+
+    def _may_miss(self, loss: Any) -> bool:
+        """Whether targets may be NaN, for this loss or where only the network will tell its own."""
+        return isinstance(loss, Loss) and loss.masks
+
+    def _encoded(self, data: Samples, targets: Targets, model: Sequential, loss: Any) -> Samples:
+        """The samples with targets as the loss takes them.
+
+        Raises
+        ------
+        ShapeError
+            For a weight an output, of a loss that has none for each.
+        """
+        known = self._loss_of(loss)
+        Y = self._encode(data.y, targets, model, known)
+        if data.weights is not None and isinstance(known, Loss):
+            where = f"{type(self).__name__}: expected sample_weight of shape"
+            as_sample_weights(data.weights, Y.shape, each=known.weighs_outputs, expected=where)
+        return data._replace(Y=Y)
+
+    def _loss_of(self, loss: Any) -> Any:
+        """The loss, or its name, of what ``_network_for`` gave."""
         raise NotImplementedError
 
     def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
@@ -246,16 +282,6 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     # -- files -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def _file_content(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-        """Header and tensors of a file; these may be views of the network's."""
-        with self.model_._evaluating():
-            yield describe(self)
-
-    def _take_file(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-        """Take over what a file has beside the parameters."""
-        restore_network(self, header, tensors)
-
     def _learned(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """For a file, what training left besides network, targets and ``history_``: as JSON can
         hold it, and arrays by name.
@@ -268,21 +294,18 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
 
     # -- data ------------------------------------------------------------------------------------
 
-    def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
-        """X of floating-point numbers and y, as scikit-learn validates them."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            accept_sparse="csr",
-            dtype=_FLOATS,
-            multi_output=True,
-            y_numeric=not self._classifies,
-        )
-        return X, check_y(y, classifier=self._classifies)
+    def _check_data(
+        self, X: Any, y: Any, *, reset: bool, raw: bool = False, missing: bool = False
+    ) -> tuple[Any, Array]:
+        """X and y as scikit-learn validates them; see ``check_rows``."""
+        rows: tuple[Any, Array] = check_rows(self, X, y, reset=reset, raw=raw, missing=missing)
+        return rows
 
-    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> Samples | None:
+    def _takes_raw(self, X: Any, *, warm: bool) -> bool:
+        """Whether X is for a network that looks values up, or may be if that is yet to be made."""
+        return False
+
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any, **how: bool) -> Samples | None:
         """The validation data that ``fit`` was given."""
         if X is None:
             if y is not None or sample_weight is not None:
@@ -291,29 +314,15 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
             return None
         if y is None:
             raise ValueError("X_val is provided, but y_val was not provided.")
-        X, y = self._check_data(X, y, reset=False)
-        return Samples(X, y, row_weights(X, y, sample_weight))
+        X, y = self._check_data(X, y, reset=False, **how)
+        return Samples(X, y, sample_weights(X, y, sample_weight))
 
     def _check_inputs(self, X: Any) -> Any:
         if not self.__sklearn_is_fitted__():  # which takes longer to ask in scikit-learn's way
             check_is_fitted(self)
-        if self._is_valid(X):
+        if is_valid(X, self.n_features_in_) and not hasattr(self, "feature_names_in_"):
             return X
-        return validate_data(self, X, reset=False, accept_sparse="csr", dtype=_FLOATS)
-
-    def _is_valid(self, X: Any) -> bool:
-        """Whether ``validate_data`` would return X unchanged (it costs more than predicting one
-        sample).
-        """
-        return (
-            type(X) is np.ndarray
-            and X.dtype.char in "fd"
-            and X.shape == (len(X), self.n_features_in_)
-            and len(X) > 0
-            and not hasattr(self, "feature_names_in_")
-            and X.flags.c_contiguous
-            and all_finite(X)
-        )
+        return check_inputs(self, X, raw=self._takes_raw(X, warm=True))
 
     # -- predictions -----------------------------------------------------------------------------
 
@@ -330,6 +339,25 @@ class NetworkEstimator(NestedParameters, CallbackSupport, Documented, Persistent
         """
         A = self._read(self._check_inputs(X))
         return self._targets.decode(A)
+
+    def _own_score(self, X: Any, y: Any, sample_weight: Any) -> float | None:
+        """The score where targets are missing or outputs have their own weights, of which
+        scikit-learn's scores know nothing; else None.
+        """
+        if not self.__sklearn_is_fitted__():
+            return None
+        missing = missing_targets(y) if self._may_miss(self.model_.loss) else None
+        if missing is None and len(shape_of(sample_weight)) < 2:
+            return None
+        y = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if missing is None else missing
+        weights = None if sample_weight is None else np.asarray(sample_weight, float)
+        predicted = self.predict(X)
+        check_consistent_length(predicted, y)
+        if weights is not None:
+            as_sample_weights(
+                weights, y.shape, each=True, expected="score: expected sample_weight of shape"
+            )
+        return self._targets.score(y, predicted, weights)
 
     def _read(self, X: Any) -> Array:
         """The network's output for validated rows, as ``_targets`` decodes it."""

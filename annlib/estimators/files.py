@@ -4,7 +4,8 @@ The header holds ``class_name``, ``parameters`` (as ``parameter_codes`` writes t
 (of parameters that no file can hold, what they were), ``data`` (features and their names, what y
 means), ``learned`` (History and what a family of estimators adds) and ``model``, the header of the
 network's file; ``given`` is that of a ``Sequential`` that is the parameter ``model``. Tensors are
-those of the models under ``model/`` and ``given/``, and the estimator's own.
+those of the models under ``model/`` and ``given/``, and the estimator's own. A
+``HiddenLayerTransformer`` has headers of its estimators instead.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
             f"{where}: expected a path where no file is, got {path}. Pass overwrite=True, or "
             "another path."
         )
-    with estimator._file_content() as (header, tensors):
+    with estimator._evaluating():
+        header, tensors = estimator._describe()
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:
         texts = ", ".join(f"{name} ({text})" for name, text in header["left_out"].items())
@@ -54,6 +56,42 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
 # -- what is in the file ---------------------------------------------------------------------------
 
 
+def describe_parameters(estimator: Any, tensors: dict[str, Array]) -> dict[str, Any]:
+    """The part of a header that an estimator has before it is fitted; tensors are added.
+
+    Raises
+    ------
+    ConfigurationError
+        If its class cannot be told from another.
+    """
+    cls = type(estimator)
+    where = f"{cls.__name__}.save"
+    if any(base.__name__ == cls.__name__ for base in cls.__mro__[1:]):
+        raise ConfigurationError(
+            f"{where}: expected a class with a name of its own, got {cls!r}, which is called as "
+            "one that it derives from. Name it otherwise."
+        )
+    parameters, left_out, given = {}, {}, None
+    for name, value in estimator.get_params(deep=False).items():
+        try:
+            if isinstance(value, LeftOut):
+                left_out[name] = value.text
+            elif isinstance(value, Sequential):
+                given = describe_model(value, "given", tensors)
+            else:
+                code = encode(value, f"{where}, {name}")
+                check_names(code, f"{where}, {name}")
+                parameters[name] = code
+        except (ConfigurationError, ModelFormatError):
+            left_out[name] = _in_words(value)
+    return {
+        "class_name": cls.__name__,
+        "parameters": parameters,
+        "left_out": left_out,
+        "given": given,
+    }
+
+
 def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Header and tensors of an estimator's file.
 
@@ -64,21 +102,18 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """
     where = f"{type(estimator).__name__}.save"
     tensors: dict[str, Array] = {}
-    parameters, left_out, given = describe_parameters(estimator, tensors)
+    header = describe_parameters(estimator, tensors)
     model = estimator.model_
     try:
-        network = _add(model, "model", tensors)
+        network = describe_model(model, "model", tensors)
     except ConfigurationError:
         if model._compiled is None:
             raise
-        network = _add(model, "model", tensors, compiled=False)
-        left_out["model_"] = "what it was compiled with"
+        network = describe_model(model, "model", tensors, compiled=False)
+        header["left_out"]["model_"] = "what it was compiled with"
     learned, own = estimator._learned()
     names = getattr(estimator, "feature_names_in_", None)
-    header = {
-        "class_name": type(estimator).__name__,
-        "parameters": parameters,
-        "left_out": left_out,
+    header |= {
         "data": {
             "n_features": int(estimator.n_features_in_),
             "names": None if names is None else [str(name) for name in names],
@@ -91,40 +126,8 @@ def describe(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
             **learned,
         },
         "model": network,
-        "given": given,
     }
     return header, tensors | own
-
-
-def describe_parameters(
-    estimator: Any, tensors: dict[str, Array]
-) -> tuple[dict[str, Any], dict[str, str], Any]:
-    """The parameters as a file can hold them, what the others were, and the header of a
-    ``Sequential`` among them, whose tensors are added.
-    """
-    cls = type(estimator)
-    where = f"{cls.__name__}.save"
-    if any(base.__name__ == cls.__name__ for base in cls.__mro__[1:]):
-        raise ConfigurationError(
-            f"{where}: expected a class with a name of its own, got {cls!r}, which is called as "
-            "one that it derives from. Name it otherwise."
-        )
-    parameters: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
-    given = None
-    for name, value in estimator.get_params(deep=False).items():
-        try:
-            if isinstance(value, LeftOut):
-                left_out[name] = value.text
-            elif isinstance(value, Sequential):
-                given = _add(value, "given", tensors)
-            else:
-                code = encode(value, f"{where}, {name}")
-                check_names(code, f"{where}, {name}")
-                parameters[name] = code
-        except (ConfigurationError, ModelFormatError):
-            left_out[name] = _in_words(value)
-    return parameters, left_out, given
 
 
 def _in_words(value: Any) -> str:
@@ -134,7 +137,7 @@ def _in_words(value: Any) -> str:
     return "".join(letter for letter in text if letter.isprintable())
 
 
-def _add(
+def describe_model(
     model: Sequential, prefix: str, tensors: dict[str, Array], *, compiled: bool = True
 ) -> dict[str, Any]:
     """The header of a model, whose tensors are added under the prefix."""
@@ -142,24 +145,25 @@ def _add(
         header, own = model._describe()
     else:
         header, own = model_file.describe(model._network, None)
-    tensors |= {f"{prefix}/{name}": array for name, array in own.items()}
+    tensors |= prefixed(f"{prefix}/", own)
     return header
 
 
-def restore(
-    header: Mapping[str, Any],
-    tensors: Mapping[str, Array],
-    kinds: Mapping[str, Any],
-) -> Any:
-    """The estimator that ``describe`` described, one of these classes."""
-    left_out = header["left_out"]
-    check_names([header["class_name"], header["parameters"], left_out], "file")
+def class_of(header: Mapping[str, Any], kinds: Mapping[str, Any]) -> Any:
+    """The class of the estimator that a file has, one of these."""
     cls = kinds.get(header["class_name"])
     if cls is None:
         raise ModelFormatError(
             f"file: expected an estimator of {', '.join(kinds)}, got "
             f"{show(header['class_name'])}. Pass classes of your own as custom_objects."
         )
+    return cls
+
+
+def restore_parameters(header: Mapping[str, Any], tensors: Mapping[str, Array]) -> dict[str, Any]:
+    """The arguments of the constructor that ``describe_parameters`` described."""
+    left_out = header["left_out"]
+    check_names([header["class_name"], header["parameters"], left_out], "file")
     check_metrics([*_metrics(header["parameters"])])
     parameters = {name: decode(code) for name, code in header["parameters"].items()}
     for name, text in left_out.items():
@@ -167,18 +171,15 @@ def restore(
         if name != "model_":
             parameters[name] = LeftOut(text)
     if header["given"] is not None:
-        parameters["model"] = _restored(header["given"], "given", tensors)
-    estimator = cls(**parameters)
-    estimator._take_file(header, tensors)
-    return estimator
+        parameters["model"] = restored_model(header["given"], "given", tensors)
+    return parameters
 
 
-def restore_network(
-    estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Array]
-) -> None:
-    """Give an estimator around a ``Sequential`` what ``describe`` described beside parameters."""
-    data, learned, cls = header["data"], header["learned"], type(estimator)
-    model = _restored(header["model"], "model", tensors)
+def restore(cls: Any, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> Any:
+    """The estimator that ``describe`` described, of this class."""
+    data, learned = header["data"], header["learned"]
+    estimator = cls(**restore_parameters(header, tensors))
+    model = restored_model(header["model"], "model", tensors)
     n_features = data["n_features"]
     _require(type(n_features) is int, "n_features", n_features)
     _require(model.built and model.input_shape == (None, n_features), "n_features", n_features)
@@ -204,11 +205,12 @@ def restore_network(
     estimator.__dict__.update(fitted)
     own = {n: a for n, a in tensors.items() if not n.startswith(("model/", "given/"))}
     estimator._restore(learned, own)
+    return estimator
 
 
-def _restored(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Sequential:
-    start = f"{prefix}/"
-    own = {n.removeprefix(start): a for n, a in tensors.items() if n.startswith(start)}
+def restored_model(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Sequential:
+    """The model that ``describe_model`` described."""
+    own = under(f"{prefix}/", tensors)
     check_header(header)
     if header["compiled"] is not None:
         compiled, unknown = without_unknown(header["compiled"])
@@ -220,6 +222,16 @@ def _restored(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Sequent
                 stacklevel=4,
             )
     return restore_model(header, own)
+
+
+def prefixed(start: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Tensors of a part under names that begin so."""
+    return {f"{start}{name}": array for name, array in tensors.items()}
+
+
+def under(start: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
+    """Those that ``prefixed`` was given."""
+    return {n.removeprefix(start): a for n, a in tensors.items() if n.startswith(start)}
 
 
 def _metrics(code: Any) -> Iterator[Any]:

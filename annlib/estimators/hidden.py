@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -22,8 +23,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from annlib.core.arrays import Array
 from annlib.core.checks import is_whole
-from annlib.core.errors import ConfigurationError, show
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.estimators.documentation import Documented
+from annlib.estimators.estimator import NetworkEstimator
+from annlib.estimators.files import (
+    class_of,
+    describe_model,
+    describe_parameters,
+    prefixed,
+    restore_parameters,
+    restored_model,
+    under,
+)
+from annlib.estimators.parameter_codes import decode, encode
+from annlib.estimators.persistence import Persistent
+from annlib.estimators.rows import codes_of
 from annlib.estimators.rules import FLAG, RANDOM_STATE, Rule, check_parameters, invalid
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
 from annlib.estimators.sequential.fitting import check_trained
@@ -39,6 +53,7 @@ _LAYER = Rule(
 
 class HiddenLayerTransformer(
     Documented,
+    Persistent,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
     MetaEstimatorMixin,  # type: ignore[misc]
     TransformerMixin,  # type: ignore[misc]
@@ -110,8 +125,7 @@ class HiddenLayerTransformer(
         -------
         self
         """
-        rules = {"layer": _LAYER, "prefit": FLAG, "random_state": RANDOM_STATE}
-        check_parameters(self, rules)
+        self._check_parameters()
         if self.estimator is not None and (
             isinstance(self.estimator, type) or not hasattr(self.estimator, "fit")
         ):
@@ -128,6 +142,10 @@ class HiddenLayerTransformer(
         self._upto(fitted)
         self.estimator_ = fitted
         return self
+
+    def _check_parameters(self) -> None:
+        rules = {"layer": _LAYER, "prefit": FLAG, "random_state": RANDOM_STATE}
+        check_parameters(self, rules)
 
     def _prefit(self) -> Any:
         """The estimator that is fitted already; of a ``Sequential`` one around it."""
@@ -196,7 +214,8 @@ class HiddenLayerTransformer(
         *before, net = steps_of(fitted)
         for transformer in before:
             X = transformer.transform(X)
-        features = infer(self._upto(fitted)._network, net._check_inputs(X))
+        network = self._upto(fitted)._network
+        features = infer(network, codes_of(network, net._check_inputs(X)))
         return features.reshape(len(features), -1)
 
     def _fitted(self) -> Any:
@@ -228,6 +247,70 @@ class HiddenLayerTransformer(
                 f"They are {', '.join(map(str, names))}."
             )
         return Sequential(model.layers[:end], dtype=model.dtype)
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def _network_kept(self) -> Sequential:
+        network: Sequential = self._kept().model_
+        return network
+
+    def _kept(self) -> Any:
+        """The fitted estimator, if a file can hold it."""
+        fitted = self._fitted()
+        if not isinstance(fitted, NetworkEstimator):
+            raise ConfigurationError(
+                f"{type(self).__name__}.save: expected one of annlib's own estimators, got "
+                f"{show(fitted)}, of which only the network can be in a file. Save that of its "
+                "last step, and load it into HiddenLayerTransformer(net, prefit=True), or use "
+                "joblib or skops."
+            )
+        return fitted
+
+    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        where = f"{type(self).__name__}.save"
+        header, tensors = self._kept()._describe()
+        own: dict[str, Array] = {}
+        estimator: Any = self.estimator
+        if self.prefit:
+            estimator = "model" if isinstance(estimator, Sequential) else "fitted"
+        elif isinstance(estimator, Sequential):
+            estimator = {"model": describe_model(estimator, "model", own)}
+        elif estimator is not None:
+            estimator = describe_parameters(estimator, own)
+        left_out = header["left_out"]
+        parameters = {n: getattr(self, n) for n in ("layer", "prefit", "random_state")}
+        return {
+            "class_name": type(self).__name__,
+            "parameters": encode(parameters, where),
+            "left_out": {f"estimator__{name}": text for name, text in left_out.items()},
+            "estimator": estimator,
+            "fitted": header,
+        }, prefixed("fitted/", tensors) | prefixed("estimator/", own)
+
+    @classmethod
+    def _from_file(
+        cls, header: Mapping[str, Any], tensors: Mapping[str, Array], kinds: Mapping[str, Any]
+    ) -> Any:
+        inner, found = header["fitted"], header["estimator"]
+        fitted = class_of(inner, kinds)._from_file(inner, under("fitted/", tensors), kinds)
+        if not isinstance(fitted, NetworkEstimator):
+            raise ModelFormatError(f"file: expected a network's estimator, got {show(fitted)}.")
+        parameters, own = decode(header["parameters"]), under("estimator/", tensors)
+        estimator: Any = {"model": fitted.model_, "fitted": fitted, None: None}
+        if isinstance(found, str | None):
+            estimator = estimator[found]
+        elif "model" in found:
+            estimator = restored_model(found["model"], "model", own)
+        else:
+            kind = class_of(found, kinds)
+            estimator = kind(**restore_parameters(found, own))
+        made = cls(estimator, **parameters)
+        made.estimator_ = fitted
+        made._check_parameters()
+        made._upto(fitted)
+        return made
+
+    # -- data ------------------------------------------------------------------------------------
 
     @property
     def n_features_in_(self) -> int:

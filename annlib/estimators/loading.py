@@ -8,7 +8,8 @@ from typing import Any
 
 from annlib.core.checks import check_path
 from annlib.core.registry import check_custom_objects, custom_object_scope
-from annlib.estimators.files import restore
+from annlib.estimators.files import class_of
+from annlib.estimators.hidden import HiddenLayerTransformer
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
@@ -18,8 +19,13 @@ from annlib.saving import container, model_file
 _KINDS: dict[str, type[Persistent]] = {
     cls.__name__: cls
     for cls in (
-        *(MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor),
-        *(TabularClassifier, TabularRegressor),
+        MLPClassifier,
+        MLPRegressor,
+        SequentialClassifier,
+        SequentialRegressor,
+        HiddenLayerTransformer,
+        TabularClassifier,
+        TabularRegressor,
     )
 }
 
@@ -68,4 +74,5 @@ def load_estimator(
     others = {name: cls for name, cls in given.items() if name not in own}
     header, tensors = container.read(path, "estimator")
     with custom_object_scope(others), model_file.refusing(path):
-        return restore(header, tensors, {**_KINDS, **own})
+        kinds = {**_KINDS, **own}
+        return class_of(header, kinds)._from_file(header, tensors, kinds)

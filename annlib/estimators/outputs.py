@@ -14,6 +14,7 @@ from annlib.core.checks import items_of, to_array
 from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.workspace import Workspace
+from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
@@ -29,6 +30,7 @@ from annlib.losses import (
     BlockCrossentropy,
     CategoricalCrossentropy,
     Loss,
+    LossOfVectors,
     SparseCategoricalCrossentropy,
 )
 from annlib.models import Sequential
@@ -56,7 +58,7 @@ class Outputs(NamedTuple):
 
     def probabilities(self, model: Sequential, X: Any) -> Array:
         """The output after its sigmoids or softmax."""
-        A = infer(model._network, X)
+        A = infer(model._network, codes_of(model._network, X))
         if self.applied or not self.link:
             return A
         if self.link == "sigmoid":
@@ -68,7 +70,7 @@ class Outputs(NamedTuple):
 
     def decisions(self, model: Sequential, X: Any) -> Array:
         """The output before them, or of single outputs the distance from the cut."""
-        Z = infer(model._network, X, logits=self.applied)
+        Z = infer(model._network, codes_of(model._network, X), logits=self.applied)
         return np.subtract(Z, self.cut, out=Z) if self.cut else Z
 
 
@@ -183,6 +185,19 @@ def for_arguments(loss: Loss, names: Iterable[str]) -> Loss:
     if lacks and isinstance(loss, SparseCategoricalCrossentropy):
         return CategoricalCrossentropy(from_logits=loss.from_logits, reduction=loss.reduction)
     return loss
+
+
+def last_layer(loss: Loss, targets: Targets) -> tuple[int, str]:
+    """Units and activation of a last layer for this loss and these targets."""
+    if not isinstance(targets, LabelTargets):
+        of_rows = loss.task == "classes" or loss.from_logits
+        return targets.units, (not of_rows and (loss.fuses_with or loss.suits)) or "linear"
+    # One unit would be the whole of its row, of which such a loss tells nothing.
+    vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
+    units = 2 if vectors else targets.units
+    activation = "softmax" if vectors else targets.activation
+    takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
+    return units, "linear" if takes_logits else activation
 
 
 def _check_kept(model: Sequential, where: str) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
 from annlib._version import __version__
+from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
-from annlib.estimators.files import save_estimator
+from annlib.estimators.files import describe, restore, save_estimator
 from annlib.estimators.parameter_codes import LeftOut
+from annlib.models import Sequential
 
 
 class InconsistentVersionWarning(UserWarning):
@@ -70,6 +74,29 @@ class Persistent:
         check_is_fitted(self)
         save_estimator(self, path, overwrite=overwrite)
 
+    def _network_kept(self) -> Sequential:
+        """The network of which a file has the weights."""
+        network: Sequential = vars(self)["model_"]
+        return network
+
+    def _evaluating(self) -> AbstractContextManager[Any]:
+        """A context in which the weights are those that a file is to have."""
+        return self._network_kept()._evaluating()
+
+    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Header and tensors of a file."""
+        return describe(self)
+
+    @classmethod
+    def _from_file(
+        cls,
+        header: Mapping[str, Any],
+        tensors: Mapping[str, Array],
+        kinds: Mapping[str, Any],  # noqa: ARG003  # of those that have estimators in them
+    ) -> Any:
+        """The estimator that ``_describe`` described; in it there may be others of these kinds."""
+        return restore(cls, header, tensors)
+
     def _require_parameters(self, method: str) -> None:
         """Raise ``ConfigurationError`` for parameters that a file could not hold."""
         missing = [name for name, value in vars(self).items() if isinstance(value, LeftOut)]
@@ -92,9 +119,13 @@ class Persistent:
         copied.__dict__.update(self.__dict__)
         return copied
 
-    def __getstate__(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
+        """What a pickle keeps: the attributes, with the objects that they are."""
         parent: Any = super()
         return {**parent.__getstate__(), "_annlib_version": __version__}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._state()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

@@ -13,6 +13,7 @@ from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.messages import warn
+from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import NumberTargets
 from annlib.estimators.weights import Samples
 from annlib.network.prediction import infer
@@ -85,19 +86,21 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
                 "dropout=0.1, put Dropout layers into the model, or predict quantiles: "
                 'loss="quantile".'
             )
-        found = sample(self.model_._network, X, _PASSES, self._linked)
+        network = self.model_._network
+        found = sample(network, codes_of(network, X), _PASSES, self._linked)
         return tuple(self._targets.decode(each) for each in found)
 
     def _warn_of(self, data: Samples) -> None:
         y = data.y.astype(float)
+        y = y[~np.isnan(y)]
         size = np.sqrt(np.square(y).mean())
         if size == 0 or _UNIT[0] <= size <= _UNIT[1]:
             return
         some, weights = slice(0, 1000), None if data.weights is None else data.weights[:1000]
-        if weights is not None and not weights.any():
+        if np.isnan(data.y[some]).all() or (weights is not None and not weights.any()):
             return
         A = self._read(data.X[some])
-        score = self._targets.score(y[some], self._targets.decode(A), weights)
+        score = self._targets.score(data.y[some].astype(float), self._targets.decode(A), weights)
         if np.isfinite(score) and score < 0:
             name = type(self).__name__
             warn(
@@ -109,25 +112,30 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
             )
 
     def _read(self, X: Any) -> Array:
-        return self._linked(infer(self.model_._network, X))
+        network = self.model_._network
+        return self._linked(infer(network, codes_of(network, X)))
 
     def _linked(self, A: Array) -> Array:
         """Numbers, of their logarithms where the loss takes these."""
         return np.exp(A, out=A) if self._outputs.link == "exponential" else A
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R2 of the predictions; of several quantiles the mean of their D2.
+        """R2 of the predictions; of several quantiles the mean of their D2. Where the loss allows
+        for them, targets that are missing are left out.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        sample_weight : array-like of shape (n_samples,), default=None
+        sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
 
         Returns
         -------
         float
         """
+        found = self._own_score(X, y, sample_weight)
+        if found is not None:
+            return found
         if getattr(self, "_targets", None) is not None and self._targets.levels:
             return self._targets.score(np.asarray(y), self.predict(X), sample_weight)
         return float(super().score(X, y, sample_weight))

@@ -15,7 +15,7 @@ from annlib.core.arrays import Array
 from annlib.core.config import suggest
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import Targets
-from annlib.estimators.weights import Samples
+from annlib.estimators.weights import Samples, by_rows
 
 #: What the logs call the score where there is one alone.
 SCORE = "val_score"
@@ -62,7 +62,8 @@ def epoch_scores(
     bare = copy.copy(estimator)
     vars(bare).pop("feature_names_in_", None)
     scorer = check_scoring(bare, scoring)
-    weights = {} if data.weights is None else {"sample_weight": data.weights}
+    data = data.whole()
+    weights = {} if data.weights is None else {"sample_weight": by_rows(data.weights)}
 
     def score(_logs: Logs) -> dict[str, float]:
         with bare.model_._evaluating():

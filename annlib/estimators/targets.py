@@ -18,8 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.metrics import d2_pinball_score
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.multiclass import type_of_target
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError, ModelFormatError, show
@@ -107,6 +106,9 @@ class NumberTargets(Targets):
         """R2; of several quantiles the mean of D2, which is that of their pinball losses."""
         if not self.levels:
             return r2(y, predicted, weights)
+        if y.dtype.kind == "f" and (gone := np.isnan(y.reshape(-1))).any():
+            weights = None if weights is None else weights[~gone]
+            y, predicted = y.reshape(-1)[~gone], predicted[~gone]
         each = (
             d2_pinball_score(y.reshape(-1), column, sample_weight=weights, alpha=level)
             for level, column in zip(self.levels, predicted.T, strict=True)
@@ -285,8 +287,20 @@ class ColumnsTargets(LabelTargets):
 
 
 def r2(y: Array, predicted: Array, weights: Array | None = None) -> float:
-    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0."""
+    """1 - sum (y - a)^2 / sum (y - mean y)^2, the mean over outputs; of constant y 1 or 0.
+
+    Targets that are NaN are left out, and outputs of which none is there; weights may be of rows
+    or of outputs.
+    """
     y, predicted = (values.reshape(len(values), -1).astype(float) for values in (y, predicted))
+    there = ~np.isnan(y)
+    if not there.all() or (weights is not None and weights.ndim == 2):
+        weights = there * (1.0 if weights is None else weights.reshape(len(y), -1))
+        counted = weights.any(axis=0)
+        if not counted.any():
+            return float("nan")
+        y, predicted = np.where(there, y, 0)[:, counted], predicted[:, counted]
+        weights = weights[:, counted]
     centre = np.average(y, axis=0, weights=weights)
     missed, spread = (
         np.average(np.square(y - values), axis=0, weights=weights) for values in (predicted, centre)
@@ -301,25 +315,11 @@ def accuracy(y: Array, predicted: Array, weights: Array | None = None) -> float:
 
     scikit-learn's refuses several columns of classes, and takes as long as a small epoch.
     """
-    right = (predicted == y).reshape(len(y), -1).all(axis=1)
+    right = (predicted == y) | (y != y) if y.dtype.kind == "f" else predicted == y  # noqa: PLR0124  # NaN is missing
+    right = right.reshape(len(y), -1).all(axis=1)
+    if weights is not None and weights.ndim == 2:
+        weights = weights.mean(axis=1)
     return float(np.average(right, weights=weights))
-
-
-def check_y(y: Any, *, classifier: bool) -> Array:
-    """y, validated by scikit-learn, as this module takes it: dense, and of classes one-dimensional.
-
-    Raises
-    ------
-    ValueError
-        As scikit-learn does, for targets that are no classes.
-    """
-    if hasattr(y, "toarray"):  # a sparse matrix of indicators
-        y = y.toarray()
-    if not classifier:
-        return np.asarray(y)
-    check_classification_targets(y)
-    labels: Array = column_or_1d(y, warn=True) if y.ndim == 1 or y.shape[1] == 1 else y
-    return labels
 
 
 def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets:
@@ -336,7 +336,8 @@ def learn_targets(y: Array, *, classifier: bool, classes: Any = None) -> Targets
     if not classifier:
         return NumberTargets(y)
     if y.ndim == 2:
-        if type_of_target(y) == "multilabel-indicator":
+        missing = y.dtype.kind == "f" and np.isnan(y).any()  # of labels, as check_missing saw
+        if missing or type_of_target(y) == "multilabel-indicator":
             return IndicatorTargets(y)
         columns = y.T if classes is None else classes
         return ColumnsTargets([np.unique(column) for column in columns], y.dtype)

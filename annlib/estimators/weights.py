@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_array
 
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number
@@ -31,22 +31,28 @@ class Samples(NamedTuple):
         Y = None if self.Y is None else self.Y[rows]
         return Samples(self.X[rows], self.y[rows], weights, Y)
 
+    def whole(self) -> Samples:
+        """Those of which no target is missing, for what has no notion of it."""
+        if self.y.dtype.kind != "f" or not (gone := np.isnan(self.y)).any():
+            return self
+        return self.take(np.flatnonzero(~gone.reshape(len(gone), -1).any(axis=1)))
+
     @property
     def source(self) -> Array | Sparse:
         """X as batches read it."""
         return self.X if isinstance(self.X, np.ndarray) else Sparse(self.X)
 
 
-def row_weights(
+def sample_weights(
     X: Any, y: Array, sample_weight: Any, class_weight: Any = None, targets: Targets | None = None
 ) -> Array | None:
-    """One weight a row, or None where all count the same.
+    """One weight a row, or one an output of each, or None where all count the same.
 
     Parameters
     ----------
     X, y : array
         As validated.
-    sample_weight : array_like, (n,), or number, optional
+    sample_weight : array_like, (n,) or of y's shape, or number, optional
     class_weight : dict, "balanced" or list of them, optional
         By the labels of y, as in scikit-learn: a class that a dict does not name has 1, and one
         that y lacks (in a fold) is passed over; but not both, which is a misspelt label.
@@ -64,7 +70,7 @@ def row_weights(
     """
     weights: Array | None = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weights = _checked(sample_weight, X, y)
         if not np.isfinite(weights.sum()):
             raise DataError(
                 f"sample_weight: expected finite numbers, got {show(sample_weight)}. Drop the "
@@ -72,6 +78,16 @@ def row_weights(
             )
     if class_weight is not None:
         assert isinstance(targets, LabelTargets), "of a classifier"
+        if weights is not None and weights.ndim > 1:
+            raise DataError(
+                "class_weight: expected none beside a sample_weight for each output, got "
+                f"{show(class_weight)}. Multiply the weights of each output by those of its class."
+            )
+        if y.dtype.kind == "f" and np.isnan(y).any():
+            raise DataError(
+                "class_weight: expected none where labels are missing, got "
+                f"{show(class_weight)}. Pass sample_weight of shape {y.shape} instead."
+            )
         counted = np.ones(len(y)) if weights is None else weights
         columns = targets.weight_columns(y)
         factors = np.ones(len(y))
@@ -85,9 +101,35 @@ def row_weights(
     return weights
 
 
+def shape_of(values: Any) -> tuple[int, ...]:
+    """The shape of what an array can be made of, and of anything else ()."""
+    try:
+        return np.shape(values)
+    except (TypeError, ValueError):  # lists of several lengths, or in themselves
+        return ()
+
+
+def _checked(sample_weight: Any, X: Any, y: Array) -> Array:
+    """Sample weights as scikit-learn takes them, or of the shape of several outputs."""
+    if y.ndim == 2 and y.shape[1] > 1 and shape_of(sample_weight) == y.shape:
+        of_outputs: Array = check_array(
+            sample_weight, dtype=np.float64, input_name="sample_weight", ensure_non_negative=True
+        )
+        return of_outputs
+    weights: Array = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    return weights
+
+
+def by_rows(weights: Array) -> Array:
+    """One weight a row: the mean over its outputs, where they have their own."""
+    return weights if weights.ndim == 1 else np.asarray(weights.mean(axis=1))
+
+
 def mean_one(weights: Array | None) -> Array | None:
     """The weights in the same ratios, with a mean of 1: a rate means the same with and without."""
-    return None if weights is None else weights * (len(weights) / weights.sum())
+    return None if weights is None else weights * (weights.size / weights.sum())
 
 
 def _is_class_weight(value: Any) -> bool:

@@ -72,6 +72,21 @@ class Initializer(Configurable):
         with_rng._rng = rng
         return _values(with_rng, shape, dtype)
 
+    def values_of_each(
+        self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
+    ) -> Array:
+        """Values of the parameters along so many first axes, each drawn as if it were alone, one
+        after the other from one stream; of one that is called as Keras calls it, all at once.
+        """
+        if type(self).__call__ is not Initializer.__call__:
+            return self.values(shape, dtype, rng)
+        if self.seed is not None:  # the same at every call, but no two alike
+            rng = np.random.default_rng(self.seed)
+        values = np.empty(shape, dtype)
+        for place in np.ndindex(shape[:axes]):
+            values[place] = self.draw(shape[axes:], rng)
+        return values
+
 
 class InitializerFunction(Initializer):
     """A plain function, which cannot be saved: Keras', of shape and type; or one of these and a

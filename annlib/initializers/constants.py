@@ -12,6 +12,7 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.initializers.base import Initializer, register
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from numpy.random import Generator
 
 
@@ -70,8 +71,13 @@ class Constant(Initializer):
             )
         return np.broadcast_to(value, shape)
 
+    def values_of_each(
+        self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
+    ) -> Array:
+        return self.values(shape, dtype, rng)  # an array has the numbers of all
 
-@register("identity")
+
+@register("identity", "identity_initializer")
 class Identity(Initializer):
     """gain on the main diagonal, 0 elsewhere: a kernel that passes its input on.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 
-@register("orthogonal")
+@register("orthogonal", "orthogonal_initializer")
 class Orthogonal(Initializer):
     """W^T W = gain^2 I, or W W^T = gain^2 I if there are more columns than rows.
 

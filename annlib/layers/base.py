@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
+from annlib.constraints.base import OfEach as ConstraintOfEach
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_count,
@@ -38,6 +40,8 @@ from annlib.core.registry import Registry
 from annlib.core.scheduled import Scheduled
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.layers.call import call
+from annlib.regularizers.base import OfEach as RegularizerOfEach
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -101,6 +105,11 @@ class Layer(Scheduled):
     adaptable: bool = False
     #: Whether values of its input become codes before batches are made of them, by ``encode``.
     encodes: bool = False
+    #: Whether as the first of a model it gets numbers in double precision, whatever type the model
+    #: has, and makes numbers of that of them.
+    takes_double: bool = False
+    #: How many networks side by side its output is of, along axis 1.
+    members: int | None = None
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.
@@ -121,6 +130,8 @@ class Layer(Scheduled):
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     #: The layer given as an activation that is none; a model puts it behind this one.
     _followed_by: Layer | None = None
+    #: What it draws from when it is called on its own.
+    _stream: Any = None
 
     _takes_dtype = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
@@ -191,6 +202,18 @@ class Layer(Scheduled):
             return (self.input_dim,)
         return self.input_shape
 
+    @property
+    def _expected_shape(self) -> BatchShape | None:
+        """The shape of its input with the batch dimension, if it is known already."""
+        if self._built_shape is None and self._row_shape is not None:
+            return (None, *self._row_shape)
+        return self._built_shape
+
+    @property
+    def _reads_sparse(self) -> bool:
+        """Whether ``takes_sparse`` is said of the methods that it has."""
+        return self.takes_sparse and self._says("takes_sparse", "forward", "backward")
+
     # -- what a subclass writes ------------------------------------------------------------------
 
     @property
@@ -206,6 +229,19 @@ class Layer(Scheduled):
         """Whether codes are among its input, by which there is no derivative."""
         return self.codes is not None
 
+    @property
+    def differentiable(self) -> bool:
+        """Whether there is a derivative of its output by its input."""
+        return not self.takes_codes
+
+    def no_derivative(self) -> ConfigurationError:
+        """The error of one that is not ``differentiable``, above a layer that learns."""
+        kind = type(self).__name__
+        return ConfigurationError(
+            f'layer "{self.name}": expected no layer that learns below an {kind}, got one: codes '
+            f"have no derivative to learn by. Put the {kind} first, or freeze what is below it."
+        )
+
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
         """The columns of its input that are codes, each with the number of these; raises if its
         input has other columns than it takes.
@@ -220,7 +256,8 @@ class Layer(Scheduled):
         """Learn from data before training, of a layer that is ``adaptable``."""
         raise ConfigurationError(
             f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
-            f"got {self!r}. Adapt a Normalization, Discretization, StringLookup or IntegerLookup."
+            f"got {self!r}. Adapt a Normalization, RobustScaling, Discretization, "
+            "PiecewiseLinearEncoding, StringLookup or IntegerLookup."
         )
 
     def encode(self, x: Array, where: str, name: str) -> Array:
@@ -270,6 +307,33 @@ class Layer(Scheduled):
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
 
+    def __call__(self, x: Any, training: bool | None = None) -> Array:
+        """The output for rows of x, which may be what a model takes for x: an array, a frame, ...
+
+        It is a call of a model of this one layer: the layer is built for x if it was not, and
+        nothing else changes. In a model it computes with the weights that are trained there.
+        With ``training=True`` it computes as in a training pass, without what that would learn; a
+        layer that draws takes other numbers at each call, from a stream of its own.
+
+        Returns
+        -------
+        array, (n, ...)
+            It has ``numpy()``, as Keras' tensors have.
+
+        Raises
+        ------
+        DataError, ShapeError, ConfigurationError
+            For an x that a model would refuse, and for what is no data: there are no graphs of
+            layers. Nothing is built then.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.ReLU()([[-1.0, 2.0]])
+        array([[0., 2.]], dtype=float32)
+        """
+        return call(self, x, training)
+
     # -- what it inherits ------------------------------------------------------------------------
 
     def add_weight(
@@ -280,9 +344,14 @@ class Layer(Scheduled):
         regularizer: Any = None,
         constraint: Any = None,
         trainable: bool = True,
+        *,
+        stacked: int = 0,
     ) -> Parameter:
         """Declare a parameter; after binding it is ``self.<name>``, its gradient
         ``self.gradients[name]``, both views into the model's vectors.
+
+        With ``stacked`` leading axes it is so many parameters of the rest of the shape, one behind
+        the other, each of which is initialized, penalized and constrained as if it were alone.
 
         Returns
         -------
@@ -304,18 +373,23 @@ class Layer(Scheduled):
                 f'{type(self).__name__}.add_weight: expected a free name, got "{name}", which the '
                 "layer has already. Call the weight otherwise."
             )
+        stacked = check_count(stacked, where, "stacked", 0)
         shape = check_shape(shape, where, "shape", 0)
         if constraint is not None:
             constraint = constraints.get(constraint, f"{where}: constraint")
+            constraint = ConstraintOfEach(constraint, stacked) if stacked else constraint
             constraint.check_shape(shape, f"{self.name}/{name}")
         if regularizer is not None:
             regularizer = regularizers.get(regularizer, f"{where}: regularizer")
+            if stacked and not regularizer.elementwise:
+                regularizer = RegularizerOfEach(regularizer, stacked)
             regularizer.check_shape(shape, f"{self.name}/{name}")
         if not isinstance(initializer, initializers.Initializer):
             given = "glorot_uniform" if initializer is None else initializer
             initializer = initializers.get(given, f"{where}: initializer")
         trainable = check_flag(trainable, where, "trainable")
-        parameter = Parameter(name, shape, initializer.values, regularizer, constraint, trainable)
+        values = partial(initializer.values_of_each, stacked) if stacked else initializer.values
+        parameter = Parameter(name, shape, values, regularizer, constraint, trainable)
         self._parameters.append(parameter)
         return parameter
 
@@ -554,6 +628,6 @@ def as_arrays(weights: Any, where: str) -> list[Array]:
     return [to_array(weight, where, "each of weights") for weight in weights]
 
 
-registry: Registry[Layer] = Registry("layer", Layer)
+registry: Registry[Layer] = Registry("layer", Layer, of_functions=True)
 register = registry.register
 get = registry.get

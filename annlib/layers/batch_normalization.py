@@ -54,6 +54,7 @@ class BatchNormalization(Layer):
     """
 
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
+    _one_value = {"synchronized": (False, "There is one process.")}  # noqa: RUF012  # never changed
 
     gamma: Array
     beta: Array
@@ -156,15 +157,13 @@ class BatchNormalization(Layer):
         epsilon = max(self.epsilon, TINY[x.dtype.char])  # 1e-50 is 0 in float32
         np.sqrt(np.add(variance, epsilon, out=inverse), out=inverse)
         np.reciprocal(inverse, out=inverse)
-        np.multiply(inverse, self.arrays["gamma"] if self.scale else 1.0, out=factor)
+        gamma = self.arrays["gamma"] if self.scale else 1.0
+        np.multiply(inverse, gamma, out=factor)
         if renormed := self.renorm and of_batch:
             self._correct(work, epsilon)
         np.multiply(D, factor, out=Y)
         if renormed:
-            shift = np.multiply(
-                work["t"], self.arrays["gamma"] if self.scale else 1.0, out=variance
-            )
-            np.add(Y, shift, out=Y)
+            np.add(Y, np.multiply(work["t"], gamma, out=variance), out=Y)
         if self.center:
             np.add(Y, self.arrays["beta"], out=Y)
         return axes.as_before(self.axis, Y, x.shape, work, "y")

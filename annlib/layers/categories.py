@@ -101,15 +101,6 @@ def as_codes(x: Array, count: int, work: Workspace, name: str | None) -> Array:
     return codes
 
 
-def no_gradient(layer: Layer) -> ConfigurationError:
-    """The error of a layer of codes that is asked for a derivative by them."""
-    kind = type(layer).__name__
-    return ConfigurationError(
-        f'layer "{layer.name}": expected no layer that learns below an {kind}, got one: codes have '
-        f"no derivative to learn by. Put the {kind} first, or freeze what is below it."
-    )
-
-
 def shortened(text: str, values: list[Any] | None) -> str:
     """The ``repr`` of a layer with the end of a long list among its arguments left out."""
     if values is None or len(values) <= 6:

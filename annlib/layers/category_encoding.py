@@ -10,7 +10,7 @@ from annlib.core.checks import check_count
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
-from annlib.layers.categories import Categories, as_codes, no_gradient
+from annlib.layers.categories import Categories, as_codes
 
 
 @register("category_encoding")
@@ -69,7 +69,7 @@ class CategoryEncoding(Categories):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise no_gradient(self)
+            raise self.no_derivative()
         return None
 
     def formula(self) -> Formula:

@@ -26,7 +26,8 @@ class _Part(NamedTuple):
     #: Runs of neighbours: where they lie in x, and where in what the chain gets.
     runs: list[tuple[slice, slice]]
     given: slice
-    takes_codes: bool
+    #: Whether it takes them in the type that they come in, and not in the model's.
+    as_given: bool
 
 
 @register("columns")
@@ -161,6 +162,18 @@ class Columns(Container):
         return any(chain[0].takes_codes for chain in self._chains if chain)
 
     @property
+    def differentiable(self) -> bool:
+        return all(inner.differentiable for inner in self._held)
+
+    def no_derivative(self) -> ConfigurationError:
+        return next(inner.no_derivative() for inner in self._held if not inner.differentiable)
+
+    @property
+    def takes_double(self) -> bool:  # type: ignore[override]  # it depends on the arguments
+        """Whether the layer at the front of a chain does."""
+        return any(chain[0].takes_double for chain in self._chains if chain)
+
+    @property
     def encodes(self) -> bool:  # type: ignore[override]  # it depends on the chains
         """Whether a chain begins with a layer that does."""
         return any(chain[0].encodes for chain in self._chains if chain)
@@ -244,7 +257,7 @@ class Columns(Container):
                         np.array(places, np.intp),
                         runs(places),
                         slice(start, start + width),
-                        bool(chain) and chain[0].takes_codes,
+                        bool(chain) and (chain[0].takes_codes or chain[0].takes_double),
                     )
                 )
                 start += width
@@ -303,8 +316,8 @@ class Columns(Container):
 
 
 def _columns(x: Array, part: _Part, work: Workspace, index: int) -> Array:
-    """The columns of a chain side by side: codes as they are, numbers in the model's type."""
-    dtype = x.dtype if part.takes_codes else work.dtype
+    """The columns of a chain side by side: as they are, or numbers in the model's type."""
+    dtype = x.dtype if part.as_given else work.dtype
     shape = len(x), len(part.places)
     own = work.array(f"x {index} {dtype.char}", *shape, dtype=dtype)
     if len(part.runs) <= 2:

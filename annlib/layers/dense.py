@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import numpy as np
 
-from annlib import constraints, initializers, regularizers
-from annlib.activations import Activation, Linear
+from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_count, check_flag
-from annlib.core.errors import ShapeError, show
+from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
-from annlib.layers.activation import activation_of
-from annlib.layers.base import Layer, LayerArguments, register
+from annlib.layers.affine import Affine
+from annlib.layers.base import Layer, register
 
 
 @register("dense")
-class Dense(Layer):
+class Dense(Affine):
     """A = f(X W + b): X is (n, in), W (in, units) in the paper's from-to order, b (units,).
 
     Backward: dZ = f'(Z) dA, dW = X^T dZ, db = column sums of dZ, dX = dZ W^T. For one row this is
@@ -62,60 +60,12 @@ class Dense(Layer):
 
     takes_sparse = True
 
-    kernel: Array
-    bias: Array
-
-    def __init__(
-        self,
-        units: int,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        **keywords: Unpack[LayerArguments],
-    ) -> None:
-        super().__init__(**keywords)
-        self.units = check_count(units, "Dense", "units")
-        self.activation, self._followed_by = activation_of(activation, "Dense.activation")
-        self.use_bias = check_flag(use_bias, "Dense", "use_bias")
-        self.kernel_initializer = initializers.get(kernel_initializer, "Dense.kernel_initializer")
-        self.bias_initializer = initializers.get(bias_initializer, "Dense.bias_initializer")
-        self.kernel_regularizer = regularizers.get(kernel_regularizer, "Dense.kernel_regularizer")
-        self.bias_regularizer = regularizers.get(bias_regularizer, "Dense.bias_regularizer")
-        self.kernel_constraint = constraints.get(kernel_constraint, "Dense.kernel_constraint")
-        self.bias_constraint = constraints.get(bias_constraint, "Dense.bias_constraint")
-
     def build(self, input_shape: BatchShape) -> None:
-        features = self._features(input_shape)
-        self.add_weight(
-            "kernel",
-            (features, self.units),
-            self.kernel_initializer,
-            self.kernel_regularizer,
-            self.kernel_constraint,
-        )
-        if self.use_bias:
-            self.add_weight(
-                "bias",
-                (self.units,),
-                self.bias_initializer,
-                self.bias_regularizer,
-                self.bias_constraint,
-            )
+        self._add_weights((self._features(input_shape), self.units), (self.units,))
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)
-        axis, last = self.activation.axis, len(input_shape) - 1
-        if last > 1 and axis not in (-1, last):
-            raise ShapeError(
-                f"Dense: expected an activation along the last axis for input of shape "
-                f"{input_shape}, got {show(self.activation)}. Put an Activation layer after it."
-            )
-        return self.activation.output_shape((*input_shape[:-1], self.units))
+        return self._activated_shape((*input_shape[:-1], self.units))
 
     @staticmethod
     def _features(input_shape: BatchShape) -> int:
@@ -135,17 +85,12 @@ class Dense(Layer):
             Z = X @ self.arrays["kernel"]
         if self.use_bias:
             np.add(Z, self.arrays["bias"], out=Z)
-        A = Z
-        if self.activation.needs_input:
-            A = work.array("A", *self.activation.output_shape(Z.shape))
-        self.activation.forward(Z, A, work)
-        work["X"], work["Z"], work["A"] = X, Z, A
+        work["X"], A = X, self._activate(Z, work)
         return A if x.ndim == 2 else A.reshape(*x.shape[:-1], A.shape[-1])
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
-        X, Z, A = work["X"], work["Z"], work["A"]
-        dA = dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
-        dZ = self.activation.gradient(dA, Z, A, work)
+        X, dA = work["X"], dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
+        dZ = self.activation.gradient(dA, work["Z"], work["A"], work)
         if isinstance(X, np.ndarray):
             np.dot(X.T, dZ, out=self.gradients["kernel"])
         else:
@@ -158,9 +103,7 @@ class Dense(Layer):
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
 
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:
-        affine = self._shared_copy()
-        affine.activation = Linear()
-        return affine, self.activation
+        return self._without_activation(), self.activation
 
     def formula(self) -> Formula:
         N = str(self.units)

@@ -13,7 +13,7 @@ from annlib.core.checks import check_count, check_number, check_numbers
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
-from annlib.data import as_source, check_names, check_type, is_stream, materialize
+from annlib.data import as_source, check_names, check_steps, check_type, is_stream, materialize
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.categories import Categories, shortened
 from annlib.layers.normalization import parts_of
@@ -114,7 +114,7 @@ class Discretization(Categories):
     def build(self, input_shape: BatchShape) -> None:
         self._known()
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Take quantiles of data for the boundaries, as Keras does: from a summary of about
         1 / ``epsilon`` numbers, in float32.
 
@@ -122,6 +122,8 @@ class Discretization(Categories):
         ----------
         data : array_like or frame, (n, ...); or what gives batches of it
             As ``Normalization.adapt`` takes it.
+        steps : int, optional
+            How many batches to read; needed for what has no end.
 
         Raises
         ------
@@ -134,9 +136,11 @@ class Discretization(Categories):
                 f"{where}: expected a layer with num_bins, got {self!r}, whose boundaries are "
                 "given. Pass num_bins, or do not adapt."
             )
+        steps = check_steps(data, steps, where)
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
+        parts = parts_of(data, where, steps)[1] if is_stream(data) else [_whole(data, where)]
         summary = np.empty((2, 0), np.float32)
-        for part in parts_of(data, where)[1] if is_stream(data) else [_whole(data, where)]:
+        for part in parts:
             summary = _joined(_summary(part, self.epsilon), summary, self.epsilon)
         found = _compressed(summary, 1.0 / self.num_bins)[0, :-1].tolist()
         wide = self._built_shape is not None and self.output_mode != "int"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, NotRequired, Unpack
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
-from annlib.layers.categories import as_codes, no_gradient
+from annlib.layers.categories import as_codes
+
+
+class _Arguments(CommonArguments, total=False):
+    input_length: NotRequired[Any]
 
 
 @register("embedding")
@@ -40,6 +45,7 @@ class Embedding(Layer):
         clone begins with them.
     **keywords
         ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+        Keras' ``input_length`` of old is taken with a warning, and does nothing.
 
     Raises
     ------
@@ -66,6 +72,10 @@ class Embedding(Layer):
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"input_dim": 100, "output_dim": 8}
 
+    _one_value = {  # noqa: RUF012  # never changed
+        "mask_zero": (False, "All rows are of one length here, and 0 is a code as the others."),
+    }
+
     # Under its own name stand those that the layer has, as of every layer.
     _stored_as = {"name": "_name", "weights": "_given_weights"}  # noqa: RUF012  # never changed
 
@@ -80,8 +90,13 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         *,
         weights: Any = None,
-        **keywords: Unpack[CommonArguments],
+        **keywords: Unpack[_Arguments],
     ) -> None:
+        if "input_length" in keywords:
+            warnings.warn(
+                "Embedding: the argument input_length is deprecated. Leave it out.", stacklevel=3
+            )
+            del keywords["input_length"]
         super().__init__(**keywords)
         where = type(self).__name__
         self.input_dim: int = check_count(input_dim, where, "input_dim")
@@ -139,7 +154,7 @@ class Embedding(Layer):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise no_gradient(self)
+            raise self.no_derivative()
         d, codes = self.output_dim, work["codes"].reshape(-1, 1)
         places = work.array("places", codes.size, d, dtype=np.intp)
         np.add(np.multiply(codes, d, out=places), _numbers(d, work), out=places)

@@ -36,6 +36,10 @@ class LayerNormalization(RowNormalization):
         takes.
     """
 
+    _one_value = {  # noqa: RUF012  # never changed
+        "rms_scaling": (False, "RMSNormalization does not subtract the mean."),
+    }
+
     gamma: Array
     beta: Array
     centers = True

@@ -11,9 +11,16 @@ from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
-from annlib.data import holds_arrays, is_stream, raw_columns
+from annlib.data import (
+    Batch,
+    as_stream_loader,
+    check_steps,
+    holds_arrays,
+    is_stream,
+    raw_columns,
+)
 from annlib.layers.base import LayerArguments
-from annlib.layers.categories import Categories, as_codes, no_gradient, shortened
+from annlib.layers.categories import Categories, as_codes, shortened
 
 
 class Lookup(Categories):
@@ -175,13 +182,15 @@ class Lookup(Categories):
                 "pad_to_max_tokens=True."
             )
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Take the terms of data for the vocabulary, the most frequent first.
 
         Parameters
         ----------
         data : array_like, series or frame; or what gives batches of it
             As the layer will get them.
+        steps : int, optional
+            How many batches to read; needed for what has no end.
 
         Raises
         ------
@@ -194,7 +203,7 @@ class Lookup(Categories):
                 f"{where}: expected a layer without a vocabulary of its own, got {self!r}. Leave "
                 "out the argument, or do not adapt."
             )
-        terms, counts = self._counted(data, where)
+        terms, counts = self._counted(data, where, check_steps(data, steps, where))
         special = [token for token in (self.mask_token, self.oov_token) if token is not None]
         kept = np.array([term not in special for term in terms.tolist()], bool)
         terms, counts = terms[kept], counts[kept]
@@ -204,18 +213,29 @@ class Lookup(Categories):
         most = None if self.max_tokens is None else self.max_tokens - self._first
         self._take(terms[order][:most].tolist(), where)
 
-    def _counted(self, data: Any, where: str) -> tuple[Array, Array]:
+    def _counted(self, data: Any, where: str, steps: int | None) -> tuple[Array, Array]:
         """The terms of data, in order, and how often each is there."""
-        found: list[Array] = []
-        for item in data if is_stream(data) else [data]:
-            batch = item[0] if isinstance(item, tuple) and holds_arrays(item) else item
-            found += [
-                self.read(column.reshape(-1), f"{where}: data")
-                for column, _ in raw_columns(batch, where, "data")
-            ]
+        if not is_stream(data):
+            return np.unique(self._values_of(data, where), return_counts=True)
+        stream = as_stream_loader(data, self._batch)
+        stream.first(where)
+        stream.check_end(steps, where, "steps")
+        found = [batch.x for batch in stream.sequential(where, steps)]
+        return np.unique(np.concatenate(found), return_counts=True)
+
+    def _batch(self, item: Any, where: str) -> Batch:
+        """The values of what a stream gives, without the targets beside it."""
+        item = item[0] if isinstance(item, tuple) and holds_arrays(item) else item
+        return Batch(self._values_of(item, where).copy(), None, None)
+
+    def _values_of(self, data: Any, where: str) -> Array:
+        found = [
+            self.read(column.reshape(-1), f"{where}: data")
+            for column, _ in raw_columns(data, where, "data")
+        ]
         if not found:
             raise DataError(f"{where}: expected data with rows, got none.")
-        return np.unique(np.concatenate(found), return_counts=True)
+        return np.concatenate(found)
 
     # -- codes -----------------------------------------------------------------------------------
 
@@ -279,7 +299,7 @@ class Lookup(Categories):
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
-            raise no_gradient(self)
+            raise self.no_derivative()
         return None
 
     def formula(self) -> Formula:

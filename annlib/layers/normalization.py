@@ -13,6 +13,7 @@ from annlib.core.checks import check_axis, check_flag, is_number, to_array
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import EPSILON
+from annlib.core.views import ArrayView
 from annlib.core.workspace import Workspace
 from annlib.data import (
     ArrayLoader,
@@ -21,6 +22,7 @@ from annlib.data import (
     as_source,
     as_stream_loader,
     check_names,
+    check_steps,
     holds_arrays,
     is_stream,
     materialize,
@@ -93,12 +95,16 @@ class Normalization(Layer):
     @property
     def mean(self) -> Array | None:
         """The mean in use: given, or a parameter, which there is when the layer is built."""
-        return self._given[0] if self._given else self.arrays.get("adapt_mean")
+        return self._shown_as(0, "adapt_mean")
 
     @property
     def variance(self) -> Array | None:
         """The variance in use."""
-        return self._given[1] if self._given else self.arrays.get("adapt_variance")
+        return self._shown_as(1, "adapt_variance")
+
+    def _shown_as(self, place: int, name: str) -> Array | None:
+        array = self._given[place] if self._given else self.arrays.get(name)
+        return None if array is None else ArrayView.of(array)
 
     @property
     def adaptable(self) -> bool:  # type: ignore[override]  # it depends on the arguments
@@ -135,7 +141,7 @@ class Normalization(Layer):
                 )
         return sizes
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Take mean and variance from data, before a model is built or after; earlier ones go.
 
         Parameters
@@ -145,6 +151,8 @@ class Normalization(Layer):
             is one array. A generator, an iterator, a PyTorch DataLoader, or an object with a batch
             for each index (Keras' PyDataset) gives batches, or tuples whose first is one, and is
             read to its end.
+        steps : int, optional
+            How many batches to read; needed for what has no end.
 
         Raises
         ------
@@ -158,9 +166,10 @@ class Normalization(Layer):
                 f"{show(self)}. Leave out those arguments, or do not adapt."
             )
         self._refuse_batches(data, where)
+        steps = check_steps(data, steps, where)
         # On its own it forgets what it has seen; in a model other layers have learned from it, too.
         names = check_names(data, self.feature_names if self._owner else None, where, "data")
-        row, parts = parts_of(data, where, of_one_feature=self._expected_row == (1,))
+        row, parts = parts_of(data, where, steps, of_one_feature=self._expected_row == (1,))
         shape: BatchShape = (None, *row)
         if self._built_shape is not None and self._built_shape[1:] != shape[1:]:
             raise ShapeError(
@@ -276,9 +285,11 @@ def _as_array(value: Any, name: str) -> Array:
     return objects.astype(np.float64) if numbers else objects
 
 
-def parts_of(data: Any, where: str, of_one_feature: bool = False) -> tuple[Shape, Iterator[Array]]:
-    """The shape of a row, and the rows in parts, in float64; a vector is rows of one feature, if
-    that is what there must be.
+def parts_of(
+    data: Any, where: str, steps: int | None, of_one_feature: bool = False
+) -> tuple[Shape, Iterator[Array]]:
+    """The shape of a row, and the rows in parts, in float64, of so many batches; a vector is rows
+    of one feature, if that is what there must be.
     """
     if not is_stream(data):
         source = as_source(data, where, "data")
@@ -290,7 +301,8 @@ def parts_of(data: Any, where: str, of_one_feature: bool = False) -> tuple[Shape
         return row, (batch.x for batch in loader.sequential(where))
     stream = as_stream_loader(data, _batch)
     row = _batch(stream.first(where), f"{where}, batch 1").x.shape[1:]
-    return row, _of_one_shape(stream, row, where)
+    stream.check_end(steps, where, "steps")
+    return row, _of_one_shape(stream, row, where, steps)
 
 
 def _batch(item: Any, where: str) -> Batch:
@@ -300,9 +312,11 @@ def _batch(item: Any, where: str) -> Batch:
     return Batch(materialize(as_source(item, where, "data"), np.float64), None, None)
 
 
-def _of_one_shape(stream: StreamLoader, row: Shape, where: str) -> Iterator[Array]:
+def _of_one_shape(
+    stream: StreamLoader, row: Shape, where: str, steps: int | None
+) -> Iterator[Array]:
     """The batches of a stream; raises ``ShapeError`` for one whose rows are others."""
-    for number, batch in enumerate(stream.sequential(where), 1):
+    for number, batch in enumerate(stream.sequential(where, steps), 1):
         if batch.x.shape[1:] != row:
             raise ShapeError(
                 f"{where}, batch {number}: expected rows of shape {row}, as in the first batch, "

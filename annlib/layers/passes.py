@@ -74,8 +74,8 @@ class Pass:
         learning = [layer._learns for layer in steps]
         first = learning.index(True) if any(learning) else len(steps)
         self.learns = first < len(steps)
-        # There is no derivative by codes: below the last layer that takes them nothing is to go.
-        blind = [index for index, layer in enumerate(steps) if layer.takes_codes]
+        # Below the last layer without a derivative by its input nothing is to go.
+        blind = [index for index, layer in enumerate(steps) if not layer.differentiable]
         if to_input:
             first = min(max(blind), first) if blind else -1
         self._backward, self._down = self._back_to(first), self._back_to(-1)
@@ -116,6 +116,15 @@ class Pass:
                     f'"{layer.name}". Return it, unless input_gradient is false.'
                 )
         return dy
+
+    def check_derivatives(self) -> None:
+        """Raise ``ConfigurationError`` if a layer has none by its input that ``backward`` needs."""
+        for backward, work, input_gradient in self._backward:
+            layer = backward.__self__
+            if input_gradient and not layer.differentiable:
+                raise layer.no_derivative()
+            for inner in work.passes:
+                inner.check_derivatives()
 
     def commit(self) -> None:
         """Let the layers take over the statistics of the last forward pass."""

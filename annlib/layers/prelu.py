@@ -8,16 +8,15 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.core import numerics
-from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_count
-from annlib.core.errors import ShapeError
+from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import DX, DY, Formula, cases
 from annlib.core.workspace import Workspace
-from annlib.layers.base import Layer, LayerArguments, register
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.row_parameter import RowParameter
 
 
 @register("prelu")
-class PReLU(Layer):
+class PReLU(RowParameter):
     """y = s x,  s = 1 where x > 0, alpha where x < 0 and 0 where x = 0.
 
     dE/dx = s dE/dy,  dE/dalpha = sum of x dE/dy where x < 0, over the rows and the shared axes.
@@ -32,6 +31,8 @@ class PReLU(Layer):
         has its own.
     """
 
+    parameter = "alpha"
+
     alpha: Array
 
     def __init__(
@@ -42,30 +43,15 @@ class PReLU(Layer):
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
-        super().__init__(**keywords)
+        super().__init__(shared_axes, **keywords)
         where = type(self).__name__
         self.alpha_initializer = initializers.get(alpha_initializer, f"{where}.alpha_initializer")
         self.alpha_regularizer = regularizers.get(alpha_regularizer, f"{where}.alpha_regularizer")
         self.alpha_constraint = constraints.get(alpha_constraint, f"{where}.alpha_constraint")
-        self.shared_axes: Shape | None = None
-        if shared_axes is not None:
-            axes = shared_axes if isinstance(shared_axes, tuple | list) else [shared_axes]
-            self.shared_axes = tuple(check_count(axis, where, "shared_axes") for axis in axes)
 
     def build(self, input_shape: BatchShape) -> None:
-        shared = self.shared_axes or ()
-        row = [1 if axis in shared else size for axis, size in enumerate(input_shape)][1:]
-        if max(shared, default=0) > len(row) or None in row:
-            raise ShapeError(
-                f"PReLU: expected rows of known sizes with the axes {shared} to share, got shape "
-                f"{input_shape}."
-            )
-        self.add_weight(
-            "alpha",
-            tuple(size or 0 for size in row),
-            self.alpha_initializer,
-            self.alpha_regularizer,
-            self.alpha_constraint,
+        self._add_row_weight(
+            input_shape, self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint
         )
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
@@ -83,17 +69,6 @@ class PReLU(Layer):
         term = np.multiply(dy, work.array("negative", *dy.shape), out=work.array("term", *dy.shape))
         self._sum(np.multiply(term, work["x"], out=term), work)
         return np.multiply(dy, work.array("slope", *dy.shape), out=dy) if input_gradient else None
-
-    def _sum(self, term: Array, work: Workspace) -> None:
-        """Sum over the rows and the shared axes into alpha's gradient."""
-        gradient, n = self.gradients["alpha"], len(term)
-        if not self.shared_axes:
-            np.dot(work.ones(n), term.reshape(n, gradient.size), out=gradient.reshape(-1))
-            return
-        row = work.array("row", *term.shape[1:])
-        np.dot(work.ones(n), term.reshape(n, row.size), out=row.reshape(-1))
-        axes = tuple(axis - 1 for axis in self.shared_axes)
-        np.add.reduce(row, axis=axes, keepdims=True, out=gradient)
 
     def formula(self) -> Formula:
         return self._formula(

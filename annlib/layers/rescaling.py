@@ -90,6 +90,7 @@ class Rescaling(Layer):
 def _numbers(value: Any, name: str) -> Any:
     """A finite number as it is, or many as lists, which a configuration can hold."""
     if not isinstance(value, list | tuple) and not np.ndim(value):
+        value = value.item() if isinstance(value, np.ndarray) else value
         return check_number(value, "Rescaling", name)
     try:
         numbers = np.asarray(value)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 import numpy as np
 
 from annlib.core import numerics
-from annlib.core.arrays import Array, BatchShape
+from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_choice,
     check_name,
@@ -78,6 +78,9 @@ class Loss(Configurable):
     #: The registered name of the activation that it takes over, computed from logits: it has the
     #: argument ``from_logits``. A subclass that writes methods of its own says so again.
     fuses_with: ClassVar[str] = ""
+    #: The registered name of one that gives what it can take, where linear outputs may not and it
+    #: takes over none.
+    suits: ClassVar[str] = ""
     #: What ``explain`` draws: from which prediction to which, and for which target.
     drawn: tuple[float, float, float] | None = (-3.0, 3.0, 0.0)
     #: From logits, ``forward`` leaves the probabilities in ``work`` under this name.
@@ -202,6 +205,29 @@ class Loss(Configurable):
         )
 
     # -- what the model calls --------------------------------------------------------------------
+
+    def terms_shape(self, targets: Shape) -> Shape:
+        """The shape of the losses that are computed from targets of this one: one a row."""
+        return targets[:1]
+
+    def vectors(
+        self, Y: Array, A: Array, weights: Array | None, work: Workspace
+    ) -> tuple[Array, Array, Array | None]:
+        """Targets, predictions and weights with a row for each term."""
+        return Y, A, weights
+
+    def as_weights(self, given: Array, targets: Shape, outputs: Shape, expected: str) -> Array:
+        """Sample weights as ``value`` takes them: one a row, or one for each term that has one.
+
+        Raises
+        ------
+        ShapeError
+            Which begins with ``expected``.
+        """
+        terms = self.terms_shape(targets)
+        if len(terms) > 1:
+            return as_sample_weights(given, terms, each=True, expected=expected)
+        return as_sample_weights(given, outputs, each=self.weighs_outputs, expected=expected)
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         """The reduced loss of a batch, and in ``work`` what ``gradient`` needs."""
@@ -329,16 +355,13 @@ class Loss(Configurable):
         if sample_weight is not None:
             weights = to_array(sample_weight, where, "sample_weight")
             check_numeric(weights, where, "sample_weight")
-            weights = as_sample_weights(
-                weights,
-                A.shape,
-                each=self.weighs_outputs,
-                expected=f"{where}: expected one sample weight a row,",
-            ).astype(A.dtype)
+            expected = f"{where}: expected one sample weight a row,"
+            weights = self.as_weights(weights, Y.shape, A.shape, expected).astype(A.dtype)
         work = Workspace(A.dtype)
         value = self.value(Y, A, weights, work)
         if self.reduction == "none":
-            return work.array("E", len(A)) * work.array("shares", len(A)) + 0.0
+            shape = self.terms_shape(Y.shape)
+            return work.array("E", *shape) * work.array("shares", *shape) + 0.0
         return value
 
     def checked_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
@@ -369,10 +392,39 @@ class Loss(Configurable):
 
 
 class LossOfVectors(Loss):
-    """A loss of rows that are one vector each: outputs (n, k) and of no other dimension."""
+    """A loss of vectors: of outputs (n, N) each row is one, of (n, k, N) each has k of them.
+
+    A subclass sees matrices alone: all vectors are rows to it. Each can have a weight, (n, k).
+    """
+
+    def terms_shape(self, targets: Shape) -> Shape:
+        return targets if self.target_kind == "labels" else targets[:-1]
+
+    def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
+        if A.ndim > 2:
+            Y, A, weights = self.vectors(Y, A, weights, work)
+        return super().value(Y, A, weights, work)
+
+    def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
+        if A.ndim == 2:
+            return super().gradient(Y, A, weights, work)
+        return super().gradient(*self.vectors(Y, A, weights, work), work).reshape(A.shape)
+
+    def vectors(
+        self, Y: Array, A: Array, weights: Array | None, work: Workspace
+    ) -> tuple[Array, Array, Array | None]:
+        if A.ndim == 2:
+            return Y, A, weights
+        if weights is not None and weights.ndim < A.ndim - 1:
+            each = work.array("weights", *A.shape[:-1])
+            np.copyto(each, by_row(weights, each.ndim))
+            weights = each
+        rows = A.reshape(-1, A.shape[-1])
+        Y = Y.reshape(-1) if self.target_kind == "labels" else Y.reshape(rows.shape)
+        return Y, rows, None if weights is None else weights.reshape(-1)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        if len(output_shape) != 2:
+        if len(output_shape) < 2:
             raise ShapeError(
                 f"{where}: expected an output of shape (n, classes), got {output_shape}. "
                 "Put a Flatten layer before the output layer."

@@ -183,13 +183,13 @@ class SparseCategoricalCrossentropy(Categorical):
             rows = super().target_rows(Y, units, work)
         else:
             Y, there = self.present(Y, work)
-            rows = super().target_rows(Y, units, work) * there.reshape(-1, 1)
+            rows = super().target_rows(Y, units, work) * there[..., np.newaxis]
         s = self.label_smoothing
-        return rows * (1 - s) + rows.sum(axis=1, keepdims=True) * (s / units) if s else rows
+        return rows * (1 - s) + rows.sum(axis=-1, keepdims=True) * (s / units) if s else rows
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        if len(output_shape) == 2:
-            return matching_labels(y, output_shape[-1] or 0, where)
+        if len(output_shape) > 1:
+            return matching_labels(y, output_shape, where)
         return super().check_targets(y, output_shape, where)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:

@@ -68,6 +68,7 @@ class Poisson(MeanOverOutputs):
     """
 
     task = "regression"
+    suits = "exponential"
     drawn = (0.1, 5.0, 1.0)
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:

@@ -42,8 +42,8 @@ class CategoricalGeneralizedCrossEntropy(LossOfVectors):
         self.q = check_number(q, type(self).__name__, "q", "(0, 1)")
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        if len(output_shape) == 2:
-            return matching_labels(y, output_shape[-1] or 0, where)
+        if len(output_shape) > 1:
+            return matching_labels(y, output_shape, where)
         return super().check_targets(y, output_shape, where)
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:

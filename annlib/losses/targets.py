@@ -27,8 +27,9 @@ def matching_targets(y: Array, output_shape: BatchShape, where: str, hint: str) 
     )
 
 
-def matching_labels(y: Array, units: int, where: str) -> Array:
-    """Integer labels (n,) in 0..units-1, from (n,) or (n, 1) of any number type.
+def matching_labels(y: Array, output_shape: BatchShape, where: str) -> Array:
+    """Integer labels in 0..units-1 for each vector of the output: (n,) for rows of ``units``, from
+    (n,) or (n, 1) of any number type.
 
     Raises
     ------
@@ -37,12 +38,19 @@ def matching_labels(y: Array, units: int, where: str) -> Array:
     DataError
         If a label is no integer or outside the output's units.
     """
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y.reshape(-1)
-    if y.ndim != 1:
+    units, inner = output_shape[-1] or 0, tuple(size or 0 for size in output_shape[1:-1])
+    if y.shape[1:] == (*inner, 1):
+        y = y.reshape(y.shape[:-1])
+    if y.shape[1:] != inner:
+        shape = f"(n, {', '.join(map(str, inner))})" if inner else "(n,)"
+        hint = 'For one-hot rows use loss="categorical_crossentropy".'
+        if y.ndim == 1 or y.shape[1:] == (1,):
+            hint = (
+                f"The output has {output_shape[1:]} numbers a row: for one label a row, put a "
+                "Flatten layer before the output layer."
+            )
         raise ShapeError(
-            f"{where}: expected integer labels y of shape (n,), got {y.shape}. For one-hot rows "
-            'use loss="categorical_crossentropy".'
+            f"{where}: expected integer labels y of shape {shape}, got {y.shape}. {hint}"
         )
     if y.dtype.kind not in "iub" and not (y.dtype.kind == "f" and np.array_equal(y, np.floor(y))):
         raise DataError(

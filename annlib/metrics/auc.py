@@ -107,7 +107,7 @@ class AUC(ThresholdMetric):
         if label_weights is not None:
             self._shares = check_numbers(label_weights, "AUC", "label_weights", "[0, inf)")
         self._check()
-        self._exact = num_thresholds is None
+        self._exact = num_thresholds is None and thresholds is None
         bins = (num_thresholds or 2) - 1
         cuts = np.arange(1, bins) / bins
         if thresholds is not None:
@@ -132,12 +132,9 @@ class AUC(ThresholdMetric):
             check_choice(value.lower() if isinstance(value, str) else value, "AUC", what, known)
         if self.num_thresholds is not None:
             check_count(self.num_thresholds, "AUC", "num_thresholds", 2)
-        elif self.thresholds is not None:
-            raise ConfigurationError(
-                "AUC: expected thresholds or num_thresholds=None, which is exact, got both. Leave "
-                "one of them out."
-            )
-        elif self.curve.lower() == "prgain" or self.summation_method.lower() != "interpolation":
+        elif self.thresholds is None and (
+            self.curve.lower() == "prgain" or self.summation_method.lower() != "interpolation"
+        ):
             raise ConfigurationError(
                 "AUC: expected curve ROC or PR and the default summation_method for the exact "
                 f"area, got {show(self.curve)} and {show(self.summation_method)}. Give "

@@ -16,7 +16,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_name, check_numeric, to_array
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
-from annlib.core.registry import Registry, custom_function
+from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys, refuse
 from annlib.core.workspace import Workspace
@@ -233,6 +233,8 @@ class MeanOverRows(RunningMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         Y, A = arrays_of(y_true, y_pred, type(self).__name__)
+        if sample_weight is not None and not self.weighs_outputs:
+            Y, A, sample_weight = _weighed_vectors(Y, A, sample_weight)
         weights = self.weights_of(len(A), sample_weight, A.shape if self.weighs_outputs else ())
         if self.ignore_class is not None:
             Y, weights = self._without_ignored(Y, weights)
@@ -277,10 +279,11 @@ class MeanMetricWrapper(MeanOverRows):
         self, fn: Callable[[Array, Array], Any] | Loss | str, name: str | None = None
     ) -> None:
         if isinstance(fn, str):
-            fn = custom_function(fn) or fn
+            fn = registry.function(fn) or fn
         elif isinstance(fn, dict):
             fn = losses.get(fn, "MeanMetricWrapper.fn")
-        if not callable(fn):
+        other = isinstance(fn, Configurable) and not isinstance(fn, Loss)
+        if not callable(fn) or other:
             raise ConfigurationError(
                 "MeanMetricWrapper: expected fn as a function of y_true and y_pred, got "
                 f"{show(fn)}."
@@ -303,7 +306,10 @@ class MeanMetricWrapper(MeanOverRows):
         """What a configuration calls the function; None where ``fn`` is none, but a loss."""
         if isinstance(self.fn, Configurable):
             return None
-        return str(getattr(self.fn, "__name__", "metric"))
+        return registry.function_name(self.fn) or "metric"
+
+    def _named_functions(self) -> dict[str, Any]:
+        return {} if self.function_name is None else {self.function_name: self.fn}
 
     def reads(self, units: int) -> Reads:
         loss = self.fn
@@ -331,6 +337,15 @@ def arrays_of(y_true: Any, y_pred: Any, where: str) -> tuple[Array, Array]:
     check_numeric(Y, where, "y_true")
     check_numeric(A, where, "y_pred")
     return Y, A.reshape(-1, 1) if A.ndim < 2 else A
+
+
+def _weighed_vectors(Y: Array, A: Array, weights: Any) -> tuple[Array, Array, Any]:
+    """Of predictions (n, k, N) with a weight for each vector of N: the vectors as rows."""
+    if A.ndim < 3 or np.shape(weights) != A.shape[:-1]:
+        return Y, A, weights
+    rows = A.reshape(-1, A.shape[-1])
+    Y = Y.reshape(rows.shape) if Y.shape == A.shape else Y.reshape(-1) if Y.size == len(rows) else Y
+    return Y, rows, np.reshape(weights, -1)
 
 
 def same_shape(Y: Array, A: Array, where: str) -> Array:
@@ -390,5 +405,5 @@ def check_probabilities(A: Array, where: str, instead: str, largest: float = 1.0
         )
 
 
-registry: Registry[Metric] = Registry("metric", Metric)
+registry: Registry[Metric] = Registry("metric", Metric, of_functions=True)
 register = registry.register

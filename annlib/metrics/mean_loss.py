@@ -41,11 +41,12 @@ class MeanLoss(MeanOverRows):
         return "outputs" if self.largest is None else "probabilities"
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        n = len(A)
+        Y, A, _ = self._loss.vectors(*self._parts(Y, A, work), None, work)
         E = work.array("metric.E", len(A))
-        Y, A = self._parts(Y, A, work)
         if len(A):
             self._loss.forward(Y, A, E, work)
-        return E
+        return E if len(E) == n else E.reshape(n, -1).mean(axis=1)
 
     def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
         T = work.array("terms", *A.shape)

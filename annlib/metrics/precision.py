@@ -104,14 +104,26 @@ class _Share(ConfusionMetric):
         return values[:, 0] if self.average is None else float(values[0])
 
     def _largest(self, A: Array, k: int) -> Array:
-        """The k largest predictions of each row (all that tie with the k-th), -inf elsewhere."""
+        """The k largest predictions of each row (of those that tie the first), -inf elsewhere."""
         ordered = self.work.array(f"ordered.{A.dtype.char}", *A.shape, dtype=A.dtype)
         np.copyto(ordered, A)
         ordered.partition(-k)
-        smaller = self.work.array("smaller", *A.shape, dtype=bool)
-        np.less(A, ordered[..., -k, None], out=smaller)
+        one = (*A.shape[:-1], 1)
+        least = self.work.array(f"least.{A.dtype.char}", *one, dtype=A.dtype)
+        np.copyto(least, ordered[..., -k, None])
+        left_out = self.work.array("left_out", *A.shape, dtype=bool)
+        rank = self.work.array("rank", *A.shape, dtype=np.int64)
+        places = self.work.array("places", *one, dtype=np.int64)
+        np.add.reduce(np.greater(A, least, out=left_out), -1, np.int64, places, keepdims=True)
+        np.subtract(k, places, out=places)
+        # Of those that are as large as the k-th, the first as many as there are places for.
+        ties = self.work.array("ties", *A.shape, dtype=bool)
+        np.copyto(rank, np.equal(A, least, out=ties))
+        np.add.accumulate(rank, -1, out=rank)
+        np.logical_and(ties, np.greater(rank, places, out=left_out), out=ties)
+        np.logical_or(np.less(A, least, out=left_out), ties, out=left_out)
         np.copyto(ordered, A)
-        np.copyto(ordered, -np.inf, where=smaller)
+        np.copyto(ordered, -np.inf, where=left_out)
         return ordered
 
 
@@ -126,7 +138,7 @@ class Precision(_Share):
         result of several is an array. Predictions are probabilities, unless no threshold lies
         between 0 and 1: 0 cuts scores of any size, and so does ``top_k`` alone.
     top_k : int, optional
-        Only the k largest predictions of a row can count as 1; all that tie with the k-th do.
+        Only the k largest predictions of a row can count as 1; of those that tie the first.
     class_id : int, optional
         The one column that counts; all without.
     name : str, optional

@@ -16,6 +16,8 @@ from annlib.metrics.base import Metric, RunningMean, register
 class Mean(RunningMean):
     """The (weighted) mean of the values it is given; of a row of values their mean counts.
 
+    Weights are one a row, or one a value.
+
     Parameters
     ----------
     name : str, optional
@@ -31,13 +33,13 @@ class Mean(RunningMean):
     def update_state(  # type: ignore[override]  # values, not targets and predictions
         self, values: Any, sample_weight: Any = None
     ) -> None:
-        rows = _rows(values, "Mean").mean(axis=1)
-        self.add(rows, self.weights_of(len(rows), sample_weight))
+        rows, weights = _rows(values, sample_weight, "Mean")
+        self.add(rows.mean(axis=1), self.weights_of(len(rows), weights))
 
 
 @register("sum")
 class Sum(Metric):
-    """The (weighted) sum of the values it is given.
+    """The (weighted) sum of the values it is given; weights are one a row, or one a value.
 
     Parameters
     ----------
@@ -55,16 +57,22 @@ class Sum(Metric):
     def update_state(  # type: ignore[override]  # values, not targets and predictions
         self, values: Any, sample_weight: Any = None
     ) -> None:
-        rows = _rows(values, "Sum").sum(axis=1)
-        weights = self.weights_of(len(rows), sample_weight)
-        self.total += float(np.sum(rows if weights is None else rows * weights))
+        rows, given = _rows(values, sample_weight, "Sum")
+        sums, weights = rows.sum(axis=1), self.weights_of(len(rows), given)
+        self.total += float(np.sum(sums if weights is None else sums * weights))
 
     def result(self) -> float:
         return self.total
 
 
-def _rows(values: Any, where: str) -> Array:
-    """Numbers in double precision as (n, k); one number is one row."""
+def _rows(values: Any, weights: Any, where: str) -> tuple[Array, Any]:
+    """Numbers in double precision as (n, k), and their weights; one number is one row, and so is
+    each that has a weight of its own.
+    """
     rows = np.atleast_1d(to_array(values, where, "values"))
     check_numeric(rows, where, "values")
-    return rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64)
+    if rows.ndim > 1 and weights is not None:
+        weights = to_array(weights, where, "sample_weight")
+        if weights.shape == rows.shape:
+            rows, weights = rows.reshape(-1), weights.reshape(-1)
+    return rows.reshape(len(rows), math.prod(rows.shape[1:])).astype(np.float64), weights

@@ -9,10 +9,12 @@ from typing import Any, BinaryIO
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_instance
+from annlib.core.config import cloned
 from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, quote, show
 from annlib.core.files import check_file, shown
 from annlib.core.registry import check_custom_objects, custom_object_scope
 from annlib.layers import Input, Layer
+from annlib.models.plain_state import restored
 from annlib.models.sequential import Sequential, made_again, registry
 from annlib.saving import container, model_file
 from annlib.saving.function_metrics import without_unknown
@@ -94,24 +96,17 @@ def restore(
     check_header(header)
     cls = registry.find(header.get("class_name", "Sequential"), "load_model")
     model = made_again(header)
-    own = None if model is None else model._network
-    network = model_file.restore_network(header, tensors, own)
-    if model is None:
-        model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
-        model._network = network
-    if compile and (given := header["compiled"]) is not None:
-        compiled = model_file.restore_compiled(given, network)
-        model._set_compiled(compiled, anew=False)
-        model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
-    if "metadata" in header:
-        model.metadata = header["metadata"]
-    return model
+    made: Sequential = restored(cls, model, header, tensors, compile)
+    return made
 
 
 def clone_model(
     model: Sequential, *, clone_function: Callable[[Layer], Layer] | None = None
 ) -> Sequential:
-    """A model of the same configuration with new weights (of the same seed), not compiled.
+    """A model of the same configuration with new weights (of the same seed).
+
+    It is compiled as the model is, with an optimizer of its own that has made no step; unless they
+    share layers, which the model goes on training.
 
     Parameters
     ----------
@@ -131,8 +126,7 @@ def clone_model(
     """
     check_instance(model, Sequential, "clone_model", "model")
     if clone_function is None:
-        clone: Sequential = model.clone()
-        return clone
+        return _compiled_as(model, model.clone())
     if not callable(clone_function):
         raise ConfigurationError(
             "clone_model: expected clone_function as a function of a layer, got "
@@ -149,7 +143,15 @@ def clone_model(
                 f"clone_model: expected clone_function to give a layer for each, got {show(part)}. "
                 "Return layer.clone() for those that stay as they are."
             )
-    return Sequential(parts, **arguments)
+    return _compiled_as(model, Sequential(parts, **arguments))
+
+
+def _compiled_as(model: Sequential, clone: Sequential) -> Sequential:
+    """The clone, compiled with clones of what the model was compiled with."""
+    shared = {id(layer) for layer in model.layers} & {id(layer) for layer in clone.layers}
+    if model._compiled is not None and not shared:
+        clone.compile(**{name: cloned(value) for name, value in model._compiled.given.items()})
+    return clone
 
 
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Sequential:

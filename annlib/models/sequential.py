@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_flag, check_optional_count, is_whole
+from annlib.core.checks import check_count, check_flag, check_optional_count, is_whole
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
@@ -17,7 +18,9 @@ from annlib.core.registry import Registry, custom_object_scope
 from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
+from annlib.network.data_start import start_from_rows
 from annlib.network.network import Network
+from annlib.training.stream_dataset import as_input_dataset
 
 if TYPE_CHECKING:
     from annlib.tracing import Trace
@@ -255,6 +258,61 @@ class Sequential(Trainer):
         """Replace all parameters; all shapes are checked before any is touched."""
         self._network.set_weights(weights)
 
+    @alone("Sequential.initialize_from_data")
+    def initialize_from_data(
+        self, x: Any, rows: int = 500, *, points: int = 5, output: bool = True
+    ) -> None:
+        """Fit the first weights of the fully connected layers to data, before training.
+
+        Layer by layer, each unit's kernel is scaled so that what its activation gets has the
+        deviation 1 over some rows, and its bias is minus what a random convex combination of a few
+        of them gives: so each unit bends where the rows are, and none is dead (Holzmüller et al.,
+        2024, "Better by default"). Of ``BatchedDense`` each member has its own. Layers that are
+        frozen, or inside of others, stay as they are.
+
+        Parameters
+        ----------
+        x : array_like, frame, or what gives batches of it
+            As ``predict`` takes it; the model is built for it, if it is not yet.
+        rows : int
+            How many rows to look at: drawn from x, or the first ones of batches.
+        points : int
+            How many of them a bias is made of.
+        output : bool
+            Whether the last of these layers is fitted, too.
+
+        Raises
+        ------
+        DataError, ShapeError
+            Before anything is changed.
+
+        Notes
+        -----
+        Rows and combinations are drawn by the model's seed: the same seed, data and weights give
+        the same start.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers
+        >>> x = np.random.default_rng(0).normal(50.0, 9.0, (100, 3))
+        >>> model = Sequential([layers.Dense(4), layers.Dense(1)], seed=0)
+        >>> model.initialize_from_data(x, output=False)
+        >>> Sequential(model.layers[:1]).predict(x).std(axis=0)
+        array([1., 1., 1., 1.], dtype=float32)
+        """
+        where = "Sequential.initialize_from_data"
+        rows, points = check_count(rows, where, "rows"), check_count(points, where, "points")
+        output = check_flag(output, where, "output")
+        network = self._network
+        network.check_ownership(where)
+        data = as_input_dataset(network, x, where)
+        network.build((None, *data.row_shape), data.feature_names)
+        rng = network.streams.new("initialize_from_data")
+        start_from_rows(
+            network, data.some(network, rows, rng, where), rng, points=points, output=output
+        )
+
     def count_params(self) -> int:
         """How many numbers the parameters hold."""
         self._network.require_weights("count_params")
@@ -267,13 +325,19 @@ class Sequential(Trainer):
         line_length: int | None = None,
         print_fn: Callable[[str], None] | None = None,
         show_trainable: bool = False,
+        *,
+        expand_nested: bool = True,
     ) -> None:
-        """Print a table of the layers, their output shapes and parameters."""
+        """Print a table of the layers, their output shapes and parameters.
+
+        Models among the layers are their layers, so that ``expand_nested`` changes nothing.
+        """
         from annlib.models.summary import summary
 
         where = "Sequential.summary"
         length = check_optional_count(line_length, where, "line_length")
         flags = check_flag(show_trainable, where, "show_trainable")
+        check_flag(expand_nested, where, "expand_nested")
         if not (print_fn is None or callable(print_fn)):
             raise ConfigurationError(
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."
@@ -422,6 +486,23 @@ class Sequential(Trainer):
                 f"{cls.__name__} and {type(error).__name__}: {error}"
             ) from error
         return header, tensors
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Pickles and copies have the objects themselves; who asks for the state alone, as skops
+        # does, gets plain values, which need no trust. A state of the user's own is for both.
+        if type(self).__getstate__ is not Sequential.__getstate__:
+            return super().__reduce_ex__(protocol)
+        return copyreg.__newobj__, (type(self),), super().__getstate__()  # type: ignore[attr-defined]  # in no stub
+
+    def __getstate__(self) -> dict[str, Any]:
+        from annlib.models.plain_state import plain_state
+
+        return plain_state(self, super().__getstate__())
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        from annlib.models.plain_state import objects_of
+
+        super().__setstate__(objects_of(type(self), made_again, state))
 
     def save_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, overwrite: bool = True

@@ -28,6 +28,7 @@ from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipErr
 from annlib.core.threads import blas_threads
 from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
+from annlib.layers.call import refuse_symbols
 from annlib.layers.passes import Pass
 from annlib.losses import Loss
 from annlib.metrics import Metric
@@ -501,9 +502,10 @@ class Trainer(Configurable):
         threads: int | None = None,
     ) -> None:
         """Train the built model on batches; ``fit`` and the estimators both end here."""
-        functions, self.history = self._functions, history
+        functions = self._functions
+        step, self.history = functions.step, history  # that there is a step, comes first
         parts = functions, batches, validation, callbacks, history
-        limit = threads or functions.step.product_threads(batches.batch_size)
+        limit = threads or step.product_threads(batches.batch_size)
         before = self._run
         try:
             with callbacks, blas_threads.limited(limit):
@@ -707,6 +709,7 @@ class Trainer(Configurable):
         that has ``numpy()``, as Keras' tensors have.
         """
         check_flag(training, "Sequential.__call__", "training")
+        refuse_symbols(x, "Sequential.__call__")
         return ArrayView.of(self._in_one_pass(x, "Sequential.__call__", training))
 
     def _in_one_pass(self, x: Any, where: str, training: bool = False) -> Array:
@@ -728,7 +731,7 @@ class Trainer(Configurable):
         state.pop("_trained_by", None)
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         if self._compiled is not None:
             for part in self._compiled.optimizer._parts():

@@ -212,11 +212,7 @@ class Network:
         if self.input is not None:
             return (None, *self.input.shape)
         if self.layers:
-            first = self.layers[0]
-            if first._built_shape is not None:
-                return first._built_shape
-            if first._row_shape is not None:
-                return (None, *first._row_shape)
+            return self.layers[0]._expected_shape
         return None
 
     @property
@@ -233,6 +229,15 @@ class Network:
             shape = layer.compute_output_shape(shape)
         return shape
 
+    def members(self, input_shape: BatchShape) -> int | None:
+        """How many networks side by side its output is of, along axis 1, if it is of several."""
+        found, shape = None, input_shape
+        for layer in self.layers:
+            before, shape = shape, layer.compute_output_shape(shape)
+            kept = len(shape) == len(before) and shape[:2] == before[:2]
+            found = layer.members or (found if kept else None)
+        return found
+
     def shapes(self) -> Iterator[tuple[Layer, int, BatchShape | None, BatchShape | None]]:
         """The layers, those inside of others too, with their depth, and the shapes of what goes in
         and comes out, None before they are known.
@@ -242,12 +247,7 @@ class Network:
     @property
     def takes_sparse(self) -> bool:
         """Whether its first layer takes sparse rows as they are, in SciPy's CSR format."""
-        first = self.layers[0] if self.layers else None
-        return (
-            first is not None
-            and first.takes_sparse
-            and first._says("takes_sparse", "forward", "backward")
-        )
+        return bool(self.layers) and self.layers[0]._reads_sparse
 
     @property
     def output_activation(self) -> Activation | None:

@@ -133,6 +133,7 @@ class Predictor:
         self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
         self._row = network.input_shape[1:]
         self._takes_codes = self._layers[0].takes_codes
+        self._input_type = np.float64 if self._layers[0].takes_double else network.dtype
         self._idle: list[Pass] = []
 
     def predict(self, x: Any) -> Array | None:
@@ -146,7 +147,7 @@ class Predictor:
         ):
             return None
         with np.errstate(all="ignore"):
-            X = np.ascontiguousarray(x, self._dtype)
+            X = np.ascontiguousarray(x, self._input_type)
             if not math.isfinite(np.vdot(X, X)):
                 return None
             # ``pop`` and ``append`` are one step each to other threads.

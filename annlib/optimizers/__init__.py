@@ -17,7 +17,7 @@ from annlib.optimizers.ftrl import Ftrl
 from annlib.optimizers.lamb import Lamb
 from annlib.optimizers.lbfgs import LBFGS
 from annlib.optimizers.lion import Lion
-from annlib.optimizers.multi_optimizer import MultiOptimizer
+from annlib.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
 from annlib.optimizers.muon import Muon
 from annlib.optimizers.nadam import Nadam
 from annlib.optimizers.rmsprop import RMSprop
@@ -40,6 +40,7 @@ __all__ = [
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "get",

@@ -24,7 +24,7 @@ from annlib.core.checks import (
     items_of,
     positional_arguments,
 )
-from annlib.core.config import refuse_unknown, serialize
+from annlib.core.config import refuse_unknown, serialize, snake_case
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Entry, ParameterVector
@@ -119,7 +119,10 @@ class Optimizer(Rule, Scheduled):
     _buffers: StepBuffers | None
     _gradient: Array | None
 
-    _stored_as = {"learning_rate": "_configured_rate"}  # noqa: RUF012  # never changed
+    _stored_as: ClassVar[dict[str, str]] = {"learning_rate": "_configured_rate", "name": "_name"}
+    _one_value = {  # noqa: RUF012  # never changed
+        "loss_scale_factor": (None, "Numbers have their full precision here: no loss is scaled."),
+    }
 
     _keras_methods = dict.fromkeys(
         ("update_step", "apply_gradients", "apply", "get_updates", "_resource_apply_dense"),
@@ -166,6 +169,13 @@ class Optimizer(Rule, Scheduled):
         **unknown: Any,
     ) -> None:
         where = type(self).__name__
+        if "decay" in unknown:  # of Keras 2; Keras 3 takes it without effect
+            raise ConfigurationError(
+                f"{where}: expected no decay, got {show(unknown['decay'])}. The rate falls like "
+                f"that by a schedule: {where}(schedules.InverseTimeDecay({show(learning_rate)}, "
+                f"decay_steps=1, decay_rate={show(unknown['decay'])})). Weights decay by "
+                "weight_decay."
+            )
         refuse_unknown(where, unknown, type(self))
         self._configured_rate = self._checked_rate(learning_rate)
         self._set_rate(self._configured_rate)
@@ -182,8 +192,7 @@ class Optimizer(Rule, Scheduled):
             learning_rate_factors=learning_rate_factors,
             weight_decay_factors=weight_decay_factors,
         )
-        check_name(name, where)
-        self.name = name
+        self._name = check_name(name, where)
         self.loop: Loop | None = None
         #: What is to become ``loop`` once that is worth it.
         self._loop_later: Loop | None = None
@@ -215,6 +224,11 @@ class Optimizer(Rule, Scheduled):
         """Set them to those of the last update, by which the state is held."""
         every = self.policy.gradient_accumulation_steps or 1
         Scheduled._follow(self, max(self.iterations * every - 1, 0))
+
+    @property
+    def name(self) -> str:
+        """The name given, or that of the class in small letters, as in Keras: ``"adam_w"``."""
+        return self._name or snake_case(type(self).__name__)
 
     # -- the learning rate -----------------------------------------------------------------------
 

@@ -28,6 +28,33 @@ _OF_ALL = (
 )
 
 
+class OptimizerMap(dict[str, Any]):
+    """Optimizers by paths, and the one of all other parameters, as Keras writes them.
+
+    Parameters
+    ----------
+    default_optimizer : Optimizer
+    optimizer_map : dict of str to Optimizer, optional
+        What else is said of the keys: see ``MultiOptimizer``.
+
+    Examples
+    --------
+    >>> from annlib import optimizers
+    >>> rules = OptimizerMap(optimizers.Adam())
+    >>> rules["embedding/.*"] = optimizers.SGD(0.1)
+    >>> MultiOptimizer(rules)
+    MultiOptimizer({'embedding/.*': SGD(learning_rate=0.1)}, default='adam')
+    """
+
+    def __init__(
+        self, default_optimizer: Any, optimizer_map: Mapping[str, Any] | None = None
+    ) -> None:
+        where = "OptimizerMap"
+        self.default_optimizer = _rule(default_optimizer, f"{where}.default_optimizer")
+        given = {} if optimizer_map is None else optimizer_map
+        super().__init__(check_keys(given, where, "optimizers", '{"embedding": "sgd"}'))
+
+
 @register("multioptimizer", "multi_optimizer")
 class MultiOptimizer(Optimizer):
     """theta_k <- the k-th rule of theta_k, at learning_rate times the rate of that rule.
@@ -38,11 +65,12 @@ class MultiOptimizer(Optimizer):
 
     Parameters
     ----------
-    optimizers : dict of str to Optimizer
+    optimizer_map : dict of str to Optimizer, or OptimizerMap
         By the name of a layer (``"dense"``), the path of a parameter (``"dense/bias"``) or a
-        pattern of these (``"*/bias"``); a parameter may be of one of them only.
+        pattern of these (``"*/bias"``, in Keras ``".*/bias"``); a parameter may be of one of them
+        only.
     default : Optimizer, optional
-        For all other parameters; without it there may be none.
+        For all other parameters; without it there may be none. An ``OptimizerMap`` has its own.
     learning_rate : float or callable
         A factor of the rates of all rules, which callbacks and schedules may change: 1 leaves them
         as they are.
@@ -59,13 +87,13 @@ gradient_accumulation_steps, name
 
     whole = True
     example_arguments: ClassVar[Mapping[str, Any]] = {
-        "optimizers": {"embedding": "sgd"},
+        "optimizer_map": {"embedding": "sgd"},
         "default": "adam",
     }
 
     def __init__(
         self,
-        optimizers: Mapping[str, Any],
+        optimizer_map: Mapping[str, Any],
         default: Any = None,
         learning_rate: Any = 1.0,
         *,
@@ -80,12 +108,21 @@ gradient_accumulation_steps, name
         **unknown: Any,
     ) -> None:
         refuse_unknown("MultiOptimizer", unknown, MultiOptimizer)
-        where = "MultiOptimizer.optimizers"
-        given = check_keys(optimizers, where, "optimizers", '{"embedding": "sgd"}')
-        self.optimizers = {key: _rule(one, f"{where}[{quote(key)}]") for key, one in given.items()}
+        where = "MultiOptimizer.optimizer_map"
+        if isinstance(optimizer_map, OptimizerMap):
+            if default is not None:
+                raise ConfigurationError(
+                    f"MultiOptimizer: expected one default, got {show(default)} and that of the "
+                    f"OptimizerMap, {show(optimizer_map.default_optimizer)}. Leave default out."
+                )
+            default = optimizer_map.default_optimizer
+        given = check_keys(optimizer_map, where, "optimizers", '{"embedding": "sgd"}')
+        self.optimizer_map = {
+            key: _rule(one, f"{where}[{quote(key)}]") for key, one in given.items()
+        }
         self.default = None if default is None else _rule(default, "MultiOptimizer.default")
         # A file has the patterns by the alphabet.
-        rules = [self.optimizers[pattern] for pattern in sorted(self.optimizers)]
+        rules = [self.optimizer_map[pattern] for pattern in sorted(self.optimizer_map)]
         self._rules = rules if self.default is None else [*rules, self.default]
         if len({id(rule) for rule in self._rules}) < max(len(self._rules), 1):
             raise ConfigurationError(
@@ -107,6 +144,11 @@ gradient_accumulation_steps, name
         )
         self.bounded = all(rule.bounded for rule in self._rules)
 
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """The rules, in the order of their patterns by the alphabet, and the default."""
+        return list(self._rules)
+
     # -- which parameter is whose ------------------------------------------------------------------
 
     def _parts(self) -> Sequence[Optimizer]:
@@ -114,18 +156,18 @@ gradient_accumulation_steps, name
 
     def _found(self, path: str) -> list[str]:
         """The patterns that are of a parameter."""
-        return [pattern for pattern in sorted(self.optimizers) if matches(pattern, path)]
+        return [pattern for pattern in sorted(self.optimizer_map) if matches(pattern, path)]
 
     def _trained_by(self, path: str) -> tuple[Optimizer, float]:
         for pattern in self._found(path):
-            rule = self.optimizers[pattern]
+            rule = self.optimizer_map[pattern]
             return rule, self._rates[self._rules.index(rule)]
         return (self, 1.0) if self.default is None else (self.default, self._rates[-1])
 
     def check_parameters(self, entries: Sequence[Entry]) -> None:
         where, paths = "MultiOptimizer", [entry.path for entry in entries]
         super().check_parameters(entries)
-        check_patterns(self.optimizers, paths, f"{where}.optimizers")
+        check_patterns(self.optimizer_map, paths, f"{where}.optimizer_map")
         for path in paths:
             if len(found := self._found(path)) > 1:
                 raise ConfigurationError(
@@ -255,7 +297,7 @@ gradient_accumulation_steps, name
             r"\theta_k \leftarrow \operatorname{rule}_k(\theta_k, \eta \eta_k, g_k)",
             note="θ_k are the parameters of rule k, and η_k is its learning rate.",
         )
-        whose = [*sorted(self.optimizers), "all others"]
+        whose = [*sorted(self.optimizer_map), "all others"]
         rules = tuple(
             (rf"\operatorname{{rule}}_{{{k}}}", f"{rule!r}, of {of}")
             for k, (rule, of) in enumerate(zip(self._rules, whose, strict=False), 1)

@@ -19,13 +19,21 @@ PATTERNS = 'a layer ("dense"), a parameter ("dense/bias") or a pattern of paths 
 def matches(pattern: str, path: str) -> bool:
     """Whether a pattern is of this parameter: its path, the layer's, or one of these with * and ?.
 
+    Keras' regular expressions are taken as far as they say ``.*``. Others are not: a file could
+    hold one that takes for ever.
+
     >>> [matches(pattern, "dense/bias") for pattern in ("dense", "dense/bias", "*/bias", "den*")]
     [True, True, True, True]
+    >>> [matches(pattern, "dense/bias") for pattern in ("dense/.*", "^dense/.*$", ".*bias")]
+    [True, True, True]
     >>> matches("dense", "dense_1/bias")
     False
     """
     above = (path, *_layers(path))
-    return pattern in above or any(fnmatchcase(one, pattern) for one in above)
+    if pattern in above:
+        return True
+    expression = pattern.removeprefix("^").removesuffix("$").replace(".*", "*")
+    return any(fnmatchcase(one, expression) for one in above)
 
 
 def _layers(path: str) -> list[str]:

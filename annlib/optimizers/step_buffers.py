@@ -127,5 +127,5 @@ def apply_constraints(pairs: Iterable[tuple[Callable[[Array], Any], Array]]) -> 
     """Bring each parameter to where its constraint allows."""
     for constraint, W in pairs:
         projected = constraint(W)
-        if projected is not None:  # one of the user's, in Keras' manner
+        if projected is not None and projected is not W:  # one of the user's, in Keras' manner
             np.copyto(W, projected)

@@ -15,7 +15,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
-from annlib.core.formula import Formula
+from annlib.core.formula import Formula, described
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
 
@@ -90,6 +90,41 @@ class RegularizerFunction(Regularizer):
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
         np.add(dW, scale * self.gradient(W), out=dW)
+
+
+class OfEach(Regularizer):
+    """The sum of a penalty on each of the parameters along the first axes of one."""
+
+    elementwise = False
+
+    def __init__(self, regularizer: Regularizer, axes: int) -> None:
+        self.regularizer, self.axes = regularizer, axes
+
+    def _each(self, W: Array) -> Array:
+        return W.reshape(-1, *W.shape[self.axes :])
+
+    def __call__(self, W: Array) -> float:
+        return float(sum(map(self.regularizer, self._each(W))))
+
+    def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
+        for own, gradient in zip(self._each(W), self._each(dW), strict=True):
+            self.regularizer.add_gradient(own, gradient, work, scale)
+
+    def check_shape(self, shape: Shape, name: str) -> None:
+        self.regularizer.check_shape(shape[self.axes :], name)
+
+    def share(self, rows: float) -> float:
+        return self.regularizer.share(rows)
+
+    @property
+    def is_zero(self) -> bool:
+        return self.regularizer.is_zero
+
+    def formula(self) -> Formula:
+        return described(self.regularizer, Regularizer)
+
+    def __repr__(self) -> str:
+        return repr(self.regularizer)
 
 
 registry: Registry[Regularizer] = Registry("regularizer", Regularizer)

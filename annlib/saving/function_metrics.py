@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from annlib.core.errors import UnknownNameError
-from annlib.core.registry import custom_function
 from annlib.metrics import MeanMetricWrapper, registry
 from annlib.training.compiled import Compiled
 
@@ -30,7 +29,7 @@ def without_unknown(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
     of these.
     """
     kept, unknown = dict(config), dict.fromkeys(_functions(config))
-    unknown = {name: None for name in unknown if custom_function(name) is None}
+    unknown = {name: None for name in unknown if registry.function(name) is None}
     for part in _LISTS:
         if isinstance(config.get(part), list):
             kept[part] = [one for one in config[part] if _function(one) not in unknown]

@@ -9,7 +9,6 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, ModelFormatError, UnknownNameError, show
 from annlib.core.registry import FAMILIES, Registry, custom_object_scope
 from annlib.layers import Layer
-from annlib.metrics import MeanMetricWrapper
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 
@@ -21,6 +20,7 @@ def check_serializable(network: Network, compiled: Compiled | None) -> None:
     """
     for layer in network.layers:
         _check_layer(layer, f'Sequential.save, layer "{layer.name}"')
+    functions_of(network.layers, "Sequential.save, layers")
     if compiled is None:
         return
     for what, value in compiled.given.items():
@@ -67,14 +67,11 @@ def check_part(part: Any, where: str) -> Any:
     """
     if not isinstance(part, Configurable):
         return configured(part, where)
-    config, parts = configured(part, where), list(_parts(part))
+    config, parts = configured(part, where), list(parts_of(part))
     check_names(config, where)
     for one in parts:
         check_name(one, _family(one), where)
-    known: dict[str, Any] = {type(one).__name__: type(one) for one in parts}
-    for one in parts:
-        if isinstance(one, MeanMetricWrapper) and one.function_name is not None:
-            known[one.function_name] = one.fn
+    known = {type(one).__name__: type(one) for one in parts} | functions_of(part, where)
     with custom_object_scope(known):
         try:
             rebuilt = _family(part).get(config)
@@ -83,7 +80,7 @@ def check_part(part: Any, where: str) -> Any:
                 f"{where}: expected a class that its configuration makes again, got {part!r} and "
                 f"{type(error).__name__}: {error}"
             ) from error
-    same = [type(one) for one in _parts(rebuilt)] == [type(one) for one in parts]
+    same = [type(one) for one in parts_of(rebuilt)] == [type(one) for one in parts]
     if not same or serialize(rebuilt, where) != config:
         raise ConfigurationError(
             f"{where}: expected a class that its configuration makes again, got {part!r}, which "
@@ -113,7 +110,7 @@ def _family(part: Configurable) -> Any:
     return next(family for family in FAMILIES.values() if isinstance(part, family.base))
 
 
-def _parts(value: Any) -> Iterator[Configurable]:
+def parts_of(value: Any) -> Iterator[Configurable]:
     """An object and all that are arguments of it, theirs too."""
     if isinstance(value, Configurable):
         yield value
@@ -122,7 +119,26 @@ def _parts(value: Any) -> Iterator[Configurable]:
         value = list(value.values())
     if isinstance(value, list | tuple):
         for item in value:
-            yield from _parts(item)
+            yield from parts_of(item)
+
+
+def functions_of(value: Any, where: str) -> dict[str, Any]:
+    """The functions inside of an object, or of all of a list, by the names that a file has of them.
+
+    Raises
+    ------
+    ConfigurationError
+        If two of them go by one name.
+    """
+    named: dict[str, Any] = {}
+    for part in parts_of(value):
+        for name, function in part._named_functions().items():
+            if named.setdefault(name, function) is not function:
+                raise ConfigurationError(
+                    f'{where}: expected functions whose names differ, got two of name "{name}". '
+                    "A file holds their names alone: call one otherwise."
+                )
+    return named
 
 
 def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:

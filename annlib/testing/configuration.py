@@ -7,12 +7,14 @@ import io
 import json
 import pickle
 import sys
+from types import FunctionType
 from typing import Any, TypeVar
 
 from annlib.core.checks import check_instance
 from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ConfigurationError
-from annlib.core.registry import FAMILIES
+from annlib.core.registry import FAMILIES, custom_object_scope
+from annlib.saving.serializable import functions_of
 from annlib.testing.rules import Rules, expected_error
 
 T = TypeVar("T")
@@ -24,7 +26,8 @@ def check_config(thing: Configurable) -> None:
     """Check that an object's configuration is its constructor, through JSON and back.
 
     What a layer, loss, optimizer or callback needs so that models that hold it can be saved,
-    cloned and copied. Objects inside it must be of registered classes.
+    cloned and copied. Objects inside it must be of registered classes; functions of which it has
+    the names are found by them.
 
     Parameters
     ----------
@@ -60,12 +63,14 @@ def copies(thing: T) -> dict[str, T]:
 
 
 def _through_pickle(thing: T) -> T:
-    """A copy by pickle; classes that pickle would not find (of a test function) stay themselves."""
-    unfindable: list[type] = []
+    """A copy by pickle; classes and functions that pickle would not find (those of a test function)
+    stay themselves.
+    """
+    unfindable: list[Any] = []
 
     class Pickler(pickle.Pickler):
         def persistent_id(self, part: Any) -> int | None:
-            if not isinstance(part, type) or part is getattr(
+            if not isinstance(part, type | FunctionType) or part is getattr(
                 sys.modules.get(part.__module__), part.__qualname__, None
             ):
                 return None
@@ -73,7 +78,7 @@ def _through_pickle(thing: T) -> T:
             return len(unfindable) - 1
 
     class Unpickler(pickle.Unpickler):
-        def persistent_load(self, number: int) -> type:
+        def persistent_load(self, number: int) -> Any:
             return unfindable[number]
 
     stream = io.BytesIO()
@@ -102,14 +107,15 @@ def stored(thing: Configurable) -> None:
 @rules.add("the configuration makes the same object again, through JSON")
 def made_again(thing: Configurable) -> None:
     config = through_json(thing.get_config())
-    again = type(thing).from_config(through_json(config))
-    assert type(again) is type(thing), f"from_config made a {type(again).__name__}"
-    _same(through_json(again.get_config()), config)
-    _same(repr(again), repr(thing))
-    for family in FAMILIES.values():
-        if type(thing) in set(family):
-            found = family.get({"class_name": type(thing).__name__, "config": config})
-            _same(repr(found), repr(thing))
+    with custom_object_scope(functions_of(thing, "check_config")):
+        again = type(thing).from_config(through_json(config))
+        assert type(again) is type(thing), f"from_config made a {type(again).__name__}"
+        _same(through_json(again.get_config()), config)
+        _same(repr(again), repr(thing))
+        for family in FAMILIES.values():
+            if type(thing) in set(family):
+                found = family.get({"class_name": type(thing).__name__, "config": config})
+                _same(repr(found), repr(thing))
 
 
 @rules.add("an unknown argument is an error that names the class")

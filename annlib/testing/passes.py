@@ -43,7 +43,7 @@ class LayerTrial:
         self.shape, self.given, self.seed, self.training = shape, x, seed, training
         self.dtype = np.dtype(dtype)
         #: Whether there is a derivative by the input.
-        self.smooth = not layer.takes_codes if x is None else x.dtype.kind == "f"
+        self.smooth = layer.differentiable and (x is None or x.dtype.kind == "f")
         own = copy.deepcopy(layer)
         own._forget()
         self.output_shape = own._declare((None, *shape))

@@ -61,7 +61,7 @@ class Subject:
         """The class of each row, if the rows have one class each."""
         y = self.trial.y
         if self.loss.target_kind == "labels":
-            return self.targets
+            return self.targets.reshape(-1)  # of several networks side by side each its own
         if y.ndim != 2 or not self._are_bits(y):
             return None
         if y.shape[1] == 1:

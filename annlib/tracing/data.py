@@ -38,7 +38,7 @@ class TraceData:
     @property
     def rows(self) -> int:
         """How many rows were traced."""
-        return self.recording.rows
+        return len(self.recording.x)
 
     @property
     def headline(self) -> str:

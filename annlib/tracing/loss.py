@@ -39,11 +39,13 @@ def output_gradient(recording: Recording) -> Array:
         return rows_of(recording.head_gradient)
     A, Y = (part.astype(np.float64) for part in (recording.prediction, targets(recording)))
     loss = with_targets_as_given(recording.loss)
+    if recording.rows > len(A):
+        A, Y = rows_of(A), rows_of(Y)
     shares = recording.shares.astype(np.float64).reshape(-1, *[1] * (A.ndim - 1))
     _, weights, _ = recording.loss.counted(recording.y, recording.weights, Workspace("float64"))
     with np.errstate(all="ignore"):
         gradient = loss.unclipped_gradient(Y, A) * shares
-        if weights is not None and weights.ndim > 1:
+        if weights is not None and recording.weighs_outputs:
             gradient = np.where(weights == 0, 0.0, gradient * weights)
         return rows_of(gradient)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +66,9 @@ class RecordedLoss(FusedLoss):
 
     def value(self, Z: Array, Y: Array, weights: Array | None) -> float:
         self.loss_of_batch = super().value(Z, Y, weights)
-        self.loss_of_rows = self.work.array("E", len(Z)) + 0.0  # not -0.0
-        self.shares = self.work.array("shares", len(Z)).copy()
+        rows = math.prod(self.loss.terms_shape(Y.shape))  # each vector of a row is one here
+        self.loss_of_rows = self.work.array("E", rows) + 0.0  # not -0.0
+        self.shares = self.work.array("shares", rows).copy()
         self.output = np.array(self.prediction)
         return self.loss_of_batch
 

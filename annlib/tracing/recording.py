@@ -199,8 +199,8 @@ class Recording:
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
-        return len(self.x)
+        """How many rows there are, each vector of a row's outputs being one to a loss of those."""
+        return len(self.row_losses)
 
     @property
     def weighted(self) -> bool:
@@ -210,9 +210,8 @@ class Recording:
     @property
     def weighs_outputs(self) -> bool:
         """Whether the outputs of one row may count differently."""
-        if self.weights is not None and self.weights.ndim > 1:
-            return True
-        return self.loss.masks and self.loss.weighs_outputs
+        by_output = self.weights is not None and self.weights.ndim > 1
+        return self.loss.weighs_outputs and (by_output or self.loss.masks)
 
     @property
     def remarks(self) -> list[str]:

@@ -144,7 +144,7 @@ def _from_targets(trace: TraceData, tolerance: float) -> Check:
     distances = [
         0.0 if np.array_equal(found, recorded, equal_nan=True) else apart(recorded, found)
         for found, recorded in (
-            (work.array("E", len(X)), recording.row_losses),
+            (work.array("E", recording.rows), recording.row_losses),
             (gradient, recording.head_gradient),
         )
     ]

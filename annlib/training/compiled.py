@@ -11,7 +11,6 @@ import numpy as np
 from annlib import losses, metrics, optimizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count_or, check_flag, is_number
-from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     NotBuiltError,
@@ -207,11 +206,14 @@ class Compiled:
             of_function = isinstance(metric, MeanMetricWrapper) and metric.function_name
             if isinstance(metric, Metric) and not of_function:
                 metric.clone().update_state(target[rows], predictions)
-        by_output = weights is not None and weights.ndim > 1
-        missing = there is not None and there.ndim > 1
-        for metric in meant if missing else meant[self.unweighted :] if by_output else ():
-            what = "targets may be missing" if missing else "sample_weight has one an output"
-            outputs.check_weights(metric, target[rows], predictions, where, what)
+        missing, what = there is not None and there.ndim > 1, "targets may be missing"
+        if there is None or not missing:
+            there, what = weights, "sample_weight has one an output"
+        if there is None or there.ndim == 1:
+            return
+        tried = np.ones((len(rows), *there.shape[1:]))
+        for metric in meant if missing else meant[self.unweighted :]:
+            outputs.check_weights(metric, target[rows], predictions, tried, where, what)
 
     def outputs(
         self, layers: Sequence[Layer], target_shape: BatchShape, output_shape: BatchShape
@@ -317,8 +319,7 @@ def _metric(argument: Any, where: str) -> Metric:
     try:
         return metric_of(argument, where)
     except UnknownNameError:  # the near names are those of compile, accuracy among them
-        known = [*ACCURACY, *(name for cls in metrics.registry for name in cls._names)]
         raise UnknownNameError(
             f"{where}: expected a known metric, got {quote(argument)}. "
-            f"{suggest(str(argument), known)}"
+            f"{metrics.registry.suggest(argument, *ACCURACY)}"
         ) from None

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import is_number
+from annlib.core.checks import check_finite, is_number
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
-from annlib.data import (
-    ArrayLoader,
-    Batch,
-    Source,
-    check_names,
-    check_type,
-    materialize,
-)
+from annlib.data import ArrayLoader, Batch, Source, check_type, materialize
+from annlib.data.inputs import input_type, read_rows
+from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.training.class_weights import class_weights
 from annlib.training.compiled import Compiled
-from annlib.training.inputs import check_input_codes, input_type, read_input
 from annlib.training.targets import product, sample_weights, targets_of
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class Dataset(NamedTuple):
@@ -89,6 +85,15 @@ class Dataset(NamedTuple):
             drop_last=drop_last,
         )
 
+    def some(self, network: Network, rows: int, rng: Generator, where: str) -> Any:
+        """So many rows of x, drawn without repetition, in the type of batches."""
+        order = np.sort(rng.permutation(len(self.x))[:rows])
+        loader = Dataset(self.x, None, None, feature_names=self.feature_names)
+        x = next(loader.batches(network, rows).take(order)).x
+        if isinstance(x, np.ndarray) and x.dtype.kind == "f":  # a memory map was not checked
+            check_finite(x, where, "x")
+        return x
+
     def in_one(self, network: Network) -> ArrayLoader:
         """The data as one batch."""
         return self.batches(network, len(self.x))
@@ -108,8 +113,8 @@ class Dataset(NamedTuple):
 
         Of what is trained on the step says so.
         """
-        dtype = network.dtype
-        if network.layers[0].codes is None:  # of codes it is checked which they are
+        dtype, first = network.dtype, network.layers[0]
+        if first.codes is None and not first.takes_double:  # of codes it is checked which they are
             check_type(self.x, dtype, where, "x", columns)
         if self.y is not None and not self.labels:
             check_type(self.y, dtype, where, "y")
@@ -118,7 +123,8 @@ class Dataset(NamedTuple):
 
     def _types(self, network: Network) -> tuple[Any, Any]:
         names = self.feature_names or network.feature_names
-        return input_type(network, self.x, names), np.intp if self.labels else network.dtype
+        dtype = input_type(network.layers[0], network.dtype, self.x, names)
+        return dtype, np.intp if self.labels else network.dtype
 
     def batch_size(
         self, size: int | None, steps: int | None, drop_last: bool = False
@@ -154,16 +160,18 @@ def is_share(share: Any, where: str) -> bool:
 
 def input_dataset(network: Network, x: Any, where: str) -> Dataset:
     """X alone as a data set for this network; nothing is changed."""
-    expected = network.expected_input_shape()
-    _refuse_several(x, None, expected, where)
-    names = check_names(x, network.feature_names, where, "x")
-    source = _as_rows(read_input(network, x, where, names or network.feature_names), expected)
-    _check_features(expected, network, source, where)
-    columns = getattr(x, "columns", None)
-    check_input_codes(network, source, where, columns, names or network.feature_names)
+    rows = network.expected_input_shape(), network.feature_names
+    source, names = read_rows(_first(network, where), *rows, x, None, where)
     data = Dataset(source, None, None, feature_names=names)
-    data.check_types(network, where, columns)
+    data.check_types(network, where, getattr(x, "columns", None))
     return data
+
+
+def _first(network: Network, where: str) -> Layer:
+    """The layer that gets the input."""
+    if not network.layers:
+        raise NotBuiltError(f"{where}: expected a model with layers, got none. Add some.")
+    return network.layers[0]
 
 
 def array_dataset(
@@ -205,12 +213,7 @@ def array_dataset(
         network.check_ownership(where)
     known = network.feature_names or (like and like.feature_names)
     expected = network.expected_input_shape() if like is None else (None, *like.row_shape)
-    _refuse_several(x, y, expected, where)
-    names = check_names(x, known, where, "x")
-    source = _as_rows(read_input(network, x, where, names or known), expected)
-    _check_features(expected, network, source, where)
-    columns = getattr(x, "columns", None)
-    check_input_codes(network, source, where, columns, names or known)
+    source, names = read_rows(_first(network, where), expected, known, x, y, where)
     if y is None:
         raise DataError(f"{where}: expected targets y, got None. Pass y beside x.")
     output_shape = network.compute_output_shape((None, *source.shape[1:]))
@@ -220,6 +223,9 @@ def array_dataset(
             f"{where}: expected x and y of one length, got {len(source)} rows of x and "
             f"{len(target)} of y."
         )
+    of_row = target
+    if members := network.members((None, *source.shape[1:])):
+        of_row, target = _for_members(target, members, compiled, output_shape, where)
     loss = compiled.loss_for(target.shape, output_shape)
     target = loss.checked_targets(target, output_shape, where)
     if loss.masks and whole and loss.missing(target).all():
@@ -234,7 +240,9 @@ def array_dataset(
     compiled.check_metrics(target, outputs, where, weights)
     by_class = None
     if class_weight is not None:
-        by_class = class_weights(class_weight, target, loss, output_shape, where)
+        by_class = class_weights(
+            class_weight, of_row if members else target, loss, output_shape, where
+        )
         total = product(weights, by_class)
         if whole and total is not None and not total.any():
             raise DataError(
@@ -244,67 +252,21 @@ def array_dataset(
             )
     data = Dataset(source, target, weights, by_class, loss.target_kind == "labels", names)
     if not training:
-        data.check_types(network, where, columns)
+        data.check_types(network, where, getattr(x, "columns", None))
     return data
 
 
-def _as_rows(source: Source, expected: BatchShape | None) -> Source:
-    """A vector as rows of one feature, if that is what the network was declared for."""
-    if isinstance(source, np.ndarray) and source.ndim == 1 and expected == (None, 1):
-        return source.reshape(-1, 1)
-    return source
-
-
-def _refuse_several(x: Any, y: Any, expected: BatchShape | None, where: str) -> None:
-    """Raise ``DataError`` for a list with an array for each of several inputs or outputs."""
-    of_x, of_y = _common_length(x), _common_length(y)
-    found = ""
-    if of_x is not None:  # each item is a batch, and none a row
-        like_y = y is not None and of_x == (_length(y) if of_y is None else of_y) != len(x)
-        if (like_y and len(x[0].shape) > 1) or (expected and len(x[0].shape) == len(expected)):
-            found = "x"
-    if not found and of_y is not None and of_y == _length(x) != len(y):
-        found = "y"
-    if found:
-        values, put = (x, "input") if found == "x" else (y, "output")
-        raise DataError(
-            f"{where}: expected {found} as one array, got a {type(values).__name__} of "
-            f"{len(values)} arrays, the first of shape {values[0].shape}: a Sequential has one "
-            f"{put}. Join the columns: np.column_stack({found})."
-        )
-
-
-def _length(values: Any) -> int | None:
-    """How many rows it has, or None where that cannot be told."""
-    if isinstance(values, list | tuple):
-        return len(values)
-    shape = getattr(values, "shape", ())
-    return shape[0] if shape else None
-
-
-def _common_length(values: Any) -> int | None:
-    """How many rows each array of a list has; None unless they are arrays, of one length."""
-    if not isinstance(values, list | tuple):
-        return None
-    lengths = {(getattr(item, "shape", ()) or (None,))[0] for item in values}
-    return lengths.pop() if len(lengths) == 1 else None
-
-
-def _check_features(
-    expected: BatchShape | None, network: Network, source: Source, where: str
-) -> None:
-    if not network.layers:
-        raise NotBuiltError(f"{where}: expected a model with layers, got none. Add some.")
-    if expected is not None and source.shape[1:] != expected[1:]:
-        shape = str(("n", *expected[1:])).replace("'", "")
-        hint = "Use the columns that the model was built on, or a new model."
-        if len(source.shape) == 1:
-            hint = "For one row: x.reshape(1, -1); for one feature: x.reshape(-1, 1)."
-        elif source.shape == expected[1:]:
-            hint = "For one row: x[np.newaxis]."
-        elif math.prod(source.shape[1:]) == math.prod(size or 0 for size in expected[1:]):
-            hint = "Pass x.reshape(len(x), -1), or build a model that begins with layers.Flatten()."
-        raise ShapeError(
-            f'{where}: expected x of shape {shape}, which layer "{network.layers[0].name}" was '
-            f"built for, got {source.shape}. {hint}"
-        )
+def _for_members(
+    target: Array, members: int, compiled: Compiled, output_shape: BatchShape, where: str
+) -> tuple[Array, Array]:
+    """The targets of a row, and of each member of an ensemble: the same for all, where they have
+    none of their own.
+    """
+    labels = compiled.loss is None or compiled.loss.target_kind == "labels"
+    own = [output_shape[1:], (*output_shape[1:-1], 1)] + ([output_shape[1:-1]] if labels else [])
+    if target.shape[1:] in own:
+        return target, target
+    row = (output_shape[0], *output_shape[2:])
+    checked = compiled.loss_for(target.shape, row).checked_targets(target, row, where)
+    each = np.broadcast_to(checked[:, np.newaxis], (len(checked), members, *checked.shape[1:]))
+    return checked, each

@@ -43,6 +43,8 @@ class Objective:
         body, fused = split(network.layers, loss)
         rng_of = network.rng_of if training else lambda layer: None
         self.passes = Pass(body, dtype, rng_of, to_input=to_input)
+        if training:
+            self.passes.check_derivatives()
         self.loss = FusedLoss(loss, fused, dtype)
         #: Of each parameter with a penalty: its regularizer, its values and its gradient.
         self.penalized = [

@@ -135,12 +135,14 @@ class Outputs:
                     'or metrics.BinaryAccuracy(); for numbers "mae" or "r2_score".'
                 )
 
-    def check_weights(self, metric: Metric, Y: Array, A: Array, where: str, what: str) -> None:
+    def check_weights(
+        self, metric: Metric, Y: Array, A: Array, weights: Array, where: str, what: str
+    ) -> None:
         """Raise ``ShapeError`` if the metric takes no weight for each of them; ``what`` says why it
         gets some. It is tried on a few rows.
         """
         try:
-            metric.clone().update_state(Y, A, np.ones_like(A))
+            metric.clone().update_state(Y, A, weights)
         except ShapeError as error:
             raise ShapeError(
                 f"{where}: expected metrics to which each output can have a weight of its own, "

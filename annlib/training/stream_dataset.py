@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from annlib.data import Batch, StreamLoader, as_stream_loader, holds_arrays, is_
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import Dataset, array_dataset, input_dataset
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
 
 
 class StreamDataset(NamedTuple):
@@ -71,6 +75,20 @@ class StreamDataset(NamedTuple):
     ) -> int | None:
         """The size that was given, which ``batches`` refuses."""
         return size
+
+    def some(self, network: Network, rows: int, rng: Generator, where: str) -> Any:
+        """So many rows of x: the first ones, in the type of batches."""
+        parts: list[Any] = []
+        with closing(self.batches(network, None).sequential(where)) as read:
+            for batch in read:
+                parts.append(batch.x.copy())
+                if sum(part.shape[0] for part in parts) >= rows:
+                    break
+        if not isinstance(parts[0], np.ndarray):
+            from scipy.sparse import vstack
+
+            return vstack(parts, format="csr")[:rows]
+        return np.concatenate(parts)[:rows]
 
     def split(self, share: Any) -> tuple[Dataset, Dataset]:
         """Raise: nobody knows which are the last rows."""

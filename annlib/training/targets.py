@@ -9,19 +9,15 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_finite
 from annlib.core.errors import DataError
-from annlib.core.sample_weights import as_sample_weights, by_row
+from annlib.core.sample_weights import by_row
 from annlib.data import Sparse, Table, as_source
 from annlib.losses import Loss
 
 
 def sample_weights(sample_weight: Any, target: Array, loss: Loss, where: str, whole: bool) -> Array:
-    """One weight a row, or one an output."""
-    weights = as_sample_weights(
-        _rows(sample_weight, where, "sample_weight"),
-        target.shape,
-        each=loss.weighs_outputs,
-        expected=f"{where}: expected sample_weight of shape",
-    )
+    """One weight a row, or one an output, or one for each vector of outputs."""
+    given, shape = _rows(sample_weight, where, "sample_weight"), target.shape
+    weights = loss.as_weights(given, shape, shape, f"{where}: expected sample_weight of shape")
     if not weights.min() >= 0 or (whole and not weights.any()):  # NaN, of a memory map, too
         raise DataError(
             f"{where}: expected sample_weight of at least 0 and not all 0, got a least of "

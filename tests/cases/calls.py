@@ -110,6 +110,7 @@ OF_MODELS: dict[str, Callable[[Sequential], dict[str, Any]]] = {
     "fit": lambda _: {"x": X, "y": CLASSES, "verbose": 0},
     "evaluate": lambda _: {"x": X, "y": CLASSES},
     "predict": lambda _: {"x": X},
+    "initialize_from_data": lambda _: {"x": X, "rows": 5, "points": 2, "output": False},
     "train_on_batch": lambda _: {"x": X, "y": CLASSES},
     "test_on_batch": lambda _: {"x": X, "y": CLASSES},
     "predict_on_batch": lambda _: {"x": X},
@@ -317,6 +318,8 @@ def _calls() -> dict[str, Maker]:
     found["add_weight"] = lambda: Call(layers.Dense(2).add_weight, {"name": "w", "shape": (2,)})
     found["adapt"] = lambda: Call(layers.Normalization().adapt, {"data": X})
     found["Discretization.adapt"] = partial(_adapted, lambda: layers.Discretization(num_bins=3), X)
+    found["RobustScaling.adapt"] = partial(_adapted, layers.RobustScaling, X)
+    found["PiecewiseLinearEncoding.adapt"] = partial(_adapted, layers.PiecewiseLinearEncoding, X)
     found["StringLookup.adapt"] = partial(_adapted, layers.StringLookup, ["b", "a"])
     found["IntegerLookup.adapt"] = partial(_adapted, layers.IntegerLookup, [[1, 2], [2, 1]])
     found["Columns.adapt"] = partial(
@@ -355,6 +358,7 @@ def _calls() -> dict[str, Maker]:
         SequentialRegressor.from_fitted, {"model": trained()}
     )
     found |= _looks() | _checks()
+    found["Layer.__call__"] = lambda: Call(layers.Dense(2).__call__, {"x": X, "training": True})
     if datasets.california_housing.is_available():
         load = datasets.california_housing.load_data
         found["california_housing"] = lambda: Call(load, {"test_split": 0.2})
@@ -422,6 +426,7 @@ def _checks() -> dict[str, Maker]:
         "compare": lambda: Call(tools.compare, {"histories": {"a": model.history}}),
         "normalize": lambda: Call(utils.normalize, {"x": X}),
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
+        "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
         "check_activation": lambda: Call(
             testing.check_activation, {"activation": activations.Tanh()}

@@ -18,6 +18,38 @@ def as_given(layer, codes):
     return terms[codes % len(terms)]
 
 
+@layers.register()
+def squared_and_more(x, shift=1.0):
+    return x**2 + shift
+
+
+@layers.register()
+def twice(x):
+    return 2 * x
+
+
+@layers.register("without_its_mean")
+def centred(x):
+    return x - x.mean(axis=-1, keepdims=True)
+
+
+@layers.register()
+def centred_back(x, dy):
+    return dy - dy.mean(axis=-1, keepdims=True)
+
+
+@layers.register()
+def first_two(x):
+    return x[..., :2] * np.float64(3)
+
+
+@layers.register()
+def first_two_back(x, dy):
+    dx = np.zeros_like(x)
+    dx[..., :2] = 3 * dy
+    return dx
+
+
 LAYERS = [
     Row(layers.Dense, 3),
     Row(layers.Dense, 4, activation="softmax"),
@@ -38,6 +70,34 @@ LAYERS = [
         input_shape=FLAT,
     ).where(shapes=[FLAT]),
     Row(layers.Dense, 2, activation="sigmoid", trainable=False, input_dim=5).where(shapes=[FLAT]),
+    Row(layers.BatchedDense, 2, 3).where(shapes=[DEEP, FLAT]),
+    Row(layers.BatchedDense, 3, 4, "softmax").where(shapes=[(3, 2), FLAT]),
+    Row(layers.BatchedDense, members=2, units=1, activation="tanh", use_scale=True).where(
+        shapes=[DEEP, FLAT, (2, 1), (1,)]
+    ),
+    Row(
+        layers.BatchedDense,
+        2,
+        4,
+        activation="glu",
+        use_bias=False,
+        kernel_initializer="orthogonal",
+        kernel_regularizer=regularizers.OrthogonalRegularizer(0.1),
+        kernel_constraint="max_norm",
+        use_scale=True,
+        scale_initializer=initializers.Constant(0.5),
+    ).where(shapes=[DEEP, FLAT]),
+    Row(
+        layers.BatchedDense,
+        2,
+        3,
+        bias_initializer=initializers.Constant([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]),
+        kernel_regularizer=regularizers.L1L2(0.02, 0.03),
+        bias_regularizer="l2",
+        bias_constraint="non_neg",
+        activity_regularizer="l2",
+        trainable=False,
+    ).where(shapes=[DEEP]),
     Row(layers.Activation, "sigmoid"),
     Row(layers.Activation, "softmax"),
     Row(layers.Activation, "linear"),
@@ -99,6 +159,12 @@ LAYERS = [
     Row(layers.ActivityRegularization, 0.0, 0.02),
     Row(layers.ActivityRegularization, l1=0.01, l2=0.02),
     Row(layers.Identity),
+    Row(layers.Lambda, squared_and_more),
+    Row(layers.Lambda, squared_and_more, twice, arguments={"shift": 2.0}),
+    Row(layers.Lambda, centred, centred_back, name="mean 0"),
+    Row(layers.Lambda, function=first_two, derivative=first_two_back, output_shape=[2]).where(
+        shapes=[FLAT]
+    ),
     Row(layers.PReLU),
     Row(
         layers.PReLU,
@@ -188,6 +254,61 @@ LAYERS = [
     ),
     Row(layers.Input, FLAT).where(shapes=[FLAT]),
     Row(layers.Input, FLAT, batch_size=8, dtype="int32").where(shapes=[FLAT]),
+    Row(layers.Scaling),
+    Row(
+        layers.Scaling,
+        scale_initializer=initializers.Constant(0.5),
+        scale_regularizer="l1",
+        scale_constraint="non_neg",
+        shared_axes=1,
+    ),
+    Row(layers.Scaling, "ones", shared_axes=[1, 2]).where(shapes=[DEEP, (3, 2, 4)]),
+    Row(layers.ParametricActivation, "selu"),
+    Row(layers.ParametricActivation, "softmax", "zeros"),
+    Row(
+        layers.ParametricActivation,
+        activation="mish",
+        alpha_initializer=initializers.Constant(0.5),
+        alpha_regularizer="l2",
+        alpha_constraint="non_neg",
+        shared_axes=[1],
+    ),
+    Row(layers.SmoothClipping),
+    Row(layers.SmoothClipping, limit=0.5),
+    Row(layers.PeriodicEmbedding).where(shapes=[(1,), FLAT]),
+    Row(layers.PeriodicEmbedding, 2, 3, 2).where(shapes=[DEEP, FLAT]),
+    Row(
+        layers.PeriodicEmbedding,
+        units=1,
+        num_frequencies=1,
+        members=1,
+        append_input=False,
+        frequency_initializer="ones",
+        phase_initializer="zeros",
+        kernel_initializer="he_normal",
+        bias_initializer="ones",
+        kernel_regularizer="l2",
+        kernel_constraint="max_norm",
+        activity_regularizer="l2",
+    ).where(shapes=[(1, 5), (5,)]),
+    Row(layers.RobustScaling),
+    Row(layers.RobustScaling, [0.5, 1.0, 0.0, -1.0, 2.0], scale=[1.0, 2.0, 0.25, 1.5, 4.0]).where(
+        shapes=[DEEP, FLAT]
+    ),
+    Row(layers.PiecewiseLinearEncoding, [[-1.0, 0.0, 0.5]] * 4).where(shapes=[(4,)]),
+    Row(
+        layers.PiecewiseLinearEncoding,
+        [[-1.0, 0.0, 0.5], [0.25], [-2.0, 2.0], [-1.0, -0.5, 0.5, 1.0]],
+        num_bins=3,
+        extrapolate=True,
+        offset=-0.5,
+    ).where(shapes=[(4,)]),
+    Row(
+        layers.PiecewiseLinearEncoding,
+        bin_boundaries=[[-1.0, 0.0, 0.5], [0.25]],
+        append_input=True,
+        offset=-0.5,
+    ).where(shapes=[(2,)]),
     Row(layers.Rescaling, 0.25),
     Row(layers.Rescaling, -2.0, offset=1.5),
     Row(layers.Rescaling, [0.5, 2.0, -1.0, 3.0, 1.0], offset=np.arange(5.0)).where(

@@ -21,7 +21,7 @@ matrices = hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2), elements=
 def projected(constraint, W):
     """What becomes of a copy of W, which must happen in place."""
     W = np.array(W)
-    assert constraint(W) is None
+    assert constraint(W) is W
     return W
 
 

@@ -2,14 +2,18 @@
 
 import importlib
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from golden import recorded
 
 import annlib
 from annlib.core.config import suggest
+from annlib.core.registry import FAMILIES
 
 ROOT = Path(annlib.__file__).parent
 PACKAGES = sorted(
@@ -149,6 +153,138 @@ def test_what_is_out_of_scope_says_so_when_it_is_used(package, name, use, shown)
         use(space[name])
     assert name not in dir(importlib.import_module(package))
     assert "out of scope" in space[name].__doc__.lower()
+
+
+KERAS = recorded("names")
+
+
+@pytest.mark.parametrize("package", [*KERAS["packages"]])
+def test_every_public_name_of_keras_is_there_or_shows_a_way(package):
+    """Modules of Keras that annlib has not are names of the package above."""
+    module = importlib.import_module(f"annlib.{package}" if package else "annlib")
+    for name in KERAS["packages"][package]:
+        found = getattr(module, name)
+        if isinstance(found, type) and (found.__doc__ or "").startswith(("Out of", "Written oth")):
+            place = f"{module.__name__}.{name}"
+            with pytest.raises(annlib.ConfigurationError, match=rf"^{place}: expected .*Keras' "):
+                found()
+            with pytest.raises(annlib.ConfigurationError, match=rf"^{place}: "):
+                type("Own", (found,), {})
+            assert len(found.__doc__.partition(". ")[2]) > 20
+
+
+def test_a_module_of_keras_shows_the_way_when_something_of_it_is_used():
+    with pytest.raises(AttributeError, match=r"'ops' has no attribute 'exp': .*np\.exp\(x\)"):
+        annlib.ops.exp([1.0])
+    with pytest.raises(AttributeError, match=r"np\.random\.default_rng"):
+        annlib.random.normal((2, 3))
+    with pytest.raises(AttributeError, match=r"load_model"):
+        annlib.export.ExportArchive()
+
+
+@pytest.mark.parametrize(
+    ("registry", "names", "meant"),
+    [
+        ("losses", "mse_loss MSELoss nn.MSELoss torch.nn.MSELoss mse-loss", '"mse"'),
+        ("losses", "l1 L1Loss l1_loss absolute_error", '"mae"'),
+        ("losses", "l2 squared_error rmse", '"mse"'),
+        ("losses", "BCELoss bce_loss", '"bce"'),
+        ("losses", "SmoothL1Loss smooth_l1", '"huber"'),
+        ("losses", "BCEWithLogitsLoss bce_with_logits", "losses.BinaryCrossentropy(from_logits"),
+        (
+            "losses",
+            "cross_entropy CrossEntropyLoss nll NLLLoss",
+            '"sparse_categorical_crossentropy"',
+        ),
+        ("losses", "log_loss", '"binary_crossentropy" for two classes'),
+        ("losses", "kl kl_div KLDivLoss", '"kl_divergence"'),
+        ("losses", "PoissonNLLLoss mean_poisson_deviance", '"poisson"'),
+        ("losses", "hinge_loss HingeLoss", '"hinge"'),
+        ("metrics", "acc accuracy_score", '"accuracy"'),
+        ("metrics", "f1 F1 f1-score", '"f1_score"'),
+        ("metrics", "f1_macro", 'metrics.F1Score(average="macro")'),
+        ("metrics", "r2 R2", '"r2_score"'),
+        ("metrics", "rmse neg_root_mean_squared_error", '"root_mean_squared_error"'),
+        ("metrics", "roc_auc roc_auc_score auroc", '"auc"'),
+        ("metrics", "average_precision pr_auc", 'metrics.AUC(curve="PR")'),
+        ("metrics", "recall_score sensitivity tpr", '"recall"'),
+        ("metrics", "balanced_accuracy_score", 'metrics.Recall(average="macro")'),
+        ("optimizers", "momentum", "optimizers.SGD(momentum=0.9)"),
+        ("optimizers", "AdamOptimizer radam SparseAdam", '"adam"'),
+        ("optimizers", "L-BFGS l-bfgs-b", '"lbfgs"'),
+        ("activations", "logistic", '"sigmoid"'),
+        ("activations", "lrelu", '"leaky_relu"'),
+        ("activations", "PReLU", "layers.PReLU()"),
+        ("initializers", "xavier_uniform xavier glorot", '"glorot_uniform"'),
+        ("initializers", "kaiming_normal_ he", '"he_normal"'),
+        ("regularizers", "elasticnet", "regularizers.L1L2(l1=0.01, l2=0.01)"),
+        ("layers", "Linear nn.Linear fc", '"dense"'),
+    ],
+)
+def test_names_from_elsewhere_are_known_and_what_they_stand_for_exists(registry, names, meant):
+    module = importlib.import_module(f"annlib.{registry}")
+    for name in names.split():
+        with pytest.raises(annlib.UnknownNameError) as caught:
+            module.registry.get(name)
+        assert f"Did you mean {meant}" in str(caught.value)
+    compiled = {**vars(annlib), "layers": annlib.layers, "losses": annlib.losses}
+    if "(" in meant and meant.endswith(")"):
+        eval(meant, {n: getattr(annlib, n) for n in annlib.__all__} | compiled)
+    elif '"' in meant and meant != '"accuracy"':
+        module.registry.find(meant.split('"')[1])
+
+
+def test_every_name_that_is_meant_is_one():
+    from annlib.core.other_names import _MEANT
+
+    space = {n: getattr(annlib, n) for n in annlib.__all__} | {"np": np}
+    for family, table in _MEANT.items():
+        for meant in set(table.values()) if family != "argument" else ():
+            names = re.findall(r'"(\w+)"', meant) if "(" not in meant else []
+            for name in names:
+                FAMILIES[family].find(name)
+            if not names:
+                eval(meant.removeprefix("the pair "), space)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "meant"),
+    [
+        ("losses.MSELoss", '"MeanSquaredError"'),
+        ("layers.Linear", '"Dense"'),
+        ("layers.BatchNorm1d", '"BatchNormalization"'),
+        ("metrics.F1", '"F1Score"'),
+        ("optimizers.Momentum", "optimizers.SGD(momentum=0.9)"),
+        ("initializers.XavierUniform", '"GlorotUniform"'),
+    ],
+)
+def test_attributes_from_elsewhere_name_the_class(attribute, meant):
+    with pytest.raises(AttributeError) as caught:
+        eval(f"annlib.{attribute}")
+    assert f"Did you mean {meant}?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda: annlib.optimizers.SGD(lr=0.1), "learning_rate"),
+        (lambda: annlib.optimizers.Adam(eps=0.1), "epsilon"),
+        (lambda: annlib.layers.Dense(3, bias=False), "use_bias"),
+        (lambda: annlib.layers.Dropout(0.5, nosie_shape=(3,)), "noise_shape"),
+    ],
+)
+def test_arguments_from_elsewhere_are_known(call, meant):
+    with pytest.raises(annlib.ConfigurationError, match=f'Did you mean "{meant}"'):
+        call()
+
+
+def test_a_name_that_is_out_of_scope_says_why_in_compile_too():
+    model = annlib.Sequential([annlib.layers.Dense(1)])
+    for name in ("dice", "Dice", "dice_loss", "ctc"):
+        with pytest.raises(annlib.UnknownNameError, match="images, embeddings and sequences"):
+            model.compile(loss=name)
+    with pytest.raises(annlib.UnknownNameError, match="They are of images"):
+        model.compile(loss="mse", metrics=["mean_io_u"])
 
 
 def test_elsewhere_and_others_are_unknown_names():

@@ -86,7 +86,31 @@ def through_joblib(net, mmap_mode=None):
         return joblib.load(f"{folder}/net", mmap_mode=mmap_mode)
 
 
+def of_plain_values(value):
+    """Whether it is a tree of dicts, lists, numbers, texts and arrays: what needs no trust."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and of_plain_values(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return type(value) in (list, tuple) and all(map(of_plain_values, value))
+    return value is None or type(value) in (bool, int, float, str, np.ndarray)
+
+
+def through_plain_values(net):
+    """As ``skops.io`` writes and reads objects."""
+    state = net.__getstate__()
+    # The user's own function, and an optimizer that no configuration tells all of.
+    own = state.pop("model", None)
+    excludes = bool(getattr(net.optimizer, "policy", None) and net.optimizer.policy.excluded)
+    assert of_plain_values(state) is not excludes
+    state |= {} if own is None else {"model": own}
+    made = object.__new__(type(net))
+    made.__setstate__(copy.deepcopy(state))
+    assert vars(made).keys() == vars(net).keys()
+    return made
+
+
 WAYS = {
+    "plain values": through_plain_values,
     "deepcopy": copy.deepcopy,
     "pickle": lambda net: pickle.loads(pickle.dumps(net)),
     "joblib": through_joblib,
@@ -123,6 +147,53 @@ def test_the_copy_of_a_hidden_layer_has_a_network_that_goes_on():
     for each in (hidden, copied):
         each.estimator_.partial_fit(X, Y)
     np.testing.assert_array_equal(copied.transform(X), hidden.transform(X))
+
+
+def test_the_state_of_a_model_is_of_plain_values():
+    model = regularized(3, "softmax")
+    model.compile(optimizers.AdamW(use_ema=True), "sparse_categorical_crossentropy", ["accuracy"])
+    model.metadata["note"] = "petals"
+    history = model.fit(X, Y, epochs=2, validation_split=0.2, verbose=0)
+    state = model.__getstate__()
+    assert of_plain_values(state)
+    copied = object.__new__(Sequential)
+    copied.__setstate__(state)
+    assert copied.metadata == model.metadata
+    assert copied.history.history == history.history
+    assert copied.history.epoch == history.epoch
+    for each in (model, copied):
+        each.fit(X, Y, epochs=2, verbose=0)
+    np.testing.assert_array_equal(copied.vector.values, model.vector.values)
+
+
+def test_what_no_file_can_hold_stays_in_the_state():
+    """As in a pickle: then its reader is asked to trust the classes."""
+    model = Sequential([layers.Dense(3, "softmax")], seed=0)
+    model.compile("adam", "mse", [lambda y, a: a[:, 0]])
+    model.fit(X, np.eye(3)[Y], epochs=1, verbose=0)
+    assert not of_plain_values(model.__getstate__())
+    net = MLPClassifier(**MLP, learning_rate=lambda step: 0.1, solver="sgd")
+    net.note, net.seen = "mine", {"rows": 3}
+    copied = object.__new__(MLPClassifier)
+    copied.__setstate__(net.__getstate__())
+    assert copied.learning_rate is net.learning_rate
+    assert (copied.note, copied.seen) == ("mine", {"rows": 3})
+
+
+class Noted(MLPClassifier):
+    """One whose state is the user's own."""
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "note": "kept"}
+
+
+@pytest.mark.parametrize("way", ["deepcopy", "pickle", "joblib"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_state_of_the_users_own_is_heeded(way):
+    net = Noted(**MLP).fit(X, Y)
+    copied = WAYS[way](net)
+    assert copied.note == "kept"
+    np.testing.assert_array_equal(copied.predict_proba(X), net.predict_proba(X))
 
 
 @pytest.mark.parametrize("kind", NETS)

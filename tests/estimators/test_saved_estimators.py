@@ -18,9 +18,12 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import annlib
 from annlib import (
+    HiddenLayerTransformer,
     MLPClassifier,
     MLPRegressor,
     ModelFormatError,
@@ -175,6 +178,68 @@ def test_training_goes_on_from_the_file_to_the_bit(net, y, tmp_path):
     for one, other in zip(outputs(loaded, X), outputs(net, X), strict=True):
         assert_array_equal(one, other)
     assert loaded.history_ == net.history_
+
+
+HIDDEN = {
+    "by y": (None, NAMES),
+    "an estimator": (MLPClassifier((4, 3), **SHORT), NAMES),
+    "its parts": (SequentialClassifier(epochs=2, optimizer=optimizers.SGD(0.1)), NAMES),
+    "a function": (SequentialClassifier(build, epochs=2), NAMES),
+    "a model": (Sequential([layers.Dense(3, "relu"), layers.Dense(3, "softmax")]), CODES),
+    "no y": (SequentialRegressor(epochs=2), None),
+}
+
+
+@pytest.mark.parametrize(("estimator", "y"), HIDDEN.values(), ids=HIDDEN)
+def test_a_hidden_layer_comes_back(estimator, y, tmp_path):
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    net = HiddenLayerTransformer(estimator, layer=0, random_state=0).fit(frame, y)
+    loaded = saved(net, tmp_path)
+    assert_array_equal(loaded.transform(frame), net.transform(frame))
+    assert_array_equal(loaded.get_feature_names_out(), net.get_feature_names_out())
+    assert loaded.feature_names_in_.tolist() == ["a", "b", "c", "d"]
+    if estimator is not None and HIDDEN["a function"][0] is estimator:
+        with pytest.raises(annlib.ConfigurationError, match="model <left out"):
+            loaded.fit(frame, y)
+        loaded.set_params(estimator__model=build)
+    assert_array_equal(clone(loaded).fit(frame, y).transform(frame), net.transform(frame))
+
+
+def test_a_hidden_layer_of_what_is_fitted_comes_back(tmp_path):
+    inner = SequentialClassifier(epochs=2, random_state=0).fit(X, NAMES)
+    for estimator in (inner, trained()):
+        net = HiddenLayerTransformer(estimator, prefit=True)
+        loaded = saved(net, tmp_path)
+        assert type(loaded.estimator) is type(estimator)
+        assert_array_equal(loaded.transform(X), net.transform(X))
+        assert_array_equal(loaded.fit(X).transform(X), net.transform(X))
+
+
+def test_a_hidden_layer_of_others_is_refused(tmp_path):
+    steps = make_pipeline(StandardScaler(), MLPClassifier((3,), **SHORT))
+    net = HiddenLayerTransformer(steps).fit(X, NAMES)
+    with pytest.raises(annlib.ConfigurationError, match=r"own estimators, got .*Pipeline"):
+        net.save(tmp_path / "net")
+    with pytest.raises(NotFittedError):
+        HiddenLayerTransformer().save(tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("estimator", "os", "KeyError"),
+        ("estimator.class_name", "os.system", "an estimator of"),
+        ("fitted.class_name", "HiddenLayerTransformer", "KeyError|network's estimator"),
+        ("parameters", {"dict": [["layer", 9]]}, "a layer of"),
+        ("parameters", {"dict": [["layer", 0.5]]}, "layer"),
+    ],
+)
+def test_forged_hidden_layers_are_refused(place, value, message, tmp_path):
+    net = HiddenLayerTransformer(MLPClassifier((3,), **SHORT), layer=0).fit(X, NAMES)
+    header, tensors = net._describe()
+    with pytest.raises(ModelFormatError, match=message):
+        reload(put(json.loads(json.dumps(header)), place, value), tensors, tmp_path)
 
 
 def test_names_of_features_are_kept(tmp_path):
@@ -476,7 +541,7 @@ def test_mutants_are_estimators_or_the_one_error(name):
         try:
             with model_file.refusing("mutant"), warnings.catch_warnings():
                 warnings.simplefilter("error")
-                found = files.restore(mutant, tensors, _KINDS)
+                found = files.class_of(mutant, _KINDS)._from_file(mutant, tensors, _KINDS)
         except ModelFormatError:
             refused += 1
         else:

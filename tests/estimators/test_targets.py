@@ -10,16 +10,16 @@ from sklearn.utils.class_weight import compute_sample_weight
 import annlib
 from annlib import MLPClassifier, Sequential, SequentialClassifier, layers, losses
 from annlib.core.errors import ConfigurationError
+from annlib.estimators.target_checks import check_y
 from annlib.estimators.targets import (
     BinaryTargets,
     ClassTargets,
     ColumnsTargets,
     IndicatorTargets,
     NumberTargets,
-    check_y,
     learn_targets,
 )
-from annlib.estimators.weights import mean_one, row_weights
+from annlib.estimators.weights import mean_one, sample_weights
 from annlib.losses import BlockCrossentropy
 from annlib.testing import check_loss
 
@@ -88,9 +88,9 @@ def test_class_weights_are_scikit_learns(labels):
         expected = compute_sample_weight(
             {**dict.fromkeys(labels, 1.0), **how} if isinstance(how, dict) else how, y
         )
-        np.testing.assert_allclose(row_weights(y[:, None], y, None, how, targets), expected)
+        np.testing.assert_allclose(sample_weights(y[:, None], y, None, how, targets), expected)
     weights = rng.uniform(size=40)
-    by_dict = row_weights(y[:, None], y, weights, {labels[0]: 3.0}, targets)
+    by_dict = sample_weights(y[:, None], y, weights, {labels[0]: 3.0}, targets)
     np.testing.assert_allclose(by_dict, weights * np.where(y == labels[0], 3, 1))
 
 
@@ -103,22 +103,22 @@ def test_a_class_that_these_rows_lack_may_have_a_weight(labels):
     absent = "c" if isinstance(labels[0], str) else 7
     for how in ({labels[0]: 3.0, labels[1]: 0.5, absent: 5.0}, {labels[1]: 2}, {}):
         expected = compute_sample_weight({**dict.fromkeys(labels, 1.0), **how}, y)
-        np.testing.assert_allclose(row_weights(X, y, None, how, targets), expected)
+        np.testing.assert_allclose(sample_weights(X, y, None, how, targets), expected)
     for how in ({absent: 5.0}, {labels[0]: 3.0, absent: 5.0}):
         if not isinstance(labels[0], bool):  # theirs takes True for 1 and False for 0
             with pytest.raises(ValueError, match="are not in class_weight"):
                 compute_sample_weight(how, y)
         with pytest.raises(ValueError, match="class_weight: expected classes of"):
-            row_weights(X, y, None, how, targets)
+            sample_weights(X, y, None, how, targets)
     for bad in (-1.0, np.nan, np.inf, "much", None, [2.0]):
         with pytest.raises(ValueError, match="class_weight: expected numbers >= 0, got"):
-            row_weights(X, y, None, {labels[0]: bad}, targets)
+            sample_weights(X, y, None, {labels[0]: bad}, targets)
 
 
 def test_balanced_weights_count_rows_by_their_weights():
     targets, y = learned(["a", "b", "a", "b", "b"])
     repeats = np.array([3, 1, 2, 0, 4])
-    weighted = row_weights(y[:, None], y, repeats, "balanced", targets)
+    weighted = sample_weights(y[:, None], y, repeats, "balanced", targets)
     again = np.repeat(y, repeats)
     expected = compute_sample_weight("balanced", again)
     np.testing.assert_allclose(np.repeat(weighted / np.maximum(repeats, 1), repeats), expected)
@@ -129,29 +129,29 @@ def test_weights_of_columns():
     targets, y = learned(y)
     X = np.zeros((30, 1))
     np.testing.assert_allclose(
-        row_weights(X, y, None, "balanced", targets), compute_sample_weight("balanced", y)
+        sample_weights(X, y, None, "balanced", targets), compute_sample_weight("balanced", y)
     )
     each = [{0: 2.0, 1: 1.0, 2: 1.0}, {0: 1.0, 1: 5.0}]
     np.testing.assert_allclose(
-        row_weights(X, y, None, each, targets), compute_sample_weight(each, y)
+        sample_weights(X, y, None, each, targets), compute_sample_weight(each, y)
     )
     with pytest.raises(ValueError, match="one dict for each of the 2 columns"):
-        row_weights(X, y, None, each[:1], targets)
+        sample_weights(X, y, None, each[:1], targets)
     many, labels = learned((y > 0).astype(int))
     each = [{1: 2.0}, {0: 1.0, 1: 5.0}]
     expected = np.where(labels[:, 0], 2.0, 1.0) * np.where(labels[:, 1], 5.0, 1.0)
-    np.testing.assert_allclose(row_weights(X, labels, None, each, many), expected)
+    np.testing.assert_allclose(sample_weights(X, labels, None, each, many), expected)
     for told, of in ((targets, y), (many, labels)):
         with pytest.raises(ValueError, match="should be a list of dicts"):
             compute_sample_weight({0: 1.0, 1: 5.0}, of)
         with pytest.raises(ValueError, match="a list of one dict for each of the 2 columns"):
-            row_weights(X, of, None, {0: 1.0, 1: 5.0, 2: 1.0}, told)
+            sample_weights(X, of, None, {0: 1.0, 1: 5.0, 2: 1.0}, told)
 
 
 def test_weights_that_cannot_be_meant():
     targets, y = learned(["a", "b"])
     X = np.zeros((2, 1))
-    assert row_weights(X, y, None, None, targets) is None
+    assert sample_weights(X, y, None, None, targets) is None
     np.testing.assert_allclose(mean_one(np.array([1.0, 3.0])), [0.5, 1.5])
     for weights, message in (
         ([0, 0], "zero"),
@@ -160,9 +160,9 @@ def test_weights_that_cannot_be_meant():
         ([1, 1, 1], "shape"),
     ):
         with pytest.raises(ValueError, match=message):
-            row_weights(X, y, weights)
+            sample_weights(X, y, weights)
     with pytest.raises(ValueError, match=r"got \['c'\]"):
-        row_weights(X, y, None, {"c": 1.0}, targets)
+        sample_weights(X, y, None, {"c": 1.0}, targets)
 
 
 def test_the_loss_of_blocks():

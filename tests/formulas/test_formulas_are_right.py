@@ -16,7 +16,7 @@ from formulas.evaluation import assign
 from optimizers.stepping import drawn, steps_of
 from scipy.optimize import brentq
 
-from annlib import activations, formulas, layers, optimizers
+from annlib import activations, formulas, initializers, layers, optimizers
 from annlib.core.workspace import Workspace
 from annlib.testing.passes import LayerTrial
 
@@ -193,6 +193,10 @@ ROWS = [
     layers.Rescaling(0.5, -1.5),
     layers.Identity(),
     layers.PReLU("ones"),
+    layers.Scaling(initializers.Constant(0.75)),
+    layers.SmoothClipping(1.5),
+    layers.ParametricActivation("tanh", initializers.Constant(0.25)),
+    layers.ParametricActivation("softplus"),
 ]
 
 
@@ -209,6 +213,8 @@ def test_layers_of_rows(layer, rng):
     names |= {letter: getattr(trial.layer, name, None) for letter, name in values.items()}
     if names["γ"] is None:
         names["γ"] = getattr(trial.layer, "scale", None)
+    if names["β"] is None:
+        names["β"] = names["α"]
     np.testing.assert_allclose(evaluated(formula.equations, names), y[0], rtol=1e-9)
     for line in formula.derivatives:
         assign(line, names)

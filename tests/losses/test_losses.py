@@ -280,9 +280,11 @@ def test_labels_of_hinges_may_be_of_one_class_and_of_any_type():
 
 
 @pytest.mark.parametrize("name", ["kld", "cosine_similarity", "categorical_hinge"])
-def test_losses_of_vectors_want_one_vector_a_row(name):
+def test_losses_of_vectors_want_vectors(name):
     with pytest.raises(ShapeError, match="Flatten"):
-        losses.get(name)(np.ones((2, 3, 4)), np.ones((2, 3, 4)))
+        losses.get(name)(np.ones(3), np.ones(3))
+    with pytest.raises(ShapeError, match=r"targets y of shape \(n, 3, 4\)"):
+        losses.get(name)(np.ones((2, 4)), np.ones((2, 3, 4)))
 
 
 @pytest.mark.parametrize(

@@ -292,8 +292,22 @@ def test_ties_at_the_kth_place_are_among_the_k_largest():
     a = [[0.3, 0.3, 0.3, 0.1]]
     for label, expected in ((0, 1.0), (2, 1.0), (3, 0.0)):
         assert metrics.SparseTopKCategoricalAccuracy(1)([label], a) == expected
-    metric = metrics.Precision(top_k=2)
-    assert metric([[1, 1, 0, 1]], a) == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize(("k", "precision"), [(1, 1.0), (2, 0.5), (3, 2 / 3), (4, 3 / 4)])
+def test_no_more_than_the_k_largest_count_as_ones_of_those_that_tie_the_first(k, precision):
+    # As Keras: its own test has such ties.
+    metric = metrics.Precision(top_k=k)
+    assert metric([[1, 0, 1, 1]], [[0.3, 0.3, 0.3, 0.1]]) == pytest.approx(precision)
+    weighted = metrics.Recall(top_k=3)
+    weighted([[0, 1, 1, 0, 1]], [[0.2, 0.1, 0.4, 0, 0.2]], sample_weight=[[1, 4, 2, 3, 5]])
+    recall = weighted([1, 0, 1, 1, 1], [0.2, 0.6, 0.4, 0.2, 0.2], sample_weight=3)
+    assert recall == pytest.approx((2 + 5 + 3 + 3) / (4 + 2 + 5 + 3 + 3 + 3 + 3))
+
+
+def test_where_all_tie_with_nan_the_result_is_nan():
+    metric = metrics.Precision(top_k=1)
+    assert np.isnan(metric([[1, 0]], [[np.nan, 0.5]]))
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,16 @@ FORGED: dict[str, tuple[str, Any, str]] = {
     "a module": ("config.layers.1.class_name", "os.system", r'"os\.system".*custom_objects'),
     "a callback": ("config.layers.1.class_name", "EarlyStopping", "known layer"),
     "a model in a model": ("config.layers.1.class_name", "Sequential", "known layer"),
-    "a lambda": ("config.layers.1.class_name", "Lambda", "known layer"),
+    "a lambda": (
+        "config.layers.1",
+        {"class_name": "Lambda", "config": {"function": "os.system"}},
+        "known function",
+    ),
+    "code": (
+        "config.layers.1",
+        {"class_name": "Lambda", "config": {"function": {"class_name": "__lambda__"}}},
+        "function of an array",
+    ),
     "a function as activation": (f"{DENSE}.activation", "os.system", "known activation"),
     "a name for a layer": ("config.layers.1", "dense", "a configuration as layer"),
     "a list for a layer": ("config.layers.1", [], "a configuration as layer"),

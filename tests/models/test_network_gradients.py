@@ -168,7 +168,7 @@ def test_networks_of_every_layer(stack, loss):
 SMOOTH = [
     row
     for row in LAYERS
-    if row.cls not in (layers.Input, layers.Columns)
+    if row.cls not in (layers.Input, layers.Columns)  # which has columns of its input
     and getattr(row, "shapes", [FLAT])[0] == FLAT
     and not any(kink in repr(row).lower() for kink in ("relu", "l1="))
     and not row.make().takes_codes

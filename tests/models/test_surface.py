@@ -198,7 +198,8 @@ def test_get_layer():
 def test_a_clone_has_new_weights_of_the_same_configuration(make):
     model = make()
     clone = clone_model(model)
-    assert not clone.compiled
+    assert clone.compiled == model.compiled
+    assert clone.get_compile_config() == model.get_compile_config()
     assert clone.get_config() == model.get_config()
     assert clone.seed == model.seed
     assert not any(a is b for a, b in zip(clone.layers, model.layers, strict=True))
@@ -221,11 +222,27 @@ def test_a_clone_has_the_layers_that_a_function_makes():
     assert [layer.name for layer in wide.layers if layer.name != "wide"] == [
         layer.name for layer in model.layers if layer.name != "norm"
     ]
-    assert (wide.seed, wide.dtype, wide.compiled) == (model.seed, model.dtype, False)
+    assert (wide.seed, wide.dtype, wide.compiled) == (model.seed, model.dtype, True)
     assert wide.get_layer("wide").units == 9
     shared = clone_model(model, clone_function=lambda layer: layer)
     np.testing.assert_array_equal(shared.predict(X), model.predict(X))
     assert shared.layers == model.layers
+    assert not shared.compiled
+    model.fit(X, Y, verbose=0)
+
+
+def test_a_clone_of_a_trained_model_begins_anew():
+    model = trained()
+    clone = clone_model(model)
+    assert (model.optimizer.steps > 0, clone.optimizer.steps) == (True, 0)
+    before = [w.tobytes() for w in model.get_weights()]
+    clone.fit(X, Y, verbose=0)
+    assert not any(a is b for a, b in zip(clone.metrics, model.metrics, strict=True))
+    assert [w.tobytes() for w in model.get_weights()] == before
+
+
+def test_a_clone_function_must_give_layers():
+    model = trained()
     with pytest.raises(ConfigurationError, match="to give a layer for each, got None"):
         clone_model(model, clone_function=lambda layer: None)
 
@@ -436,7 +453,10 @@ OF_KERAS = {
     *("variables", "trainable_variables", "non_trainable_variables", "inputs", "outputs"),
 }
 #: And what Keras has not; ``clone`` and ``example_arguments`` are those of every part.
-OWN = {"trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"}
+OWN = {
+    *("trace", "seed", "vector", "clone", "example_arguments", "feature_names", "metadata"),
+    "initialize_from_data",
+}
 
 
 def test_a_model_shows_keras_names_and_a_few_of_its_own():

@@ -171,7 +171,7 @@ def test_the_learning_rate_is_a_factor_of_all():
     fake, gradients = drawn(3)
     steps_of(scheduled, fake, gradients)
     assert scheduled.learning_rate == 0.5**1.5
-    assert scheduled.optimizers["body"].learning_rate == 0.1 * 0.5**3
+    assert scheduled.optimizer_map["body"].learning_rate == 0.1 * 0.5**3
 
 
 @each_split
@@ -207,7 +207,7 @@ def test_a_limit_that_is_set_changes_nothing_else():
     expected = fit(model_of(made(SPLITS[0]))).vector.values
     np.testing.assert_array_equal(set_halfway.vector.values, expected)
     with pytest.raises(ReadOnlyError):
-        set_halfway.optimizer.optimizers = {}
+        set_halfway.optimizer.optimizer_map = {}
     with pytest.raises(ReadOnlyError):
         set_halfway.optimizer.weight_decay = 0.1
 
@@ -215,11 +215,11 @@ def test_a_limit_that_is_set_changes_nothing_else():
 def test_rates_that_were_set_are_saved(tmp_path):
     model = fit(model_of(made(SPLITS[0])))
     model.optimizer.learning_rate = 0.5
-    model.optimizer.optimizers["*/bias"].learning_rate = 0.025
+    model.optimizer.optimizer_map["*/bias"].learning_rate = 0.025
     model.save(tmp_path / "m.annlib")
     loaded = load_model(tmp_path / "m.annlib")
     assert loaded.optimizer.learning_rate == 0.5
-    assert loaded.optimizer.optimizers["*/bias"].learning_rate == 0.025
+    assert loaded.optimizer.optimizer_map["*/bias"].learning_rate == 0.025
     fit(model)
     fit(loaded)
     np.testing.assert_array_equal(loaded.vector.values, model.vector.values)
@@ -340,10 +340,10 @@ def test_formula_trace_and_search_know_it():
     assert notes["body"] == "The learning rate is 0.05."
     assert notes["head"] == "Adam(learning_rate=0.02), at a learning rate of 0.002."
     before = model.vector.values.copy()
-    steps = model.optimizer.optimizers["body"].steps
+    steps = model.optimizer.optimizer_map["body"].steps
     assert lr_find(model, X, Y).suggestion > 0
     np.testing.assert_array_equal(model.vector.values, before)
-    assert model.optimizer.optimizers["body"].steps == steps
+    assert model.optimizer.optimizer_map["body"].steps == steps
 
 
 def test_an_optimizer_belongs_to_one_model():
@@ -355,7 +355,7 @@ def test_an_optimizer_belongs_to_one_model():
     model_of(rule.clone())
     copied = pickle.loads(pickle.dumps(model))
     with pytest.raises(OwnershipError):
-        model_of(copied.optimizer.optimizers["body"])
+        model_of(copied.optimizer.optimizer_map["body"])
 
 
 class Whole(optimizers.Optimizer):
@@ -374,7 +374,7 @@ ONE = SGD(0.1)
         ((None,), "expected a dict of optimizers by"),
         (([("dense", "sgd")],), "expected a dict of optimizers by"),
         (({"": "sgd"},), "expected a dict of optimizers by"),
-        (({"dense": "sdg"},), r'optimizers\["dense"\].*"sdg"'),
+        (({"dense": "sdg"},), r'optimizer_map\["dense"\].*"sdg"'),
         (({"dense": "sgd"}, "adma"), r'default.*"adma".*adam'),
         (({},), "expected an optimizer for each pattern, got none"),
         (({"a": ONE, "b": ONE},), "got one object twice"),
@@ -431,3 +431,30 @@ def test_a_state_of_another_kind_is_refused():
         with pytest.raises((ConfigurationError, ModelFormatError)):
             optimizer.check_state({**state, "rules": wrong})
     optimizer.check_state(state)
+
+
+# -- as Keras writes them --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", ["body/.*", "^body/.*", "^body/.*$", "body", "body/*"])
+def test_keras_map_of_optimizers(pattern, tmp_path):
+    rules = optimizers.OptimizerMap(default_optimizer=Adam(0.02))
+    rules[pattern] = SGD(0.1)
+    ours = fit(model_of(MultiOptimizer({"body": SGD(0.1)}, default=Adam(0.02))))
+    keras = fit(model_of(MultiOptimizer(rules)))
+    np.testing.assert_array_equal(keras.predict(X), ours.predict(X))
+    assert keras.optimizer.optimizers == [rules[pattern], rules.default_optimizer]
+    keras.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert again.optimizer.get_config() == keras.optimizer.get_config()
+    np.testing.assert_array_equal(fit(again).predict(X), fit(ours).predict(X))
+
+
+def test_a_map_has_the_default():
+    rules = optimizers.OptimizerMap(SGD(), {"body": Adam()})
+    with pytest.raises(ConfigurationError, match="expected one default"):
+        MultiOptimizer(rules, default="sgd")
+    with pytest.raises(ConfigurationError, match=r"OptimizerMap\.default_optimizer"):
+        optimizers.OptimizerMap(MultiOptimizer({"body": SGD()}))
+    with pytest.raises(ConfigurationError, match="expected a dict of optimizers"):
+        optimizers.OptimizerMap(SGD(), [Adam()])

@@ -10,17 +10,17 @@ from annlib import activations, losses
 from annlib.activations import Activation, Sigmoid
 from annlib.constraints import Constraint
 from annlib.core.errors import AnnlibError
-from annlib.estimators.outputs import for_arguments
+from annlib.estimators.outputs import for_arguments, last_layer
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import dense_layers
 from annlib.estimators.perceptron.growth import obstacle
 from annlib.estimators.perceptron.structure import Structure
 from annlib.estimators.rules import invalid
-from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, NumberTargets, Targets
+from annlib.estimators.targets import ColumnsTargets, IndicatorTargets, Targets
 from annlib.initializers import Initializer, RandomUniform, VarianceScaling
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import BatchNormalization, Dense, Dropout, Input
-from annlib.losses import BlockCrossentropy, Loss, LossOfVectors
+from annlib.losses import BlockCrossentropy, Loss
 from annlib.losses.function import loss_of
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
@@ -171,15 +171,7 @@ class Architecture:
 
     def output(self, targets: Targets) -> tuple[int, str]:
         """Units and activation of the last layer."""
-        loss = self.loss(targets)
-        if isinstance(targets, NumberTargets):
-            fuses = loss.task == "regression" and not loss.from_logits
-            return targets.units, (loss.fuses_with if fuses else "") or "linear"
-        vectors = targets.units == 1 and isinstance(loss, LossOfVectors)
-        units = 2 if vectors else targets.units  # of one-hot rows, or of labels
-        activation = "softmax" if vectors else targets.activation
-        takes_logits = loss.margin or (loss.from_logits and loss.fuses_with == activation)
-        return units, "linear" if takes_logits else activation
+        return last_layer(self.loss(targets), targets)
 
     def loss(self, targets: Targets) -> Loss:
         """The loss, a mean by weight and a sum over outputs where scikit-learn names it."""

@@ -41,7 +41,7 @@ from annlib.estimators.perceptron.training import (
 from annlib.estimators.rules import Rule
 from annlib.estimators.scoring import SCORE, check_scoring_names, default_score, epoch_scores
 from annlib.estimators.targets import Targets
-from annlib.estimators.weights import Samples, row_weights
+from annlib.estimators.weights import Samples, sample_weights
 from annlib.layers import Layer
 from annlib.losses import Loss
 from annlib.models import Sequential
@@ -178,9 +178,13 @@ class Perceptron(NetworkEstimator):
             architecture.draw(model, random_state)
         return model, setting
 
-    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Setting) -> Array:
-        Y = super()._encode(y, targets, model, loss.loss)
-        return loss.loss.check_targets(Y, model.output_shape, "y")
+    def _loss_of(self, loss: Setting) -> Loss:
+        return loss.loss
+
+    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Any) -> Array:
+        Y = super()._encode(y, targets, model, loss)
+        checked: Array = loss.checked_targets(Y, model.output_shape, "y")
+        return checked
 
     def _wants_validation(self, optimizer: Optimizer, partial: bool) -> bool:
         return self._watches_score(optimizer) or (self._sets_aside() and not partial)
@@ -215,7 +219,7 @@ class Perceptron(NetworkEstimator):
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 "your dataset."
             )
-        weights = row_weights(data.X, data.y, sample_weight)
+        weights = sample_weights(data.X, data.y, sample_weight)
         return data.take(train_rows), data._replace(weights=weights).take(rest)
 
     def _compile(self, model: Sequential, optimizer: Optimizer, loss: Setting, warm: bool) -> None:
@@ -373,8 +377,10 @@ class Perceptron(NetworkEstimator):
 
     # -- data ------------------------------------------------------------------------------------
 
-    def _check_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Array]:
-        X, y = super()._check_data(X, y, reset=reset)
+    def _check_data(
+        self, X: Any, y: Any, *, reset: bool, raw: bool = False, missing: bool = False
+    ) -> tuple[Any, Array]:
+        X, y = super()._check_data(X, y, reset=reset, raw=raw, missing=missing)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
@@ -448,11 +454,11 @@ class Perceptron(NetworkEstimator):
         self._sync_coefs(self.model_)
         return X
 
-    def __getstate__(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         fitted = self.__sklearn_is_fitted__()
         if fitted:
             self._sync_coefs(self.model_)
-        state: dict[str, Any] = super().__getstate__()
+        state = super()._state()
         if fitted:
             for name in ("_lists", "_exposed"):  # views, which would come apart
                 state.pop(name, None)

@@ -19,8 +19,14 @@ from annlib.core.errors import ConfigurationError, DataError, ModelFormatError, 
 from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects, own_metrics
-from annlib.estimators.outputs import check_units, fitting_loss, for_arguments
+from annlib.estimators.outputs import (
+    check_units,
+    fitting_loss,
+    for_arguments,
+    last_layer,
+)
 from annlib.estimators.parameter_codes import LeftOut
+from annlib.estimators.rows import holds_texts, looks_up
 from annlib.estimators.rules import InvalidParameterError, Rule, check_parameters, invalid
 from annlib.estimators.scoring import (
     Scores,
@@ -197,10 +203,13 @@ class FittedSequential(NetworkEstimator):
         if warm:
             return self._continued(targets, parts, random_state)
         where = type(self).__name__
+        units, activation = targets.units, targets.activation
+        if isinstance(parts.loss, Loss):
+            units, activation = last_layer(parts.loss, targets)
         shape = {
             "n_features_in": X.shape[1],
-            "n_outputs": targets.units,
-            "output_activation": targets.activation,
+            "n_outputs": units,
+            "output_activation": activation,
         }
         if isinstance(targets, LabelTargets):
             of_columns = getattr(targets, "sizes", None)
@@ -210,13 +219,12 @@ class FittedSequential(NetworkEstimator):
             shape,
             self._nested("model"),
             seed=self._draw_seed(random_state),
-            dtype=self.dtype or X.dtype.name,
+            dtype=self.dtype or (X.dtype.name if X.dtype.char in "fd" else "float64"),
+            names=tuple(getattr(self, "feature_names_in_", ())),
             where=where,
         )
         if parts.loss is None:
             targets.heed(compiled.get("loss"))
-        if hasattr(self, "feature_names_in_") and model.layers[0].takes_names:
-            model._network.learn_names(tuple(self.feature_names_in_))
         check_units(model, targets, X.shape[1], where)
         if compiled:
             self._warn_of_both(compiled)
@@ -262,8 +270,24 @@ class FittedSequential(NetworkEstimator):
         expected = f"{before!r}, as before, to continue with the network that there is"
         return invalid(self, name, f"{expected} (for a new one, fit with warm_start=False)", now)
 
-    def _encode(self, y: Array, targets: Targets, model: Sequential, loss: Plan) -> Array:
-        return super()._encode(y, targets, model, loss.arguments["loss"])
+    def _loss_of(self, loss: Plan) -> Any:
+        return loss.arguments["loss"]
+
+    def _takes_raw(self, X: Any, *, warm: bool) -> bool:
+        if warm:
+            return looks_up(self.model_)
+        if self.model is None or isinstance(self.model, Sequential):
+            return looks_up(self.model)
+        return holds_texts(X)  # of a function only its call tells
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        if looks_up(vars(self).get("model_", self.model)):
+            tags.input_tags.string, tags.input_tags.sparse = True, False
+        return tags
+
+    def _may_miss(self, loss: Any) -> bool:
+        return super()._may_miss(loss) or (loss is None and self._compiled_before() is None)
 
     def _compile(self, model: Sequential, optimizer: Any, loss: Plan, warm: bool) -> None:
         """Compile the network; with a warm start, if something else was chosen than before."""

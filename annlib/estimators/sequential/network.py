@@ -63,6 +63,7 @@ def build_network(
     *,
     seed: int | None,
     dtype: str,
+    names: tuple[str, ...],
     where: str,
 ) -> tuple[Sequential, Mapping[str, Any]]:
     """A network of its own for rows of this shape, and what the model was compiled with.
@@ -81,6 +82,8 @@ def build_network(
     seed : int, optional
         Without one, the model's own counts, if it was given one or has weights by it.
     dtype : {"float32", "float64"}
+    names : tuple of str
+        Of the features, if they have some.
     where : str
 
     Returns
@@ -112,7 +115,7 @@ def build_network(
             "makes its own. Pass Sequential(model.layers), or give the class an argument layers."
         )
     fresh = made(changed_layers(model, changes, f"{where}: model"), seed=seed, dtype=dtype)
-    fresh.build(rows)
+    fresh._network.build(rows, names or None)
     for new, old in zip(fresh.layers, model.layers, strict=True):
         _take_weights(new, old)
     return fresh, compiled_before(model)

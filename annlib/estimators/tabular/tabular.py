@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -14,9 +14,10 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from annlib.core.arrays import Array
+from annlib.core.errors import DataError
 from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
-from annlib.estimators.files import describe_parameters
+from annlib.estimators.files import describe_parameters, restore_parameters
 from annlib.estimators.messages import warn
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
@@ -42,8 +43,9 @@ from annlib.estimators.tabular.parameters import (
 from annlib.estimators.tabular.progress import Progress
 from annlib.estimators.tabular.task import Task
 from annlib.estimators.tabular.training import Clock, Curves, Lessons, train
-from annlib.estimators.targets import Targets, check_y, learn_targets
-from annlib.estimators.weights import mean_one, row_weights
+from annlib.estimators.target_checks import check_y
+from annlib.estimators.targets import Targets, learn_targets
+from annlib.estimators.weights import mean_one, sample_weights
 from annlib.training.interruption import Interruption
 
 #: The share of ``time_limit`` that packs may take.
@@ -101,7 +103,12 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         check_consistent_length(columns[0].values, y)
         targets = learn_targets(y, classifier=self._classifies)
         class_weight = getattr(self, "class_weight", None)
-        weights = row_weights(y, y, sample_weight, class_weight, targets)
+        weights = sample_weights(y, y, sample_weight, class_weight, targets)
+        if weights is not None and weights.ndim > 1:
+            raise DataError(
+                f"{where}: expected sample_weight of shape ({len(y)},), one a row, got "
+                f"{weights.shape}."
+            )
         new._targets = targets
         columns, encoded, weights, repeats = distinct_rows(columns, new._encode(y), weights)
         weights = mean_one(weights)
@@ -338,23 +345,25 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     # -- files -----------------------------------------------------------------------------------
 
-    @contextmanager
-    def _file_content(self) -> Iterator[tuple[dict[str, Any], dict[str, Array]]]:
-        """Header and tensors of a file."""
-        tensors: dict[str, Array] = {}
-        parameters, left_out, given = describe_parameters(self, tensors)
-        header, own = files.describe(self, f"{type(self).__name__}.save")
-        names = {
-            "class_name": type(self).__name__,
-            "parameters": parameters,
-            "left_out": left_out,
-            "given": given,
-        }
-        yield names | header, tensors | own
+    def _evaluating(self) -> AbstractContextManager[Any]:
+        return nullcontext()
 
-    def _take_file(self, header: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
-        """Take over what a file has beside the parameters."""
-        files.restore(self, header, tensors)
+    def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        tensors: dict[str, Array] = {}
+        header = describe_parameters(self, tensors)
+        more, own = files.describe(self, f"{type(self).__name__}.save")
+        return header | more, tensors | own
+
+    @classmethod
+    def _from_file(
+        cls,
+        header: Mapping[str, Any],
+        tensors: Mapping[str, Array],
+        kinds: Mapping[str, Any],  # noqa: ARG003  # of those that have estimators in them
+    ) -> Any:
+        estimator = cls(**restore_parameters(header, tensors))
+        files.restore(estimator, header, tensors)
+        return estimator
 
     @staticmethod
     def _task_of(targets: Any) -> Task:

@@ -1,0 +1,76 @@
+"""PyDataset: the base class of a data set that makes its batches when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from annlib.core.checks import check_count, check_flag
+
+
+class PyDataset:
+    """Keras' base class of data that a Python object makes batch by batch.
+
+    A subclass writes ``__getitem__``, which gives one batch, ``(x, y)`` or ``(x, y,
+    sample_weight)``, and ``__len__``, the number of batches; or in place of that the property
+    ``num_batches``, which may be None: then there is no end, and ``fit`` needs
+    ``steps_per_epoch``. ``on_epoch_begin`` and ``on_epoch_end`` are called around each epoch.
+
+    Any object with ``__getitem__`` and ``__len__`` will do as well.
+
+    Parameters
+    ----------
+    workers : int
+    use_multiprocessing : bool
+    max_queue_size : int
+        Accepted, without effect: one thread reads up to two batches ahead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Squares(PyDataset):
+    ...     def __len__(self):
+    ...         return 3
+    ...
+    ...     def __getitem__(self, index):
+    ...         x = np.full((2, 1), index)
+    ...         return x, x**2
+    >>> [y.ravel().tolist() for x, y in Squares()]
+    [[0, 0], [1, 1], [4, 4]]
+    """
+
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
+        where = type(self).__name__
+        self.workers = check_count(workers, where, "workers", 0)
+        self.use_multiprocessing = check_flag(use_multiprocessing, where, "use_multiprocessing")
+        self.max_queue_size = check_count(max_queue_size, where, "max_queue_size")
+
+    def __getitem__(self, index: int) -> Any:
+        """The batch at this place."""
+        raise NotImplementedError(f"{type(self).__name__}: write __getitem__(self, index).")
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches; None if there is no end."""
+        if type(self).__len__ is PyDataset.__len__:
+            raise NotImplementedError(f"{type(self).__name__}: write __len__(self).")
+        return len(self)
+
+    def __len__(self) -> int:
+        number = self.num_batches
+        if number is None:
+            raise TypeError(f"{type(self).__name__} has no end, and no length.")
+        return number
+
+    def __iter__(self) -> Iterator[Any]:
+        number = self.num_batches
+        return (self[index] for index in (count() if number is None else range(number)))
+
+    def on_epoch_begin(self) -> None:
+        """Called before the first batch of an epoch is read."""
+
+    def on_epoch_end(self) -> None:
+        """Called when an epoch has come to its end."""

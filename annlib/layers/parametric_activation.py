@@ -1,0 +1,127 @@
+"""ParametricActivation: a learned mixture of an activation and the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
+
+import numpy as np
+
+from annlib import activations, constraints, initializers, regularizers
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.errors import ShapeError, show
+from annlib.core.formula import DX, DY, Formula, described
+from annlib.core.workspace import Workspace
+from annlib.layers.base import LayerArguments, register
+from annlib.layers.row_parameter import RowParameter
+
+
+@register("parametric_activation")
+class ParametricActivation(RowParameter):
+    """y = x + alpha (f(x) - x) with a learned alpha for each number of a row, 1 at first.
+
+    With alpha = 1 it is f, with 0 the identity: a unit learns how much it bends (Holzmüller et al.,
+    2024, "Better by default"). dE/dx = (1 - alpha) dE/dy + alpha f'(x) dE/dy, and dE/dalpha is the
+    sum of (f(x) - x) dE/dy.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        f, of which values and input have one shape.
+    alpha_initializer : str or Initializer
+    alpha_regularizer : str or Regularizer, optional
+    alpha_constraint : str or Constraint, optional
+    shared_axes : int or sequence of int, optional
+        Axes of the input, from 1, along which there is one alpha; otherwise each number of a row
+        has its own.
+
+    Raises
+    ------
+    ShapeError
+        For an activation of another shape than its input, such as ``"glu"``.
+
+    Examples
+    --------
+    >>> from annlib import Sequential
+    >>> half = ParametricActivation("relu", alpha_initializer=[0.5])
+    >>> Sequential([half]).predict([[-2.0], [2.0]])
+    array([[-1.],
+           [ 2.]], dtype=float32)
+    """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"activation": "selu"}
+
+    parameter = "alpha"
+
+    alpha: Array
+
+    def __init__(
+        self,
+        activation: Any,
+        alpha_initializer: Any = "ones",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: Any = None,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(shared_axes, **keywords)
+        where = type(self).__name__
+        self.activation = activations.get(activation, f"{where}.activation")
+        self.alpha_initializer = initializers.get(alpha_initializer, f"{where}.alpha_initializer")
+        self.alpha_regularizer = regularizers.get(alpha_regularizer, f"{where}.alpha_regularizer")
+        self.alpha_constraint = constraints.get(alpha_constraint, f"{where}.alpha_constraint")
+
+    def build(self, input_shape: BatchShape) -> None:
+        self._add_row_weight(
+            input_shape, self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint
+        )
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        shape = self.activation.output_shape(input_shape)
+        if shape != input_shape:
+            raise ShapeError(
+                f"{type(self).__name__}: expected an activation whose output is of its input's "
+                f"shape {input_shape}, got {show(self.activation)}, which makes it {shape}. Take "
+                "another, or an Activation layer."
+            )
+        return shape
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        F, D, y = (work.array(name, *x.shape) for name in ("F", "D", "y"))
+        self.activation.forward(x, F, work)
+        work["x"] = x
+        np.multiply(np.subtract(F, x, out=D), self.arrays["alpha"], out=y)
+        return np.add(y, x, out=y)
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        D, term = work.array("D", *dy.shape), work.array("term", *dy.shape)
+        self._sum(np.multiply(dy, D, out=term), work)
+        if not input_gradient:
+            return None
+        dF = np.multiply(dy, self.arrays["alpha"], out=term)
+        np.subtract(dy, dF, out=dy)
+        dX = self.activation.gradient(dF, work["x"], work.array("F", *dy.shape), work)
+        return np.add(dy, dX, out=dy)
+
+    def formula(self) -> Formula:
+        act = described(self.activation, activations.Activation)
+        slope = r"\frac{\partial a_i}{\partial z_i}"
+        through = rf"\beta_i {slope} {DY}"
+        if not self.activation.elementwise:
+            slope = r"\frac{\partial a_j}{\partial z_i}"
+            through = rf"\sum_j \beta_j {slope} \frac{{\partial E}}{{\partial y_j}}"
+        return self._formula(
+            "z_i = x_i",
+            *act.equations,
+            r"y_i = x_i + \beta_i (a_i - x_i)",
+            back=(
+                *act.derivatives,
+                rf"{DX} = (1 - \beta_i) {DY} + {through}",
+                rf"\frac{{\partial E}}{{\partial \beta_i}} = (a_i - x_i) {DY}",
+            ),
+            source="Holzmüller et al. (2024)",
+            symbols=(
+                *act.symbols,
+                (r"\beta_i", "alpha, the share of f, which is learned"),
+            ),
+        )

@@ -1,0 +1,221 @@
+"""PeriodicEmbedding: each number as a learned function of it, made of cosines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
+
+import numpy as np
+
+from annlib import constraints, initializers, regularizers
+from annlib.core.arrays import Array, BatchShape
+from annlib.core.checks import check_count, check_flag
+from annlib.core.errors import ShapeError
+from annlib.core.formula import Formula
+from annlib.core.workspace import Workspace
+from annlib.layers.base import Layer, LayerArguments, register
+
+
+@register("periodic_embedding")
+class PeriodicEmbedding(Layer):
+    """e_j = V_j^T cos(2 pi w_j x_j + c_j) + b_j for each feature j, and x_j itself behind it.
+
+    w_j and c_j are m frequencies and phases, V_j is (m, units): all are learned, for each feature
+    its own. So a network sees fine steps of a number that one factor would hide (Gorishniy et al.,
+    2022; as "PBLD" in Holzmüller et al., 2024). Rows of F features become rows of F (units + 1)
+    numbers, those of a feature beside each other.
+
+    With d = dE/de_j: dV = cos(.) d^T, db = d, and by g = -sin(.) * (V d), dc = g, dw = 2 pi x g and
+    dx = 2 pi w . g, plus what comes by x_j itself.
+
+    Parameters
+    ----------
+    units : int
+        Numbers that a feature becomes, besides itself.
+    num_frequencies : int
+        Cosines of a feature, m.
+    members : int, optional
+        An embedding of its own for each so many members of an ensemble, as ``BatchedDense`` has:
+        (n, F), or (n, members, F), becomes (n, members, F (units + 1)).
+    append_input : bool
+        Whether the number itself is one of those that it becomes.
+    frequency_initializer : str or Initializer, optional
+        Normal with the standard deviation .1 unless given: the larger, the finer. Numbers should be
+        of the order of 1, such as ``RobustScaling`` and ``Normalization`` make them.
+    phase_initializer : str or Initializer, optional
+        Uniform in [-pi, pi] unless given.
+    kernel_initializer, bias_initializer : str or Initializer
+        Of V, drawn for each feature as for a ``Dense(units)`` of m inputs, and b.
+    kernel_regularizer : str or Regularizer, optional
+    kernel_constraint : str or Constraint, optional
+
+    Raises
+    ------
+    ShapeError
+        For input that is not (n, features), or (n, members, features).
+
+    Examples
+    --------
+    >>> from annlib import Sequential
+    >>> model = Sequential([PeriodicEmbedding(3, 8)], seed=0)
+    >>> model.predict([[0.5, -1.0]]).shape
+    (1, 8)
+    """
+
+    example_arguments: ClassVar[Mapping[str, Any]] = {"units": 3}
+
+    frequencies: Array
+    phases: Array
+    kernel: Array
+    bias: Array
+
+    def __init__(
+        self,
+        units: int = 3,
+        num_frequencies: int = 16,
+        members: int | None = None,
+        append_input: bool = True,
+        frequency_initializer: Any = None,
+        phase_initializer: Any = None,
+        kernel_initializer: Any = "lecun_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        **keywords: Unpack[LayerArguments],
+    ) -> None:
+        super().__init__(**keywords)
+        where = type(self).__name__
+        self.units = check_count(units, where, "units")
+        self.num_frequencies = check_count(num_frequencies, where, "num_frequencies")
+        self.members = None if members is None else check_count(members, where, "members")
+        self.append_input = check_flag(append_input, where, "append_input")
+        self.frequency_initializer = initializers.get(
+            frequency_initializer, f"{where}.frequency_initializer"
+        )
+        self.phase_initializer = initializers.get(phase_initializer, f"{where}.phase_initializer")
+        self.kernel_initializer = initializers.get(
+            kernel_initializer, f"{where}.kernel_initializer"
+        )
+        self.bias_initializer = initializers.get(bias_initializer, f"{where}.bias_initializer")
+        self.kernel_regularizer = regularizers.get(
+            kernel_regularizer, f"{where}.kernel_regularizer"
+        )
+        self.kernel_constraint = constraints.get(kernel_constraint, f"{where}.kernel_constraint")
+
+    @property
+    def _width(self) -> int:
+        """Numbers that a feature becomes."""
+        return self.units + self.append_input
+
+    def build(self, input_shape: BatchShape) -> None:
+        features, m = self._features(input_shape), self.num_frequencies
+        each = (features,) if self.members is None else (self.members, features)
+        normal = self.frequency_initializer or initializers.RandomNormal(0.0, 0.1)
+        uniform = self.phase_initializer or initializers.RandomUniform(-math.pi, math.pi)
+        axes = len(each)
+        self.add_weight("frequencies", (*each, m), normal, stacked=axes)
+        self.add_weight("phases", (*each, m), uniform, stacked=axes)
+        self.add_weight(
+            "kernel",
+            (*each, m, self.units),
+            self.kernel_initializer,
+            self.kernel_regularizer,
+            self.kernel_constraint,
+            stacked=axes,
+        )
+        self.add_weight("bias", (*each, self.units), self.bias_initializer, stacked=axes)
+
+    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
+        size = self._features(input_shape) * self._width
+        return (input_shape[0], *([] if self.members is None else [self.members]), size)
+
+    def _features(self, input_shape: BatchShape) -> int:
+        features = input_shape[-1] if len(input_shape) > 1 else None
+        inner = input_shape[1:-1]
+        if features is None or inner not in ((), () if self.members is None else (self.members,)):
+            of_each = "" if self.members is None else f" or (n, {self.members}, features)"
+            raise ShapeError(
+                f"{type(self).__name__}: expected rows of features, (n, features){of_each}, got "
+                f"shape {input_shape}. Put a Flatten in front."
+            )
+        return features
+
+    def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        n, features, k = len(x), x.shape[-1], self.members or 1
+        m, units = self.num_frequencies, self.units
+        X = work["X"] = x.reshape(n, -1, features, 1)
+        work["shape"] = x.shape
+        phase, C = work.array("phase", n, k, features, m), work.array("C", n, k * features, m)
+        np.multiply(X, 2 * math.pi, out=work.array("turns", *X.shape))
+        w = self.arrays["frequencies"].reshape(k, features, m)
+        np.multiply(work.array("turns", *X.shape), w, out=phase)
+        np.add(phase, self.arrays["phases"].reshape(k, features, m), out=phase)
+        np.cos(phase, out=C.reshape(phase.shape))
+        y = work.array("y", n, k * features, self._width)
+        V = self.arrays["kernel"].reshape(-1, m, units)
+        embedded = y[:, :, :units]
+        np.matmul(C.transpose(1, 0, 2), V, out=embedded.transpose(1, 0, 2))
+        np.add(embedded, self.arrays["bias"].reshape(-1, units), out=embedded)
+        if self.append_input:
+            y.reshape(n, k, features, -1)[..., units] = X[..., 0]
+        return y.reshape(n, *([] if self.members is None else [k]), -1)
+
+    def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        X, k, m, units = work["X"], self.members or 1, self.num_frequencies, self.units
+        n, features = len(X), X.shape[2]
+        dY = dy.reshape(n, k * features, self._width)
+        dE = work.array("dE", n, k * features, units)
+        np.copyto(dE, dY[:, :, :units])  # contiguous, as sums over the rows want it
+        by_feature, V = dE.transpose(1, 0, 2), self.arrays["kernel"].reshape(-1, m, units)
+        phase, C = work.array("phase", n, k, features, m), work.array("C", n, k * features, m)
+        dV, ones = self.gradients["kernel"].reshape(-1, m, units), work.ones(n)
+        np.matmul(C.transpose(1, 2, 0), by_feature, out=dV)
+        np.dot(ones, dE.reshape(n, -1), out=self.gradients["bias"].reshape(-1))
+        P = work.array("P", n, k, features, m)
+        by_phase = P.reshape(n, k * features, m)
+        np.matmul(by_feature, V.transpose(0, 2, 1), out=by_phase.transpose(1, 0, 2))
+        # What the cosines were is read no more: their memory takes the sines.
+        S = np.sin(phase, out=C.reshape(phase.shape))
+        np.multiply(np.negative(S, out=S), P, out=P)
+        np.dot(ones, P.reshape(n, -1), out=self.gradients["phases"].reshape(-1))
+        np.multiply(P, work.array("turns", *X.shape), out=S)
+        np.dot(ones, S.reshape(n, -1), out=self.gradients["frequencies"].reshape(-1))
+        if not input_gradient:
+            return None
+        w = self.arrays["frequencies"].reshape(k, features, m)
+        np.multiply(P, w, out=P)
+        dX = work.array("dX", n, k, features)
+        np.dot(P.reshape(-1, m), work.ones(m), out=dX.reshape(-1))
+        np.multiply(dX, 2 * math.pi, out=dX)
+        if self.append_input:
+            np.add(dX, dY[:, :, units].reshape(dX.shape), out=dX)
+        if X.shape[1] == k:
+            return dX.reshape(work["shape"])
+        return np.add.reduce(dX, axis=1, out=work.array("dx", n, features))
+
+    def formula(self) -> Formula:
+        e = r"\frac{\partial E}{\partial e_{ju}}"
+        own = r" + \frac{\partial E}{\partial y_{jN}}" if self.append_input else ""
+        lines = [
+            r"p_{jl} = 2 \pi w_{jl} x_j + c_{jl}",
+            r"e_{ju} = \sum_l v_{jlu} \cos(p_{jl}) + b_{ju}",
+        ]
+        symbols = [("l", f"the cosine, 1 to {self.num_frequencies}"), ("j", "the feature")]
+        if self.append_input:
+            lines.append("y_{jN} = x_j")
+            symbols.append(("y_{jN}", "the last number of feature j; the others are e_j"))
+        return self._formula(
+            *lines,
+            back=(
+                rf"g_{{jl}} = -\sin(p_{{jl}}) \sum_u v_{{jlu}} {e}",
+                rf"\frac{{\partial E}}{{\partial v_{{jlu}}}} = \cos(p_{{jl}}) {e}",
+                rf"\frac{{\partial E}}{{\partial b_{{ju}}}} = {e}",
+                r"\frac{\partial E}{\partial w_{jl}} = 2 \pi x_j g_{jl}",
+                r"\frac{\partial E}{\partial c_{jl}} = g_{jl}",
+                rf"\frac{{\partial E}}{{\partial x_j}} = 2 \pi \sum_l w_{{jl}} g_{{jl}}{own}",
+            ),
+            shapes=f"a batch: (n, F) to (n, {'F' if self._width == 1 else f'{self._width} F'})",
+            source="Gorishniy et al. (2022), Holzmüller et al. (2024)",
+            symbols=tuple(symbols),
+        )
