@@ -445,7 +445,8 @@ def test_files_that_say_what_cannot_be_are_refused(kind, tmp_path):
         container.write(path, "estimator", changed, tensors)
         with pytest.raises(ModelFormatError):
             annlib.load_estimator(path)
-    for name in tensors:
+    whole = [n for n in tensors if tensors[n].size and not n.endswith("quantiles")]
+    for name in whole:
         container.write(path, "estimator", header, tensors | {name: tensors[name].ravel()[:-1]})
         with pytest.raises(ModelFormatError):
             annlib.load_estimator(path)
