@@ -226,6 +226,7 @@ def test_few_rows(kind, n):
 # -- rows held out ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_score_out_of_fold_is_honest():
     """Of a target that nothing tells, it does not pretend to know."""
     rng = np.random.default_rng(0)
