@@ -121,7 +121,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         with blas_threads.limited(1):
             packs, curves, cut = new._train(data, task, held_out, learned, seed, began)
             ensemble = combine(packs, held_out, task, data.rows.size)
-            new.__dict__.update(_ensemble=ensemble, _typical=typical_row(data.rows))
+            typical = typical_row(data.rows, new._features.places())
+            new.__dict__.update(_ensemble=ensemble, _typical=typical)
             new._judge(held_out, np.random.default_rng([seed, 3]))
         new._remember(curves)
         self.__dict__.update(
