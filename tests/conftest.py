@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -26,6 +27,18 @@ def pytest_collection_finish() -> None:
     """What was imported and collected stays: a collection of garbage need not walk it each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled code is kept with what else the tests write, for all processes of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.getbasetemp()
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            folder = folder.parent
+        if "ANNLIB_CACHE" not in os.environ:
+            patch.setenv("ANNLIB_CACHE", str(folder / "annlib"))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -27,9 +27,9 @@ LEVELS: tuple[set[str], ...] = (
         *("activations", "constraints", "initializers", "losses", "metrics", "regularizers"),
         *("data", "datasets", "plots", "reference", "schedules", "versions"),
     },
-    {"backend", "callbacks", "formulas", "layers", "optimizers", "utils"},
+    {"backend", "callbacks", "config", "formulas", "layers", "optimizers", "utils"},
     {"network"},
-    {"training"},
+    {"compiling", "training"},
     {"saving", "tracing"},
     {"models"},
     {"estimators", "testing", "tools"},
@@ -41,6 +41,7 @@ LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package 
 #: The few arrows between packages of one level, also those through the registries.
 ACROSS = {
     ("metrics", "losses"),  # the mean of a loss as a metric
+    ("compiling", "training"),  # an objective, as machine code
     # explain finds a part of any family by its name
     *(("formulas", family) for family in ("callbacks", "layers", "optimizers")),
 }
@@ -48,6 +49,8 @@ ACROSS = {
 # More lines of code are a sign to look whether a file holds two ideas, not a reason to cut one.
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
+    "compiling/codegen.py": "one class: the text of a function, note by note",
+    "compiling/recording.py": "one idea: arrays that note, and their recorder",
     "core/checks.py": "one check for each kind of argument",
     "core/config.py": "one class: the constructor's arguments, and what guards them",
     "core/out_of_scope.py": "one table: names of Keras, and what to do without them",

@@ -210,6 +210,7 @@ OF_AUTHORS = {
     *("check_run", "check_parameters", "check_values", "check_monitor", "checked_step"),
     *("code_columns", "encoders", "encode", "read", "codes_of", "noise_of", "output_shape"),
     *("outputs", "missing", "present", "counted", "target_rows", "checked_targets"),
+    *("terms_shape", "vectors", "as_weights", "values_of_each", "start_from_rows"),
 }
 #: What is called once a step, by a number or an array that training made.
 CALLED_EACH_STEP = (

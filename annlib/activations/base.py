@@ -51,6 +51,7 @@ class Activation(Configurable):
     jacobian_section: ClassVar[str] = ""
     #: The task of which its outputs are probabilities: each for itself, or a row together.
     task: ClassVar[Literal["binary", "classes"] | None] = None
+    _watched = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, Z, A, work) and backward(self, dA, Z, A, work), as "

@@ -97,6 +97,18 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+class Changes:
+    """How often an attribute of a part that computes was set after it was made, in this process.
+
+    Whoever has made something of the attributes of many parts sees by it when to look again.
+    """
+
+    count = 0
+
+
+changes = Changes()
+
+
 class Configurable:
     """Base class of objects that their constructor arguments describe completely.
 
@@ -142,6 +154,9 @@ class Configurable:
     _instead: ClassVar[str] = "Make a new object with other arguments."
     #: The attributes that are not simply set once the object is made; found with the first one.
     _guarded: ClassVar[frozenset[str]] = frozenset()
+    #: Whether it counts in ``changes`` that an attribute was set: of annlib's own parts of a
+    #: network, which compute by their attributes alone.
+    _watched: ClassVar[bool] = False
     #: Whether the object is made: false while its constructor runs.
     _made: bool = False
     #: Whether every constructor of the family takes ``dtype``, which must be that of the model.
@@ -157,6 +172,7 @@ class Configurable:
             raise ConfigurationError(f"expected a printable name of a class, got {cls.__name__!r}.")
         # Not its base class' names: a subclass is another class until it is registered.
         cls._registered = False
+        cls._watched = cls._watched and is_own(cls)
         if "_names" not in vars(cls):
             cls._names = (snake_case(cls.__name__),)
         if "__init__" in vars(cls):
@@ -167,6 +183,8 @@ class Configurable:
         def __setattr__(self, name: str, value: Any) -> None:
             if name in self._guarded and self._made:
                 value = self._checked(name, value)
+            if self._watched and self._made:
+                changes.count += 1
             try:
                 object.__setattr__(self, name, value)
             except AttributeError:

@@ -134,6 +134,7 @@ class Layer(Scheduled):
     _stream: Any = None
 
     _takes_dtype = True
+    _watched = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, x, work, *, training=False) and backward(self, dy, work, *, "

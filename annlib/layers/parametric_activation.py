@@ -43,7 +43,7 @@ class ParametricActivation(RowParameter):
     Examples
     --------
     >>> from annlib import Sequential
-    >>> half = ParametricActivation("relu", alpha_initializer=[0.5])
+    >>> half = ParametricActivation("relu", alpha_initializer=np.array([0.5]))
     >>> Sequential([half]).predict([[-2.0], [2.0]])
     array([[-1.],
            [ 2.]], dtype=float32)

@@ -34,7 +34,7 @@ class Scaling(RowParameter):
     Examples
     --------
     >>> from annlib import Sequential
-    >>> Sequential([Scaling(scale_initializer=[0.5, 2.0])]).predict([[10.0, 10.0]])
+    >>> Sequential([Scaling(scale_initializer=np.array([0.5, 2.0]))]).predict([[10.0, 10.0]])
     array([[ 5., 20.]], dtype=float32)
     """
 

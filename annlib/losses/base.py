@@ -88,6 +88,7 @@ class Loss(Configurable):
 
     _stored_as = {"name": "_name"}  # noqa: RUF012  # never changed
     _takes_dtype = True
+    _watched = True
     _keras_methods = {"call": "forward", "__call__": "forward"}  # noqa: RUF012  # never changed
     _extending = (
         "Write forward(self, Y, A, E, work) and backward(self, Y, A, dA, work), as "

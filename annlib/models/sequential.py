@@ -298,7 +298,7 @@ class Sequential(Trainer):
         >>> x = np.random.default_rng(0).normal(50.0, 9.0, (100, 3))
         >>> model = Sequential([layers.Dense(4), layers.Dense(1)], seed=0)
         >>> model.initialize_from_data(x, output=False)
-        >>> Sequential(model.layers[:1]).predict(x).std(axis=0)
+        >>> Sequential(model.layers[:1]).predict(x).std(axis=0).round(3)
         array([1., 1., 1., 1.], dtype=float32)
         """
         where = "Sequential.initialize_from_data"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -115,6 +115,16 @@ class _Outputs:
         return whole if filled == len(whole) else whole[:filled].copy()
 
 
+class Runs(Protocol):
+    """What computes the output for a batch: a ``Pass``, or something made of one."""
+
+    def forward(self, x: Array) -> Array:
+        """The output, borrowed until the next call."""
+
+    def clear(self) -> None:
+        """Drop references to the last batch."""
+
+
 class Predictor:
     """Fast path of ``predict`` for small arrays: it keeps forward passes with their memory.
 
@@ -127,14 +137,19 @@ class Predictor:
         Built; a ``Predictor`` is of one layout of its layers.
     rows : int
         The most that it takes.
+    made : callable, optional
+        What makes of a pass one that computes the same in fewer calls.
     """
 
-    def __init__(self, network: Network, rows: int) -> None:
+    def __init__(
+        self, network: Network, rows: int, made: Callable[[Pass], Runs] | None = None
+    ) -> None:
         self._layers, self._dtype, self._most = list(network.layers), network.dtype, rows
         self._row = network.input_shape[1:]
         self._takes_codes = self._layers[0].takes_codes
         self._input_type = np.float64 if self._layers[0].takes_double else network.dtype
-        self._idle: list[Pass] = []
+        self._idle: list[Runs] = []
+        self._made = made
 
     def predict(self, x: Any) -> Array | None:
         """The output for x in an array of its own; None if x is not such a small array."""
@@ -151,10 +166,12 @@ class Predictor:
             if not math.isfinite(np.vdot(X, X)):
                 return None
             # ``pop`` and ``append`` are one step each to other threads.
+            run: Runs
             try:
                 run = self._idle.pop()
             except IndexError:
                 run = Pass(self._layers, self._dtype)
+                run = run if self._made is None else self._made(run)
             y = run.forward(X).copy()
         run.clear()
         if len(self._idle) < _KEPT:

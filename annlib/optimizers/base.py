@@ -402,7 +402,12 @@ class Optimizer(Rule, Scheduled):
 
     # -- state -----------------------------------------------------------------------------------
 
-    def build(self, vector: ParameterVector, jit_compile: bool | str = False) -> None:
+    def build(
+        self,
+        vector: ParameterVector,
+        jit_compile: bool | str = False,
+        compiler: Callable[[Loop], Loop | None] | None = None,
+    ) -> None:
         """Make what depends on the vector's layout; state that matches the layout stays."""
         if not self.matches_layout(vector):
             self.reset()
@@ -413,7 +418,7 @@ class Optimizer(Rule, Scheduled):
         wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
         loop = type(self).compilable if wanted and can_compile() else None
         now = jit_compile is True or waiting.is_over(0)
-        self.loop = compiled(loop) if loop and now else None
+        self.loop = (compiler or compiled)(loop) if loop and now else None
         self._loop_later = None if now else loop
         divisible = not (self.whole or self.per_parameter)
         policy, factor = self.policy, self.policy.rate_factor

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import math
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from annlib.core.arrays import Array
 
@@ -55,7 +56,7 @@ def adam(
         g = gradient[i]
         m[i] = m[i] * beta_1 + g
         v[i] = v[i] * beta_2 + g * g
-        theta[i] -= m[i] / (math.sqrt(v[i]) + epsilon) * alpha
+        theta[i] -= m[i] / (np.sqrt(v[i]) + epsilon) * alpha
 
 
 @functools.cache

@@ -31,6 +31,7 @@ class Regularizer(Configurable):
     divided: ClassVar[bool] = False
     #: Whether it is a sum over the weights of a function of each, which can be drawn.
     elementwise: ClassVar[bool] = True
+    _watched = True
     #: A penalty alone would go with the gradient of another, or with none.
     _keras_methods = {"__call__": "add_gradient"}  # noqa: RUF012  # never changed
     _extending = (

@@ -21,6 +21,7 @@ from annlib.core.checks import check_count
 from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES
+from annlib.core.settings import check_jit_compile
 from annlib.core.states import check_keys, check_whole
 from annlib.saving import container
 from annlib.saving.limits import check_header
@@ -80,7 +81,11 @@ class Resumption(NamedTuple):
 
     def apply(self, run: Training) -> None:
         """Set network, optimizer and run to the saved state, which ``check`` has seen."""
-        optimizer = run.functions.compiled.optimizer
+        compiled = run.functions.compiled
+        optimizer = compiled.optimizer
+        if (mode := self.header["compiled"].get("jit_compile", "auto")) != compiled.jit_compile:
+            compiled.set_mode(mode)
+            run.step.use_mode(mode)
         restore_state(run.functions.network, optimizer, self.header, self.tensors)
         run.set_state(self.state)
         run.calls = self.header["calls"]
@@ -128,6 +133,9 @@ def check_same_run(run: Training, header: Mapping[str, Any]) -> None:
     network = run.functions.network
     own, _ = describe(network, run.functions.compiled)
     own["run"] = run.identity()
+    if not run.functions.compiled.mode_given:  # it keeps the mode in which it began
+        mode = header["compiled"].get("jit_compile", "auto")
+        own["compiled"]["jit_compile"] = check_jit_compile(mode, "BackupAndRestore")
     file = {
         **header,
         "config": {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from annlib import losses, metrics, optimizers
+from annlib.core import settings
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count_or, check_flag, is_number
 from annlib.core.errors import (
@@ -19,6 +20,7 @@ from annlib.core.errors import (
     quote,
     show,
 )
+from annlib.core.settings import check_jit_compile
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss, resolve_crossentropy
@@ -70,13 +72,10 @@ class Compiled:
                     f"Sequential.compile: expected {name} as a list, got {show(given)}. "
                     f'Write {name}=["accuracy"], or whichever it is.'
                 )
-        automatic = isinstance(jit_compile, str) and jit_compile == "auto"
-        if not isinstance(jit_compile, bool) and not automatic:
-            raise ConfigurationError(
-                'Sequential.compile: expected jit_compile True, False or "auto", got '
-                f"{show(jit_compile)}."
-            )
-        self.jit_compile = jit_compile
+        check_jit_compile(jit_compile, "Sequential.compile")
+        #: Whether the mode was asked for, and is not that of the process.
+        self.mode_given = jit_compile != "auto"
+        self.jit_compile = jit_compile if self.mode_given else settings.jit_compile()
         self._specified: list[Any] = []
         self._given: list[Any] = []
         self.names: list[str] = []
@@ -99,8 +98,12 @@ class Compiled:
             "loss": loss if self._deferred_loss else self.loss,
             "metrics": self._given[: self.unweighted],
             "weighted_metrics": self._given[self.unweighted :],
-            "jit_compile": jit_compile,
+            "jit_compile": self.jit_compile,
         }
+
+    def set_mode(self, jit_compile: bool | str) -> None:
+        """Compile, or do not, as a run did that is continued."""
+        self.jit_compile = self.given["jit_compile"] = jit_compile
 
     def _specify(self, argument: Any, prefix: str, given_as: str) -> None:
         """Take in a metric under a name of its own; ``prefix`` sets a second one apart."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from annlib.network.network import Network
 from annlib.training.compiled import Compiled
@@ -11,7 +11,7 @@ from annlib.training.dataset import Dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.fused_loss import check_output
 from annlib.training.running_metrics import RunningMetrics
-from annlib.training.step import Step
+from annlib.training.step import Compiler, Step
 from annlib.training.stream_dataset import StreamDataset
 
 
@@ -41,8 +41,13 @@ class Functions:
         Whether the network was compiled again, or its layers changed, since it was made.
     """
 
-    def __init__(self, network: Network, compiled: Compiled) -> None:
-        self.network, self.compiled = network, compiled
+    def __init__(
+        self,
+        network: Network,
+        compiled: Compiled,
+        compiler: Callable[[], Compiler | None] | None = None,
+    ) -> None:
+        self.network, self.compiled, self._compiler = network, compiled, compiler
         self._dropped = False
         self._vector = network.vector if network.built else None
         self._step: Step | None = None
@@ -66,7 +71,7 @@ class Functions:
             if self.network.relayout(refreeze=False):
                 self._evaluation = None
             self._vector = self.network.vector
-            self._step = Step(self.network, self.compiled)
+            self._step = Step(self.network, self.compiled, self._compiler)
         return self._step
 
     @property

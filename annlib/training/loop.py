@@ -75,7 +75,7 @@ def train_step(step: Step, batch: Batch, on_gradients: Callable[[], None] | None
         on_gradients()
         squares = step.squares()  # it may have changed them
     step.update(squares)
-    step.objective.passes.commit()
+    step.commit()
     return loss
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,8 +13,38 @@ from annlib.core.errors import DivergenceError
 from annlib.core.threads import blas_threads_for
 from annlib.data import Batch
 from annlib.network.network import Network
+from annlib.optimizers.loops import Loop
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
+
+
+class CompiledObjective(Protocol):
+    """An objective that something else computes, in fewer calls."""
+
+    @property
+    def squares(self) -> float | None:
+        """The sum of the squares of the last gradient, if it is known."""
+
+    def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
+        """The loss of a batch without penalties on weights; writes its gradient."""
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last batch."""
+
+    def clear(self) -> None:
+        """Drop references to the user's data."""
+
+
+class Compiler(Protocol):
+    """What makes machine code."""
+
+    def compiled_objective(
+        self, objective: Objective, gradient: Array, where: str
+    ) -> CompiledObjective:
+        """Of an objective, the gradient into which it writes, and what warnings begin with."""
+
+    def compiled_loop(self, loop: Loop) -> Loop | None:
+        """The rule of an optimizer, if it can be."""
 
 
 class UpdateOverflowError(DivergenceError):
@@ -34,16 +66,35 @@ class Step:
     metrics : RunningMetrics
     """
 
-    def __init__(self, network: Network, compiled: Compiled) -> None:
+    def __init__(
+        self,
+        network: Network,
+        compiled: Compiled,
+        compiler: Callable[[], Compiler | None] | None = None,
+    ) -> None:
         vector = network.vector
         compiled.optimizer.check_parameters(vector.entries)
         self.objective = Objective(network, compiled.require_loss(), training=True)
         self.gradient = vector.gradients[: vector.n_trainable]
         self.vector = vector
         self.optimizer = compiled.optimizer
-        self.optimizer.build(vector, compiled.jit_compile)
         self.metrics = compiled.running_metrics(compiled.metrics)
         self._scheduled = network.scheduled_layers()
+        self._compiler = compiler
+        self._compiled: CompiledObjective | None = None
+        self.use_mode(compiled.jit_compile)
+
+    def use_mode(self, jit_compile: bool | str) -> None:
+        """Compute steps compiled, if that is True, or as they stand."""
+        compiler = self._compiler() if jit_compile is True and self._compiler else None
+        if compiler is None:
+            self._compiled = None
+            self.optimizer.build(self.vector, jit_compile)
+            return
+        self._compiled = compiler.compiled_objective(
+            self.objective, self.gradient, "Sequential.fit"
+        )
+        self.optimizer.build(self.vector, jit_compile, compiler.compiled_loop)
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""
@@ -51,9 +102,16 @@ class Step:
         assert Y is not None, "checked in fit"
         for layer in self._scheduled:
             layer._follow(self.optimizer.steps)
-        loss = self.objective.value(X, Y, weights, training=True)
-        self.objective.backward()
-        return sum(self.objective.penalties(), loss)
+        if self._compiled is not None:
+            loss = self._compiled.value_and_gradient(X, Y, weights)
+        else:
+            loss = self.objective.value(X, Y, weights, training=True)
+            self.objective.backward()
+        return sum(self.objective.penalties(), loss) if self.objective.penalized else loss
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last forward pass, after its update."""
+        (self._compiled or self.objective.passes).commit()
 
     def update_metrics(self, batch: Batch, loss: float) -> None:
         """Take the batch of the last loss into the running loss and metrics."""
@@ -62,6 +120,8 @@ class Step:
     def clear(self) -> None:
         """Drop references to the user's data; the buffers stay."""
         self.objective.clear()
+        if self._compiled is not None:
+            self._compiled.clear()
 
     def product_threads(self, rows: int | None) -> int | None:
         """The limit for its matrix products on batches of so many rows, by their size; or None."""
@@ -78,7 +138,8 @@ class Step:
         float
             The sum of the gradient's squares, which may be infinite.
         """
-        squares = self.squares()
+        known = None if self._compiled is None else self._compiled.squares
+        squares = self.squares() if known is None else known
         if not (math.isfinite(loss) and math.isfinite(squares)):
             self._raise_divergence(batch, loss)
         return squares

@@ -52,6 +52,10 @@ class Contender:
     def prediction(self, work: Workload, X: np.ndarray) -> Predict | None:
         raise NotImplementedError
 
+    def fitting(self, work: Workload, X: np.ndarray, y: np.ndarray) -> Predict | None:
+        """A whole ``fit`` of a new model; None where there is no such thing."""
+        return None
+
 
 class FitsLikeKeras(Contender):
     """annlib and Keras: the same lines."""
@@ -99,15 +103,20 @@ class FitsLikeKeras(Contender):
         model = self.model(work)
         return lambda: model.predict(X, verbose=0)
 
+    def fitting(self, work: Workload, X: np.ndarray, y: np.ndarray) -> Predict:
+        return lambda: self.model(work).fit(
+            X, y, batch_size=work.batch, epochs=work.epochs, verbose=0
+        )
+
 
 class Annlib(FitsLikeKeras):
     distribution = "annlib"
 
-    def __init__(self, *, compiled: bool = False) -> None:
+    def __init__(self, *, jit_compile: bool | str = False) -> None:
         import annlib
 
         self.package = annlib
-        self.options = {"jit_compile": "auto" if compiled else False}
+        self.options = {"jit_compile": jit_compile}
 
 
 class Keras(FitsLikeKeras):
@@ -357,7 +366,8 @@ class Bare(Contender):
 #: By the name in the table; made with the number of threads, in a process of its own.
 CONTENDERS: dict[str, Callable[[int], Contender]] = {
     "annlib": lambda threads: Annlib(),
-    "annlib[jit]": lambda threads: Annlib(compiled=True),
+    "annlib[jit]": lambda threads: Annlib(jit_compile="auto"),
+    "annlib compiled": lambda threads: Annlib(jit_compile=True),
     "limit": lambda threads: Bare(),
     "jax": lambda threads: Jax(),
     "torch": lambda threads: PyTorch(threads),

@@ -7,7 +7,7 @@ from benchmarks.speed.workloads import WORKLOADS
 #: The median and the least seconds of each round, by contender.
 Rounds = dict[str, list[tuple[float, float]]]
 
-OWN = ("annlib", "annlib[jit]")
+OWN = ("annlib", "annlib[jit]", "annlib compiled")
 OTHERS = ("limit", "sklearn")
 
 

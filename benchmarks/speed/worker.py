@@ -35,7 +35,7 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def unit_seconds(contender: Any, work: Any) -> list[float] | None:
-    """Seconds a step, or a call of ``predict``: of several epochs or calls."""
+    """Seconds a step, a call of ``predict``, or a whole ``fit``: of several epochs or calls."""
     from benchmarks.speed.workloads import data
 
     X, y = data(work)
@@ -44,10 +44,11 @@ def unit_seconds(contender: Any, work: Any) -> list[float] | None:
         if train is None:
             return None
         return [seconds / work.steps for seconds in enough(train)]
-    predict = contender.prediction(work, X)
+    fits = work.kind == "fit"
+    predict = contender.fitting(work, X, y) if fits else contender.prediction(work, X)
     if predict is None:
         return None
-    calls = 1 if work.kind == "predict" else 200
+    calls = 200 if work.kind == "latency" else 1
 
     def repeat(times: int) -> list[float]:
         found = []

@@ -14,7 +14,8 @@ class Workload(NamedTuple):
     sizes: tuple[int, ...]
     rows: int
     batch: int = 32
-    kind: str = "train"  # or "predict", "latency"
+    kind: str = "train"  # or "fit", "predict", "latency"
+    epochs: int = 1
     normalized: bool = False  # BatchNormalization and Dropout(0.2) behind every hidden layer
 
     @property
@@ -46,6 +47,11 @@ WORKLOADS = {
         Workload("T6", WIDE, 20_000, 2000),
         Workload("T7", (784, 2048, 2048, 10), 2_560, 512),
         Workload("T8", WIDE, 6_400, 128, normalized=True),
+        Workload("T9", (30, 256, 256, 1), 25_600, 256),
+        # One member of a pack of four, each with weights of its own.
+        Workload("M1", (30, 128, 128, 1), 25_600, 256),
+        # Five epochs with all that a fit is: a model, its first step, its end.
+        Workload("F1", (20, 64, 64, 1), 1_000, kind="fit", epochs=5),
         Workload("P1", MNIST, 1, 1, kind="latency"),
         Workload("P2", MNIST, 100_000, kind="predict"),
     ]

@@ -22,6 +22,7 @@ from annlib import (
     TabularRegressor,
     activations,
     callbacks,
+    config,
     constraints,
     datasets,
     formulas,
@@ -428,6 +429,7 @@ def _checks() -> dict[str, Maker]:
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
         "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
+        "set_jit_compile": lambda: Call(config.set_jit_compile, {"value": "auto"}),
         "check_activation": lambda: Call(
             testing.check_activation, {"activation": activations.Tanh()}
         ),

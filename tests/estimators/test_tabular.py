@@ -5,6 +5,8 @@ Trainings are short: what is tested is not how good they are (see test_tabular_q
 
 from __future__ import annotations
 
+import copy
+import functools
 import pickle
 import signal
 import threading
@@ -23,7 +25,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import annlib
-from annlib import ConfigurationError, TabularClassifier, TabularRegressor
+from annlib import (
+    ConfigurationError,
+    DataError,
+    ModelFormatError,
+    TabularClassifier,
+    TabularRegressor,
+)
+from annlib.saving import container
 
 SHORT = {"epochs": 4, "members": 1, "random_state": 0}
 KINDS = (TabularClassifier, TabularRegressor)
@@ -217,6 +226,7 @@ def test_few_rows(kind, n):
 # -- rows held out ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_score_out_of_fold_is_honest():
     """Of a target that nothing tells, it does not pretend to know."""
     rng = np.random.default_rng(0)
@@ -378,13 +388,13 @@ def test_pickles_and_files(kind, tmp_path):
     net = kind(**SHORT, verbose=False).fit(frame, y)
     net.save(tmp_path / "net.safetensors")
     loaded = annlib.load_estimator(tmp_path / "net.safetensors")
-    for copy in (loaded, pickle.loads(pickle.dumps(net))):
-        assert np.array_equal(predictions(copy, frame), predictions(net, frame))
-        assert np.array_equal(copy.contributions(frame[:3]), net.contributions(frame[:3]))
-        assert copy.get_params() == net.get_params()
-        assert copy.summary() == net.summary()
-        assert copy.history_ == net.history_
-        assert copy.feature_names_in_.tolist() == frame.columns.tolist()
+    for again in (loaded, pickle.loads(pickle.dumps(net))):
+        assert np.array_equal(predictions(again, frame), predictions(net, frame))
+        assert np.array_equal(again.contributions(frame[:3]), net.contributions(frame[:3]))
+        assert again.get_params() == net.get_params()
+        assert again.summary() == net.summary()
+        assert again.history_ == net.history_
+        assert again.feature_names_in_.tolist() == frame.columns.tolist()
     if kind is TabularRegressor:
         assert np.array_equal(loaded.predict_interval(frame), net.predict_interval(frame))
     loaded.save(tmp_path / "again.safetensors")
@@ -406,6 +416,44 @@ def test_files_of_all_targets(labels, tmp_path):
     loaded = annlib.load_estimator(tmp_path / "net.safetensors")
     assert np.array_equal(loaded.predict(X), net.predict(X))
     assert np.array_equal(np.hstack(loaded.predict_proba(X)), np.hstack(net.predict_proba(X)))
+
+
+@each_kind
+def test_files_that_say_what_cannot_be_are_refused(kind, tmp_path):
+    X, y = data_for(kind)
+    path = tmp_path / "net.safetensors"
+    kind(**SHORT).fit(X, y).save(path)
+    header, tensors = container.read(path, "estimator")
+    header = {n: v for n, v in header.items() if n not in ("annlib", "format", "kind", "numpy")}
+    changes = [
+        (("packs",), []),
+        (("packs", 0, "config", "layers", 1, "config", "members"), 10**6),
+        (("packs", 0, "config", "layers", 0, "class_name"), "other"),
+        (("packs", 1, "config", "layers", -1, "config", "units"), 7),
+        (("packs", 1), {}),
+        (("kinds",), ["periodic"]),
+        (("kinds", 0), "other"),
+        (("columns",), []),
+        (("columns", 0), ["Number", 0, 0.0, "1", False]),
+        (("columns", 0), ["Sequential", 1]),
+        (("learned", "shares"), [1.0]),
+        (("learned", "temperature"), 0.0),
+        (("learned", "history"), [1]),
+        (("data", "n_features"), 2),
+        (("data", "targets"), {"kind": "labels", "units": 3}),
+    ]
+    for place, value in changes:
+        changed = copy.deepcopy(header)
+        *inner, last = place
+        functools.reduce(lambda part, key: part[key], inner, changed)[last] = value
+        container.write(path, "estimator", changed, tensors)
+        with pytest.raises(ModelFormatError):
+            annlib.load_estimator(path)
+    whole = [n for n in tensors if tensors[n].size and not n.endswith("quantiles")]
+    for name in whole:
+        container.write(path, "estimator", header, tensors | {name: tensors[name].ravel()[:-1]})
+        with pytest.raises(ModelFormatError):
+            annlib.load_estimator(path)
 
 
 def test_before_fit(tmp_path):
@@ -473,5 +521,7 @@ def test_targets_that_are_refused():
             kind(**SHORT).fit(X, np.where(y > 0, 1.0, np.nan))
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             kind(**SHORT).fit(X, np.ones(79))
+    with pytest.raises(DataError, match="one a row, got"):
+        TabularRegressor(**SHORT).fit(X, np.stack([y, y], axis=1), sample_weight=np.ones((80, 2)))
     with pytest.raises(ValueError, match="non-zero number"):
         TabularRegressor(**SHORT).fit(X, y, sample_weight=np.zeros(80))

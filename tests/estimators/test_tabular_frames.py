@@ -211,6 +211,7 @@ def test_a_copy_and_a_constant_change_no_bit():
     assert np.array_equal(net.predict(more), found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

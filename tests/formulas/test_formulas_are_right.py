@@ -240,8 +240,8 @@ def test_batch_normalization(layer, rng):
     frozen = not layer.trainable
     mean = own.moving_mean if frozen else X.mean(axis=0)
     variance = own.moving_variance if frozen else X.var(axis=0)
-    gamma = getattr(own, "gamma", np.ones(3))
-    beta = getattr(own, "beta", np.zeros(3))
+    gamma = np.ones(3) if own.gamma is None else own.gamma
+    beta = np.zeros(3) if own.beta is None else own.beta
     names = letters(formula, n=5, N=3, x=X, μ=mean, γ=gamma, β=beta, σ=np.sqrt(variance))
     H = (X - mean) / np.sqrt(variance + own.epsilon)
     names |= {"∂E/∂y": dY, "h": H, "g": dY * gamma}

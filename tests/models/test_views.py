@@ -315,7 +315,8 @@ def test_a_model_built_step_by_step_is_the_one_built_at_once():
 def test_a_clone_has_the_first_weights_again():
     model = at("fitted")
     clone = clone_model(model)
-    assert not clone.compiled
+    assert clone.compiled
+    assert clone.optimizer is not model.optimizer
     assert_trains_as(clone, new())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from annlib import Sequential, layers, optimizers
+from annlib.compiling.loops import MachineLoop, compiled_loop
 from annlib.core import threads
 from annlib.core.errors import ConfigurationError
 from annlib.models import trainer
@@ -40,10 +41,31 @@ def bits(model):
     return [w.tobytes() for w in model.weights], model.optimizer.state.tobytes()
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """By itself it compiles rules of any size, and does not wait."""
+    monkeypatch.setattr(optimizers.base, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(loops, "WORTH_COMPILING", 0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("halved", [False, True])
+def test_machine_code_has_the_same_bits(halved, dtype, at_once, monkeypatch):
+    if halved:
+        monkeypatch.setattr(memory, "_PART", 64)
+        monkeypatch.setattr(step_buffers, "_WORTH_A_THREAD", 1)
+        monkeypatch.setattr(threads, "multithreaded", lambda: True)
+    monkeypatch.setattr(optimizers.Optimizer.build, "__defaults__", (False, compiled_loop))
+    one = trained(optimizers.Adam(), dtype, "auto")
+    monkeypatch.undo()
+    assert isinstance(one.optimizer.loop, MachineLoop)
+    assert bits(one) == bits(trained(optimizers.Adam(), dtype, compiled=False))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rule", RULES)
-def test_compiled_or_not_the_bits_are_the_same(rule, dtype):
-    one, other = (trained(RULES[rule](), dtype, compiled) for compiled in (True, False))
+def test_compiled_or_not_the_bits_are_the_same(rule, dtype, at_once):
+    one, other = (trained(RULES[rule](), dtype, compiled) for compiled in ("auto", False))
     assert (one.optimizer.loop is not None, other.optimizer.loop) == (True, None)
     assert bits(one) == bits(other)
 

@@ -20,6 +20,7 @@ KERAS = {
     "Ftrl": "ftrl",
     "Lamb": "lamb",
     "Lion": "lion",
+    "MultiOptimizer": "multi_optimizer",
     "Muon": "muon",
     "Nadam": "nadam",
     "RMSprop": "rm_sprop",
@@ -30,11 +31,12 @@ KERAS = {
 
 @pytest.mark.parametrize("cls", [*optimizers.registry], ids=lambda cls: cls.__name__)
 def test_the_name_is_the_one_given_or_keras(cls, tmp_path):
-    assert cls().name == KERAS.get(cls.__name__, cls.__name__.lower())
-    named = cls(name="mine")
+    needed = cls.example_arguments
+    assert cls(**needed).name == KERAS.get(cls.__name__, cls.__name__.lower())
+    named = cls(**needed, name="mine")
     assert named.name == named.get_config()["name"] == "mine"
     assert cls.from_config(named.get_config()).name == named.clone().name == "mine"
-    model = Sequential([layers.Input((3,)), layers.Dense(1)])
+    model = Sequential([layers.Input((3,)), layers.Dense(1, name="embedding")])
     model.compile(named, "mse")
     model.save(tmp_path / "m")
     assert load_model(tmp_path / "m").optimizer.name == "mine"

@@ -97,20 +97,16 @@ def _replaced(rows: Prepared, others: Prepared, places: Places) -> Prepared:
     return Prepared(*found)
 
 
-def typical_row(rows: Prepared) -> Prepared:
-    """A row of the middles of numbers, and of the most frequent of all else."""
-    flags = [_mode(column) for column in rows.flags.T]
-    codes = [_mode(column) for column in rows.codes.T]
-    return Prepared(
-        np.zeros((1, rows.numbers.shape[1]), np.float32),
-        np.array([flags], rows.flags.dtype).reshape(1, -1),
-        np.array([codes], rows.codes.dtype).reshape(1, -1),
-    )
-
-
-def _mode(column: Array) -> float:
-    values, counts = np.unique(column, return_counts=True)
-    return float(values[counts.argmax()])
+def typical_row(rows: Prepared, columns: Sequence[Places]) -> Prepared:
+    """A row of the middles of numbers, and of the most frequent values of all other columns."""
+    found = rows.take([0])  # a copy
+    found.numbers[...] = 0
+    for _, *places in columns:
+        for part, values, own in zip(found[1:], rows[1:], places, strict=True):
+            if len(own):
+                distinct, counts = np.unique(values[:, own], axis=0, return_counts=True)
+                part[:, own] = distinct[counts.argmax()]
+    return found
 
 
 def contributions(

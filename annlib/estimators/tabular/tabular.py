@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -106,8 +107,8 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         weights = sample_weights(y, y, sample_weight, class_weight, targets)
         if weights is not None and weights.ndim > 1:
             raise DataError(
-                f"{where}: expected sample_weight of shape {y.shape[:1]}, one a row, got one for "
-                "each output. Fit an estimator for each, or take the mean of a row's."
+                f"{where}: expected sample_weight of shape ({len(y)},), one a row, got "
+                f"{weights.shape}."
             )
         new._targets = targets
         columns, encoded, weights, repeats = distinct_rows(columns, new._encode(y), weights)
@@ -124,14 +125,16 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             models = [pack.model for pack in packs.values()]
             judges = [pack.judges for pack in packs.values()]
             ensemble = combine(models, judges, held_out, task, data.rows.size)
-            new.__dict__.update(_ensemble=ensemble, _typical=typical_row(data.rows))
+            typical = typical_row(data.rows, new._features.places())
+            new.__dict__.update(_ensemble=ensemble, _typical=typical)
             new._judge(judges, held_out, np.random.default_rng([seed, 3]))
         new._remember(curves)
         self.__dict__.update(
             {name: value for name, value in vars(new).items() if name not in self.get_params()}
         )
-        if not hasattr(new, "feature_names_in_"):
-            self.__dict__.pop("feature_names_in_", None)
+        for name in ("feature_names_in_", "_errors"):  # of an earlier fit
+            if not hasattr(new, name):
+                self.__dict__.pop(name, None)
         if cut:
             epochs = ", ".join(f"{len(c.loss)} of {kind}" for kind, c in curves.items())
             warn(
@@ -345,21 +348,21 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     # -- files -----------------------------------------------------------------------------------
 
-    def _network_kept(self) -> Sequential:
-        return self._ensemble.packs[0]
+    def _evaluating(self) -> AbstractContextManager[Any]:
+        return nullcontext()
 
     def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
         tensors: dict[str, Array] = {}
         header = describe_parameters(self, tensors)
-        learned, own = files.describe(self, f"{type(self).__name__}.save")
-        return header | learned, tensors | own
+        more, own = files.describe(self, f"{type(self).__name__}.save")
+        return header | more, tensors | own
 
     @classmethod
     def _from_file(
         cls,
         header: Mapping[str, Any],
         tensors: Mapping[str, Array],
-        kinds: Mapping[str, Any],  # noqa: ARG003  # there are no estimators in it
+        kinds: Mapping[str, Any],  # noqa: ARG003  # of those that have estimators in them
     ) -> Any:
         estimator = cls(**restore_parameters(header, tensors))
         files.restore(estimator, header, tensors)

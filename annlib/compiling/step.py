@@ -1,0 +1,278 @@
+"""The loss of a batch and its gradient by machine code, made of what the parts of a model do.
+
+The first steps are made as ever, and what they ask of NumPy is noted. The notes become a program,
+which computes the same step again; from then on, where both agree, it makes the steps alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from annlib.compiling.commits import Commits
+from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, right
+from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
+from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
+from annlib.compiling.program import Program
+from annlib.compiling.recording import CannotRecordError
+from annlib.core.arrays import Array
+from annlib.core.config import changes
+from annlib.core.workspace import Workspace
+from annlib.training.objective import Objective
+
+#: Steps that are made as ever before notes are taken again, after an attribute was set.
+_SETTLED = 8
+#: Batches of other shapes of which the programs are kept.
+_MOST = 16
+#: Notes of a step that differ from those of the one before, until that counts as a mistake.
+_ATTEMPTS = 100
+
+
+class CompiledStep:
+    """Computes what an objective does, and its gradient, for one batch after the other.
+
+    Parameters
+    ----------
+    objective : Objective
+        That trains.
+    gradient : array, (n,)
+        Of all parameters that are trained, into which it writes.
+    where : str
+        What warnings begin with.
+
+    Attributes
+    ----------
+    squares : float or None
+        The sum of the squares of the last gradient, if it is known.
+    """
+
+    def __init__(self, objective: Objective, gradient: Array, where: str) -> None:
+        self._objective, self._gradient, self._where = objective, gradient, where
+        self.squares: float | None = None
+        self._off = False
+        #: The parts that are called as they stand, by their identity.
+        self._as_is: set[int] = set()
+        #: Why those are that could have been recorded.
+        self.why: list[str] = []
+        self._recordings: dict[Any, Recording] = {}
+        self._programs: dict[Any, tuple[Program, Recording]] = {}
+        self._commits = Commits(objective.passes, self._as_is)
+        self._machine_ran = self._noted = False
+        #: What the last step's arrays are, the attributes that were set so far, and for how many
+        #: steps none was.
+        self._key: Any = None
+        self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
+        self._attributes = self._now()
+        self._attempts = 0
+        self._memory: list[tuple[Workspace, dict[str, Array]]] = []
+        works = [(layer, work) for layer, work in objective.passes.steps]
+        self._works: list[Workspace] = [*(w for _, w in works), objective.loss.work, objective.work]
+        for layer, work in works:
+            if not can_record(layer):
+                self._as_is.add(id(work))
+        if not is_plain(objective.loss.loss):
+            self._as_is.add(id(objective.loss))
+
+    # -- a step ----------------------------------------------------------------------------------
+
+    def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
+        """The loss of a batch without the penalties on weights; its gradient is in the vector."""
+        self.squares, self._machine_ran, self._noted = None, False, False
+        if self._seen != changes.count:
+            self._look_again()
+        self._settled += 1
+        if self._off or self._waits:
+            self._waits = max(0, self._waits - 1)
+            return self._as_ever(X, Y, weights)
+        self._key = key = key_of(X), key_of(Y), key_of(weights)
+        if key not in self._programs:
+            return self._first_steps(key, X, Y, weights)
+        program, recording = self._programs[key]
+        if not program.run(X, Y, weights):
+            return self._as_ever(X, Y, weights)
+        objective, self._machine_ran = self._objective, True
+        objective.loss._batch = recording.Z, Y, weights
+        self.squares = float(recording.squares)
+        return float(recording.loss) + 0.0 + objective.passes.penalty()
+
+    def _look_again(self) -> None:
+        """Forget the programs if an attribute of one of the parts was set."""
+        self._seen, before, self._attributes = changes.count, self._attributes, self._now()
+        if not unchanged(before, self._attributes):
+            self._forget_programs()
+            self._waits = 0 if self._settled > 10 * _SETTLED else _SETTLED
+            self._settled = 0
+
+    def _now(self) -> list[Any]:
+        objective = self._objective
+        parts = [*(layer for layer, _ in objective.passes.steps), objective.loss.loss]
+        return attributes_of([*parts, *(part for part, *_ in objective.penalized)])
+
+    def _as_ever(self, X: Any, Y: Array, weights: Array | None) -> float:
+        loss = self._objective.value(X, Y, weights, training=True)
+        self._objective.backward()
+        self._check_memory()
+        return loss
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last step."""
+        passes = self._objective.passes
+        if not passes._commits:
+            return
+        if self._machine_ran:
+            self._commits.run(self._key)
+        elif self._noted:
+            if not self._commits.record(self._key):
+                self._forget_programs()
+        else:
+            passes.commit()
+
+    def clear(self) -> None:
+        """Drop references to the user's data."""
+        for program, _ in self._programs.values():
+            program.forget()
+
+    def _forget_programs(self) -> None:
+        self._programs.clear()
+        self._recordings.clear()
+        self._commits.forget()
+
+    # -- the first steps -------------------------------------------------------------------------
+
+    def _first_steps(self, key: Any, X: Any, Y: Array, weights: Array | None) -> float:
+        """A step that is noted; the second one of its kind becomes a program."""
+        recording = self._recorded(X, Y, weights)
+        if recording is None:
+            return self._as_ever(X, Y, weights)
+        self._noted = True
+        self._check_memory()
+        loss = float(recording.loss) + 0.0 + self._objective.passes.penalty()
+        before, inputs = self._recordings.get(key), (X, Y, weights)
+        if before is None and len(self._recordings) >= _MOST:
+            self._forget_programs()
+        structure = recording.structure(inputs)
+        self._recordings[key] = recording
+        recording.described = structure
+        if before is None:
+            return loss
+        if (place := first_difference(before.described, structure)) is not None:
+            name, part = recording.part_at(place)
+            self._attempts += 1
+            if part is None or self._attempts > _ATTEMPTS:
+                self._turn_off(name)
+            elif before.again:
+                # It makes an array, or a number, that is another in each step.
+                self._as_is.add(id(part))
+                self.why.append("its notes are others in each step")
+                self._forget_programs()
+            recording.again = True
+            return loss
+        program = Program(recording.notes, inputs)
+        if self._agrees(program, recording, inputs):
+            recording.forget()
+            self._programs[key] = program, recording
+        return loss
+
+    def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
+        """The notes of a step, which is made; or None, where there can be none."""
+        states = [(w, w.rng.bit_generator.state) for w in self._works if w.rng is not None]
+        while not self._off:
+            recorder = StepRecorder(self._objective, self._gradient, self._works, self._as_is)
+            try:
+                return recorder.record(X, Y, weights)
+            except PartCannotRecordError as error:
+                self._as_is.add(id(error.part))
+                self.why.append(str(error))
+            except CannotRecordError as error:  # of a part that is called as it stands
+                self._off = True
+                self.why.append(str(error))
+            for work, state in states:
+                work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
+        return None
+
+    # -- trust -----------------------------------------------------------------------------------
+
+    def _agrees(self, program: Program, made: Recording, inputs: Any) -> bool:
+        """Whether the program computes what the notes did; the step is then as it was made."""
+        gradient, loss = self._gradient, self._objective.loss
+        if not np.isfinite((made.loss, made.squares)).all():
+            return False  # nothing can be told of such a step
+        arrays = [gradient, made.Z, made.loss, made.squares]
+        arrays += [b for w in (*self._works, loss.work) for b in w._buffers.values()]
+        kept = [(array, array.copy()) for array in arrays]
+        correct, Z, value, _ = (before for _, before in kept[:4])
+        self._spoil(made)
+        ran = rerun(program, inputs)
+        close, far = CLOSE[gradient.dtype.char]
+        scale = far * float(np.abs(correct).max(initial=0.0))
+        good = ran and near(made.loss, value, close, 0.0) and near(made.Z, Z, close, 0.0)
+        good = good and all(
+            near(gradient[where], correct[where], close, scale) for where in self._stretches()
+        )
+        wrong = None if good else self._first_wrong(made, inputs, close, scale)
+        for array, before in kept:
+            np.copyto(array, before)
+        if wrong is not None:
+            self._turn_off(wrong)
+        return good
+
+    def _stretches(self) -> Iterator[slice]:
+        """The parameters' places in the gradient."""
+        start = self._gradient.__array_interface__["data"][0]
+        for layer, _ in self._objective.passes.steps:
+            for _, leaf in layer._leaves():
+                for array in leaf.gradients.values():
+                    at = (array.__array_interface__["data"][0] - start) // array.itemsize
+                    if 0 <= at < self._gradient.size:
+                        yield slice(at, at + array.size)
+
+    def _spoil(self, made: Recording) -> None:
+        """Overwrite what the program is to write, so that what it does not write is noticed."""
+        steps = self._objective.passes.steps
+        for layer, work in steps:
+            if id(work) not in self._as_is:
+                work.fill(np.nan)
+                for array in layer.gradients.values():
+                    array.fill(np.nan)
+        if id(self._objective.loss) not in self._as_is:
+            self._objective.loss.work.fill(np.nan)
+            made.loss.fill(np.nan)
+
+    def _first_wrong(self, made: Recording, inputs: Any, close: float, far: float) -> str:
+        """The name of the first part whose program gives something else."""
+        begins = [begin for _, _, begin, _, _ in made.parts]
+        program = Program(made.notes, inputs, begins)
+        self._spoil(made)
+        ends = dict(zip(begins[1:], made.parts, strict=False))
+        for begin, step in zip(program.begins, program.steps, strict=True):
+            if begin in ends and not right(*ends[begin][3:], close, far):
+                return ends[begin][0]
+            if not rerun(program, inputs, [step]):
+                break
+        return "the gradient"
+
+    def _turn_off(self, part: str) -> None:
+        self._off = True
+        self._forget_programs()
+        warnings.warn(
+            f"{self._where}: expected the compiled step to compute what {part} does, got other "
+            "numbers. Training goes on without compilation; please report this.",
+            stacklevel=2,
+        )
+
+    def _check_memory(self) -> None:
+        """Forget the programs if a buffer has become larger: they know the former one."""
+        now = [(work, dict(work._buffers)) for work in self._works]
+        for (_, before), (_, after) in zip(self._memory, now, strict=False):
+            if any(after.get(name) is not buffer for name, buffer in before.items()):
+                self._forget_programs()
+                break
+        self._memory = now
+
+
+def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:
+    """What computes an objective by machine code."""
+    return CompiledStep(objective, gradient, where)
