@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib import initializers, layers
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.estimators.tabular.features import Prepared
 from annlib.models import Sequential
 
@@ -115,13 +115,11 @@ class Plan(NamedTuple):
         each = members if codes or (periodic and numbers) else None
         return layers.Columns(chains, members=each)
 
-    def chosen(
-        self, model: Sequential, members: Sequence[int] | None = None, dtype: str = "float32"
-    ) -> Sequential:
-        """A model of some of the members of another, or of all."""
+    def in_double(self, model: Sequential) -> Sequential:
+        """The same members in float64."""
         count = model.output_shape[1] or 0
-        made = self.model(count if members is None else len(members), dtype=dtype)
-        copy_members(model, range(count) if members is None else members, made)
+        made = self.model(count, dtype="float64")
+        copy_members(model, range(count), made)
         return made
 
 
@@ -139,26 +137,24 @@ def copy_members(model: Sequential, members: Sequence[int], into: Sequential) ->
 
 def rate_factors(model: Sequential) -> dict[str, float]:
     """What the learning rate of each parameter of a pack is multiplied by."""
-    kernels = {
-        entry.path: float(entry.parameter.shape[1]) ** -0.5
-        for entry in model.vector.entries
-        if entry.path in _KERNELS
-    }
     named = {"scale": _FAST, "embeddings": _OF_LABELS}
-    others = {
-        entry.path: named.get(entry.parameter.name, _SLOW)
-        for entry in model.vector.entries
-        if entry.path not in _KERNELS
+    return {
+        path: shape[1] ** -0.5 if path in _KERNELS else named.get(name, _SLOW)
+        for path, name, shape in _parameters(model)
     }
-    return kernels | others
 
 
 def decay_factors(model: Sequential) -> dict[str, float]:
     """The same of the decay: of kernels and of shares of the activation alone."""
     return {
-        entry.path: float(entry.path in _KERNELS or entry.parameter.name == "alpha")
-        for entry in model.vector.entries
+        path: float(path in _KERNELS or name == "alpha") for path, name, _ in _parameters(model)
     }
+
+
+def _parameters(model: Sequential) -> list[tuple[str, str, Shape]]:
+    """Path, name and shape of each."""
+    entries = model.vector.entries
+    return [(entry.path, entry.parameter.name, entry.parameter.shape) for entry in entries]
 
 
 def outputs(model: Sequential, rows: Prepared) -> Array:

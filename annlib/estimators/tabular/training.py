@@ -173,7 +173,7 @@ def train(
     model.set_weights(judge.best_weights)
     judge.teach(model)
     curves = Curves(judge.losses, judge.judged if held_out.size else [], judge.best_epoch)
-    return Trained(plan.chosen(model, dtype="float64"), judges, curves)
+    return Trained(plan.in_double(model), judges, curves)
 
 
 class Pace:
