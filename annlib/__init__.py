@@ -56,6 +56,8 @@ if TYPE_CHECKING:
         MLPRegressor,
         SequentialClassifier,
         SequentialRegressor,
+        TabularClassifier,
+        TabularRegressor,
         load_estimator,
     )
     from annlib.formulas import explain
@@ -83,6 +85,8 @@ __all__ = [
     "SequentialClassifier",
     "SequentialRegressor",
     "ShapeError",
+    "TabularClassifier",
+    "TabularRegressor",
     "UnknownNameError",
     "__version__",
     "activations",
@@ -128,6 +132,8 @@ _LAZY = {
     "Sequential": "annlib.models",
     "SequentialClassifier": "annlib.estimators",
     "SequentialRegressor": "annlib.estimators",
+    "TabularClassifier": "annlib.estimators",
+    "TabularRegressor": "annlib.estimators",
     "activations": "annlib",
     "backend": "annlib",
     "callbacks": "annlib",

@@ -6,6 +6,7 @@ from annlib.estimators.loading import load_estimator
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
 from annlib.estimators.persistence import InconsistentVersionWarning
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
+from annlib.estimators.tabular import TabularClassifier, TabularRegressor
 
 __all__ = [
     "HiddenLayerTransformer",
@@ -14,6 +15,8 @@ __all__ = [
     "MLPRegressor",
     "SequentialClassifier",
     "SequentialRegressor",
+    "TabularClassifier",
+    "TabularRegressor",
     "load_estimator",
 ]
 

@@ -41,7 +41,7 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
             f"{where}: expected a path where no file is, got {path}. Pass overwrite=True, or "
             "another path."
         )
-    with estimator._network_kept()._evaluating():
+    with estimator._evaluating():
         header, tensors = estimator._describe()
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:

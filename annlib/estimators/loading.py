@@ -13,6 +13,7 @@ from annlib.estimators.hidden import HiddenLayerTransformer
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.sequential import SequentialClassifier, SequentialRegressor
+from annlib.estimators.tabular import TabularClassifier, TabularRegressor
 from annlib.saving import container, model_file
 
 _KINDS: dict[str, type[Persistent]] = {
@@ -23,6 +24,8 @@ _KINDS: dict[str, type[Persistent]] = {
         SequentialClassifier,
         SequentialRegressor,
         HiddenLayerTransformer,
+        TabularClassifier,
+        TabularRegressor,
     )
 }
 
@@ -45,7 +48,7 @@ def load_estimator(
 
     Returns
     -------
-    MLPClassifier, MLPRegressor, SequentialClassifier, SequentialRegressor, HiddenLayerTransformer
+    MLPClassifier, MLPRegressor, or another of the estimators
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -77,6 +78,10 @@ class Persistent:
         """The network of which a file has the weights."""
         network: Sequential = vars(self)["model_"]
         return network
+
+    def _evaluating(self) -> AbstractContextManager[Any]:
+        """A context in which the weights are those that a file is to have."""
+        return self._network_kept()._evaluating()
 
     def _describe(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Header and tensors of a file."""

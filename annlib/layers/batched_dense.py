@@ -74,6 +74,28 @@ class BatchedDense(Affine):
     >>> p = model.predict(np.zeros((5, 2)))
     >>> p.shape, p.mean(axis=1).shape
     ((5, 4, 3), (5, 3))
+
+    Networks for columns of numbers, as ``TabularRegressor`` trains them; ``sample_weight``
+    may be (n, 2), and tell each network which rows to learn from:
+
+    >>> from annlib import layers, optimizers, schedules
+    >>> x = np.random.default_rng(0).normal(size=(512, 4))
+    >>> y = np.sin(3 * x[:, 0]) + x[:, 1]
+    >>> hidden = [BatchedDense(2, 128, use_scale=True), BatchedDense(2, 128)]
+    >>> mixed = [layers.ParametricActivation("mish") for _ in hidden]
+    >>> model = Sequential(
+    ...     [layers.PeriodicEmbedding(members=2), hidden[0], mixed[0], layers.Dropout(0.15)]
+    ...     + [hidden[1], mixed[1], layers.Dropout(0.15), BatchedDense(2, 1)],
+    ...     seed=0,
+    ... )
+    >>> model.initialize_from_data(x, output=False)
+    >>> rate = schedules.CosineDecay(0.1, decay_steps=160)
+    >>> factors = {"*/kernel": 0.1, "*/bias": 0.1, "*/scale": 6.0}
+    >>> adam = optimizers.AdamW(rate, 0.02, beta_2=0.95, learning_rate_factors=factors)
+    >>> model.compile(adam, "mse")
+    >>> history = model.fit(x, y, batch_size=64, epochs=20, drop_last=True, verbose=0)
+    >>> history.history["loss"][-1] < 0.1
+    True
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"members": 4, "units": 10}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_choice
+from annlib.core.checks import check_choice, check_count
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
@@ -26,6 +26,8 @@ class _Part(NamedTuple):
     #: Runs of neighbours: where they lie in x, and where in what the chain gets.
     runs: list[tuple[slice, slice]]
     given: slice
+    #: Whether that is of each member its own.
+    own: bool
     #: Whether it takes them in the type that they come in, and not in the model's.
     as_given: bool
 
@@ -39,6 +41,10 @@ class Columns(Container):
     side by side in the order of the chains. The remainder, the columns that no chain has taken,
     stands last. The gradient by a column is the sum over the chains that have it.
 
+    With ``members``, those of a ``BatchedDense`` behind it, (n, members, units) comes out: of a
+    chain that gives (n, members, units) each member gets its own, and of the others all get the
+    same.
+
     Parameters
     ----------
     chains : list of (layer or list of layers, columns)
@@ -47,6 +53,9 @@ class Columns(Container):
         An empty list of layers gives its columns on as they are.
     remainder : {"passthrough", "drop"}
         What becomes of the columns that no chain has taken.
+    members : int, optional
+        Of an ensemble. A chain for all of them ends in (n, units): ``Flatten`` makes that of the
+        vectors of an ``Embedding``.
     **keywords
         ``name``, ``trainable``, ``input_shape``, ...: see ``Layer``.
 
@@ -82,12 +91,17 @@ class Columns(Container):
     _layout: list[_Part] | None = None
 
     def __init__(
-        self, chains: Any, remainder: str = "passthrough", **keywords: Unpack[LayerArguments]
+        self,
+        chains: Any,
+        remainder: str = "passthrough",
+        members: int | None = None,
+        **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
         where = "Columns"
         self.chains = [_chain(item, f"{where}, chain {k}") for k, item in enumerate(_items(chains))]
         self.remainder = check_choice(remainder, where, "remainder", ("passthrough", "drop"))
+        self.members = None if members is None else check_count(members, where, "members")
         columns = [columns for _, columns in self.chains]
         self._selection = Selection(columns, self.remainder == "passthrough", where)
         self._hold(layers_of(given, where) for given, _ in self.chains)
@@ -229,17 +243,21 @@ class Columns(Container):
             self._declare_chain(chain, (None, count))
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        return (None, sum(self._widths(input_shape)))
+        units = sum(width for width, _ in self._widths(input_shape))
+        return (None, units) if self.members is None else (None, self.members, units)
 
-    def _widths(self, input_shape: BatchShape) -> list[int]:
-        """How many numbers a row each chain gives, and the remainder."""
+    def _widths(self, input_shape: BatchShape) -> list[tuple[int, bool]]:
+        """How many numbers a row each chain gives, and the remainder; and whether these are of
+        each member its own.
+        """
         widths = []
         counts = self._counts(input_shape)
         for index, count in enumerate(counts):
             shape: BatchShape = (None, count)
             for layer in self._chains[index] if index < len(self._chains) else ():
                 shape = layer.compute_output_shape(shape)
-            widths.append(math.prod(size or 0 for size in shape[1:]))
+            own = len(shape) == 3 and shape[1] is not None and shape[1] == self.members
+            widths.append((math.prod(size or 0 for size in shape[1 + own :]), own))
         return widths
 
     def _parts_of_x(self) -> list[_Part]:
@@ -250,13 +268,14 @@ class Columns(Container):
             layout, start = [], 0
             widths = self._widths(self._built_shape)
             every = self._selection.places(features, self._column_names)
-            for index, (places, width) in enumerate(zip(every, widths, strict=True)):
+            for index, (places, (width, own)) in enumerate(zip(every, widths, strict=True)):
                 chain = self._chains[index] if index < len(self._chains) else []
                 layout.append(
                     _Part(
                         np.array(places, np.intp),
                         runs(places),
                         slice(start, start + width),
+                        own,
                         bool(chain) and (chain[0].takes_codes or chain[0].takes_double),
                     )
                 )
@@ -267,16 +286,17 @@ class Columns(Container):
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         n, parts = len(x), self._parts_of_x()
         passes = self._passes(work)
-        y = work.array("y", n, parts[-1].given.stop)
+        each = () if self.members is None else (self.members,)
+        y = work.array("y", n, *each, parts[-1].given.stop)
         for index, part in enumerate(parts):
+            out = y[..., part.given]
             if index < len(passes) and self._chains[index]:
                 own = passes[index].forward(_columns(x, part, work, index), training=training)
                 work[f"shape {index}"] = own.shape
-                y[:, part.given] = own.reshape(n, -1)
+                out[...] = own if part.own else own.reshape(n, *[1] * len(each), -1)
             else:
-                out = y[:, part.given]
                 for there, here in part.runs:
-                    out[:, here] = x[:, there]
+                    out[..., here] = x[:, np.newaxis, there] if each else x[:, there]
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
@@ -288,12 +308,11 @@ class Columns(Container):
             dx = work.array("dx", n, self._built_shape[-1] or 0)
             dx.fill(0.0)
         for index, part in enumerate(parts):
-            own: Array | None = dy[:, part.given]
-            if index < len(passes) and self._chains[index]:
-                if dx is None and not passes[index].learns:
-                    continue
-                own = work.array(f"dy {index}", n, part.given.stop - part.given.start)
-                own[...] = dy[:, part.given]
+            chained = index < len(passes) and bool(self._chains[index])
+            if dx is None and not (chained and passes[index].learns):
+                continue
+            own: Array | None = self._gradient_of(dy[..., part.given], part, work, index)
+            if chained and own is not None:
                 own = own.reshape(work[f"shape {index}"])
                 own = passes[index].backward(own, to_input=input_gradient)
             if dx is not None and own is not None:
@@ -302,11 +321,25 @@ class Columns(Container):
                     np.add(dx[:, there], own[:, here], out=dx[:, there])
         return dx
 
+    def _gradient_of(self, dy: Array, part: _Part, work: Workspace, index: int) -> Array:
+        """That of what a chain gives: of what goes to all members the sum over them."""
+        if dy.ndim == 2 and not (index < len(self._chains) and self._chains[index]):
+            return dy
+        shape = dy.shape if part.own or dy.ndim == 2 else (len(dy), dy.shape[-1])
+        own = work.array(f"dy {index}", *shape)
+        if shape == dy.shape:
+            own[...] = dy
+        else:
+            np.add.reduce(dy, axis=1, out=own)
+        return own
+
     def formula(self) -> Formula:
         return self._formula(
             r"\{Y_k\} = \operatorname{f}_k(\{X_k\})",
             back=(r"\{D_{E,X_k}\} = [D_{Y_k,X_k}]^T \{D_{E,Y_k}\}",),
-            shapes="a batch: (n, features) to (n, units of all chains)",
+            shapes="a batch: (n, features) to (n, "
+            + ("" if self.members is None else f"{self.members}, ")
+            + "units of all chains)",
             symbols=(
                 (r"\{X_k\}", "the columns that chain k takes"),
                 (r"\{Y_k\}", "what it gives; {Y} is all of them, one below the other"),

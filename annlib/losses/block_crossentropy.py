@@ -10,9 +10,9 @@ import numpy as np
 
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_count
+from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ConfigurationError, ShapeError, show
-from annlib.core.formula import Formula
+from annlib.core.formula import Formula, number
 from annlib.core.workspace import Workspace
 from annlib.losses.base import LossArguments, LossOfVectors, register
 from annlib.losses.targets import targets_between
@@ -39,6 +39,8 @@ class BlockCrossentropy(LossOfVectors):
     ----------
     sizes : sequence of int
         How many classes each block has. What outputs there are beyond them are one block more.
+    label_smoothing : float, in [0, 1]
+        Targets become y (1 - s) + s / N in a block of N classes. It may be set anew while training.
 
     Examples
     --------
@@ -49,9 +51,14 @@ class BlockCrossentropy(LossOfVectors):
     task = "classes"
     from_logits = True
     drawn = (-5.0, 5.0, 1.0)
+    _settable = ("label_smoothing",)
 
     def __init__(
-        self, sizes: Sequence[int] = (), *shared: Any, **keywords: Unpack[LossArguments]
+        self,
+        sizes: Sequence[int] = (),
+        *shared: Any,
+        label_smoothing: float = 0.0,
+        **keywords: Unpack[LossArguments],
     ) -> None:
         super().__init__(*shared, **keywords)
         if not isinstance(sizes, list | tuple):
@@ -59,13 +66,16 @@ class BlockCrossentropy(LossOfVectors):
                 f"BlockCrossentropy: expected sizes as a list of numbers, got {show(sizes)}."
             )
         self.sizes = tuple(check_count(size, "BlockCrossentropy", "sizes") for size in sizes)
+        self.label_smoothing: float = check_number(
+            label_smoothing, "BlockCrossentropy", "label_smoothing", "[0, 1]"
+        )
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
-        if sum(self.sizes) > y.shape[1]:
+        if sum(self.sizes) > y.shape[-1]:
             raise ShapeError(
                 f"{where}: expected an output of at least {sum(self.sizes)} units for blocks of "
-                f"{', '.join(map(str, self.sizes))} classes, got {y.shape[1]}."
+                f"{', '.join(map(str, self.sizes))} classes, got {y.shape[-1]}."
             )
         return targets_between(y, 0, 1, where, "Pass one-hot rows, a block beside the other.")
 
@@ -83,8 +93,18 @@ class BlockCrossentropy(LossOfVectors):
             np.copyto(P[:, block], B)
         return P
 
+    def effective_targets(self, Y: Array, work: Workspace) -> Array:
+        s = self.label_smoothing
+        if not s:
+            return Y
+        smooth = np.multiply(Y, 1 - s, out=work.array("smooth", *Y.shape))
+        for block in self.blocks(Y.shape[1]):
+            smooth[:, block] += s / (block.stop - block.start)
+        return smooth
+
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
         E.fill(0)
+        Y = self.effective_targets(Y, work)
         for index, block in enumerate(self.blocks(A.shape[1])):
             P = work.array(f"probabilities/{index}", len(A), block.stop - block.start)
             T = work.array(f"log/{index}", *P.shape)
@@ -97,6 +117,7 @@ class BlockCrossentropy(LossOfVectors):
             np.subtract(E, np.multiply(sums, unit, out=sums), out=E)
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        Y = self.effective_targets(Y, work)
         for index, block in enumerate(self.blocks(A.shape[1])):
             P = work.array(f"probabilities/{index}", len(A), block.stop - block.start)
             # Copied first: on columns of a wider matrix NumPy works through a buffer of its own.
@@ -107,9 +128,14 @@ class BlockCrossentropy(LossOfVectors):
             np.copyto(dA[:, block], np.subtract(S, D, out=D))
 
     def formula(self) -> Formula:
+        s = number(self.label_smoothing)
+        smooth = rf"y_i \leftarrow (1 - {s}) y_i + \frac{{{s}}}{{N}}"
         return self._formula(
+            *([smooth] if self.label_smoothing else []),
             r"a_i = \frac{e^{z_i}}{\sum_j e^{z_j}}",
             r"E = -\sum_i y_i \log(a_i)",
             slope=r"a_i \sum_j y_j - y_i",
-            note="Sums over j go over the block that output i is in." if self.sizes else "",
+            note="Sums over j go over the block that output i is in, of N classes."
+            if self.sizes
+            else "",
         )

@@ -139,7 +139,7 @@ class SparseCategoricalCrossentropy(Categorical):
     axis : -1
         Along the outputs of a row; there is no other.
     label_smoothing : float, in [0, 1]
-        Labels count as rows y (1 - s) + s / N of zeros and a one.
+        Labels count as rows y (1 - s) + s / N of zeros and a one. May be set anew while training.
 
     Examples
     --------
@@ -152,6 +152,7 @@ class SparseCategoricalCrossentropy(Categorical):
     drawn = (0.01, 0.99, 1.0)
     target_kind = "labels"
     reference_name = "categorical_crossentropy"
+    _settable = ("label_smoothing",)
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ from annlib import (
     Sequential,
     SequentialClassifier,
     SequentialRegressor,
+    TabularClassifier,
+    TabularRegressor,
     activations,
     callbacks,
     config,
@@ -169,10 +171,13 @@ ESTIMATORS: dict[str, tuple[Callable[[], Any], np.ndarray]] = {
         ),
         NUMBERS,
     ),
+    "TabularClassifier": (lambda: TabularClassifier(epochs=1, members=1), CLASSES),
+    "TabularRegressor": (lambda: TabularRegressor(epochs=1, members=1), NUMBERS),
 }
 OF_ESTIMATORS = (
     *("fit", "partial_fit", "predict", "score", "predict_proba", "predict_log_proba"),
     *("decision_function", "transform", "get_params"),
+    *("predict_interval", "contributions", "summary"),
 )
 
 
@@ -193,10 +198,11 @@ def _of_estimator(name: str, method: str) -> Call:
     make, y = ESTIMATORS[name]
     estimator = make().fit(X, y)
     arguments = {"X": X, "y": y} if method in ("fit", "partial_fit", "score") else {"X": X}
+    more = {"predict_interval": {"coverage": 0.9}, "contributions": {"orders": 1}}.get(method, {})
     model = getattr(estimator, "model_", None)
     return Call(
         getattr(estimator, method),
-        {} if method == "get_params" else arguments,
+        {} if method in ("get_params", "summary") else arguments | more,
         lambda: model and state_of(model),
     )
 

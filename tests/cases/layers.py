@@ -238,6 +238,16 @@ LAYERS = [
         ],
         trainable=True,
     ).where(shapes=[FLAT]),
+    Row(
+        layers.Columns,
+        [
+            (layers.PeriodicEmbedding(2, 3, members=2), [0, 4]),
+            ([layers.Embedding(4, 6), layers.Reshape((2, 3))], 1),
+            (layers.Dense(3, "tanh"), [2, 4]),
+            ([], [3, 4]),
+        ],
+        members=2,
+    ).where(shapes=[FLAT]),
     Row(layers.CategoryEncoding, 5).where(shapes=[(3,), (1,), ()]),
     Row(layers.CategoryEncoding, 5, "one_hot").where(shapes=[(3,), (1,), (2, 3)]),
     Row(layers.CategoryEncoding, num_tokens=4, output_mode="count").where(shapes=[(3,), (2, 3)]),

@@ -71,6 +71,7 @@ _BY_DATA = {
     ],
     ("one-hot", "real"): [
         Row(losses.BlockCrossentropy),
+        Row(losses.BlockCrossentropy, label_smoothing=0.1),
         Row(losses.CategoricalHinge),
         Row(losses.CategoricalCrossentropy, **LOGITS),
         Row(losses.CategoricalCrossentropy, **LOGITS, **SMOOTH),

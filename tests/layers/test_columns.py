@@ -104,6 +104,71 @@ def test_a_gradient_by_a_column_is_the_sum_over_its_chains():
     np.testing.assert_array_equal(dx, [[2, 5, 3, 1]] * 2)
 
 
+def test_members_get_what_is_theirs_and_what_is_for_all():
+    own = layers.PeriodicEmbedding(2, 3, members=2)
+    vectors = [layers.Embedding(4, 6), layers.Reshape((2, 3))]
+    for_all = layers.Dense(3, "tanh")
+    layer = layers.Columns(
+        [(own, [0, 4]), (vectors, 1), (for_all, [2, 4]), ([], [3, 0])], members=2
+    )
+    model = Sequential([layer], seed=0, dtype="float64")
+    x = RNG.normal(size=(6, 5))
+    x[:, 1] = RNG.integers(0, 4, 6)
+    found = model.predict(x)
+    assert model.output_shape == (None, 2, 14)
+    parts = {
+        "own": Sequential([own], dtype="float64").predict(x[:, [0, 4]]),
+        "all": Sequential([for_all], dtype="float64").predict(x[:, [2, 4]]),
+    }
+    table = vectors[0].embeddings.reshape(4, 2, 3)
+    for member in range(2):
+        np.testing.assert_allclose(found[:, member, :6], parts["own"][:, member], rtol=1e-12)
+        np.testing.assert_array_equal(found[:, member, 6:9], table[x[:, 1].astype(int), member])
+        np.testing.assert_allclose(found[:, member, 9:12], parts["all"], rtol=1e-12)
+        np.testing.assert_array_equal(found[:, member, 12:], x[:, [3, 0]])
+
+
+def test_a_gradient_of_what_goes_to_all_members_is_the_sum_over_them():
+    chains = [(layers.Rescaling(2.0), [0, 1]), ([], [1])]
+    layer = layers.Columns(chains, "drop", members=3)
+    layer._declare((None, 3))
+    work = Workspace("float64")
+    assert layer.forward(np.ones((2, 3)), work, training=True).shape == (2, 3, 3)
+    dx = layer.backward(np.ones((2, 3, 3)), work)
+    np.testing.assert_array_equal(dx, [[6, 9, 0]] * 2)
+
+
+def test_members_with_columns_train_as_if_each_were_alone():
+    x, y = RNG.normal(size=(40, 3)), RNG.normal(size=(40, 1))
+    x[:, 1] = RNG.integers(0, 4, 40)
+
+    def network(members):
+        codes = [layers.Embedding(4, 2 * members), layers.Reshape((members, 2))]
+        own = layers.PeriodicEmbedding(2, 3, members=members)
+        columns = layers.Columns([(own, 0), (codes, 1), ([], 2)], members=members)
+        parts = [columns, layers.BatchedDense(members, 4, "tanh"), layers.BatchedDense(members, 1)]
+        model = Sequential(parts, seed=0, dtype="float64")
+        model.compile(optimizers.SGD(0.01 * members), "mse")  # each has a share of the loss
+        model.build((None, 3))
+        return model
+
+    together, alone = network(3), network(1)
+    start = together.get_weights()
+    together.fit(x, y, epochs=3, shuffle=False, verbose=0)
+    of_codes = [path.endswith("embeddings") for path in (e.path for e in together.vector.entries)]
+    for member in range(3):
+        alone.set_weights(
+            [
+                w.reshape(4, 3, 2)[:, member] if codes else w[member : member + 1]
+                for w, codes in zip(start, of_codes, strict=True)
+            ]
+        )
+        alone.fit(x, y, epochs=3, shuffle=False, verbose=0)
+        np.testing.assert_allclose(
+            together.predict(x)[:, member], alone.predict(x)[:, 0], rtol=1e-9, atol=1e-12
+        )
+
+
 def test_one_chain_over_all_columns_is_the_chain():
     x = RNG.normal(size=(50, 6))
     y = RNG.normal(size=(50, 2))

@@ -5,7 +5,7 @@ import pytest
 from golden import recorded
 
 from annlib import Sequential, layers, losses, metrics, tools
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
 
 KERAS = recorded("members")["losses"]
@@ -67,6 +67,51 @@ def test_members_train_as_if_each_were_alone(one_hot, rng):
         weights = w[:, m] / 3
         alone.fit(x, targets[:, m], sample_weight=weights, shuffle=False, epochs=3, verbose=0)
         np.testing.assert_allclose(p[:, m], alone.predict(x), rtol=1e-9)
+
+
+def test_members_learn_several_classifications():
+    rng = np.random.default_rng(3)
+    x, w = rng.normal(size=(30, 4)), rng.uniform(0, 2, (30, 2))
+    y = np.hstack([np.eye(2)[rng.integers(0, 2, 30)], np.eye(3)[rng.integers(0, 3, 30)]])
+    loss = losses.BlockCrossentropy([2, 3], label_smoothing=0.1)
+    together = Sequential([layers.BatchedDense(2, 5)], seed=0, dtype="float64")
+    together.compile("adam", loss)
+    together.build((None, 4))
+    start = together.get_weights()
+    together.fit(x, y, sample_weight=w, shuffle=False, epochs=3, verbose=0)
+    for m in range(2):
+        alone = Sequential([layers.Dense(5)], seed=0, dtype="float64")
+        alone.compile("adam", losses.BlockCrossentropy([2, 3], label_smoothing=0.1))
+        alone.build((None, 4))
+        alone.set_weights([value[m] for value in start])
+        alone.fit(x, y, sample_weight=w[:, m] / 2, shuffle=False, epochs=3, verbose=0)
+        np.testing.assert_allclose(together.predict(x)[:, m], alone.predict(x), rtol=1e-9)
+
+
+def test_blocks_are_smoothed_each_by_the_number_of_its_classes():
+    rng = np.random.default_rng(3)
+    y = [np.eye(2)[rng.integers(0, 2, 9)], np.eye(3)[rng.integers(0, 3, 9)]]
+    z = [rng.normal(size=(9, 2)), rng.normal(size=(9, 3))]
+    one = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    both = losses.BlockCrossentropy([2, 3], label_smoothing=0.1)
+    expected = sum(one(*pair) for pair in zip(y, z, strict=True))
+    assert both(np.hstack(y), np.hstack(z)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_labels_are_smoothed_anew_while_training():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
+    found = []
+    for given, later in ((0.0, 0.3), (0.3, 0.3)):
+        model = Sequential([layers.Dense(3)], seed=0)
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True, label_smoothing=given)
+        model.compile("sgd", loss)
+        model.build((None, 4))
+        model.loss.label_smoothing = later
+        found.append(model.fit(x, y, epochs=2, verbose=0).history["loss"])
+        with pytest.raises(ConfigurationError, match="label_smoothing"):
+            model.loss.label_smoothing = 1.5
+    assert found[0] == found[1]
 
 
 def test_rows_of_weight_0_are_not_learned_by_their_member(rng):

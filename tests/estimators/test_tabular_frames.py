@@ -1,0 +1,323 @@
+"""Tables as they come: each kind of column, frames of pandas and polars, and what is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from annlib import DataError, TabularClassifier, TabularRegressor
+
+pd = pytest.importorskip("pandas")
+
+SHORT = {"epochs": 4, "members": 1, "random_state": 0}
+N = 90
+
+
+def frame():
+    """All kinds of columns at once."""
+    rng = np.random.default_rng(0)
+    found = pd.DataFrame(
+        {
+            "number": rng.normal(size=N),
+            "integer": rng.integers(0, 50, N),
+            "boolean": rng.random(N) < 0.5,
+            "text": rng.choice(["a", "b", "c"], N),
+            "category": pd.Categorical(rng.integers(10, 14, N)),
+            "nullable": pd.array([None if k % 9 == 0 else k % 5 for k in range(N)], "Int64"),
+            "perhaps": pd.array([None if k % 4 == 0 else k % 3 == 0 for k in range(N)], "boolean"),
+            "string": pd.array([None if k % 5 == 0 else "uvw"[k % 3] for k in range(N)], "string"),
+            "constant": 1.0,
+            "nothing": np.nan,
+            "or missing": np.where(rng.random(N) < 0.5, 1.0, np.nan),
+            "zeros": np.where(rng.random(N) < 0.9, 0, rng.exponential(size=N)),
+            "heavy": rng.standard_cauchy(N) ** 3,
+            "huge": rng.normal(size=N) * 1e300,
+            "tiny": rng.normal(size=N) * 1e-300,
+            "many": [f"name {k % 40}" for k in range(N)],
+            "once": [f"id {k}" for k in range(N)],
+            "mixed": [(1, "x", None)[k % 3] for k in range(N)],
+        }
+    )
+    found["copy"] = found["integer"]
+    found.loc[::7, "number"] = np.nan
+    found.loc[::6, "text"] = None
+    found.loc[3, "category"] = np.nan
+    return found
+
+
+LABELS = np.where(frame()["heavy"] > 0, "yes", "no")
+
+
+def fitted(X, **arguments):
+    return TabularClassifier(**{**SHORT, **arguments}).fit(X, LABELS)
+
+
+# -- what becomes of columns -----------------------------------------------------------------------
+
+
+def test_all_kinds_of_columns_at_once():
+    net = fitted(frame())
+    assert net.columns_ == {
+        "number": ["number", "integer", "nullable", "zeros", "heavy", "huge", "tiny"],
+        "binary": ["boolean", "perhaps", "or missing"],
+        "one-hot": ["text", "category", "string", "mixed"],
+        "embedded": ["many"],
+        "dropped": ["constant", "nothing", "once", "copy"],
+    }
+    assert np.isfinite(net.predict_proba(frame())).all()
+    assert net.feature_importances_.shape == (19,)
+    assert (net.feature_importances_[[8, 9, 16, 18]] == 0).all()
+
+
+@pytest.mark.parametrize("column", list(frame()))
+def test_each_kind_alone(column):
+    X = frame()[[column]]
+    net = fitted(X)
+    assert np.isfinite(net.predict_proba(X)).all()
+    nothing = pd.DataFrame({column: [None, None]})
+    assert np.isfinite(net.predict_proba(nothing)).all()
+
+
+def test_columns_that_tell_the_target_are_used():
+    """Of each kind a column that alone tells the class."""
+    yes = LABELS == "yes"
+    rng = np.random.default_rng(0)
+    found = {
+        "missing": np.where(yes, rng.normal(size=N), np.nan),
+        "binary": yes * 2 - 7,
+        "flag": np.where(yes, 5.0, np.nan),
+        "text": np.where(yes, "on", "off"),
+        "no text": np.where(yes, "on", None),
+        "codes": np.where(yes, rng.integers(0, 20, N), rng.integers(20, 40, N)).astype(str),
+        "zeros": np.where(yes, rng.exponential(size=N), 0),
+        "far": np.where(yes, 1e9, 0) + rng.normal(size=N),
+    }
+    for name, values in found.items():
+        X = pd.DataFrame({name: values, "noise": rng.normal(size=N)})
+        net = TabularClassifier(epochs=150, members=1, random_state=0).fit(X, LABELS)
+        assert net.score(X, LABELS) > 0.9, name
+
+
+def test_categories_that_are_named():
+    X = frame()
+    by_name = fitted(X, categorical_features=["integer", "zeros"])
+    assert "integer" in by_name.columns_["one-hot"] + by_name.columns_["embedded"]
+    assert "category" in by_name.columns_["number"]
+    assert "text" in by_name.columns_["one-hot"]
+    mask = np.isin(X.columns, ["integer", "zeros"])
+    for same in (mask, mask.tolist(), [1, 11], np.array([1, 11])):
+        other = fitted(X, categorical_features=same)
+        assert np.array_equal(other.predict_proba(X), by_name.predict_proba(X))
+    numbers = X[["number", "integer", "category"]]
+    assert fitted(numbers, categorical_features=None).columns_["number"] == list(numbers)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["other"], "names among .*, got 'other'"),
+        ([19], r"positions in \[0, 18\], got 19"),
+        ([-1], r"positions in \[0, 18\], got -1"),
+        ([True], "a bool for each of the 19 columns"),
+        ([1.5], "positions, names or a mask"),
+    ],
+)
+def test_categories_that_are_not_there(given, message):
+    with pytest.raises(DataError, match=message):
+        fitted(frame(), categorical_features=given)
+    if isinstance(given[0], str):
+        with pytest.raises(DataError, match="positions, as X has no names"):
+            fitted(np.ones((N, 2)), categorical_features=given)
+
+
+def test_what_was_unknown_at_fit():
+    X = frame()
+    net = fitted(X)
+    other = X.head(4).copy()
+    other["text"], other["many"], other["string"] = "new", "new", "new"
+    other["category"] = pd.Categorical([99] * 4)
+    other["boolean"] = [5, -5, 0, 1]
+    other["number"] = [1e308, -1e308, 0.0, np.nan]
+    assert np.isfinite(net.predict_proba(other)).all()
+    # A category that is unknown is like one that was there once.
+    X["many"] = [f"name {min(k, 39)}" for k in range(N)]
+    net = fitted(X)
+    assert net.columns_["one-hot"][2] == "string"
+    one, two = (X.head(1).assign(many=text) for text in ("name 3", "never"))
+    assert np.array_equal(net.predict_proba(one), net.predict_proba(two))
+
+
+# -- the same table in other forms -----------------------------------------------------------------
+
+
+def test_polars_like_pandas():
+    pl = pytest.importorskip("polars")
+    X = frame()[["number", "integer", "boolean", "text", "heavy", "many"]]
+    columns = {name: [None if pd.isna(v) else v for v in X[name]] for name in X}
+    Y = pl.DataFrame(columns)
+    net = fitted(X)
+    assert np.array_equal(net.predict_proba(X), fitted(Y).predict_proba(Y))
+    assert np.array_equal(net.predict_proba(X), net.predict_proba(Y))
+    kinds = Y.with_columns(pl.col("text").cast(pl.Categorical), pl.col("many").cast(pl.String))
+    assert np.array_equal(net.predict_proba(X), fitted(kinds).predict_proba(kinds))
+
+
+def test_arrays_and_lists_of_objects():
+    X = frame()[["number", "boolean", "text", "many"]]
+    net = fitted(X)
+    objects = X.to_numpy(dtype=object)
+    with pytest.warns(UserWarning, match="valid feature names"):
+        found = net.predict_proba(objects)
+    assert np.array_equal(found, net.predict_proba(X))
+    nameless = fitted(objects)
+    assert np.array_equal(nameless.predict_proba(objects), found)
+    assert np.array_equal(fitted(objects.tolist()).predict_proba(objects.tolist()), found)
+
+
+def test_types_of_numbers_do_not_matter():
+    X = np.random.default_rng(0).integers(0, 9, (N, 3))
+    found = fitted(X).predict_proba(X)
+    for dtype in (np.int8, np.uint16, np.float32, np.float64, object):
+        assert np.array_equal(fitted(X.astype(dtype)).predict_proba(X.astype(dtype)), found)
+    assert np.array_equal(fitted(np.asfortranarray(X)).predict_proba(X[:, :]), found)
+
+
+# -- changes that tell nothing ---------------------------------------------------------------------
+
+
+def numbers(n=240):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n, 4))
+    X[:, 3] = np.where(rng.random(n) < 0.8, 0, rng.exponential(size=n))
+    return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2] + X[:, 3]
+
+
+def test_powers_of_two_change_no_bit():
+    X, y = numbers()
+    found = TabularRegressor(**SHORT).fit(X, y).predict(X)
+    for scale in (2.0**20, 2.0**-20, 2.0**900):
+        assert np.array_equal(TabularRegressor(**SHORT).fit(X * scale, y).predict(X * scale), found)
+
+
+def test_a_copy_and_a_constant_change_no_bit():
+    X, y = numbers()
+    found = TabularRegressor(**SHORT).fit(X, y).predict(X)
+    more = np.hstack([X, X[:, :1], np.ones((len(X), 1))])
+    net = TabularRegressor(**SHORT).fit(more, y)
+    assert net.columns_["dropped"] == [4, 5]
+    assert np.array_equal(net.predict(more), found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda X: X[:, ::-1].copy(),
+        lambda X: X * 1e6,
+        lambda X: X + 1e6,
+        lambda X: X * [1, -1, 1e-9, 1e9],
+        lambda X: np.hstack([X, X[:, :1]]),
+        lambda X: np.hstack([X, np.random.default_rng(5).normal(size=(len(X), 1))]),
+    ],
+    ids=["order", "scale", "shift", "scales", "copy", "noise"],
+)
+def test_changes_that_tell_nothing_change_little(change):
+    X, y = numbers(400)
+    scores = []
+    for table in (X, change(X)):
+        net = TabularRegressor(epochs=40, random_state=0).fit(table[:240], y[:240])
+        scores.append(net.score(table[240:], y[240:]))
+    assert scores[0] > 0.5
+    assert scores[1] > scores[0] - 0.12
+
+
+# -- what is refused -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.date_range("2026-01-01", periods=N),
+        pd.date_range("2026-01-01", periods=N, tz="UTC"),
+        pd.timedelta_range("1h", periods=N),
+        [dt.date(2026, 1, 1)] * N,
+        [dt.time(12)] * N,
+        [None] * (N - 1) + [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)],
+    ],
+    ids=["dates", "with a zone", "durations", "objects", "times", "one"],
+)
+def test_dates_are_refused_by_name(values):
+    X = frame()[["number"]].assign(when=values)
+    with pytest.raises(DataError, match=r'column "when" of dates or times\. Drop it, or make'):
+        fitted(X)
+
+
+def test_polars_dates_are_refused_by_name():
+    pl = pytest.importorskip("polars")
+    for value in (dt.date(2026, 1, 1), dt.datetime(2026, 1, 1), dt.timedelta(1), dt.time(12)):
+        X = pl.DataFrame({"number": range(N), "when": [value] * N})
+        with pytest.raises(DataError, match='column "when" of dates or times'):
+            fitted(X)
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}, (1,), b"bytes", object, 1j], ids=repr)
+def test_nested_objects_are_refused_by_name(value):
+    X = frame()[["number"]].assign(odd=[value] * N)
+    with pytest.raises(DataError, match='column "odd" of'):
+        fitted(X)
+    with pytest.raises(TypeError, match="not 'dict'"):
+        fitted(np.array([[1.0, {"a": 1}]] * N, object))
+
+
+def test_infinity_is_refused_by_name():
+    X = frame()[["number", "heavy"]]
+    X.loc[5, "heavy"] = -np.inf
+    with pytest.raises(DataError, match=r'infinity in row 5 of column "heavy" \(-inf\)'):
+        fitted(X)
+    with pytest.raises(ValueError, match="infinity"):
+        fitted(X.to_numpy())
+    net = fitted(frame()[["number", "heavy"]])
+    with pytest.raises(DataError, match=r'TabularClassifier\.predict_proba: .* column "heavy"'):
+        net.predict_proba(X)
+
+
+def test_texts_are_refused_where_nothing_is_a_category():
+    message = 'expected numbers alone, as categorical_features is None, got column "text" of texts'
+    with pytest.raises(DataError, match=message):
+        fitted(frame(), categorical_features=None)
+
+
+@pytest.mark.parametrize("X", [scipy.sparse.eye(N).tocsr(), scipy.sparse.coo_array((N, 2))])
+def test_sparse_matrices_say_what_to_do(X):
+    with pytest.raises(TypeError, match=r"toarray"):
+        fitted(X)
+
+
+@pytest.mark.parametrize(
+    "X", [np.ones(N), ["a"] * N, np.empty((N, 0)), pd.DataFrame(index=range(N))]
+)
+def test_what_is_no_table(X):
+    with pytest.raises(ValueError, match=r"Reshape your data|0 feature\(s\)|2D|2-dim|shape"):
+        fitted(X)
+
+
+def test_other_columns_at_predict_leave_the_estimator_as_it_was():
+    X = frame()
+    net = fitted(X)
+    found = net.predict_proba(X)
+    with pytest.raises(ValueError, match=r"yet now missing:\n- number"):
+        net.predict(X.drop(columns="number"))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        net.predict(X[X.columns[::-1]])
+    with pytest.raises(DataError, match='predict: expected column "number" of numbers, as at fit'):
+        net.predict(X.assign(number="one"))
+    with pytest.raises(DataError, match='predict: expected column "text" of texts, as at fit'):
+        net.predict(X.assign(text=1.5))
+    with pytest.raises(DataError, match='column "integer" of dates'):
+        net.predict(X.assign(integer=dt.date(2026, 1, 1)))
+    with pytest.raises(DataError):
+        net.fit(X.assign(integer=dt.date(2026, 1, 1)), LABELS)
+    assert np.array_equal(net.predict_proba(X), found)
