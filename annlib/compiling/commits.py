@@ -57,7 +57,7 @@ class Commits:
             return False
         if (last := self._recordings.get(key)) is None:
             self._recordings[key] = made
-            return True
+            return True  # number by number the program computes the same bits
         program = Program(made.notes, ())
         after = [array.copy() for array, _ in before]
         for array, value in before:

@@ -26,11 +26,14 @@ class AsIs:
     """A call of a part, and what it gave and wrote in the recording."""
 
     results: list[tuple[Array, Array]]
+    #: Whether it may be called again with what the program has computed before it.
+    again = False
 
 
 class Forward(AsIs):
     def __init__(self, layer: Layer, work: Workspace, *, training: bool = True) -> None:
         self._layer, self._work, self._training = layer, work, training
+        self.again = may_be_called_again(layer)
 
     def __call__(self, x: Any) -> Any:
         return self._layer.forward(x, self._work, training=self._training)
@@ -39,6 +42,7 @@ class Forward(AsIs):
 class Backward(AsIs):
     def __init__(self, backward: Any, work: Workspace, wanted: bool) -> None:
         self._backward, self._work, self._wanted = backward, work, wanted
+        self.again = may_be_called_again(backward.__self__)
 
     def __call__(self, dy: Any) -> Any:
         dx = self._backward(dy, self._work, input_gradient=self._wanted)
@@ -48,6 +52,7 @@ class Backward(AsIs):
 class Value(AsIs):
     def __init__(self, loss: Any) -> None:
         self._loss = loss
+        self.again = is_plain(loss.loss)
 
     def __call__(self, Z: Array, Y: Array, weights: Array | None) -> float:
         value: float = self._loss.value(Z, Y, weights)
@@ -60,6 +65,8 @@ class Slope(Value):
 
 
 class Penalty(AsIs):
+    again = True
+
     def __init__(self, objective: Objective, regularizer: Regularizer) -> None:
         self._objective, self._regularizer = objective, regularizer
 
@@ -112,12 +119,19 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
         function = call.function
         if isinstance(function, Draw):
             np.copyto(call.keywords["out"], function.drawn)
-        elif isinstance(function, AsIs) and not isinstance(function, Penalty):
+        elif isinstance(function, AsIs) and not function.again:
             for array, given in function.results:
                 np.copyto(array, given)
         else:
             make(call, inputs)
     return True
+
+
+def may_be_called_again(layer: Layer) -> bool:
+    """Whether another call of a layer in the same step changes nothing, and draws nothing."""
+    return all(is_own(type(part)) and not part.random for part in layer._parts()) and is_plain(
+        layer
+    )
 
 
 def can_record(layer: Layer) -> bool:

@@ -85,21 +85,21 @@ class CompiledPass:
         before, y = self._recordings.get(key), made.Z
         self._recordings[key] = made
         made.described = made.structure((x,))
-        if before is None:
-            return y
         program: Program | None = None
-        same = first_difference(before.described, made.described) is None
+        same = before is None or first_difference(before.described, made.described) is None
         told = y.dtype.char in "fd" and bool(np.isfinite(y).all())
         if same and told and not np.may_share_memory(x, y):
             program, right = Program(made.notes, (x,)), y.copy()
             y.fill(np.nan)
-            good = rerun(program, (x,)) and near(y, right, CLOSE[y.dtype.char][0], 0.0)
-            program = program if good else None
-            np.copyto(y, right)
-        if len(self._programs) >= _MOST:
-            self._programs.clear()
-        self._programs[key] = program, y
-        del self._recordings[key]
+            # The first results are those of the program, too: each call gives the same bits.
+            if not (rerun(program, (x,)) and near(y, right, CLOSE[y.dtype.char][0], 0.0)):
+                program = None
+                np.copyto(y, right)
+        if before is not None or program is None:
+            if len(self._programs) >= _MOST:
+                self._programs.clear()
+            self._programs[key] = program, y
+            del self._recordings[key]
         return y
 
     def _recorded(self, x: Array) -> Recording:

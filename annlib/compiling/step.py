@@ -21,6 +21,7 @@ from annlib.compiling.recording import CannotRecordError
 from annlib.core.arrays import Array
 from annlib.core.config import changes
 from annlib.core.workspace import Workspace
+from annlib.layers import Layer
 from annlib.training.objective import Objective
 
 #: Steps that are made as ever before notes are taken again, after an attribute was set.
@@ -91,10 +92,11 @@ class CompiledStep:
         if key not in self._programs:
             return self._first_steps(key, X, Y, weights)
         program, recording = self._programs[key]
+        objective = self._objective
+        objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
         if not program.run(X, Y, weights):
             return self._as_ever(X, Y, weights)
-        objective, self._machine_ran = self._objective, True
-        objective.loss._batch = recording.Z, Y, weights
+        self._machine_ran = True
         self.squares = float(recording.squares)
         return float(recording.loss) + 0.0 + objective.passes.penalty()
 
@@ -149,32 +151,35 @@ class CompiledStep:
             return self._as_ever(X, Y, weights)
         self._noted = True
         self._check_memory()
-        loss = float(recording.loss) + 0.0 + self._objective.passes.penalty()
         before, inputs = self._recordings.get(key), (X, Y, weights)
         if before is None and len(self._recordings) >= _MOST:
             self._forget_programs()
-        structure = recording.structure(inputs)
+        recording.described = recording.structure(inputs)
         self._recordings[key] = recording
-        recording.described = structure
-        if before is None:
-            return loss
-        if (place := first_difference(before.described, structure)) is not None:
-            name, part = recording.part_at(place)
-            self._attempts += 1
-            if part is None or self._attempts > _ATTEMPTS:
-                self._turn_off(name)
-            elif before.again:
-                # It makes an array, or a number, that is another in each step.
-                self._as_is.add(id(part))
-                self.why.append("its notes are others in each step")
-                self._forget_programs()
-            recording.again = True
-            return loss
+        # From the first step on the numbers are those of the program: a run that is continued,
+        # or a copy of a model, goes on as if it had not been interrupted.
         program = Program(recording.notes, inputs)
-        if self._agrees(program, recording, inputs):
-            recording.forget()
-            self._programs[key] = program, recording
-        return loss
+        agrees = self._agrees(program, recording, inputs)
+        if before is not None:
+            place = first_difference(before.described, recording.described)
+            if place is not None:
+                self._take_apart(recording, place, again=before.again)
+            elif agrees:
+                recording.forget()
+                self._programs[key] = program, recording
+        return float(recording.loss) + 0.0 + self._objective.passes.penalty()
+
+    def _take_apart(self, recording: Recording, place: int, *, again: bool) -> None:
+        """Call a part as it stands that does something else than in the step before."""
+        name, part = recording.part_at(place)
+        self._attempts += 1
+        if part is None or self._attempts > _ATTEMPTS:
+            self._turn_off(name)
+        elif again:  # it makes an array, or a number, that is another in each step
+            self._as_is.add(id(part))
+            self.why.append("its notes are others in each step")
+            self._forget_programs()
+        recording.again = True
 
     def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
         """The notes of a step, which is made; or None, where there can be none."""
@@ -196,7 +201,7 @@ class CompiledStep:
     # -- trust -----------------------------------------------------------------------------------
 
     def _agrees(self, program: Program, made: Recording, inputs: Any) -> bool:
-        """Whether the program computes what the notes did; the step is then as it was made."""
+        """Whether the program computes what the notes did; then the step is what it computed."""
         gradient, loss = self._gradient, self._objective.loss
         if not np.isfinite((made.loss, made.squares)).all():
             return False  # nothing can be told of such a step
@@ -212,17 +217,17 @@ class CompiledStep:
         good = good and all(
             near(gradient[where], correct[where], close, scale) for where in self._stretches()
         )
-        wrong = None if good else self._first_wrong(made, inputs, close, scale)
-        for array, before in kept:
-            np.copyto(array, before)
-        if wrong is not None:
+        if not good:
+            wrong = self._first_wrong(made, inputs, close, scale)
+            for array, before in kept:
+                np.copyto(array, before)
             self._turn_off(wrong)
         return good
 
-    def _stretches(self) -> Iterator[slice]:
-        """The parameters' places in the gradient."""
+    def _stretches(self, *layers: Layer) -> Iterator[slice]:
+        """The places in the gradient of some layers' parameters, or of all."""
         start = self._gradient.__array_interface__["data"][0]
-        for layer, _ in self._objective.passes.steps:
+        for layer in layers or [layer for layer, _ in self._objective.passes.steps]:
             for _, leaf in layer._leaves():
                 for array in leaf.gradients.values():
                     at = (array.__array_interface__["data"][0] - start) // array.itemsize
@@ -231,12 +236,11 @@ class CompiledStep:
 
     def _spoil(self, made: Recording) -> None:
         """Overwrite what the program is to write, so that what it does not write is noticed."""
-        steps = self._objective.passes.steps
-        for layer, work in steps:
+        for layer, work in self._objective.passes.steps:
             if id(work) not in self._as_is:
                 work.fill(np.nan)
-                for array in layer.gradients.values():
-                    array.fill(np.nan)
+                for where in self._stretches(layer):
+                    self._gradient[where] = np.nan
         if id(self._objective.loss) not in self._as_is:
             self._objective.loss.work.fill(np.nan)
             made.loss.fill(np.nan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.scheduled import Scheduled
 from annlib.optimizers.base import Optimizer, register, registry
 from annlib.optimizers.formula import update_formula
-from annlib.optimizers.loops import compiled, waiting
+from annlib.optimizers.loops import Loop, compiled, waiting
 from annlib.optimizers.paths import check_keys, check_patterns, matches
 from annlib.optimizers.rule import Rule
 from annlib.optimizers.state import State
@@ -207,10 +207,15 @@ gradient_accumulation_steps, name
 
     # -- state -------------------------------------------------------------------------------------
 
-    def build(self, vector: ParameterVector, jit_compile: bool | str = False) -> None:
-        super().build(vector, jit_compile)
+    def build(
+        self,
+        vector: ParameterVector,
+        jit_compile: bool | str = False,
+        compiler: Callable[[Loop], Loop | None] | None = None,
+    ) -> None:
+        super().build(vector, jit_compile, compiler)
         for rule, share in zip(self._rules, self._shares(vector), strict=True):
-            rule.build(share, jit_compile)
+            rule.build(share, jit_compile, compiler)
 
     def matches_layout(self, vector: ParameterVector) -> bool:
         pairs = zip(self._rules, self._shares(vector), strict=True)

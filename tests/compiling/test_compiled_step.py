@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -251,6 +253,28 @@ def test_the_same_seed_gives_the_same_bits():
     one, other = trained(True), trained(True)
     for a, b in zip(one.weights, other.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "mse"])
+def test_a_copy_and_a_run_that_is_continued_have_the_same_bits(loss, tmp_path):
+    y = Y if loss.startswith("sparse") else X[:, :3]
+
+    def made():
+        model = Sequential(stack(), seed=1)
+        model.compile("adam", loss, jit_compile=True)
+        return model
+
+    model, whole = made(), made()
+    whole.fit(X, y, epochs=5, batch_size=20, verbose=0)
+    model.fit(X, y, epochs=2, batch_size=20, verbose=0)
+    continued = copy.deepcopy(model)
+    for each in (model, continued):
+        each.fit(X, y, initial_epoch=2, epochs=5, batch_size=20, verbose=0)
+    for a, b, c in zip(whole.weights, model.weights, continued.weights, strict=True):
+        np.testing.assert_array_equal(b, a)
+        np.testing.assert_array_equal(c, a)
+    few = [continued.predict(X[:3], verbose=0) for _ in range(5)]
+    assert all(np.array_equal(p, few[0]) for p in few)
 
 
 def test_wrong_code_is_noticed_and_not_used(monkeypatch):
