@@ -18,7 +18,8 @@ pytest.importorskip("llvmlite")
 
 N = 12
 NEAR = {"float32": 1e-5, "float64": 1e-12}
-BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
+SLOW = pytest.mark.slow
+BOTH = pytest.mark.parametrize("dtype", [pytest.param("float32", marks=SLOW), "float64"])
 
 
 def numbers_of(model):
@@ -136,7 +137,9 @@ def test_optimizers(row, dtype):
     check_agreement(make, repeated(x, y), near)
 
 
-@pytest.mark.parametrize("seed", range(200))
+@pytest.mark.parametrize(
+    "seed", [*range(20), *(pytest.param(seed, marks=SLOW) for seed in range(20, 200))]
+)
 def test_random_networks(seed):
     _, x, y, weights = network(seed)
 
