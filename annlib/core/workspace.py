@@ -20,10 +20,6 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
     from numpy.random import Generator
 
 
-#: Lengths of which a workspace keeps the ones.
-_LENGTHS = 16
-
-
 class Workspace(dict[str, Any]):
     """Named buffers that are allocated once and reused, and a dictionary of what to remember.
 
@@ -55,7 +51,7 @@ class Workspace(dict[str, Any]):
         self.passes: Sequence[Any] = ()
         self._views: dict[str, Array] = {}
         self._buffers: dict[str, Array] = {}
-        self._ones: dict[int, Array] = {}
+        self._ones = np.ones(0, self.dtype)
 
     def array(self, name: str, *shape: int, dtype: npt.DTypeLike | None = None) -> Array:
         """The buffer ``name`` in this shape, with whatever is in it.
@@ -81,12 +77,11 @@ class Workspace(dict[str, Any]):
 
         BLAS does that in a third of the time of ``np.add.reduce``.
         """
-        found = self._ones.get(n)
-        if found is None:
-            if len(self._ones) >= _LENGTHS:
-                self._ones.clear()
-            found = self._ones[n] = np.ones(n, self.dtype)
-        return found
+        view = self._ones[:n]
+        if view.size != n:
+            self._ones = np.ones(n, self.dtype)
+            return self._ones
+        return view
 
     @property
     def rng(self) -> Generator | None:

@@ -12,7 +12,7 @@ from stepping import FakeLayer, assert_same, drawn, more_steps, steps_of, vector
 
 from annlib import Sequential, callbacks, explain, layers, load_model, optimizers, schedules
 from annlib.core.errors import ConfigurationError, ReadOnlyError, UnknownNameError
-from annlib.optimizers import SGD, Adam, AdamW, Muon, Optimizer, memory
+from annlib.optimizers import SGD, Adam, AdamW, Muon, Optimizer, loops, memory
 
 RECORDS = recorded("optimizers")["optimizers"]
 STEPPING = [row for row in OPTIMIZERS if not row.cls.full_batch]
@@ -147,8 +147,10 @@ def test_two_threads_and_a_compiled_rule_give_the_same_bits(monkeypatch):
     np.testing.assert_array_equal(trained(Adam(**keywords)).vector.values, expected)
     pytest.importorskip("numba")
     monkeypatch.undo()
+    monkeypatch.setattr(optimizers.base, "_WORTH_COMPILING", 0)
+    monkeypatch.setattr(loops, "WORTH_COMPILING", 0)
     model = Sequential([layers.Dense(6, "tanh", name="body"), layers.Dense(3, name="head")], seed=3)
-    model.compile(Adam(**keywords), "mse", jit_compile=True)
+    model.compile(Adam(**keywords), "mse", jit_compile="auto")
     rng = np.random.default_rng(0)
     model.fit(rng.normal(size=(40, 4)), rng.normal(size=(40, 3)), epochs=2, verbose=0)
     assert model.optimizer.loop is not None
