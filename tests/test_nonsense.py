@@ -70,6 +70,7 @@ FUNCTIONS = {
     "learning_rate",
     "schedule",
     "model",
+    *("function", "derivative", "output_shape"),
 }
 #: Arguments about files that are called otherwise than "path".
 FOLDERS = {"overwrite", "cache_dir", "cache_subdir"}

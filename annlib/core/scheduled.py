@@ -42,7 +42,8 @@ class Scheduled(Configurable):
         if not callable(value):
             return check_number(value, where, name, interval)
         least, most = positional_arguments(value)
-        if isinstance(value, type) or not least <= 1 <= most:
+        other = isinstance(value, Configurable) and not isinstance(value, FAMILIES["schedule"].base)
+        if other or isinstance(value, type) or not least <= 1 <= most:
             raise ConfigurationError(
                 f"{where}: expected {name} as a number in {interval} or a schedule, a callable of "
                 f"the step, got {show(value)}. Write lambda step: ..."
@@ -53,7 +54,13 @@ class Scheduled(Configurable):
     def _scheduled(self, name: str, step: int) -> float:
         """What the schedule of an argument gives; raises ``ConfigurationError``."""
         schedule, interval = self._schedules[name]
-        value = schedule(step)
+        try:
+            value = schedule(step)
+        except Exception as error:
+            raise ConfigurationError(
+                f"{type(self).__name__}.{name}: expected a schedule that takes the step, got "
+                f"{show(schedule)}, which raises {type(error).__name__} at step {step}: {error}"
+            ) from error
         try:
             return float(check_number(value, "", name, interval))
         except ConfigurationError:

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from annlib.callbacks import Callback, History
 from annlib.core.arrays import Array
+from annlib.core.checks import to_array
 from annlib.core.sample_weights import as_sample_weights
 from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
@@ -350,7 +351,9 @@ class NetworkEstimator(
         if missing is None and len(shape_of(sample_weight)) < 2:
             return None
         y = np.asarray(y.toarray() if hasattr(y, "toarray") else y) if missing is None else missing
-        weights = None if sample_weight is None else np.asarray(sample_weight, float)
+        weights = None
+        if sample_weight is not None:
+            weights = to_array(sample_weight, "score", "sample_weight", float)
         predicted = self.predict(X)
         check_consistent_length(predicted, y)
         if weights is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from annlib.losses import LossFunction
+from annlib.core.config import Configurable
+from annlib.losses import Loss, LossFunction
 from annlib.metrics.base import MeanMetricWrapper, Metric, RunningMean, registry
 from annlib.metrics.functions import MetricFunction
 from annlib.metrics.mean_loss import MeanLoss
@@ -25,7 +26,8 @@ def metric_of(identifier: Any, where: str = "metrics.get") -> Metric:
         return identifier.cls()
     if isinstance(identifier, LossFunction):
         return _mean_of(identifier)
-    if callable(identifier) and not isinstance(identifier, type | Metric):
+    part = isinstance(identifier, Configurable) and not isinstance(identifier, Loss)
+    if callable(identifier) and not (part or isinstance(identifier, type)):
         return MeanMetricWrapper(identifier)
     if isinstance(identifier, dict) and identifier.keys() == {"class_name", "config"}:
         name = identifier["class_name"]

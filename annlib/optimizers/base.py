@@ -24,7 +24,7 @@ from annlib.core.checks import (
     items_of,
     positional_arguments,
 )
-from annlib.core.config import refuse_unknown, serialize, snake_case
+from annlib.core.config import Configurable, refuse_unknown, serialize, snake_case
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
 from annlib.core.parameters import Entry, ParameterVector
@@ -238,7 +238,8 @@ class Optimizer(Rule, Scheduled):
         if is_number(rate) and 0 <= rate < np.inf:
             return float(rate)
         where = type(self).__name__
-        if not callable(rate) or isinstance(rate, type):
+        other = isinstance(rate, Configurable) and not _is_schedule(rate)
+        if other or not callable(rate) or isinstance(rate, type):
             raise ConfigurationError(
                 f"{where}: expected learning_rate as a number >= 0 or a schedule, got {show(rate)}."
             )

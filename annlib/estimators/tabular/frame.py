@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from annlib.core.arrays import Array
+from annlib.core.checks import is_whole
 from annlib.core.errors import DataError, quote, show
 from annlib.data import raw_columns
 from annlib.data.frames import names as names_of
@@ -115,7 +116,7 @@ def _mask(given: Any, X: Any, count: int, where: str) -> Array:
             if item not in names:
                 raise _refused(where, f"names among {show(names)}", item)
             mask[names.index(item)] = True
-        elif isinstance(item, int | np.integer) and not isinstance(item, bool):
+        elif is_whole(item):
             if not 0 <= item < count:
                 raise _refused(where, f"positions in [0, {count - 1}]", item)
             mask[item] = True

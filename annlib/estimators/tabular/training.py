@@ -60,7 +60,7 @@ class Clock:
         if self.seconds is None:
             return planned
         each = (time.perf_counter() - self.start) / done
-        fitting = max(done, min(planned, int(self.seconds / each)))
+        fitting = max(done, int(min(self.seconds / each, planned)))
         self.cut = self.cut or fitting < planned
         return fitting
 
