@@ -65,13 +65,18 @@ class View(NamedTuple):
 
 
 def view(array: Array, shape: tuple[int, ...]) -> View:
-    wide = np.broadcast_to(array, shape)
-    return View(array, tuple(s // array.itemsize for s in wide.strides))
+    size, own = array.itemsize, array.shape
+    if any(n not in (1, m) for n, m in zip(reversed(own), reversed(shape), strict=False)):
+        raise ValueError(f"an array of shape {own} in the place of one of {shape}")
+    steps = [0 if n == 1 else s // size for s, n in zip(array.strides, own, strict=True)]
+    return View(array, (0,) * (len(shape) - len(own)) + tuple(steps))
 
 
 def interval(array: Array) -> tuple[int, int]:
     """The addresses between which an array lies."""
     start = array.__array_interface__["data"][0]
+    if array.flags.c_contiguous and array.size:
+        return start, start + array.nbytes
     steps = zip(array.strides, array.shape, strict=True)
     return start, start + sum(s * (n - 1) for s, n in steps) + array.itemsize
 
