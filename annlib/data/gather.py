@@ -70,7 +70,7 @@ class Gatherer:
         shape = (len(index), *self.source.shape[1:])
         raw = self._work.array(name, *shape, dtype=self.source.dtype)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
-        np.take(self._plain, index, axis=0, out=raw, mode="clip")
+        self._plain.take(index, axis=0, out=raw, mode="clip")
         return raw if self._same_type else cast(raw, self._work)
 
     def _index(self, index: Array) -> Array:

@@ -464,7 +464,8 @@ class Network:
     @property
     def vector(self) -> ParameterVector:
         """The parameters of the layers that this network owns."""
-        self.require_weights("vector")
+        if self._vector is None:
+            self.require_weights("vector")
         assert self._vector is not None, "built"
         return self._vector
 
