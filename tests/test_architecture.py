@@ -54,6 +54,7 @@ LOOKED_AT: dict[str, str] = {
     "core/checks.py": "one check for each kind of argument",
     "core/config.py": "one class: the constructor's arguments, and what guards them",
     "core/out_of_scope.py": "one table: names of Keras, and what to do without them",
+    "estimators/estimator.py": "one class: what all estimators do",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",
