@@ -20,7 +20,6 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
-from annlib.core.other_names import meant_by
 
 
 def suggest(
@@ -47,6 +46,8 @@ def suggest(
 
     names = list(dict.fromkeys(known))
     ranked = sorted(names, key=likeness, reverse=True)
+    from annlib.core.other_names import meant_by  # a table that only errors need
+
     meant = meant_by(family, name, [*names, *(classes or ())]) if family else ""
     if classes and meant.strip('"') in classes:
         meant = f'"{classes[meant.strip(chr(34))]}"'

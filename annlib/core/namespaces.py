@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from annlib.core.config import suggest
-from annlib.core.out_of_scope import stand_in
 from annlib.core.registry import FAMILIES
 
 
@@ -23,7 +22,10 @@ def show_public_names(package: str, find: Callable[[str], Any] | None = None) ->
 
     def __getattr__(name: str) -> Any:  # noqa: N807  # what Python calls it in a module
         value = find(name) if find is not None else None
-        value = stand_in(package, name) if value is None else value
+        if value is None and not name.startswith("__"):
+            from annlib.core.out_of_scope import stand_in  # a table that only errors need
+
+            value = stand_in(package, name)
         if value is not None:
             return value
         hint = "" if name.startswith("__") else f". {_suggestion(package, name, module.__all__)}"

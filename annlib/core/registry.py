@@ -16,7 +16,6 @@ from typing import Any, Generic, TypeVar
 
 from annlib.core.config import Configurable, snake_case, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
-from annlib.core.other_names import way_without
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -226,6 +225,8 @@ class Registry(Generic[T]):
     def suggest(self, name: Any, *others: str) -> str:
         """The end of an error about an unknown name: what is near, beside these others."""
         known = [*others, *sorted(alias for cls in self for alias in cls._names)]
+        from annlib.core.other_names import way_without  # a table that only errors need
+
         way = way_without(self.plural, name) if isinstance(name, str) else ""
         return f"{way} {suggest(name, known, self.family)}".lstrip()
 

@@ -11,7 +11,6 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
-from annlib.core.out_of_scope import GRAPH
 from annlib.core.parameters import ParameterVector
 from annlib.core.random_streams import RandomStreams
 from annlib.core.threads import ProcessLock
@@ -59,6 +58,8 @@ def refuse_symbols(x: Any, where: str) -> None:
     """Raise ``ConfigurationError`` for what stands for data in Keras' functional interface."""
     for item in x if isinstance(x, list | tuple) else [x]:
         if isinstance(item, Configurable) or type(item).__name__ in _SYMBOLS:
+            from annlib.core.out_of_scope import GRAPH  # a table that only errors need
+
             raise ConfigurationError(
                 f"{where}: expected rows of numbers, got {type(item).__name__}, which stands for "
                 f"none. {GRAPH}"

@@ -14,8 +14,8 @@ import numpy as np
 from annlib.callbacks import History
 from annlib.core.arrays import Array
 from annlib.core.errors import AnnlibError
-from annlib.saving import model_file
 from annlib.saving.function_metrics import without_unknown
+from annlib.saving.model_file import restore_compiled, restore_network, restore_optimizer
 
 _HEADER, _TENSORS, _HISTORY = "_header", "_tensors", "_history"
 
@@ -39,14 +39,14 @@ def restored(
     compile : bool
     """
     own = None if model is None else model._network
-    network = model_file.restore_network(header, tensors, own)
+    network = restore_network(header, tensors, own)
     if model is None:
         model = cls(seed=network.seed, dtype=network.dtype, name=header["config"]["name"])
         model._network = network
     if compile and (given := header["compiled"]) is not None:
-        compiled = model_file.restore_compiled(given, network)
+        compiled = restore_compiled(given, network)
         model._set_compiled(compiled, anew=False)
-        model_file.restore_optimizer(network, compiled.optimizer, given["run"], tensors)
+        restore_optimizer(network, compiled.optimizer, given["run"], tensors)
     if "metadata" in header:
         model.metadata = header["metadata"]
     return model
