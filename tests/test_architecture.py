@@ -32,7 +32,7 @@ LEVELS: tuple[set[str], ...] = (
     {"compiling", "training"},
     {"saving", "tracing"},
     {"models"},
-    {"estimators", "testing", "tools"},
+    {"estimators", "parallel", "testing", "tools"},
     {""},  # the package itself
     {"__main__"},  # the command
 )

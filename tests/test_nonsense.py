@@ -212,6 +212,7 @@ OF_AUTHORS = {
     *("code_columns", "encoders", "encode", "read", "codes_of", "noise_of", "output_shape"),
     *("outputs", "missing", "present", "counted", "target_rows", "checked_targets"),
     *("terms_shape", "vectors", "as_weights", "values_of_each", "start_from_rows"),
+    *("read_rows", "read_slice", "shuffled"),
 }
 #: What is called once a step, by a number or an array that training made.
 CALLED_EACH_STEP = (
@@ -219,6 +220,8 @@ CALLED_EACH_STEP = (
     annlib.regularizers.Regularizer,
     annlib.schedules.LearningRateSchedule,
 )
+#: Of packages whose other names are for the rest of annlib.
+OF_USERS = {"annlib.data": ["PyDataset", "Shards"]}
 #: Classes of which no object is made.
 BASES = {"Metric"}
 
@@ -230,7 +233,7 @@ def public() -> dict[str, Any]:
     for module in [annlib, *(m for m in modules if inspect.ismodule(m))]:
         if module.__name__ == "annlib.reference":  # the paper's equations, which are for reading
             continue
-        for name in module.__all__:
+        for name in OF_USERS.get(module.__name__, module.__all__):
             thing = getattr(module, name)
             if inspect.isfunction(thing) and name not in OF_AUTHORS:
                 found[thing.__qualname__] = thing

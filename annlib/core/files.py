@@ -144,21 +144,12 @@ def _no_binary(file: Any, where: str, mode: str, error: Exception) -> Configurat
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     """Make ``data`` the whole content of the file ``path``, or leave that file as it was.
 
-    A symbolic link stays, its target is replaced. A file that exists keeps its permissions, a new
-    one gets those that the umask leaves.
+    See ``atomic_file``.
 
     Parameters
     ----------
     path : str or path-like
-        A regular file or a name that is free; a device or pipe is not replaced by a file.
     data : bytes
-        The new content.
-
-    Raises
-    ------
-    OSError
-        If the system refuses a step. The file is then the old one and nothing else is left; only
-        if the very last step fails, the sync of the directory, is it already the new one.
 
     Examples
     --------
@@ -169,6 +160,28 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     ...     atomic_write(path, b"new")
     ...     os.listdir(folder), os.path.getsize(path)
     (['notes'], 3)
+    """
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes the file ``path`` when all has been written, or nothing.
+
+    A symbolic link stays, its target is replaced. A file that exists keeps its permissions, a new
+    one gets those that the umask leaves.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A regular file or a name that is free; a device or pipe is not replaced by a file.
+
+    Raises
+    ------
+    OSError
+        If the system refuses a step. The file is then the old one and nothing else is left; only
+        if the very last step fails, the sync of the directory, is it already the new one.
     """
     target = os.path.realpath(path)
     directory, name = os.path.split(target)
@@ -183,7 +196,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
         raise
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             if mode is not None:
                 os.chmod(temporary, mode)  # the umask took from it what the old file had
             file.flush()

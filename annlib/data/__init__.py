@@ -1,4 +1,4 @@
-"""Where batches come from."""
+"""Where batches come from: arrays, frames, what users write, and files larger than memory."""
 
 from annlib.core.namespaces import show_public_names
 from annlib.data.array_loader import ArrayLoader
@@ -6,6 +6,7 @@ from annlib.data.frames import check_names
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
 from annlib.data.py_dataset import PyDataset
+from annlib.data.shards import Shards
 from annlib.data.source import Source, as_source, check_type, materialize, raw_columns
 from annlib.data.sparse import Sparse, dense
 from annlib.data.stream_loader import (
@@ -23,6 +24,7 @@ __all__ = [
     "DataLoader",
     "Gatherer",
     "PyDataset",
+    "Shards",
     "Source",
     "Sparse",
     "StreamLoader",

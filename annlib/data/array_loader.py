@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Gen
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,16 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_finite, check_range
 from annlib.data.gather import Gatherer
 from annlib.data.loader import Batch, DataLoader
-from annlib.data.source import Source, gatherer
+from annlib.data.prefetch import AHEAD, Prefetch
+from annlib.data.shards import Shards
+from annlib.data.source import READ_LATE, Source, gatherer
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
     from numpy.random import Generator
+
+#: Rows of files that are read in one go: of few at a time most would be searching.
+_AT_ONCE = 2048
 
 
 class ArrayLoader(DataLoader):
@@ -25,7 +31,7 @@ class ArrayLoader(DataLoader):
 
     Parameters
     ----------
-    x : array, Table or Sparse, (n, ...)
+    x : array, Table, Sparse or Shards, (n, ...)
     y : array, (n, ...), optional
     weights : array, (n,), optional
     batch_size : int
@@ -61,9 +67,16 @@ class ArrayLoader(DataLoader):
         self.count = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
         self.batch_size = batch_size
         self._drop_last = drop_last
-        self._x = gatherer(x, dtype, sparse)
-        self._y = None if y is None else Gatherer(y, target_dtype)
-        self._weights = None if weights is None else Gatherer(weights, weight_dtype or dtype)
+        self._ahead = isinstance(x, Shards)
+        # Each batch that is read before the last is done with needs memory of its own.
+        self._readers = [
+            (
+                gatherer(x, dtype, sparse),
+                None if y is None else Gatherer(y, target_dtype),
+                None if weights is None else Gatherer(weights, weight_dtype or dtype),
+            )
+            for _ in range(1 + AHEAD * self._ahead)
+        ]
         sources = (
             ("x", x, dtype),
             ("y", y, target_dtype),
@@ -71,7 +84,7 @@ class ArrayLoader(DataLoader):
         )
         #: What nobody has scanned yet: names, arrays, and the types of their batches.
         self._unscanned = [
-            (name, source, kind) for name, source, kind in sources if isinstance(source, np.memmap)
+            (name, source, kind) for name, source, kind in sources if isinstance(source, READ_LATE)
         ]
 
     def __len__(self) -> int:
@@ -79,19 +92,26 @@ class ArrayLoader(DataLoader):
 
     def fingerprint(self) -> dict[str, Any]:
         """Shapes, types, and a digest of some rows."""
-        sources = {"x": self._x, "y": self._y, "weights": self._weights}
-        parts = {name: source.fingerprint() for name, source in sources.items() if source}
+        sources = zip(("x", "y", "weights"), self._readers[0], strict=True)
+        parts = {name: source.fingerprint() for name, source in sources if source}
         dropped = {"drop_last": True} if self._drop_last else {}
         return {"batch_size": self.batch_size, **dropped, **parts}
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
         """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
         if rng is None:
-            return islice(self.sequential(), done, None)
+            return islice(self._in_turn(), done, None)
         if self.shuffles_within:
             order = np.arange(self.rows)
             for start in range(0, self.rows, self.batch_size):
                 rng.shuffle(order[start : start + self.batch_size])
+        elif isinstance(source := self._readers[0][0].source, Shards):
+            return self._take(
+                _together(
+                    islice(source.shuffled(rng, self.batch_size), done, self.count),
+                    max(1, _AT_ONCE // self.batch_size),
+                )
+            )
         else:
             order = rng.permutation(self.rows)
         return self.take(order[done * self.batch_size : self.count * self.batch_size])
@@ -99,26 +119,31 @@ class ArrayLoader(DataLoader):
     def part(
         self, items: Iterator[Batch], count: int | None, where: str, done: int = 0
     ) -> Gen[Batch, None, None]:
-        """Yield the next ``count`` batches of a pass."""
-        yield from islice(items, count)
+        """Yield the next ``count`` batches of a pass; those from files are read ahead."""
+        batches = islice(items, count)
+        with Prefetch(batches) if self._ahead else nullcontext(batches) as read:
+            yield from read
 
     def sequential(self, where: str = "", steps: int | None = None) -> Gen[Batch, None, None]:
-        """Yield the rows as they stand; with ``where``, memory maps are checked batch by batch.
+        """Yield the rows as they stand; with ``where``, what is read late is checked then.
 
         Raises
         ------
         DataError
-            If a memory map holds what is NaN or infinite, in the batches' type at least.
+            If a file holds what is NaN or infinite, in the batches' type at least.
         """
-        x, y, w = self._x, self._y, self._weights
+        return self.part(self._in_turn(where), steps, where)
+
+    def _in_turn(self, where: str = "") -> Iterator[Batch]:
         starts = range(0, self.rows, self.batch_size)[: self.count]
-        for start in islice(starts, steps):
+        for start, (x, y, w) in zip(starts, cycle(self._readers), strict=False):
             stop = start + self.batch_size
             if where:
                 for name, source, kind in self._unscanned:
                     place = f"{name}, counted from row {start}"
-                    check_finite(source[start:stop], where, place)
-                    check_range(source[start:stop], kind, where, place)
+                    rows = np.asarray(source[start:stop])
+                    check_finite(rows, where, place)
+                    check_range(rows, kind, where, place)
             yield Batch(
                 x.slice(start, stop),
                 None if y is None else y.slice(start, stop),
@@ -127,11 +152,29 @@ class ArrayLoader(DataLoader):
 
     def take(self, order: Array) -> Iterator[Batch]:
         """Yield batches of the rows in the order of these indices."""
-        x, y, w = self._x, self._y, self._weights
-        for start in range(0, len(order), self.batch_size):
-            index = order[start : start + self.batch_size]
-            yield Batch(
+        starts = range(0, len(order), self.batch_size)
+        return self._take(order[start : start + self.batch_size] for start in starts)
+
+    def _take(self, batches: Iterable[Array]) -> Iterator[Batch]:
+        """Yield the batches of which these are the numbers of the rows; they may come several
+        together, which are read in one go.
+        """
+        size = self.batch_size
+        for index, (x, y, w) in zip(batches, cycle(self._readers), strict=False):
+            rows = Batch(
                 x.rows(index),
                 None if y is None else y.rows(index),
                 None if w is None else w.rows(index),
             )
+            if len(index) <= size:
+                yield rows
+                continue
+            for start in range(0, len(index), size):
+                part = slice(start, start + size)
+                yield Batch(*(None if each is None else each[part] for each in rows))
+
+
+def _together(batches: Iterator[Array], number: int) -> Iterator[Array]:
+    """So many of these at a time as one."""
+    while some := list(islice(batches, number)):
+        yield np.concatenate(some)

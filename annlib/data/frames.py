@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError, show
+from annlib.data.shards import Shards
 from annlib.data.table import Table
 
 #: Numbers of which a copy does not matter.
@@ -30,7 +31,7 @@ def check_names(
     DataError
         If other names are known, or these in another order. What has no names is taken.
     """
-    found = names(x)
+    found = x.columns if isinstance(x, Shards) else names(x)
     if not found or not all(isinstance(title, str) for title in found):
         return None
     if known is None or tuple(found) == known:

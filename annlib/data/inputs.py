@@ -12,7 +12,7 @@ from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_codes
 from annlib.core.errors import DataError, ShapeError
 from annlib.data.frames import check_names
-from annlib.data.source import Source, as_source, raw_columns
+from annlib.data.source import READ_LATE, Source, as_source, raw_columns
 from annlib.data.sparse import Sparse
 from annlib.data.table import Table
 
@@ -105,9 +105,9 @@ def _read(layer: Reader, x: Any, where: str, names: tuple[str, ...] | None) -> S
 def _check_codes(
     layer: Reader, source: Source, where: str, columns: Any, names: tuple[str, ...] | None
 ) -> None:
-    """Raise if the layer takes codes and x has others; memory maps it checks itself."""
+    """Raise if the layer takes codes and x has others; those of files it checks batch by batch."""
     of_columns = {} if layer.codes is not None else layer.code_columns(source.shape[-1], names)
-    if not layer.takes_codes or isinstance(source, np.memmap):
+    if not layer.takes_codes or isinstance(source, READ_LATE):
         return
     if layer.codes is None:
         for place, codes in of_columns.items():
@@ -121,7 +121,7 @@ def _check_codes(
             check_codes(part, layer.codes, where, title)
 
 
-def _column(source: Source, place: int, names: Any) -> tuple[Array, str]:
+def _column(source: Array | Table | Sparse, place: int, names: Any) -> tuple[Array, str]:
     """A column, of a sparse matrix what it stores of it, and its title."""
     if isinstance(source, Table):
         return source.columns[place], f'x["{source.names[place]}"]'
@@ -138,9 +138,9 @@ def input_type(layer: Reader, dtype: str, source: Source, names: tuple[str, ...]
         return np.float64
     if not layer.takes_codes:
         return dtype
-    # A memory map of floating-point numbers, which was not scanned, is the layer's to check:
-    # as integers they would be whole.
-    if isinstance(source, np.memmap) and source.dtype.kind == "f":
+    # Floating-point numbers that were not scanned are the layer's to check: as integers they would
+    # be whole.
+    if isinstance(source, READ_LATE) and source.dtype.kind == "f":
         return source.dtype
     if layer.codes is not None:
         return np.intp

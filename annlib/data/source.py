@@ -12,13 +12,16 @@ from annlib.core.checks import check_finite, check_numeric, check_range
 from annlib.core.errors import DataError, show
 from annlib.data import frames
 from annlib.data.gather import Gatherer
+from annlib.data.shards import Shards, ShardsGatherer
 from annlib.data.sparse import Sparse, SparseGatherer, is_sparse
 from annlib.data.table import Table, TableGatherer
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
 
-Source = Array | Table | Sparse
+Source = Array | Table | Sparse | Shards
+#: What is checked batch by batch: a scan would read files from end to end.
+READ_LATE = (np.memmap, Shards)
 
 
 def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str = "") -> Source:
@@ -37,6 +40,8 @@ def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str
             f"{where}: expected {name} with at least one row and one column, got shape "
             f"{source.shape}."
         )
+    if isinstance(source, Shards):
+        return source
     if isinstance(source, Sparse):
         source.check(where, name)
         return source
@@ -44,8 +49,7 @@ def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str
         source.check(where, name, missing=missing, hint=hint)
         return source
     check_numeric(source, where, name)
-    # A memory map is checked batch by batch: a scan would read the whole file.
-    if not isinstance(source, np.memmap):
+    if not isinstance(source, READ_LATE):
         columns = None if plain else frames.names(x)
         check_finite(source, where, name, columns, missing=missing, hint=hint)
     return source
@@ -56,6 +60,11 @@ def raw_columns(x: Any, where: str, name: str = "x") -> list[tuple[Array, Any]]:
 
     Texts beside numbers stay what they are: nothing is checked, and nothing cast.
     """
+    if isinstance(x, Shards):
+        raise DataError(
+            f"{where}: expected {name} in memory, since some of its values are looked up, got "
+            "Shards. Encode the files before, or pass a generator of batches."
+        )
     if frames.names(x) is not None:
         source = frames.read(x)
         if isinstance(source, Table):
@@ -79,17 +88,17 @@ def check_type(
 ) -> None:
     """Raise ``DataError`` unless a source is finite as ``dtype``, too; it was checked as it is.
 
-    Memory maps are checked batch by batch.
+    What is read late is checked batch by batch.
     """
-    if not isinstance(source, np.ndarray):
+    if isinstance(source, Table | Sparse):
         source.check_range(dtype, where, name)
-    elif not isinstance(source, np.memmap):
+    elif not isinstance(source, READ_LATE):
         check_range(source, dtype, where, name, columns)
 
 
 def gatherer(
     source: Source, dtype: npt.DTypeLike, sparse: bool = False
-) -> Gatherer | TableGatherer | SparseGatherer:
+) -> Gatherer | TableGatherer | SparseGatherer | ShardsGatherer:
     """What reads batches from ``source`` as arrays of this type; with ``sparse`` those of a sparse
     one in CSR format.
     """
@@ -97,6 +106,8 @@ def gatherer(
         return TableGatherer(source, dtype)
     if isinstance(source, Sparse):
         return SparseGatherer(source, dtype, sparse)
+    if isinstance(source, Shards):
+        return ShardsGatherer(source, dtype)
     return Gatherer(source, dtype)
 
 
@@ -104,7 +115,7 @@ def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> A
     """All rows as one contiguous array of this type, which shares no memory with ``source``; with
     ``sparse`` those of a sparse one in CSR format.
     """
-    if not isinstance(source, np.ndarray):
+    if isinstance(source, Table | Sparse):
         whole = gatherer(source, dtype, sparse).slice(0, len(source))
         return whole.copy() if is_sparse(whole) else whole
     with np.errstate(over="ignore"):  # a training step says more than NumPy's warning
@@ -112,6 +123,8 @@ def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> A
 
 
 def _read(x: Any, where: str, name: str) -> Source:
+    if isinstance(x, Shards):
+        return x
     if frames.names(x) is not None:
         return frames.read(x)
     if is_sparse(x):

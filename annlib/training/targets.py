@@ -10,7 +10,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_finite
 from annlib.core.errors import DataError
 from annlib.core.sample_weights import by_row
-from annlib.data import Sparse, Table, as_source
+from annlib.data import Shards, Sparse, Table, as_source
 from annlib.losses import Loss
 
 
@@ -48,7 +48,10 @@ def targets_of(y: Any, loss: Loss | None, where: str) -> Array:
 
 def _rows(values: Any, where: str, name: str, **finite: Any) -> Array:
     """Targets or weights as one array."""
+    if isinstance(values, Shards):
+        values = values.in_memory()
     source = as_source(values, where, name, **finite)
+    assert not isinstance(source, Shards), "read above"
     if isinstance(source, Sparse):
         raise DataError(
             f"{where}: expected {name} as an array, got a sparse {type(values).__name__}. "

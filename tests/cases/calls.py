@@ -24,6 +24,7 @@ from annlib import (
     callbacks,
     config,
     constraints,
+    data,
     datasets,
     formulas,
     initializers,
@@ -32,6 +33,7 @@ from annlib import (
     metrics,
     models,
     optimizers,
+    parallel,
     plots,
     regularizers,
     schedules,
@@ -246,6 +248,15 @@ def _lookup(cls: type, terms: list[Any]) -> Call:
     return Call(layer.set_vocabulary, {"vocabulary": terms}, layer.get_vocabulary)
 
 
+def _rows() -> dict[str, Any]:
+    np.save("rows.npy", X)
+    return {"paths": "row*.npy"}
+
+
+def _files() -> dict[str, Any]:
+    return {"model": trained(), **_rows(), "folder": "predictions"}
+
+
 def _file() -> dict[str, Any]:
     Path("rows.csv").write_text("1,2")
     return {"fname": "rows.csv", "origin": Path("rows.csv").absolute().as_uri(), "cache_dir": "."}
@@ -427,6 +438,9 @@ def _checks() -> dict[str, Maker]:
         "compare": lambda: Call(tools.compare, {"histories": {"a": model.history}}),
         "normalize": lambda: Call(utils.normalize, {"x": X}),
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
+        "predict_files": lambda: Call(parallel.predict_files, _files()),
+        "Shards": lambda: Call(data.Shards, {**_rows(), "columns": [0, 1]}),
+        "Shards, some columns": lambda: Call(data.Shards, {**_rows(), "drop": 0}),
         "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
         "set_jit_compile": lambda: Call(config.set_jit_compile, {"value": "auto"}),
