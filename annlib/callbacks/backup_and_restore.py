@@ -47,6 +47,7 @@ class BackupAndRestore(Callback):
     """
 
     writes_files = True
+    resumes_runs = True
 
     wraps_others = True
     adds_logs = ()
@@ -120,12 +121,14 @@ class BackupAndRestore(Callback):
             self._save()
 
     def _save(self) -> None:
-        if self.double_checkpoint and self._whole and self.path.exists():
+        writes = self.model._writes_files
+        if writes and self.double_checkpoint and self._whole and self.path.exists():
             self.path.replace(self._previous)
         self.model._backup(self.path)
         self._whole = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        if self.delete_checkpoint and not self.model.history.interrupted:
+        over = self.model._writes_files and not self.model.history.interrupted
+        if self.delete_checkpoint and over:
             for path in (self.path, self._previous):
                 path.unlink(missing_ok=True)

@@ -94,6 +94,9 @@ class Callback(Configurable):
     wraps_others: ClassVar[bool] = False
     #: Whether it writes to a path that is an argument: no file names one that is followed.
     writes_files: ClassVar[bool] = False
+    #: Whether it does more than write: where other processes write the files, it is called all the
+    #: same.
+    resumes_runs: ClassVar[bool] = False
     #: The arguments that count when the object is made, and cannot be set as the others can.
     _fixed: ClassVar[tuple[str, ...]] = ()
 
@@ -315,6 +318,12 @@ class CallbackList:
     def stop_predicting(self, value: bool) -> None:
         if self._model is not None:
             self._model.stop_predicting = value
+
+    def leave_files_alone(self) -> None:
+        """Call no more what writes files: another process does."""
+        quiet = [c for c in self.callbacks if c.writes_files and not c.resumes_runs]
+        for hook, methods in self._hooks.items():
+            self._hooks[hook] = [m for m in methods if getattr(m, "__self__", None) not in quiet]
 
     def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
         """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""

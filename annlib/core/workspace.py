@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,16 @@ from annlib.core.arrays import Array, Shape
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
     from numpy.random import Generator
+
+
+class Rows(Protocol):
+    """Which rows of a batch are here, and what connects them with the others."""
+
+    def add(self, n: int, sums: tuple[Array, ...]) -> int:
+        """Add up over all processes; returns how many rows they have where n are here."""
+
+    def of(self, rng: Any) -> Any:
+        """A random stream that draws for all rows, and gives what is for those that are here."""
 
 
 class Workspace(dict[str, Any]):
@@ -52,6 +62,8 @@ class Workspace(dict[str, Any]):
         self._views: dict[str, Array] = {}
         self._buffers: dict[str, Array] = {}
         self._ones = np.ones(0, self.dtype)
+        #: Who has the other rows of the batch, if these are not all.
+        self._rows: Rows | None = None
 
     def array(self, name: str, *shape: int, dtype: npt.DTypeLike | None = None) -> Array:
         """The buffer ``name`` in this shape, with whatever is in it.
@@ -82,6 +94,21 @@ class Workspace(dict[str, Any]):
             self._ones = np.ones(n, self.dtype)
             return self._ones
         return view
+
+    def of_whole_batch(self, n: int, *sums: Array) -> int:
+        """How many rows the batch has, of which n are here; these sums over the rows that are here
+        become those over all. Both stay what they are where one process has the whole batch.
+        """
+        return n if self._rows is None else self._rows.add(n, sums)
+
+    def divide(self, rows: Rows) -> None:
+        """From now on the batches are some rows of larger ones, for layers inside, too."""
+        self._rows = rows
+        if self._rng is not None:
+            self._rng = rows.of(self._rng)
+        for inner in self.passes:
+            for _, work in inner.steps:
+                work.divide(rows)
 
     @property
     def rng(self) -> Generator | None:

@@ -13,7 +13,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_finite, check_range
 from annlib.data.gather import Gatherer
-from annlib.data.loader import Batch, DataLoader
+from annlib.data.loader import Batch, DataLoader, share
 from annlib.data.prefetch import AHEAD, Prefetch
 from annlib.data.shards import Shards
 from annlib.data.source import READ_LATE, Source, gatherer
@@ -67,6 +67,7 @@ class ArrayLoader(DataLoader):
         self.count = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
         self.batch_size = batch_size
         self._drop_last = drop_last
+        self._share = 0, 1
         self._ahead = isinstance(x, Shards)
         # Each batch that is read before the last is done with needs memory of its own.
         self._readers = [
@@ -90,6 +91,9 @@ class ArrayLoader(DataLoader):
     def __len__(self) -> int:
         return self.count
 
+    def divide(self, rank: int, size: int) -> None:
+        self._share = rank, size
+
     def fingerprint(self) -> dict[str, Any]:
         """Shapes, types, and a digest of some rows."""
         sources = zip(("x", "y", "weights"), self._readers[0], strict=True)
@@ -109,7 +113,7 @@ class ArrayLoader(DataLoader):
             return self._take(
                 _together(
                     islice(source.shuffled(rng, self.batch_size), done, self.count),
-                    max(1, _AT_ONCE // self.batch_size),
+                    max(1, _AT_ONCE // self.batch_size) if self._share == (0, 1) else 1,
                 )
             )
         else:
@@ -144,8 +148,9 @@ class ArrayLoader(DataLoader):
                     rows = np.asarray(source[start:stop])
                     check_finite(rows, where, place)
                     check_range(rows, kind, where, place)
+            own = share(min(stop, self.rows) - start, *self._share)
             yield Batch(
-                x.slice(start, stop),
+                x.slice(start + own.start, start + own.stop),
                 None if y is None else y.slice(start, stop),
                 None if w is None else w.slice(start, stop),
             )
@@ -161,8 +166,9 @@ class ArrayLoader(DataLoader):
         """
         size = self.batch_size
         for index, (x, y, w) in zip(batches, cycle(self._readers), strict=False):
+            own = index if self._share == (0, 1) else index[share(len(index), *self._share)]
             rows = Batch(
-                x.rows(index),
+                x.rows(own),
                 None if y is None else y.rows(index),
                 None if w is None else w.rows(index),
             )

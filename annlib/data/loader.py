@@ -23,6 +23,18 @@ class Batch(NamedTuple):
     weights: Array | None
 
 
+def share(rows: int, rank: int, size: int) -> slice:
+    """The rows of a batch that are those of one process of several; all of them where there are
+    fewer rows than processes, which then all do the same.
+
+    >>> [share(10, rank, 3) for rank in range(3)], share(2, 1, 3)
+    ([slice(0, 3, None), slice(3, 6, None), slice(6, 10, None)], slice(0, 2, None))
+    """
+    if rows < size:
+        return slice(0, rows)
+    return slice(rows * rank // size, rows * (rank + 1) // size)
+
+
 class DataLoader:
     """Where batches come from: from rows (``ArrayLoader``), or from the user (``StreamLoader``).
 
@@ -91,6 +103,14 @@ class DataLoader:
         raise ConfigurationError(
             f"{where}: expected {name} with a generator, of which nobody knows whether it has an "
             f"end, got None. Pass {name}, or what can be iterated again, such as a list of batches."
+        )
+
+    def divide(self, rank: int, size: int) -> None:
+        """From now on give of each batch only the x of some rows: those of a process of several."""
+        raise ConfigurationError(
+            "Sequential.fit: expected rows that can be divided with a strategy, arrays or Shards, "
+            f"got x that gives batches, to each of {size} processes the same or others. Pass "
+            "arrays, memory maps or annlib.data.Shards."
         )
 
     def begin_epoch(self) -> None:

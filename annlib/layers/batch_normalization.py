@@ -145,9 +145,11 @@ class BatchNormalization(Layer):
         work["of_batch"] = of_batch = training and self._effective_trainable
         if of_batch:
             mean, variance = work.array("mean", features), work.array("variance", features)
-            np.divide(np.dot(work.ones(n), X, out=mean), n, out=mean)
+            whole = work.of_whole_batch(n, np.dot(work.ones(n), X, out=mean))
+            np.divide(mean, whole, out=mean)
             np.subtract(X, mean, out=D)
-            np.divide(np.dot(work.ones(n), np.square(D, out=Y), out=variance), n, out=variance)
+            np.dot(work.ones(n), np.square(D, out=Y), out=variance)
+            np.divide(variance, work.of_whole_batch(n, variance), out=variance)
             if not np.isfinite(variance).all():  # of finite columns, too, whose squares overflow
                 variance.fill(np.nan)  # as 1 / inf it would make them 0 without a word
         else:
@@ -210,8 +212,9 @@ class BatchNormalization(Layer):
         if not input_gradient:
             return None
         if work["of_batch"]:
-            np.subtract(dY, np.divide(sum_dy, n, out=sum_dy), out=dY)
-            np.divide(np.multiply(sum_dyh, inverse, out=sum_dyh), n, out=sum_dyh)
+            whole = work.of_whole_batch(n, sum_dy, sum_dyh)
+            np.subtract(dY, np.divide(sum_dy, whole, out=sum_dy), out=dY)
+            np.divide(np.multiply(sum_dyh, inverse, out=sum_dyh), whole, out=sum_dyh)
             np.subtract(dY, np.multiply(D, sum_dyh, out=term), out=dY)
         np.multiply(dY, work.array("factor", features), out=dY)
         return axes.as_before(self.axis, dY, dy.shape, work, "dx")

@@ -26,11 +26,11 @@ class ActivityPenalty(Layer):
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         work["x"] = x
-        work["penalty"] = self.regularizer(x) / len(x)
+        work["penalty"] = self.regularizer(x) / work.of_whole_batch(len(x))
         return x
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
-        self.regularizer.add_gradient(work["x"], dy, work, 1 / len(dy))
+        self.regularizer.add_gradient(work["x"], dy, work, 1 / work.of_whole_batch(len(dy)))
         return dy
 
 

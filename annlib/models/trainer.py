@@ -36,6 +36,7 @@ from annlib.network.network import Network
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
+from annlib.training import processes
 from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
@@ -43,6 +44,7 @@ from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
 from annlib.training.one_output import loss_of_output, metrics_of_output
+from annlib.training.processes import Communicator
 from annlib.training.step import Step
 from annlib.training.stream_dataset import StreamDataset, as_dataset, as_input_dataset
 
@@ -291,6 +293,7 @@ class Trainer(Configurable):
         *,
         drop_last: bool = False,
         threads: int | None = None,
+        strategy: Communicator | None = None,
     ) -> History:
         """Train; a second call continues from the present weights and optimizer.
 
@@ -335,6 +338,9 @@ class Trainer(Configurable):
         threads : int, optional
             Of NumPy's matrix products while it trains. Without it small products get one, unless
             the process was told a number (``OMP_NUM_THREADS`` and the like), and large ones all.
+        strategy : annlib.parallel.MPI, optional
+            Train together with other processes, all of which call ``fit`` with the same data, model
+            (and seed) and arguments: each takes some rows of every batch.
 
         Returns
         -------
@@ -385,6 +391,9 @@ class Trainer(Configurable):
             )
         level = check_verbosity(verbose, where)
         network, compiled = self._network, self._require_compiled(where)
+        communicator = processes.checked(strategy, compiled, where)
+        if communicator is not None and communicator.rank:
+            level = 0  # one bar for all
         data = as_dataset(
             network, compiled, x, y, sample_weight, class_weight, where, training=True
         )
@@ -440,6 +449,7 @@ class Trainer(Configurable):
             shuffle=shuffle,
             steps=steps,
             threads=threads,
+            communicator=communicator,
         )
         return history
 
@@ -511,30 +521,49 @@ class Trainer(Configurable):
         shuffle: bool | Literal["batch"] = True,
         steps: int | None = None,
         threads: int | None = None,
+        communicator: Communicator | None = None,
     ) -> None:
         """Train the built model on batches; ``fit`` and the estimators both end here."""
         functions = self._functions
         step, self.history = functions.step, history  # that there is a step, comes first
         parts = functions, batches, validation, callbacks, history
         limit = threads or step.product_threads(batches.batch_size)
+        if communicator is not None:
+            limit = threads or communicator.threads
         before = self._run
         try:
             with callbacks, blas_threads.limited(limit):
                 if functions.compiled.optimizer.full_batch:
                     FullBatchTraining(*parts, epochs=epochs).run()
                 else:
-                    self._run = Training(*parts, epochs=epochs, shuffle=shuffle, steps=steps)
+                    self._run = Training(
+                        *parts,
+                        epochs=epochs,
+                        shuffle=shuffle,
+                        steps=steps,
+                        communicator=communicator,
+                    )
                     self._run.run()
         finally:
             self._run = before
+            if communicator is not None:
+                self._reset_functions()  # whose step is for a part of the rows
 
     def _backup(self, path: str | os.PathLike[str]) -> None:
         """Write all of the active ``fit`` to a file; from then on Ctrl-C and SIGTERM do so, too."""
         from annlib.saving import checkpoint
 
         run = self._active_run()
+        if not self._writes_files:
+            return
         run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
         checkpoint.save(run, path)
+
+    @property
+    def _writes_files(self) -> bool:
+        """Whether files are this process' to write, and no other's that trains the same model."""
+        run = self._run
+        return run is None or run.communicator is None or run.communicator.rank == 0
 
     def _resume(self, path: str | os.PathLike[str]) -> None:
         """Resume from a checkpoint; call it in ``on_train_begin``.
@@ -548,7 +577,8 @@ class Trainer(Configurable):
 
         run = self._active_run()
         checkpoint.resume(run, path)
-        run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
+        if self._writes_files:
+            run.save_on_interrupt(functools.partial(checkpoint.save, path=path))
 
     def _active_run(self) -> Training:
         if self._run is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
@@ -17,6 +18,7 @@ from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
 from annlib.training.interruption import Interruption, interruptible
+from annlib.training.processes import AgreedInterruption, Communicator, check_alike
 from annlib.training.step import Step, UpdateOverflowError
 
 Logs = dict[str, float]
@@ -94,6 +96,8 @@ class Training:
     shuffle : bool or "batch"
     steps : int, optional
         Batches an epoch.
+    communicator : Communicator, optional
+        What connects this process with others that have other rows of each batch.
 
     Attributes
     ----------
@@ -120,6 +124,7 @@ class Training:
         epochs: range,
         shuffle: bool | Literal["batch"],
         steps: int | None,
+        communicator: Communicator | None = None,
     ) -> None:
         self.epoch, self.batch = epochs.start, 0
         self.first, self._last = epochs.start, epochs.stop
@@ -137,6 +142,13 @@ class Training:
         self.pending: Resumption | None = None
         self.on_interrupt: Callable[[Training], None] | None = None
         self._interruption = Interruption()
+        self.communicator = communicator
+        if communicator is not None:
+            check_alike(communicator, self._facts(), "Sequential.fit")
+            batches.divide(communicator.rank, communicator.size)
+            self.step.divide(communicator)
+            if communicator.rank:
+                callbacks.leave_files_alone()
 
     def save_on_interrupt(self, save: Callable[[Training], None]) -> None:
         """Call this with the run when Ctrl-C or SIGTERM ends it: what it saves can be resumed."""
@@ -155,10 +167,13 @@ class Training:
         callbacks.stop_training = False
         with (
             self.functions.running(step),
-            interruptible(self.history) as interruption,
+            interruptible(self.history) as own,
             ExitStack() as after_errors,
         ):
-            self._interruption = interruption
+            self._interruption = own
+            interruption: Interruption | AgreedInterruption = own
+            if self.communicator is not None:
+                interruption = AgreedInterruption(own, self.communicator)
             after_errors.callback(step.optimizer.to_evaluation, step.vector)
             callbacks.call("on_train_begin", {})
             if self.pending is not None:
@@ -183,7 +198,7 @@ class Training:
                 step.optimizer.finalize()
             callbacks.call("on_train_end", self.logs)
 
-    def _train_epoch(self, interruption: Interruption) -> None:
+    def _train_epoch(self, interruption: Interruption | AgreedInterruption) -> None:
         """Train for an epoch, or for the rest of it, and report it unless that is cut off."""
         step, callbacks = self.step, self.callbacks
         if not self.batch:
@@ -199,6 +214,8 @@ class Training:
                 self.batch += 1
                 logs = self.functions.results() if callbacks.read_batch_logs else {}
                 callbacks.call("on_train_batch_end", index, logs)
+                if isinstance(interruption, AgreedInterruption):
+                    callbacks.stop_training = interruption.settle(callbacks.stop_training)
                 if callbacks.stop_training or interruption.asked:
                     break
         try:
@@ -245,6 +262,20 @@ class Training:
                 "Sequential.fit: expected a model that stays as it was compiled, got one that a "
                 "callback has changed. Call compile, add and pop after fit."
             )
+
+    def _facts(self) -> dict[str, Any]:
+        """What must be the same in all processes that train together."""
+        network, step = self.functions.network, self.step
+        return {
+            "seed": network.streams.seed,
+            "layers": [layer.get_config() for layer in network.layers],
+            "dtype": network.dtype,
+            "optimizer": repr(step.optimizer),
+            "loss": repr(step.objective.loss.loss),
+            **self.identity(),
+            "epochs": self._last,
+            "weights": hashlib.sha256(step.vector.values.tobytes()).hexdigest(),
+        }
 
     # -- state for resuming ------------------------------------------------------------------------
 
@@ -310,7 +341,7 @@ def report(
     callbacks: CallbackList,
     epoch: int,
     logs: Logs,
-    interruption: Interruption,
+    interruption: Interruption | AgreedInterruption,
     undefined: set[str],
 ) -> Logs:
     """The logs of an epoch: those of training, and of the validation if that is due.
@@ -348,7 +379,7 @@ def evaluate(
     batches: DataLoader,
     callbacks: CallbackList,
     steps: int | None = None,
-    interruption: Interruption | None = None,
+    interruption: Interruption | AgreedInterruption | None = None,
     where: str = "Sequential.evaluate",
 ) -> Logs:
     """Loss and metrics of the network at rest, over all batches, or until Ctrl-C or a callback's

@@ -77,11 +77,15 @@ class Objective:
             dE/dX, with ``to_input``.
         """
         dX = self.passes.backward(self.loss.gradient())
+        self.add_penalties()
+        return dX
+
+    def add_penalties(self) -> None:
+        """Add the gradient of the penalties on weights to that of the loss."""
         if self.penalized:
             n = self.loss.denominator
             for regularizer, W, dW in self.penalized:
                 regularizer.add_gradient(W, dW, self.work, regularizer.share(n))
-        return dX
 
     def clear(self) -> None:
         """Drop references to the user's data; the buffers stay."""

@@ -16,6 +16,7 @@ from annlib.network.network import Network
 from annlib.optimizers.loops import Loop
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
+from annlib.training.processes import Communicator, DividedObjective
 
 
 class CompiledObjective(Protocol):
@@ -83,6 +84,10 @@ class Step:
         self._compiler = compiler
         self._compiled: CompiledObjective | None = None
         self.use_mode(compiled.jit_compile)
+
+    def divide(self, communicator: Communicator) -> None:
+        """From now on compute batches of which other processes have other rows."""
+        self._compiled = DividedObjective(self.objective, self.gradient, communicator)
 
     def use_mode(self, jit_compile: bool | str) -> None:
         """Compute steps compiled, if that is True, or as they stand."""
@@ -178,7 +183,9 @@ class Step:
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
-        if not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
+        if isinstance(self._compiled, DividedObjective):
+            where = self._compiled.where_not_finite(X)
+        elif not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():
             where = f"y of the batch, as {Y.dtype}, is not finite"

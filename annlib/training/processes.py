@@ -1,0 +1,291 @@
+"""One model trained by many processes: each takes some rows of every batch.
+
+A process runs its rows through the layers; the outputs of all rows are put together, so that loss
+and metrics are those of the whole batch in every process, and the gradients of all rows are added
+up. What comes after (penalties, clipping, schedules, the update) is the same in all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, show
+from annlib.core.workspace import Workspace
+from annlib.data.loader import share
+from annlib.training.compiled import Compiled
+from annlib.training.interruption import Interruption
+from annlib.training.objective import Objective
+
+# Where MPI libraries tell a process how many there are: Open MPI, MPICH and those derived from it.
+_NUMBERS_OF_PROCESSES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
+_warned: list[str] = []
+# Bytes of a text that processes compare.
+_TEXT = 4000
+
+
+@runtime_checkable
+class Communicator(Protocol):
+    """What connects the processes of a job."""
+
+    @property
+    def rank(self) -> int:
+        """The number of this process, from 0."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads each should have."""
+
+    def allreduce_(self, flat: Array) -> None:
+        """Make a vector the sum of those of all processes, the same bits in all."""
+
+    def broadcast_(self, flat: Array) -> None:
+        """Make a vector that of process 0."""
+
+    def abort(self, code: int) -> None:
+        """End all processes."""
+
+
+class RowsOfBatch:
+    """Which rows of the batch are this process', and sums over all of it.
+
+    Attributes
+    ----------
+    whole, start, stop : int
+        The rows of the batch, and where those of this process begin and end.
+    """
+
+    def __init__(self, communicator: Communicator) -> None:
+        self.communicator = communicator
+        self.whole = self.start = self.stop = 0
+        self._work = Workspace()
+
+    def take(self, rows: int, own: int) -> None:
+        """Begin with a batch of so many rows, of which so many are here: a share, or all."""
+        rank, size = self.communicator.rank, self.communicator.size
+        self.whole, self.start, self.stop = rows, 0, rows
+        if own != rows:
+            here = share(rows, rank, size)
+            self.start, self.stop = here.start, here.stop
+
+    @property
+    def divided(self) -> bool:
+        """Whether the others have other rows."""
+        return self.stop - self.start != self.whole
+
+    def add(self, n: int, sums: tuple[Array, ...]) -> int:
+        """Sums over the rows here become those over all; n rows here are how many in all?"""
+        if not self.divided:
+            return n
+        if sums:
+            flat = self._work.array("sums", sum(each.size for each in sums), dtype=sums[0].dtype)
+            np.concatenate([each.ravel() for each in sums], out=flat)
+            self.communicator.allreduce_(flat)
+            place = 0
+            for each in sums:
+                each[...] = flat[place : place + each.size].reshape(each.shape)
+                place += each.size
+        return n * self.whole // (self.stop - self.start)
+
+    def together(self, Z: Array) -> Array:
+        """The rows of all processes, of those that are here."""
+        if not self.divided:
+            return Z
+        whole = self._work.array(f"whole {Z.dtype}", self.whole, *Z.shape[1:], dtype=Z.dtype)
+        whole.fill(0)  # to which the others add
+        whole[self.start : self.stop] = Z
+        self.communicator.allreduce_(whole.reshape(-1))
+        return whole
+
+    def of(self, rng: Any) -> Any:
+        """A random stream that draws for the whole batch, and gives what the rows here get."""
+        return _Drawer(self, rng)
+
+
+class _Drawer:
+    """A generator whose draws by row are those of the whole batch, wherever the rows are."""
+
+    def __init__(self, rows: RowsOfBatch, rng: Any) -> None:
+        self._rows, self._rng = rows, rng
+        self._work = Workspace()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._rng, name)
+        return self._drawing(method) if callable(method) else method
+
+    def _drawing(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def draw(*arguments: Any, out: Array | None = None, **keywords: Any) -> Any:
+            rows = self._rows
+            if out is None or not rows.divided or len(out) != rows.stop - rows.start:
+                return method(*arguments, **(keywords if out is None else {**keywords, "out": out}))
+            shape = (rows.whole, *out.shape[1:])
+            whole = self._work.array(f"whole {out.dtype}", *shape, dtype=out.dtype)
+            method(*arguments, out=whole, **keywords)
+            np.copyto(out, whole[rows.start : rows.stop])
+            return out
+
+        return draw
+
+
+class DividedObjective:
+    """The objective of a batch of which each process computes some rows.
+
+    It takes x with the rows of this process, targets and weights with all.
+    """
+
+    def __init__(self, objective: Objective, gradient: Array, communicator: Communicator) -> None:
+        self.objective = objective
+        self._rows = RowsOfBatch(communicator)
+        self._communicator = communicator
+        self._sums = Workspace(gradient.dtype).array("sums", gradient.size + 1)
+        self._gradient = gradient
+        for _, work in objective.passes.steps:
+            work.divide(self._rows)
+
+    @property
+    def squares(self) -> float | None:
+        """Not known beforehand."""
+        return None
+
+    def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
+        """The loss of the whole batch; writes the whole gradient, penalties on weights included."""
+        objective, rows = self.objective, self._rows
+        rows.take(len(Y), X.shape[0])
+        Z = rows.together(objective.passes.forward(X, training=True))
+        loss = objective.loss.value(Z, Y, weights)
+        objective.passes.backward(objective.loss.gradient()[rows.start : rows.stop])
+        penalty = objective.passes.penalty()
+        if rows.divided:
+            sums = self._sums
+            sums[:-1], sums[-1] = self._gradient, penalty
+            self._communicator.allreduce_(sums)
+            self._gradient[...], penalty = sums[:-1], float(sums[-1])
+        objective.add_penalties()
+        return loss + penalty
+
+    def where_not_finite(self, X: Any) -> str:
+        """What is known of where a number that is not finite arose; all processes ask."""
+        here = not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all()
+        if agree(self._communicator, here)[0]:
+            return f"x of the batch, as {X.dtype}, is not finite"
+        return "the layers' outputs or gradients are not"
+
+    def commit(self) -> None:
+        """Let the layers take over the statistics of the last batch."""
+        self.objective.passes.commit()
+
+    def clear(self) -> None:
+        """Nothing is kept that the objective does not drop."""
+
+
+def checked(strategy: Any, compiled: Compiled, where: str) -> Communicator | None:
+    """What connects the processes that train a model; None if this is the only one.
+
+    Raises
+    ------
+    ConfigurationError
+        If it connects nothing, or the model cannot be trained so.
+    """
+    if strategy is None:
+        _warn_if_alone(where)
+        return None
+    if not isinstance(strategy, Communicator) or isinstance(strategy, type):
+        raise ConfigurationError(
+            f"{where}: expected strategy=annlib.parallel.MPI(), or none, got {show(strategy)}."
+        )
+    if strategy.size == 1:
+        return None
+    if compiled.optimizer.full_batch:
+        raise ConfigurationError(
+            f"{where}: expected an optimizer that trains batch by batch with a strategy, got "
+            f"{compiled.optimizer!r}. Take adam, or leave out the strategy."
+        )
+    if compiled.jit_compile is True:
+        raise ConfigurationError(
+            f"{where}: expected no jit_compile=True with a strategy of several processes, whose "
+            'rows are added up between the layers. Compile with jit_compile="auto".'
+        )
+    return strategy
+
+
+def _warn_if_alone(where: str) -> None:
+    """Warn that each of several processes trains a model of its own, once in each."""
+    started = max(int(os.environ.get(name) or 1) for name in _NUMBERS_OF_PROCESSES)
+    if started > 1 and not _warned:
+        _warned.append(where)
+        warnings.warn(
+            f"{where}: expected a strategy in a job of {started} processes, got none: each trains "
+            "alone, on all rows. Pass strategy=annlib.parallel.MPI(), or start one process.",
+            stacklevel=5,
+        )
+
+
+class AgreedInterruption:
+    """Whether the run is to end, by a signal in any process: the same in all of them."""
+
+    def __init__(self, own: Interruption, communicator: Communicator) -> None:
+        self._own, self._communicator = own, communicator
+        self.asked = False
+
+    @property
+    def terminated(self) -> bool:
+        """Whether this process is to end with the run."""
+        return self._own.terminated
+
+    def ask(self) -> None:
+        """Ask the run to end."""
+        self._own.ask()
+
+    def settle(self, stop: bool) -> bool:
+        """Agree on a signal, and on whether a callback has stopped the training; returns that."""
+        self.asked, stopped = agree(self._communicator, self._own.asked, stop)
+        return stopped
+
+
+def agree(communicator: Communicator, *flags: bool) -> list[bool]:
+    """Which of these are true in any process."""
+    sums = np.array(flags, np.float64)
+    communicator.allreduce_(sums)
+    return [bool(each) for each in sums]
+
+
+def check_alike(communicator: Communicator, facts: Mapping[str, Any], where: str) -> None:
+    """Raise ``ConfigurationError`` in all processes if these differ, and say what does."""
+    texts = {name: json.dumps(value, default=str, sort_keys=True) for name, value in facts.items()}
+    digests = [hashlib.sha256(text.encode()).digest()[:6] for text in texts.values()]
+    own = np.array([int.from_bytes(digest) for digest in digests], np.float64)  # exact: 48 bits
+    table = np.zeros((communicator.size, len(own)))
+    table[communicator.rank] = own
+    communicator.allreduce_(table.reshape(-1))
+    for place, (name, text) in enumerate(texts.items()):
+        if (table[:, place] == table[0, place]).all():
+            continue
+        other = int(np.argmax(table[:, place] != table[0, place]))
+        first, second = (_text_of(communicator, rank, text) for rank in (0, other))
+        raise ConfigurationError(
+            f"{where}: expected the same {name} in all processes, got {first} in process 0 and "
+            f"{second} in process {other}. Give each the same data, model and arguments: a "
+            "strategy divides the rows itself, and a model needs seed=..."
+        )
+
+
+def _text_of(communicator: Communicator, rank: int, text: str) -> str:
+    """What one process has to show."""
+    shown = text if len(text) <= 200 else f"{text[:200]}..."
+    letters = np.zeros(_TEXT)
+    if communicator.rank == rank:
+        coded = np.frombuffer(shown.encode()[:_TEXT], np.uint8)
+        letters[: len(coded)] = coded
+    communicator.allreduce_(letters)
+    return letters[letters > 0].astype(np.uint8).tobytes().decode(errors="ignore")
