@@ -59,6 +59,7 @@ LOOKED_AT: dict[str, str] = {
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",
     "layers/base.py": "one class: what a layer is",
+    "layers/batch_normalization.py": "one class: forward and backward, and its moving averages",
     "layers/columns.py": "one class: chains, their columns, and their results side by side",
     "losses/base.py": "one class, and the losses of vectors",
     "metrics/base.py": "one class, and the means of which most metrics are",

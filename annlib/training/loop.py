@@ -181,6 +181,8 @@ class Training:
                 if self.pending.batch:
                     callbacks.call("on_epoch_begin", self.pending.epoch, {})
                 self.pending.apply(self)
+            if self.communicator is not None:
+                check_alike(self.communicator, self._start(), "Sequential.fit")
             while self.epoch < self._last and not interruption.asked:
                 if not self.batch:
                     if callbacks.stop_training:
@@ -276,6 +278,11 @@ class Training:
             "epochs": self._last,
             "weights": hashlib.sha256(step.vector.values.tobytes()).hexdigest(),
         }
+
+    def _start(self) -> dict[str, Any]:
+        """Where the run begins, or goes on, which must be the same in all processes, too."""
+        weights = hashlib.sha256(self.step.vector.values.tobytes()).hexdigest()
+        return {"place of the backup": [self.epoch, self.batch], "weights of the backup": weights}
 
     # -- state for resuming ------------------------------------------------------------------------
 
