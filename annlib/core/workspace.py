@@ -49,7 +49,7 @@ class Workspace(dict[str, Any]):
         self.dtype = np.dtype(dtype)
         self._rng = rng
         self.passes: Sequence[Any] = ()
-        self._views: dict[str, Array] = {}
+        self._views: dict[str, tuple[Shape, Array]] = {}
         self._buffers: dict[str, Array] = {}
         self._ones = np.ones(0, self.dtype)
 
@@ -59,9 +59,14 @@ class Workspace(dict[str, Any]):
         It is contiguous, and the same memory at every call with the same name; a smaller shape
         gets the first part of it. A name has one type.
         """
-        view = self._views.get(name)
-        if view is None or view.shape != shape:
-            view = self._views[name] = self._view(name, shape, dtype)
+        try:
+            known, view = self._views[name]
+            if known == shape:
+                return view
+        except KeyError:
+            pass
+        view = self._view(name, shape, dtype)
+        self._views[name] = shape, view
         return view
 
     def _view(self, name: str, shape: Shape, dtype: npt.DTypeLike | None) -> Array:

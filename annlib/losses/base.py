@@ -240,7 +240,7 @@ class Loss(Configurable):
         if self.masks:
             np.copyto(E, 0, where=work.array("missing", len(A), dtype=bool))
         # Minus a sum of 0 is -0.0, which nobody expects of a loss.
-        return float(np.dot(E, self._shares(n, weights, work))) + 0.0
+        return float(E.dot(self._shares(n, weights, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""

@@ -86,10 +86,10 @@ class LossOfOutputs(Loss):
         parts = work.array("parts", rows.shape[1])
         # The mean as a sum of parts cannot overflow, as the sum of all can.
         parts.fill(1 / rows.shape[1] if self.averages_outputs else 1)
-        np.dot(rows, parts, out=E)
+        rows.dot(parts, E)
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        if not self._each_counts(A, weights):
+        if (weights is None and not self.masks) or not self._each_counts(A, weights):
             return super().value(Y, A, weights, work)
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
@@ -100,7 +100,7 @@ class LossOfOutputs(Loss):
         return float(np.dot(E, self._shares(n, W, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        if not self._each_counts(A, weights):
+        if (weights is None and not self.masks) or not self._each_counts(A, weights):
             return super().gradient(Y, A, weights, work)
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"

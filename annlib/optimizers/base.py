@@ -438,6 +438,8 @@ class Optimizer(Rule, Scheduled):
         moderate = float(np.sqrt(np.finfo(vector.values.dtype).max))
         self._most = moderate if self.bounded and divides else -1.0
         self._ready = False
+        #: Whether a class of the user's says what a step is.
+        self._own_step = type(self).step is not Optimizer.step
 
     @property
     def _built(self) -> Memory:
@@ -460,7 +462,6 @@ class Optimizer(Rule, Scheduled):
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
         self._begun = self._ready = False
-        self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
         self._recall()
@@ -522,10 +523,9 @@ class Optimizer(Rule, Scheduled):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
-        known, self._known_rate = self._known_rate, None
         if gradient is not self._gradient:
             gradient = self._own(gradient)
-        self._step(gradient, self._due_rate() if known is None else known)
+        self._step(gradient, self._due_rate())
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -545,13 +545,13 @@ class Optimizer(Rule, Scheduled):
         """
         gradient = self._gradient
         assert gradient is not None, "build comes first"
-        if type(self).step is not Optimizer.step:
-            return self._tried(vector, gradient)
-        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
+        if self._own_step:
+            return self._tried(vector, partial(self.step, gradient))
+        rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self.step(gradient)
+            self._step(gradient, rate)
             return None
-        return self._tried(vector, gradient)
+        return self._tried(vector, partial(self._step, gradient, rate))
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
@@ -576,7 +576,7 @@ class Optimizer(Rule, Scheduled):
             policy.average(self.iterations)
         if buffers.constrained:
             apply_constraints(buffers.constrained)
-        self.steps += 1
+        self.__dict__["steps"] += 1  # no argument, of which __setattr__ would have to know
         if self.steps % FLUSH_EVERY == 0 and self._flushes:
             buffers.flush_denormals()
 
@@ -586,13 +586,13 @@ class Optimizer(Rule, Scheduled):
         moderate = rate <= self._moderate_rate and decay <= self._moderate_decay
         return bool(squares <= self._most and moderate)
 
-    def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
+    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""
         theta = vector.values[: vector.n_trainable]
         arrays = [theta, *self.state_arrays().values()]
         kept = [array.copy() for array in arrays]
         progress = self.steps, self._begun, self._ready
-        self.step(gradient)
+        step()
         bad = (
             int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
             for now, before in zip(arrays, kept, strict=True)
