@@ -56,7 +56,7 @@ def row_max(Z: Array, work: Workspace) -> Array:
     m = work.array("row_max", n)
     if k <= _NARROW:
         T = work.array("row_max.T", k, n)
-        np.copyto(T, Z.T)
+        T[...] = Z.T
         np.maximum.reduce(T, axis=0, out=m)
     else:
         np.maximum.reduce(Z, axis=1, out=m)
@@ -73,7 +73,7 @@ def softmax(Z: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
     """
     n, k = Z.shape
     m = row_max(Z, work)
-    if np.vdot(m, m) < _SAFE:
+    if _is_safe(m):
         np.subtract(Z, m, out=A)
     else:  # z - m itself could overflow: half of it, held above the least exponent, cannot
         np.multiply(Z, 0.5, out=A)
@@ -94,7 +94,7 @@ def log_softmax(Z: Array, P: Array, L: Array, work: Workspace) -> float:
     """
     m, s = softmax(Z, P, work)
     np.log(s, out=s)
-    if np.vdot(m, m) < _SAFE:
+    if _is_safe(m):
         np.subtract(np.subtract(Z, m, out=L), s, out=L)
         return 1.0
     half = np.multiply(m, 0.5, out=work.array("softmax.half", *m.shape))
@@ -103,8 +103,10 @@ def log_softmax(Z: Array, P: Array, L: Array, work: Workspace) -> float:
     return 2.0
 
 
-#: No row's maximum can come near the largest number of the type if their squares add up to less.
-_SAFE = 1e30
+def _is_safe(m: Array) -> bool:
+    """Whether none of these numbers comes near the largest one of their type."""
+    flat = m.reshape(-1)
+    return bool(flat.dot(flat) < 1e30)
 
 
 def sigmoid(Z: Array, A: Array) -> Array:

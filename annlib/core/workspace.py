@@ -102,7 +102,7 @@ class Workspace(dict[str, Any]):
 
     def clear(self) -> None:
         """Forget what was to be remembered; the buffers stay."""
-        super().clear()
+        dict.clear(self)
         for inner in self.passes:
             inner.clear()
 

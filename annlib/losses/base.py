@@ -255,7 +255,7 @@ class Loss(Configurable):
             shares = self._shares(n, weights, work)
             np.multiply(dA, shares.reshape(-1, *[1] * (A.ndim - 1)), out=dA)
         elif (factor := self._factor(n, weights)) != 1.0:
-            np.multiply(dA, factor, out=dA)
+            np.multiply(dA, numerics.constant(factor, dA.dtype.char), out=dA)
         return dA
 
     def present(self, Y: Array, work: Workspace) -> tuple[Array, Array]:
