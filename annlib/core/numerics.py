@@ -25,7 +25,6 @@ ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.fl
 INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, "d")}
 
 
-
 class _Given(np.ndarray):
     """An array that tells to which ufunc it was given."""
 
@@ -73,7 +72,7 @@ def softmax(Z: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
     """
     n, k = Z.shape
     m = row_max(Z, work)
-    if _is_safe(m):
+    if np.vdot(m, m) < _SAFE:
         np.subtract(Z, m, out=A)
     else:  # z - m itself could overflow: half of it, held above the least exponent, cannot
         np.multiply(Z, 0.5, out=A)
@@ -94,7 +93,7 @@ def log_softmax(Z: Array, P: Array, L: Array, work: Workspace) -> float:
     """
     m, s = softmax(Z, P, work)
     np.log(s, out=s)
-    if _is_safe(m):
+    if np.vdot(m, m) < _SAFE:
         np.subtract(np.subtract(Z, m, out=L), s, out=L)
         return 1.0
     half = np.multiply(m, 0.5, out=work.array("softmax.half", *m.shape))
@@ -103,10 +102,8 @@ def log_softmax(Z: Array, P: Array, L: Array, work: Workspace) -> float:
     return 2.0
 
 
-def _is_safe(m: Array) -> bool:
-    """Whether none of these numbers comes near the largest one of their type."""
-    flat = m.reshape(-1)
-    return bool(flat.dot(flat) < 1e30)
+#: No row's maximum can come near the largest number of the type if their squares add up to less.
+_SAFE = 1e30
 
 
 def sigmoid(Z: Array, A: Array) -> Array:

@@ -82,11 +82,10 @@ class Workspace(dict[str, Any]):
 
         BLAS does that in a third of the time of ``np.add.reduce``.
         """
-        view = self._ones[:n]
-        if view.size != n:
-            self._ones = np.ones(n, self.dtype)
-            return self._ones
-        return view
+        ones = self._ones
+        if len(ones) < n:
+            ones = self._ones = np.ones(n, self.dtype)
+        return ones if len(ones) == n else ones[:n]
 
     @property
     def rng(self) -> Generator | None:

@@ -42,7 +42,7 @@ class Gatherer:
         self._plain = source.view(np.ndarray)  # a memory map is slow to index
         self._work = Workspace(dtype)
         self._same_type = source.dtype == self._work.dtype
-        self._name, self._row = "batch" if self._same_type else "raw", source.shape[1:]
+        self._name, self._raw = "batch" if self._same_type else "raw", self._plain[:0]
         # ``take`` makes a copy of what is not aligned, too.
         self._contiguous = source.flags.c_contiguous and source.flags.aligned
         row = source.itemsize * math.prod(source.shape[1:])
@@ -55,7 +55,11 @@ class Gatherer:
         """The rows ``index`` (integers), in a buffer that the next call overwrites."""
         if not self._contiguous:
             return self._index(index)
-        raw = self._work.array(self._name, len(index), *self._row, dtype=self.source.dtype)
+        raw = self._raw
+        if len(raw) != len(index):
+            raw = self._raw = self._work.array(
+                self._name, len(index), *self._plain.shape[1:], dtype=self._plain.dtype
+            )
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         self._plain.take(index, axis=0, out=raw, mode="clip")
         return raw if self._same_type else cast(raw, self._work)
@@ -73,7 +77,7 @@ class Gatherer:
 
     def _index(self, index: Array) -> Array:
         source, step = self._plain, self._at_once
-        batch = self._work.array("batch", len(index), *self._row)
+        batch = self._work.array("batch", len(index), *source.shape[1:])
         with quiet():
             for start in range(0, len(index), step):
                 part = slice(start, start + step)

@@ -88,9 +88,7 @@ class LossOfOutputs(Loss):
         parts.fill(1 / rows.shape[1] if self.averages_outputs else 1)
         rows.dot(parts, E)
 
-    def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        if (weights is None and not self.masks) or not self._each_counts(A, weights):
-            return super().value(Y, A, weights, work)
+    def _value_of_each(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
         T, E = work.array("terms", *A.shape), work.array("E", len(A))
@@ -99,9 +97,9 @@ class LossOfOutputs(Loss):
         self._add_up(np.multiply(T, W, out=work.array("weighted", *A.shape)), E, work)
         return float(np.dot(E, self._shares(n, W, work))) + 0.0
 
-    def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        if (weights is None and not self.masks) or not self._each_counts(A, weights):
-            return super().gradient(Y, A, weights, work)
+    def _gradient_of_each(
+        self, Y: Array, A: Array, weights: Array | None, work: Workspace
+    ) -> Array:
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
         dA = work.array("dA", *A.shape)
@@ -111,7 +109,6 @@ class LossOfOutputs(Loss):
         return np.multiply(dA, self._factor(n, W), out=dA)
 
     def _each_counts(self, A: Array, weights: Array | None) -> bool:
-        """Whether the outputs of one row may count differently."""
         return A.ndim > 1 and (self.masks or (weights is not None and weights.ndim > 1))
 
     def _leave_out_missing(self, T: Array, work: Workspace) -> None:

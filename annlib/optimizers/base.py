@@ -555,12 +555,12 @@ class Optimizer(Rule, Scheduled):
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
-        every = self.policy.gradient_accumulation_steps or 1
-        if (self.steps + 1) % every:
+        every = self.policy.gradient_accumulation_steps
+        if every is not None and (self.steps + 1) % every:
             return 0.0
         if self._schedules:
             self._follow(self.steps)
-        return self._next_rate
+        return self._rate if type(self._rate) is float else self._next_rate
 
     def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers
