@@ -329,7 +329,7 @@ class Loss(Configurable):
         """What the sum over the rows is multiplied by."""
         if self.reduction in ("sum", "none"):
             return 1.0
-        share = self.denominator(n, weights)
+        share = n if weights is None else self.denominator(n, weights)
         return 1.0 / share if share else 0.0
 
     def denominator(self, n: float, weights: Array | None) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
@@ -83,9 +84,13 @@ class LossOfOutputs(Loss):
     def _add_up(self, T: Array, E: Array, work: Workspace) -> None:
         """The sum or mean of each row's terms."""
         rows = T.reshape(len(T), -1)
-        parts = work.array("parts", rows.shape[1])
+        width = rows.shape[1]
+        if width == 1:
+            np.add(rows.reshape(-1), numerics.ZERO[E.dtype.char], out=E)  # no row is -0.0
+            return
+        parts = work.array("parts", width)
         # The mean as a sum of parts cannot overflow, as the sum of all can.
-        parts.fill(1 / rows.shape[1] if self.averages_outputs else 1)
+        parts.fill(1 / width if self.averages_outputs else 1)
         rows.dot(parts, E)
 
     def _value_of_each(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
