@@ -40,9 +40,9 @@ def calls_of(step):
     clip = numerics.clip
 
     def of_arrays(frame, event, called):
-        if event == "c_call" and called.__name__ in METHODS:
-            if isinstance(getattr(called, "__self__", None), array):
-                seen.append(called.__name__)
+        of = getattr(called, "__self__", None)
+        if event == "c_call" and isinstance(of, array) and called.__name__ in METHODS:
+            seen.append(called.__name__)
 
     try:
         for name, function in functions.items():
