@@ -42,7 +42,7 @@ class Gatherer:
         self._plain = source.view(np.ndarray)  # a memory map is slow to index
         self._work = Workspace(dtype)
         self._same_type = source.dtype == self._work.dtype
-        self._name, self._raw = "batch" if self._same_type else "raw", self._plain[:0]
+        self._raw = np.empty((0, *source.shape[1:]), source.dtype)  # the buffer of the last rows
         # ``take`` makes a copy of what is not aligned, too.
         self._contiguous = source.flags.c_contiguous and source.flags.aligned
         row = source.itemsize * math.prod(source.shape[1:])
@@ -57,9 +57,9 @@ class Gatherer:
             return self._index(index)
         raw = self._raw
         if len(raw) != len(index):
-            raw = self._raw = self._work.array(
-                self._name, len(index), *self._plain.shape[1:], dtype=self._plain.dtype
-            )
+            name = "batch" if self._same_type else "raw"
+            shape = (len(index), *self.source.shape[1:])
+            raw = self._raw = self._work.array(name, *shape, dtype=self.source.dtype)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         self._plain.take(index, axis=0, out=raw, mode="clip")
         return raw if self._same_type else cast(raw, self._work)

@@ -438,8 +438,6 @@ class Optimizer(Rule, Scheduled):
         moderate = float(np.sqrt(np.finfo(vector.values.dtype).max))
         self._most = moderate if self.bounded and divides else -1.0
         self._ready = False
-        #: Whether a class of the user's says what a step is.
-        self._own_step = type(self).step is not Optimizer.step
 
     @property
     def _built(self) -> Memory:
@@ -545,8 +543,9 @@ class Optimizer(Rule, Scheduled):
         """
         gradient = self._gradient
         assert gradient is not None, "build comes first"
-        if self._own_step:
-            return self._tried(vector, partial(self.step, gradient))
+        own = self.step
+        if getattr(own, "__func__", None) is not Optimizer.step:  # one of the user's
+            return self._tried(vector, partial(own, gradient))
         rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
             self._step(gradient, rate)
