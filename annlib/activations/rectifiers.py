@@ -56,7 +56,7 @@ class ReLU(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         kind = A.dtype.char
         if self._is_plain:  # clip takes a third of the time of maximum with a number
-            Z.clip(numerics.ZERO[kind], numerics.INFINITY[kind], A)
+            numerics.clip(Z, numerics.ZERO[kind], numerics.INFINITY[kind], out=A)
             return
         top = np.inf if self.max_value is None else self.max_value
         if self.negative_slope:

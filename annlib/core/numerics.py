@@ -7,6 +7,7 @@ that a training step allocates nothing.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,17 @@ TINY = {kind: float(np.finfo(kind).tiny) for kind in "fd"}
 #: 0 as an array of each type: a comparison with it takes two thirds of the time of one with 0.
 ZERO: dict[str, Array] = {"f": np.zeros((), np.float32), "d": np.zeros((), np.float64)}
 INFINITY: dict[str, Array] = {"f": np.array(np.inf, "f"), "d": np.array(np.inf, "d")}
+
+
+class _Given(np.ndarray):
+    """An array that tells to which ufunc it was given."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, *call: Any, **keywords: Any) -> Any:
+        return ufunc
+
+
+#: What ``np.clip`` and the method end in after three quarters of the time of a small array.
+clip: Any = np.zeros(1).view(_Given).clip(0, 1)
 
 
 @functools.lru_cache(256)
@@ -43,7 +55,7 @@ def row_max(Z: Array, work: Workspace) -> Array:
     m = work.array("row_max", n)
     if k <= _NARROW:
         T = work.array("row_max.T", k, n)
-        np.copyto(T, Z.T)
+        T[...] = Z.T
         np.maximum.reduce(T, axis=0, out=m)
     else:
         np.maximum.reduce(Z, axis=1, out=m)
@@ -68,7 +80,7 @@ def softmax(Z: Array, A: Array, work: Workspace) -> tuple[Array, Array]:
         A.clip(-1e4, 0.0, A)
         np.multiply(A, 2, out=A)
     np.exp(A, out=A)
-    s = np.dot(A, work.ones(k), out=work.array("softmax.sum", n)).reshape(n, 1)
+    s = A.dot(work.ones(k), work.array("softmax.sum", n)).reshape(n, 1)
     np.divide(A, s, out=A)
     return m, s
 

@@ -42,6 +42,7 @@ class Gatherer:
         self._plain = source.view(np.ndarray)  # a memory map is slow to index
         self._work = Workspace(dtype)
         self._same_type = source.dtype == self._work.dtype
+        self._raw = np.empty((0, *source.shape[1:]), source.dtype)  # the buffer of the last rows
         # ``take`` makes a copy of what is not aligned, too.
         self._contiguous = source.flags.c_contiguous and source.flags.aligned
         row = source.itemsize * math.prod(source.shape[1:])
@@ -52,7 +53,16 @@ class Gatherer:
 
     def rows(self, index: Array) -> Array:
         """The rows ``index`` (integers), in a buffer that the next call overwrites."""
-        return self._take(index) if self._contiguous else self._index(index)
+        if not self._contiguous:
+            return self._index(index)
+        raw = self._raw
+        if len(raw) != len(index):
+            name = "batch" if self._same_type else "raw"
+            shape = (len(index), *self.source.shape[1:])
+            raw = self._raw = self._work.array(name, *shape, dtype=self.source.dtype)
+        # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
+        self._plain.take(index, axis=0, out=raw, mode="clip")
+        return raw if self._same_type else cast(raw, self._work)
 
     def slice(self, start: int, stop: int) -> Array:
         """The rows start..stop-1: a view where type and layout allow it, else the buffer."""
@@ -64,14 +74,6 @@ class Gatherer:
     def fingerprint(self) -> list[Any]:
         """Shape, type, and a digest of the rows, or of some."""
         return [[*self.source.shape], self.source.dtype.str, digest(self.source)]
-
-    def _take(self, index: Array) -> Array:
-        name = "batch" if self._same_type else "raw"
-        shape = (len(index), *self.source.shape[1:])
-        raw = self._work.array(name, *shape, dtype=self.source.dtype)
-        # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
-        self._plain.take(index, axis=0, out=raw, mode="clip")
-        return raw if self._same_type else cast(raw, self._work)
 
     def _index(self, index: Array) -> Array:
         source, step = self._plain, self._at_once

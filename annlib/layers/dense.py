@@ -80,7 +80,7 @@ class Dense(Affine):
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         X = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
         if isinstance(X, np.ndarray):
-            Z = np.dot(X, self.arrays["kernel"], out=work.array("Z", len(X), self.units))
+            Z = X.dot(self.arrays["kernel"], work.array("Z", len(X), self.units))
         else:
             Z = X @ self.arrays["kernel"]
         if self.use_bias:
@@ -92,14 +92,14 @@ class Dense(Affine):
         X, dA = work["X"], dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])
         dZ = self.activation.gradient(dA, work["Z"], work["A"], work)
         if isinstance(X, np.ndarray):
-            np.dot(X.T, dZ, out=self.gradients["kernel"])
+            X.T.dot(dZ, self.gradients["kernel"])
         else:
             np.copyto(self.gradients["kernel"], X.T @ dZ)
         if self.use_bias:
-            np.dot(work.ones(len(dZ)), dZ, out=self.gradients["bias"])
+            work.ones(len(dZ)).dot(dZ, self.gradients["bias"])
         if not input_gradient:
             return None
-        dX = np.dot(dZ, self.arrays["kernel"].T, out=work.array("dX", *X.shape))
+        dX = dZ.dot(self.arrays["kernel"].T, work.array("dX", *X.shape))
         return dX if dy.ndim == 2 else dX.reshape(*dy.shape[:-1], X.shape[-1])
 
     def _split_activation(self) -> tuple[Layer | None, Activation | None]:

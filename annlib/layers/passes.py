@@ -138,6 +138,8 @@ class Pass:
 
     def penalty(self) -> float:
         """The activity penalties of the last forward pass."""
+        if not self._penalties:
+            return 0.0
         return float(sum(work["penalty"] for work in self._penalties))
 
     def first_not_finite(self, x: Array) -> str | None:

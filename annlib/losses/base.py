@@ -232,20 +232,29 @@ class Loss(Configurable):
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         """The reduced loss of a batch, and in ``work`` what ``gradient`` needs."""
+        if A.ndim > 2:
+            Y, A, weights = self.vectors(Y, A, weights, work)
         n: float = len(A)
-        if self.masks:
+        if self.masks or weights is not None:
+            if self._each_counts(A, weights):
+                return self._value_of_each(Y, A, weights, work)
             Y, weights, n = self.counted(Y, weights, work)
         E = work.array("E", len(A))
         self.forward(Y, A, E, work)
         if self.masks:
             np.copyto(E, 0, where=work.array("missing", len(A), dtype=bool))
         # Minus a sum of 0 is -0.0, which nobody expects of a loss.
-        return float(np.dot(E, self._shares(n, weights, work))) + 0.0
+        return float(E.dot(self._shares(n, weights, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
         """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""
+        shape = A.shape
+        if A.ndim > 2:
+            Y, A, weights = self.vectors(Y, A, weights, work)
         n: float = len(A)
-        if self.masks:
+        if self.masks or weights is not None:
+            if self._each_counts(A, weights):
+                return self._gradient_of_each(Y, A, weights, work)
             Y, weights, n = self.counted(Y, weights, work)
         dA = work.array("dA", *A.shape)
         self.backward(Y, A, dA, work)
@@ -255,8 +264,22 @@ class Loss(Configurable):
             shares = self._shares(n, weights, work)
             np.multiply(dA, shares.reshape(-1, *[1] * (A.ndim - 1)), out=dA)
         elif (factor := self._factor(n, weights)) != 1.0:
-            np.multiply(dA, factor, out=dA)
-        return dA
+            np.multiply(dA, numerics.constant(factor, dA.dtype.char), out=dA)
+        return dA if len(shape) == A.ndim else dA.reshape(shape)
+
+    def _each_counts(self, A: Array, weights: Array | None) -> bool:
+        """Whether the outputs of one row may count differently."""
+        return False
+
+    def _value_of_each(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
+        """``value`` where they do."""
+        raise NotImplementedError
+
+    def _gradient_of_each(
+        self, Y: Array, A: Array, weights: Array | None, work: Workspace
+    ) -> Array:
+        """``gradient`` where they do."""
+        raise NotImplementedError
 
     def present(self, Y: Array, work: Workspace) -> tuple[Array, Array]:
         """Targets with a number that is fine where they are missing, and 1 for each that is there
@@ -306,7 +329,7 @@ class Loss(Configurable):
         """What the sum over the rows is multiplied by."""
         if self.reduction in ("sum", "none"):
             return 1.0
-        share = self.denominator(n, weights)
+        share = n if weights is None else self.denominator(n, weights)
         return 1.0 / share if share else 0.0
 
     def denominator(self, n: float, weights: Array | None) -> float:
@@ -400,16 +423,6 @@ class LossOfVectors(Loss):
 
     def terms_shape(self, targets: Shape) -> Shape:
         return targets if self.target_kind == "labels" else targets[:-1]
-
-    def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        if A.ndim > 2:
-            Y, A, weights = self.vectors(Y, A, weights, work)
-        return super().value(Y, A, weights, work)
-
-    def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        if A.ndim == 2:
-            return super().gradient(Y, A, weights, work)
-        return super().gradient(*self.vectors(Y, A, weights, work), work).reshape(A.shape)
 
     def vectors(
         self, Y: Array, A: Array, weights: Array | None, work: Workspace

@@ -19,7 +19,7 @@ from annlib.core.checks import (
     check_number,
 )
 from annlib.core.formula import Formula, number
-from annlib.core.numerics import EPSILON
+from annlib.core.numerics import EPSILON, constant
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossOfVectors, check_last_axis, register
 from annlib.losses.binary_crossentropy import BinaryCrossentropy
@@ -219,8 +219,11 @@ class SparseCategoricalCrossentropy(Categorical):
         elsewhere = self.label_smoothing / A.shape[1]
         at = 1 - self.label_smoothing + elsewhere
         if self.from_logits:
-            np.subtract(P, elsewhere, out=dA) if elsewhere else np.copyto(dA, P)
-            np.subtract(at_label, at, out=at_label)
+            if elsewhere:
+                np.subtract(P, elsewhere, out=dA)
+            else:
+                dA[...] = P
+            np.subtract(at_label, constant(at, P.dtype.char), out=at_label)
         else:
             if elsewhere:
                 np.divide(-elsewhere, np.maximum(P, EPSILON, out=dA), out=dA)

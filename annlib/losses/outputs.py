@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
@@ -83,14 +84,16 @@ class LossOfOutputs(Loss):
     def _add_up(self, T: Array, E: Array, work: Workspace) -> None:
         """The sum or mean of each row's terms."""
         rows = T.reshape(len(T), -1)
-        parts = work.array("parts", rows.shape[1])
+        width = rows.shape[1]
+        if width == 1:
+            np.add(rows.reshape(-1), numerics.ZERO[E.dtype.char], out=E)  # no row is -0.0
+            return
+        parts = work.array("parts", width)
         # The mean as a sum of parts cannot overflow, as the sum of all can.
-        parts.fill(1 / rows.shape[1] if self.averages_outputs else 1)
-        np.dot(rows, parts, out=E)
+        parts.fill(1 / width if self.averages_outputs else 1)
+        rows.dot(parts, E)
 
-    def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        if not self._each_counts(A, weights):
-            return super().value(Y, A, weights, work)
+    def _value_of_each(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
         T, E = work.array("terms", *A.shape), work.array("E", len(A))
@@ -99,9 +102,9 @@ class LossOfOutputs(Loss):
         self._add_up(np.multiply(T, W, out=work.array("weighted", *A.shape)), E, work)
         return float(np.dot(E, self._shares(n, W, work))) + 0.0
 
-    def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        if not self._each_counts(A, weights):
-            return super().gradient(Y, A, weights, work)
+    def _gradient_of_each(
+        self, Y: Array, A: Array, weights: Array | None, work: Workspace
+    ) -> Array:
         Y, W, n = self.counted(Y, weights, work)
         assert W is not None, "missing targets weigh 0"
         dA = work.array("dA", *A.shape)
@@ -111,7 +114,6 @@ class LossOfOutputs(Loss):
         return np.multiply(dA, self._factor(n, W), out=dA)
 
     def _each_counts(self, A: Array, weights: Array | None) -> bool:
-        """Whether the outputs of one row may count differently."""
         return A.ndim > 1 and (self.masks or (weights is not None and weights.ndim > 1))
 
     def _leave_out_missing(self, T: Array, work: Workspace) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula
-from annlib.core.numerics import EPSILON
+from annlib.core.numerics import EPSILON, constant
 from annlib.core.workspace import Workspace
 from annlib.losses.base import register
 from annlib.losses.outputs import LossOfOutputs, MeanOverOutputs, differences
@@ -58,7 +58,7 @@ class MeanSquaredError(MeanOverOutputs):
         np.square(differences(Y, A, work), out=T)
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
-        np.multiply(work.array("D", *A.shape), 2, out=dA)
+        np.multiply(work.array("D", *A.shape), constant(2.0, dA.dtype.char), out=dA)
 
     def formula(self) -> Formula:
         return self._formula(

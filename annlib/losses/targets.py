@@ -72,7 +72,7 @@ def matching_labels(y: Array, output_shape: BatchShape, where: str) -> Array:
 def label_positions(Y: Array, A: Array, work: Workspace) -> Array:
     """Where the labels' entries lie in A, (n, k), counted row after row."""
     n, k = A.shape
-    starts, width = work.get("starts", (np.arange(0), k))
+    starts, width = work.get("starts", ((), k))
     if len(starts) < n or width != k:
         starts = np.arange(0, n * k, k)
         work["starts"] = starts, k

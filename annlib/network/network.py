@@ -469,6 +469,10 @@ class Network:
         assert self._vector is not None, "built"
         return self._vector
 
+    def has_left(self, vector: ParameterVector | None) -> bool:
+        """Whether its parameters exist, and lie in another vector than this one."""
+        return self._vector is not vector and self._vector is not None
+
     @property
     def weights(self) -> list[Array]:
         """All parameters, layer after layer: the arrays themselves, not copies."""

@@ -151,6 +151,7 @@ class Predictor:
         self._idle: list[Runs] = []
         self._made = made
 
+    @np.errstate(all="ignore")
     def predict(self, x: Any) -> Array | None:
         """The output for x in an array of its own; None if x is not such a small array."""
         if (
@@ -161,18 +162,17 @@ class Predictor:
             or self._takes_codes
         ):
             return None
-        with np.errstate(all="ignore"):
-            X = np.ascontiguousarray(x, self._input_type)
-            if not math.isfinite(np.vdot(X, X)):
-                return None
-            # ``pop`` and ``append`` are one step each to other threads.
-            run: Runs
-            try:
-                run = self._idle.pop()
-            except IndexError:
-                run = Pass(self._layers, self._dtype)
-                run = run if self._made is None else self._made(run)
-            y = run.forward(X).copy()
+        X = np.ascontiguousarray(x, self._input_type)
+        if not math.isfinite(np.vdot(X, X)):
+            return None
+        # ``pop`` and ``append`` are one step each to other threads.
+        run: Runs
+        try:
+            run = self._idle.pop()
+        except IndexError:
+            run = Pass(self._layers, self._dtype)
+            run = run if self._made is None else self._made(run)
+        y = run.forward(X).copy()
         run.clear()
         if len(self._idle) < _KEPT:
             self._idle.append(run)

@@ -460,7 +460,6 @@ class Optimizer(Rule, Scheduled):
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
         self._begun = self._ready = False
-        self._known_rate: float | None = None
         # Whether the model has weights to be trained, not to evaluate with; and by which thread.
         self._training, self._thread = False, 0
         self._recall()
@@ -522,10 +521,9 @@ class Optimizer(Rule, Scheduled):
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
         """
-        known, self._known_rate = self._known_rate, None
         if gradient is not self._gradient:
             gradient = self._own(gradient)
-        self._step(gradient, self._due_rate() if known is None else known)
+        self._step(gradient, self._due_rate())
 
     def checked_step(self, vector: ParameterVector, squares: float) -> int | None:
         """``step`` by the vector's gradient, unless something would become NaN or infinite.
@@ -545,22 +543,23 @@ class Optimizer(Rule, Scheduled):
         """
         gradient = self._gradient
         assert gradient is not None, "build comes first"
-        if type(self).step is not Optimizer.step:
-            return self._tried(vector, gradient)
-        self._known_rate = rate = self._due_rate()  # a schedule is asked once a step
+        own = self.step
+        if getattr(own, "__func__", None) is not Optimizer.step:  # one of the user's
+            return self._tried(vector, partial(own, gradient))
+        rate = self._due_rate()  # a schedule is asked once a step
         if self._is_moderate(squares, rate):
-            self.step(gradient)
+            self._step(gradient, rate)
             return None
-        return self._tried(vector, gradient)
+        return self._tried(vector, partial(self._step, gradient, rate))
 
     def _due_rate(self) -> float:
         """The rate of the next step; 0 if that only accumulates."""
-        every = self.policy.gradient_accumulation_steps or 1
-        if (self.steps + 1) % every:
+        every = self.policy.gradient_accumulation_steps
+        if every is not None and (self.steps + 1) % every:
             return 0.0
         if self._schedules:
             self._follow(self.steps)
-        return self._next_rate
+        return self._rate if type(self._rate) is float else self._next_rate
 
     def _step(self, gradient: Array, rate: float) -> None:
         policy, buffers = self.policy, self._buffers
@@ -576,7 +575,7 @@ class Optimizer(Rule, Scheduled):
             policy.average(self.iterations)
         if buffers.constrained:
             apply_constraints(buffers.constrained)
-        self.steps += 1
+        self.__dict__["steps"] += 1  # no argument, of which __setattr__ would have to know
         if self.steps % FLUSH_EVERY == 0 and self._flushes:
             buffers.flush_denormals()
 
@@ -586,13 +585,13 @@ class Optimizer(Rule, Scheduled):
         moderate = rate <= self._moderate_rate and decay <= self._moderate_decay
         return bool(squares <= self._most and moderate)
 
-    def _tried(self, vector: ParameterVector, gradient: Array) -> int | None:
+    def _tried(self, vector: ParameterVector, step: Callable[[], None]) -> int | None:
         """Make a step, and undo it if what was finite is not; the first place of that, or None."""
         theta = vector.values[: vector.n_trainable]
         arrays = [theta, *self.state_arrays().values()]
         kept = [array.copy() for array in arrays]
         progress = self.steps, self._begun, self._ready
-        self.step(gradient)
+        step()
         bad = (
             int(np.argmin(np.isfinite(now))) if now.shape == theta.shape else 0
             for now, before in zip(arrays, kept, strict=True)

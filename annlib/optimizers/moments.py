@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
-from annlib.optimizers.averages import discount
+from annlib.core.numerics import constant
 from annlib.optimizers.base import Optimizer
 from annlib.optimizers.policy import OptimizerArguments
 
@@ -49,5 +49,8 @@ class Moments(Optimizer):
 
     def update_moments(self, gradient: Array, m: Array, v: Array, scratch: Array) -> None:
         """Take a gradient into both."""
-        discount(m, gradient, self.beta_1)
-        discount(v, np.multiply(gradient, gradient, out=scratch), self.beta_2)
+        kind = m.dtype.char
+        np.multiply(m, constant(self.beta_1, kind), out=m)
+        np.add(m, gradient, out=m)
+        np.multiply(v, constant(self.beta_2, kind), out=v)
+        np.add(v, np.multiply(gradient, gradient, out=scratch), out=v)

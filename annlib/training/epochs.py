@@ -49,12 +49,8 @@ class EpochIterator:
         while not self._through or begins or self._lacks(done):
             if self._through:
                 self._begin(0)
-            begins, got = False, 0
-            with closing(self._read(where, done)) as batches:
-                for batch in batches:
-                    got += 1
-                    yield batch
-            done += got
+            begins = False
+            done += yield from self._read(where, done)
             if not self._through or not self._done:  # the steps are done, or the pass had none
                 break
         self._batches.check_length(done, self._wanted, where)
@@ -64,8 +60,8 @@ class EpochIterator:
         """Whether another pass is to give what this epoch lacks."""
         return self._batches.repeats and self._wanted is not None and done < self._wanted
 
-    def _read(self, where: str, done: int) -> Gen[Batch, None, None]:
-        """The rest of the epoch, as far as the pass goes."""
+    def _read(self, where: str, done: int) -> Gen[Batch, None, int]:
+        """The rest of the epoch, as far as the pass goes; returns how many batches that was."""
         ends = (
             None if self._steps is None else self._steps - done,
             None if self._batches.count is None else self._batches.count - self._done,
@@ -79,6 +75,7 @@ class EpochIterator:
                 self._through = self._done == self._batches.count
                 yield batch
         self._through = self._through or wanted is None or got < wanted
+        return got
 
     def _begin(self, done: int) -> None:
         self._before = self._rng.bit_generator.state if self._rng is not None else None

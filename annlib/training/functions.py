@@ -57,7 +57,7 @@ class Functions:
     @property
     def outdated(self) -> bool:
         """See above."""
-        return self._dropped or (self.network.built and self.network.vector is not self._vector)
+        return self._dropped or self.network.has_left(self._vector)
 
     def drop(self) -> None:
         """Make it outdated."""

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
@@ -207,15 +207,20 @@ class Training:
             step.metrics.reset()
         ended = self.batch and callbacks.stop_training  # resumed after the last step of its epoch
         where = f"Sequential.fit, epoch {self.epoch + 1}"
+        hooks = ("on_train_batch_begin", "on_gradients", "on_train_batch_end")
+        begins, watches, ends = map(callbacks.has, hooks)
         with closing(self.iterator.epoch(where, self.batch)) as batches:
             for batch in () if ended else batches:
                 index = self.batch
-                callbacks.call("on_train_batch_begin", index, {})
-                self._check_unchanged()
-                self._train_batch(batch)
+                if begins:
+                    callbacks.call("on_train_batch_begin", index, {})
+                if self.functions.outdated:
+                    self._refuse_changed()
+                self._train_batch(batch, watches)
                 self.batch += 1
-                logs = self.functions.results() if callbacks.read_batch_logs else {}
-                callbacks.call("on_train_batch_end", index, logs)
+                if ends:
+                    logs = self.functions.results() if callbacks.read_batch_logs else {}
+                    callbacks.call("on_train_batch_end", index, logs)
                 if isinstance(interruption, AgreedInterruption):
                     callbacks.stop_training = interruption.settle(callbacks.stop_training)
                 if callbacks.stop_training or interruption.asked:
@@ -238,10 +243,10 @@ class Training:
                 self.validated = self.validation.batches.get_state()
             callbacks.call("on_epoch_end", epoch, logs)
 
-    def _train_batch(self, batch: Batch) -> None:
+    def _train_batch(self, batch: Batch, watched: bool) -> None:
         step, callbacks = self.step, self.callbacks
         on_gradients = None
-        if callbacks.has("on_gradients"):
+        if watched:
 
             def on_gradients() -> None:
                 callbacks.call("on_gradients", self.batch, {"x": batch.x})
@@ -258,12 +263,11 @@ class Training:
             raise DivergenceError(f"{place}: {error}") from None
         step.update_metrics(batch, loss)
 
-    def _check_unchanged(self) -> None:
-        if self.functions.outdated:
-            raise ConfigurationError(
-                "Sequential.fit: expected a model that stays as it was compiled, got one that a "
-                "callback has changed. Call compile, add and pop after fit."
-            )
+    def _refuse_changed(self) -> NoReturn:
+        raise ConfigurationError(
+            "Sequential.fit: expected a model that stays as it was compiled, got one that a "
+            "callback has changed. Call compile, add and pop after fit."
+        )
 
     def _facts(self) -> dict[str, Any]:
         """What must be the same in all processes that train together."""

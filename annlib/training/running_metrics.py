@@ -56,6 +56,8 @@ class RunningMetrics:
         weight = part.denominator  # its rows, or the sum of their weights
         self._total += loss * weight
         self._weight += weight
+        if not self.metrics:
+            return
         prediction = part.prediction
         linked = part.linked if self._any_linked else prediction
         Y, there = part.targets()

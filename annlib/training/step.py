@@ -152,8 +152,7 @@ class Step:
     def squares(self) -> float:
         """The sum of the gradient's squares."""
         gradient = self.gradient
-        total: float = np.dot(gradient, gradient)
-        return total
+        return float(gradient.dot(gradient))
 
     def update(self, squares: float) -> None:
         """Let the optimizer make its step, by a gradient of which the squares have this sum.
