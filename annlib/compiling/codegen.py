@@ -16,10 +16,10 @@ from annlib.compiling.layout import (
     Blas,
     Table,
     View,
+    clusters,
     collapsed,
     grouped,
     laid,
-    overlap,
     view,
 )
 from annlib.compiling.notes import Dot, Guard, Map, Note, Put, Reduce, Take
@@ -189,16 +189,12 @@ class Writer:
 
     def _scopes(self, arrays: Iterable[Array]) -> list[tuple[Array, str]]:
         """To each array what tells LLVM that those which lie elsewhere are not it."""
-        clusters: list[list[Array]] = []
-        for array in arrays:
-            near = [c for c in clusters if any(overlap(array, other) for other in c)]
-            clusters = [c for c in clusters if not any(c is n for n in near)]
-            clusters.append([array, *(a for c in near for a in c)])
+        apart = clusters(arrays)
         note = self._module.note
         domain = note("distinct !{{!{self}}}")
-        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in clusters]
+        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in apart]
         found = []
-        for index, cluster in enumerate(clusters):
+        for index, cluster in enumerate(apart):
             text = f", !alias.scope !{note(f'!{{{{!{scopes[index]}}}}}')}"
             if others := ", ".join(f"!{s}" for i, s in enumerate(scopes) if i != index):
                 text += f", !noalias !{note(f'!{{{{{others}}}}}')}"
@@ -253,16 +249,18 @@ class Writer:
         """One loop for these notes."""
         shape = group[0].out.shape
         views: dict[tuple[Any, ...], View] = {}
+        known: dict[int, tuple[Any, ...]] = {}  # by the identity of an array
         for note in group:
             for x in (note.out, *note.ins):
-                if isinstance(x, np.ndarray):
+                if isinstance(x, np.ndarray) and id(x) not in known:
                     own = view(x, shape)
+                    known[id(x)] = own.same
                     views.setdefault(own.same, own)
         sizes, steps = collapsed(shape, [v.steps for v in views.values()])
         pointers = {same: self.pointer(v.array) for same, v in views.items()}
         ways = {same: self._steps(s) for same, s in zip(views, steps, strict=True)}
         scopes = {id(a): text for a, text in self._scopes(v.array for v in views.values())}
-        written = {view(note.out, shape).same for note in group}
+        written = {known[id(note.out)] for note in group}
         numbers = [
             [
                 x if isinstance(x, np.ndarray) else self.number(x, kind)
@@ -290,14 +288,14 @@ class Writer:
                 if isinstance(x, str):
                     arguments.append(x)
                     continue
-                same = view(x, shape).same
+                same = known[id(x)]
                 char = x.dtype.char
                 if same not in values:
                     scope = scopes[id(views[same].array)]
                     values[same] = self._load(place(same), char, scope)
                 arguments.append(self._converted(values[same], char, kind))
             result = self.apply(note.name, note.types, *arguments)
-            out = view(note.out, shape).same
+            out = known[id(note.out)]
             char = note.out.dtype.char
             result = self._converted(result, note.types[-1], char)
             values[out] = result

@@ -15,7 +15,14 @@ import numpy as np
 from annlib.compiling.commits import Commits
 from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, right
 from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
-from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
+from annlib.compiling.parts import (
+    attributes_of,
+    can_record,
+    is_plain,
+    kind_of,
+    rerun,
+    unchanged,
+)
 from annlib.compiling.program import Program
 from annlib.compiling.recording import CannotRecordError
 from annlib.core.arrays import Array
@@ -145,7 +152,11 @@ class CompiledStep:
     # -- the first steps -------------------------------------------------------------------------
 
     def _first_steps(self, key: Any, X: Any, Y: Array, weights: Array | None) -> float:
-        """A step that is noted; the second one of its kind becomes a program."""
+        """A step that is noted; the second one of its kind becomes a program, and the first one
+        of a model whose like did the same in two steps.
+        """
+        # Where they are the same memory, the notes could not tell one from the other.
+        Y, weights = _apart(X, Y), _apart(X, _apart(Y, weights))
         recording = self._recorded(X, Y, weights)
         if recording is None:
             return self._as_ever(X, Y, weights)
@@ -160,14 +171,22 @@ class CompiledStep:
         # or a copy of a model, goes on as if it had not been interrupted.
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
-        if before is not None:
-            place = first_difference(before.described, recording.described)
-            if place is not None:
-                self._take_apart(recording, place, again=before.again)
-            elif agrees:
-                recording.forget()
-                self._programs[key] = program, recording
+        kinds = None if self._as_is else self._kinds()
+        place = before and first_difference(before.described, recording.described)
+        if before is not None and place is not None:
+            self._take_apart(recording, place, again=before.again)
+        elif agrees and (before is not None or kinds in program.confirmed):
+            recording.forget()
+            self._programs[key] = program, recording
+            if kinds is not None:
+                program.confirmed.add(kinds)
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
+
+    def _kinds(self) -> Any:
+        """What the parts are: equal for those that do the same with other weights."""
+        objective = self._objective
+        parts = [*(layer for layer, _ in objective.passes.steps), objective.loss.loss]
+        return tuple(map(kind_of, [*parts, *(part for part, *_ in objective.penalized)]))
 
     def _take_apart(self, recording: Recording, place: int, *, again: bool) -> None:
         """Call a part as it stands that does something else than in the step before."""
@@ -275,6 +294,12 @@ class CompiledStep:
                 self._forget_programs()
                 break
         self._memory = now
+
+
+def _apart(one: Any, other: Any) -> Any:
+    """The other array, or a copy of it where it shares memory with the one."""
+    both = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    return other.copy() if both and np.may_share_memory(one, other) else other
 
 
 def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:
