@@ -7,7 +7,7 @@ of one shape become one loop, in which a number stays in a register from one not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,10 @@ from annlib.compiling.layout import (
     Blas,
     Table,
     View,
-    clusters,
     collapsed,
     grouped,
     laid,
+    stretches,
     view,
 )
 from annlib.compiling.notes import Dot, Guard, Map, Note, Put, Reduce, Take
@@ -187,19 +187,19 @@ class Writer:
 
     # -- loops -----------------------------------------------------------------------------------
 
-    def _scopes(self, arrays: Iterable[Array]) -> list[tuple[Array, str]]:
+    def _scopes(self, arrays: Sequence[Array]) -> list[tuple[Array, str]]:
         """To each array what tells LLVM that those which lie elsewhere are not it."""
-        apart = clusters(arrays)
+        apart = [stretch for stretch, _ in stretches(arrays)]
         note = self._module.note
         domain = note("distinct !{{!{self}}}")
-        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in apart]
-        found = []
-        for index, cluster in enumerate(apart):
-            text = f", !alias.scope !{note(f'!{{{{!{scopes[index]}}}}}')}"
+        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in range(max(apart) + 1)]
+        texts = []
+        for index, scope in enumerate(scopes):
+            text = f", !alias.scope !{note(f'!{{{{!{scope}}}}}')}"
             if others := ", ".join(f"!{s}" for i, s in enumerate(scopes) if i != index):
                 text += f", !noalias !{note(f'!{{{{{others}}}}}')}"
-            found += [(array, text) for array in cluster]
-        return found
+            texts.append(text)
+        return [(array, texts[stretch]) for array, stretch in zip(arrays, apart, strict=True)]
 
     def _loops(self, sizes: Sequence[int]) -> tuple[list[str], list[tuple[str, str, str, str]]]:
         """Open a loop for each size, from the outer to the inner."""
@@ -259,7 +259,7 @@ class Writer:
         sizes, steps = collapsed(shape, [v.steps for v in views.values()])
         pointers = {same: self.pointer(v.array) for same, v in views.items()}
         ways = {same: self._steps(s) for same, s in zip(views, steps, strict=True)}
-        scopes = {id(a): text for a, text in self._scopes(v.array for v in views.values())}
+        scopes = {id(a): text for a, text in self._scopes([v.array for v in views.values()])}
         written = {known[id(note.out)] for note in group}
         numbers = [
             [

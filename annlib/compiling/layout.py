@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,16 +80,21 @@ def interval(array: Array) -> tuple[int, int]:
     return start, start + sum(s * (n - 1) for s, n in steps) + array.itemsize
 
 
-def clusters(arrays: Iterable[Array]) -> list[list[Array]]:
-    """The arrays apart, so that those which share memory are together."""
-    found: list[tuple[int, list[Array]]] = []
-    for array in sorted(arrays, key=interval):
-        start, stop = interval(array)
-        if found and start < found[-1][0]:
-            found[-1] = max(stop, found[-1][0]), [*found[-1][1], array]
-        else:
-            found.append((stop, [array]))
-    return [cluster for _, cluster in found]
+def stretches(arrays: Sequence[Array]) -> list[tuple[int, int]]:
+    """In which stretch of memory each array lies, counted in the order of the arrays, and how far
+    from its beginning; those that share memory are in one.
+    """
+    spans = [interval(array) for array in arrays]
+    found: list[tuple[int, int]] = [(0, 0)] * len(spans)
+    begin, end, stretch = 0, 0, -1
+    for place in sorted(range(len(spans)), key=spans.__getitem__):
+        start, stop = spans[place]
+        if start >= end:
+            begin, stretch = start, stretch + 1
+        end = max(stop, end)
+        found[place] = stretch, start - begin
+    numbers: dict[int, int] = {}
+    return [(numbers.setdefault(stretch, len(numbers)), far) for stretch, far in found]
 
 
 def grouped(notes: Sequence[Note]) -> Iterator[list[Note]]:
@@ -119,18 +124,16 @@ def grouped(notes: Sequence[Note]) -> Iterator[list[Note]]:
 class _Touched(NamedTuple):
     """An array that a note reads or writes, and between which addresses it lies."""
 
+    written: bool
     same: tuple[Any, ...]
     start: int
     stop: int
-    written: bool
 
 
 def _touched(note: Map) -> Iterator[_Touched]:
-    shape = note.out.shape
-    yield _Touched(view(note.out, shape).same, *interval(note.out), True)
-    for x in note.ins:
+    for place, x in enumerate((note.out, *note.ins)):
         if isinstance(x, np.ndarray):
-            yield _Touched(view(x, shape).same, *interval(x), False)
+            yield _Touched(place == 0, view(x, note.out.shape).same, *interval(x))
 
 
 def _apart(one: _Touched, other: _Touched) -> bool:

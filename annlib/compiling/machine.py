@@ -19,7 +19,7 @@ from annlib.core.threads import ProcessLock
 Function = Any
 
 _lock = ProcessLock()
-_made: dict[str, tuple[Any, list[Function]]] = {}
+_made: dict[str, list[Function]] = {}
 
 
 @functools.cache
@@ -50,10 +50,10 @@ def functions(text: str, count: int) -> list[Function]:
     with _lock.held:
         if text not in _made:
             _made[text] = _compile(text, count)
-        return _made[text][1]
+        return _made[text]
 
 
-def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
+def _compile(text: str, count: int) -> list[Function]:
     import llvmlite.binding as llvm
 
     make, depends_on = _target()
@@ -74,7 +74,10 @@ def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
     if made:
         cache.write(key, made[0])
     kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    return engine, [kind(engine.get_function_address(f"piece{i}")) for i in range(count)]
+    made_of_it = [kind(engine.get_function_address(f"piece{i}")) for i in range(count)]
+    for function in made_of_it:
+        function.engine = engine  # type: ignore[attr-defined]  # it has the code, and lives as long as that can be called
+    return made_of_it
 
 
 @functools.cache

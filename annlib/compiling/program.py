@@ -36,8 +36,10 @@ class Program:
         self.confirmed = template.confirmed
         #: The pieces and calls in their order.
         self.steps: list[tuple[Any, Any]] = [
-            (piece, None if piece else _following(possible[index], inputs))
-            for piece, index in zip(template.pieces, template.begins, strict=True)
+            (piece, _following(note, inputs) if isinstance(note, Call) else None)
+            for piece, note in zip(
+                template.pieces, map(possible.__getitem__, template.begins), strict=True
+            )
         ]
         self.table = template.values.copy()
         self.address = self.table.__array_interface__["data"][0]

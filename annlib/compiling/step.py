@@ -131,9 +131,9 @@ class CompiledStep:
         passes = self._objective.passes
         if not passes._commits:
             return
-        if self._machine_ran:
-            self._commits.run(self._key)
-        elif self._noted:
+        if self._machine_ran and self._commits.run(self._key):
+            return
+        if self._machine_ran or self._noted:
             if not self._commits.record(self._key):
                 self._forget_programs()
         else:
@@ -172,7 +172,9 @@ class CompiledStep:
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
         kinds = None if self._as_is else self._kinds()
-        place = before and first_difference(before.described, recording.described)
+        place = None
+        if before is not None:
+            place = first_difference(before.described, recording.described)
         if before is not None and place is not None:
             self._take_apart(recording, place, again=before.again)
         elif agrees and (before is not None or kinds in program.confirmed):

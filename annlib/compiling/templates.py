@@ -14,7 +14,7 @@ import numpy as np
 
 from annlib.compiling import machine
 from annlib.compiling.codegen import Module, Writer
-from annlib.compiling.layout import Table, interval
+from annlib.compiling.layout import Table, stretches
 from annlib.compiling.notes import Call, Note
 from annlib.core.arrays import Array
 
@@ -43,21 +43,21 @@ class Template:
         self, notes: Sequence[Note], arrays: Sequence[Array], breaks: Collection[int]
     ) -> None:
         module, table, known = Module(), Table(), machine.blas()
-        stretches: list[list[Note]] = []
+        parts: list[list[Note]] = []
         steps: list[int | None] = []
         self.begins: list[int] = []
         for index, note in enumerate(notes):
             is_call = isinstance(note, Call)
             if is_call or not steps or steps[-1] is None or index in breaks:
-                steps.append(None if is_call else len(stretches))
+                steps.append(None if is_call else len(parts))
                 self.begins.append(index)
                 if not is_call:
-                    stretches.append([])
+                    parts.append([])
             if not is_call:
-                stretches[-1].append(note)
-        for number, stretch in enumerate(stretches):
-            Writer(f"piece{number}", module, table, known).write(stretch)
-        made = machine.functions(module.text(), len(stretches)) if stretches else []
+                parts[-1].append(note)
+        for number, part in enumerate(parts):
+            Writer(f"piece{number}", module, table, known).write(part)
+        made = machine.functions(module.text(), len(parts)) if parts else []
         self.pieces = [None if step is None else made[step] for step in steps]
         self.values = np.array(table.values, np.uint64)
         number_of = {_address(array): n for n, array in reversed(list(enumerate(arrays)))}
@@ -76,7 +76,7 @@ def template_of(
     """
     arrays: list[Array] = []
     kinds = tuple((type(note), *(_kind(value, arrays) for value in note)) for note in notes)
-    key = kinds, tuple(_relations(arrays)), tuple(breaks)
+    key = kinds, tuple(stretches(arrays)), tuple(breaks)
     found = _made.get(key)
     if found is None:
         while len(_made) >= _MOST:
@@ -97,21 +97,6 @@ def _kind(value: Any, arrays: list[Array]) -> Any:
     if isinstance(value, int | float | str | np.generic | type(None)):
         return type(value), repr(value)
     return type(value)
-
-
-def _relations(arrays: Sequence[Array]) -> list[tuple[int, int]]:
-    """In which stretch of memory each array lies, and how far from its beginning."""
-    ends = [interval(array) for array in arrays]
-    found: list[tuple[int, int]] = [(0, 0)] * len(arrays)
-    begin, end, stretch = 0, 0, -1
-    for number in sorted(range(len(arrays)), key=ends.__getitem__):
-        start, stop = ends[number]
-        if start >= end:
-            begin, stretch = start, stretch + 1
-        end = max(stop, end)
-        found[number] = stretch, start - begin
-    names: dict[int, int] = {}
-    return [(names.setdefault(stretch, len(names)), far) for stretch, far in found]
 
 
 def _address(array: Array) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from annlib import Sequential, layers
-from annlib.compiling import cache, machine
+from annlib.compiling import cache, machine, templates
 
 llvm = pytest.importorskip("llvmlite.binding")
 
@@ -29,6 +29,7 @@ def compilations(monkeypatch):
 
     def forget():
         monkeypatch.setattr(machine, "_made", {})
+        monkeypatch.setattr(templates, "_made", {})
         made.clear()
 
     forget()
