@@ -72,6 +72,7 @@ class CompiledStep:
         #: What the last step's arrays are, the attributes that were set so far, and for how many
         #: steps none was.
         self._key: Any = None
+        self._last: Any = None, None, None
         self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
         self._attributes = self._now()
         self._attempts = 0
@@ -95,17 +96,22 @@ class CompiledStep:
         if self._off or self._waits:
             self._waits = max(0, self._waits - 1)
             return self._as_ever(X, Y, weights)
-        self._key = key = key_of(X), key_of(Y), key_of(weights)
-        if key not in self._programs:
-            return self._first_steps(key, X, Y, weights)
-        program, recording = self._programs[key]
+        if X is not self._last[0] or Y is not self._last[1] or weights is not self._last[2]:
+            self._key = key_of(X), key_of(Y), key_of(weights)
+            self._last = X, Y, weights
+        found = self._programs.get(self._key)
+        if found is None:
+            return self._first_steps(self._key, X, Y, weights)
+        program, recording = found
         objective = self._objective
         objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
         if not program.run(X, Y, weights):
             return self._as_ever(X, Y, weights)
         self._machine_ran = True
-        self.squares = float(recording.squares)
-        return float(recording.loss) + 0.0 + objective.passes.penalty()
+        self.squares = recording.squares.item()
+        loss: float = recording.loss.item() + 0.0
+        passes = objective.passes
+        return loss + passes.penalty() if passes._penalties else loss
 
     def _look_again(self) -> None:
         """Forget the programs if an attribute of one of the parts was set."""
@@ -141,6 +147,7 @@ class CompiledStep:
 
     def clear(self) -> None:
         """Drop references to the user's data."""
+        self._last = None, None, None
         for program, _ in self._programs.values():
             program.forget()
 
