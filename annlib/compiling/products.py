@@ -1,0 +1,289 @@
+"""Products of small matrices in LLVM's language, for processors with vectors of 512 bits.
+
+A block of rows of the result times a few vectors of columns stays in registers while the inner axis
+goes by. BLAS copies its operands before it multiplies, which pays for large matrices alone, and for
+a second operand that is turned it is slow where that is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+#: Steps along the inner axis after which the next columns come: what they read stays in the nearest
+#: cache.
+_DEPTH = 128
+#: Rows of a block, and vectors of columns.
+_ROWS, _VECTORS = (8, 4, 1), (2, 1)
+
+
+class _Type(NamedTuple):
+    name: str
+    suffix: str
+    lanes: int
+    bytes: int
+
+    @property
+    def vector(self) -> str:
+        return f"<{self.lanes} x {self.name}>"
+
+
+_TYPES = _Type("float", "f32", 16, 4), _Type("double", "f64", 8, 8)
+
+
+class _Body:
+    """The lines of a function."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._count = 0
+        self.block = "entry"
+
+    def say(self, text: str) -> str:
+        self._count += 1
+        self.lines.append(f"  %t{self._count} = {text}")
+        return f"%t{self._count}"
+
+    def do(self, text: str) -> None:
+        self.lines.append(f"  {text}")
+
+    def begin(self, block: str) -> None:
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    def times(self, a: str, b: str) -> str:
+        return self.say(f"mul nsw i64 {a}, {b}")
+
+    def plus(self, a: str, b: str) -> str:
+        return self.say(f"add nsw i64 {a}, {b}")
+
+    def at(self, kind: str, pointer: str, far: str) -> str:
+        return self.say(f"getelementptr inbounds {kind}, ptr {pointer}, i64 {far}")
+
+    def least(self, a: str, b: str) -> str:
+        return self.say(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
+
+    def loop(self, name: str, start: str, step: str, more: str) -> Iterator[str]:
+        """What is said while this is iterated is done while the index, which starts there and has
+        a step added each time, passes ``more``.
+        """
+        before = self.block
+        self.do(f"br label %{name}")
+        self.begin(name)
+        index = f"%{name}.i"
+        place = len(self.lines)
+        test = self.say(f"icmp sle i64 {self.plus(index, more)}, %{name}.stop")
+        self.do(f"br i1 {test}, label %{name}.body, label %{name}.out")
+        self.begin(f"{name}.body")
+        yield index
+        after = self.plus(index, step)
+        self.lines.insert(
+            place, f"  {index} = phi i64 [{start}, %{before}], [{after}, %{self.block}]"
+        )
+        self.do(f"br label %{name}")
+        self.begin(f"{name}.out")
+
+
+def _kernel(t: _Type, turned: bool, rows: int, vectors: int) -> str:
+    """``C += A B`` of so many rows and vectors of columns, or ``C = A B``."""
+    b, v = _Body(), t.vector
+    masks = []
+    lanes = ", ".join(f"i64 {lane}" for lane in range(t.lanes))
+    for number in range(vectors):
+        left = b.say(f"sub i64 %columns, {number * t.lanes}")
+        one = b.say(f"insertelement <{t.lanes} x i64> poison, i64 {left}, i64 0")
+        all_ = b.say(
+            f"shufflevector <{t.lanes} x i64> {one}, <{t.lanes} x i64> poison, "
+            f"<{t.lanes} x i32> zeroinitializer"
+        )
+        masks.append(b.say(f"icmp sgt <{t.lanes} x i64> {all_}, <{lanes}>"))
+    m = f"<{t.lanes} x i1>"
+
+    def load(pointer: str, number: int) -> str:
+        return b.say(
+            f"call {v} @llvm.masked.load.v{t.lanes}{t.suffix}.p0(ptr {pointer}, i32 {t.bytes}, "
+            f"{m} {masks[number]}, {v} zeroinitializer)"
+        )
+
+    places = []
+    for row in range(rows):
+        begin = b.at(t.name, "%C", b.times("%ldc", str(row)))
+        places.append([b.at(t.name, begin, str(n * t.lanes)) for n in range(vectors)])
+    if turned:
+        starts = ["%A"] * rows
+    else:
+        starts = [b.at(t.name, "%A", b.times("%lda", str(row))) for row in range(rows)]
+    b.do("br i1 %more, label %load, label %loop")
+    b.begin("load")
+    kept = [[load(p, n) for n, p in enumerate(line)] for line in places]
+    b.do("br label %loop")
+    b.begin("loop")
+    # The registers of the result, then what a step along the inner axis makes of them.
+    sums = [[f"%s{r}.{n}" for n in range(vectors)] for r in range(rows)]
+    b.do("%k = phi i64 [0, %entry], [0, %load], [%k.next, %loop]")
+    for r in range(rows):
+        for n in range(vectors):
+            b.do(
+                f"{sums[r][n]} = phi {v} [zeroinitializer, %entry], [{kept[r][n]}, %load], "
+                f"[{sums[r][n]}.next, %loop]"
+            )
+    line = b.at(t.name, "%B", b.times("%k", "%ldb"))
+    of_b = [load(b.at(t.name, line, str(n * t.lanes)), n) for n in range(vectors)]
+    far = b.times("%k", "%lda") if turned else "%k"
+    for r in range(rows):
+        place = b.at(t.name, starts[r], far)
+        if turned:
+            place = b.at(t.name, place, str(r))
+        value = b.say(f"load {t.name}, ptr {place}")
+        one = b.say(f"insertelement {v} poison, {t.name} {value}, i64 0")
+        all_ = b.say(f"shufflevector {v} {one}, {v} poison, <{t.lanes} x i32> zeroinitializer")
+        for n in range(vectors):
+            b.do(
+                f"{sums[r][n]}.next = call {v} @llvm.fma.v{t.lanes}{t.suffix}({v} {all_}, "
+                f"{v} {of_b[n]}, {v} {sums[r][n]})"
+            )
+    b.do("%k.next = add nuw nsw i64 %k, 1")
+    again = b.say("icmp slt i64 %k.next, %depth")
+    b.do(f"br i1 {again}, label %loop, label %end")
+    b.begin("end")
+    for r in range(rows):
+        for n in range(vectors):
+            b.do(
+                f"call void @llvm.masked.store.v{t.lanes}{t.suffix}.p0({v} {sums[r][n]}.next, "
+                f"ptr {places[r][n]}, i32 {t.bytes}, {m} {masks[n]})"
+            )
+    name = _kernel_name(t, turned, rows, vectors)
+    head = (
+        f"define internal void @{name}(ptr noalias %C, i64 %ldc, ptr noalias readonly %A, "
+        "i64 %lda, ptr noalias readonly %B, i64 %ldb, i64 %depth, i1 %more, i64 %columns) noinline"
+    )
+    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
+
+
+def _kernel_name(t: _Type, turned: bool, rows: int, vectors: int) -> str:
+    return f"kernel.{t.suffix}.{'t' if turned else 'n'}.{rows}.{vectors}"
+
+
+def _turning(t: _Type) -> str:
+    """``panel[k, j] = B[j, k]`` for at most two vectors of j, and 0 where there is no more."""
+    b, n, v = _Body(), t.lanes, t.vector
+    wide = n * _VECTORS[0]
+    m = f"<{n} x i1>"
+    lanes = ", ".join(f"i64 {lane}" for lane in range(n))
+    b.do("%deep.stop = add i64 %depth, 0")
+    for k in b.loop("deep", "0", str(n), "1"):
+        left = b.say(f"sub i64 %depth, {k}")
+        one = b.say(f"insertelement <{n} x i64> poison, i64 {left}, i64 0")
+        all_ = b.say(
+            f"shufflevector <{n} x i64> {one}, <{n} x i64> poison, <{n} x i32> zeroinitializer"
+        )
+        inside = b.say(f"icmp sgt <{n} x i64> {all_}, <{lanes}>")
+        for group in range(_VECTORS[0]):
+            rows = []
+            for j in range(group * n, group * n + n):
+                there = b.say(f"icmp slt i64 {j}, %columns")
+                mask = b.say(f"select i1 {there}, {m} {inside}, {m} zeroinitializer")
+                place = b.at(t.name, b.at(t.name, "%B", b.times("%ldb", str(j))), k)
+                rows.append(
+                    b.say(
+                        f"call {v} @llvm.masked.load.v{n}{t.suffix}.p0(ptr {place}, "
+                        f"i32 {t.bytes}, {m} {mask}, {v} zeroinitializer)"
+                    )
+                )
+            step = 1
+            while step < n:  # blocks of so many change places
+                for i in (i for i in range(n) if not i & step):
+                    low = [lane if not lane & step else n + lane - step for lane in range(n)]
+                    high = [lane + step if not lane & step else n + lane for lane in range(n)]
+                    both = rows[i], rows[i + step]
+                    for place_, order in ((i, low), (i + step, high)):
+                        which = ", ".join(f"i32 {x}" for x in order)
+                        rows[place_] = b.say(
+                            f"shufflevector {v} {both[0]}, {v} {both[1]}, <{n} x i32> <{which}>"
+                        )
+                step *= 2
+            begin = b.at(t.name, "%panel", b.times(k, str(wide)))
+            for lane, row in enumerate(rows):
+                place = b.at(t.name, begin, str(lane * wide + group * n))
+                b.do(f"store {v} {row}, ptr {place}, align {t.bytes}")
+    arguments = "ptr noalias %panel, ptr noalias readonly %B, i64 %ldb, i64 %columns, i64 %depth"
+    head = f"define internal void @turned.{t.suffix}({arguments}) noinline"
+    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
+
+
+def product_name(kind: str, turned_a: bool, turned_b: bool) -> str:
+    suffix = "f32" if kind == "f" else "f64"
+    return f"product.{suffix}.{'t' if turned_a else 'n'}{'t' if turned_b else 'n'}"
+
+
+def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
+    """``C = A B``; of a turned operand the transpose is what lies in memory by rows."""
+    b = _Body()
+    wide = t.lanes * _VECTORS[0]
+    if turned_b:
+        b.do(f"%panel = alloca [{_DEPTH * wide} x {t.name}], align 64")
+    b.do("%deep.stop = add i64 %K, 0")
+    b.do("%wide.stop = add i64 %N, 0")
+    for k in b.loop("deep", "0", str(_DEPTH), "1"):
+        depth = b.least(b.say(f"sub i64 %K, {k}"), str(_DEPTH))
+        more = b.say(f"icmp ne i64 {k}, 0")
+        of_a = b.at(t.name, "%A", b.times(k, "%lda") if turned_a else k)
+        for j in b.loop("wide", "0", str(wide), "1"):
+            columns = b.say(f"sub i64 %N, {j}")
+            if turned_b:
+                of_b, ldb = "%panel", str(wide)
+                source = b.at(t.name, b.at(t.name, "%B", b.times(j, "%ldb")), k)
+                least = b.least(columns, str(wide))
+                b.do(
+                    f"call void @turned.{t.suffix}(ptr %panel, ptr {source}, i64 %ldb, i64 {least},"
+                    f" i64 {depth})"
+                )
+            else:
+                of_b, ldb = b.at(t.name, b.at(t.name, "%B", b.times(k, "%ldb")), j), "%ldb"
+            of_c = b.at(t.name, "%C", j)
+            narrow = b.say(f"icmp sle i64 {columns}, {t.lanes}")
+            b.do(f"br i1 {narrow}, label %one, label %two")
+            for vectors, name in ((2, "two"), (1, "one")):
+                b.begin(name)
+                start = "0"
+                for rows in _ROWS:
+                    loop = f"{name}.{rows}"
+                    b.do(f"%{loop}.stop = add i64 %M, 0")
+                    for i in b.loop(loop, start, str(rows), str(rows)):
+                        c = b.at(t.name, of_c, b.times(i, "%ldc"))
+                        a = b.at(t.name, of_a, i if turned_a else b.times(i, "%lda"))
+                        b.do(
+                            f"call void @{_kernel_name(t, turned_a, rows, vectors)}(ptr {c}, "
+                            f"i64 %ldc, ptr {a}, i64 %lda, ptr {of_b}, i64 {ldb}, i64 {depth}, "
+                            f"i1 {more}, i64 {columns})"
+                        )
+                    start = f"%{loop}.i"
+                b.do("br label %done")
+            b.begin("done")
+    arguments = "ptr %C, ptr %A, ptr %B, i64 %M, i64 %N, i64 %K, i64 %lda, i64 %ldb, i64 %ldc"
+    name = product_name("f" if t.suffix == "f32" else "d", turned_a, turned_b)
+    return "\n".join(
+        [f"define void @{name}({arguments}) {{", "entry:", *b.lines, "  ret void", "}", ""]
+    )
+
+
+#: The products there are: which operands are turned.
+TURNED = ((False, False), (True, False), (False, True))
+
+
+def text() -> str:
+    """All products, and what they are made of."""
+    parts = ["declare i64 @llvm.smin.i64(i64, i64)"]
+    for t in _TYPES:
+        v, m = t.vector, f"<{t.lanes} x i1>"
+        of = f"v{t.lanes}{t.suffix}"
+        parts += [
+            f"declare {v} @llvm.fma.{of}({v}, {v}, {v})",
+            f"declare {v} @llvm.masked.load.{of}.p0(ptr, i32 immarg, {m}, {v})",
+            f"declare void @llvm.masked.store.{of}.p0({v}, ptr, i32 immarg, {m})",
+            _turning(t),
+        ]
+        for turned in (False, True):
+            parts += [_kernel(t, turned, r, n) for r in _ROWS for n in _VECTORS]
+        parts += [_product(t, *turned) for turned in TURNED]
+    return "\n".join(parts)
