@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from annlib.compiling import machine, products
 from annlib.compiling.layout import (
     Blas,
     Table,
@@ -404,6 +405,15 @@ class Writer:
         else:
             (rows, inner), columns = a.shape, b.shape[1]
             (turn_a, step_a), (turn_b, step_b) = laid(a), laid(b)
+            if products.suits(rows, columns, inner):
+                own = machine.products(kind).get((turn_a == 112, turn_b == 112))
+                if own is not None:
+                    sizes = map(self.whole, (rows, columns, inner, step_a, step_b, columns))
+                    operands = [f"ptr {self.pointer(x)}" for x in (out, a, b)]
+                    operands += [f"i64 {size}" for size in sizes]
+                    function = self._read(self.table.function(own), "ptr")
+                    self._do(f"call void {function}({', '.join(operands)})")
+                    return
             self._blas_call(
                 f"{'s' if kind == 'f' else 'd'}gemm",
                 *(101, turn_a, turn_b),
@@ -435,7 +445,7 @@ class Writer:
         the factor 1 or 0 of that type.
         """
         assert self._blas is not None
-        function = self._read(self.table.blas(self._blas.addresses[name]), "ptr")
+        function = self._read(self.table.function(self._blas.addresses[name]), "ptr")
         words = []
         for argument in arguments:
             if isinstance(argument, int):

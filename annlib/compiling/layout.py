@@ -37,7 +37,7 @@ class Table:
             self.addresses.append((self._places[address], array))
         return self._places[address]
 
-    def blas(self, address: int) -> int:
+    def function(self, address: int) -> int:
         if address not in self._places:
             self._places[address] = self._add(address)
         return self._places[address]

@@ -13,8 +13,10 @@ from typing import NamedTuple
 #: Steps along the inner axis after which the next columns come: what they read stays in the nearest
 #: cache.
 _DEPTH = 128
+#: Multiplications of a product, of which several threads of BLAS do larger ones.
+_MOST = 1 << 23
 #: Rows of a block, and vectors of columns.
-_ROWS, _VECTORS = (8, 4, 1), (2, 1)
+_ROWS, _VECTORS = (8, 4, 2, 1), (2, 1)
 
 
 class _Type(NamedTuple):
@@ -28,7 +30,7 @@ class _Type(NamedTuple):
         return f"<{self.lanes} x {self.name}>"
 
 
-_TYPES = _Type("float", "f32", 16, 4), _Type("double", "f64", 8, 8)
+_TYPES = {"f": _Type("float", "f32", 16, 4), "d": _Type("double", "f64", 8, 8)}
 
 
 class _Body:
@@ -211,9 +213,9 @@ def _turning(t: _Type) -> str:
     return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
 
 
-def product_name(kind: str, turned_a: bool, turned_b: bool) -> str:
-    suffix = "f32" if kind == "f" else "f64"
-    return f"product.{suffix}.{'t' if turned_a else 'n'}{'t' if turned_b else 'n'}"
+def product_name(turned_a: bool, turned_b: bool) -> str:
+    """What the product of such operands is called."""
+    return f"product.{'t' if turned_a else 'n'}{'t' if turned_b else 'n'}"
 
 
 def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
@@ -261,29 +263,36 @@ def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
                 b.do("br label %done")
             b.begin("done")
     arguments = "ptr %C, ptr %A, ptr %B, i64 %M, i64 %N, i64 %K, i64 %lda, i64 %ldb, i64 %ldc"
-    name = product_name("f" if t.suffix == "f32" else "d", turned_a, turned_b)
-    return "\n".join(
-        [f"define void @{name}({arguments}) {{", "entry:", *b.lines, "  ret void", "}", ""]
-    )
+    head = f"define void @{product_name(turned_a, turned_b)}({arguments})"
+    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
 
 
 #: The products there are: which operands are turned.
 TURNED = ((False, False), (True, False), (False, True))
 
 
-def text() -> str:
-    """All products, and what they are made of."""
-    parts = ["declare i64 @llvm.smin.i64(i64, i64)"]
-    for t in _TYPES:
-        v, m = t.vector, f"<{t.lanes} x i1>"
-        of = f"v{t.lanes}{t.suffix}"
-        parts += [
+def text(kind: str) -> str:
+    """All products of a type, and what they are made of."""
+    t = _TYPES[kind]
+    v, m, of = t.vector, f"<{t.lanes} x i1>", f"v{t.lanes}{t.suffix}"
+    return "\n".join(
+        [
+            "declare i64 @llvm.smin.i64(i64, i64)",
             f"declare {v} @llvm.fma.{of}({v}, {v}, {v})",
             f"declare {v} @llvm.masked.load.{of}.p0(ptr, i32 immarg, {m}, {v})",
             f"declare void @llvm.masked.store.{of}.p0({v}, ptr, i32 immarg, {m})",
             _turning(t),
+            *(
+                _kernel(t, turned, r, n)
+                for turned in (False, True)
+                for r in _ROWS
+                for n in _VECTORS
+            ),
+            *(_product(t, *turned) for turned in TURNED),
         ]
-        for turned in (False, True):
-            parts += [_kernel(t, turned, r, n) for r in _ROWS for n in _VECTORS]
-        parts += [_product(t, *turned) for turned in TURNED]
-    return "\n".join(parts)
+    )
+
+
+def suits(rows: int, columns: int, inner: int) -> bool:
+    """Whether BLAS, which needs time for each call, would be no faster."""
+    return rows >= _ROWS[0] and rows * columns * inner <= _MOST
