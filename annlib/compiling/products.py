@@ -10,11 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from annlib.core import threads
+from annlib.core.threads import LARGE
+
 #: Steps along the inner axis after which the next columns come: what they read stays in the nearest
 #: cache.
 _DEPTH = 128
-#: Multiplications of a product, of which several threads of BLAS do larger ones.
-_MOST = 1 << 23
+#: Multiplications of a product by one thread, and numbers that it reads again for each of the
+#: columns' vectors, that must not leave the second nearest cache.
+_MOST, _NEAR = 1 << 26, 1 << 17
+#: Bytes from row to row, and rows of the result, from which columns are copied first.
+_FAR, _WORTH_A_COPY = 1024, 64
 #: Rows of a block, and vectors of columns.
 _ROWS, _VECTORS = (8, 4, 2, 1), (2, 1)
 
@@ -30,6 +36,7 @@ class _Type(NamedTuple):
         return f"<{self.lanes} x {self.name}>"
 
 
+_PANEL = "ptr noalias %panel, ptr noalias readonly %B, i64 %ldb, i64 %columns, i64 %depth"
 _TYPES = {"f": _Type("float", "f32", 16, 4), "d": _Type("double", "f64", 8, 8)}
 
 
@@ -65,6 +72,19 @@ class _Body:
     def least(self, a: str, b: str) -> str:
         return self.say(f"call i64 @llvm.smin.i64(i64 {a}, i64 {b})")
 
+    def mask(self, t: _Type, left: str) -> str:
+        """Which of a vector's numbers are there where so many are left."""
+        n = t.lanes
+        one = self.say(f"insertelement <{n} x i64> poison, i64 {left}, i64 0")
+        all_ = self.say(
+            f"shufflevector <{n} x i64> {one}, <{n} x i64> poison, <{n} x i32> zeroinitializer"
+        )
+        lanes = ", ".join(f"i64 {lane}" for lane in range(n))
+        return self.say(f"icmp sgt <{n} x i64> {all_}, <{lanes}>")
+
+    def function(self, head: str) -> str:
+        return "\n".join([f"define {head} {{", "entry:", *self.lines, "  ret void", "}", ""])
+
     def loop(self, name: str, start: str, step: str, more: str) -> Iterator[str]:
         """What is said while this is iterated is done while the index, which starts there and has
         a step added each time, passes ``more``.
@@ -89,16 +109,7 @@ class _Body:
 def _kernel(t: _Type, turned: bool, rows: int, vectors: int) -> str:
     """``C += A B`` of so many rows and vectors of columns, or ``C = A B``."""
     b, v = _Body(), t.vector
-    masks = []
-    lanes = ", ".join(f"i64 {lane}" for lane in range(t.lanes))
-    for number in range(vectors):
-        left = b.say(f"sub i64 %columns, {number * t.lanes}")
-        one = b.say(f"insertelement <{t.lanes} x i64> poison, i64 {left}, i64 0")
-        all_ = b.say(
-            f"shufflevector <{t.lanes} x i64> {one}, <{t.lanes} x i64> poison, "
-            f"<{t.lanes} x i32> zeroinitializer"
-        )
-        masks.append(b.say(f"icmp sgt <{t.lanes} x i64> {all_}, <{lanes}>"))
+    masks = [b.mask(t, b.say(f"sub i64 %columns, {n * t.lanes}")) for n in range(vectors)]
     m = f"<{t.lanes} x i1>"
 
     def load(pointer: str, number: int) -> str:
@@ -155,15 +166,33 @@ def _kernel(t: _Type, turned: bool, rows: int, vectors: int) -> str:
                 f"ptr {places[r][n]}, i32 {t.bytes}, {m} {masks[n]})"
             )
     name = _kernel_name(t, turned, rows, vectors)
-    head = (
-        f"define internal void @{name}(ptr noalias %C, i64 %ldc, ptr noalias readonly %A, "
-        "i64 %lda, ptr noalias readonly %B, i64 %ldb, i64 %depth, i1 %more, i64 %columns) noinline"
+    return b.function(
+        f"internal void @{name}(ptr noalias %C, i64 %ldc, ptr noalias readonly %A, i64 %lda, "
+        "ptr noalias readonly %B, i64 %ldb, i64 %depth, i1 %more, i64 %columns) noinline"
     )
-    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
 
 
 def _kernel_name(t: _Type, turned: bool, rows: int, vectors: int) -> str:
     return f"kernel.{t.suffix}.{'t' if turned else 'n'}.{rows}.{vectors}"
+
+
+def _copying(t: _Type) -> str:
+    """``panel[k, j] = B[k, j]`` for at most two vectors of j, and 0 where there is no more."""
+    b, n, v = _Body(), t.lanes, t.vector
+    m = f"<{n} x i1>"
+    masks = [b.mask(t, b.say(f"sub i64 %columns, {number * n}")) for number in range(_VECTORS[0])]
+    b.do("%deep.stop = add i64 %depth, 0")
+    for k in b.loop("deep", "0", "1", "1"):
+        source = b.at(t.name, "%B", b.times(k, "%ldb"))
+        target = b.at(t.name, "%panel", b.times(k, str(n * _VECTORS[0])))
+        for number, mask in enumerate(masks):
+            row = b.say(
+                f"call {v} @llvm.masked.load.v{n}{t.suffix}.p0(ptr "
+                f"{b.at(t.name, source, str(number * n))}, i32 {t.bytes}, {m} {mask}, "
+                f"{v} zeroinitializer)"
+            )
+            b.do(f"store {v} {row}, ptr {b.at(t.name, target, str(number * n))}, align {t.bytes}")
+    return b.function(f"internal void @copied({_PANEL}) noinline")
 
 
 def _turning(t: _Type) -> str:
@@ -171,15 +200,9 @@ def _turning(t: _Type) -> str:
     b, n, v = _Body(), t.lanes, t.vector
     wide = n * _VECTORS[0]
     m = f"<{n} x i1>"
-    lanes = ", ".join(f"i64 {lane}" for lane in range(n))
     b.do("%deep.stop = add i64 %depth, 0")
     for k in b.loop("deep", "0", str(n), "1"):
-        left = b.say(f"sub i64 %depth, {k}")
-        one = b.say(f"insertelement <{n} x i64> poison, i64 {left}, i64 0")
-        all_ = b.say(
-            f"shufflevector <{n} x i64> {one}, <{n} x i64> poison, <{n} x i32> zeroinitializer"
-        )
-        inside = b.say(f"icmp sgt <{n} x i64> {all_}, <{lanes}>")
+        inside = b.mask(t, b.say(f"sub i64 %depth, {k}"))
         for group in range(_VECTORS[0]):
             rows = []
             for j in range(group * n, group * n + n):
@@ -208,9 +231,7 @@ def _turning(t: _Type) -> str:
             for lane, row in enumerate(rows):
                 place = b.at(t.name, begin, str(lane * wide + group * n))
                 b.do(f"store {v} {row}, ptr {place}, align {t.bytes}")
-    arguments = "ptr noalias %panel, ptr noalias readonly %B, i64 %ldb, i64 %columns, i64 %depth"
-    head = f"define internal void @turned.{t.suffix}({arguments}) noinline"
-    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
+    return b.function(f"internal void @turned({_PANEL}) noinline")
 
 
 def product_name(turned_a: bool, turned_b: bool) -> str:
@@ -222,8 +243,10 @@ def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
     """``C = A B``; of a turned operand the transpose is what lies in memory by rows."""
     b = _Body()
     wide = t.lanes * _VECTORS[0]
-    if turned_b:
-        b.do(f"%panel = alloca [{_DEPTH * wide} x {t.name}], align 64")
+    b.do(f"%panel = alloca [{_DEPTH * wide} x {t.name}], align 64")
+    # Rows far apart fall on few places of the nearest cache: many blocks read them from a copy.
+    far = b.say(f"icmp sge i64 %ldb, {_FAR // t.bytes}")
+    copies = b.say(f"and i1 {far}, {b.say(f'icmp sge i64 %M, {_WORTH_A_COPY}')}")
     b.do("%deep.stop = add i64 %K, 0")
     b.do("%wide.stop = add i64 %N, 0")
     for k in b.loop("deep", "0", str(_DEPTH), "1"):
@@ -232,16 +255,20 @@ def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
         of_a = b.at(t.name, "%A", b.times(k, "%lda") if turned_a else k)
         for j in b.loop("wide", "0", str(wide), "1"):
             columns = b.say(f"sub i64 %N, {j}")
+            panel = f"ptr %panel, ptr {{}}, i64 %ldb, i64 {columns}, i64 {depth}"
             if turned_b:
                 of_b, ldb = "%panel", str(wide)
                 source = b.at(t.name, b.at(t.name, "%B", b.times(j, "%ldb")), k)
-                least = b.least(columns, str(wide))
-                b.do(
-                    f"call void @turned.{t.suffix}(ptr %panel, ptr {source}, i64 %ldb, i64 {least},"
-                    f" i64 {depth})"
-                )
+                b.do(f"call void @turned({panel.format(source)})")
             else:
-                of_b, ldb = b.at(t.name, b.at(t.name, "%B", b.times(k, "%ldb")), j), "%ldb"
+                source = b.at(t.name, b.at(t.name, "%B", b.times(k, "%ldb")), j)
+                b.do(f"br i1 {copies}, label %copy, label %ready")
+                b.begin("copy")
+                b.do(f"call void @copied({panel.format(source)})")
+                b.do("br label %ready")
+                b.begin("ready")
+                of_b = b.say(f"select i1 {copies}, ptr %panel, ptr {source}")
+                ldb = b.say(f"select i1 {copies}, i64 {wide}, i64 %ldb")
             of_c = b.at(t.name, "%C", j)
             narrow = b.say(f"icmp sle i64 {columns}, {t.lanes}")
             b.do(f"br i1 {narrow}, label %one, label %two")
@@ -263,8 +290,7 @@ def _product(t: _Type, turned_a: bool, turned_b: bool) -> str:
                 b.do("br label %done")
             b.begin("done")
     arguments = "ptr %C, ptr %A, ptr %B, i64 %M, i64 %N, i64 %K, i64 %lda, i64 %ldb, i64 %ldc"
-    head = f"define void @{product_name(turned_a, turned_b)}({arguments})"
-    return "\n".join([f"{head} {{", "entry:", *b.lines, "  ret void", "}", ""])
+    return b.function(f"void @{product_name(turned_a, turned_b)}({arguments})")
 
 
 #: The products there are: which operands are turned.
@@ -281,6 +307,7 @@ def text(kind: str) -> str:
             f"declare {v} @llvm.fma.{of}({v}, {v}, {v})",
             f"declare {v} @llvm.masked.load.{of}.p0(ptr, i32 immarg, {m}, {v})",
             f"declare void @llvm.masked.store.{of}.p0({v}, ptr, i32 immarg, {m})",
+            _copying(t),
             _turning(t),
             *(
                 _kernel(t, turned, r, n)
@@ -294,5 +321,7 @@ def text(kind: str) -> str:
 
 
 def suits(rows: int, columns: int, inner: int) -> bool:
-    """Whether BLAS, which needs time for each call, would be no faster."""
-    return rows >= _ROWS[0] and rows * columns * inner <= _MOST
+    """Whether BLAS would be no faster: it has larger blocks for larger matrices, and threads."""
+    most = LARGE if threads.multithreaded() else _MOST
+    read_again = rows * min(inner, _DEPTH)
+    return rows >= _ROWS[0] and read_again <= _NEAR and rows * columns * inner < most
