@@ -7,11 +7,12 @@ of one shape become one loop, in which a number stays in a register from one not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from annlib.compiling import machine, products
 from annlib.compiling.layout import (
     Blas,
     Table,
@@ -19,7 +20,7 @@ from annlib.compiling.layout import (
     collapsed,
     grouped,
     laid,
-    overlap,
+    stretches,
     view,
 )
 from annlib.compiling.notes import Dot, Guard, Map, Note, Put, Reduce, Take
@@ -187,23 +188,19 @@ class Writer:
 
     # -- loops -----------------------------------------------------------------------------------
 
-    def _scopes(self, arrays: Iterable[Array]) -> list[tuple[Array, str]]:
+    def _scopes(self, arrays: Sequence[Array]) -> list[tuple[Array, str]]:
         """To each array what tells LLVM that those which lie elsewhere are not it."""
-        clusters: list[list[Array]] = []
-        for array in arrays:
-            near = [c for c in clusters if any(overlap(array, other) for other in c)]
-            clusters = [c for c in clusters if not any(c is n for n in near)]
-            clusters.append([array, *(a for c in near for a in c)])
+        apart = [stretch for stretch, _ in stretches(arrays)]
         note = self._module.note
         domain = note("distinct !{{!{self}}}")
-        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in clusters]
-        found = []
-        for index, cluster in enumerate(clusters):
-            text = f", !alias.scope !{note(f'!{{{{!{scopes[index]}}}}}')}"
+        scopes = [note(f"distinct !{{{{!{{self}}, !{domain}}}}}") for _ in range(max(apart) + 1)]
+        texts = []
+        for index, scope in enumerate(scopes):
+            text = f", !alias.scope !{note(f'!{{{{!{scope}}}}}')}"
             if others := ", ".join(f"!{s}" for i, s in enumerate(scopes) if i != index):
                 text += f", !noalias !{note(f'!{{{{{others}}}}}')}"
-            found += [(array, text) for array in cluster]
-        return found
+            texts.append(text)
+        return [(array, texts[stretch]) for array, stretch in zip(arrays, apart, strict=True)]
 
     def _loops(self, sizes: Sequence[int]) -> tuple[list[str], list[tuple[str, str, str, str]]]:
         """Open a loop for each size, from the outer to the inner."""
@@ -253,16 +250,18 @@ class Writer:
         """One loop for these notes."""
         shape = group[0].out.shape
         views: dict[tuple[Any, ...], View] = {}
+        known: dict[int, tuple[Any, ...]] = {}  # by the identity of an array
         for note in group:
             for x in (note.out, *note.ins):
-                if isinstance(x, np.ndarray):
+                if isinstance(x, np.ndarray) and id(x) not in known:
                     own = view(x, shape)
+                    known[id(x)] = own.same
                     views.setdefault(own.same, own)
         sizes, steps = collapsed(shape, [v.steps for v in views.values()])
         pointers = {same: self.pointer(v.array) for same, v in views.items()}
         ways = {same: self._steps(s) for same, s in zip(views, steps, strict=True)}
-        scopes = {id(a): text for a, text in self._scopes(v.array for v in views.values())}
-        written = {view(note.out, shape).same for note in group}
+        scopes = {id(a): text for a, text in self._scopes([v.array for v in views.values()])}
+        written = {known[id(note.out)] for note in group}
         numbers = [
             [
                 x if isinstance(x, np.ndarray) else self.number(x, kind)
@@ -290,14 +289,14 @@ class Writer:
                 if isinstance(x, str):
                     arguments.append(x)
                     continue
-                same = view(x, shape).same
+                same = known[id(x)]
                 char = x.dtype.char
                 if same not in values:
                     scope = scopes[id(views[same].array)]
                     values[same] = self._load(place(same), char, scope)
                 arguments.append(self._converted(values[same], char, kind))
             result = self.apply(note.name, note.types, *arguments)
-            out = view(note.out, shape).same
+            out = known[id(note.out)]
             char = note.out.dtype.char
             result = self._converted(result, note.types[-1], char)
             values[out] = result
@@ -406,6 +405,15 @@ class Writer:
         else:
             (rows, inner), columns = a.shape, b.shape[1]
             (turn_a, step_a), (turn_b, step_b) = laid(a), laid(b)
+            if products.suits(rows, columns, inner):
+                own = machine.products(kind).get((turn_a == 112, turn_b == 112))
+                if own is not None:
+                    sizes = map(self.whole, (rows, columns, inner, step_a, step_b, columns))
+                    operands = [f"ptr {self.pointer(x)}" for x in (out, a, b)]
+                    operands += [f"i64 {size}" for size in sizes]
+                    function = self._read(self.table.function(own), "ptr")
+                    self._do(f"call void {function}({', '.join(operands)})")
+                    return
             self._blas_call(
                 f"{'s' if kind == 'f' else 'd'}gemm",
                 *(101, turn_a, turn_b),
@@ -437,7 +445,7 @@ class Writer:
         the factor 1 or 0 of that type.
         """
         assert self._blas is not None
-        function = self._read(self.table.blas(self._blas.addresses[name]), "ptr")
+        function = self._read(self.table.function(self._blas.addresses[name]), "ptr")
         words = []
         for argument in arguments:
             if isinstance(argument, int):

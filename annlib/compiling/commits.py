@@ -40,9 +40,10 @@ class Commits:
         self._programs.clear()
         self._recordings.clear()
 
-    def run(self, key: Any) -> None:
-        """Commit by the program of this key."""
-        self._programs[key].run()
+    def run(self, key: Any) -> bool:
+        """Commit by the program of this key, if there is one."""
+        program = self._programs.get(key)
+        return program is not None and program.run()
 
     def record(self, key: Any) -> bool:
         """Commit, and note what that is; whether all layers still are what they were taken for."""

@@ -37,7 +37,7 @@ class Table:
             self.addresses.append((self._places[address], array))
         return self._places[address]
 
-    def blas(self, address: int) -> int:
+    def function(self, address: int) -> int:
         if address not in self._places:
             self._places[address] = self._add(address)
         return self._places[address]
@@ -58,10 +58,8 @@ class View(NamedTuple):
 
     array: Array
     steps: tuple[int, ...]
-
-    @property
-    def same(self) -> tuple[Any, ...]:
-        return self.array.__array_interface__["data"][0], self.steps, self.array.dtype.char
+    #: Equal for arrays that are the same elements in the same order.
+    same: tuple[Any, ...]
 
 
 def view(array: Array, shape: tuple[int, ...]) -> View:
@@ -69,7 +67,8 @@ def view(array: Array, shape: tuple[int, ...]) -> View:
     if any(n not in (1, m) for n, m in zip(reversed(own), reversed(shape), strict=False)):
         raise ValueError(f"an array of shape {own} in the place of one of {shape}")
     steps = [0 if n == 1 else s // size for s, n in zip(array.strides, own, strict=True)]
-    return View(array, (0,) * (len(shape) - len(own)) + tuple(steps))
+    ways = (0,) * (len(shape) - len(own)) + tuple(steps)
+    return View(array, ways, (array.__array_interface__["data"][0], ways, array.dtype.char))
 
 
 def interval(array: Array) -> tuple[int, int]:
@@ -81,44 +80,66 @@ def interval(array: Array) -> tuple[int, int]:
     return start, start + sum(s * (n - 1) for s, n in steps) + array.itemsize
 
 
-def overlap(one: Array, other: Array) -> bool:
-    (a, b), (c, d) = interval(one), interval(other)
-    return a < d and c < b
+def stretches(arrays: Sequence[Array]) -> list[tuple[int, int]]:
+    """In which stretch of memory each array lies, counted in the order of the arrays, and how far
+    from its beginning; those that share memory are in one.
+    """
+    spans = [interval(array) for array in arrays]
+    found: list[tuple[int, int]] = [(0, 0)] * len(spans)
+    begin, end, stretch = 0, 0, -1
+    for place in sorted(range(len(spans)), key=spans.__getitem__):
+        start, stop = spans[place]
+        if start >= end:
+            begin, stretch = start, stretch + 1
+        end = max(stop, end)
+        found[place] = stretch, start - begin
+    numbers: dict[int, int] = {}
+    return [(numbers.setdefault(stretch, len(numbers)), far) for stretch, far in found]
 
 
 def grouped(notes: Sequence[Note]) -> Iterator[list[Note]]:
     """Runs of notes that one loop can do."""
     group: list[Map] = []
+    touched: list[_Touched] = []  # by the notes of the group
     for note in notes:
-        if isinstance(note, Map) and _joins(note, group):
-            group.append(note)
-            continue
-        if group:
-            yield list(group)
-        group = []
-        if isinstance(note, Map):
-            group = [note]
-        else:
+        if not isinstance(note, Map):
+            if group:
+                yield list(group)
             yield [note]
+            group = []
+            continue
+        new = list(_touched(note))
+        joins = len(group) < _LONGEST and all(_apart(a, b) for a in new for b in touched)
+        if group and not (joins and group[0].out.shape == note.out.shape):
+            yield list(group)
+            group = []
+        if not group:
+            touched = []
+        group.append(note)
+        touched += new
     if group:
         yield list(group)
 
 
-def _joins(note: Map, group: Sequence[Map]) -> bool:
-    if not group or len(group) >= _LONGEST or group[0].out.shape != note.out.shape:
-        return bool(not group)
-    shape = note.out.shape
-    new = [(view(note.out, shape), True)]
-    new += [(view(x, shape), False) for x in note.ins if isinstance(x, np.ndarray)]
-    for earlier in group:
-        old = [(view(earlier.out, shape), True)]
-        old += [(view(x, shape), False) for x in earlier.ins if isinstance(x, np.ndarray)]
-        for one, writes in new:
-            for other, wrote in old:
-                apart = not (writes or wrote) or one.same == other.same
-                if not apart and overlap(one.array, other.array):
-                    return False
-    return True
+class _Touched(NamedTuple):
+    """An array that a note reads or writes, and between which addresses it lies."""
+
+    written: bool
+    same: tuple[Any, ...]
+    start: int
+    stop: int
+
+
+def _touched(note: Map) -> Iterator[_Touched]:
+    for place, x in enumerate((note.out, *note.ins)):
+        if isinstance(x, np.ndarray):
+            yield _Touched(place == 0, view(x, note.out.shape).same, *interval(x))
+
+
+def _apart(one: _Touched, other: _Touched) -> bool:
+    """Whether element by element it does not matter which note comes first."""
+    reads = not (one.written or other.written)
+    return reads or one.stop <= other.start or other.stop <= one.start or one.same == other.same
 
 
 def laid(x: Array) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import numpy as np
 from annlib.compiling.notes import Map
 from annlib.compiling.program import Program
 from annlib.core.arrays import Array
-from annlib.optimizers.loops import Loop
+from annlib.optimizers.loops import Loop, arrays_of
 
 #: Parts of vectors of which the programs are kept: those of some models.
 _MOST = 256
@@ -132,11 +132,10 @@ def compiled_loop(loop: Loop) -> Loop | None:
 @functools.cache
 def _agrees(loop: Loop) -> bool:
     """Whether some numbers come out the same to the bit."""
-    names = inspect.signature(loop).parameters.values()
-    arrays = sum(p.annotation == "Array" for p in names)
+    arrays, count = arrays_of(loop), len(inspect.signature(loop).parameters)
     for kind in "fd":
         x = np.random.default_rng(0).uniform(0.1, 0.9, (arrays, 37)).astype(kind)
-        numbers = np.linspace(0.1, 0.9, len(names) - arrays).astype(kind)
+        numbers = np.linspace(0.1, 0.9, count - arrays).astype(kind)
         right, found = list(x.copy()), list(x.copy())
         loop(*right, *numbers)
         MachineLoop(loop)(*found, *numbers)

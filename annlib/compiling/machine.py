@@ -12,6 +12,7 @@ import numpy as np
 
 from annlib._version import __version__
 from annlib.compiling import cache
+from annlib.compiling import products as own_products
 from annlib.compiling.layout import Blas
 from annlib.core.threads import ProcessLock
 
@@ -19,7 +20,7 @@ from annlib.core.threads import ProcessLock
 Function = Any
 
 _lock = ProcessLock()
-_made: dict[str, tuple[Any, list[Function]]] = {}
+_made: dict[str, list[Function]] = {}
 
 
 @functools.cache
@@ -50,10 +51,20 @@ def functions(text: str, count: int) -> list[Function]:
     with _lock.held:
         if text not in _made:
             _made[text] = _compile(text, count)
-        return _made[text][1]
+        return _made[text]
 
 
-def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
+def _compile(text: str, count: int) -> list[Function]:
+    engine = _engine(text)
+    kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
+    found = [kind(engine.get_function_address(f"piece{i}")) for i in range(count)]
+    for function in found:
+        function.engine = engine  # type: ignore[attr-defined]  # it has the code, and lives as long
+    return found
+
+
+def _engine(text: str, *, improve: bool = True) -> Any:
+    """What has the code of a module, which LLVM is to improve unless that has been done."""
     import llvmlite.binding as llvm
 
     make, depends_on = _target()
@@ -64,7 +75,7 @@ def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.set_object_cache(lambda _, code: made.append(code), lambda _: known)
-    if known is None:
+    if known is None and improve:
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.loop_interleaving = True
         options.slp_vectorization = options.loop_unrolling = False  # much time for no gain
@@ -73,8 +84,25 @@ def _compile(text: str, count: int) -> tuple[Any, list[Function]]:
     engine.finalize_object()
     if made:
         cache.write(key, made[0])
-    kind = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)
-    return engine, [kind(engine.get_function_address(f"piece{i}")) for i in range(count)]
+    return engine
+
+
+_engines: list[Any] = []
+
+
+@functools.cache
+def products(kind: str) -> dict[tuple[bool, bool], int]:
+    """Where our own products of a type are, by which operands are turned; none where the processor
+    is not one for which they are made.
+    """
+    _, depends_on = _target()
+    if "+avx512f" not in depends_on:
+        return {}
+    with _lock.held:
+        engine = _engine(own_products.text(kind), improve=False)
+        _engines.append(engine)
+        names = {turned: own_products.product_name(*turned) for turned in own_products.TURNED}
+        return {turned: engine.get_function_address(name) for turned, name in names.items()}
 
 
 @functools.cache

@@ -152,6 +152,20 @@ def attributes_of(parts: Iterable[Any]) -> list[Any]:
     return found
 
 
+def kind_of(part: Configurable) -> Any:
+    """The class of a part and its arguments: equal for those that compute the same way."""
+    arguments = part._arguments().items()
+    return type(part), *((n, _kind_of_argument(v)) for n, v in arguments if n != "name")
+
+
+def _kind_of_argument(value: Any) -> Any:
+    if isinstance(value, Configurable):
+        return kind_of(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_kind_of_argument, value))
+    return repr(value) if isinstance(value, int | float | str) else type(value)
+
+
 _COMPUTING = Layer | Activation | Loss | Regularizer
 
 

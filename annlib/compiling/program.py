@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib.compiling import machine
-from annlib.compiling.codegen import Module, Writer
-from annlib.compiling.layout import Table, interval, view
+from annlib.compiling.layout import interval, view
 from annlib.compiling.notes import Call, Dot, Map, Note, Reduce
-from annlib.core.arrays import Array
+from annlib.compiling.templates import template_of
 
 
 class Program:
@@ -29,50 +28,37 @@ class Program:
     def __init__(
         self, notes: Sequence[Note], inputs: Sequence[Any], breaks: Sequence[int] = ()
     ) -> None:
-        self._table = Table()
-        known = machine.blas()
-        module = Module()
-        #: The pieces and calls in their order.
-        self.steps: list[tuple[Any, Call | None]] = []
-        pieces: list[list[Note]] = []
+        possible = [_as_possible(note, machine.blas() is not None) for note in notes]
+        template, arrays = template_of(possible, breaks)
         #: Of each step, the number of the note that it begins with.
-        self.begins: list[int] = []
-        for index, noted in enumerate(notes):
-            note = _as_possible(noted, known is not None)
-            if isinstance(note, Call):
-                self.steps.append((None, note))
-                self.begins.append(index)
-                continue
-            if not self.steps or self.steps[-1][0] is None or index in breaks:
-                self.steps.append((len(pieces), None))
-                self.begins.append(index)
-                pieces.append([])
-            pieces[-1].append(note)
-        for number, piece in enumerate(pieces):
-            Writer(f"piece{number}", module, self._table, known).write(piece)
-        self.text = module.text()
-        made = machine.functions(self.text, len(pieces)) if pieces else []
-        self.steps = [(f if f is None else made[f], call) for f, call in self.steps]
-        self.table = np.array(self._table.values, np.uint64)
+        self.begins = template.begins
+        #: Of what kinds of parts two steps in a row had these notes.
+        self.confirmed = template.confirmed
+        #: The pieces and calls in their order.
+        self.steps: list[tuple[Any, Any]] = [
+            (piece, _following(note, inputs) if isinstance(note, Call) else None)
+            for piece, note in zip(
+                template.pieces, map(possible.__getitem__, template.begins), strict=True
+            )
+        ]
+        self.table = template.values.copy()
         self.address = self.table.__array_interface__["data"][0]
-        self._kept = [array for note in notes for array in _arrays(note)]
-        self._bind(inputs)
-
-    def _bind(self, inputs: Sequence[Any]) -> None:
-        """Find what of the table and of the calls follows where the inputs lie."""
+        starts = [array.__array_interface__["data"][0] for array in arrays]
         self._inputs: list[Any] = list(inputs)
+        #: Of each input the places in the table, and how far from its beginning they point.
         self._moving: list[list[tuple[int, int]]] = [[] for _ in inputs]
-        for index, given in enumerate(inputs):
-            if isinstance(given, np.ndarray):
-                start, stop = interval(given)
-                for place, array in self._table.addresses:
-                    address = array.__array_interface__["data"][0]
-                    if start <= address < stop:
-                        self._moving[index].append((place, address - start))
-        self.steps = [(piece, call and _following(call, inputs)) for piece, call in self.steps]
-        # The others have to stay where they are.
-        self._kept = [a for a in self._kept if isinstance(_moving(a, inputs), np.ndarray)]
-        self._table.addresses.clear()
+        spans = [interval(x) if isinstance(x, np.ndarray) else (0, 0) for x in inputs]
+        for place, number in template.places:
+            self.table[place] = address = starts[number]
+            for index, (start, stop) in enumerate(spans):
+                if start <= address < stop:
+                    self._moving[index].append((place, address - start))
+        # Those that are no input have to stay where they are.
+        self._kept = [
+            array
+            for array, address in zip(arrays, starts, strict=True)
+            if not any(start <= address < stop for start, stop in spans)
+        ]
 
     def place(self, inputs: Sequence[Any]) -> None:
         """Let the next run read these inputs."""
@@ -194,15 +180,3 @@ def _called(note: Map) -> Call:
 
 def _reduced(note: Reduce) -> Any:
     return getattr(np, note.name).reduce(note.array, axis=note.axes)
-
-
-def _arrays(note: Any) -> list[Array]:
-    found: list[Array] = []
-    for value in note:
-        if isinstance(value, np.ndarray):
-            found.append(value)
-        elif isinstance(value, tuple):
-            found += [x for x in value if isinstance(x, np.ndarray)]
-        elif isinstance(value, dict):
-            found += [x for x in value.values() if isinstance(x, np.ndarray)]
-    return found

@@ -15,7 +15,14 @@ import numpy as np
 from annlib.compiling.commits import Commits
 from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, right
 from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
-from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
+from annlib.compiling.parts import (
+    attributes_of,
+    can_record,
+    is_plain,
+    kind_of,
+    rerun,
+    unchanged,
+)
 from annlib.compiling.program import Program
 from annlib.compiling.recording import CannotRecordError
 from annlib.core.arrays import Array
@@ -65,6 +72,7 @@ class CompiledStep:
         #: What the last step's arrays are, the attributes that were set so far, and for how many
         #: steps none was.
         self._key: Any = None
+        self._last: Any = None, None, None
         self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
         self._attributes = self._now()
         self._attempts = 0
@@ -88,17 +96,22 @@ class CompiledStep:
         if self._off or self._waits:
             self._waits = max(0, self._waits - 1)
             return self._as_ever(X, Y, weights)
-        self._key = key = key_of(X), key_of(Y), key_of(weights)
-        if key not in self._programs:
-            return self._first_steps(key, X, Y, weights)
-        program, recording = self._programs[key]
+        if X is not self._last[0] or Y is not self._last[1] or weights is not self._last[2]:
+            self._key = key_of(X), key_of(Y), key_of(weights)
+            self._last = X, Y, weights
+        found = self._programs.get(self._key)
+        if found is None:
+            return self._first_steps(self._key, X, Y, weights)
+        program, recording = found
         objective = self._objective
         objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
         if not program.run(X, Y, weights):
             return self._as_ever(X, Y, weights)
         self._machine_ran = True
-        self.squares = float(recording.squares)
-        return float(recording.loss) + 0.0 + objective.passes.penalty()
+        self.squares = recording.squares.item()
+        loss: float = recording.loss.item() + 0.0
+        passes = objective.passes
+        return loss + passes.penalty() if passes._penalties else loss
 
     def _look_again(self) -> None:
         """Forget the programs if an attribute of one of the parts was set."""
@@ -124,9 +137,9 @@ class CompiledStep:
         passes = self._objective.passes
         if not passes._commits:
             return
-        if self._machine_ran:
-            self._commits.run(self._key)
-        elif self._noted:
+        if self._machine_ran and self._commits.run(self._key):
+            return
+        if self._machine_ran or self._noted:
             if not self._commits.record(self._key):
                 self._forget_programs()
         else:
@@ -134,6 +147,7 @@ class CompiledStep:
 
     def clear(self) -> None:
         """Drop references to the user's data."""
+        self._last = None, None, None
         for program, _ in self._programs.values():
             program.forget()
 
@@ -145,7 +159,11 @@ class CompiledStep:
     # -- the first steps -------------------------------------------------------------------------
 
     def _first_steps(self, key: Any, X: Any, Y: Array, weights: Array | None) -> float:
-        """A step that is noted; the second one of its kind becomes a program."""
+        """A step that is noted; the second one of its kind becomes a program, and the first one
+        of a model whose like did the same in two steps.
+        """
+        # Where they are the same memory, the notes could not tell one from the other.
+        Y, weights = _apart(X, Y), _apart(X, _apart(Y, weights))
         recording = self._recorded(X, Y, weights)
         if recording is None:
             return self._as_ever(X, Y, weights)
@@ -160,14 +178,24 @@ class CompiledStep:
         # or a copy of a model, goes on as if it had not been interrupted.
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
+        kinds = None if self._as_is else self._kinds()
+        place = None
         if before is not None:
             place = first_difference(before.described, recording.described)
-            if place is not None:
-                self._take_apart(recording, place, again=before.again)
-            elif agrees:
-                recording.forget()
-                self._programs[key] = program, recording
+        if before is not None and place is not None:
+            self._take_apart(recording, place, again=before.again)
+        elif agrees and (before is not None or kinds in program.confirmed):
+            recording.forget()
+            self._programs[key] = program, recording
+            if kinds is not None:
+                program.confirmed.add(kinds)
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
+
+    def _kinds(self) -> Any:
+        """What the parts are: equal for those that do the same with other weights."""
+        objective = self._objective
+        parts = [*(layer for layer, _ in objective.passes.steps), objective.loss.loss]
+        return tuple(map(kind_of, [*parts, *(part for part, *_ in objective.penalized)]))
 
     def _take_apart(self, recording: Recording, place: int, *, again: bool) -> None:
         """Call a part as it stands that does something else than in the step before."""
@@ -275,6 +303,12 @@ class CompiledStep:
                 self._forget_programs()
                 break
         self._memory = now
+
+
+def _apart(one: Any, other: Any) -> Any:
+    """The other array, or a copy of it where it shares memory with the one."""
+    both = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    return other.copy() if both and np.may_share_memory(one, other) else other
 
 
 def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:

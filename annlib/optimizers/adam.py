@@ -64,9 +64,7 @@ class Adam(Moments):
         alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
         epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
         if self.loop is not None and not self.amsgrad:
-            number = theta.dtype.type
-            numbers = (number(x) for x in (self.beta_1, self.beta_2, epsilon, alpha))
-            self.loop(theta, gradient, m, v, *numbers)
+            self.loop(theta, gradient, m, v, self.beta_1, self.beta_2, epsilon, alpha)
             return
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -71,4 +72,16 @@ def compiled(loop: Loop) -> Loop:
     import numba
 
     made: Any = numba.njit(nogil=True, error_model="numpy")(loop)
-    return made  # type: ignore[no-any-return]  # numba has no types
+    arrays = arrays_of(loop)
+
+    def call(*arguments: Any) -> None:
+        number = arguments[0].dtype.type  # else it would compute in double precision
+        made(*arguments[:arrays], *map(number, arguments[arrays:]))
+
+    return call
+
+
+def arrays_of(loop: Loop) -> int:
+    """How many arrays a loop takes; numbers follow."""
+    parameters = inspect.signature(loop).parameters.values()
+    return sum(p.annotation == "Array" for p in parameters)

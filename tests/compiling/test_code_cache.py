@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from annlib import Sequential, layers
-from annlib.compiling import cache, machine
+from annlib.compiling import cache, machine, templates
 
-llvm = pytest.importorskip("llvmlite.binding")
+pytest.importorskip("llvmlite")
 
 
 @pytest.fixture
@@ -23,12 +23,14 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def compilations(monkeypatch):
-    """One entry for each time that LLVM optimizes something, in a process that knows no code."""
-    made, make = [], llvm.create_pass_builder
-    monkeypatch.setattr(llvm, "create_pass_builder", lambda *a: made.append(a) or make(*a))
+    """One entry for each time that LLVM makes code, in a process that knows none."""
+    made, write = [], cache.write
+    monkeypatch.setattr(cache, "write", lambda *code: made.append(code) or write(*code))
 
     def forget():
         monkeypatch.setattr(machine, "_made", {})
+        monkeypatch.setattr(templates, "_made", {})
+        machine.products.cache_clear()
         made.clear()
 
     forget()

@@ -10,7 +10,7 @@ import pytest
 import annlib
 from annlib import Sequential, callbacks, layers, optimizers, schedules
 from annlib.callbacks import Callback
-from annlib.compiling import cache, codegen, loops, machine
+from annlib.compiling import cache, codegen, loops, machine, templates
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.models import trainer
 
@@ -279,6 +279,7 @@ def test_a_copy_and_a_run_that_is_continued_have_the_same_bits(loss, tmp_path):
 
 def test_wrong_code_is_noticed_and_not_used(monkeypatch):
     monkeypatch.setattr(machine, "_made", {})
+    monkeypatch.setattr(templates, "_made", {})
     monkeypatch.setattr(cache, "read", lambda key: None)
     monkeypatch.setattr(cache, "write", lambda key, code: None)
     monkeypatch.setitem(codegen._UNARY, "sqrt", "llvm.fabs")
