@@ -113,10 +113,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         new._targets = targets
         columns, encoded, weights, repeats = distinct_rows(columns, new._encode(y), weights)
         weights = mean_one(weights)
-        new._features = Features.learn(columns, repeats)
-        rows = new._features.prepare(columns, where)
         task = self._task_of(targets)
-        data = Data(rows, new._learn_scale(encoded, weights), weights, repeats)
+        scaled = new._learn_scale(encoded, weights)
+        new._features = Features.learn(columns, repeats, scaled, task.blocks, weights)
+        data = Data(new._features.prepare(columns, where), scaled, weights, repeats)
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
         with blas_threads.limited(1):
