@@ -9,9 +9,10 @@ XGBoost, LightGBM, CatBoost, and RealMLP and TabM of pytabkit take part where th
     python -m benchmarks.tabular --presets fast default best --data magic abalone --splits 2
     python -m benchmarks.tabular --presets best --save best.json
 
-With ``--save`` each fit goes into a file, and what is in it is not measured again. Shown are means over the splits: the score (accuracy or R2), the logarithmic loss or the root mean
-squared error, the expected calibration error (ten bins of the largest probability, of equal width)
-or the coverage of 90 % intervals, and the CPU seconds of a fit and of predicting the test rows.
+With ``--save`` each fit goes into a file, and what is in it is not measured again. Shown are means
+over the splits: the score (accuracy or R2), the logarithmic loss or the root mean squared error,
+the expected calibration error (ten bins of the largest probability, of equal width) or the coverage
+of 90 % intervals, and the CPU seconds of a fit and of predicting the test rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What is learned of each column: scales, middles and vocabularies, and the arrays they make.
 
 Numbers are centred at their median, divided by a spread that outliers do not move, and clipped
-smoothly; what is missing is the median, with a flag of its own. Columns of two values, and
-categories with few labels, become flags; others become codes, for embeddings.
+smoothly; values that mean something of their own get flags beside that; what is missing is the
+median, with a flag of its own. Columns of two values, and categories with few labels, become flags;
+others become codes, for embeddings.
 """
 
 from __future__ import annotations
@@ -235,6 +236,11 @@ class Features:
         for feature, name in zip(self.features, self.names, strict=True):
             found[_kind_of(feature)].append(name)
         return found
+
+    def marked(self) -> dict[Any, int]:
+        """The columns of which values have flags of their own, and how many."""
+        pairs = zip(self.names, self.features, strict=True)
+        return {name: len(f.marks) for name, f in pairs if isinstance(f, Number) and f.marks}
 
     def describe(self) -> list[Any]:
         """All of it as JSON can hold it."""

@@ -399,6 +399,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             if names:
                 some = ", ".join(map(str, names[:8])) + (", ..." if len(names) > 8 else "")
                 lines.append(f"  {kind}: {len(names)} ({some})")
+        marked = self._features.marked()
+        if marked:
+            some = ", ".join(f"{name} ({count})" for name, count in marked.items())
+            lines.append(f"  values with flags of their own: {some}")
         for kind, share in self.shares_.items():
             count = len(self.history_[f"{kind}_loss"])
             members = self._ensemble.packs[0].output_shape[1] or 0
