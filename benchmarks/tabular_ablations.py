@@ -117,6 +117,10 @@ def measure(data: str, seed: int, without: str) -> dict[str, list[float]]:
         if not without:
             for name, change in FREE.items():
                 found[name] = figures(net, change(net._ensemble), X_test, y_test)
+            if not net._features.marked():  # the same fit
+                found["marks"] = found[without]
+            if not classifies:
+                found["label smoothing"] = found[without]
     return found
 
 
