@@ -7,20 +7,24 @@ XGBoost, LightGBM, CatBoost, and RealMLP and TabM of pytabkit take part where th
 
     python -m benchmarks.tabular
     python -m benchmarks.tabular --presets fast default best --data magic abalone --splits 2
+    python -m benchmarks.tabular --presets best --save best.json
 
-Shown are means over the splits: the score (accuracy or R2), the logarithmic loss or the root mean
-squared error, the expected calibration error (ten bins of the largest probability, of equal width)
-or the coverage of 90 % intervals, and the CPU seconds of a fit and of predicting the test rows.
+With ``--save`` each fit goes into a file, and what is in it is not measured again. Shown are means
+over the splits: the score (accuracy or R2), the logarithmic loss or the root mean squared error,
+the expected calibration error (ten bins of the largest probability, of equal width) or the coverage
+of 90 % intervals, and the CPU seconds of a fit and of predicting the test rows.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,6 +168,33 @@ def measure(build: Callable[[bool, int], Any], name: str, seed: int) -> Figures:
     return Figures(score, loss, calibration, fitted - started, done - fitted)
 
 
+class Kept:
+    """Figures of fits, in a file that is written after each of them.
+
+    Parameters
+    ----------
+    path : Path or None
+        None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.figures: dict[str, list[float]] = {}
+        if path is not None and path.exists():
+            self.figures = json.loads(path.read_text(encoding="utf-8"))
+
+    def measured(
+        self, contender: str, build: Callable[[bool, int], Any], data: str, seed: int
+    ) -> list[float]:
+        key = f"{data}, split {seed}, {contender}"
+        if key not in self.figures:
+            with threadpool_limits(1):
+                self.figures[key] = list(measure(build, data, seed))
+            if self.path is not None:
+                self.path.write_text(json.dumps(self.figures, indent=1), encoding="utf-8")
+        return self.figures[key]
+
+
 def compared(own: Any, other: Any) -> float:
     """1 for ahead, 0 for behind, and 1/2 within one standard error; greater is better."""
     gain = own - other
@@ -193,7 +224,9 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--presets", nargs="+", default=["default"])
     parser.add_argument("--data", nargs="+", default=list(DATA), choices=list(DATA))
+    parser.add_argument("--save", type=Path, help="a file for the figures of each fit")
     options = parser.parse_args()
+    kept = Kept(options.save)
     warnings.simplefilter("ignore")  # that a perceptron is not at its end
     names = contenders(options.presets)
     results: dict[str, dict[str, Any]] = {}
@@ -202,8 +235,9 @@ def main() -> None:
     for data in options.data:
         results[data] = {}
         for name, build in names.items():
-            with threadpool_limits(1):
-                runs = np.array([measure(build, data, seed) for seed in range(options.splits)])
+            runs = np.array(
+                [kept.measured(name, build, data, seed) for seed in range(options.splits)]
+            )
             results[data][name] = runs
             score, loss, calibration, seconds, predicting = runs.mean(axis=0)
             error = runs[:, 0].std(ddof=1) / np.sqrt(len(runs)) if len(runs) > 1 else 0.0

@@ -1,8 +1,9 @@
 """What is learned of each column: scales, middles and vocabularies, and the arrays they make.
 
 Numbers are centred at their median, divided by a spread that outliers do not move, and clipped
-smoothly; what is missing is the median, with a flag of its own. Columns of two values, and
-categories with few labels, become flags; others become codes, for embeddings.
+smoothly; values that mean something of their own get flags beside that; what is missing is the
+median, with a flag of its own. Columns of two values, and categories with few labels, become flags;
+others become codes, for embeddings.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DataError, ModelFormatError, show
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.tabular.frame import Column
+from annlib.estimators.tabular.marks import flags as flags_of
+from annlib.estimators.tabular.marks import marks
 
 #: Labels up to which a category becomes a flag for each.
 ONE_HOT = 32
@@ -58,6 +61,8 @@ class Number(NamedTuple):
     spread: float
     #: Whether rows lacked it, so that it has a flag.
     flagged: bool
+    #: Values that have flags of their own.
+    marks: list[float] = []  # noqa: RUF012  # of a tuple, which copies none of it
 
     def scaled(self, values: Array) -> Array:
         x = np.ldexp(values, -self.exponent)
@@ -132,8 +137,23 @@ class Features:
         self.names = list(names)
 
     @classmethod
-    def learn(cls, columns: Sequence[Column], counts: Array) -> Features:
-        """From the columns of the rows to train on, of each of which there are so many."""
+    def learn(
+        cls,
+        columns: Sequence[Column],
+        counts: Array,
+        targets: Array,
+        blocks: Sequence[int],
+        weights: Array | None,
+    ) -> Features:
+        """From the columns of the rows to train on, of each of which there are so many.
+
+        Parameters
+        ----------
+        targets : array, (n, columns)
+            Codes of classes, or numbers.
+        blocks : sequence of int
+            The classes of each column of targets; empty for numbers.
+        """
         many = bool((counts > 1).any())
         found: list[Feature] = []
         seen: dict[bytes, list[Array]] = {}
@@ -142,6 +162,10 @@ class Features:
             feature = (
                 _learn_numbers(every.values) if column.labels is None else _learn_labels(every)
             )
+            if isinstance(feature, Number):
+                values = column.values
+                found_marks = marks(values, feature.scaled(values), targets, blocks, weights)
+                feature = feature._replace(marks=found_marks)
             if feature is not None and _is_copy(feature, column, seen):
                 feature = None
             found.append(feature)
@@ -178,6 +202,8 @@ class Features:
                 flags.append(feature.flags(values).astype(np.float32))
             if feature.flagged:
                 flags.append(np.isnan(values).astype(np.float32))
+            if isinstance(feature, Number):
+                flags.extend(flags_of(values, feature.marks))
         n = len(columns[0].values)
         return Prepared(
             _stacked(numbers, n, np.float32),
@@ -196,6 +222,7 @@ class Features:
             elif feature is not None:
                 own[0 if isinstance(feature, Number) else 1] = 1
                 own[1] += feature.flagged
+                own[1] += len(feature.marks) if isinstance(feature, Number) else 0
             parts = [list(range(end, end + n)) for end, n in zip(ends, own, strict=True)]
             found.append((parts[0], parts[1], parts[2]))
             ends = [end + n for end, n in zip(ends, own, strict=True)]
@@ -209,6 +236,11 @@ class Features:
         for feature, name in zip(self.features, self.names, strict=True):
             found[_kind_of(feature)].append(name)
         return found
+
+    def marked(self) -> dict[Any, int]:
+        """The columns of which values have flags of their own, and how many."""
+        pairs = zip(self.names, self.features, strict=True)
+        return {name: len(f.marks) for name, f in pairs if isinstance(f, Number) and f.marks}
 
     def describe(self) -> list[Any]:
         """All of it as JSON can hold it."""
@@ -229,7 +261,7 @@ class Features:
 
 #: The types of each kind's fields, for files.
 _FIELDS: Mapping[Any, tuple[type, ...]] = {
-    Number: (int, float, float, bool),
+    Number: (int, float, float, bool, list),
     Binary: (float, float, bool),
     Category: (list, bool, str),
 }
@@ -238,6 +270,8 @@ _FIELDS: Mapping[Any, tuple[type, ...]] = {
 def _restored(kind: Any, parts: Sequence[Any]) -> Any:
     feature = kind(*(decode(part) for part in parts))
     fine = all(type(v) is t for v, t in zip(feature, _FIELDS[kind], strict=True))
+    if fine and isinstance(feature, Number):
+        fine = all(isinstance(mark, float) for mark in feature.marks)
     if fine and isinstance(feature, Category):
         fine = all(isinstance(label, str | float | bool) for label in feature.labels)
     if not fine:

@@ -113,10 +113,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         new._targets = targets
         columns, encoded, weights, repeats = distinct_rows(columns, new._encode(y), weights)
         weights = mean_one(weights)
-        new._features = Features.learn(columns, repeats)
-        rows = new._features.prepare(columns, where)
         task = self._task_of(targets)
-        data = Data(rows, new._learn_scale(encoded, weights), weights, repeats)
+        scaled = new._learn_scale(encoded, weights)
+        new._features = Features.learn(columns, repeats, scaled, task.blocks, weights)
+        data = Data(new._features.prepare(columns, where), scaled, weights, repeats)
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
         with blas_threads.limited(1):
@@ -399,6 +399,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             if names:
                 some = ", ".join(map(str, names[:8])) + (", ..." if len(names) > 8 else "")
                 lines.append(f"  {kind}: {len(names)} ({some})")
+        marked = self._features.marked()
+        if marked:
+            some = ", ".join(f"{name} ({count})" for name, count in marked.items())
+            lines.append(f"  values with flags of their own: {some}")
         for kind, share in self.shares_.items():
             count = len(self.history_[f"{kind}_loss"])
             members = self._ensemble.packs[0].output_shape[1] or 0
