@@ -80,7 +80,7 @@ class Plan(NamedTuple):
                     name=name,
                 ),
                 *([layers.ParametricActivation(self.activation)] if mixed else []),
-                layers.Dropout(dropout),
+                layers.Dropout(dropout, random_bits=8),
             ]
         last = layers.BatchedDense(
             members, self.outputs, kernel_initializer="lecun_normal", name="last"
