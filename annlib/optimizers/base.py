@@ -40,6 +40,7 @@ from annlib.optimizers.state import State
 from annlib.optimizers.step_buffers import (
     FLUSH_EVERY,
     StepBuffers,
+    Twofold,
     apply_constraints,
     constrained,
 )
@@ -571,7 +572,7 @@ class Optimizer(Rule, Scheduled):
             policy.clip_and_decay(gradient, rate)
             if self._loop_later is not None and waiting.is_over(gradient.size):
                 self.loop, self._loop_later = compiled(self._loop_later), None
-            buffers.update(self.update, rate)
+            buffers.update(self.update, rate, None if self.loop is not None else self._twofold())
         if policy.use_ema:
             policy.average(self.iterations)
         if buffers.constrained:
@@ -579,6 +580,10 @@ class Optimizer(Rule, Scheduled):
         self.steps += 1
         if self.steps % FLUSH_EVERY == 0 and self._flushes:
             buffers.flush_denormals()
+
+    def _twofold(self) -> Twofold | None:
+        """``update`` in two, of a rule that goes the rate times what does not depend on it."""
+        return None
 
     def _is_moderate(self, squares: float, rate: float) -> bool:
         """Whether a step by such a gradient is far from all that overflows, its squares too."""
