@@ -116,12 +116,15 @@ class Dropout(Noise):
             rng.random(out=M, dtype=M.dtype.type)
             np.less(M, 1 - self.rate, out=M)
         else:
-            bits = self.random_bits
-            words = rng.integers(
-                _WORD, size=-(-M.size * bits // 64), dtype=np.uint64, endpoint=True
-            )
-            pieces = words.view(f"u{bits // 8}")[: M.size].reshape(M.shape)
-            np.greater_equal(pieces, round(self.share * 2**bits), out=M)
+            bits, factors = self.random_bits, M.reshape(-1)
+            left_out = round(self.share * 2**bits)
+            together = _AT_ONCE * 64 // bits
+            for start in range(0, M.size, together):
+                part = factors[start : start + together]
+                words = -(-part.size * bits // 64)
+                drawn = rng.integers(_LARGEST, size=words, dtype=np.uint64, endpoint=True)
+                pieces = drawn.view(f"u{bits // 8}")[: part.size]
+                np.greater_equal(pieces, left_out, out=part)
         np.multiply(M, self.kept, out=M)
 
     def formula(self) -> Formula:
@@ -137,8 +140,10 @@ class Dropout(Noise):
 
 #: Of a random number: as many as an unsigned integer of NumPy has.
 _BITS = (8, 16, 32)
-#: The largest number that a generator draws, of 64 bits.
-_WORD = 2**64 - 1
+#: Words of 64 bits that are drawn at a time, which a generator puts into an array of their own; and
+#: the largest one.
+_AT_ONCE = 4096
+_LARGEST = 2**64 - 1
 
 
 def _noise_shape(given: Any, where: str) -> tuple[int | None, ...] | None:

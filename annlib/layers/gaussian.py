@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.config import refuse_unknown
 from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
@@ -82,11 +81,13 @@ class GaussianDropout(Dropout):
         ``noise_shape``, as in ``Dropout``, and what every ``Layer`` takes.
     """
 
+    _one_value = {  # noqa: RUF012  # never changed
+        "random_bits": (None, "A normal factor takes more bits than these.")
+    }
+
     rates = "[0, 1)"
 
     def __init__(self, rate: Any, seed: int | None = None, **keywords: Any) -> None:
-        if "random_bits" in keywords:  # a normal number takes more than a few bits
-            refuse_unknown(type(self).__name__, ["random_bits"], GaussianDropout)
         super().__init__(rate, seed=seed, **keywords)
 
     def draw(self, M: Array, rng: Generator) -> None:
