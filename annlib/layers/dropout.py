@@ -104,7 +104,8 @@ class Dropout(Noise):
         """The share that is left out: the rate, as near as the random bits tell."""
         if self.random_bits is None:
             return self.rate
-        return round(self.rate * 2**self.random_bits) / 2**self.random_bits
+        steps = float(2**self.random_bits)
+        return round(self.rate * steps) / steps
 
     @property
     def kept(self) -> float:

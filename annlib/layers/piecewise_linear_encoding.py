@@ -229,23 +229,23 @@ class PiecewiseLinearEncoding(Layer):
 
     def _components(self, edges: list[list[float]], dtype: Any) -> _Components:
         steepest = float(np.sqrt(np.finfo(dtype).max))
-        columns: list[tuple[Array, ...]] = []
-        for feature, own in enumerate(edges):
-            typed = np.array(own, dtype)
-            with np.errstate(over="ignore", divide="ignore"):
-                # Edges that are one number in this type make a step.
-                slopes = np.minimum(1 / np.diff(typed), steepest)
-            low, high = np.zeros_like(slopes), np.ones_like(slopes)
-            if self.extrapolate:
-                low[:1], high[-1:] = -np.inf, np.inf
-            parts = [typed[:-1], slopes, low, high, np.full_like(slopes, self.offset)]
-            if self.append_input:
-                own_part = (0.0, 1.0, -np.inf, np.inf, 0.0)
-                parts = [np.append(a, b) for a, b in zip(parts, own_part, strict=True)]
-            columns.append((np.full(len(parts[0]), feature), *parts))
-        features, *others = (np.concatenate(column) for column in zip(*columns, strict=True))
-        typed_parts = (part.astype(dtype) for part in others)
-        return _Components(_runs(features), features.astype(np.intp), *typed_parts)
+        counts = np.array([len(own) for own in edges])
+        last = np.cumsum(counts) - 1
+        feature = np.repeat(np.arange(len(edges)), counts)
+        start = np.array([edge for own in edges for edge in own], dtype)
+        slope, low, high = np.ones_like(start), np.zeros_like(start), np.ones_like(start)
+        offset = np.full_like(start, self.offset)
+        with np.errstate(all="ignore"):
+            # Edges that are one number in this type make a step.
+            slope[:-1] = np.minimum(1 / np.diff(start), steepest)
+        if self.extrapolate:
+            low[last - counts + 1], high[last - 1] = -np.inf, np.inf
+        # No bin begins at the last edge of a feature: its place is that of x itself.
+        start[last], slope[last], low[last], high[last], offset[last] = 0, 1, -np.inf, np.inf, 0
+        kept = np.ones(len(start), bool)
+        kept[last] = self.append_input
+        parts = (part[kept] for part in (feature, start, slope, low, high, offset))
+        return _Components(_runs(feature[kept]), *parts)
 
     def formula(self) -> Formula:
         shift = ""

@@ -89,13 +89,13 @@ class Adam(Moments):
     @property
     def _epsilon(self) -> float:
         """What is added to the root of v as the state holds it."""
-        return self.epsilon / math.sqrt(1 - self.beta_2)
+        return float(self.epsilon / math.sqrt(1 - self.beta_2))
 
     def _length(self, rate: float) -> float:
         """The factor of the direction."""
         t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
         alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        return alpha * (1 - self.beta_1) / root
+        return float(alpha * (1 - self.beta_1) / root)
 
     def formula(self) -> Formula:
         v = "u" if self.amsgrad else "v"
