@@ -213,11 +213,11 @@ class Optimizer(Rule, Scheduled):
         """
         before = [getattr(self, argument) for argument in self.held_over.values()]
         super()._follow(step)
-        if self._memory is None or not before:
+        now = [getattr(self, argument) for argument in self.held_over.values()]
+        if self._memory is None or now == before:
             return
         arrays = self._memory.arrays()
-        for (name, argument), old in zip(self.held_over.items(), before, strict=True):
-            new = getattr(self, argument)
+        for name, old, new in zip(self.held_over, before, now, strict=True):
             if new != old and name in arrays:
                 np.multiply(arrays[name], (1 - old) / (1 - new), out=arrays[name])
 
