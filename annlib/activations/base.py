@@ -69,6 +69,17 @@ class Activation(Configurable):
         dZ = self.backward(dA, Z, A, work)
         return dA if dZ is None else dZ
 
+    def differentiate(self, Z: Array, A: Array, D: Array, work: Workspace) -> None:
+        """Write f(Z) into A and f'(Z) into D, of one that is ``elementwise``.
+
+        All three are apart. Override it where both share much, such as an exponential.
+        """
+        self.forward(Z, A, work)
+        D.fill(1)
+        slope = self.gradient(D, Z, A, work)
+        if slope is not D:
+            np.copyto(D, slope)
+
     def output_shape(self, shape: AnyShape) -> AnyShape:
         """The shape of A for Z of this one, (n, ...): the same unless overridden.
 

@@ -37,26 +37,43 @@ class ExponentialLinear(Activation):
     width = 1.0
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
-        below, scratch = (work.array(f"elu.{name}", *Z.shape) for name in ("below", "scratch"))
-        # At 1000 widths below 0 the exponential is 0 in every type.
-        Z.clip(-1000.0 * self.width, 0.0, below)
-        np.multiply(below, 1 / self.width, out=below)
-        numerics.expm1(below, below, scratch)
-        np.multiply(below, self.depth, out=below)
+        below = self._below(Z, work.array("elu.below", *Z.shape), work)
         Z.clip(0.0, np.inf, A)
-        np.multiply(A, self.slope, out=A)
+        if self.slope != 1:
+            np.multiply(A, self.slope, out=A)
         np.add(A, below, out=A)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
-        slope = A.clip(-np.inf, 0.0, work.array("elu.below", *A.shape))
-        np.add(slope, self.depth, out=slope)
-        np.multiply(slope, 1 / self.width, out=slope)
+        below = A.clip(-np.inf, 0.0, work.array("elu.below", *A.shape))
+        np.multiply(dA, self._slope(below, A, work), out=dA)
+
+    def differentiate(self, Z: Array, A: Array, D: Array, work: Workspace) -> None:
+        below = self._below(Z, D, work)
+        Z.clip(0.0, np.inf, A)
+        if self.slope != 1:
+            np.multiply(A, self.slope, out=A)
+        np.add(A, below, out=A)
+        self._slope(below, A, work)
+
+    def _below(self, Z: Array, out: Array, work: Workspace) -> Array:
+        """Write the values of what lies below 0 into ``out``, and 0 for all else."""
+        # At 1000 widths below 0 the exponential is 0 in every type.
+        Z.clip(-1000.0 * self.width, 0.0, out)
+        if self.width != 1:
+            np.multiply(out, 1 / self.width, out=out)
+        return numerics.expm1(out, out, work.array("elu.scratch", *Z.shape), self.depth)
+
+    def _slope(self, below: Array, A: Array, work: Workspace) -> Array:
+        """Turn the values of what lies below 0 into the derivatives of all, in place."""
+        np.add(below, self.depth, out=below)
+        if self.width != 1:
+            np.multiply(below, 1 / self.width, out=below)
         jump = self.slope - self.depth / self.width
         if jump:
             step = work.array("elu.scratch", *A.shape)
             np.copyto(step, np.greater(A, 0, out=work.array("elu.mask", *A.shape, dtype=bool)))
-            np.add(slope, np.multiply(step, jump, out=step), out=slope)
-        np.multiply(dA, slope, out=dA)
+            np.add(below, np.multiply(step, jump, out=step), out=below)
+        return below
 
 
 @register("elu")

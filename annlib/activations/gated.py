@@ -76,17 +76,32 @@ class Mish(Activation):
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         V, E, N = (work.array(f"mish.{name}", *Z.shape) for name in ("v", "e", "n"))
+        self._powers(Z, V, E, N)
+        D = np.add(N, 2, out=work.array("mish.d", *Z.shape))
+        np.multiply(dA, self._slope(V, E, N, D), out=dA)
+
+    def differentiate(self, Z: Array, A: Array, D: Array, work: Workspace) -> None:
+        V, E, N = (work.array(f"mish.{name}", *Z.shape) for name in ("v", "e", "n"))
+        self._powers(Z, V, E, N)
+        np.add(N, 2, out=D)
+        np.multiply(np.divide(N, D, out=A), Z, out=A)
+        self._slope(V, E, N, D)
+
+    @staticmethod
+    def _powers(Z: Array, V: Array, E: Array, N: Array) -> None:
+        """Write z, capped, e and n."""
         np.exp(numerics.capped(Z, V), out=E)
-        np.add(E, 2, out=N)
-        np.multiply(N, E, out=N)
+        np.multiply(np.add(E, 2, out=N), E, out=N)
+
+    @staticmethod
+    def _slope(V: Array, E: Array, N: Array, D: Array) -> Array:
+        """Turn d = n + 2 into the derivative, of what ``_powers`` gave."""
         np.subtract(N, E, out=E)  # e (e + 1)
         np.multiply(E, V, out=E)
-        D = np.add(N, 2, out=V)
         np.divide(E, D, out=E)
         np.multiply(E, 4, out=E)
         np.add(E, N, out=E)
-        np.divide(E, D, out=E)
-        np.multiply(dA, E, out=dA)
+        return np.divide(E, D, out=D)
 
     def formula(self) -> Formula:
         return self._formula(

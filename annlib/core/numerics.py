@@ -131,8 +131,8 @@ def capped(Z: Array, out: Array) -> Array:
 _CAP = {"f": 24.0, "d": 48.0}
 
 
-def expm1(Z: Array, out: Array, scratch: Array) -> Array:
-    """Write exp(z) - 1 into out (which may be Z), for z <= 0.
+def expm1(Z: Array, out: Array, scratch: Array, factor: float = 1.0) -> Array:
+    """Write c (exp(z) - 1) with the factor c into out (which may be Z), for z <= 0.
 
     2 t / (1 - t) with t = tanh(z/2) is as precise near 0 as NumPy's function, and it is vectorized
     on every machine: up to six times as fast.
@@ -141,7 +141,7 @@ def expm1(Z: Array, out: Array, scratch: Array) -> Array:
     np.tanh(out, out=out)
     np.subtract(1, out, out=scratch)
     np.divide(out, scratch, out=out)
-    return np.multiply(out, 2, out=out)
+    return np.multiply(out, 2 * factor, out=out)
 
 
 def log1p_exp_neg_abs(Z: Array, out: Array) -> Array:

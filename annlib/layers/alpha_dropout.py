@@ -28,22 +28,24 @@ class AlphaDropout(Dropout):
         See ``Dropout``.
     seed : int, optional
         A seed of the layer's own, instead of a stream of the model's.
+    random_bits : {8, 16, 32}, optional
+        See ``Dropout``.
     """
 
     rates = "[0, 1)"
 
     @property
     def kept(self) -> float:
-        return float(((1 - self.rate) * (1 + self.rate * SATURATION**2)) ** -0.5)
+        return float(((1 - self.share) * (1 + self.share * SATURATION**2)) ** -0.5)
 
     def perturb(self, x: Array, M: Array, y: Array) -> None:
         # With s as the zero it is Dropout: y = m (x - s) + a s + b, m = a or 0.
         np.subtract(x, SATURATION, out=y)
         np.multiply(y, M, out=y)
-        np.add(y, self.kept * (1 - self.rate) * SATURATION, out=y)
+        np.add(y, self.kept * (1 - self.share) * SATURATION, out=y)
 
     def formula(self) -> Formula:
-        p = number(self.rate)
+        p = number(self.share)
         return self._formula(
             "y_i = "
             + cases(
@@ -57,7 +59,7 @@ class AlphaDropout(Dropout):
                 (r"\alpha", f"{self.kept:.6g}, which keeps the variance 1"),
                 (
                     r"\beta",
-                    f"{self.kept * self.rate * 1.7580993408473766:.6g}, which keeps the mean 0",
+                    f"{self.kept * self.share * 1.7580993408473766:.6g}, which keeps the mean 0",
                 ),
             ),
         )

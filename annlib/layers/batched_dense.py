@@ -184,7 +184,9 @@ class BatchedDense(Affine):
         if self.use_scale:
             # The kernel's gradient by way of that of the product of both.
             kernel, s = self.arrays["kernel"], self.arrays["scale"]
-            np.einsum("kio,kio->ki", kernel, dW, out=self.gradients["scale"])
+            terms = np.multiply(kernel, dW, out=work.array("terms", *dW.shape))
+            sums = self.gradients["scale"].reshape(-1)
+            np.dot(terms.reshape(-1, units), work.ones(units), out=sums)
             np.multiply(dW, s.reshape(*s.shape, 1), out=dW)
         if self.use_bias:
             bias = self.gradients["bias"].reshape(-1)

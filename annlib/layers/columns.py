@@ -287,6 +287,10 @@ class Columns(Container):
         n, parts = len(x), self._parts_of_x()
         passes = self._passes(work)
         each = () if self.members is None else (self.members,)
+        if self._is_one(parts):
+            own = passes[0].forward(_columns(x, parts[0], work, 0), training=training)
+            work["shape 0"] = own.shape
+            return own.reshape(n, *each, -1)
         y = work.array("y", n, *each, parts[-1].given.stop)
         for index, part in enumerate(parts):
             out = y[..., part.given]
@@ -298,6 +302,12 @@ class Columns(Container):
                 for there, here in part.runs:
                     out[..., here] = x[:, np.newaxis, there] if each else x[:, there]
         return y
+
+    def _is_one(self, parts: list[_Part]) -> bool:
+        """Whether all that it gives is what one chain gives, with nothing to repeat."""
+        first, *others = parts
+        one = len(self._chains) == 1 and bool(self._chains[0]) and not any(o.runs for o in others)
+        return one and (first.own or self.members is None)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         n, parts = len(dy), self._parts_of_x()
@@ -323,7 +333,8 @@ class Columns(Container):
 
     def _gradient_of(self, dy: Array, part: _Part, work: Workspace, index: int) -> Array:
         """That of what a chain gives: of what goes to all members the sum over them."""
-        if dy.ndim == 2 and not (index < len(self._chains) and self._chains[index]):
+        chained = index < len(self._chains) and bool(self._chains[index])
+        if self._is_one(self._parts_of_x()) or (dy.ndim == 2 and not chained):
             return dy
         shape = dy.shape if part.own or dy.ndim == 2 else (len(dy), dy.shape[-1])
         own = work.array(f"dy {index}", *shape)

@@ -81,6 +81,10 @@ class GaussianDropout(Dropout):
         ``noise_shape``, as in ``Dropout``, and what every ``Layer`` takes.
     """
 
+    _one_value = {  # noqa: RUF012  # never changed
+        "random_bits": (None, "A normal factor takes more bits than these.")
+    }
+
     rates = "[0, 1)"
 
     def __init__(self, rate: Any, seed: int | None = None, **keywords: Any) -> None:

@@ -87,17 +87,28 @@ class ParametricActivation(RowParameter):
         return shape
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        F, D, y = (work.array(name, *x.shape) for name in ("F", "D", "y"))
-        self.activation.forward(x, F, work)
-        work["x"] = x
-        np.multiply(np.subtract(F, x, out=D), self.arrays["alpha"], out=y)
-        return np.add(y, x, out=y)
+        D, y = work.array("D", *x.shape), work.array("y", *x.shape)
+        activation, alpha = self.activation, self.arrays["alpha"]
+        work["x"], work["sloped"] = x, training and activation.elementwise
+        if work["sloped"]:
+            slope = work.array("slope", *x.shape)
+            activation.differentiate(x, D, slope, work)
+            np.multiply(slope, alpha, out=slope)
+            np.add(slope, 1 - alpha, out=slope)
+            np.subtract(D, x, out=D)
+        else:
+            F = work.array("F", *x.shape)
+            activation.forward(x, F, work)
+            np.subtract(F, x, out=D)
+        return np.add(np.multiply(D, alpha, out=y), x, out=y)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         D, term = work.array("D", *dy.shape), work.array("term", *dy.shape)
         self._sum(np.multiply(dy, D, out=term), work)
         if not input_gradient:
             return None
+        if work["sloped"]:
+            return np.multiply(dy, work.array("slope", *dy.shape), out=dy)
         dF = np.multiply(dy, self.arrays["alpha"], out=term)
         np.subtract(dy, dF, out=dy)
         dX = self.activation.gradient(dF, work["x"], work.array("F", *dy.shape), work)

@@ -141,58 +141,62 @@ class PeriodicEmbedding(Layer):
             )
         return features
 
+    # Inside, rows are the last axis: what is done to all rows is done along memory.
+
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        n, features, k = len(x), x.shape[-1], self.members or 1
-        m, units = self.num_frequencies, self.units
-        X = work["X"] = x.reshape(n, -1, features, 1)
-        work["shape"] = x.shape
-        phase, C = work.array("phase", n, k, features, m), work.array("C", n, k * features, m)
-        np.multiply(X, 2 * math.pi, out=work.array("turns", *X.shape))
-        w = self.arrays["frequencies"].reshape(k, features, m)
-        np.multiply(work.array("turns", *X.shape), w, out=phase)
-        np.add(phase, self.arrays["phases"].reshape(k, features, m), out=phase)
-        np.cos(phase, out=C.reshape(phase.shape))
-        y = work.array("y", n, k * features, self._width)
-        V = self.arrays["kernel"].reshape(-1, m, units)
-        embedded = y[:, :, :units]
-        np.matmul(C.transpose(1, 0, 2), V, out=embedded.transpose(1, 0, 2))
-        np.add(embedded, self.arrays["bias"].reshape(-1, units), out=embedded)
+        n, F, k = len(x), x.shape[-1], self.members or 1
+        m, units, width = self.num_frequencies, self.units, self._width
+        X = x.reshape(n, -1, F).transpose(1, 2, 0)  # of all members, or of each
+        own = work.array("x", *X.shape)
+        np.copyto(own, X)
+        work["shape"], work["members of x"] = x.shape, len(X)
+        turns = np.multiply(own, 2 * math.pi, out=work.array("turns", *X.shape))
+        phase, C = work.array("phase", k, F, m, n), work.array("C", k, F, m, n)
+        w = self.arrays["frequencies"].reshape(k, F, m, 1)
+        np.multiply(turns.reshape(len(X), F, 1, n), w, out=phase)
+        np.add(phase, self.arrays["phases"].reshape(k, F, m, 1), out=phase)
+        np.cos(phase, out=C)
+        Y, y = work.array("Y", k, F, width, n), work.array("y", n, k * F * width)
+        V, embedded = self.arrays["kernel"].reshape(k, F, m, units), Y[:, :, :units]
+        np.matmul(V.transpose(0, 1, 3, 2), C, out=embedded)
+        np.add(embedded, self.arrays["bias"].reshape(k, F, units, 1), out=embedded)
         if self.append_input:
-            y.reshape(n, k, features, -1)[..., units] = X[..., 0]
-        return y.reshape(n, *([] if self.members is None else [k]), -1)
+            Y[:, :, units] = own
+        np.copyto(y, Y.reshape(-1, n).T)
+        return y.reshape(n, *([] if self.members is None else [k]), F * width)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
-        X, k, m, units = work["X"], self.members or 1, self.num_frequencies, self.units
-        n, features = len(X), X.shape[2]
-        dY = dy.reshape(n, k * features, self._width)
-        dE = work.array("dE", n, k * features, units)
-        np.copyto(dE, dY[:, :, :units])  # contiguous, as sums over the rows want it
-        by_feature, V = dE.transpose(1, 0, 2), self.arrays["kernel"].reshape(-1, m, units)
-        phase, C = work.array("phase", n, k, features, m), work.array("C", n, k * features, m)
-        dV, ones = self.gradients["kernel"].reshape(-1, m, units), work.ones(n)
-        np.matmul(C.transpose(1, 2, 0), by_feature, out=dV)
-        np.dot(ones, dE.reshape(n, -1), out=self.gradients["bias"].reshape(-1))
-        P = work.array("P", n, k, features, m)
-        by_phase = P.reshape(n, k * features, m)
-        np.matmul(by_feature, V.transpose(0, 2, 1), out=by_phase.transpose(1, 0, 2))
+        n, F, k = len(dy), work["shape"][-1], self.members or 1
+        m, units, width = self.num_frequencies, self.units, self._width
+        dY, ones = work.array("dY", k, F, width, n), work.ones(n)
+        np.copyto(dY.reshape(-1, n), dy.reshape(n, -1).T)
+        dE, V = dY[:, :, :units], self.arrays["kernel"].reshape(k, F, m, units)
+        phase, C = work.array("phase", k, F, m, n), work.array("C", k, F, m, n)
+        dV = self.gradients["kernel"].reshape(k, F, m, units)
+        np.matmul(C, dE.transpose(0, 1, 3, 2), out=dV)
+        sums = np.dot(dY.reshape(-1, n), ones, out=work.array("sums", k * F * width))
+        db = self.gradients["bias"].reshape(k * F, units)
+        np.copyto(db, sums.reshape(k * F, width)[:, :units])
+        P = np.matmul(V, dE, out=work.array("P", k, F, m, n))
         # What the cosines were is read no more: their memory takes the sines.
-        S = np.sin(phase, out=C.reshape(phase.shape))
+        S = np.sin(phase, out=C)
         np.multiply(np.negative(S, out=S), P, out=P)
-        np.dot(ones, P.reshape(n, -1), out=self.gradients["phases"].reshape(-1))
-        np.multiply(P, work.array("turns", *X.shape), out=S)
-        np.dot(ones, S.reshape(n, -1), out=self.gradients["frequencies"].reshape(-1))
+        np.dot(P.reshape(-1, n), ones, out=self.gradients["phases"].reshape(-1))
+        turns = work.array("turns", work["members of x"], F, n)
+        dw = self.gradients["frequencies"].reshape(k, F, m, 1)
+        np.matmul(P, turns.reshape(len(turns), F, n, 1), out=dw)
         if not input_gradient:
             return None
-        w = self.arrays["frequencies"].reshape(k, features, m)
-        np.multiply(P, w, out=P)
-        dX = work.array("dX", n, k, features)
-        np.dot(P.reshape(-1, m), work.ones(m), out=dX.reshape(-1))
+        w = self.arrays["frequencies"].reshape(k, F, 1, m)
+        dX = np.matmul(w, P, out=work.array("dX", k, F, 1, n)).reshape(k, F, n)
         np.multiply(dX, 2 * math.pi, out=dX)
         if self.append_input:
-            np.add(dX, dY[:, :, units].reshape(dX.shape), out=dX)
-        if X.shape[1] == k:
-            return dX.reshape(work["shape"])
-        return np.add.reduce(dX, axis=1, out=work.array("dx", n, features))
+            np.add(dX, dY[:, :, units], out=dX)
+        if len(turns) < k:
+            dX = np.add.reduce(dX, axis=0, out=work.array("sum", F, n)).reshape(1, F, n)
+        dx = work.array("dx", n, len(turns), F)
+        np.copyto(dx, dX.transpose(2, 0, 1))
+        return dx.reshape(work["shape"])
 
     def formula(self) -> Formula:
         e = r"\frac{\partial E}{\partial e_{ju}}"

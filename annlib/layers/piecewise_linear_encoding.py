@@ -18,12 +18,17 @@ from annlib.layers.base import Layer, LayerArguments, register
 #: Without ``num_bins``: rows that a bin has at least, numbers that a row becomes at most, and the
 #: fewest and most bins.
 _ROWS_A_BIN, _NUMBERS, _FEWEST, _MOST = 400, 384, 4, 32
+#: Runs of features up to which a call for each is faster than one that looks every number up.
+_FEW_RUNS = 12
 #: The most edges that ``repr`` shows.
 _SHOWN = 24
 
 
 class _Components(NamedTuple):
     """The numbers that rows become, each with its part of the formula, in the model's type."""
+
+    #: Features of as many numbers that lie beside each other: where, and where their numbers are.
+    runs: list[tuple[slice, slice]]
 
     feature: Array
     start: Array
@@ -204,8 +209,15 @@ class PiecewiseLinearEncoding(Layer):
     @staticmethod
     def _uncut(x: Array, parts: _Components, t: Array) -> Array:
         """How far each number is from the start of each bin, in widths of it."""
-        np.take(x, parts.feature, axis=1, out=t, mode="clip")
-        return np.multiply(np.subtract(t, parts.start, out=t), parts.slope, out=t)
+        if len(parts.runs) > _FEW_RUNS:
+            np.take(x, parts.feature, axis=1, out=t, mode="clip")
+            np.subtract(t, parts.start, out=t)
+        else:
+            for features, numbers in parts.runs:
+                own = x[:, features, np.newaxis]
+                wide = t[:, numbers].reshape(*own.shape[:2], -1)
+                np.subtract(own, parts.start[numbers].reshape(own.shape[1], -1), out=wide)
+        return np.multiply(t, parts.slope, out=t)
 
     def _typed(self, work: Workspace) -> _Components:
         """The numbers that a row becomes, in the model's type."""
@@ -216,22 +228,24 @@ class PiecewiseLinearEncoding(Layer):
         return parts
 
     def _components(self, edges: list[list[float]], dtype: Any) -> _Components:
-        rows: list[tuple[float, ...]] = []
         steepest = float(np.sqrt(np.finfo(dtype).max))
-        for feature, own in enumerate(edges):
-            typed = np.array(own, dtype)
-            with np.errstate(over="ignore", divide="ignore"):
-                # Edges that are one number in this type make a step.
-                slopes = np.minimum(1 / np.diff(typed), steepest)
-            bins = len(slopes)
-            for t, (start, slope) in enumerate(zip(typed, slopes, strict=False)):
-                low = -np.inf if self.extrapolate and t == 0 else 0.0
-                high = np.inf if self.extrapolate and t == bins - 1 else 1.0
-                rows.append((feature, start, slope, low, high, self.offset))
-            if self.append_input:
-                rows.append((feature, 0.0, 1.0, -np.inf, np.inf, 0.0))
-        features, *others = (np.array(column) for column in zip(*rows, strict=True))
-        return _Components(features.astype(np.intp), *(part.astype(dtype) for part in others))
+        counts = np.array([len(own) for own in edges])
+        last = np.cumsum(counts) - 1
+        feature = np.repeat(np.arange(len(edges)), counts)
+        start = np.array([edge for own in edges for edge in own], dtype)
+        slope, low, high = np.ones_like(start), np.zeros_like(start), np.ones_like(start)
+        offset = np.full_like(start, self.offset)
+        with np.errstate(all="ignore"):
+            # Edges that are one number in this type make a step.
+            slope[:-1] = np.minimum(1 / np.diff(start), steepest)
+        if self.extrapolate:
+            low[last - counts + 1], high[last - 1] = -np.inf, np.inf
+        # No bin begins at the last edge of a feature: its place is that of x itself.
+        start[last], slope[last], low[last], high[last], offset[last] = 0, 1, -np.inf, np.inf, 0
+        kept = np.ones(len(start), bool)
+        kept[last] = self.append_input
+        parts = (part[kept] for part in (feature, start, slope, low, high, offset))
+        return _Components(_runs(feature[kept]), *parts)
 
     def formula(self) -> Formula:
         shift = ""
@@ -258,6 +272,22 @@ class PiecewiseLinearEncoding(Layer):
             ),
             note=note if self.extrapolate else "",
         )
+
+
+def _runs(features: Array) -> list[tuple[slice, slice]]:
+    """Features that have as many numbers as their neighbours, and where all these lie."""
+    present, counts = np.unique(features, return_counts=True)
+    stops, runs, first = np.cumsum(counts), [], 0
+    for last in [
+        *np.flatnonzero((np.diff(counts) != 0) | (np.diff(present) != 1)),
+        len(counts) - 1,
+    ]:
+        begin = int(stops[first] - counts[first])
+        runs.append(
+            (slice(int(present[first]), int(present[last]) + 1), slice(begin, int(stops[last])))
+        )
+        first = last + 1
+    return runs
 
 
 def _edges(given: Any, where: str) -> list[list[float]]:

@@ -17,6 +17,7 @@ from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formul
 from annlib.optimizers.moments import Moments
 from annlib.optimizers.policy import OptimizerArguments, PolicyArguments
 from annlib.optimizers.state import State
+from annlib.optimizers.step_buffers import Twofold
 
 
 @register("adam")
@@ -59,21 +60,41 @@ class Adam(Moments):
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        m, v = state.m, state.v
-        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
         if self.loop is not None and not self.amsgrad:
-            self.loop(theta, gradient, m, v, self.beta_1, self.beta_2, epsilon, alpha)
+            numbers = self.beta_1, self.beta_2, self._epsilon, self._length(rate)
+            self.loop(theta, gradient, state.m, state.v, *numbers)
             return
+        self._direct(gradient, state, scratch)
+        self._go(theta, rate, scratch)
+
+    def _twofold(self) -> Twofold | None:
+        return (self._direct, self._go) if type(self).update is Adam.update else None
+
+    def _direct(self, gradient: Array, state: State, scratch: Array) -> None:
+        """Take a gradient into the state, and write the direction of the step into ``scratch``."""
+        m, v = state.m, state.v
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:
             v = np.maximum(state.v_max, v, out=state.v_max)
         np.sqrt(v, out=scratch)
-        np.add(scratch, constant(epsilon, theta.dtype.char), out=scratch)
+        np.add(scratch, constant(self._epsilon, gradient.dtype.char), out=scratch)
         np.divide(m, scratch, out=scratch)
-        np.multiply(scratch, alpha, out=scratch)
+
+    def _go(self, theta: Array, rate: float, scratch: Array) -> None:
+        """Step that way."""
+        np.multiply(scratch, self._length(rate), out=scratch)
         np.subtract(theta, scratch, out=theta)
+
+    @property
+    def _epsilon(self) -> float:
+        """What is added to the root of v as the state holds it."""
+        return float(self.epsilon / math.sqrt(1 - self.beta_2))
+
+    def _length(self, rate: float) -> float:
+        """The factor of the direction."""
+        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
+        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return float(alpha * (1 - self.beta_1) / root)
 
     def formula(self) -> Formula:
         v = "u" if self.amsgrad else "v"

@@ -40,6 +40,7 @@ from annlib.optimizers.state import State
 from annlib.optimizers.step_buffers import (
     FLUSH_EVERY,
     StepBuffers,
+    Twofold,
     apply_constraints,
     constrained,
 )
@@ -212,11 +213,11 @@ class Optimizer(Rule, Scheduled):
         """
         before = [getattr(self, argument) for argument in self.held_over.values()]
         super()._follow(step)
-        if self._memory is None or not before:
+        now = [getattr(self, argument) for argument in self.held_over.values()]
+        if self._memory is None or now == before:
             return
         arrays = self._memory.arrays()
-        for (name, argument), old in zip(self.held_over.items(), before, strict=True):
-            new = getattr(self, argument)
+        for name, old, new in zip(self.held_over, before, now, strict=True):
             if new != old and name in arrays:
                 np.multiply(arrays[name], (1 - old) / (1 - new), out=arrays[name])
 
@@ -570,7 +571,7 @@ class Optimizer(Rule, Scheduled):
             policy.clip_and_decay(gradient, rate)
             if self._loop_later is not None and waiting.is_over(gradient.size):
                 self.loop, self._loop_later = compiled(self._loop_later), None
-            buffers.update(self.update, rate)
+            buffers.update(self.update, rate, None if self.loop is not None else self._twofold())
         if policy.use_ema:
             policy.average(self.iterations)
         if buffers.constrained:
@@ -578,6 +579,10 @@ class Optimizer(Rule, Scheduled):
         self.__dict__["steps"] += 1  # no argument, of which __setattr__ would have to know
         if self.steps % FLUSH_EVERY == 0 and self._flushes:
             buffers.flush_denormals()
+
+    def _twofold(self) -> Twofold | None:
+        """``update`` in two, of a rule that goes the rate times what does not depend on it."""
+        return None
 
     def _is_moderate(self, squares: float, rate: float) -> bool:
         """Whether a step by such a gradient is far from all that overflows, its squares too."""

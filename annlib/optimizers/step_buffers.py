@@ -11,7 +11,7 @@ from annlib.core import threads
 from annlib.core.alignment import aligned
 from annlib.core.arrays import Array
 from annlib.core.parameters import ParameterVector
-from annlib.optimizers.memory import Memory
+from annlib.optimizers.memory import Memory, Place
 from annlib.optimizers.state import State
 
 #: Steps from one flush to the next: before state can decay below the type's normal numbers, which
@@ -30,6 +30,11 @@ class Part(NamedTuple):
     gradient: Array
     state: State
     scratch: Array
+
+
+#: A rule in two: what takes gradient and state, and writes a direction into scratch; and what takes
+#: theta, the rate and scratch, and goes that way.
+Twofold = tuple[Callable[[Array, State, Array], None], Callable[[Array, float, Array], None]]
 
 
 class StepBuffers:
@@ -80,9 +85,25 @@ class StepBuffers:
         self._factored = (
             list(zip(self.parts, factors, strict=True)) if set(factors) - {1.0} else None
         )
+        #: Longer parts, of several factors, each with the pieces of it that have one.
+        self._joint: list[tuple[Part, list[tuple[Array, Array, float]]]] = []
+        if self._factored is not None and not self._halved:
+            self._joint = [_joint(part, vector, memory, places) for part in memory.places(vector)]
 
-    def update(self, rule: Callable[..., None], rate: float) -> None:
-        """Call the rule with each part; with those of long vectors in two threads."""
+    def update(
+        self, rule: Callable[..., None], rate: float, twofold: Twofold | None = None
+    ) -> None:
+        """Call the rule with each part; with those of long vectors in two threads.
+
+        With ``twofold``, the rule in two, its first half is called for several factors at once.
+        """
+        if twofold is not None and self._joint:
+            direct, go = twofold
+            for (_, gradient, state, scratch), pieces in self._joint:
+                direct(gradient, state, scratch)
+                for theta, own, factor in pieces:
+                    go(theta, rate * factor, own)
+            return
         if self._factored is not None:
             self._update_factored(self._factored, rule, rate)
             return
@@ -113,6 +134,22 @@ class StepBuffers:
                 limit = _SMALLEST_KEPT[array.dtype.char]
                 kept = np.greater_equal(np.abs(array, out=out), limit, out=out)
                 np.multiply(array, kept, out=array)
+
+
+def _joint(
+    whole: Place, vector: ParameterVector, memory: Memory, places: Sequence[Place]
+) -> tuple[Part, list[tuple[Array, Array, float]]]:
+    """A part, and of each piece of it that has one factor theta, its scratch and the factor."""
+    start, stop = whole.where.start, whole.where.stop
+    scratch = aligned(stop - start, dtype=vector.values.dtype)
+    pieces = []
+    for place in places:
+        first, last = max(place.where.start, start), min(place.where.stop, stop)
+        if first < last:
+            own = scratch[first - start : last - start]
+            pieces.append((vector.values[first:last], own, place.factor))
+    theta, gradient = whole.of(vector.values), whole.of(vector.gradients)
+    return Part(theta, gradient, memory.at(whole), scratch.reshape(whole.shape)), pieces
 
 
 def constrained(vector: ParameterVector) -> Iterable[tuple[Callable[[Array], Any], Array]]:

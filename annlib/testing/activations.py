@@ -185,6 +185,20 @@ def derivative(trial: ActivationTrial) -> None:
         check_gradient(error, dZ, Z)
 
 
+@rules.add("differentiate gives the values and the derivatives")
+def differentiated(trial: ActivationTrial) -> None:
+    if not trial.activation.elementwise:
+        return
+    for shape in SHAPES:
+        Z, dA = trial.data(shape)
+        work, before = Workspace("float64"), Z.copy()
+        expected = [array.copy() for array in trial.run(Z, dA, Workspace("float64"))]
+        A, D = np.full_like(expected[0], np.nan), np.full_like(Z, np.nan)
+        trial.activation.differentiate(Z, A, D, work)
+        same(Z, before, "Z, after differentiate,")
+        all_same([A, dA * D], expected, NAMES, "by differentiate")
+
+
 @rules.add("rows of more dimensions are rows along the last axis")
 def more_dimensions(trial: ActivationTrial) -> None:
     Z, dA = trial.data((2, 3, 4))

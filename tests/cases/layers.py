@@ -143,6 +143,7 @@ LAYERS = [
     Row(layers.Dropout, 0.4),
     Row(layers.Dropout, 0.0, seed=3),
     Row(layers.Dropout, 0.4, (None, 1, 5)).where(shapes=[DEEP]),
+    Row(layers.Dropout, 0.4, random_bits=8),
     Row(layers.Dropout, 0.4, noise_shape=(4, 1), seed=2).where(shapes=[FLAT]),
     # Constant for as long as the tests go, but scheduled.
     Row(layers.Dropout, schedules.PiecewiseConstantDecay([10_000], [0.4, 0.1])),
@@ -153,6 +154,7 @@ LAYERS = [
     Row(layers.GaussianDropout, 0.5, seed=5),
     Row(layers.GaussianDropout, 0.5, 5, noise_shape=[1, None]).where(shapes=[FLAT]),
     Row(layers.AlphaDropout, 0.3),
+    Row(layers.AlphaDropout, 0.3, random_bits=16),
     Row(layers.AlphaDropout, rate=0.1, seed=6),
     Row(layers.AlphaDropout, 0.2, (None, 2, 1), 6).where(shapes=[DEEP]),
     Row(layers.ActivityRegularization),

@@ -7,7 +7,7 @@ import pytest
 from golden import recorded
 from scipy import stats
 
-from annlib import Sequential, layers
+from annlib import Sequential, layers, load_model
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.workspace import Workspace
 
@@ -75,7 +75,7 @@ def test_gaussian_dropout_has_a_normal_factor(rate, dtype):
 def assert_share(left_out, rate):
     """A share of ``rate`` within four times its standard deviation, in each half and in all."""
     for part in (left_out, left_out[::2], left_out[:, ::2]):
-        assert abs(part.mean() - rate) < 4 * math.sqrt(rate * (1 - rate) / part.size)
+        assert abs(part.mean() - rate) <= 4 * math.sqrt(rate * (1 - rate) / part.size)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -188,3 +188,65 @@ def test_a_noise_shape_that_does_not_fit_the_input_is_refused(noise):
 def test_a_noise_shape_that_is_no_shape_is_refused(noise):
     with pytest.raises(ConfigurationError, match="noise_shape"):
         layers.Dropout(0.5, noise)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("rate", [0.0004, 0.15, 0.5, 0.9999])
+def test_dropout_by_bits_leaves_out_its_share_and_keeps_the_mean(rate, bits, dtype):
+    layer = layers.Dropout(rate, random_bits=bits)
+    share = np.round(rate * 2.0**bits) / 2.0**bits
+    assert layer.share == share
+    y, factor = noisy(layer, np.full(SHAPE, -2, dtype), dtype=dtype)
+    assert_share(y == 0, share)
+    np.testing.assert_array_equal(factor, y / -2)
+    kept = factor[factor > 0]
+    np.testing.assert_allclose(kept, 1 / (1 - share) if kept.size else 0.0, 1e-6)
+    for axis in (0, 1):  # no number knows its neighbour
+        z = (y == 0) - share
+        products = np.delete(z, 0, axis) * np.delete(z, -1, axis)
+        assert abs(products.mean()) <= 4 * share * (1 - share) / math.sqrt(products.size)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("kind", [layers.Dropout, layers.AlphaDropout])
+def test_rates_by_bits_of_nothing_and_of_all(kind, bits):
+    x = np.arange(1.0, 7).reshape(2, 3)
+    np.testing.assert_array_equal(noisy(kind(0.0, random_bits=bits), x)[0], x)
+    np.testing.assert_allclose(noisy(kind(1e-12, random_bits=bits), x)[0], x, 1e-12)
+    if kind is layers.Dropout:
+        np.testing.assert_array_equal(noisy(kind(1.0, random_bits=bits), x)[0], 0 * x)
+
+
+@pytest.mark.parametrize("bits", [8, 32])
+def test_alpha_dropout_by_bits_keeps_mean_and_variance(bits):
+    x = np.random.default_rng(1).normal(size=SHAPE)
+    y, _ = noisy(layers.AlphaDropout(0.2, random_bits=bits), x)
+    assert abs(y.mean()) < 0.01
+    assert abs(y.var() - 1) < 0.01
+
+
+def test_draws_by_bits_follow_the_seed_and_come_back_from_a_file(tmp_path):
+    layer = layers.Dropout(0.3, random_bits=8)
+    model = Sequential([layers.Dense(4), layer], seed=1)
+    model.compile("sgd", "mse")
+    x, y = np.ones((40, 3)), np.zeros((40, 4))
+    model.fit(x, y, epochs=1, verbose=0)
+    model.save(tmp_path / "model.annlib")
+    other = load_model(tmp_path / "model.annlib")
+    assert other.layers[1].random_bits == 8
+    for each in (model, other):
+        each.fit(x, y, epochs=2, verbose=0)
+    for one, two in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 7, 64, 8.5, "8", True, -8])
+def test_other_bits_are_refused(bits):
+    with pytest.raises(ConfigurationError, match="random_bits"):
+        layers.Dropout(0.3, random_bits=bits)
+
+
+def test_a_normal_factor_has_no_bits():
+    with pytest.raises(ConfigurationError, match="random_bits"):
+        layers.GaussianDropout(0.3, random_bits=8)

@@ -80,7 +80,7 @@ class Plan(NamedTuple):
                     name=name,
                 ),
                 *([layers.ParametricActivation(self.activation)] if mixed else []),
-                layers.Dropout(dropout),
+                layers.Dropout(dropout, random_bits=8),
             ]
         last = layers.BatchedDense(
             members, self.outputs, kernel_initializer="lecun_normal", name="last"
@@ -159,5 +159,5 @@ def _parameters(model: Sequential) -> list[tuple[str, str, Shape]]:
 
 def outputs(model: Sequential, rows: Prepared) -> Array:
     """What each member says of rows, (n, k, outputs)."""
-    found: Array = model.predict(rows.matrix(), batch_size=1024, verbose=0)
+    found: Array = model.predict(rows.matrix(), batch_size=256, verbose=0)
     return found
