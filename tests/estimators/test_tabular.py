@@ -282,6 +282,37 @@ def test_history_and_what_was_decided():
     text = net.summary()
     assert "number: 3 (0, 1, 2)" in text
     assert "periodic pack: 1 network, epoch" in text
+    assert f"score {net.score_out_of_fold_:.4f}, root mean squared error" in text
+
+
+@each_kind
+def test_what_was_decided_is_shown(kind):
+    pandas = pytest.importorskip("pandas")
+    X, y = data_for(kind)
+    frame = pandas.DataFrame(X, columns=["one", "<b>", "three"])
+    frame["many"] = [f"name {k % 39}" for k in range(80)]
+    frame.loc[::4, "one"] = np.nan
+    net = kind(**SHORT)
+    before = repr(net)
+    assert "\n" not in before
+    assert "annlib-decisions" not in net._repr_html_()
+    net.fit(frame, y)
+    assert repr(net) == f"{before}\n{net.summary()}"
+    for line in ("embedded: 1 (many)", "labels: many 39", "known by a flag: 1 (one)"):
+        assert line in repr(net)
+    weights = [f"{pack.count_params():,} weights" for pack in net._ensemble.packs]
+    assert all(text in repr(net) for text in weights)
+    for page in (net._repr_html_(), net._repr_mimebundle_()["text/html"]):
+        assert page.count('<table class="annlib-decisions">') == 1
+        assert "sk-estimator" in page
+        assert "&lt;b&gt;" in page
+        assert "<b>," not in page
+    # Inside of others it is one of their parts, with its parameters.
+    assert "pack" not in repr(make_pipeline(StandardScaler(), net))
+    assert "counts" not in make_pipeline(StandardScaler(), net)._repr_html_()
+    with sklearn.config_context(display="text"):
+        assert not hasattr(net, "_repr_html_")
+        assert net._repr_mimebundle_() == {"text/plain": repr(net)}
 
 
 def test_importances_and_contributions():

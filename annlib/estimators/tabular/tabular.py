@@ -41,6 +41,7 @@ from annlib.estimators.tabular.parameters import (
     course_of,
 )
 from annlib.estimators.tabular.progress import Progress
+from annlib.estimators.tabular.report import as_html, decisions
 from annlib.estimators.tabular.task import Task
 from annlib.estimators.tabular.training import Clock, Curves, Lessons, Trained, train
 from annlib.estimators.target_checks import check_y
@@ -69,6 +70,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     _classifies: ClassVar[bool]
     _rules: ClassVar[dict[str, Rule]]
+    #: What ``feature_importances_`` count in, for pictures.
+    _importance_measure: ClassVar[str]
+    #: What ``loss_out_of_fold_`` is.
+    _loss_name: ClassVar[str]
 
     history_: dict[str, list[float]]
     _features: Features
@@ -321,6 +326,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         Returns
         -------
         ndarray of shape (n_samples, n_features) or (n_samples, n_features, n_outputs)
+            With ``typical_prediction_`` those of a row add up to its prediction.
         """
         check_is_fitted(self)
         orders = self._check_orders(orders)
@@ -336,6 +342,15 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             )
         return found[:, :, 0] if found.shape[2] == 1 else found
 
+    @property
+    def typical_prediction_(self) -> Array:
+        """What ``contributions`` count from, (n_outputs,): what they say of the typical row."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("typical_prediction_")
+        with blas_threads.limited(1):
+            found: Array = self._explained(self._typical)[0]
+        return found
+
     @staticmethod
     def _check_orders(orders: Any) -> int:
         from annlib.core.checks import check_count
@@ -344,6 +359,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     def _explained(self, rows: Prepared) -> Array:
         """What contributions add up to, (n, outputs)."""
+        raise NotImplementedError
+
+    def _explained_outputs(self) -> tuple[list[Any], list[str]]:
+        """What each output of ``contributions`` is of, a class or a column, and its name."""
         raise NotImplementedError
 
     # -- files -----------------------------------------------------------------------------------
@@ -387,30 +406,32 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         return tags
 
     def summary(self) -> str:
-        """What ``fit`` has decided, in a few lines: columns, epochs and what packs count.
+        """What ``fit`` has decided, in a few lines: columns, labels, epochs, what packs count.
 
         Returns
         -------
         str
         """
         check_is_fitted(self)
-        lines = [f"{type(self).__name__} on {self.n_features_in_} columns"]
-        for kind, names in self.columns_.items():
-            if names:
-                some = ", ".join(map(str, names[:8])) + (", ..." if len(names) > 8 else "")
-                lines.append(f"  {kind}: {len(names)} ({some})")
-        for kind, share in self.shares_.items():
-            count = len(self.history_[f"{kind}_loss"])
-            members = self._ensemble.packs[0].output_shape[1] or 0
-            plural = "s" * (members > 1)
-            lines.append(
-                f"  {kind} pack: {members} network{plural}, epoch {self.best_epochs_[kind] + 1} of "
-                f"{count}, counts {share:.2f}"
-            )
-        if self._classifies:
-            lines.append(f"  temperature {self._ensemble.temperature:.2f}")
-        lines.append(f"  out of fold: score {self.score_out_of_fold_:.4f}")
-        return "\n".join(lines)
+        first = f"{type(self).__name__} on {self.n_features_in_:,} columns"
+        return "\n  ".join([first, *(": ".join(line) for line in decisions(self))])
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The parameters, and once fitted what was decided."""
+        found = str(super().__repr__(N_CHAR_MAX))
+        return f"{found}\n{self.summary()}" if self.__sklearn_is_fitted__() else found
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._decisions_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        found: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in found:
+            found["text/html"] += self._decisions_html()
+        return found
+
+    def _decisions_html(self) -> str:
+        return as_html(decisions(self)) if self.__sklearn_is_fitted__() else ""
 
 
 def _jobs(n_jobs: int | None) -> int:
