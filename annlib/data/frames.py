@@ -55,11 +55,23 @@ def read(frame: Any) -> Array | Table:
 def column(series: Any) -> Array:
     """A series as an array; in one of pandas' nullable types what is missing becomes NaN."""
     nullable = getattr(getattr(series, "dtype", None), "numpy_dtype", None)
-    if nullable is None:
-        return np.asarray(series)
+    # Arrow's texts and dates have such a type as well, but no number that is missing.
+    if nullable is None or np.dtype(nullable).kind not in "biuf":
+        return _as_vector(series)
     if series.hasnans:
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(series.to_numpy(dtype=nullable))
+
+
+def _as_vector(series: Any) -> Array:
+    try:
+        found = np.asarray(series)
+    except Exception:  # polars' own, for integers that NumPy has not
+        found = np.empty((0, 0))
+    if found.ndim != 1:  # or a matrix, of records
+        found = np.empty(len(series), object)
+        found[:] = list(series)
+    return found
 
 
 def _of_pandas(frame: Any) -> Array | Table:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_count, is_number
+from annlib.core.checks import check_count, is_missing, is_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.plots.axes import COLOURS, many_axes, one_axes, plain
 
@@ -242,14 +242,8 @@ def _place(target: Any, known: list[Any], where: str) -> int:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    if isinstance(value, float | np.floating):
-        return bool(np.isnan(value))
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
-
-
 def _value(value: Any) -> str:
-    if _is_missing(value):
+    if is_missing(value):
         return "is missing"
     if is_number(value):
         return f"= {value:.4g}"
@@ -263,7 +257,7 @@ def _cut(text: Any, most: int = 28) -> str:
 
 def _ranks(values: Array) -> Array | None:
     """The places of numbers in their order, from 0 to 1 and NaN where missing; None of texts."""
-    missing = np.array([_is_missing(value) for value in values], bool)
+    missing = np.array([is_missing(value) for value in values], bool)
     if not all(is_number(v) or isinstance(v, bool | np.bool_) for v in values[~missing]):
         return None
     found = np.where(missing, np.nan, values).astype(float)

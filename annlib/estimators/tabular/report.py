@@ -33,6 +33,13 @@ def decisions(estimator: Any) -> list[tuple[str, str]]:
     flagged += [name for name, feature in pairs if getattr(feature, "missing", False)]
     if flagged:
         lines.append(("missing values known by a flag", f"{len(flagged):,} ({_some(flagged)})"))
+    marked = [
+        f"{name}: {', '.join(f'{mark:g}' for mark in feature.marks)}"
+        for name, feature in pairs
+        if getattr(feature, "marks", ())
+    ]
+    if marked:
+        lines.append(("values with flags of their own", "; ".join(marked[:_NAMED])))
     packs = estimator._ensemble.packs
     for (kind, share), pack in zip(estimator.shares_.items(), packs, strict=True):
         members = pack.output_shape[1] or 0

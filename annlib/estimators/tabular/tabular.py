@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters, restore_parameters
@@ -44,7 +44,7 @@ from annlib.estimators.tabular.progress import Progress
 from annlib.estimators.tabular.report import as_html, decisions
 from annlib.estimators.tabular.task import Task
 from annlib.estimators.tabular.training import Clock, Curves, Lessons, Trained, train
-from annlib.estimators.target_checks import check_y
+from annlib.estimators.target_checks import check_y, require_targets
 from annlib.estimators.targets import Targets, learn_targets
 from annlib.estimators.weights import mean_one, sample_weights
 from annlib.models import Sequential
@@ -105,7 +105,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         where = f"{type(self).__name__}.fit"
         new = type(self)(**self.get_params(deep=False))  # what fails leaves this one as it is
         columns = read_table(new, X, where, reset=True, categorical=self.categorical_features)
-        y = self._check_y(y, len(columns[0].values))
+        y = self._check_y(y, where)
         check_consistent_length(columns[0].values, y)
         targets = learn_targets(y, classifier=self._classifies)
         class_weight = getattr(self, "class_weight", None)
@@ -150,19 +150,43 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     # -- the steps -------------------------------------------------------------------------------
 
-    def _check_y(self, y: Any, n: int) -> Array:
+    def _check_y(self, y: Any, where: str, name: str = "y") -> Array:
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        if self._classifies:
-            from sklearn.utils.validation import _check_y
+        require_targets(y, where, name, classifier=self._classifies)
+        if not self._classifies:
+            return np.asarray(
+                check_array(y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=False)
+            )
+        from sklearn.utils.validation import _check_y
 
-            return check_y(_check_y(y, multi_output=True), classifier=True)
-        return np.asarray(
-            check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=False)
-        )
+        y = _check_y(y, multi_output=True)
+        if y.dtype == object:  # of numbers alone they are such
+            plain = np.array(y.tolist())
+            y = plain if plain.dtype.kind in "biuf" and plain.shape == y.shape else y
+        try:
+            return check_y(y, classifier=True)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: expected classes in {name}, got {show(y)}. {error} Of numbers take "
+                "TabularRegressor; classes are all texts, or all numbers."
+            ) from None
+
+    def _encode_other(self, y: Any, where: str) -> Array:
+        """Encoded targets of rows to judge by."""
+        y = self._check_y(y, where, "y_val")
+        try:
+            return self._encode(y)
+        except (DataError, TypeError):  # texts beside numbers cannot be compared
+            known = getattr(self._targets, "classes", None)
+            what = "columns of numbers" if known is None else f"classes {show(known)}"
+            raise DataError(
+                f"{where}: expected y_val with the {what} of y, got {show(y)}. Put a row of each "
+                "class into X and y, or leave out what they lack."
+            ) from None
 
     def _encode(self, y: Array) -> Array:
         """Targets as codes of classes, or as numbers: a column each."""
@@ -193,10 +217,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             folds = assign_folds(self._strata(data.targets), count, rng)
             return out_of_fold(*data, folds, members)
         rows = self._prepare(X_val, "fit, X_val")
-        y_val = self._check_y(y_val, rows.size)
-        check_consistent_length(rows.numbers, y_val)
+        encoded = self._encode_other(y_val, f"{type(self).__name__}.fit")
+        check_consistent_length(rows.numbers, encoded)
         counts = np.ones(n) if data.weights is None else data.weights
-        held_out = HeldOut([(rows, list(range(members)))], self._scaled(self._encode(y_val)), None)
+        held_out = HeldOut([(rows, list(range(members)))], self._scaled(encoded), None)
         return held_out, np.broadcast_to(counts, (members, n)).astype(np.float32)
 
     @property
