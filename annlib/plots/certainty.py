@@ -62,8 +62,11 @@ def calibration(model: Any, X: Any, y: Any, ax: Any = None, bins: int = 10) -> A
             f"{where}: expected a classifier of one column of classes, got {show(model)} of "
             f"{len(estimator.classes_)}."
         )
-    own = labels(y, len(probabilities))
-    classes = estimator.classes_
+    own, classes = labels(y, len(probabilities)), estimator.classes_
+    if not np.isin(own, classes).all():
+        raise DataError(
+            f"{where}: expected labels in y among {show(classes.tolist())}, got {show(own)}."
+        )
     if len(classes) == 2:
         sure, right = probabilities[:, 1], own == classes[1]
         title = f"probability of {classes[1]}", f"share of {classes[1]}"

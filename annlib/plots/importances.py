@@ -246,7 +246,7 @@ def _value(value: Any) -> str:
     if is_missing(value):
         return "is missing"
     if is_number(value):
-        return f"= {value:.4g}"
+        return f"= {value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"= {value:.4g}"
     return f"= {_cut(value)}"
 
 

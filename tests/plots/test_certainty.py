@@ -90,6 +90,8 @@ def test_what_has_no_calibration(number):
         plots.calibration(several, X, y)
     with pytest.raises(DataError, match="for each row"):
         plots.calibration(LogisticRegression().fit(X, y), X, y[:5])
+    with pytest.raises(DataError, match=r"labels in y among \[False, True\], got"):
+        plots.calibration(LogisticRegression().fit(X, y), X, ["yes"] * len(X))
 
 
 # -- intervals -------------------------------------------------------------------------------------

@@ -49,6 +49,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     See Also
     --------
     TabularRegressor : Predicts numbers.
+    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.feature_importances : Draws ``feature_importances_``.
+    annlib.plots.contributions : Draws what columns add to predictions.
+    annlib.plots.calibration : Draws whether probabilities are right.
 
     Notes
     -----
