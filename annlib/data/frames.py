@@ -12,6 +12,8 @@ from annlib.data.table import Table
 
 #: Numbers of which a copy does not matter.
 _FEW = 1 << 20
+#: polars' types of integers that NumPy has not.
+_WIDE = ("Int128", "UInt128")
 
 
 def names(x: Any) -> list[Any] | None:
@@ -64,13 +66,12 @@ def column(series: Any) -> Array:
 
 
 def _as_vector(series: Any) -> Array:
-    try:
+    if str(getattr(series, "dtype", "")) not in _WIDE:
         found = np.asarray(series)
-    except Exception:  # polars' own, for integers that NumPy has not
-        found = np.empty((0, 0))
-    if found.ndim != 1:  # or a matrix, of records
-        found = np.empty(len(series), object)
-        found[:] = list(series)
+        if found.ndim == 1:  # and no matrix, of records
+            return found
+    found = np.empty(len(series), object)
+    found[:] = list(series)
     return found
 
 

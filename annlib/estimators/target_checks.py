@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, column_or_1d
 
 from annlib.core.arrays import Array
-from annlib.core.checks import is_missing
+from annlib.core.checks import is_missing, to_array
 from annlib.core.errors import DataError, show
 
 
@@ -37,13 +37,12 @@ def require_targets(y: Any, where: str, name: str = "y", *, classifier: bool) ->
 
     Raises
     ------
+    ConfigurationError
+        For what is no array.
     DataError
         For missing and infinite targets, and for texts and dates where numbers are predicted.
     """
-    try:
-        items = np.asarray(y)
-    except Exception:  # also what an object's own methods raise
-        return
+    items = to_array(y, where, name)
     if np.ma.is_masked(y):
         items = items.astype(object)
         items[y.mask] = None
@@ -52,9 +51,11 @@ def require_targets(y: Any, where: str, name: str = "y", *, classifier: bool) ->
             f"{where}: expected numbers in {name}, got {items.dtype}. Predict the days since a "
             "date, or other numbers made of it."
         )
-    if items.dtype.kind in "fO" and items.ndim in (1, 2):
+    if not items.size or items.ndim not in (1, 2):
+        return
+    if items.dtype.kind in "fO":
         _require_no_gaps(items.reshape(len(items), -1), where, name)
-    if not classifier and items.dtype.kind in "UO" and items.ndim in (1, 2):
+    if not classifier and items.dtype.kind in "UO":
         for row, item in enumerate(items.reshape(len(items), -1)[:, 0].tolist()):
             if isinstance(item, str) and not _is_text_of_number(item):
                 raise DataError(
