@@ -33,14 +33,14 @@ class Promise(NamedTuple):
 
 
 MODEL, TRACE, EXPLANATION = (f'class="annlib-{name}"' for name in ("model", "trace", "explanation"))
-CHECKUP, TABLE = "Check-up:", "<table"
+CHECKUP, TABLE, DECISIONS = "Check-up:", "<table", 'class="annlib-decisions"'
 
 PROMISES = {
     "01_first_network": Promise(4, {MODEL: 1}),
     "02_the_paper_equation_by_equation": Promise(3, {TRACE: 2, EXPLANATION: 4, MODEL: 1}),
     "03_the_papers_networks": Promise(6, {}),
     "04_fashion_mnist": Promise(7, {TABLE: 2}, "fashion_mnist"),
-    "05_tabular_data": Promise(5, {"sk-estimator": 1, TABLE: 4, MODEL: 1}, "adult"),
+    "05_tabular_data": Promise(10, {"sk-estimator": 3, DECISIONS: 2, TABLE: 5, MODEL: 1}, "adult"),
     "06_your_own_parts": Promise(5, {TABLE: 1}),
     "07_looking_inside": Promise(9, {CHECKUP: 3, TABLE: 6}),
 }

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -85,6 +86,19 @@ def check_verbosity(verbose: Any, where: str) -> int:
 def is_number(value: Any) -> bool:
     """Whether ``value`` is one real number of a float's range: no text, no boolean, no array."""
     return isinstance(value, float | np.floating) or is_whole(value, sys.float_info.max_exp - 1)
+
+
+def is_missing(value: Any) -> bool:
+    """Whether ``value`` stands for one that is not there: None, NaN, pandas' NA and NaT.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing(""), is_missing(0)
+    (True, True, False, False)
+    """
+    if isinstance(value, float | np.floating):
+        return bool(np.isnan(value))
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def items_of(value: Any) -> list[Any] | None:

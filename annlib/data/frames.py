@@ -13,6 +13,8 @@ from annlib.data.table import Table
 
 #: Numbers of which a copy does not matter.
 _FEW = 1 << 20
+#: polars' types of integers that NumPy has not.
+_WIDE = ("Int128", "UInt128")
 
 
 def names(x: Any) -> list[Any] | None:
@@ -56,11 +58,22 @@ def read(frame: Any) -> Array | Table:
 def column(series: Any) -> Array:
     """A series as an array; in one of pandas' nullable types what is missing becomes NaN."""
     nullable = getattr(getattr(series, "dtype", None), "numpy_dtype", None)
-    if nullable is None:
-        return np.asarray(series)
+    # Arrow's texts and dates have such a type as well, but no number that is missing.
+    if nullable is None or np.dtype(nullable).kind not in "biuf":
+        return _as_vector(series)
     if series.hasnans:
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
     return np.asarray(series.to_numpy(dtype=nullable))
+
+
+def _as_vector(series: Any) -> Array:
+    if str(getattr(series, "dtype", "")) not in _WIDE:
+        found = np.asarray(series)
+        if found.ndim == 1:  # and no matrix, of records
+            return found
+    found = np.empty(len(series), object)
+    found[:] = list(series)
+    return found
 
 
 def _of_pandas(frame: Any) -> Array | Table:

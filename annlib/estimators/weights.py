@@ -15,6 +15,9 @@ from annlib.data import Sparse
 from annlib.estimators.rules import Rule
 from annlib.estimators.targets import LabelTargets, Targets
 
+#: A sum of weights whose inverse may be beyond the type.
+_TINY = 1e-290
+
 
 class Samples(NamedTuple):
     """Validated features, targets and weights of the same samples."""
@@ -129,7 +132,11 @@ def by_rows(weights: Array) -> Array:
 
 def mean_one(weights: Array | None) -> Array | None:
     """The weights in the same ratios, with a mean of 1: a rate means the same with and without."""
-    return None if weights is None else weights * (weights.size / weights.sum())
+    if weights is None:
+        return None
+    if weights.sum() < _TINY:  # by which nothing can be divided
+        weights = weights / weights.max()
+    return np.asarray(weights * (weights.size / weights.sum()))
 
 
 def _is_class_weight(value: Any) -> bool:

@@ -23,14 +23,15 @@ class Curve(NamedTuple):
 
 
 def curves_of(record: Any, where: str) -> dict[str, Curve]:
-    """The curves of a History by name, or of a dictionary of lists; what is no number is left out.
+    """The curves of a History by name, of an estimator, or of a dictionary of lists; what is no
+    number is left out.
 
     Raises
     ------
     ConfigurationError
-        If it is neither, or has no curve.
+        If it is none of them, or has no curve.
     """
-    history = getattr(record, "history", record)
+    history = getattr(record, "history", getattr(record, "history_", record))
     if not isinstance(history, Mapping):
         raise ConfigurationError(
             f"{where}: expected a History, as fit returns it, got {show(record)}."
@@ -41,12 +42,24 @@ def curves_of(record: Any, where: str) -> dict[str, Curve]:
         values = items_of(measured)
         if values and all(is_number(value) or np.ndim(value) == 1 for value in values):
             epochs = known.get(name) or getattr(record, "epoch", None) or range(len(values))
-            curves[name] = Curve(np.array(epochs[: len(values)]), np.array(values, float))
+            curve = Curve(np.array(epochs[: len(values)]), np.array(values, float))
+            curves[_of_quantity(name, history)] = curve
     if not curves:
         raise ConfigurationError(
             f"{where}: expected a History with at least one epoch, got none. Call fit first."
         )
     return curves
+
+
+def _of_quantity(name: Any, history: Mapping[str, Any]) -> Any:
+    """A curve's name, with ``val_`` in front where it is that of another on validation rows.
+
+    >>> _of_quantity("first_val_loss", {"first_loss": [1], "first_val_loss": [2]})
+    'val_first_loss'
+    """
+    before, cut, after = str(name).partition("_val_")
+    own = f"{before}_{after}"
+    return f"val_{own}" if cut and own in history else name
 
 
 def quantities(curves: Mapping[str, Any]) -> list[str]:
@@ -66,7 +79,8 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
 
     Parameters
     ----------
-    history : History, or dict of str to list
+    history : History, or dict of str to list, or estimator
+        Of a fitted estimator its ``history_``, with a line at the epoch whose weights it has.
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``. Without it all, on a single ``ax`` the
         loss.
@@ -99,7 +113,18 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     axes = many_axes(ax, len(names), where, columns=3, figsize=size)
     for name, one in zip(names, axes, strict=True):
         draw_quantity(one, curves, name)
+        if (best := _best_epoch(history, name)) is not None:
+            one.axvline(best, color="#666666", linewidth=1, linestyle=":", label="kept")
+            one.legend(frameon=False)
     return axes[0] if len(names) == 1 else axes
+
+
+def _best_epoch(record: Any, name: str) -> int | None:
+    """The epoch whose weights an estimator has: of all of it, or of the part that a curve is of."""
+    by_part = getattr(record, "best_epochs_", None)
+    if by_part is None:
+        return getattr(record, "best_epoch_", None)
+    return next((int(best) for part, best in by_part.items() if name.startswith(f"{part}_")), None)
 
 
 def draw_quantity(ax: Any, curves: Mapping[str, Curve], name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -220,6 +220,11 @@ def _plot(function: Callable[..., Any], **arguments: Any) -> Call:
     return Call(function, {**arguments, "ax": _axes()})
 
 
+@cache
+def _tabular() -> TabularRegressor:
+    return TabularRegressor(epochs=1, members=1, random_state=0).fit(X, NUMBERS)
+
+
 def _doctor(method: str) -> Call:
     doctor = callbacks.Doctor(1)
     trained().fit(X, CLASSES, verbose=0, callbacks=[doctor])
@@ -399,6 +404,12 @@ def _looks() -> dict[str, Maker]:
         ),
         "learning_curve": lambda: _plot(
             plots.learning_curve, model=model, X=X, y=CLASSES, **fitting
+        ),
+        "calibration": lambda: _plot(plots.calibration, model=model, X=X, y=CLASSES),
+        "contributions": lambda: _plot(plots.contributions, model=_tabular(), X=X[:2]),
+        "feature_importances": lambda: _plot(plots.feature_importances, model=_tabular()),
+        "prediction_intervals": lambda: _plot(
+            plots.prediction_intervals, model=_tabular(), X=X, y=NUMBERS
         ),
         "first_layer": lambda: Call(plots.first_layer, {"model": model, **small}),
         "mistakes": lambda: Call(

@@ -106,3 +106,20 @@ def test_what_is_no_number_is_named():
         as_source(frame, "fit", "x")
     with pytest.raises(DataError, match="x with rows, got <LazyFrame"):
         as_source(frame.lazy(), "fit", "x")
+
+
+def test_arrows_types_that_hold_no_numbers():
+    pyarrow = pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(COLUMNS)
+    frame["name"] = pd.Series(["a", None] * (N // 2), dtype=pd.ArrowDtype(pyarrow.string()))
+    with pytest.raises(DataError, match="to hold numbers, got"):
+        as_source(frame, "fit", "x")
+    frame["name"] = pd.Series(range(N), dtype=pd.ArrowDtype(pyarrow.int64()))
+    assert as_source(frame, "fit", "x").shape == (N, 5)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [1, 2], (1, 2)], ids=str)
+def test_records_are_no_numbers(value):
+    frame = pl.DataFrame({"a": range(N), "odd": [value] * N})
+    with pytest.raises(DataError, match="to hold numbers, got"):
+        as_source(frame, "fit", "x")

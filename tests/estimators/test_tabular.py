@@ -292,6 +292,37 @@ def test_history_and_what_was_decided():
     text = net.summary()
     assert "number: 3 (0, 1, 2)" in text
     assert "periodic pack: 1 network, epoch" in text
+    assert f"score {net.score_out_of_fold_:.4f}, root mean squared error" in text
+
+
+@each_kind
+def test_what_was_decided_is_shown(kind):
+    pandas = pytest.importorskip("pandas")
+    X, y = data_for(kind)
+    frame = pandas.DataFrame(X, columns=["one", "<b>", "three"])
+    frame["many"] = [f"name {k % 39}" for k in range(80)]
+    frame.loc[::4, "one"] = np.nan
+    net = kind(**SHORT)
+    before = repr(net)
+    assert "\n" not in before
+    assert "annlib-decisions" not in net._repr_html_()
+    net.fit(frame, y)
+    assert repr(net) == f"{before}\n{net.summary()}"
+    for line in ("embedded: 1 (many)", "labels: many 39", "known by a flag: 1 (one)"):
+        assert line in repr(net)
+    weights = [f"{pack.count_params():,} weights" for pack in net._ensemble.packs]
+    assert all(text in repr(net) for text in weights)
+    for page in (net._repr_html_(), net._repr_mimebundle_()["text/html"]):
+        assert page.count('<table class="annlib-decisions">') == 1
+        assert "sk-estimator" in page
+        assert "&lt;b&gt;" in page
+        assert "<b>," not in page
+    # Inside of others it is one of their parts, with its parameters.
+    assert "pack" not in repr(make_pipeline(StandardScaler(), net))
+    assert "counts" not in make_pipeline(StandardScaler(), net)._repr_html_()
+    with sklearn.config_context(display="text"):
+        assert not hasattr(net, "_repr_html_")
+        assert net._repr_mimebundle_() == {"text/plain": repr(net)}
 
 
 def test_importances_and_contributions():
@@ -344,6 +375,18 @@ def test_intervals_grow_with_the_noise():
             net.predict_interval(X, coverage=coverage)
 
 
+def test_intervals_of_few_rows_are_wide_enough():
+    held = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(220, 2))
+        y = X[:, 0] + rng.normal(size=220)
+        net = TabularRegressor(epochs=10, members=1, random_state=0).fit(X[:20], y[:20])
+        low, high = net.predict_interval(X[20:]).T
+        held.append(((low <= y[20:]) & (y[20:] <= high)).mean())
+    assert 0.7 < np.mean(held) < 0.98
+
+
 # -- time ------------------------------------------------------------------------------------------
 
 
@@ -387,8 +430,17 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
 @pytest.mark.parametrize("verbose", [1, 2])
 def test_verbose(capsys, verbose):
     X, y = table()
-    TabularRegressor(**SHORT, verbose=verbose).fit(X, y)
-    assert "val_loss: " in capsys.readouterr().out
+    net = TabularRegressor(**SHORT, verbose=verbose).fit(X, y)
+    shown = capsys.readouterr().out
+    last = net.history_["piecewise_val_loss"][-1]
+    assert f"val_loss: {last:.4f}" in shown
+    if verbose == 2:
+        assert f"piecewise - epoch 4 - val_loss: {last:.4f}\n" in shown
+    # Where no row is held out there is no loss to show.
+    TabularClassifier(**SHORT, verbose=verbose).fit(X[:3], ["a", "b", "c"])
+    shown = capsys.readouterr().out
+    assert "piecewise" in shown
+    assert "val_loss" not in shown
 
 
 # -- copies and files ------------------------------------------------------------------------------
@@ -530,14 +582,67 @@ def test_parameters(kind, name, value):
 
 def test_targets_that_are_refused():
     X, y = table()
-    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+    with pytest.raises(DataError, match=r"Unknown label type: continuous.* take TabularRegressor"):
         TabularClassifier(**SHORT).fit(X, y)
     for kind in KINDS:
-        with pytest.raises(ValueError, match="Input y contains NaN"):
-            kind(**SHORT).fit(X, np.where(y > 0, 1.0, np.nan))
         with pytest.raises(ValueError, match="inconsistent numbers of samples"):
             kind(**SHORT).fit(X, np.ones(79))
-    with pytest.raises(DataError, match="one a row, got"):
-        TabularRegressor(**SHORT).fit(X, np.stack([y, y], axis=1), sample_weight=np.ones((80, 2)))
-    with pytest.raises(ValueError, match="non-zero number"):
-        TabularRegressor(**SHORT).fit(X, y, sample_weight=np.zeros(80))
+    with pytest.raises(DataError, match=r"numbers in y, got 'b' in row 1\. Of classes take Tab"):
+        TabularRegressor(**SHORT).fit(X, ["1", "b"] * 40)
+    for dates in (np.arange(80).astype("M8[D]"), np.arange(80).astype("m8[s]")):
+        with pytest.raises(DataError, match=r"numbers in y, got .*64"):
+            TabularRegressor(**SHORT).fit(X, dates)
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda y: np.where(y > 1, np.nan, 1.0), "Input y contains NaN: .* got nan in row"),
+        (lambda y: np.where(y > 1, np.inf, 1.0), "Input y contains infinity .* got inf in row"),
+        (lambda y: np.where(y > 1, None, 1), "Input y contains NaN: .* got None in row"),
+        (lambda y: np.ma.array(y > 0, mask=y > 1), "Input y contains NaN"),
+        (lambda y: np.stack([y > 0, np.where(y > 1, np.nan, 1)], axis=1), "Input y contains NaN"),
+    ],
+    ids=["NaN", "infinity", "None", "masked", "of two columns"],
+)
+def test_targets_that_are_missing_are_named(kind, make, message):
+    X, y = table()
+    with pytest.raises(DataError, match=rf"{kind.__name__}\.fit: {message}") as caught:
+        kind(**SHORT).fit(X, make(y))
+    first, count = np.flatnonzero(y > 1)[0], np.count_nonzero(y > 1)
+    assert f"in row {first} and {count - 1} more. Drop these rows." in str(caught.value)
+
+
+def test_classes_that_are_objects():
+    X, y = table()
+    for classes in ([0, 1], [False, True], [0.0, 2.0]):
+        plain = np.array(classes)[(y > 0) * 1]
+        net = TabularClassifier(**SHORT).fit(X, plain.astype(object))
+        assert net.classes_.dtype == plain.dtype
+        assert np.array_equal(net.predict(X), TabularClassifier(**SHORT).fit(X, plain).predict(X))
+
+
+@pytest.mark.parametrize(
+    ("labels", "judged"),
+    [(["a", "b"], ["a", "c"]), (["a", "b"], [1, 2]), ([0, 1], ["a", "b"])],
+    ids=str,
+)
+def test_classes_to_judge_by_that_y_lacks(labels, judged):
+    X, y = table()
+    y = np.array(labels)[(y > 0) * 1]
+    net = TabularClassifier(**SHORT)
+    with pytest.raises(DataError, match=r"fit: expected y_val with the classes .* of y, got"):
+        net.fit(X, y, X_val=X[:2], y_val=judged)
+    with pytest.raises(DataError, match="Input y_val contains NaN"):
+        net.fit(X, y, X_val=X[:2], y_val=[labels[0], None])
+    with pytest.raises(DataError, match="y_val with the columns of numbers of y"):
+        TabularRegressor(**SHORT).fit(X, y == y[0], X_val=X[:2], y_val=np.ones((2, 2)))
+
+
+def test_weights_so_small_that_nothing_can_be_divided_by_them():
+    X, y = table()
+    weights = np.arange(80) % 3 + 1.0
+    plain = TabularRegressor(**SHORT).fit(X, y, weights)
+    tiny = TabularRegressor(**SHORT).fit(X, y, weights * 2.0**-1040)
+    np.testing.assert_allclose(tiny.predict(X), plain.predict(X), rtol=1e-3)

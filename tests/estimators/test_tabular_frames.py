@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -234,6 +235,67 @@ def test_changes_that_tell_nothing_change_little(change):
     assert scores[1] > scores[0] - 0.12
 
 
+# -- what is missing, and what few have ------------------------------------------------------------
+
+
+def test_what_a_mask_hides_is_missing():
+    values = frame()[["number", "heavy"]].to_numpy()
+    hidden = np.random.default_rng(1).random(values.shape) < 0.2
+    net = fitted(np.ma.array(values, mask=hidden))
+    plain = fitted(np.where(hidden, np.nan, values))
+    assert np.array_equal(net.predict_proba(values), plain.predict_proba(values))
+    texts = frame()[["text", "number"]].to_numpy()
+    net = fitted(np.ma.array(texts, mask=hidden))
+    texts[hidden] = None
+    assert np.array_equal(net.predict_proba(texts), fitted(texts).predict_proba(texts))
+
+
+def test_intervals_as_pandas_cuts_them_are_categories():
+    X = frame()[["number"]].fillna(0)
+    X["cut"] = pd.cut(X["number"], 4)
+    net = fitted(X)
+    assert net.columns_["one-hot"] == ["cut"]
+    as_text = X.assign(cut=X["cut"].astype(str))
+    assert np.array_equal(net.predict_proba(X), net.predict_proba(as_text))
+
+
+@pytest.mark.parametrize("missing", ["NaN", "sNaN"])
+def test_decimals_that_are_no_numbers_are_missing(missing):
+    odd = [Decimal(missing) if k % 5 == 0 else Decimal(k) / 4 for k in range(N)]
+    plain = [np.nan if k % 5 == 0 else k / 4 for k in range(N)]
+    X = frame()[["number"]]
+    net = fitted(X.assign(amount=odd))
+    same = fitted(X.assign(amount=plain))
+    assert np.array_equal(
+        net.predict_proba(X.assign(amount=odd)), same.predict_proba(X.assign(amount=plain))
+    )
+
+
+def test_arrows_columns_are_those_of_pandas():
+    pytest.importorskip("pyarrow")
+    X = frame()[["number", "integer", "boolean", "text", "nullable", "perhaps", "string"]]
+    arrow = X.convert_dtypes(dtype_backend="pyarrow")
+    assert all("pyarrow" in str(dtype) for dtype in arrow.dtypes)
+    net = fitted(X)
+    for other in (net, fitted(arrow)):
+        assert np.array_equal(other.predict_proba(arrow), net.predict_proba(X))
+
+
+def test_integers_that_numpy_has_not():
+    pl = pytest.importorskip("polars")
+    numbers = [None if k % 7 == 0 else k * 10**20 for k in range(N)]
+    X = pl.DataFrame({"wide": pl.Series(numbers, dtype=pl.Int128), "one": range(N)})
+    plain = pl.DataFrame({"wide": pl.Series(numbers, dtype=pl.Float64), "one": range(N)})
+    assert np.array_equal(fitted(X).predict_proba(X), fitted(plain).predict_proba(plain))
+
+
+def test_records_in_a_column_are_refused_by_name():
+    pl = pytest.importorskip("polars")
+    for value in ({"a": 1}, [1, 2], b"bytes"):
+        with pytest.raises(DataError, match='column "odd" of'):
+            fitted(pl.DataFrame({"number": range(N), "odd": [value] * N}))
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 
@@ -246,8 +308,14 @@ def test_changes_that_tell_nothing_change_little(change):
         [dt.date(2026, 1, 1)] * N,
         [dt.time(12)] * N,
         [None] * (N - 1) + [dt.datetime(2026, 1, 1, tzinfo=dt.UTC)],
+        pd.period_range("2026-01-01", periods=N, freq="D"),
+        pd.Series([np.datetime64("2026-01-01")] * N, dtype=object),
+        pd.Series([np.timedelta64(1, "D")] * N, dtype=object),
     ],
-    ids=["dates", "with a zone", "durations", "objects", "times", "one"],
+    ids=[
+        *("dates", "with a zone", "durations", "objects", "times", "one", "periods"),
+        *("NumPy's dates", "NumPy's durations"),
+    ],
 )
 def test_dates_are_refused_by_name(values):
     X = frame()[["number"]].assign(when=values)
@@ -277,8 +345,11 @@ def test_infinity_is_refused_by_name():
     X.loc[5, "heavy"] = -np.inf
     with pytest.raises(DataError, match=r'infinity in row 5 of column "heavy" \(-inf\)'):
         fitted(X)
-    with pytest.raises(ValueError, match="infinity"):
+    with pytest.raises(DataError, match=r"infinity in row 5 of column 1 \(-inf\)"):
         fitted(X.to_numpy())
+    for values in ([10**400] + [1] * (N - 1), [10**400] + ["a"] * (N - 1)):
+        with pytest.raises(DataError, match=r'infinity in row 0 of column "far"'):
+            fitted(X[["number"]].assign(far=pd.Series(values, dtype=object)))
     net = fitted(frame()[["number", "heavy"]])
     with pytest.raises(DataError, match=r'TabularClassifier\.predict_proba: .* column "heavy"'):
         net.predict_proba(X)
@@ -302,6 +373,25 @@ def test_sparse_matrices_say_what_to_do(X):
 def test_what_is_no_table(X):
     with pytest.raises(ValueError, match=r"Reshape your data|0 feature\(s\)|2D|2-dim|shape"):
         fitted(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "hint"),
+    [
+        ({"a": [1.0] * N}, r"pandas\.DataFrame\(X\)"),
+        (np.zeros(N, [("a", float), ("b", int)]), r"pandas\.DataFrame\(X\)"),
+    ],
+    ids=["dictionary", "records"],
+)
+def test_what_a_frame_can_be_made_of(X, hint):
+    with pytest.raises(DataError, match=f"X as an array or a frame, .*{hint}"):
+        fitted(X)
+
+
+def test_a_lazy_frame_is_to_be_collected():
+    pl = pytest.importorskip("polars")
+    with pytest.raises(DataError, match=r"LazyFrame'>\. Pass X\.collect\(\)"):
+        fitted(pl.DataFrame({"a": [1.0] * N}).lazy())
 
 
 def test_other_columns_at_predict_leave_the_estimator_as_it_was():

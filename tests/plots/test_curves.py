@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
 
-from annlib import Sequential, layers, metrics
+from annlib import MLPRegressor, Sequential, TabularRegressor, layers, metrics
 from annlib.callbacks import History, LambdaCallback
 from annlib.core.errors import ConfigurationError
 from annlib.plots import compare_histories, plot_history
@@ -131,3 +132,28 @@ def test_what_cannot_be_drawn_is_refused(canvas, monkeypatch):
             history.plot()
         with pytest.raises(ImportError, match="pip install pandas"):
             history.to_frame()
+
+
+def test_an_estimator_of_packs_has_its_curves_and_the_epoch_that_is_kept():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    net = TabularRegressor("fast", epochs=4, random_state=0).fit(X, X[:, 0])
+    axes = plot_history(net)
+    assert [ax.get_ylabel() for ax in axes] == ["periodic loss", "piecewise loss"]
+    for ax, kind in zip(axes, ("periodic", "piecewise"), strict=True):
+        training, validation, kept = ax.lines
+        assert training.get_ydata().tolist() == net.history_[f"{kind}_loss"]
+        assert validation.get_ydata().tolist() == net.history_[f"{kind}_val_loss"]
+        assert set(kept.get_xdata()) == {net.best_epochs_[kind]}
+    assert len(plot_history(net.history_)[0].lines) == 2
+    assert plot_history(net, "piecewise_loss").get_ylabel() == "piecewise loss"
+
+
+def test_any_fitted_estimator_has_its_curves():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    net = MLPRegressor(max_iter=5, early_stopping=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        net.fit(X, X[:, 0])
+    ax = plot_history(net, "loss")
+    assert ax.lines[0].get_ydata().tolist() == net.history_["loss"]
+    assert set(ax.lines[-1].get_xdata()) == {net.best_epoch_}

@@ -49,6 +49,10 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     See Also
     --------
     TabularRegressor : Predicts numbers.
+    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.feature_importances : Draws ``feature_importances_``.
+    annlib.plots.contributions : Draws what columns add to predictions.
+    annlib.plots.calibration : Draws whether probabilities are right.
 
     Notes
     -----
@@ -67,6 +71,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     """
 
     _classifies = True
+    _importance_measure = "logarithmic loss"
+    _loss_name = "logarithmic loss"
     _rules = RULES | {"class_weight": CLASS_WEIGHT}
     _targets: LabelTargets
 
@@ -133,6 +139,19 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
 
     def _explained(self, rows: Prepared) -> Array:
         return self._logits(self._ensemble.predict(rows))
+
+    def _explained_outputs(self) -> tuple[list[Any], list[str]]:
+        blocks = self._ensemble.task.blocks
+        if len(blocks) == 1:
+            classes = self.classes_.tolist()
+            kind = "log odds" if len(classes) == 2 else "log probability"
+            known = classes[1:] if len(classes) == 2 else classes
+            return known, [f"{kind} of {label}" for label in known]
+        if set(blocks) == {2}:
+            return list(range(len(blocks))), [f"log odds of column {k}" for k in range(len(blocks))]
+        pairs = [(k, label) for k, own in enumerate(self.classes_) for label in own.tolist()]
+        titles = [f"log probability of {label} in column {k}" for k, label in pairs]
+        return list(range(len(pairs))), titles
 
     def _logits(self, predicted: Array) -> Array:
         """Logarithms of probabilities; of two classes the log odds of the second."""

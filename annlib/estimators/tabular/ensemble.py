@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
 from annlib.core.arrays import Array
 from annlib.estimators.tabular.features import Prepared
@@ -21,6 +22,8 @@ _TEMPERATURES = np.exp(np.linspace(-1.0, 1.0, 81))
 _PARTS = 10
 #: Errors that are kept, in their order.
 _ERRORS = 1001
+#: Errors that tell by themselves how they are distributed.
+_MANY = 100
 
 
 class Ensemble(NamedTuple):
@@ -119,7 +122,13 @@ class Errors(NamedTuple):
         size = np.maximum(sizes, np.finfo(float).tiny)
         scaled = errors / np.interp(predicted, places, size)
         levels = (np.arange(_ERRORS) + 0.5) / _ERRORS
-        return cls(np.array(places), size, _weighted_quantiles(scaled, weights, levels))
+        quantiles = _weighted_quantiles(scaled, weights, levels)
+        count = np.square(weights.sum()) / np.square(weights).sum()
+        if count < _MANY:
+            # The ends of few errors are too near; of normal ones Student's t has the right ends.
+            trust = count / _MANY
+            quantiles = trust * quantiles + (1 - trust) * stdtrit(count, levels)
+        return cls(np.array(places), size, quantiles)
 
     def size(self, predicted: Array) -> Array:
         """The standard deviation of what is predicted."""

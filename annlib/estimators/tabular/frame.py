@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -12,14 +12,14 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from annlib.core.arrays import Array
-from annlib.core.checks import is_whole
+from annlib.core.checks import is_missing, is_whole
 from annlib.core.errors import DataError, quote, show
 from annlib.data import raw_columns
 from annlib.data.frames import names as names_of
 
 #: What ``categorical_features`` is where dtypes tell.
 FROM_DTYPE = "from_dtype"
-_DATES = (dt.date, dt.time, dt.timedelta)
+_DATES = (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)
 
 
 class KindError(DataError, TypeError):
@@ -62,20 +62,30 @@ def read_table(
     DataError, ValueError, TypeError
         For what is no table, other columns than before, dates, nested objects, infinite numbers.
     """
+    if isinstance(X, Mapping) or (isinstance(X, np.ndarray) and X.dtype.names):
+        raise DataError(
+            f"{where}: expected X as an array or a frame, got {show(X)}. Make a frame of it: "
+            "pandas.DataFrame(X), or polars.DataFrame(X)."
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        X = _without_mask(X)
     if _is_numeric(X):
+        # Infinity is looked for below, which knows the column.
         numbers = validate_data(
-            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan"
+            estimator, X, reset=reset, dtype=np.float64, ensure_all_finite=False
         )
         found = [(numbers[:, j], j) for j in range(numbers.shape[1])]
     else:
         validate_data(estimator, X, reset=reset, skip_check_array=True)
-        if names_of(X) is None and not isinstance(X, list | tuple):
+        if names_of(X) is None and not isinstance(X, list | tuple) and not hasattr(X, "collect"):
             X = np.asarray(X)
         found = raw_columns(X, where, "X")
         if not found or found[0][1] is None or not len(found[0][0]):
+            lazy = "Pass X.collect()." if hasattr(X, "collect") else ""
+            hint = lazy or "Of one column pass X[[name]], or X.reshape(-1, 1)."
             raise DataError(
-                f"{where}: expected X of shape (n, features) with rows and columns, got one of "
-                f"shape {np.shape(X)}. Of one column pass X[[name]], or X.reshape(-1, 1)."
+                f"{where}: expected X of shape (n, features) with rows and columns, got "
+                f"{show(type(X)) if lazy else f'one of shape {np.shape(X)}'}. {hint}"
             )
     mask = _mask(categorical, X, len(found), where)
     columns = [
@@ -129,6 +139,15 @@ def _refused(where: str, expected: str, got: Any) -> DataError:
     return DataError(f"{where}: expected categorical_features as {expected}, got {show(got)}.")
 
 
+def _without_mask(X: Any) -> Array:
+    """What a mask hides is missing."""
+    if X.dtype.kind in "biuf":
+        return np.asarray(X.astype(np.float64).filled(np.nan))
+    found = np.array(X.data, object)
+    found[np.ma.getmaskarray(X)] = None
+    return found
+
+
 def _is_numeric(X: Any) -> bool:
     """Whether scikit-learn's validation reads all of X as numbers, with its own messages."""
     if names_of(X) is not None:
@@ -160,22 +179,25 @@ def _column(values: Array, name: Any, where: str, categorical: bool) -> Column:
         return _of_numbers(name, numbers) if categorical else Column(name, numbers)
     items = values.tolist()
     kinds = {type(item) for item in items}
+    if any(cls.__name__ == "Interval" for cls in kinds):  # as pandas.cut makes them
+        items = [str(item) if type(item).__name__ == "Interval" else item for item in items]
+        kinds = {type(item) for item in items}
     texts = False
     for cls in kinds:
-        if issubclass(cls, _DATES):
+        if issubclass(cls, _DATES) or cls.__name__ == "Period":
             raise _dates(where, title)
         texts = texts or issubclass(cls, str)
-        if not issubclass(cls, str | Real | Decimal | np.bool_) and not _is_missing_kind(cls):
-            example = next(item for item in items if type(item) is cls)
+        example = next(item for item in items if type(item) is cls)
+        if not issubclass(cls, str | Real | Decimal | np.bool_) and not is_missing(example):
             raise KindError(
                 f"{where}: expected numbers or texts, got {title} of {show(example)}: each "
                 f"argument must be a string or a real number, not {cls.__name__!r}. Drop the "
                 "column, or make columns of its parts."
             )
+    numbers = np.array([_number(item) for item in items])
+    _check_finite(numbers, where, title)
     if texts or (categorical and not all(issubclass(cls, float) for cls in kinds)):
         return _of_items(name, items)
-    numbers = np.array([np.nan if _is_missing(item) else float(item) for item in items])
-    _check_finite(numbers, where, title)
     return _of_numbers(name, numbers) if categorical else Column(name, numbers)
 
 
@@ -210,7 +232,7 @@ def _of_items(name: Any, items: Sequence[Any]) -> Column:
     places: dict[Any, int] = {}
     codes = np.empty(len(items), np.intp)
     for row, item in enumerate(items):
-        codes[row] = -1 if _is_missing(item) else places.setdefault(item, len(places))
+        codes[row] = -1 if is_missing(item) else places.setdefault(item, len(places))
     return Column(name, codes, [_plain(label) for label in places])
 
 
@@ -221,14 +243,11 @@ def _plain(label: Any) -> Any:
     return bool(label) if isinstance(label, bool | np.bool_) else float(label)
 
 
-def _is_missing(item: Any) -> bool:
-    if isinstance(item, str):
-        return False
-    return _is_missing_kind(type(item)) or (
-        isinstance(item, float | np.floating) and bool(np.isnan(item))
-    )
-
-
-def _is_missing_kind(cls: type) -> bool:
-    """Whether all values of a type are missing: None, pandas' NA and NaT."""
-    return cls is type(None) or cls.__name__ in ("NAType", "NaTType")
+def _number(item: Any) -> float:
+    """A number of a column; NaN for what is missing or a text."""
+    if isinstance(item, str) or is_missing(item):
+        return np.nan
+    try:
+        return float(item)
+    except OverflowError:
+        return np.inf

@@ -136,6 +136,8 @@ loss_out_of_fold_ : float
 feature_importances_ : ndarray of shape (n_features_in_,)
     By how much the loss on rows held out grows if the values of a column are permuted: the
     logarithmic loss, or the squared error in units of the variance of y. On at most 2,000 rows.
+typical_prediction_ : ndarray of shape (n_outputs,)
+    What ``contributions`` count from: what is predicted for a typical row.
 history_ : dict of str to list
     ``periodic_loss`` and ``piecewise_loss`` by epoch, and ``periodic_val_loss`` and
     ``piecewise_val_loss`` on the rows held out.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
+from collections import Counter
 from typing import Any, Self
 
 
@@ -13,6 +15,7 @@ class Progress:
     def __init__(self, verbose: int, epochs: int) -> None:
         self.verbose, self.epochs = verbose, epochs
         self._bar: Any = None
+        self._done: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -27,10 +30,12 @@ class Progress:
             self._bar.close()
 
     def tell(self, kind: str, loss: float) -> None:
-        """An epoch of a pack is done."""
+        """An epoch of a pack is done, with this loss on rows held out; NaN if there are none."""
         with self._lock:
+            self._done[kind] += 1
+            judged = "" if math.isnan(loss) else f" - val_loss: {loss:.4f}"
             if self._bar is not None:
                 self._bar.update()
-                self._bar.set_postfix_str(f"{kind} - val_loss: {loss:.4f}")
+                self._bar.set_postfix_str(f"{kind}{judged}")
             elif self.verbose:
-                sys.stdout.write(f"{kind} - val_loss: {loss:.4f}\n")
+                sys.stdout.write(f"{kind} - epoch {self._done[kind]}{judged}\n")

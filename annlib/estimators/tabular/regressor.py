@@ -38,6 +38,10 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     See Also
     --------
     TabularClassifier : Predicts classes.
+    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.feature_importances : Draws ``feature_importances_``.
+    annlib.plots.contributions : Draws what columns add to predictions.
+    annlib.plots.prediction_intervals : Draws ``predict_interval`` beside the truth.
 
     Examples
     --------
@@ -52,6 +56,8 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     """
 
     _classifies = False
+    _importance_measure = "squared error, in variances of y,"
+    _loss_name = "root mean squared error"
     _rules = RULES
     _targets: NumberTargets
     _errors: list[Errors]
@@ -128,6 +134,11 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         mean, spread, _, _ = self._scale
         found: Array = self._ensemble.predict(rows) * spread + mean
         return found
+
+    def _explained_outputs(self) -> tuple[list[Any], list[str]]:
+        columns = self._ensemble.task.columns
+        titles = [f"prediction of column {k}" for k in range(columns)]
+        return list(range(columns)), titles if columns > 1 else ["prediction"]
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predictions in the units of y.

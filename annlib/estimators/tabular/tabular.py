@@ -14,7 +14,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from annlib.core.arrays import Array
-from annlib.core.errors import DataError
+from annlib.core.errors import DataError, show
 from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters, restore_parameters
@@ -41,9 +41,10 @@ from annlib.estimators.tabular.parameters import (
     course_of,
 )
 from annlib.estimators.tabular.progress import Progress
+from annlib.estimators.tabular.report import as_html, decisions
 from annlib.estimators.tabular.task import Task
 from annlib.estimators.tabular.training import Clock, Curves, Lessons, Trained, train
-from annlib.estimators.target_checks import check_y
+from annlib.estimators.target_checks import check_y, require_targets
 from annlib.estimators.targets import Targets, learn_targets
 from annlib.estimators.weights import mean_one, sample_weights
 from annlib.models import Sequential
@@ -69,6 +70,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     _classifies: ClassVar[bool]
     _rules: ClassVar[dict[str, Rule]]
+    #: What ``feature_importances_`` count in, for pictures.
+    _importance_measure: ClassVar[str]
+    #: What ``loss_out_of_fold_`` is.
+    _loss_name: ClassVar[str]
 
     history_: dict[str, list[float]]
     _features: Features
@@ -100,7 +105,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         where = f"{type(self).__name__}.fit"
         new = type(self)(**self.get_params(deep=False))  # what fails leaves this one as it is
         columns = read_table(new, X, where, reset=True, categorical=self.categorical_features)
-        y = self._check_y(y, len(columns[0].values))
+        y = self._check_y(y, where)
         check_consistent_length(columns[0].values, y)
         targets = learn_targets(y, classifier=self._classifies)
         class_weight = getattr(self, "class_weight", None)
@@ -145,19 +150,43 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     # -- the steps -------------------------------------------------------------------------------
 
-    def _check_y(self, y: Any, n: int) -> Array:
+    def _check_y(self, y: Any, where: str, name: str = "y") -> Array:
         if y is None:
             raise ValueError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y "
                 "is None."
             )
-        if self._classifies:
-            from sklearn.utils.validation import _check_y
+        require_targets(y, where, name, classifier=self._classifies)
+        if not self._classifies:
+            return np.asarray(
+                check_array(y, ensure_2d=False, dtype=np.float64, input_name=name, allow_nd=False)
+            )
+        from sklearn.utils.validation import _check_y
 
-            return check_y(_check_y(y, multi_output=True), classifier=True)
-        return np.asarray(
-            check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", allow_nd=False)
-        )
+        y = _check_y(y, multi_output=True)
+        if y.dtype == object:  # of numbers alone they are such
+            plain = np.array(y.tolist())
+            y = plain if plain.dtype.kind in "biuf" and plain.shape == y.shape else y
+        try:
+            return check_y(y, classifier=True)
+        except ValueError as error:
+            raise DataError(
+                f"{where}: expected classes in {name}, got {show(y)}. {error} Of numbers take "
+                "TabularRegressor; classes are all texts, or all numbers."
+            ) from None
+
+    def _encode_other(self, y: Any, where: str) -> Array:
+        """Encoded targets of rows to judge by."""
+        y = self._check_y(y, where, "y_val")
+        try:
+            return self._encode(y)
+        except (DataError, TypeError):  # texts beside numbers cannot be compared
+            known = getattr(self._targets, "classes", None)
+            what = "columns of numbers" if known is None else f"classes {show(known)}"
+            raise DataError(
+                f"{where}: expected y_val with the {what} of y, got {show(y)}. Put a row of each "
+                "class into X and y, or leave out what they lack."
+            ) from None
 
     def _encode(self, y: Array) -> Array:
         """Targets as codes of classes, or as numbers: a column each."""
@@ -188,10 +217,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             folds = assign_folds(self._strata(data.targets), count, rng)
             return out_of_fold(*data, folds, members)
         rows = self._prepare(X_val, "fit, X_val")
-        y_val = self._check_y(y_val, rows.size)
-        check_consistent_length(rows.numbers, y_val)
+        encoded = self._encode_other(y_val, f"{type(self).__name__}.fit")
+        check_consistent_length(rows.numbers, encoded)
         counts = np.ones(n) if data.weights is None else data.weights
-        held_out = HeldOut([(rows, list(range(members)))], self._scaled(self._encode(y_val)), None)
+        held_out = HeldOut([(rows, list(range(members)))], self._scaled(encoded), None)
         return held_out, np.broadcast_to(counts, (members, n)).astype(np.float32)
 
     @property
@@ -321,6 +350,7 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         Returns
         -------
         ndarray of shape (n_samples, n_features) or (n_samples, n_features, n_outputs)
+            With ``typical_prediction_`` those of a row add up to its prediction.
         """
         check_is_fitted(self)
         orders = self._check_orders(orders)
@@ -336,6 +366,15 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
             )
         return found[:, :, 0] if found.shape[2] == 1 else found
 
+    @property
+    def typical_prediction_(self) -> Array:
+        """What ``contributions`` count from, (n_outputs,): what they say of the typical row."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError("typical_prediction_")
+        with blas_threads.limited(1):
+            found: Array = self._explained(self._typical)[0]
+        return found
+
     @staticmethod
     def _check_orders(orders: Any) -> int:
         from annlib.core.checks import check_count
@@ -344,6 +383,10 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
 
     def _explained(self, rows: Prepared) -> Array:
         """What contributions add up to, (n, outputs)."""
+        raise NotImplementedError
+
+    def _explained_outputs(self) -> tuple[list[Any], list[str]]:
+        """What each output of ``contributions`` is of, a class or a column, and its name."""
         raise NotImplementedError
 
     # -- files -----------------------------------------------------------------------------------
@@ -387,34 +430,32 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         return tags
 
     def summary(self) -> str:
-        """What ``fit`` has decided, in a few lines: columns, epochs and what packs count.
+        """What ``fit`` has decided, in a few lines: columns, labels, epochs, what packs count.
 
         Returns
         -------
         str
         """
         check_is_fitted(self)
-        lines = [f"{type(self).__name__} on {self.n_features_in_} columns"]
-        for kind, names in self.columns_.items():
-            if names:
-                some = ", ".join(map(str, names[:8])) + (", ..." if len(names) > 8 else "")
-                lines.append(f"  {kind}: {len(names)} ({some})")
-        marked = self._features.marked()
-        if marked:
-            some = ", ".join(f"{name} ({count})" for name, count in marked.items())
-            lines.append(f"  values with flags of their own: {some}")
-        for kind, share in self.shares_.items():
-            count = len(self.history_[f"{kind}_loss"])
-            members = self._ensemble.packs[0].output_shape[1] or 0
-            plural = "s" * (members > 1)
-            lines.append(
-                f"  {kind} pack: {members} network{plural}, epoch {self.best_epochs_[kind] + 1} of "
-                f"{count}, counts {share:.2f}"
-            )
-        if self._classifies:
-            lines.append(f"  temperature {self._ensemble.temperature:.2f}")
-        lines.append(f"  out of fold: score {self.score_out_of_fold_:.4f}")
-        return "\n".join(lines)
+        first = f"{type(self).__name__} on {self.n_features_in_:,} columns"
+        return "\n  ".join([first, *(": ".join(line) for line in decisions(self))])
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """The parameters, and once fitted what was decided."""
+        found = str(super().__repr__(N_CHAR_MAX))
+        return f"{found}\n{self.summary()}" if self.__sklearn_is_fitted__() else found
+
+    def _repr_html_inner(self) -> str:
+        return str(super()._repr_html_inner()) + self._decisions_html()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        found: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in found:
+            found["text/html"] += self._decisions_html()
+        return found
+
+    def _decisions_html(self) -> str:
+        return as_html(decisions(self)) if self.__sklearn_is_fitted__() else ""
 
 
 def _jobs(n_jobs: int | None) -> int:

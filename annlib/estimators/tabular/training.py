@@ -247,7 +247,7 @@ class _Judge(Callback):
             # Noise does what smoothing does, which then is one too much.
             noise = (_NOISY - judged / self.guess) / (_NOISY - _CLEAR)
             self.model.loss.label_smoothing = self.smoothing * min(max(noise, 0.0), 1.0)
-        self.tell(judged)
+        self.tell(judged if self.held_out.size else np.nan)
         self.pace.epochs = self.clock.epochs(len(self.losses), self.pace.epochs)
         self.model.stop_training = len(self.losses) >= self.pace.epochs
 
@@ -267,7 +267,7 @@ def _failure(lessons: Lessons, clock: Clock, *, judged: bool) -> BaseException:
             "range of y, and at columns of huge numbers."
         )
     return ConfigurationError(
-        f"fit: expected a time_limit in which a first epoch fits, got {clock.seconds:.3g} "
-        f"seconds for {lessons.rows.size} rows and {len(lessons.weights)} members. Give it more, "
-        "or take fewer rows."
+        "fit: expected a time_limit in which a first epoch fits, got one that leaves "
+        f"{clock.seconds:.3g} seconds for a pack of {len(lessons.weights)} on "
+        f"{lessons.rows.size:,} rows. Give it more, or take fewer rows."
     )
