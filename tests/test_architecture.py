@@ -30,9 +30,9 @@ LEVELS: tuple[set[str], ...] = (
     {"backend", "callbacks", "config", "formulas", "layers", "optimizers", "utils"},
     {"network"},
     {"compiling", "training"},
-    {"saving", "tracing"},
+    {"graph", "saving", "tracing"},
     {"models"},
-    {"estimators", "testing", "tools"},
+    {"estimators", "export", "testing", "tools"},
     {""},  # the package itself
     {"__main__"},  # the command
 )
