@@ -190,6 +190,17 @@ class BatchNormalization(Layer):
         np.multiply(factor, r, out=factor)
         work["r"], work["t"] = r, t
 
+    def expression(self, x: Any) -> Any:
+        variance = self.arrays["moving_variance"]
+        factor = 1 / np.sqrt(variance + max(self.epsilon, TINY[variance.dtype.char]))
+        if self.scale:
+            factor = factor * self.arrays["gamma"]
+        mean, factor = (
+            axes.across(self.axis, part, x.ndim) for part in (self.arrays["moving_mean"], factor)
+        )
+        y = (x - mean) * factor
+        return y + axes.across(self.axis, self.arrays["beta"], x.ndim) if self.center else y
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = axes.rows_along(self.axis, dy, work, "dY")
         n, features = dY.shape

@@ -152,6 +152,9 @@ class Embedding(Layer):
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         return np.take(self.arrays["embeddings"], codes, axis=0, out=y, mode="clip")
 
+    def expression(self, x: Any) -> Any:
+        return np.take(self.arrays["embeddings"], x.astype(np.int64), axis=0)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
             raise self.no_derivative()

@@ -297,6 +297,9 @@ class Lookup(Categories):
     def codes_of(self, x: Array, work: Workspace) -> Array:
         return as_codes(x, self.codes, work, self.name)
 
+    def codes_expression(self, x: Any) -> Any:
+        return x.astype(np.int64)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:
             raise self.no_derivative()

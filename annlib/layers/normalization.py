@@ -234,6 +234,16 @@ class Normalization(Layer):
             return np.add(np.multiply(x, factor, out=y), mean.reshape(row), out=y)
         return np.multiply(np.subtract(x, mean.reshape(row), out=y), factor, out=y)
 
+    def expression(self, x: Any) -> Any:
+        kept = axes.sizes(self.axis, x.shape, "Normalization")
+        mean, variance = (
+            axes.across(self.axis, np.broadcast_to(part, kept).astype(x.dtype), x.ndim)
+            for part in self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
+        )
+        s = np.maximum(np.sqrt(variance), EPSILON)
+        s[variance == 0] = 1
+        return x * s + mean if self.invert else (x - mean) / s
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, work["factor"], out=dy) if input_gradient else None
 
