@@ -287,6 +287,28 @@ class Lookup(Categories):
             codes[~known] += self._unknown(distinct[~known])
         return codes[back].astype(np.intp).reshape(x.shape)
 
+    def code_table(self, where: str) -> tuple[list[Any], list[int], int]:
+        """The values that have a code, their codes, and the code of others; where there is none
+        for these, one that no layer takes.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no vocabulary, or unknown values have several codes.
+        """
+        if self._vocabulary is None or self.num_oov_indices > 1:
+            raise ConfigurationError(
+                f'{where}: expected a vocabulary of layer "{self.name}", and one code for what is '
+                f"not in it, got num_oov_indices={self.num_oov_indices} and "
+                f"{'no' if self._vocabulary is None else 'a'} vocabulary."
+            )
+        codes = [*range(self._first, self._first + len(self._vocabulary))]
+        terms = list(self._vocabulary)
+        if self.mask_token is not None:
+            terms.append(self.mask_token)
+            codes.append(0 if self._has_mask else self.depth)
+        return terms, codes, int(self._has_mask) if self.num_oov_indices else self.codes
+
     def build(self, input_shape: BatchShape) -> None:
         if self._vocabulary is None and self.output_mode != "int" and not self.pad_to_max_tokens:
             raise ConfigurationError(

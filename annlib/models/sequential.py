@@ -23,6 +23,7 @@ from annlib.network.network import Network
 from annlib.training.stream_dataset import as_input_dataset
 
 if TYPE_CHECKING:
+    from annlib.graph.network_graph import Graph
     from annlib.tracing import Trace
 
 
@@ -455,6 +456,13 @@ class Sequential(Trainer):
         check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
             model_file.write(*self._describe(include_optimizer), filepath, overwrite)
+
+    def _graph(self, where: str) -> Graph:
+        """The predicting pass as a graph, for ``annlib.export``."""
+        from annlib.graph.network_graph import graph_of
+
+        with self._evaluating():
+            return graph_of(self._network, where)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""
