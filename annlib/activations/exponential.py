@@ -87,7 +87,7 @@ class ELU(ExponentialLinear):
         self.alpha = self.depth = check_number(alpha, "ELU", "alpha", "[0, inf)")
 
     def onnx_operator(self) -> Operator:
-        return "Elu", {"alpha": self.alpha}
+        return "Elu", {"alpha": float(self.alpha)}
 
     def formula(self) -> Formula:
         return self._formula(
@@ -113,7 +113,7 @@ class CELU(ExponentialLinear):
         self.alpha = self.depth = self.width = check_number(alpha, "CELU", "alpha", "(0, inf)")
 
     def onnx_operator(self) -> Operator:
-        return "Celu", {"alpha": self.alpha}
+        return "Celu", {"alpha": float(self.alpha)}
 
     def formula(self) -> Formula:
         return self._formula(

@@ -158,7 +158,7 @@ class LeakyReLU(ReLU):
         return np.maximum(Z, self.negative_slope * Z)
 
     def onnx_operator(self) -> Operator:
-        return "LeakyRelu", {"alpha": self.negative_slope}
+        return "LeakyRelu", {"alpha": float(self.negative_slope)}
 
     def formula(self) -> Formula:
         s = number(self.negative_slope)

@@ -44,6 +44,12 @@ def express(part: Any, x: Any) -> Any:
     return y
 
 
+def rows_of(table: Any, codes: Any) -> Any:
+    """The rows of a table by codes, which may be a symbol."""
+    note = getattr(codes, "_note_rows", None)
+    return table[codes] if note is None else note(table)
+
+
 def no_expression(part: Any) -> ConfigurationError:
     """The error of a part that does not say what it computes."""
     kind = type(part).__name__

@@ -62,16 +62,20 @@ def graph_of(network: Network, where: str, input_name: str = "x") -> Graph:
     ConfigurationError
         Of the first layer that does not say what it computes.
     """
-    network.require_weights("export")
-    inputs, x = _inputs(network, input_name, where)
+    inputs, x = inputs_of(network, input_name, where)
     y = through(network.layers, x, where)
-    arrays = [
+    arrays = named_arrays(network)
+    return Graph(inputs, {"y": y}, {id(value): name for name, value in arrays}, arrays)
+
+
+def named_arrays(network: Network) -> list[tuple[str, Any]]:
+    """The parameters, each with its path."""
+    return [
         (f"{path}/{name}", value)
         for layer in network.layers
         for path, leaf in layer._leaves()
         for name, value in leaf._values().items()
     ]
-    return Graph(inputs, {"y": y}, {id(value): name for name, value in arrays}, arrays)
 
 
 def through(layers: Iterable[Layer], x: Symbol, where: str) -> Symbol:
@@ -97,8 +101,9 @@ def through(layers: Iterable[Layer], x: Symbol, where: str) -> Symbol:
     return x
 
 
-def _inputs(network: Network, name: str, where: str) -> tuple[dict[str, Symbol], Symbol]:
+def inputs_of(network: Network, name: str, where: str) -> tuple[dict[str, Symbol], Symbol]:
     """The inputs by name, and what the first layer gets."""
+    network.require_weights("export")
     first, shape = network.layers[0], network.input_shape
     assert shape is not None, "the network is built"
     real = np.dtype(np.float64 if first.takes_double else network.dtype)
@@ -128,7 +133,10 @@ def _type_of(encoder: Any) -> np.dtype[Any]:
 def encoded(x: Symbol, layer: Any, where: str) -> Symbol:
     """The codes of values that a layer looks up."""
     keys, codes, otherwise = layer.code_table(where)
-    y = looked_up(x, np.array(keys), np.array(codes, np.int64), otherwise)
+    several = layer.num_oov_indices > 1
+    y = looked_up(x, np.array(keys), np.array(codes, np.int64), -1 if several else otherwise)
+    if several:
+        y = np.where(y < 0, layer.unknown_codes(x, where), y)
     y.scope = str(layer.name)
     return y
 

@@ -31,6 +31,7 @@ NODES = {
     "matmul": "MatMul",
     "max": "Max",
     "min": "Min",
+    "mod": "Mod",
     "mul": "Mul",
     "neg": "Neg",
     "not": "Not",
@@ -107,6 +108,42 @@ def onnx_model(graph: Graph, opset: int, where: str) -> Any:
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def insert(graph: Graph, scope: Any, operator: Any, container: Any) -> None:
+    """Write the graph into a model that skl2onnx makes, between variables of an operator."""
+    writer = _Writer(load_onnx("to_onnx"), graph, container.target_opset)
+    fed = [variable.onnx_name for variable in operator.inputs]
+    if len(fed) > 1 and len(graph.inputs) == 1:  # columns that come one by one
+        (x,) = graph.inputs.values()
+        same = [writer.node("Cast", [name], to=writer.type_of(x.dtype)) for name in fed]
+        fed = [writer.node("Concat", same, axis=1)]
+    if len(fed) != len(graph.inputs):
+        raise ConfigurationError(
+            f"to_onnx: expected {len(graph.inputs)} inputs, {', '.join(graph.inputs)}, got "
+            f"{len(fed)}. Give initial_types one of each, as (name, type of shape [None, 1])."
+        )
+    for name, (own, x) in zip(fed, graph.inputs.items(), strict=True):
+        writer.node("Cast", [name], own, to=writer.type_of(x.dtype))
+    writer.write()
+    titles = dict(zip(graph.outputs, (v.onnx_name for v in operator.outputs), strict=True))
+
+    def renamed(name: str) -> str:
+        if name not in titles:
+            known = name in fed
+            titles[name] = name if known else scope.get_unique_variable_name(name)
+        return titles[name]
+
+    for tensor in writer.constants:
+        tensor.name = renamed(tensor.name)
+        container.initializers.append(tensor)
+    for node in writer.nodes:
+        node.input[:], node.output[:] = map(renamed, node.input), map(renamed, node.output)
+        node.name = scope.get_unique_operator_name(node.name)
+        container.nodes.append(node)
+        container.node_domain_version_pair_sets.add(
+            (node.domain, 3 if node.domain else writer.opset)
+        )
 
 
 def load_onnx(where: str) -> Any:
@@ -191,7 +228,7 @@ class _Writer:
             write(out, self._inputs(symbol), symbol, **symbol.attributes)
 
     def _write_cast(self, out: str, inputs: list[str], symbol: Symbol) -> None:
-        self.node("Cast", inputs, out, to=self._type(symbol.dtype))
+        self.node("Cast", inputs, out, to=self.type_of(symbol.dtype))
 
     def _write_log1p(self, out: str, inputs: list[str], symbol: Symbol) -> None:
         """log(w) x / (w - 1) with w = 1 + x as it is rounded, and x where w is 1."""
@@ -319,10 +356,11 @@ class _Writer:
     def value(self, name: str, symbol: Symbol) -> Any:
         """The name, type and shape of an input or output."""
         return self.onnx.helper.make_tensor_value_info(
-            name, self._type(symbol.dtype), ["n", *symbol.shape[1:]]
+            name, self.type_of(symbol.dtype), ["n", *symbol.shape[1:]]
         )
 
-    def _type(self, dtype: np.dtype[Any]) -> int:
+    def type_of(self, dtype: np.dtype[Any]) -> int:
+        """The number that ONNX has for a type."""
         if dtype.kind == "U":
             return int(self.onnx.TensorProto.STRING)
         return int(self.onnx.helper.np_dtype_to_tensor_dtype(dtype))

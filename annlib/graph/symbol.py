@@ -38,6 +38,7 @@ BINARY = {
     "maximum": "max",
     "minimum": "min",
     "power": "pow",
+    "remainder": "mod",
 }
 COMPARISONS = {
     **{name: name for name in ("less", "less_equal", "greater", "greater_equal", "equal")},
@@ -89,6 +90,11 @@ class Symbol(NDArrayOperatorsMixin):
     def _note_operator(self, operator: Operator | None, x: Symbol) -> None:
         if operator is not None and self is not x:
             self.operator = operator, x
+
+    def _note_rows(self, table: Any) -> Symbol:
+        array = constant(table)
+        shape = (*self.shape, *array.shape[1:])
+        return Symbol("take", [array, self.astype(np.int64)], shape, array.dtype)
 
     @property
     def row(self) -> tuple[int, ...]:
@@ -218,7 +224,9 @@ def _as_bool(value: Any) -> Any:
 def constant(value: Any, dtype: Any = None) -> Array:
     """A number, list or array as an array of this type, the same one if it is that."""
     array = np.asarray(value)
-    if array.dtype.kind not in "biufUO":
+    if array.dtype.kind == "O":  # of texts, mostly
+        array = np.array(array.tolist())
+    if array.dtype.kind not in "biufU":
         raise NotNotedError(f"an array of {array.dtype} goes into it")
     return array if dtype is None else np.asarray(array, dtype)
 
@@ -226,7 +234,7 @@ def constant(value: Any, dtype: Any = None) -> Array:
 def elementwise(operation: str, *inputs: Any, result: Any = None) -> Symbol:
     """An operation element by element; constants get the type of the symbols."""
     dtype = _common(inputs)
-    if dtype == bool and result is None and operation != "not":
+    if dtype.kind == "b" and result is None and operation != "not":
         dtype = np.dtype(np.int64)
     made = [x.astype(dtype) if isinstance(x, Symbol) else constant(x, dtype) for x in inputs]
     return Symbol(operation, made, broadcast(*(x.shape for x in made)), result or dtype)
@@ -301,21 +309,15 @@ def where(condition: Any, a: Any, b: Any) -> Symbol:
     return Symbol("where", [condition, *made], shape, dtype)
 
 
-def taken(x: Any, indices: Any, axis: int | None = None) -> Symbol:
-    """Columns of a symbol, or rows of a constant table by a symbol's codes."""
-    if isinstance(x, Symbol):
-        if isinstance(indices, Symbol) or axis is None or axis % x.ndim == 0:
-            raise NotNotedError("np.take takes rows, or by an array that is not constant")
-        axis, places = axis % x.ndim, constant(indices, np.int64)
-        shape = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
-        if places.ndim == 1 and [*places] == [*range(x.row[axis - 1])]:
-            return x
-        return Symbol("gather", [x, places], shape, x.dtype, axis=axis)
-    table = constant(x)
-    if axis != 0 and not (axis is None and table.ndim == 1):
-        raise NotNotedError("np.take of a constant along another axis than the first")
-    shape = (*indices.shape, *table.shape[1:])
-    return Symbol("take", [table, indices.astype(np.int64)], shape, table.dtype)
+def taken(x: Symbol, indices: Any, axis: int | None = None) -> Symbol:
+    """Places along an axis of a row."""
+    if isinstance(indices, Symbol) or axis is None or axis % x.ndim == 0:
+        raise NotNotedError("np.take takes rows, or by an array that is not constant")
+    axis, places = axis % x.ndim, constant(indices, np.int64)
+    shape = (*x.shape[:axis], *places.shape, *x.shape[axis + 1 :])
+    if places.ndim == 1 and [*places] == [*range(x.row[axis - 1])]:
+        return x
+    return Symbol("gather", [x, places], shape, x.dtype, axis=axis)
 
 
 def joined(parts: Sequence[Any], axis: int = 0) -> Symbol:
@@ -333,68 +335,60 @@ def joined(parts: Sequence[Any], axis: int = 0) -> Symbol:
 
 
 def looked_up(x: Symbol, keys: Array, codes: Array, otherwise: int) -> Symbol:
-    """The code of each key, and another one of what is no key."""
+    """The code of each key, and another one for what is no key."""
     return Symbol("lookup", [x], x.shape, np.int64, keys=keys, codes=codes, otherwise=otherwise)
 
 
 def _part(x: Symbol, key: tuple[Any, ...]) -> Symbol:
     """What indexing gives: slices, whole numbers, new axes, or a list of places along one axis."""
-    given = sum(k is not None and k is not Ellipsis for k in key)
-    if Ellipsis in [k for k in key if k is None or k is Ellipsis]:
-        at = next(place for place, k in enumerate(key) if k is Ellipsis)
-        key = (*key[:at], *[slice(None)] * (x.ndim - given), *key[at + 1 :])
-    else:
-        key = (*key, *[slice(None)] * (x.ndim - given))
-    starts, ends, steps, axes = [], [], [], []
-    row: list[int | None] = []
+    key = _spelled_out(key, x.ndim)
+    lists = [k for k in key if not isinstance(k, slice | int | np.integer | None)]
+    if lists:
+        if len(lists) > 1 or isinstance(lists[0], Symbol) or None in [k for k in key if k is None]:
+            raise NotNotedError("an array is indexed by another that is not constant")
+        places = [k is lists[0] for k in key]
+        rest = tuple(slice(None) if found else k for k, found in zip(key, places, strict=True))
+        return _part(taken(x, lists[0], places.index(True)), rest)
+    if key[0] != slice(None):
+        raise NotNotedError("single rows are taken, or an axis is put in front of them")
+    row: list[int] = []
+    bounds: dict[int, tuple[int, int, int]] = {}
     axis = 0
-    for k in key:
+    for k in key[1:]:
         if k is None:
             row.append(1)
             continue
-        size = x.shape[axis]
-        if axis == 0:
-            if k != slice(None):
-                raise NotNotedError("single rows are taken")
-            row.append(None)
-        elif isinstance(k, slice | int | np.integer):
-            assert size is not None, "of an axis of a row"
-            start, end, step = _bounds(k, size)
-            if (start, end, step) != (0, size, 1):
-                _append((starts, start), (ends, end), (steps, step), (axes, axis))
-            if isinstance(k, slice):
-                row.append(len(range(start, end, step)))
-        else:
-            if isinstance(k, Symbol) or len(key) - key.count(None) != x.ndim:
-                raise NotNotedError("an array is indexed by another that is not constant")
-            return taken(x, k, axis)[tuple(slice(None) if j is k else j for j in key)]
+        size = x.row[axis]
         axis += 1
-    if row[0] is not None:
-        raise NotNotedError("an axis is put in front of the rows")
-    if axes:
-        shape = [*x.shape]
-        for a, start, end, step in zip(axes, starts, ends, steps, strict=True):
-            shape[a] = len(range(start, end, step))
-        bounds = {"starts": starts, "ends": ends, "steps": steps, "axes": axes}
-        x = Symbol("slice", [x], tuple(shape), x.dtype, **bounds)
-    return x.reshape(-1, *row[1:])
+        bounds[axis] = own = k.indices(size) if isinstance(k, slice) else _one(k, size)
+        if isinstance(k, slice):
+            row.append(len(range(*own)))
+    cut = {a: own for a, own in bounds.items() if own != (0, x.row[a - 1], 1)}
+    if cut:
+        sizes = [len(range(*cut[a])) if a in cut else size for a, size in enumerate(x.shape)]
+        starts, ends, steps = (list(each) for each in zip(*cut.values(), strict=True))
+        of = {"starts": starts, "ends": ends, "steps": steps, "axes": [*cut]}
+        x = Symbol("slice", [x], tuple(sizes), x.dtype, **of)
+    return x.reshape(-1, *row)
 
 
-def _append(*pairs: tuple[list[int], int]) -> None:
-    for values, value in pairs:
-        values.append(value)
+def _spelled_out(key: tuple[Any, ...], rank: int) -> tuple[Any, ...]:
+    """The key with a slice for each axis that it leaves out."""
+    places = [place for place, k in enumerate(key) if k is Ellipsis]
+    given = sum(k is not None and k is not Ellipsis for k in key)
+    at = places[0] if places else len(key)
+    return (*key[:at], *[slice(None)] * (rank - given), *key[at + 1 :])
 
 
-def _bounds(key: Any, size: int) -> tuple[int, int, int]:
-    if isinstance(key, slice):
-        return key.indices(size)
-    place = range(size)[key]
-    return place, place + 1, 1
+def _one(place: int, size: int) -> tuple[int, int, int]:
+    start = range(size)[place]
+    return start, start + 1, 1
 
 
-def _like(value: float) -> Callable[..., Array]:
-    def like(x: Symbol, *given: Any) -> Array:
-        return np.full((1, *x.row), given[0] if given else value, x.dtype)
+def _like(value: float) -> Callable[..., Symbol]:
+    def like(x: Symbol, *given: Any) -> Symbol:
+        same = np.array(given[0] if given else value, x.dtype)
+        return where(x == x, same, same)  # noqa: PLR0124  # of the shape of x
 
     return like
 

@@ -290,17 +290,11 @@ class Lookup(Categories):
     def code_table(self, where: str) -> tuple[list[Any], list[int], int]:
         """The values that have a code, their codes, and the code of others; where there is none
         for these, one that no layer takes.
-
-        Raises
-        ------
-        ConfigurationError
-            If there is no vocabulary, or unknown values have several codes.
         """
-        if self._vocabulary is None or self.num_oov_indices > 1:
+        if self._vocabulary is None:
             raise ConfigurationError(
-                f'{where}: expected a vocabulary of layer "{self.name}", and one code for what is '
-                f"not in it, got num_oov_indices={self.num_oov_indices} and "
-                f"{'no' if self._vocabulary is None else 'a'} vocabulary."
+                f'{where}: expected a vocabulary of layer "{self.name}", got none. Call '
+                "adapt(data) before, or pass vocabulary."
             )
         codes = [*range(self._first, self._first + len(self._vocabulary))]
         terms = list(self._vocabulary)
@@ -308,6 +302,14 @@ class Lookup(Categories):
             terms.append(self.mask_token)
             codes.append(0 if self._has_mask else self.depth)
         return terms, codes, int(self._has_mask) if self.num_oov_indices else self.codes
+
+    def unknown_codes(self, x: Any, where: str) -> Any:
+        """Which of several codes for unknown values each gets, as an expression."""
+        raise ConfigurationError(
+            f'{where}: expected layer "{self.name}" with num_oov_indices 0 or 1, got '
+            f"{self.num_oov_indices}: which of them a text gets depends on its letters in a way "
+            "that no graph can tell."
+        )
 
     def build(self, input_shape: BatchShape) -> None:
         if self._vocabulary is None and self.output_mode != "int" and not self.pad_to_max_tokens:
