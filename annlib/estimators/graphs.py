@@ -42,6 +42,7 @@ class Exportable:
         """What names the outputs for skl2onnx."""
 
         def parser(scope: Any = None, inputs: Any = None) -> list[Any]:
+            del scope, inputs  # which do not change them
             outputs = self._graph("to_onnx").outputs
             return [(name, _variable_type(y)) for name, y in outputs.items()]
 
@@ -97,9 +98,8 @@ def network_outputs(estimator: Any, where: str) -> tuple[dict[str, Symbol], dict
     network, outputs = estimator.model_._network, estimator._outputs
     inputs, x = inputs_of(network, "X", where)
     if not estimator._classifies:
-        y = through(network.layers, x, where)
-        y = np.exp(y) if outputs.link == "exponential" else y
-        return inputs, {"variable": y}
+        y: Any = through(network.layers, x, where)
+        return inputs, {"variable": np.exp(y) if outputs.link == "exponential" else y}
     output = output_of(network.layers)
     body = without_activation(network.layers, output) if outputs.applied else network.layers
     Z = through(body, x, where)

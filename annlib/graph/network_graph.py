@@ -134,11 +134,12 @@ def encoded(x: Symbol, layer: Any, where: str) -> Symbol:
     """The codes of values that a layer looks up."""
     keys, codes, otherwise = layer.code_table(where)
     several = layer.num_oov_indices > 1
-    y = looked_up(x, np.array(keys), np.array(codes, np.int64), -1 if several else otherwise)
+    y: Any = looked_up(x, np.array(keys), np.array(codes, np.int64), -1 if several else otherwise)
     if several:
         y = np.where(y < 0, layer.unknown_codes(x, where), y)
     y.scope = str(layer.name)
-    return y
+    found: Symbol = y
+    return found
 
 
 def operations(outputs: Iterable[Symbol], whole: Any = None) -> Iterator[Symbol]:

@@ -114,6 +114,8 @@ def insert(graph: Graph, scope: Any, operator: Any, container: Any) -> None:
     """Write the graph into a model that skl2onnx makes, between variables of an operator."""
     writer = _Writer(load_onnx("to_onnx"), graph, container.target_opset)
     fed = [variable.onnx_name for variable in operator.inputs]
+    titles = {f"fed {place}": name for place, name in enumerate(fed)}
+    fed = [*titles]  # their names may be among those of the graph
     if len(fed) > 1 and len(graph.inputs) == 1:  # columns that come one by one
         (x,) = graph.inputs.values()
         same = [writer.node("Cast", [name], to=writer.type_of(x.dtype)) for name in fed]
@@ -126,13 +128,14 @@ def insert(graph: Graph, scope: Any, operator: Any, container: Any) -> None:
     for name, (own, x) in zip(fed, graph.inputs.items(), strict=True):
         writer.node("Cast", [name], own, to=writer.type_of(x.dtype))
     writer.write()
-    titles = dict(zip(graph.outputs, (v.onnx_name for v in operator.outputs), strict=True))
+    made = (variable.onnx_name for variable in operator.outputs)
+    titles |= dict(zip(graph.outputs, made, strict=True))
 
     def renamed(name: str) -> str:
         if name not in titles:
-            known = name in fed
-            titles[name] = name if known else scope.get_unique_variable_name(name)
-        return titles[name]
+            titles[name] = scope.get_unique_variable_name(name)
+        found: str = titles[name]
+        return found
 
     for tensor in writer.constants:
         tensor.name = renamed(tensor.name)

@@ -152,8 +152,8 @@ class Symbol(NDArrayOperatorsMixin):
         return self if dtype == self.dtype else Symbol("cast", [self], self.shape, dtype)
 
     def reshape(self, *shape: Any) -> Symbol:
-        target = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-        first, *row = (*target,)
+        target: Any = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+        first, row = target[0], [*target[1:]]
         size = math.prod(self.row)
         if -1 in row and first is None:
             place = row.index(-1)
