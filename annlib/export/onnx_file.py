@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
-from annlib.core.checks import check_count, check_flag
-from annlib.core.errors import ConfigurationError, show
-from annlib.core.files import atomic_write, check_file, file_object, write_object
-from annlib.graph.network_graph import Graph
-from annlib.graph.onnx_model import DEFAULT, OLDEST, onnx_model
+from annlib.graph.files import write_onnx
 
 
 def onnx(
@@ -17,7 +13,7 @@ def onnx(
     filepath: str | os.PathLike[str] | BinaryIO,
     overwrite: bool = True,
     *,
-    opset_version: int = DEFAULT,
+    opset_version: int | None = None,
     input_names: Any = None,
     output_names: Any = None,
 ) -> None:
@@ -34,9 +30,9 @@ def onnx(
     filepath : path or binary file object
         A path ends in ``.onnx``.
     overwrite : bool
-    opset_version : int, at least 17
-        Of ONNX's operators. An older one is read by older runtimes, and has fewer functions as
-        one node.
+    opset_version : int, at least 17, optional
+        Of ONNX's operators; 20 unless given. An older one is read by older runtimes, and has fewer
+        functions as one node.
     input_names, output_names : list of str, optional
         Other names than those.
 
@@ -66,43 +62,12 @@ def onnx(
     >>> file = io.BytesIO()
     >>> export.onnx(model, file)
     """
-    where = "annlib.export.onnx"
-    check_flag(overwrite, where, "overwrite")
-    opset = check_count(opset_version, where, "opset_version", OLDEST)
-    file = checked_file(filepath, where, overwrite, (".onnx",))
-    graph = graph_of(model, where).renamed(input_names, output_names, where)
-    write(onnx_model(graph, opset, where).SerializeToString(), file, where)
-
-
-def graph_of(model: Any, where: str) -> Graph:
-    """The graph of a model or an estimator."""
-    find = getattr(model, "_graph", None)
-    if find is None or isinstance(model, type):
-        raise ConfigurationError(
-            f"{where}: expected a model or a fitted estimator of annlib, got {show(model)}."
-        )
-    graph: Graph = find(where)
-    return graph
-
-
-def checked_file(
-    filepath: Any, where: str, overwrite: bool, suffixes: tuple[str, ...]
-) -> str | BinaryIO:
-    """A path with one of these suffixes, or a file object."""
-    file = check_file(filepath, where, overwrite=overwrite)
-    if isinstance(file, str) and not file.lower().endswith(suffixes):
-        raise ConfigurationError(
-            f"{where}: expected a filepath that ends in {' or '.join(suffixes)}, got {show(file)}. "
-            "annlib's own format is written by model.save."
-        )
-    return file
-
-
-def write(data: bytes, file: str | BinaryIO, where: str) -> None:
-    """Write data to a path, whole or not at all, or to a file object."""
-    if isinstance(file, str):
-        atomic_write(file, data)
-    else:
-        written = file_object(file)
-        assert written is not None, "checked"
-        write_object(written, data, where)
+    write_onnx(
+        model,
+        filepath,
+        overwrite,
+        opset_version=opset_version,
+        input_names=input_names,
+        output_names=output_names,
+        where="annlib.export.onnx",
+    )

@@ -5,16 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
-from annlib.core.checks import check_choice, check_flag
-from annlib.core.errors import ConfigurationError, show
-from annlib.export.onnx_file import checked_file, graph_of, write
-from annlib.graph.c_source import c_source
-from annlib.graph.python_source import python_source
+from annlib.graph.files import source_text, write_source
 from annlib.graph.source_writer import SourceSize
 
 __all__ = ["SourceSize", "source", "source_size"]
-
-_LANGUAGES = {"c": (c_source, (".c", ".h")), "python": (python_source, (".py",))}
 
 
 def source(
@@ -70,13 +64,9 @@ def source(
     >>> program["predict"]([1.0, 2.0, 3.0])
     [6.0, 6.0]
     """
-    where = "annlib.export.source"
-    check_flag(overwrite, where, "overwrite")
-    language = check_choice(language, where, "language", tuple(_LANGUAGES))
-    file = checked_file(filepath, where, overwrite, _LANGUAGES[language][1])
-    text, size = _written(model, language, function, where)
-    write(text.encode(), file, where)
-    return size
+    return write_source(
+        model, filepath, language, overwrite, function=function, where="annlib.export.source"
+    )
 
 
 def source_size(model: Any, language: str = "c") -> SourceSize:
@@ -101,14 +91,4 @@ def source_size(model: Any, language: str = "c") -> SourceSize:
     >>> source_size(model).constants
     32
     """
-    where = "annlib.export.source_size"
-    language = check_choice(language, where, "language", tuple(_LANGUAGES))
-    return _written(model, language, "predict", where)[1]
-
-
-def _written(model: Any, language: str, function: Any, where: str) -> tuple[str, SourceSize]:
-    if not (isinstance(function, str) and function.isascii() and function.isidentifier()):
-        raise ConfigurationError(
-            f"{where}: expected function as the name of a function, got {show(function)}."
-        )
-    return _LANGUAGES[language][0](graph_of(model, where), where, function)
+    return source_text(model, language, "predict", "annlib.export.source_size")[1]

@@ -139,7 +139,9 @@ def c_source(graph: Graph, where: str, function: str) -> tuple[str, SourceSize]:
     places = {id(x) for s in writer.order if s.operation == "gather" for x in s.inputs[1:]}
     for name, array in writer.constants.values():
         whole = id(array) in places
-        values = [str(int(v)) if whole else _literal(np.float32(v)) for v in array.reshape(-1)]
+        values = [
+            str(int(v)) if whole else _literal(np.float32(v)).strip("()") for v in array.reshape(-1)
+        ]
         size += 4 * len(values)
         kind = "int" if whole else "float"
         arrays += [f"static const {kind} {name}[{len(values)}] = {{", *wrapped(values, "    ")]

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import numpy as np
+
 from annlib._version import __version__
 from annlib.graph.network_graph import Graph
 from annlib.graph.source_writer import SourceSize, SourceWriter, wrapped
@@ -161,7 +163,7 @@ def python_source(graph: Graph, where: str, function: str) -> tuple[str, SourceS
     size = 0
     for name, array in writer.constants.values():
         size += 8 * array.size
-        rows: list[Any] = array.tolist() if id(array) in tables else array.reshape(-1).tolist()
+        rows = array if id(array) in tables else array.reshape(-1)
         values = [_literal(value) for value in rows]
         arrays += [f"{name} = [", *wrapped(values, "    "), "]", ""]
     inputs = sum(math.prod(x.row) for x in graph.inputs.values())
@@ -188,8 +190,8 @@ def python_source(graph: Graph, where: str, function: str) -> tuple[str, SourceS
 
 def _literal(value: Any) -> str:
     """A number, or a row of them, as Python reads it."""
-    if isinstance(value, list):
+    if isinstance(value, np.ndarray):
         return f"[{', '.join(map(_literal, value))}]"
-    if isinstance(value, float) and not math.isfinite(value):
+    if value.dtype.kind == "f" and not math.isfinite(value):
         return "math.nan" if math.isnan(value) else f"{'-' if value < 0 else ''}math.inf"
-    return repr(value)
+    return str(value)
