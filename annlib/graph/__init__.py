@@ -1,1 +1,1 @@
-"""A network at rest as a graph of a few operations, and its texts for other programs."""
+"""A network at rest as a graph of a few operations, and the files that are made of it."""

@@ -136,7 +136,7 @@ def encoded(x: Symbol, layer: Any, where: str) -> Symbol:
     several = layer.num_oov_indices > 1
     y: Any = looked_up(x, np.array(keys), np.array(codes, np.int64), -1 if several else otherwise)
     if several:
-        y = np.where(y < 0, layer.unknown_codes(x, where), y)
+        y = np.where(y < 0, layer.unknown_codes(x), y)
     y.scope = str(layer.name)
     found: Symbol = y
     return found

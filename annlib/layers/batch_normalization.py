@@ -193,12 +193,8 @@ class BatchNormalization(Layer):
     def expression(self, x: Any) -> Any:
         variance = self.arrays["moving_variance"]
         factor = 1 / np.sqrt(variance + max(self.epsilon, TINY[variance.dtype.char]))
-        if self.scale:
-            factor = factor * self.arrays["gamma"]
-        mean, factor = (
-            axes.across(self.axis, part, x.ndim) for part in (self.arrays["moving_mean"], factor)
-        )
-        y = (x - mean) * factor
+        factor = axes.across(self.axis, factor * self.arrays.get("gamma", 1), x.ndim)
+        y = (x - axes.across(self.axis, self.arrays["moving_mean"], x.ndim)) * factor
         return y + axes.across(self.axis, self.arrays["beta"], x.ndim) if self.center else y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:

@@ -303,13 +303,9 @@ class Lookup(Categories):
             codes.append(0 if self._has_mask else self.depth)
         return terms, codes, int(self._has_mask) if self.num_oov_indices else self.codes
 
-    def unknown_codes(self, x: Any, where: str) -> Any:
+    def unknown_codes(self, x: Any) -> Any:
         """Which of several codes for unknown values each gets, as an expression."""
-        raise ConfigurationError(
-            f'{where}: expected layer "{self.name}" with num_oov_indices 0 or 1, got '
-            f"{self.num_oov_indices}: which of them a text gets depends on its letters in a way "
-            "that no graph can tell."
-        )
+        raise NotImplementedError
 
     def build(self, input_shape: BatchShape) -> None:
         if self._vocabulary is None and self.output_mode != "int" and not self.pad_to_max_tokens:

@@ -236,12 +236,10 @@ class Normalization(Layer):
 
     def expression(self, x: Any) -> Any:
         kept = axes.sizes(self.axis, x.shape, "Normalization")
-        mean, variance = (
-            axes.across(self.axis, np.broadcast_to(part, kept).astype(x.dtype), x.ndim)
-            for part in self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
-        )
-        s = np.maximum(np.sqrt(variance), EPSILON)
-        s[variance == 0] = 1
+        of_data = self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
+        typed = (np.broadcast_to(part, kept).astype(x.dtype) for part in of_data)
+        mean, variance = (axes.across(self.axis, part, x.ndim) for part in typed)
+        s = np.where(variance == 0, x.dtype.type(1), np.maximum(np.sqrt(variance), EPSILON))
         return x * s + mean if self.invert else (x - mean) / s
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
