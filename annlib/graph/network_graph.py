@@ -43,7 +43,9 @@ def _renamed(symbols: Mapping[str, Symbol], names: Any, where: str) -> dict[str,
     if names is None:
         return dict(symbols)
     given = [names] if isinstance(names, str) else names
-    fine = isinstance(given, list | tuple) and all(isinstance(n, str) and n for n in given)
+    fine = isinstance(given, list | tuple) and all(
+        isinstance(n, str) and n and n.isprintable() for n in given
+    )
     if not fine or len(given) != len(symbols) or len(set(given)) < len(given):
         raise ConfigurationError(
             f"{where} as {len(symbols)} different names, for {', '.join(symbols)}, got "

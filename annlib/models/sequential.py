@@ -486,7 +486,8 @@ class Sequential(Trainer):
         from annlib.graph.files import write_onnx, write_source
 
         where = "Sequential.export"
-        if format in ("tf_saved_model", "litert", "openvino", "torch"):
+        others = ("tf_saved_model", "litert", "openvino", "torch")
+        if isinstance(format, str) and format in others:
             raise ConfigurationError(
                 f"{where}: expected format one of onnx, c, python, got {show(format)}. Export the "
                 "model as Keras': annlib.export.to_keras(model).export(...)."

@@ -48,7 +48,7 @@ LABELS = {
     "several columns": np.stack([CODES, (X[:, 1] > 3) + 4], axis=1),
     "several columns of texts": NAMES[np.stack([CODES, 2 - CODES // 2], axis=1)],
 }
-NUMBERS = {"one": X[:, 3], "two": X[:, 2:], "a column": X[:, 3:]}
+NUMBERS = {"one": X[:, 3], "two": X[:, 2:]}
 
 
 def exported(estimator, **arguments):
