@@ -53,6 +53,15 @@ def networks(count, dtype=None):
         yield f"network {seed}", model, x
 
 
+def in_double(model, x):
+    """What a model of the same weights predicts in double precision."""
+    layers_ = [layer.clone() for layer in model.layers]
+    double = Sequential(layers_, dtype="float64", seed=0)
+    double.build((None, *np.shape(x)[1:]))
+    double.set_weights(model.get_weights())
+    return double.predict(x)
+
+
 def onnx_bytes(model, **arguments):
     file = io.BytesIO()
     export.onnx(model, file, **arguments)

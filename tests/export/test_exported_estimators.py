@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import onnxruntime
+import pandas as pd
 import pytest
 from export.exported import assert_equal, run
 from skl2onnx import convert_sklearn, to_onnx
@@ -16,11 +17,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from annlib import (
+    ConfigurationError,
     MLPClassifier,
     MLPRegressor,
     Sequential,
     SequentialClassifier,
     SequentialRegressor,
+    TabularClassifier,
+    TabularRegressor,
     export,
     layers,
     losses,
@@ -175,3 +179,59 @@ def test_what_is_not_fitted_is_refused():
     for estimator in classifiers():
         with pytest.raises(NotFittedError):
             exported(estimator)
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def table():
+    """Numbers, some missing or of two values, and texts, few and many."""
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(200, 3))
+    numbers[rng.random((200, 3)) < 0.05] = np.nan
+    numbers[:, 2] = np.where(np.isnan(numbers[:, 2]), np.nan, np.where(numbers[:, 2] > 0, 3, 1))
+    frame = pd.DataFrame(numbers, columns=["width", "height", "doors"])
+    frame["city"] = rng.choice(["Bonn", "Ulm", "Rom"], 200)
+    frame["street"] = rng.integers(0, 60, 200).astype(str)
+    frame["planet"] = 1.0
+    frame.loc[::17, "city"] = None
+    return frame
+
+
+def given(data, x):
+    """The feed of a table: missing texts are empty."""
+    inputs = onnxruntime.InferenceSession(data).get_inputs()
+    if len(inputs) == 1:
+        return np.asarray(x, float)
+    columns = [x[one.name].fillna("") if "string" in one.type else x[one.name] for one in inputs]
+    return np.stack([column.to_numpy(object) for column in columns], axis=1)
+
+
+@pytest.mark.parametrize("texts", [False, True], ids=["numbers", "with texts"])
+def test_tabular_estimators(texts):
+    x = table() if texts else table()[["width", "height", "doors", "planet"]]
+    number = np.nan_to_num(x["width"])
+    codes = (number > 0) + (np.nan_to_num(x["height"]) > 1.0)
+    for y in (codes > 0, NAMES[codes], np.stack([codes > 0, codes < 1], axis=1).astype(int),
+              np.stack([codes, (number > 1) + 4], axis=1)):  # fmt: skip
+        estimator = TabularClassifier(epochs=1, members=2, random_state=0).fit(x, y)
+        data = exported(estimator)
+        labels, *probabilities = run(data, given(data, x))
+        np.testing.assert_array_equal(labels, estimator.predict(x))
+        expected = estimator.predict_proba(x)
+        for found, own in zip(
+            probabilities, expected if isinstance(expected, list) else [expected], strict=True
+        ):
+            assert_equal(found, own, 1e-6)
+    for y in (100 * number + 5, np.stack([number, -number], axis=1)):
+        regressor = TabularRegressor(epochs=1, members=2, random_state=0).fit(x, y)
+        data = exported(regressor)
+        (found,) = run(data, given(data, x))
+        assert_equal(found, regressor.predict(x).reshape(200, -1), 1e-6)
+
+
+def test_a_table_of_texts_and_numbers_in_one_column_is_refused():
+    x = pd.DataFrame({"odd": np.array(["a", 1.5] * 20, object), "width": np.arange(40.0)})
+    estimator = TabularClassifier(epochs=1, members=2, random_state=0).fit(x, np.arange(40) % 2)
+    with pytest.raises(ConfigurationError, match="column 'odd' of both"):
+        exported(estimator)

@@ -12,6 +12,7 @@ import pytest
 from export.exported import (
     activation_models,
     assert_equal,
+    in_double,
     layer_models,
     networks,
     onnx_bytes,
@@ -31,7 +32,13 @@ def check(models, tolerance=1e-6, **arguments):
         (y,) = run(onnx_bytes(model, **arguments), x)
         expected = model.predict(x)
         assert y.dtype == expected.dtype, what
-        assert_equal(y, expected, tolerance, what)
+        error = np.abs(y - expected).max() / max(1.0, np.abs(expected).max())
+        if error > tolerance and model.dtype == "float32":
+            # What rounds to so different numbers: the file's are to be no worse than the model's.
+            true = in_double(model, x)
+            assert np.abs(y - true).max() <= np.abs(expected - true).max(), what
+        else:
+            assert_equal(y, expected, tolerance, what)
 
 
 def test_every_activation():
