@@ -211,7 +211,7 @@ def given(data, x):
 def test_tabular_estimators(texts):
     x = table() if texts else table()[["width", "height", "doors", "planet"]]
     number = np.nan_to_num(x["width"])
-    codes = (number > 0) + (np.nan_to_num(x["height"]) > 1.0)
+    codes = 1 * (number > 0) + (np.nan_to_num(x["height"]) > 1.0)
     for y in (codes > 0, NAMES[codes], np.stack([codes > 0, codes < 1], axis=1).astype(int),
               np.stack([codes, (number > 1) + 4], axis=1)):  # fmt: skip
         estimator = TabularClassifier(epochs=1, members=2, random_state=0).fit(x, y)
