@@ -165,6 +165,18 @@ class PeriodicEmbedding(Layer):
         np.copyto(y, Y.reshape(-1, n).T)
         return y.reshape(n, *([] if self.members is None else [k]), F * width)
 
+    def expression(self, x: Any) -> Any:
+        k, features, m, units = self.members or 1, x.shape[-1], self.num_frequencies, self.units
+        X = x.reshape(-1, 1 if x.ndim == 2 else k, features, 1)
+        w, c = (self.arrays[name].reshape(k, features, m) for name in ("frequencies", "phases"))
+        V = self.arrays["kernel"].reshape(k, features, m, units)
+        cosines = np.cos(X * (2 * math.pi) * w + c)
+        y = (cosines.reshape(-1, k, features, 1, m) @ V).reshape(-1, k, features, units)
+        y = y + self.arrays["bias"].reshape(k, features, units)
+        if self.append_input:
+            y = np.concatenate([y, X * np.ones((k, 1, 1), x.dtype)], axis=-1)
+        return y.reshape(-1, *([] if self.members is None else [k]), features * self._width)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         n, F, k = len(dy), work["shape"][-1], self.members or 1
         m, units, width = self.num_frequencies, self.units, self._width
