@@ -20,6 +20,7 @@ from annlib.core.checks import (
     check_verbosity,
 )
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.foreign import check_suffix, told
 from annlib.core.states import check_real, check_wholes, refuse
 
 
@@ -81,6 +82,8 @@ class ModelCheckpoint(MonitorCallback):
         where = "ModelCheckpoint"
         super().__init__(monitor, mode, 0.0)
         self.filepath = _template(filepath)
+        method = "save_weights" if save_weights_only else "save"
+        check_suffix(self.filepath, where, save=method, stacklevel=3)
         self.verbose = check_verbosity(verbose, where)
         self.save_best_only = check_flag(save_best_only, where, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
@@ -155,7 +158,8 @@ class ModelCheckpoint(MonitorCallback):
                 self.best = current
         path = self._path(logs, batch)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        with told():
+            (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         say(self.verbose, f"{head}saved {path}")
         self._keep(path)
 

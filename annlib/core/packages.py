@@ -20,8 +20,8 @@ def missing(where: str, package: str, install: str, error: ImportError) -> Impor
     --------
     >>> error = ModuleNotFoundError("No module named 'h5py'")
     >>> print(missing("load_weights", "h5py", "h5py", error))
-    load_weights: expected h5py, which cannot be imported (No module named 'h5py'). Install it: pip \
-install h5py.
+    load_weights: expected h5py, which cannot be imported (No module named 'h5py'). Install it: \
+pip install h5py.
     """
     return ImportError(
         f"{where}: expected {package}, which cannot be imported ({error}). Install it: pip install "

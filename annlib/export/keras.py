@@ -18,6 +18,7 @@ from annlib.core.checks import check_flag, check_instance
 from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
 from annlib.core.packages import missing
 from annlib.export.keras_parts import (
+    defaults_of,
     from_keras_config,
     keras_defaults,
     making,
@@ -149,9 +150,9 @@ def _chain(keras: Any, model: Any, where: str) -> Iterator[Any]:
     """The layers in their order, those of models among them one by one, without the inputs."""
     if not type(model).__module__.startswith("keras."):
         raise ConfigurationError(
-            f"{where}: expected a keras.Sequential, or keras.Model(inputs, outputs) of a chain, got "
-            f"{type(model).__name__}, a class of its own. Make it of its layers: keras.Sequential("
-            "[...])."
+            f"{where}: expected a keras.Sequential, or keras.Model(inputs, outputs) of a chain, "
+            f"got {type(model).__name__}, a class of its own. Make it of its layers: "
+            "keras.Sequential([...])."
         )
     if isinstance(model, keras.Sequential):
         parts = model.layers
@@ -251,6 +252,11 @@ def _compile_config(model: Any, where: str) -> dict[str, Any]:
             f"{where}, compile: expected no loss_weights, got {show(weights)}. A factor of the "
             "loss is a sample_weight."
         )
+    for loss, config in zip(_values(model.loss), _values(given.get("loss")), strict=False):
+        if isinstance(config, dict):  # Keras leaves out of it what Huber, for one, was given
+            numbers = getattr(loss, "_fn_kwargs", {})
+            known = defaults_of(type(loss)).keys() - config["config"].keys()
+            config["config"] |= {key: numbers[key] for key in known & numbers.keys()}
     return {key: given.get(key) for key in _COMPILED}
 
 
@@ -356,9 +362,9 @@ def _restore(
     lost = sorted(name for name, _, _ in pairs if name not in state)
     if lost:
         warnings.warn(
-            f"{where}: the state of {type(optimizer).__name__} after {steps} steps stays behind, "
-            f"since annlib keeps another: training goes on from "
-            "the weights, with a new optimizer.",
+            f"{where}: expected {quote(lost[0])} in the state of Keras' optimizer after {steps} "
+            "steps, got none (of an .h5 file Keras restores none): training goes on from the "
+            "weights, with a new optimizer.",
             stacklevel=4,
         )
         optimizer.reset()
@@ -505,3 +511,5 @@ def _hand_over(model: Sequential, theirs: Any, where: str) -> None:
     for name, array, factor in pairs:
         state[name].assign(np.asarray(array / factor, array.dtype))
     state["iteration"].assign(optimizer.steps)
+    for attribute, number in optimizer.keras_numbers().items():
+        getattr(other, attribute).assign(number)

@@ -184,9 +184,9 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
             f"{where}: expected a {family} that Keras has, got {type(part).__name__}, a class of "
             "your own. Write it for Keras, and make the model with it there."
         )
-    if family == "activation" and part._is_default():
-        if hasattr(keras.activations, part._names[0]):
-            return part._names[0]
+    plain = family == "activation" and part._is_default()
+    if plain and hasattr(keras.activations, part._names[0]):
+        return part._names[0]
     family_there = "layer" if family == "activation" else family
     cls = keras_class(keras, family_there, type(part).__name__)
     if cls is None:

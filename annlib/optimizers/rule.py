@@ -78,6 +78,10 @@ class Rule:
         """
         return {}
 
+    def keras_numbers(self) -> Mapping[str, float]:
+        """What Keras remembers besides and annlib computes anew, by the attribute it has there."""
+        return {}
+
     def initialize(self, theta: Array, state: State) -> None:
         """Give the state its first values, where they are not 0."""
 

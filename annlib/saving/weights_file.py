@@ -15,6 +15,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
 from annlib.core.files import check_file, shown
+from annlib.core.foreign import check_suffix
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.saving import container
@@ -28,6 +29,8 @@ def save_weights(
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
     network.require_weights("save_weights")
     file = check_file(path, "Sequential.save_weights", overwrite=overwrite)
+    if isinstance(file, str):
+        check_suffix(file, "Sequential.save_weights", save="save_weights", stacklevel=3)
     layers = [{"class": type(layer).__name__, "name": layer.name} for layer in network.layers]
     tensors = {key: value for _, key, value in _named(network)}
     container.write(
