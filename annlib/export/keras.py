@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -294,7 +295,7 @@ def from_description(description: Mapping[str, Any], where: str = "from_keras") 
         place = f"{where}, layer {quote(name)}"
         config = from_keras_config(given, "layer", place, defaults)
         config["config"] |= {"name": name}
-        parts.append(making(place, lambda config=config: get_layer(config)))
+        parts.append(making(place, partial(get_layer, config)))
         dtypes.add(_dtype_of(given["config"].get("dtype")))
     floating = sorted(name for name in dtypes if "float" in name) or ["float32"]
     if len(floating) > 1 or floating[0] not in DTYPES:
@@ -464,7 +465,7 @@ def _keras_layers(keras: Any, model: Sequential, where: str) -> list[Any]:
         place = f"{where}, layer {quote(layer.name)}"
         config = to_keras_config(layer, "layer", place, keras)
         config["config"] |= {"name": layer.name, "dtype": model.dtype}
-        made.append(making(place, lambda config=config: keras.layers.deserialize(config)))
+        made.append(making(place, partial(keras.layers.deserialize, config)))
     return made
 
 

@@ -99,11 +99,11 @@ def _own_value(value: Any, key: str, where: str, defaults: Defaults) -> Any:
         return value
     if "class_name" not in value:
         return {k: _own_value(item, k, where, defaults) for k, item in value.items()}
-    kind, config = value["class_name"], value.get("config")
+    kind = value["class_name"]
     if kind == "__tuple__":
         return [_own_value(item, key, where, defaults) for item in value["items"]]
     if kind in ("__tensor__", "__numpy__"):
-        return config["value"]
+        return value["config"]["value"]
     module = str(value.get("module"))
     families = {f"keras.{keras_module(name)}": name for name in FAMILIES_OF_KERAS}
     family = "activation" if key.endswith("activation") else families.get(module, "layer")
