@@ -262,7 +262,8 @@ def _compile_config(model: Any, where: str) -> dict[str, Any]:
 
 
 def _values(given: Any) -> Iterator[Any]:
-    if isinstance(given, dict):
+    """One part, or those of a list or of a dictionary by outputs."""
+    if isinstance(given, dict) and "class_name" not in given:
         given = list(given.values())
     yield from given if isinstance(given, list | tuple) else [given]
 

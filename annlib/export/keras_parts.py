@@ -154,14 +154,17 @@ def keras_class(keras: Any, family: str, name: str) -> Any:
 
 
 def defaults_of(cls: type) -> dict[str, Any]:
-    """The arguments of a class and of those it derives from, with their defaults."""
+    """The arguments of a class, and of its bases as far as it hands them on; their defaults."""
     found: dict[str, Any] = {}
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):
             continue
-        for name, parameter in inspect.signature(vars(base)["__init__"]).parameters.items():
+        parameters = inspect.signature(vars(base)["__init__"]).parameters
+        for name, parameter in parameters.items():
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 found.setdefault(name, parameter.default)
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
     found.pop("self", None)
     return found
 
@@ -197,6 +200,8 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
     known, config = defaults_of(cls), {}
     for name, parameter in constructor_arguments(type(part)).items():
         value = part._arguments()[name]
+        if value is None is known.get(name):
+            continue
         if name in known:
             config[name] = _keras_value(value, f"{where}, {name}", keras)
         elif name not in _OF_THE_MODEL and value != parameter.default:
