@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 def missing(where: str, package: str, install: str, error: ImportError) -> ImportError:
     """The error of what needs a package that cannot be imported.
@@ -28,3 +31,12 @@ pip install h5py.
         f"{install}.",
         name=error.name,
     )
+
+
+@contextlib.contextmanager
+def needed(where: str, package: str, install: str) -> Iterator[None]:
+    """A context of imports, whose error says what to install; see ``missing``."""
+    try:
+        yield
+    except ImportError as error:
+        raise missing(where, package, install, error) from None

@@ -17,6 +17,7 @@ from annlib import activations, layers
 from annlib.activations import Activation
 from annlib.core.arrays import DTYPES, Array, BatchShape
 from annlib.core.checks import check_instance, check_shape
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.packages import missing
 from annlib.layers import Layer
@@ -548,8 +549,7 @@ def _from_activation(child: Any, shape: BatchShape, where: str) -> Activation:
     elif theirs == "GELU":
         return cls(approximate=child.approximate == "tanh")  # type: ignore[call-arg]  # GELU has it
     names = _ARGUMENTS.get(cls.__name__, {})
-    known = {name: names.get(name, name) for name in ("axis", "alpha", "threshold")}
-    known |= {name: names.get(name, name) for name in ("negative_slope", "default_value")}
+    known = {here: names.get(here, here) for here in constructor_arguments(cls)}
     given = {here: getattr(child, there) for here, there in known.items() if there in vars(child)}
     if "axis" in given and given["axis"] is None:
         given["axis"] = 1 if len(shape) == 2 else -1  # what PyTorch takes, with a warning
