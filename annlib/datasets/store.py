@@ -21,7 +21,6 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.core.files import atomic_write, open_file
-from annlib.core.packages import needed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -313,8 +312,8 @@ def image_splits(arrays: Arrays) -> ImageSplits:
 
 def sklearn_datasets() -> Any:
     """Import ``sklearn.datasets``, which only a download needs."""
-    with needed("datasets.load_data", "scikit-learn, which downloads it", "scikit-learn"):
-        import sklearn.datasets
+    import sklearn.datasets
+
     return sklearn.datasets
 
 
