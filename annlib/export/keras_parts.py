@@ -154,7 +154,8 @@ def keras_class(keras: Any, family: str, name: str) -> Any:
 
 
 def defaults_of(cls: type) -> dict[str, Any]:
-    """The arguments of a class, and of its bases as far as it hands them on; their defaults."""
+    """The arguments of a class, and of its bases as far as it hands them on; their
+    defaults, None of those that are required."""
     found: dict[str, Any] = {}
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):
@@ -162,7 +163,8 @@ def defaults_of(cls: type) -> dict[str, Any]:
         parameters = inspect.signature(vars(base)["__init__"]).parameters
         for name, parameter in parameters.items():
             if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                found.setdefault(name, parameter.default)
+                required = parameter.default is parameter.empty
+                found.setdefault(name, None if required else parameter.default)
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
     found.pop("self", None)
