@@ -113,7 +113,8 @@ COMMON = [
     *("relu6", "leaky_relu", "hard_sigmoid", "hard_silu", "log_sigmoid", "celu", "hard_tanh"),
     *("hard_shrink", "soft_shrink", "tanh_shrink", "log_softmax", "softmax", "linear"),
 ]
-OF_KERAS = ["exponential", "squareplus", "sparse_plus", "sparse_sigmoid"]  # of sparsemax it has another
+# And no sparsemax, of which it has another.
+OF_KERAS = ["exponential", "squareplus", "sparse_plus", "sparse_sigmoid"]
 
 
 def random_layer(rng: np.random.Generator, keras: bool) -> Any:

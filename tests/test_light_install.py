@@ -123,8 +123,10 @@ def test_a_run_that_was_cut_off_resumes(light, tmp_path):
             "scipy",
         ),
         (
-            "m = Sequential([layers.Dense(1, 'sigmoid')]); m.compile('sgd', 'bce', "
-            "[annlib.metrics.AUC(num_thresholds=None)]); m.fit(x, y, verbose=0)",
+            (
+                "m = Sequential([layers.Dense(1, 'sigmoid')]); m.compile('sgd', 'bce', "
+                "[annlib.metrics.AUC(num_thresholds=None)]); m.fit(x, y, verbose=0)"
+            ),
             "scikit-learn",
         ),
         ("annlib.plots.decision_boundary(made(), x[:, :2], y)", "annlib[plot]"),

@@ -1,7 +1,7 @@
 """Keras' models in and out: layers, weights, what ``compile`` was given, the optimizer's state.
 
 Keras is imported in ``from_keras`` and ``to_keras`` alone, and with it the backend that it is
-configured for. In between stands a description in plain values, which knows of no Keras.
+configured for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from annlib.core.arrays import DTYPES
 from annlib.core.checks import check_flag, check_instance
 from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
 from annlib.core.packages import missing
+from annlib.export.keras_description import COMPILED, described
 from annlib.export.keras_parts import (
-    defaults_of,
     from_keras_config,
-    keras_defaults,
     making,
     to_keras_config,
 )
@@ -29,9 +28,6 @@ from annlib.layers import Input
 from annlib.layers import get as get_layer
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
-
-_CHAIN = "annlib has chains of layers only, each of which gets the output of the one before."
-_COMPILED = ("optimizer", "loss", "metrics", "weighted_metrics")
 
 
 def from_keras(model: Any, *, compile: bool = True) -> Sequential:
@@ -78,12 +74,12 @@ def from_keras(model: Any, *, compile: bool = True) -> Sequential:
     keras = _keras(where)
     if isinstance(model, str | os.PathLike):
         path = os.fspath(model)
-        return from_description(_described(keras, _read(keras, path, compile), where, compile))
+        return from_description(described(keras, _read(keras, path, compile), where, compile))
     if not isinstance(model, keras.Model):
         raise ConfigurationError(
             f"{where}: expected a model of Keras' or the path of one, got {show(model)}."
         )
-    return from_description(_described(keras, model, where, compile))
+    return from_description(described(keras, model, where, compile))
 
 
 def _keras(where: str) -> Any:
@@ -115,180 +111,11 @@ def _read(keras: Any, path: Any, compile: bool) -> Any:
         ) from error
 
 
-# -- Keras' model, described -----------------------------------------------------------------------
-
-
-def _described(keras: Any, model: Any, where: str, compile: bool) -> dict[str, Any]:
-    """A model in plain values and arrays: all that ``from_description`` needs."""
-    chain = [*_chain(keras, model, where)]
-    layers = [_serialized(keras, layer, f'{where}, layer "{layer.name}"') for layer in chain]
-    shape = _shape_of(model, where)
-    weights = [[np.array(one) for one in layer.get_weights()] for layer in chain]
-    description: dict[str, Any] = {
-        "name": model.name,
-        "layers": layers,
-        "shape": shape,
-        "weights": weights,
-        "compiled": None,
-        "defaults": keras_defaults(layers, keras),
-    }
-    if compile and getattr(model, "compiled", False):
-        given = _compile_config(model, where)
-        description["compiled"] = given
-        description["defaults"] |= keras_defaults(given, keras)
-        description["variables"] = [v.path for layer in chain for v in layer.weights]
-        description["optimizer"] = _optimizer_state(model.optimizer, chain)
-    return description
-
-
-def _serialized(keras: Any, layer: Any, where: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of functions, which are refused
-        return making(where, lambda: keras.saving.serialize_keras_object(layer))
-
-
-def _chain(keras: Any, model: Any, where: str) -> Iterator[Any]:
-    """The layers in their order, those of models among them one by one, without the inputs."""
-    if not type(model).__module__.startswith("keras."):
-        raise ConfigurationError(
-            f"{where}: expected a keras.Sequential, or keras.Model(inputs, outputs) of a chain, "
-            f"got {type(model).__name__}, a class of its own. Make it of its layers: "
-            "keras.Sequential([...])."
-        )
-    if isinstance(model, keras.Sequential):
-        parts = model.layers
-    elif hasattr(model, "operations"):
-        parts = _parts_of_graph(keras, model, where)
-    else:
-        raise ConfigurationError(
-            f"{where}: expected a chain of layers, got {show(model)}. {_CHAIN}"
-        )
-    for layer in parts:
-        if isinstance(layer, keras.Model):
-            yield from _chain(keras, layer, f'{where}, model "{layer.name}"')
-        elif not isinstance(layer, keras.layers.InputLayer):
-            yield layer
-
-
-def _parts_of_graph(keras: Any, model: Any, where: str) -> list[Any]:
-    """The operations of a model that was made of inputs and outputs, which are a chain."""
-    config = making(where, model.get_config)
-    before, parts = None, []
-    named = {operation.name: operation for operation in model.operations}
-    for entry in config["layers"]:
-        name, operation = entry["name"], named[entry["name"]]
-        place = f"{where}, layer {quote(name)}"
-        if not isinstance(operation, keras.layers.Layer):
-            raise ConfigurationError(
-                f"{place}: expected a layer, got the operation {type(operation).__name__}. Make it "
-                f"a layer. {_CHAIN}"
-            )
-        sources: list[Any] = []
-        for node in entry["inbound_nodes"]:
-            sources += [*_sources([node["args"], node["kwargs"]])]
-            if node["kwargs"].get("training") is not None:
-                raise ConfigurationError(
-                    f"{place}: expected a call without training, got training="
-                    f"{show(node['kwargs']['training'])}. In annlib fit trains and predict does "
-                    "not."
-                )
-        if sources != ([] if before is None else [before]):
-            after = "no layer" if before is None else quote(before)
-            raise ConfigurationError(
-                f"{place}: expected the output of {after} and of nothing else, got "
-                f"{', '.join(map(quote, sources)) or 'another input'}. {_CHAIN}"
-            )
-        before = name
-        parts.append(operation)
-    ends = {end[0] for end in _histories(config["output_layers"])}
-    if ends != {before} or len(_histories(config["output_layers"])) != 1:
-        raise ConfigurationError(
-            f"{where}: expected one output, that of the last layer {quote(before)}, got "
-            f"{', '.join(map(quote, sorted(map(str, ends))))}. {_CHAIN}"
-        )
-    return parts
-
-
-def _sources(value: Any) -> Iterator[str]:
-    """The names of the layers whose outputs are among the arguments of a call."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            yield value["config"]["keras_history"][0]
-        else:
-            value = list(value.values())
-    if isinstance(value, list | tuple):
-        for item in value:
-            yield from _sources(item)
-
-
-def _histories(given: Any) -> list[Any]:
-    """The outputs of a graph, each as a layer's name and two numbers."""
-    if isinstance(given, dict):
-        given = list(given.values())
-    if given and isinstance(given[0], str):
-        return [given]
-    return [one for item in given for one in _histories(item)]
-
-
-def _shape_of(model: Any, where: str) -> list[int | None] | None:
-    """The shape of the input, None before it is known."""
-    if not model.built:
-        return None
-    shape = getattr(model, "input_shape", None)
-    if shape is None or isinstance(shape[0], list | tuple) or None in shape[1:]:
-        raise ConfigurationError(
-            f"{where}: expected a model with one input of known size, got shape {show(shape)}."
-        )
-    return [None, *map(int, shape[1:])]
-
-
-def _compile_config(model: Any, where: str) -> dict[str, Any]:
-    """What ``compile`` was given, of that what annlib's takes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        given = making(f"{where}, compile", model.get_compile_config) or {}
-    weights = given.get("loss_weights")
-    if weights is not None and list(np.ravel(list(_values(weights)))) != [1.0]:
-        raise ConfigurationError(
-            f"{where}, compile: expected no loss_weights, got {show(weights)}. A factor of the "
-            "loss is a sample_weight."
-        )
-    for loss, config in zip(_values(model.loss), _values(given.get("loss")), strict=False):
-        if isinstance(config, dict):  # Keras leaves out of it what Huber, for one, was given
-            numbers = getattr(loss, "_fn_kwargs", {})
-            known = defaults_of(type(loss)).keys() - config["config"].keys()
-            config["config"] |= {key: numbers[key] for key in known & numbers.keys()}
-    return {key: given.get(key) for key in _COMPILED}
-
-
-def _values(given: Any) -> Iterator[Any]:
-    """One part, or those of a list or of a dictionary by outputs."""
-    if isinstance(given, dict) and "class_name" not in given:
-        given = list(given.values())
-    yield from given if isinstance(given, list | tuple) else [given]
-
-
-def _optimizer_state(optimizer: Any, chain: list[Any]) -> dict[str, Any] | None:
-    """What it remembers by the names of Keras' variables; None before its first step."""
-    if optimizer is None or not optimizer.built:
-        return None
-    prefix = f"{optimizer.name}/"
-    state = {
-        variable.path.removeprefix(prefix): np.array(variable.numpy())
-        for variable in optimizer.variables
-    }
-    undecayed = []
-    if getattr(optimizer, "weight_decay", None):
-        excluded = [v for layer in chain for v in layer.weights]
-        undecayed = [v.path for v in excluded if not optimizer._use_weight_decay(v)]
-    return {"state": state, "undecayed": undecayed}
-
-
 # -- annlib's model of a description ---------------------------------------------------------------
 
 
 def from_description(description: Mapping[str, Any], where: str = "from_keras") -> Sequential:
-    """The model that ``_described`` has described."""
+    """The model that ``described`` has described."""
     defaults = description["defaults"]
     parts, dtypes = [], set()
     for given in description["layers"]:
@@ -328,7 +155,7 @@ def _compile(model: Sequential, given: Mapping[str, Any], where: str, defaults: 
     families = {"optimizer": "optimizer", "loss": "loss"}
     arguments = {
         key: _translated(given[key], families.get(key, "metric"), f"{place}, {key}", defaults)
-        for key in _COMPILED
+        for key in COMPILED
     }
     making(place, lambda: model.compile(**arguments))
 
@@ -451,7 +278,7 @@ def to_keras(model: Sequential) -> Any:
         given = compiled.given
         families = {"optimizer": "optimizer", "loss": "loss"}
         arguments = {}
-        for key in _COMPILED:
+        for key in COMPILED:
             place, family = f"{where}, compile, {key}", families.get(key, "metric")
             value = compiled.loss if key == "loss" and compiled.loss is not None else given[key]
             arguments[key] = _keras_parts(value, family, place, keras)

@@ -155,7 +155,8 @@ def keras_class(keras: Any, family: str, name: str) -> Any:
 
 def defaults_of(cls: type) -> dict[str, Any]:
     """The arguments of a class, and of its bases as far as it hands them on; their
-    defaults, None of those that are required."""
+    defaults, None of those that are required.
+    """
     found: dict[str, Any] = {}
     for base in cls.__mro__:
         if base is object or "__init__" not in vars(base):

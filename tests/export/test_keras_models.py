@@ -16,6 +16,7 @@ from annlib import export, layers
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
 from annlib.export import keras as keras_models
+from annlib.export import keras_description
 from annlib.export.keras_parts import from_keras_config
 
 RECORDS = recorded("interchange")
@@ -181,7 +182,7 @@ def test_graphs_that_are_no_chain_are_refused(graph, words):
     ]
     model = SimpleNamespace(operations=operations, get_config=lambda: config)
     with pytest.raises(ConfigurationError) as caught:
-        keras_models._parts_of_graph(keras, model, "from_keras")
+        keras_description._parts_of_graph(keras, model, "from_keras")
     for word in [*words, "chains of layers only"]:
         assert word in str(caught.value)
 
@@ -192,7 +193,7 @@ def test_an_operation_that_is_no_layer_is_refused():
     operations = [Thing("one"), AnInput("in"), Thing("sum")]
     model = SimpleNamespace(operations=operations, get_config=lambda: config)
     with pytest.raises(ConfigurationError, match=r'layer "one".*the operation Thing'):
-        keras_models._parts_of_graph(keras, model, "from_keras")
+        keras_description._parts_of_graph(keras, model, "from_keras")
 
 
 # -- configurations --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from annlib.export.keras import _described
+from annlib.export.keras_description import described
 from golden.recorder import draw, keras, plain, use_float64, write
 
 L = keras.layers
@@ -111,11 +111,11 @@ def record(make, optimizer, loss, metrics):
         return {key: values[0] for key, values in history.items()}
 
     epoch()
-    described = _described(keras, model, "golden", compile=True)
+    found = described(keras, model, "golden", compile=True)
     predicted = model.predict(x, verbose=0)
     logs = epoch()
     return {
-        "described": described,
+        "described": found,
         "x": x,
         "y": y,
         "predicted": predicted,

@@ -41,7 +41,7 @@ KERAS = [suffix for form in FORMATS if form.tolerated for suffix in form.suffixe
 
 
 @pytest.mark.parametrize("suffix", [*REFUSED, ".PNG"])
-KERAS = [suffix for form in FORMATS if form.tolerated for suffix in form.suffixes]
+def test_names_of_other_formats_are_refused_with_nothing_written(
     suffix, model, estimator, tmp_path
 ):
     path = tmp_path / f"net{suffix}"
