@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from annlib.callbacks.base import Logs, Run, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
@@ -82,11 +82,11 @@ class ModelCheckpoint(MonitorCallback):
         where = "ModelCheckpoint"
         super().__init__(monitor, mode, 0.0)
         self.filepath = _template(filepath)
-        method = "save_weights" if save_weights_only else "save"
-        check_suffix(self.filepath, where, save=method, stacklevel=3)
         self.verbose = check_verbosity(verbose, where)
         self.save_best_only = check_flag(save_best_only, where, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
+        method = "save_weights" if self.save_weights_only else "save"
+        check_suffix(self.filepath, where, save=method, stacklevel=3)
         self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
         if initial_value_threshold is not None:
             check_number(initial_value_threshold, where, "initial_value_threshold")
@@ -99,6 +99,14 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = self._batches = 0
         self.reads_batch_logs = self.save_freq != "epoch"
         self.keeps_weights = self.save_freq == "epoch"
+
+    def _made_with(self, **changes: Any) -> Any:
+        with told():
+            return super()._made_with(**changes)
+
+    def clone(self) -> Self:
+        with told():
+            return super().clone()
 
     def check_run(self, run: Run) -> None:
         by_batches = self.save_freq != "epoch"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import DTYPES
-from annlib.core.checks import check_flag, check_instance
+from annlib.core.checks import check_flag, check_instance, check_path
 from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
 from annlib.core.packages import missing
 from annlib.export.keras_description import COMPILED, described
@@ -71,15 +71,22 @@ def from_keras(model: Any, *, compile: bool = True) -> Sequential:
     """
     where = "from_keras"
     check_flag(compile, where, "compile")
+    path = check_path(model, where, "model") if isinstance(model, str | os.PathLike) else None
+    # Before Keras is loaded, which takes seconds.
+    if path is None and not hasattr(model, "get_compile_config"):
+        raise _no_model(model, where)
     keras = _keras(where)
-    if isinstance(model, str | os.PathLike):
-        path = os.fspath(model)
-        return from_description(described(keras, _read(keras, path, compile), where, compile))
-    if not isinstance(model, keras.Model):
-        raise ConfigurationError(
-            f"{where}: expected a model of Keras' or the path of one, got {show(model)}."
-        )
+    if path is not None:
+        model = _read(keras, path, compile)
+    elif not isinstance(model, keras.Model):
+        raise _no_model(model, where)
     return from_description(described(keras, model, where, compile))
+
+
+def _no_model(model: Any, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where}: expected a model of Keras' or the path of one, got {show(model)}."
+    )
 
 
 def _keras(where: str) -> Any:
@@ -92,19 +99,18 @@ def _keras(where: str) -> Any:
     return keras
 
 
-def _read(keras: Any, path: Any, compile: bool) -> Any:
+def _read(keras: Any, path: str, compile: bool) -> Any:
     """The model in a file, read by Keras, which runs nothing of it."""
-    name = os.fsdecode(path)
-    if not os.path.isfile(name):
-        raise FileNotFoundError(f"from_keras: expected a file, got none at {name}.")
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"from_keras: expected a file, got none at {path}.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Keras cannot restore is spoken below
-            return keras.saving.load_model(name, compile=compile, safe_mode=True)
+            return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # whatever Keras makes of a file
         said = str(error).strip().partition("\n")[0]
         raise ModelFormatError(
-            f"from_keras: expected a whole model that Keras reads with safe_mode=True, got {name}, "
+            f"from_keras: expected a whole model that Keras reads with safe_mode=True, got {path}, "
             f"of which {type(error).__name__} says: {said[:300]} Weights alone (.weights.h5) are "
             "read by model.load_weights(path); for classes of your own load the model with Keras, "
             "custom_objects and all, and pass that."

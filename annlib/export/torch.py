@@ -118,16 +118,17 @@ def from_torch(module: Any, input_shape: Any = None) -> Sequential:
     [Dense(8, activation='relu'), Dense(1)]
     """
     where = "from_torch"
-    torch = _torch(where)
-    if not isinstance(module, torch.nn.Module):
+    shape = None if input_shape is None else check_shape(input_shape, where, "input_shape")
+    # Before PyTorch is loaded, which takes seconds.
+    torch = _torch(where) if hasattr(module, "named_modules") else None
+    if torch is None or not isinstance(module, torch.nn.Module):
         raise ConfigurationError(
-            f"{where}: expected an nn.Sequential of PyTorch's, got {show(module)}. A state_dict "
-            "has the weights alone: load it into its modules first."
+            f"{where}: expected module as an nn.Sequential of PyTorch's, got {show(module)}. A "
+            "state_dict has the weights alone: load it into its modules first."
         )
     children = [*_children(torch, module, where)]
     for place, child in children:
         check_known(child, f"{where}, module {quote(place)}")
-    shape = None if input_shape is None else check_shape(input_shape, where, "input_shape")
     first = shape or _row_shape(torch, [child for _, child in children], where)
     types = {str(p.dtype).removeprefix("torch.") for p in module.parameters()} or {"float32"}
     if len(types) > 1 or not types <= {*DTYPES}:

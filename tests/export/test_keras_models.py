@@ -232,8 +232,9 @@ def test_without_keras_it_says_what_to_install():
         "sys.modules['keras'] = sys.modules['torch'] = None\n"
         "from annlib import Sequential, export, layers\n"
         "model = Sequential([layers.Input((2,)), layers.Dense(1)])\n"
+        "class module: named_modules = None\n"
         "for call in (lambda: export.from_keras('m.keras'), lambda: export.to_keras(model),\n"
-        "             lambda: export.from_torch(model), lambda: export.to_torch(model)):\n"
+        "             lambda: export.from_torch(module), lambda: export.to_torch(model)):\n"
         "    try: call()\n"
         "    except ImportError as error: print(error)\n"
     )

@@ -109,6 +109,8 @@ def test_a_checkpoint_warns_when_it_is_made_and_never_again(model, tmp_path):
     assert [one.filename for one in told] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        callback.verbose = 0
+        assert callback.clone().filepath == callback.filepath
         model.fit(X, Y, epochs=2, verbose=0, callbacks=[callback])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m-1.keras", "m-2.keras"]
 
