@@ -109,9 +109,9 @@ def _unpacked(data: bytes, file: str | BinaryIO) -> bytes:
         if _IN_ZIP not in archive.namelist():
             raise _error(file, f"a .keras file with {_IN_ZIP} in it", "another zip archive")
         with archive.open(_IN_ZIP) as weights:
-            inner = weights.read(MAX_BYTES + 1)
-    if len(inner) > MAX_BYTES:
-        raise _error(file, f"at most {MAX_BYTES} bytes of weights", "more")
+            inner = weights.read(len(data) + 1)
+    if len(inner) > len(data):
+        raise _error(file, f"{_IN_ZIP} as it is, as Keras stores it", "it compressed")
     return inner
 
 
@@ -230,9 +230,10 @@ def _texts(names: Any) -> list[str]:
 
 def _values(dataset: Any, shape: Any, place: str, file: str | BinaryIO) -> Array:
     """The numbers of an array; of one of another shape none, and no memory for them."""
-    elsewhere = dataset.external or dataset.is_virtual
+    # In one piece of the file, as Keras writes them: a compressed one may be of any size.
+    elsewhere = dataset.external or dataset.is_virtual or dataset.chunks is not None
     if dataset.dtype.kind != "f" or elsewhere:
-        got = "numbers in another file" if elsewhere else str(dataset.dtype)
+        got = "numbers in pieces or in another file" if elsewhere else str(dataset.dtype)
         raise _error(file, f"floating-point numbers for {place}", got)
     if dataset.shape != shape:
         return np.broadcast_to(np.zeros((), dataset.dtype), dataset.shape)

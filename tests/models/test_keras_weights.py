@@ -134,10 +134,26 @@ def test_nothing_is_followed_to_another_file(tmp_path):
 def test_an_array_of_many_numbers_is_not_read(tmp_path):
     def large(file):
         del file[KERNEL]
-        file.create_dataset(KERNEL, (2**40, 4), "f4", chunks=(1024, 4))
+        file.create_dataset(KERNEL, (2**40, 4), "f4")
 
     with pytest.raises(ModelFormatError, match=r"expected shape \(3, 4\)"):
         made().load_weights(rewritten(tmp_path, large))
+
+
+def test_what_grows_when_it_is_read_is_refused(tmp_path):
+    def packed(file):
+        del file[KERNEL]
+        file.create_dataset(
+            KERNEL, (3, 4), "f4", chunks=(2**14, 2**10), maxshape=(None, None), compression="gzip"
+        )[()] = np.ones((3, 4))
+
+    with pytest.raises(ModelFormatError, match="in pieces"):
+        made().load_weights(rewritten(tmp_path, packed))
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model.weights.h5", bytes(10**6))
+    with pytest.raises(ModelFormatError, match="compressed"):
+        made().load_weights(path)
 
 
 @pytest.mark.parametrize("value", [np.ones((3, 4), "i4"), np.full((3, 4), b"x"), "text"])
