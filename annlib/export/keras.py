@@ -159,11 +159,14 @@ def _dtype_of(given: Any) -> str:
 def _compile(model: Sequential, given: Mapping[str, Any], where: str, defaults: Any) -> None:
     place = f"{where}, compile"
     families = {"optimizer": "optimizer", "loss": "loss"}
-    arguments = {
-        key: _translated(given[key], families.get(key, "metric"), f"{place}, {key}", defaults)
-        for key in COMPILED
-    }
-    making(place, lambda: model.compile(**arguments))
+    try:
+        arguments = {
+            key: _translated(given[key], families.get(key, "metric"), f"{place}, {key}", defaults)
+            for key in COMPILED
+        }
+        making(place, lambda: model.compile(**arguments))
+    except ConfigurationError as error:
+        raise type(error)(f"{error} Or leave all of it out: compile=False.") from None
 
 
 def _translated(given: Any, family: str, where: str, defaults: Any) -> Any:

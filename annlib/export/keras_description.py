@@ -33,7 +33,7 @@ def described(keras: Any, model: Any, where: str, compile: bool) -> dict[str, An
         "defaults": keras_defaults(layers, keras),
     }
     if compile and getattr(model, "compiled", False):
-        given = _compile_config(model, where)
+        given = _compile_config(keras, model, where)
         description["compiled"] = given
         description["defaults"] |= keras_defaults(given, keras)
         description["variables"] = [v.path for layer in chain for v in layer.weights]
@@ -142,7 +142,7 @@ def _shape_of(model: Any, where: str) -> list[int | None] | None:
     return [None, *map(int, shape[1:])]
 
 
-def _compile_config(model: Any, where: str) -> dict[str, Any]:
+def _compile_config(keras: Any, model: Any, where: str) -> dict[str, Any]:
     """What ``compile`` was given, of that what annlib's takes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -154,11 +154,43 @@ def _compile_config(model: Any, where: str) -> dict[str, Any]:
             "loss is a sample_weight."
         )
     for loss, config in zip(_values(model.loss), _values(given.get("loss")), strict=False):
-        if isinstance(config, dict):  # Keras leaves out of it what Huber, for one, was given
+        # Keras leaves out of it what Huber, for one, was given.
+        if isinstance(config, dict) and isinstance(config["config"], dict):
             numbers = getattr(loss, "_fn_kwargs", {})
             known = defaults_of(type(loss)).keys() - config["config"].keys()
             config["config"] |= {key: numbers[key] for key in known & numbers.keys()}
+    metrics = getattr(model, "_compile_metrics", None)
+    made_of = {
+        "loss": (model.loss, keras.losses),
+        "metrics": (getattr(metrics, "_user_metrics", None), keras.metrics),
+        "weighted_metrics": (getattr(metrics, "_user_weighted_metrics", None), keras.metrics),
+    }
+    given |= {key: _named(given.get(key), *pair) for key, pair in made_of.items()}
     return {key: given.get(key) for key in COMPILED}
+
+
+def _named(given: Any, made_of: Any, functions: Any) -> Any:
+    """A serialized argument of ``compile`` with the names of Keras' own functions in their places;
+    those of the user's, which may have the same names, stay.
+
+    Parameters
+    ----------
+    given : object
+    made_of : object
+        The argument itself, of the same structure.
+    functions : module
+        Where Keras has functions of this kind.
+    """
+    if isinstance(given, list | tuple) and isinstance(made_of, list | tuple):
+        pairs = zip(given, made_of, strict=True)
+        return [_named(*pair, functions) for pair in pairs]
+    if not isinstance(given, dict):
+        return given
+    if "class_name" not in given and isinstance(made_of, dict):
+        return {key: _named(item, made_of.get(key), functions) for key, item in given.items()}
+    name = given.get("config")
+    own = isinstance(name, str) and getattr(functions, name, None) is made_of
+    return name if own else given
 
 
 def _values(given: Any) -> Iterator[Any]:

@@ -51,16 +51,16 @@ def from_keras_config(given: Any, family: str, where: str, defaults: Defaults) -
         return given
     name, config = given.get("class_name"), given.get("config")
     module = str(given.get("module"))
-    if name == "function" or not isinstance(name, str) or not isinstance(config, dict):
+    if name == "__lambda__" or not isinstance(name, str) or not isinstance(config, dict):
         function = config if isinstance(config, str) else name
         raise ConfigurationError(
-            f"{where}: expected a {family} of Keras, got the function {quote(function)}. Write it "
+            f"{where}: expected Keras' own {family}, got the function {quote(function)}. Write it "
             f"as a class derived from annlib.{FAMILIES[family].plural}."
             f"{FAMILIES[family].base.__name__}."
         )
     if ">" in str(given.get("registered_name")) or module.partition(".")[0] != "keras":
         raise ConfigurationError(
-            f"{where}: expected a {family} of Keras, got {quote(name)}, a class of its own. Write "
+            f"{where}: expected Keras' own {family}, got {quote(name)}, a class of its own. Write "
             f"it as a class derived from annlib.{FAMILIES[family].plural}."
             f"{FAMILIES[family].base.__name__}, and make the model with it."
         )
@@ -106,7 +106,8 @@ def _own_value(value: Any, key: str, where: str, defaults: Defaults) -> Any:
         return value["config"]["value"]
     module = str(value.get("module"))
     families = {f"keras.{keras_module(name)}": name for name in FAMILIES_OF_KERAS}
-    family = "activation" if key.endswith("activation") else families.get(module, "layer")
+    family = families.get(module, "layer")
+    family = next((name for name in FAMILIES_OF_KERAS if key.endswith(name)), family)
     return from_keras_config(value, family, where, defaults)
 
 
