@@ -211,6 +211,7 @@ OF_AUTHORS = {
     *("check_run", "check_parameters", "check_values", "check_monitor", "checked_step"),
     *("code_columns", "encoders", "encode", "read", "codes_of", "noise_of", "output_shape"),
     *("outputs", "missing", "present", "counted", "target_rows", "checked_targets"),
+    *("expression", "codes_expression", "code_table", "unknown_codes", "length"),
     *("terms_shape", "vectors", "as_weights", "values_of_each", "start_from_rows"),
 }
 #: What is called once a step, by a number or an array that training made.

@@ -14,6 +14,7 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_numeric, to_array
 from annlib.core.config import Configurable, refuse_unknown
 from annlib.core.errors import ConfigurationError
+from annlib.core.expression import Operator, no_expression
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
 from annlib.core.workspace import Workspace
@@ -63,6 +64,25 @@ class Activation(Configurable):
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array | None:
         raise NotImplementedError
+
+    def expression(self, Z: Any) -> Any:
+        """f(Z) as NumPy computes it from new arrays, without ``out`` and ``work``: what
+        ``annlib.export`` writes for other programs.
+
+        The axis of the rows is -1 to ``reshape``; Z may be a symbol that notes what is done.
+
+        >>> import numpy as np
+        >>> class Square(Activation):
+        ...     def forward(self, Z, A, work):
+        ...         np.square(Z, out=A)
+        ...     def expression(self, Z):
+        ...         return Z * Z
+        """
+        raise no_expression(self)
+
+    def onnx_operator(self) -> Operator | None:
+        """The operator of ONNX that computes the same, and its attributes, where there is one."""
+        return None
 
     def gradient(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
         """dE/dZ: what ``backward`` returns, or else dA, which it has turned into that."""

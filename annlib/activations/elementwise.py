@@ -52,6 +52,9 @@ class Elementwise(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         np.copyto(A, self._values("function", Z), casting="same_kind")
 
+    def expression(self, Z: Any) -> Any:
+        return self.function(Z)
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         np.multiply(dA, self._values("derivative", Z), out=dA, casting="same_kind")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 
@@ -18,6 +21,12 @@ class Exponential(Activation):
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         np.exp(Z, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.exp(Z)
+
+    def onnx_operator(self) -> Operator:
+        return "Exp", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         np.multiply(dA, A, out=dA)
@@ -47,6 +56,10 @@ class ExponentialLinear(Activation):
         np.multiply(A, self.slope, out=A)
         np.add(A, below, out=A)
 
+    def expression(self, Z: Any) -> Any:
+        below = self.depth * np.expm1(np.minimum(Z, 0) / self.width)
+        return self.slope * np.maximum(Z, 0) + below
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = A.clip(-np.inf, 0.0, work.array("elu.below", *A.shape))
         np.add(slope, self.depth, out=slope)
@@ -73,6 +86,9 @@ class ELU(ExponentialLinear):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = self.depth = check_number(alpha, "ELU", "alpha", "[0, inf)")
 
+    def onnx_operator(self) -> Operator:
+        return "Elu", {"alpha": float(self.alpha)}
+
     def formula(self) -> Formula:
         return self._formula(
             "a_i = " + cases(("z_i", "z_i > 0"), (r"\alpha (e^{z_i} - 1)", r"z_i \le 0")),
@@ -96,6 +112,9 @@ class CELU(ExponentialLinear):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = self.depth = self.width = check_number(alpha, "CELU", "alpha", "(0, inf)")
 
+    def onnx_operator(self) -> Operator:
+        return "Celu", {"alpha": float(self.alpha)}
+
     def formula(self) -> Formula:
         return self._formula(
             "a_i = " + cases(("z_i", "z_i > 0"), (r"\alpha (e^{z_i / \alpha} - 1)", r"z_i \le 0")),
@@ -115,6 +134,9 @@ class SELU(ExponentialLinear):
 
     slope = 1.0507009873554805
     depth = slope * 1.6732632423543772
+
+    def onnx_operator(self) -> Operator:
+        return "Selu", {"alpha": self.depth / self.slope, "gamma": self.slope}
 
     def formula(self) -> Formula:
         return self._formula(

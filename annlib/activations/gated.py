@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
+from annlib.activations.sigmoids import Sigmoid
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.expression import Operator, express
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
@@ -44,6 +48,9 @@ class SiLU(Activation):
         gate(numerics.capped(Z, work.array("gate.v", *Z.shape)), A)
         np.multiply(A, Z, out=A)
 
+    def expression(self, Z: Any) -> Any:
+        return Z * express(Sigmoid(), Z)
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         V = numerics.capped(Z, work.array("gate.v", *Z.shape))
         np.multiply(dA, gate_slope(V, V, work), out=dA)
@@ -73,6 +80,14 @@ class Mish(Activation):
         np.multiply(A, E, out=A)
         np.divide(A, np.add(A, 2, out=E), out=A)
         np.multiply(A, Z, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        e = np.exp(np.minimum(Z, numerics.CAP[Z.dtype.char]))
+        n = e * (e + 2)
+        return Z * (n / (n + 2))
+
+    def onnx_operator(self) -> Operator:
+        return "Mish", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         V, E, N = (work.array(f"mish.{name}", *Z.shape) for name in ("v", "e", "n"))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.activations.gated import gate, gate_slope
+from annlib.activations.sigmoids import Sigmoid
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
+from annlib.core.expression import Operator, express
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
@@ -48,6 +51,22 @@ class GELU(Activation):
         np.multiply(A, U, out=A)
         np.multiply(A, density(U, S), out=A)
         np.subtract(Z.clip(0.0, np.inf, S), A, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        if self.approximate:
+            X = np.clip(Z, -22.0, 22.0)
+            return Z * express(Sigmoid(), X * (X * X * _CUBIC + _LINEAR))
+        U = np.minimum(np.abs(Z), 40.0)
+        S = 8.8 / (U + 4) - 1.2
+        first, *others = _POLYNOMIAL[Z.dtype.char]
+        ratio: Any = first
+        for coefficient in others:
+            ratio = ratio * S + coefficient
+        density = np.exp(-0.5 * U * U) * (1 / math.sqrt(2 * math.pi))
+        return np.maximum(Z, 0) - ratio / (U + 4) * U * density
+
+    def onnx_operator(self) -> Operator:
+        return "Gelu", {"approximate": "tanh" if self.approximate else "none"}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         if self.approximate:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from annlib.activations.base import Activation, AnyShape, register
 from annlib.activations.gated import gate
 from annlib.activations.rowwise import check_axis, checked_axis
+from annlib.activations.sigmoids import Sigmoid
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.errors import ShapeError
+from annlib.core.expression import express
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 
@@ -63,6 +66,10 @@ class GLU(Activation):
         values, gates = self._halves(Z)
         gate(numerics.capped(gates, work.array("glu.e", *A.shape)), A)
         np.multiply(A, values, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        values, gates = self._halves(Z)
+        return values * express(Sigmoid(), gates)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> Array:
         values, gates = self._halves(Z)

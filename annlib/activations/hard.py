@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core.arrays import Array
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula, cases
 from annlib.core.workspace import Workspace
 
@@ -16,6 +19,9 @@ class HardTanh(Activation):
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         Z.clip(-1.0, 1.0, A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.clip(Z, -1, 1)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         size = np.abs(A, out=work.array("hard_tanh.size", *A.shape))
@@ -39,6 +45,12 @@ class HardSigmoid(Activation):
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         hard_sigmoid(Z, A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.clip(Z / 6 + 0.5, 0, 1)
+
+    def onnx_operator(self) -> Operator:
+        return "HardSigmoid", {"alpha": 1 / 6, "beta": 0.5}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         mask = work.array("hard_sigmoid.mask", *A.shape, dtype=bool)
@@ -66,6 +78,12 @@ class HardSiLU(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         hard_sigmoid(Z, A)
         np.multiply(A, Z, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return Z * np.clip(Z / 6 + 0.5, 0, 1)
+
+    def onnx_operator(self) -> Operator:
+        return "HardSwish", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         size = np.abs(Z, out=work.array("hard_silu.size", *Z.shape))
@@ -95,6 +113,9 @@ class SparseSigmoid(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         sparse_sigmoid(Z, A)
 
+    def expression(self, Z: Any) -> Any:
+        return (np.clip(Z, -1, 1) + 1) * 0.5
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         mask = work.array("sparse_sigmoid.mask", *A.shape, dtype=bool)
         np.multiply(dA, np.greater(A, 0, out=mask), out=dA)
@@ -119,6 +140,10 @@ class SparsePlus(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         S = sparse_sigmoid(Z, work.array("sparse_plus.s", *Z.shape))
         np.maximum(Z, np.square(S, out=S), out=A)
+
+    def expression(self, Z: Any) -> Any:
+        s = (np.clip(Z, -1, 1) + 1) * 0.5
+        return np.maximum(Z, s * s)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         S = np.minimum(A, 1, out=work.array("sparse_plus.s", *A.shape))

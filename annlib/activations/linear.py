@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
@@ -19,6 +21,9 @@ class Linear(Activation):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         if A is not Z:
             np.copyto(A, Z)
+
+    def expression(self, Z: Any) -> Any:
+        return Z
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         pass

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula, cases, number
 from annlib.core.workspace import Workspace
 
@@ -72,6 +75,19 @@ class ReLU(Activation):
         if self.negative_slope:
             np.add(A, below, out=A)
 
+    def expression(self, Z: Any) -> Any:
+        if self._is_plain:
+            return np.maximum(Z, 0)
+        above = np.where(self.threshold < Z, Z, 0) if self.threshold else np.maximum(Z, 0)
+        if self.max_value is not None:
+            above = np.minimum(above, self.max_value)
+        if not self.negative_slope:
+            return above
+        return above + self.negative_slope * (np.minimum(Z, self.threshold) - self.threshold)
+
+    def onnx_operator(self) -> Operator | None:
+        return ("Relu", {}) if self._is_plain else None
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         mask = work.array("relu.mask", *A.shape, dtype=bool)
         if self.max_value is not None:
@@ -135,6 +151,14 @@ class LeakyReLU(ReLU):
             return
         below = np.multiply(Z, self.negative_slope, out=work.array("relu.below", *Z.shape))
         np.maximum(Z, below, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        if self.negative_slope > 1:
+            return super().expression(Z)
+        return np.maximum(Z, self.negative_slope * Z)
+
+    def onnx_operator(self) -> Operator:
+        return "LeakyRelu", {"alpha": float(self.negative_slope)}
 
     def formula(self) -> Formula:
         s = number(self.negative_slope)

@@ -11,6 +11,7 @@ from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import is_whole
 from annlib.core.errors import ConfigurationError, ShapeError, show
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
@@ -112,6 +113,13 @@ class Softmax(Rowwise):
         k = Z.shape[-1]
         numerics.softmax(Z.reshape(-1, k), A.reshape(-1, k), work)
 
+    def expression(self, Z: Any) -> Any:
+        powers = np.exp(Z - Z.max(axis=self.axis, keepdims=True))
+        return powers / powers.sum(axis=self.axis, keepdims=True)
+
+    def onnx_operator(self) -> Operator:
+        return "Softmax", {"axis": self.axis}
+
     def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
         k = A.shape[-1]
         products = np.multiply(dA, A, out=work.array("softmax.products", *A.shape)).reshape(-1, k)
@@ -152,6 +160,13 @@ class LogSoftmax(Rowwise):
         powers = np.exp(A, out=work.array("log_softmax.powers", *A.shape))
         sums = np.dot(powers, work.ones(k), out=work.array("log_softmax.sums", len(A)))
         np.subtract(A, np.log(sums, out=sums).reshape(-1, 1), out=A)
+
+    def expression(self, Z: Any) -> Any:
+        below = Z - Z.max(axis=self.axis, keepdims=True)
+        return below - np.log(np.exp(below).sum(axis=self.axis, keepdims=True))
+
+    def onnx_operator(self) -> Operator:
+        return "LogSoftmax", {"axis": self.axis}
 
     def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
         k = A.shape[-1]
@@ -206,6 +221,18 @@ class Sparsemax(Rowwise):
         least = shifts.min(axis=-1, out=work.array("sparsemax.t", len(A)))
         np.add(A, least.reshape(-1, 1), out=A)
         A.clip(0.0, np.inf, A)
+
+    def expression(self, Z: Any) -> Any:
+        # Without sorting: those that are not 0 are known by comparing each pair of a row.
+        axis = self.axis % Z.ndim
+        below = Z - Z.max(axis=axis, keepdims=True)
+        own, other = (below[(*[slice(None)] * place, None)] for place in (axis + 1, axis))
+        larger = (other >= own).astype(Z.dtype)
+        count = larger.sum(axis=axis + 1)
+        together = (larger * other).sum(axis=axis + 1)
+        kept = (1 + count * below > together).astype(Z.dtype)
+        excess = (kept * below).sum(axis=axis, keepdims=True) - 1
+        return np.maximum(below - excess / kept.sum(axis=axis, keepdims=True), 0)
 
     def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
         k = A.shape[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
@@ -49,6 +51,9 @@ class HardShrink(Shrink):
         np.copyto(A, Z)
         np.copyto(A, 0, where=mask)
 
+    def expression(self, Z: Any) -> Any:
+        return np.where(np.abs(Z) > self.threshold, Z, 0)
+
     def formula(self) -> Formula:
         where = rf"\lvert z_i \rvert > {number(self.threshold)}"
         return self._formula(
@@ -76,6 +81,9 @@ class SoftShrink(Shrink):
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         near = Z.clip(-self.threshold, self.threshold, work.array("shrink.near", *Z.shape))
         np.subtract(Z, near, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return Z - np.clip(Z, -self.threshold, self.threshold)
 
     def formula(self) -> Formula:
         t = number(self.threshold)
@@ -114,6 +122,14 @@ class TanhShrink(Activation):
         np.subtract(Z, np.tanh(Z, out=A), out=A)
         np.copyto(A, near, where=mask)
 
+    def expression(self, Z: Any) -> Any:
+        near = np.clip(Z, -1, 1)
+        square = near * near
+        c = square / 21
+        for odd in range(19, 2, -2):
+            c = square / (c + odd)
+        return np.where(square < 1, near * c / (c + 1), Z - np.tanh(Z))
+
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = np.tanh(Z, out=work.array("tanh_shrink.c", *Z.shape))
         np.multiply(dA, np.square(slope, out=slope), out=dA)
@@ -149,6 +165,9 @@ class Threshold(Activation):
         np.less_equal(Z, self.threshold, out=mask)
         np.copyto(A, Z)
         np.copyto(A, self.default_value, where=mask)
+
+    def expression(self, Z: Any) -> Any:
+        return np.where(self.threshold < Z, Z, self.default_value)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         mask = work.array("threshold.mask", *Z.shape, dtype=bool)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 
@@ -19,6 +22,13 @@ class Sigmoid(Activation):
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         numerics.sigmoid(Z, A)
+
+    def expression(self, Z: Any) -> Any:
+        least = float(numerics.LEAST_EXPONENT[Z.dtype.char])
+        return 1 / (1 + np.exp(-np.maximum(Z, least)))
+
+    def onnx_operator(self) -> Operator:
+        return "Sigmoid", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = np.subtract(1, A, out=work.array("sigmoid.slope", *A.shape))
@@ -35,6 +45,12 @@ class Tanh(Activation):
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         np.tanh(Z, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.tanh(Z)
+
+    def onnx_operator(self) -> Operator:
+        return "Tanh", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = np.multiply(A, A, out=work.array("tanh.slope", *A.shape))
@@ -53,6 +69,12 @@ class Softsign(Activation):
         size = np.abs(Z, out=work.array("softsign.size", *Z.shape))
         np.add(size, 1, out=size)
         np.divide(Z, size, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return Z / (1 + np.abs(Z))
+
+    def onnx_operator(self) -> Operator:
+        return "Softsign", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = np.abs(A, out=work.array("softsign.size", *A.shape))

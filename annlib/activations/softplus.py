@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from annlib.activations.base import Activation, register
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.expression import Operator
 from annlib.core.formula import Formula, number
 from annlib.core.workspace import Workspace
 
@@ -25,6 +27,12 @@ class Softplus(Activation):
         bend = numerics.log1p_exp_neg_abs(Z, work.array("softplus.bend", *Z.shape))
         Z.clip(0.0, np.inf, A)
         np.add(A, bend, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.maximum(Z, 0) + np.log1p(np.exp(-np.abs(Z)))
+
+    def onnx_operator(self) -> Operator:
+        return "Softplus", {}
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope, scratch = (work.array(f"softplus.{name}", *A.shape) for name in ("bend", "scratch"))
@@ -46,6 +54,9 @@ class LogSigmoid(Activation):
         bend = numerics.log1p_exp_neg_abs(Z, work.array("log_sigmoid.bend", *Z.shape))
         Z.clip(-np.inf, 0.0, A)
         np.subtract(A, bend, out=A)
+
+    def expression(self, Z: Any) -> Any:
+        return np.minimum(Z, 0) - np.log1p(np.exp(-np.abs(Z)))
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope, scratch = (work.array(f"log_sigmoid.{n}", *A.shape) for n in ("bend", "scratch"))
@@ -85,6 +96,13 @@ class Squareplus(Activation):
         np.add(np.hypot(half, c, out=A), half, out=A)
         np.multiply(np.divide(c, A, out=half), c, out=half)
         np.copyto(A, half, where=mask)
+
+    def expression(self, Z: Any) -> Any:
+        c = math.sqrt(self.b) / 2
+        half = np.abs(Z) * 0.5
+        ratio = np.minimum(half, c) / np.maximum(half, c)  # whose square cannot overflow
+        root = np.maximum(half, c) * np.sqrt(1 + ratio * ratio) + half
+        return np.where(Z < 0, c / root * c, root)
 
     def backward(self, dA: Array, Z: Array, A: Array, work: Workspace) -> None:
         slope = np.hypot(A, math.sqrt(self.b) / 2, out=work.array("squareplus.half", *A.shape))

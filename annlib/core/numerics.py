@@ -101,22 +101,22 @@ def sigmoid(Z: Array, A: Array) -> Array:
     type's precision (errata 11).
     """
     kind = A.dtype.char
-    Z.clip(_LEAST_EXPONENT[kind], INFINITY[kind], A)
+    Z.clip(LEAST_EXPONENT[kind], INFINITY[kind], A)
     np.negative(A, out=A)
     np.exp(A, out=A)
     np.add(A, 1.0, out=A)
     return np.divide(1.0, A, out=A)
 
 
-_LEAST_EXPONENT = {"f": np.array(-88.0, "f"), "d": np.array(-709.0, "d")}
+LEAST_EXPONENT = {"f": np.array(-88.0, "f"), "d": np.array(-709.0, "d")}
 
 
 def capped(Z: Array, out: Array) -> Array:
     """Write min(z, c) into out; from c on 1 + exp(z) is exp(z), and z exp(-z) nothing beside 1."""
-    return Z.clip(-np.inf, _CAP[out.dtype.char], out)
+    return Z.clip(-np.inf, CAP[out.dtype.char], out)
 
 
-_CAP = {"f": 24.0, "d": 48.0}
+CAP = {"f": 24.0, "d": 48.0}
 
 
 def expm1(Z: Array, out: Array, scratch: Array) -> Array:

@@ -301,7 +301,14 @@ _ALL = (
     _Names(". ", "quantizers Quantizer", f"{_ONE_MACHINE} {_ONE_TYPE}"),
     _Names(".", "applications distillation", f"{_FLAT} There are no trained models to fetch."),
     _Names(".", "preprocessing", f"{_IMAGES} {_TEXTS}"),
-    _Names(".", "saving export legacy", f"{_FILES} {_REGISTER}", out=False),
+    _Names(".", "saving legacy", f"{_FILES} {_REGISTER}", out=False),
+    _Names(
+        "export",
+        "ExportArchive",
+        "A model is exported whole: annlib.export.onnx(model, path), or saved: model.save(path), "
+        "load_model(path).",
+        out=False,
+    ),
     _Names(".", "visualization", "Drawings are in annlib.plots.", out=False),
     _Names(
         ".",

@@ -103,6 +103,10 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         """
         X = self._check_inputs(X)
         A = self._outputs.probabilities(self.model_, X)
+        return self._probabilities(A)
+
+    def _probabilities(self, A: Any) -> Any:
+        """What ``predict_proba`` returns, from the output of sigmoids or a softmax."""
         if self._outputs.link == "sigmoid" and isinstance(self._targets, ClassTargets):
             A = shares(A)
         return self._targets.probabilities(A)
@@ -183,10 +187,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         return tags
 
 
-def shares(A: Array) -> Array:
+def shares(A: Any) -> Any:
     """Of sigmoids for classes that exclude each other, each one's share; a single one as it is."""
     if A.shape[1] == 1:
         return A
     sums = np.maximum(A.sum(axis=1, keepdims=True), np.finfo(A.dtype).tiny)
-    A /= sums
-    return A
+    return A / sums

@@ -21,6 +21,7 @@ from annlib.core.checks import to_array
 from annlib.core.sample_weights import as_sample_weights
 from annlib.estimators.best_epoch import BestEpoch, find_best
 from annlib.estimators.documentation import Documented
+from annlib.estimators.graphs import Exportable, network_outputs
 from annlib.estimators.nested import NestedParameters
 from annlib.estimators.outputs import Outputs, check_blocks, outputs_of, wants_one_hot
 from annlib.estimators.plain_state import PlainlyPersistent
@@ -50,6 +51,7 @@ class NetworkEstimator(
     NestedParameters,
     CallbackSupport,  # type: ignore[misc]  # scikit-learn has no types
     Documented,
+    Exportable,
     PlainlyPersistent,
     BaseEstimator,  # type: ignore[misc]
 ):
@@ -340,6 +342,14 @@ class NetworkEstimator(
         """
         A = self._read(self._check_inputs(X))
         return self._targets.decode(A)
+
+    def _outputs_of(self, where: str) -> Any:
+        return network_outputs(self, where)
+
+    def _named_arrays(self) -> list[tuple[str, Any]]:
+        from annlib.graph.network_graph import named_arrays
+
+        return named_arrays(self.model_._network)
 
     def _own_score(self, X: Any, y: Any, sample_weight: Any) -> float | None:
         """The score where targets are missing or outputs have their own weights, of which

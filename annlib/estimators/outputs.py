@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from annlib.activations import Sigmoid, Softmax
 from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import items_of, to_array
 from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.expression import express
 from annlib.core.workspace import Workspace
 from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import (
@@ -67,6 +69,14 @@ class Outputs(NamedTuple):
         for block in loss.blocks(A.shape[1]):
             A[:, block] = softmax(np.ascontiguousarray(A[:, block]))
         return A
+
+    def linked(self, Z: Any, model: Sequential) -> Any:
+        """The same as an expression of an output that is none yet."""
+        if self.link == "sigmoid":
+            return express(Sigmoid(), Z)
+        loss = model.loss if isinstance(model.loss, BlockCrossentropy) else BlockCrossentropy()
+        blocks = [express(Softmax(), Z[:, block]) for block in loss.blocks(Z.shape[1])]
+        return np.concatenate(blocks, axis=1)
 
     def decisions(self, model: Sequential, X: Any) -> Array:
         """The output before them, or of single outputs the distance from the cut."""

@@ -22,6 +22,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError, ModelFormatError, show
+from annlib.core.expression import rows_of
 from annlib.estimators.parameter_codes import decode_array, encode_array
 from annlib.losses import BlockCrossentropy, Loss, Quantile
 
@@ -174,7 +175,7 @@ class ClassTargets(LabelTargets):
         return {"kind": "classes", "classes": encode_array(self.classes, f"{where}, classes")}
 
     def decode(self, A: Array) -> Array:
-        labels: Array = self.classes[A.argmax(axis=1)]
+        labels: Array = rows_of(self.classes, A.argmax(axis=1))
         return labels
 
     def weight_columns(self, y: Array) -> list[tuple[Array, Array]]:
@@ -194,13 +195,15 @@ class BinaryTargets(ClassTargets):
     def decode(self, A: Array) -> Array:
         yes = A[:, 0] > 0 if A.shape[1] == 1 else A[:, 1] > A[:, 0]
         # Of a single class the code is 0, whatever the network has learned.
-        labels: Array = self.classes[np.minimum(yes.astype(np.intp), len(self.classes) - 1)]
+        labels: Array = rows_of(
+            self.classes, np.minimum(yes.astype(np.intp), len(self.classes) - 1)
+        )
         return labels
 
     def probabilities(self, A: Array) -> Array:
         if len(self.classes) == 1:
-            return np.ones((len(A), 1), A.dtype)
-        return A if A.shape[1] == 2 else np.column_stack([1 - A, A])
+            return np.ones_like(A[:, :1])
+        return A if A.shape[1] == 2 else np.concatenate([1 - A, A], axis=1)
 
     def decisions(self, Z: Array) -> Array:
         return Z[:, 0] if Z.shape[1] == 1 else Z[:, 1] - Z[:, 0]
@@ -253,13 +256,14 @@ class ColumnsTargets(LabelTargets):
         return np.hstack([np.eye(len(classes))[codes] for classes, codes in self.weight_columns(y)])
 
     def decode(self, A: Array) -> Array:
-        y = np.empty((len(A), len(self.classes)), self.dtype)
-        for column, (classes, block) in enumerate(zip(self.classes, self._split(A), strict=True)):
-            y[:, column] = classes[block.argmax(axis=1)]
-        return y
+        columns = [
+            rows_of(classes.astype(self.dtype), block.argmax(axis=1)).reshape(-1, 1)
+            for classes, block in zip(self.classes, self._split(A), strict=True)
+        ]
+        return np.concatenate(columns, axis=1)
 
     def probabilities(self, A: Array) -> list[Array]:
-        return [np.ascontiguousarray(block) for block in self._split(A)]
+        return [block.copy() for block in self._split(A)]
 
     def decisions(self, Z: Array) -> list[Array]:
         return self.probabilities(Z)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Unpack
 
 from annlib import activations
 from annlib.core.arrays import Array, BatchShape
+from annlib.core.expression import express
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.base import Layer, LayerArguments, get, register
@@ -36,6 +37,9 @@ class ActivationLayer(Layer):
         self.activation.forward(x, A, work)
         work["Z"], work["A"] = x, A
         return A
+
+    def expression(self, x: Any) -> Any:
+        return express(self.activation, x)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return self.activation.gradient(dy, work["Z"], work["A"], work)

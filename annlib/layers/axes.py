@@ -42,6 +42,16 @@ def sizes(axis: Any, input_shape: BatchShape, where: str) -> Shape:
     return known
 
 
+def across(axis: Any, values: Array, rank: int) -> Array:
+    """Numbers for the positions along the axes, so that they go with arrays of this rank.
+
+    >>> across(1, np.arange(3), 3).shape
+    (3, 1)
+    """
+    kept, sizes = positions(axis, rank), iter(values.shape)
+    return values.reshape([next(sizes) if a in kept else 1 for a in range(1, rank)])
+
+
 def rows_along(axis: Any, x: Array, work: Workspace, name: str) -> Array:
     """``x`` as a matrix whose rows run along the axes: a view where those are the last ones."""
     if axis == -1:  # by far the most frequent, and a microsecond faster

@@ -34,6 +34,7 @@ from annlib.core.checks import (
 )
 from annlib.core.config import is_own, refuse_unknown
 from annlib.core.errors import ConfigurationError, NotBuiltError, ReadOnlyError, ShapeError, show
+from annlib.core.expression import no_expression
 from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
@@ -267,6 +268,22 @@ class Layer(Scheduled):
     def encode(self, x: Array, where: str, name: str) -> Array:
         """Values of any kind as codes, of a layer that ``encodes``."""
         raise NotImplementedError
+
+    def expression(self, x: Any) -> Any:
+        """What ``forward`` computes at rest, as NumPy computes it from new arrays, without ``out``
+        and ``work``: what ``annlib.export`` writes for other programs.
+
+        The axis of the rows is -1 to ``reshape``; x may be a symbol that notes what is done.
+
+        >>> class Scale(Layer):
+        ...     def build(self, input_shape):
+        ...         self.add_weight("factor", (input_shape[-1],), initializer="ones")
+        ...     def forward(self, x, work, *, training=False):
+        ...         return np.multiply(x, self.factor, out=work.array("y", *x.shape))
+        ...     def expression(self, x):
+        ...         return x * self.factor
+        """
+        raise no_expression(self)
 
     def build(self, input_shape: BatchShape) -> None:
         """Declare the parameters with ``add_weight``; allocates nothing."""

@@ -12,6 +12,7 @@ from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
+from annlib.core.expression import express
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.affine import Affine
@@ -173,6 +174,14 @@ class BatchedDense(Affine):
         work["X"], work["W"] = x, W
         A = self._activate(Z.reshape(n * k, units), work)
         return A.reshape(n, k, A.shape[1])
+
+    def expression(self, x: Any) -> Any:
+        W = self.arrays["kernel"]
+        if self.use_scale:
+            W = W * self.arrays["scale"][..., np.newaxis]
+        X = x.reshape(-1, 1 if x.ndim == 2 else self.members, 1, x.shape[-1])
+        Z = (X @ W).reshape(-1, self.members, self.units)
+        return express(self.activation, Z + self.arrays["bias"] if self.use_bias else Z)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         x, W, k, units = work["X"], work["W"], self.members, self.units

@@ -50,6 +50,10 @@ class Categories(Layer):
         """The codes of a batch as indices; those from ``depth`` on are left out of all rows."""
         raise NotImplementedError
 
+    def codes_expression(self, x: Any) -> Any:
+        """The codes as an expression, of integers."""
+        raise NotImplementedError
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         if self.output_mode == "int":
             return input_shape
@@ -85,6 +89,18 @@ class Categories(Layer):
         result = work.array("y", len(flat), depth)
         np.copyto(result, y[:, :depth])
         return result.reshape(len(x), *(size or 0 for size in shape[1:]))
+
+    def expression(self, x: Any) -> Any:
+        codes = self.codes_expression(x)
+        if self.output_mode == "int":
+            return codes.astype(self.dtype)
+        rows = (codes[..., np.newaxis] == np.arange(self.depth)).astype(self.dtype)
+        if self.output_mode == "count" and x.ndim > 1:
+            return rows.sum(axis=-2)
+        if self.output_mode == "multi_hot" and x.ndim > 1:
+            return rows.max(axis=-2)
+        shape = self.compute_output_shape(x.shape)
+        return rows.reshape(-1, *shape[1:])
 
 
 def as_codes(x: Array, count: int, work: Workspace, name: str | None) -> Array:

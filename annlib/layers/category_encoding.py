@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
+import numpy as np
+
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.formula import Formula
@@ -66,6 +68,9 @@ class CategoryEncoding(Categories):
 
     def codes_of(self, x: Array, work: Workspace) -> Array:
         return as_codes(x, self.num_tokens, work, self.name)
+
+    def codes_expression(self, x: Any) -> Any:
+        return x.astype(np.int64)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:

@@ -10,6 +10,7 @@ import numpy as np
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.errors import ShapeError
+from annlib.core.expression import express
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.affine import Affine
@@ -87,6 +88,10 @@ class Dense(Affine):
             np.add(Z, self.arrays["bias"], out=Z)
         work["X"], A = X, self._activate(Z, work)
         return A if x.ndim == 2 else A.reshape(*x.shape[:-1], A.shape[-1])
+
+    def expression(self, x: Any) -> Any:
+        Z = x @ self.arrays["kernel"]
+        return express(self.activation, Z + self.arrays["bias"] if self.use_bias else Z)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         X, dA = work["X"], dy if dy.ndim == 2 else dy.reshape(-1, dy.shape[-1])

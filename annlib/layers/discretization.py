@@ -160,12 +160,19 @@ class Discretization(Categories):
             codes[part] = np.searchsorted(boundaries, flat[part], side="right")
         return codes.reshape(x.shape)
 
+    def codes_expression(self, x: Any) -> Any:
+        boundaries = np.asarray(self._known(), x.dtype)
+        return (x[..., np.newaxis] >= boundaries).astype(np.int64).sum(axis=-1)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient:
             return None
         dx = work.array("dx", *work["shape"])
         dx.fill(0.0)
         return dx
+
+    def expression(self, x: Any) -> Any:
+        return super().expression(x)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         work["shape"] = x.shape

@@ -12,6 +12,7 @@ from annlib import constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, to_array
 from annlib.core.errors import ConfigurationError, ShapeError, show
+from annlib.core.expression import rows_of
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
 from annlib.layers.base import CommonArguments, Layer, register
@@ -151,6 +152,9 @@ class Embedding(Layer):
         y = work.array("y", *x.shape, self.output_dim)
         # mode="clip" is what makes ``take`` write into ``out`` without a copy of its own.
         return np.take(self.arrays["embeddings"], codes, axis=0, out=y, mode="clip")
+
+    def expression(self, x: Any) -> Any:
+        return rows_of(self.arrays["embeddings"], x.astype(np.int64))
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:

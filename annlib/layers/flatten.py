@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import Formula
@@ -25,6 +26,9 @@ class Flatten(Layer):
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         work["shape"] = x.shape
         return x.reshape(len(x), math.prod(x.shape[1:]))
+
+    def expression(self, x: Any) -> Any:
+        return x.reshape(-1, math.prod(x.shape[1:]))
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy.reshape(work["shape"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from annlib.core.arrays import Array
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
@@ -15,6 +17,9 @@ class Identity(Layer):
     keeps_values = True
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        return x
+
+    def expression(self, x: Any) -> Any:
         return x
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:

@@ -64,6 +64,9 @@ class Input(Layer):
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
         return x
 
+    def expression(self, x: Any) -> Any:
+        return x
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy
 

@@ -124,5 +124,8 @@ class IntegerLookup(Lookup):
     def _unknown(self, values: Array) -> Array:
         return np.mod(values, self.num_oov_indices)
 
+    def unknown_codes(self, x: Any) -> Any:
+        return np.mod(x, self.num_oov_indices) + int(self._has_mask)
+
     def formula(self) -> Formula:
         return super().formula()

@@ -189,6 +189,9 @@ class Lambda(Layer):
         np.copyto(y, values, casting="same_kind")
         return y
 
+    def expression(self, x: Any) -> Any:
+        return self._returned("function", x, training=False).astype(self.dtype)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient:
             return None
@@ -207,11 +210,14 @@ class Lambda(Layer):
 
     def _called(self, which: str, x: Array, *others: Array, training: bool) -> Array:
         """What one of the functions returns for a batch, if that is numbers."""
-        given = {**(self.arguments or {}), "training": training, "mask": None}
-        keywords = {name: given[name] for name in self._taken[which]}
-        values = np.asarray(getattr(self, which)(_read_only(x), *others, **keywords))
+        values = np.asarray(self._returned(which, _read_only(x), *others, training=training))
         check_numeric(values, self._where, f"what the {which} returns")
         return values
+
+    def _returned(self, which: str, *given: Any, training: bool) -> Any:
+        """What one of the functions returns, with the keywords that it takes."""
+        known = {**(self.arguments or {}), "training": training, "mask": None}
+        return getattr(self, which)(*given, **{name: known[name] for name in self._taken[which]})
 
     def _misfit(self, which: str, expected: str, shape: Shape) -> ShapeError:
         hint = "It gets the whole batch at once."

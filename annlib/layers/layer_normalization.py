@@ -90,6 +90,9 @@ class LayerNormalization(RowNormalization):
     def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)
 
+    def length(self, s: Any, k: int) -> Any:
+        return np.sqrt(s / k + max(self.epsilon, TINY[s.dtype.char]))
+
     def formula(self) -> Formula:
         slope = r"\frac{1}{s} (g_i - \frac{1}{N} \sum_j g_j - \frac{1}{N} h_i \sum_j g_j h_j)"
         return self._formula(

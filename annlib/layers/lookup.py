@@ -287,6 +287,26 @@ class Lookup(Categories):
             codes[~known] += self._unknown(distinct[~known])
         return codes[back].astype(np.intp).reshape(x.shape)
 
+    def code_table(self, where: str) -> tuple[list[Any], list[int], int]:
+        """The values that have a code, their codes, and the code of others; where there is none
+        for these, one that no layer takes.
+        """
+        if self._vocabulary is None:
+            raise ConfigurationError(
+                f'{where}: expected a vocabulary of layer "{self.name}", got none. Call '
+                "adapt(data) before, or pass vocabulary."
+            )
+        codes = [*range(self._first, self._first + len(self._vocabulary))]
+        terms = list(self._vocabulary)
+        if self.mask_token is not None:
+            terms.append(self.mask_token)
+            codes.append(0 if self._has_mask else self.depth)
+        return terms, codes, int(self._has_mask) if self.num_oov_indices else self.codes
+
+    def unknown_codes(self, x: Any) -> Any:
+        """Which of several codes for unknown values each gets, as an expression."""
+        raise NotImplementedError
+
     def build(self, input_shape: BatchShape) -> None:
         if self._vocabulary is None and self.output_mode != "int" and not self.pad_to_max_tokens:
             raise ConfigurationError(
@@ -296,6 +316,9 @@ class Lookup(Categories):
 
     def codes_of(self, x: Array, work: Workspace) -> Array:
         return as_codes(x, self.codes, work, self.name)
+
+    def codes_expression(self, x: Any) -> Any:
+        return x.astype(np.int64)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if input_gradient:

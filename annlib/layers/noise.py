@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -60,6 +60,9 @@ class Noise(Layer):
         self.draw(M, work.rng)
         self.perturb(x, M, y)
         return y
+
+    def expression(self, x: Any) -> Any:
+        return x
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         if work["noisy"]:

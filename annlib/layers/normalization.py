@@ -239,6 +239,14 @@ class Normalization(Layer):
             return np.add(np.multiply(x, factor, out=y), mean.reshape(row), out=y)
         return np.multiply(np.subtract(x, mean.reshape(row), out=y), factor, out=y)
 
+    def expression(self, x: Any) -> Any:
+        kept = axes.sizes(self.axis, x.shape, "Normalization")
+        of_data = self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
+        typed = (np.broadcast_to(part, kept).astype(x.dtype) for part in of_data)
+        mean, variance = (axes.across(self.axis, part, x.ndim) for part in typed)
+        s = np.where(variance == 0, x.dtype.type(1), np.maximum(np.sqrt(variance), EPSILON))
+        return x * s + mean if self.invert else (x - mean) / s
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, work["factor"], out=dy) if input_gradient else None
 

@@ -10,6 +10,7 @@ import numpy as np
 from annlib import activations, constraints, initializers, regularizers
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.errors import ShapeError, show
+from annlib.core.expression import express
 from annlib.core.formula import DX, DY, Formula, described
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
@@ -92,6 +93,9 @@ class ParametricActivation(RowParameter):
         work["x"] = x
         np.multiply(np.subtract(F, x, out=D), self.arrays["alpha"], out=y)
         return np.add(y, x, out=y)
+
+    def expression(self, x: Any) -> Any:
+        return x + (express(self.activation, x) - x) * self.arrays["alpha"]
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         D, term = work.array("D", *dy.shape), work.array("term", *dy.shape)

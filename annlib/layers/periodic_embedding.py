@@ -161,6 +161,18 @@ class PeriodicEmbedding(Layer):
             y.reshape(n, k, features, -1)[..., units] = X[..., 0]
         return y.reshape(n, *([] if self.members is None else [k]), -1)
 
+    def expression(self, x: Any) -> Any:
+        k, features, m, units = self.members or 1, x.shape[-1], self.num_frequencies, self.units
+        X = x.reshape(-1, 1 if x.ndim == 2 else k, features, 1)
+        w, c = (self.arrays[name].reshape(k, features, m) for name in ("frequencies", "phases"))
+        V = self.arrays["kernel"].reshape(k, features, m, units)
+        cosines = np.cos(X * (2 * math.pi) * w + c)
+        y = (cosines.reshape(-1, k, features, 1, m) @ V).reshape(-1, k, features, units)
+        y = y + self.arrays["bias"].reshape(k, features, units)
+        if self.append_input:
+            y = np.concatenate([y, X * np.ones((k, 1, 1), x.dtype)], axis=-1)
+        return y.reshape(-1, *([] if self.members is None else [k]), features * self._width)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         X, k, m, units = work["X"], self.members or 1, self.num_frequencies, self.units
         n, features = len(X), X.shape[2]

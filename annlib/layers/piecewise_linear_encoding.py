@@ -185,6 +185,12 @@ class PiecewiseLinearEncoding(Layer):
         work["x"] = x
         return np.add(y, parts.offset, out=y) if self.offset else y
 
+    def expression(self, x: Any) -> Any:
+        parts = self._components(self._known(), x.dtype)
+        y = (np.take(x, parts.feature, axis=1) - parts.start) * parts.slope
+        y = np.minimum(np.maximum(y, parts.low), parts.high)
+        return y + parts.offset if self.offset else y
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient:
             return None

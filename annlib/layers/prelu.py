@@ -65,6 +65,9 @@ class PReLU(RowParameter):
         work["x"] = x
         return np.multiply(x, slope, out=y)
 
+    def expression(self, x: Any) -> Any:
+        return np.maximum(x, 0) + self.arrays["alpha"] * np.minimum(x, 0)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         term = np.multiply(dy, work.array("negative", *dy.shape), out=work.array("term", *dy.shape))
         self._sum(np.multiply(term, work["x"], out=term), work)

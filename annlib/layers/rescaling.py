@@ -64,6 +64,10 @@ class Rescaling(Layer):
         y = np.multiply(x, self._typed("scale", work), out=work.array("y", *x.shape))
         return np.add(y, self._typed("offset", work), out=y) if np.any(self.offset) else y
 
+    def expression(self, x: Any) -> Any:
+        y = x * np.asarray(self.scale, x.dtype)
+        return y + np.asarray(self.offset, x.dtype) if np.any(self.offset) else y
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         return np.multiply(dy, self._typed("scale", work), out=dy) if input_gradient else None
 

@@ -70,6 +70,9 @@ class Reshape(Layer):
         work["shape"] = x.shape
         return x.reshape(self.compute_output_shape(x.shape))
 
+    def expression(self, x: Any) -> Any:
+        return x.reshape(-1, *self.compute_output_shape(x.shape)[1:])
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array:
         return dy.reshape(work["shape"])
 

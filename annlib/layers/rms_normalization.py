@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+import numpy as np
+
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_number
 from annlib.core.formula import DX, DY, Formula
+from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.layer_normalization import inverse_root
@@ -43,6 +46,9 @@ class RMSNormalization(RowNormalization):
 
     def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> float:
         return inverse_root(s, k, self.epsilon, unit)
+
+    def length(self, s: Any, k: int) -> Any:
+        return np.sqrt(s / k + max(self.epsilon, TINY[s.dtype.char]))
 
     def formula(self) -> Formula:
         return self._formula(

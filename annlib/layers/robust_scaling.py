@@ -150,6 +150,12 @@ class RobustScaling(Layer):
                 )
         return y
 
+    def expression(self, x: Any) -> Any:
+        if self._found is not None:
+            center, scale = self._found
+            x = (x - center) / scale
+        return x.astype(self.dtype)
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient or self._found is None:
             return dy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
@@ -45,6 +46,10 @@ class RowNormalization(Layer):
 
         Where the squares would overflow, they are those of x / unit, and 1 / r is unit / r.
         """
+        raise NotImplementedError
+
+    def length(self, s: Any, k: int) -> Any:
+        """r, as an expression of the sum of squares of rows of k numbers."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
@@ -97,6 +102,17 @@ class RowNormalization(Layer):
         shares.fill(share)
         np.divide(np.dot(X, shares, out=mean), k * share, out=mean)
         return np.subtract(X, mean.reshape(n, 1), out=work.array("H", n, k))
+
+    def expression(self, x: Any) -> Any:
+        along = axes.positions(self.axis, x.ndim)
+        if self.centers:
+            x = x - x.mean(axis=along, keepdims=True)
+        k = math.prod(x.shape[a] for a in along)
+        y = x / self.length((x * x).sum(axis=along, keepdims=True), k)
+        gamma, beta = self.arrays.get(self.gain), self.arrays.get(self.offset)
+        if gamma is not None:
+            y = y * axes.across(self.axis, gamma, x.ndim)
+        return y if beta is None else y + axes.across(self.axis, beta, x.ndim)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = axes.rows_along(self.axis, dy, work, "dy")

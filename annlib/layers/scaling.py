@@ -65,6 +65,9 @@ class Scaling(RowParameter):
         work["x"] = x
         return np.multiply(x, self.arrays["scale"], out=work.array("y", *x.shape))
 
+    def expression(self, x: Any) -> Any:
+        return x * self.arrays["scale"]
+
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         self._sum(np.multiply(dy, work["x"], out=work.array("term", *dy.shape)), work)
         return np.multiply(dy, self.arrays["scale"], out=dy) if input_gradient else None

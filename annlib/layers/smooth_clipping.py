@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -48,6 +48,13 @@ class SmoothClipping(Layer):
         np.square(np.divide(y, limit, out=r), out=r)
         np.reciprocal(np.sqrt(np.add(r, 1, out=r), out=r), out=r)
         return np.multiply(y, r, out=y)
+
+    def expression(self, x: Any) -> Any:
+        info = np.finfo(x.dtype)
+        limit = max(self.limit, float(info.tiny))
+        far = min(limit * _FAR, float(info.max))
+        y = np.clip(x, -far, far)
+        return y / np.sqrt(1 + (y / limit) * (y / limit))
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         if not input_gradient:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from annlib.core.arrays import Array
@@ -32,6 +34,9 @@ class UnitNormalization(RowNormalization):
         np.greater(s.reshape(-1), _LEAST, out=by_length)
         np.reciprocal(np.maximum(s, _LEAST, out=s), out=s)
         return by_length
+
+    def length(self, s: Any, k: int) -> Any:
+        return np.maximum(np.sqrt(s), _LEAST)
 
     def formula(self) -> Formula:
         sums = r"\sum_j y_j \frac{\partial E}{\partial y_j}"

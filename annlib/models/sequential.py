@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.checks import check_count, check_flag, check_optional_count, is_whole
+from annlib.core.checks import check_choice, check_count, check_flag, check_optional_count, is_whole
 from annlib.core.config import constructor_arguments, suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
@@ -23,6 +23,7 @@ from annlib.network.network import Network
 from annlib.training.stream_dataset import as_input_dataset
 
 if TYPE_CHECKING:
+    from annlib.graph.network_graph import Graph
     from annlib.tracing import Trace
 
 
@@ -455,6 +456,70 @@ class Sequential(Trainer):
         check_flag(overwrite, "Sequential.save", "overwrite")
         with self._evaluating():
             model_file.write(*self._describe(include_optimizer), filepath, overwrite)
+
+    def export(
+        self,
+        filepath: str | os.PathLike[str] | BinaryIO,
+        format: str = "onnx",  # Keras' name
+        verbose: bool | None = None,
+        input_signature: None = None,
+        **keywords: Any,
+    ) -> None:
+        """Write what the model predicts for other programs: ``annlib.export.onnx``, or ``source``.
+
+        Parameters
+        ----------
+        filepath : path or binary file object
+        format : {"onnx", "c", "python"}
+        verbose : bool, optional
+            Nothing is printed.
+        input_signature : None
+            The input is the model's, and the number of rows is free.
+        **keywords
+            Those of the function: ``opset_version``, ``overwrite``, ``input_names``, ...
+
+        Raises
+        ------
+        ConfigurationError, NotBuiltError, FileExistsError
+            As those functions say; before anything is written.
+        """
+        from annlib.graph.files import write_onnx, write_source
+
+        where = "Sequential.export"
+        others = ("tf_saved_model", "litert", "openvino", "torch")
+        if isinstance(format, str) and format in others:
+            raise ConfigurationError(
+                f"{where}: expected format one of onnx, c, python, got {show(format)}. Export the "
+                "model as Keras': annlib.export.to_keras(model).export(...)."
+            )
+        check_choice(format, where, "format", ("onnx", "c", "python"))
+        check_flag(bool(verbose) if verbose is None else verbose, where, "verbose")
+        if input_signature is not None:
+            raise ConfigurationError(
+                f"{where}: expected input_signature=None, got {show(input_signature)}. The input "
+                "is the model's, of any number of rows."
+            )
+        writing: Callable[..., Any] = write_onnx if format == "onnx" else write_source
+        known = {*inspect.signature(writing).parameters} - {
+            "model",
+            "filepath",
+            "language",
+            "where",
+        }
+        if unknown := sorted(keywords.keys() - known):
+            raise ConfigurationError(
+                f"{where}: expected arguments for {format} among {', '.join(sorted(known))}, got "
+                f"{', '.join(unknown)}."
+            )
+        language = {} if format == "onnx" else {"language": format}
+        writing(self, filepath, where=where, **language, **keywords)
+
+    def _graph(self, where: str) -> Graph:
+        """The predicting pass as a graph, for ``annlib.export``."""
+        from annlib.graph.network_graph import graph_of
+
+        with self._evaluating():
+            return graph_of(self._network, where)
 
     def _check_saving(self) -> None:
         """Raise the error that ``save`` would of what it cannot save, and write nothing."""

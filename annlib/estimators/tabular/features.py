@@ -22,7 +22,7 @@ ONE_HOT = 32
 #: Labels of a category that are told apart; the others share a code with unknown ones.
 MOST_LABELS = 1000
 #: Scaled numbers beyond this are pressed together.
-_REACH = 3.0
+REACH = 3.0
 
 
 class Prepared(NamedTuple):
@@ -64,7 +64,7 @@ class Number(NamedTuple):
         x = (x - self.centre) / self.spread
         x[np.isnan(x)] = 0.0
         x = np.clip(x, -1e6, 1e6)
-        found: Array = x / np.sqrt(1 + np.square(x / _REACH))
+        found: Array = x / np.sqrt(1 + np.square(x / REACH))
         return found
 
 

@@ -18,6 +18,7 @@ from annlib.core.errors import DataError
 from annlib.core.threads import blas_threads, processors
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters, restore_parameters
+from annlib.estimators.graphs import Exportable
 from annlib.estimators.messages import warn
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
@@ -26,6 +27,7 @@ from annlib.estimators.tabular.distinct import distinct_rows
 from annlib.estimators.tabular.ensemble import Ensemble, combine
 from annlib.estimators.tabular.features import Features, Prepared
 from annlib.estimators.tabular.frame import read_table
+from annlib.estimators.tabular.graph import tabular_outputs
 from annlib.estimators.tabular.held_out import HeldOut, assign_folds, out_of_fold
 from annlib.estimators.tabular.importances import (
     contributions,
@@ -64,7 +66,7 @@ class Data(NamedTuple):
     repeats: Array
 
 
-class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Base class of ``TabularClassifier`` and ``TabularRegressor``."""
 
     _classifies: ClassVar[bool]
@@ -292,6 +294,9 @@ class TabularEstimator(Documented, Persistent, BaseEstimator):  # type: ignore[m
         return self._features.prepare(
             read_table(self, X, where, reset=False, categorical=mask), where
         )
+
+    def _outputs_of(self, where: str) -> Any:
+        return tabular_outputs(self, where)
 
     def _predicted(self, X: Any, method: str) -> Array:
         check_is_fitted(self)
