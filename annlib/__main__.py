@@ -11,6 +11,9 @@ import time
 from typing import Any
 
 from annlib import AnnlibError, Sequential, __version__, datasets, layers
+from annlib.core.errors import ConfigurationError
+from annlib.core.foreign import check_suffix, told
+from annlib.core.packages import needed
 
 
 def load(name: str) -> tuple[str, Any]:
@@ -21,9 +24,9 @@ def load(name: str) -> tuple[str, Any]:
         return "MNIST digits", datasets.mnist.load_data()
     if name == "fashion_mnist":
         return "Fashion-MNIST", datasets.fashion_mnist.load_data()
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
+    with needed("--data digits", "scikit-learn, which has them", "scikit-learn"):
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
     digits = load_digits()
     x_train, x_test, y_train, y_test = train_test_split(
         digits.images, digits.target, test_size=0.2, random_state=0, stratify=digits.target
@@ -66,8 +69,11 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"Trained in {seconds:.1f} s, {rows:,.0f} rows a second")
     print(f"Test accuracy: {accuracy:.2%} (loss {loss:.4f})")
 
-    model.save_weights(options.save)
-    print(f"Saved the weights to {options.save}; read them with model.load_weights")
+    model.save(options.save)
+    print(f"Saved the model to {options.save}. To use it on images of {size} pixels:\n")
+    print("    from annlib import load_model")
+    print(f"    model = load_model({os.path.abspath(options.save)!r})")
+    print("    digits = model.predict(images).argmax(axis=1)")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=_seed, default=None, help="for a run that can be repeated")
     parser.add_argument(
-        "--save", type=_path, default="digits.safetensors", help="where the weights go"
+        "--save", type=_path, default="digits.safetensors", help="where the model goes"
     )
     return parser
 
@@ -113,6 +119,11 @@ def _path(text: str) -> str:
     folder = os.path.dirname(text) or "."
     if not os.path.isdir(folder) or os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"expected a file in a folder that exists, got {text}")
+    try:
+        with told():  # save itself warns of a name that is Keras'
+            check_suffix(text, "--save")
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 
@@ -123,5 +134,5 @@ def _sizes(text: str) -> list[int]:
 if __name__ == "__main__":
     try:
         main()
-    except AnnlibError as error:
+    except (AnnlibError, ImportError) as error:
         raise SystemExit(f"error: {error}") from None

@@ -16,8 +16,6 @@ _PACKAGES = (
 
 def show_versions() -> None:
     """Print versions, processor, BLAS and its threads, for a report of an error."""
-    from threadpoolctl import threadpool_info
-
     lines = {
         "annlib": __version__,
         "python": sys.version.split()[0],
@@ -31,9 +29,14 @@ def show_versions() -> None:
             lines[package] = "none"
     import numpy as np  # noqa: F401  # so that its BLAS is loaded
 
-    for pool in threadpool_info():
-        lines[str(pool["user_api"])] = (
-            f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
-        )
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        lines["threadpoolctl"] = "none: the threads of products are not limited"
+    else:
+        for pool in threadpool_info():
+            lines[str(pool["user_api"])] = (
+                f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+            )
     width = max(map(len, lines))
     print("\n".join(f"{name.rjust(width)}: {value}" for name, value in lines.items()))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count_or, check_flag, check_path
 from annlib.core.errors import ModelFormatError
+from annlib.core.foreign import check_suffix, told
 from annlib.core.states import check_wholes
 
 
@@ -64,6 +65,8 @@ class BackupAndRestore(Callback):
     ) -> None:
         where = "BackupAndRestore"
         self.backup_dir = check_path(backup_dir, where, "backup_dir")
+        with told():  # the file in the folder has a name of annlib's
+            check_suffix(self.backup_dir, where)
         self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
         self._every = 0 if self.save_freq == "epoch" else self.save_freq
         self.double_checkpoint = check_flag(double_checkpoint, where, "double_checkpoint")

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from string import Formatter
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from annlib.callbacks.base import Logs, Run, register
 from annlib.callbacks.monitor import Mode, MonitorCallback, say
@@ -20,6 +20,7 @@ from annlib.core.checks import (
     check_verbosity,
 )
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.foreign import check_suffix, told
 from annlib.core.states import check_real, check_wholes, refuse
 
 
@@ -84,6 +85,8 @@ class ModelCheckpoint(MonitorCallback):
         self.verbose = check_verbosity(verbose, where)
         self.save_best_only = check_flag(save_best_only, where, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
+        method = "save_weights" if self.save_weights_only else "save"
+        check_suffix(self.filepath, where, save=method, stacklevel=3)
         self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
         if initial_value_threshold is not None:
             check_number(initial_value_threshold, where, "initial_value_threshold")
@@ -96,6 +99,14 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = self._batches = 0
         self.reads_batch_logs = self.save_freq != "epoch"
         self.keeps_weights = self.save_freq == "epoch"
+
+    def _made_with(self, **changes: Any) -> Any:
+        with told():
+            return super()._made_with(**changes)
+
+    def clone(self) -> Self:
+        with told():
+            return super().clone()
 
     def check_run(self, run: Run) -> None:
         by_batches = self.save_freq != "epoch"
@@ -155,7 +166,8 @@ class ModelCheckpoint(MonitorCallback):
                 self.best = current
         path = self._path(logs, batch)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        with told():
+            (self.model.save_weights if self.save_weights_only else self.model.save)(path)
         say(self.verbose, f"{head}saved {path}")
         self._keep(path)
 

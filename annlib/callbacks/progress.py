@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -155,11 +156,15 @@ class EpochBar(Callback):
     _bar: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        from tqdm.auto import tqdm
-
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return
         self._bar = tqdm(total=self.params["epochs"], unit="epoch")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._bar is None:
+            return
         shown = {
             name: "-" if name != "loss" and _is_nan(value) else f"{value:.4g}"
             for name, value in (logs or {}).items()
@@ -168,11 +173,11 @@ class EpochBar(Callback):
         self._bar.update()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._bar.close()
-
-    def on_exception(self, error: BaseException) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def on_exception(self, error: BaseException) -> None:
+        self.on_train_end()
 
 
 def _values(logs: Logs) -> list[str]:
@@ -204,7 +209,9 @@ def format_value(value: Any) -> str:
 
 
 def _new_bar(label: str, steps: int | None) -> Any:
-    """A tqdm bar of the kind that fits, or None where only plain lines do."""
+    """A tqdm bar of the kind that fits, or None where only plain lines do, or tqdm is not there."""
+    if find_spec("tqdm") is None:
+        return None
     bar_format = _FORMAT if steps else _ENDLESS
     if in_notebook():
         if _has_widgets():

@@ -397,7 +397,7 @@ def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
 
 def _check_one_value(cls: type[Configurable], name: str, value: Any) -> None:
     only, instead = cls._one_value[name]
-    if value is not only:
+    if value is not None and not (type(value) is type(only) and value == only):
         raise ConfigurationError(
             f"{cls.__name__}: expected {name}={only!r}, got {show(value)}. {instead}"
         )

@@ -59,7 +59,7 @@ class ProductThreads:
     The setting belongs to the process, and recent versions of threadpoolctl let only the first
     thread that changed it change it again. So when trainings overlap, the first to start sets the
     limit; when it ends it restores the setting from before, and so does the last to end: no
-    limit is left behind.
+    limit is left behind. Without threadpoolctl there is none.
     """
 
     def __init__(self) -> None:
@@ -94,8 +94,10 @@ class ProductThreads:
     @cached_property
     def _libraries(self) -> Sequence[Any]:
         # Making the controller searches the process' libraries; its setters take a microsecond.
-        from threadpoolctl import ThreadpoolController
-
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return []
         return list(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 

@@ -1,6 +1,11 @@
 """scikit-learn estimators on annlib's engine."""
 
 from annlib.core.namespaces import show_public_names
+from annlib.core.packages import needed as _needed
+
+with _needed("annlib.estimators", "scikit-learn", "scikit-learn"):
+    import sklearn as _sklearn  # noqa: F401  # which all of them derive from
+
 from annlib.estimators.hidden import HiddenLayerTransformer
 from annlib.estimators.loading import load_estimator
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor

@@ -20,6 +20,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError, ModelFormatError, show
+from annlib.core.foreign import check_suffix
 from annlib.estimators.best_epoch import BestEpoch
 from annlib.estimators.outputs import Outputs, check_units
 from annlib.estimators.parameter_codes import LeftOut, decode, encode
@@ -43,6 +44,7 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
         )
     with estimator._evaluating():
         header, tensors = estimator._describe()
+        check_suffix(path, where, "estimator", stacklevel=3)
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:
         texts = ", ".join(f"{name} ({text})" for name, text in header["left_out"].items())

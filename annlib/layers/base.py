@@ -120,6 +120,9 @@ class Layer(Scheduled):
     #: backward of their own that do not say it themselves.
     takes_sparse: bool = False
 
+    #: How many weights Keras' layer has after these, of which nothing follows: a count of rows.
+    keras_weights_besides: int = 0
+
     @property
     def learns_statistics(self) -> bool:
         """Whether a training pass changes what it keeps beside its trainable parameters."""

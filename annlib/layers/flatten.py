@@ -16,6 +16,9 @@ class Flatten(Layer):
     """(n, 28, 28) -> (n, 784), without a copy; (n,) -> (n, 1)."""
 
     keeps_values = True
+    _one_value = {  # noqa: RUF012  # never changed
+        "data_format": ("channels_last", "Reshape or move the axes of x in front."),
+    }
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         return (input_shape[0], math.prod(size or 0 for size in input_shape[1:]))

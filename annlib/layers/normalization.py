@@ -111,6 +111,11 @@ class Normalization(Layer):
         """Whether mean and variance are not given."""
         return self._given is None
 
+    @property
+    def keras_weights_besides(self) -> int:  # type: ignore[override]  # as adaptable
+        """One, of a layer that learns: how many rows it has seen."""
+        return int(self.adaptable)
+
     def _arguments(self) -> dict[str, Any]:
         mean, variance = (None, None) if self._given is None else self._given
         given = {"mean": mean, "variance": variance}

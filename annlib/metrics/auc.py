@@ -14,7 +14,7 @@ from annlib.core.checks import check_choice, check_count, check_flag, check_numb
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.states import check_array, refuse
 from annlib.metrics.base import Direction, Reads, register
-from annlib.metrics.curves import binned_area, exact_area, has_no_area
+from annlib.metrics.curves import binned_area, exact_area, has_no_area, require_scikit_learn
 from annlib.metrics.thresholds import AVERAGES, ThresholdMetric, bins_of
 
 CURVES = ("roc", "pr", "prgain")
@@ -195,6 +195,8 @@ class AUC(ThresholdMetric):
             self._labels = A.shape[-1]
             self._begin(self._labels)
         if self._exact:
+            if not self._rows:
+                require_scikit_learn()  # before anything is done for an area that nobody can tell
             self._area = None
             weights = np.ones(A.size) if weights is None else weights.copy()
             self._rows.append((Y.flatten(), A.flatten(), weights))

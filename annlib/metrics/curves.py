@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.packages import missing
 
 
 def ratio(part: Array, whole: Array) -> Array:
@@ -82,3 +84,10 @@ def exact_area(curve: str, y: Array, a: Array, weights: Array) -> float:
     largest = np.finfo(a.dtype).max  # scikit-learn takes no infinity
     score = roc_auc_score if curve == "roc" else average_precision_score
     return float(score(y, np.clip(a, -largest, largest), sample_weight=weights))
+
+
+def require_scikit_learn() -> None:
+    """Raise ``ImportError`` with what to install, if scikit-learn is not there."""
+    if find_spec("sklearn") is None:
+        error = ImportError("there is none")
+        raise missing("AUC(num_thresholds=None)", "scikit-learn", "scikit-learn", error)

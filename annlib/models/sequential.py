@@ -590,6 +590,10 @@ class Sequential(Trainer):
     ) -> None:
         """Read the weights from a file that ``save_weights`` or ``save`` wrote; all or none.
 
+        Keras' files of weights (``.weights.h5``) and of whole models (``.keras``, ``.h5``) are read
+        as well, into a model of the same layers in the same order. That needs h5py
+        (``pip install "annlib[keras]"``) and no Keras.
+
         Parameters
         ----------
         filepath : path or binary file object

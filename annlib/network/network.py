@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from annlib.network.output import output_of
 
 # One for all networks: building is rare, and a lock of a network's own could not be pickled.
 _building = ProcessLock()
+T = TypeVar("T")
 
 
 class Network:
@@ -483,7 +484,7 @@ class Network:
         self.require_weights("set_weights")
         where = "Sequential.set_weights"
         paths = [f"{layer.name}/{p.name}" for layer in self.layers for p in layer._parameters]
-        arrays = as_arrays(weights, where)
+        arrays = self.as_listed(as_arrays(weights, where))
         if len(arrays) != len(paths):
             raise ShapeError(
                 f"{where}: expected {len(paths)} arrays ({', '.join(paths)}) as weights, got "
@@ -498,6 +499,17 @@ class Network:
             check_numeric(array, where, path)
         for own, array in zip(self.weights, arrays, strict=True):
             own[...] = array
+
+    def as_listed(self, weights: list[T]) -> list[T]:
+        """What stands for each parameter, of a list that may have what Keras has besides."""
+        places = [
+            own is not None
+            for layer in self.layers
+            for own in (*layer._parameters, *[None] * layer.keras_weights_besides)
+        ]
+        if len(weights) == len(places):
+            return [one for one, own in zip(weights, places, strict=True) if own]
+        return weights
 
     # -- copies ----------------------------------------------------------------------------------
 

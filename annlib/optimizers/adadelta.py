@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class Adadelta(Optimizer):
     """
 
     state_names = ("v", "s")
+    held_over: ClassVar[Mapping[str, str]] = {"v": "rho", "s": "rho"}
+    keras_state: ClassVar[Mapping[str, str]] = {
+        "v": "accumulated_grad",
+        "s": "accumulated_delta_var",
+    }
     bounded = True
 
     def __init__(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Adagrad(Optimizer):
     """
 
     state_names = ("n",)
+    keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator"}
     bounded = True
 
     def __init__(

@@ -32,6 +32,7 @@ class Adamax(Moments):
     """
 
     state_names = ("m", "u")
+    keras_state: ClassVar[Mapping[str, str]] = {"m": "momentum", "u": "norm"}
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1"}
     bounded = True
 

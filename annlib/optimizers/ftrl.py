@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Ftrl(Optimizer):
     """
 
     state_names = ("n", "z")
+    keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator", "z": "linear"}
 
     def __init__(
         self,

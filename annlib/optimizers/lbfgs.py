@@ -14,6 +14,7 @@ from annlib.core.checks import check_count, check_number
 from annlib.core.config import refuse_unknown
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula
+from annlib.core.packages import needed
 from annlib.optimizers.base import Optimizer, register
 from annlib.optimizers.formula import update_formula
 
@@ -92,7 +93,8 @@ class LBFGS(Optimizer):
             Called with the vector after each iteration, the last that ``function`` has seen; it
             may raise ``StopIteration`` to end the run.
         """
-        from scipy.optimize import minimize
+        with needed("LBFGS", "SciPy", "scipy"):
+            from scipy.optimize import minimize
 
         last = np.array(theta, np.float64)
 

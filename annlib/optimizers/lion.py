@@ -32,6 +32,7 @@ class Lion(Optimizer):
     """
 
     state_names = ("m",)
+    keras_state: ClassVar[Mapping[str, str]] = {"m": "momentum"}
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_2"}
     flushes_denormals = False
     bounded = True

@@ -31,6 +31,11 @@ class Moments(Optimizer):
     """
 
     state_names: tuple[str, ...] = ("m", "v")
+    keras_state: ClassVar[Mapping[str, str]] = {
+        "m": "momentum",
+        "v": "velocity",
+        "v_max": "velocity_hat",
+    }
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1", "v": "beta_2", "v_max": "beta_2"}
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -50,6 +51,10 @@ class Nadam(Moments):
         np.sqrt(v, out=scratch)
         np.add(scratch, self.epsilon / root, out=scratch)
         np.subtract(theta, np.divide(gradient, scratch, out=scratch), out=theta)
+
+    def keras_numbers(self) -> Mapping[str, float]:
+        steps = self.iterations
+        return {"_u_product": self._product(steps) if steps else 1.0}
 
     def _mu(self, t: int) -> float:
         return float(self.beta_1) * (1 - 0.96**t / 2)

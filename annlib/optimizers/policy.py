@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 
@@ -58,6 +58,9 @@ class Policy:
 
     The arguments are those of ``Optimizer``; ``where`` is what error messages begin with.
     """
+
+    #: What Keras calls the vectors that it remembers, where that is no part of the name.
+    keras_state: ClassVar[Mapping[str, str]] = {"policy/gradient_sum": "gradient_accumulator"}
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class RMSprop(Optimizer):
 
     _settable = (*Optimizer._settable, "momentum")
     bounded = True
+    keras_state: ClassVar[Mapping[str, str]] = {
+        "v": "velocity",
+        "mean": "average_gradient",
+        "velocity": "momentum",
+    }
 
     def __init__(
         self,

@@ -39,6 +39,8 @@ class Rule:
     #: State that is kept over (1 - an argument), by its name, so that it can follow a schedule of
     #: the argument.
     held_over: ClassVar[Mapping[str, str]] = {}
+    #: What Keras calls the state, by its name here, where that is another.
+    keras_state: ClassVar[Mapping[str, str]] = {}
     #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
     full_batch: ClassVar[bool] = False
 
@@ -74,6 +76,10 @@ class Rule:
         Of a rule that is ``whole`` or ``per_parameter``: means of a matrix over its rows and its
         columns, or one number for all, of shape ().
         """
+        return {}
+
+    def keras_numbers(self) -> Mapping[str, float]:
+        """What Keras remembers besides and annlib computes anew, by the attribute it has there."""
         return {}
 
     def initialize(self, theta: Array, state: State) -> None:

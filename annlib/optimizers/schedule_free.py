@@ -43,6 +43,7 @@ class ScheduleFreeAdamW(Optimizer):
     """
 
     state_names = ("z", "v")
+    keras_state: ClassVar[Mapping[str, str]] = {"z": "momentum", "v": "velocity"}
     held_over: ClassVar[Mapping[str, str]] = {"v": "beta_2"}
     bounded = True
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class SGD(Optimizer):
 
     _settable = (*Optimizer._settable, "momentum", "nesterov")
     bounded = True
+    keras_state: ClassVar[Mapping[str, str]] = {"velocity": "momentum"}
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.core.checks import items_of, to_array, to_rows
 from annlib.core.errors import DataError, ShapeError, show
+from annlib.core.packages import needed
 from annlib.plots.axes import distinct_colours, one_axes, plain
 
 
@@ -55,8 +56,8 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
             "Train a model on two of the features."
         )
     ax = one_axes(ax, where, figsize=(5.2, 4.2))
-    from sklearn.inspection import DecisionBoundaryDisplay
-
+    with needed(where, "scikit-learn", "scikit-learn"):
+        from sklearn.inspection import DecisionBoundaryDisplay
     from annlib.plots.adapter import as_classifier, labels
 
     estimator = as_classifier(model, where)
@@ -128,8 +129,8 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     """
     where = "plots.confusion_matrix"
     ax = one_axes(ax, where, figsize=(5.2, 4.6))
-    from sklearn.metrics import ConfusionMatrixDisplay
-
+    with needed(where, "scikit-learn", "scikit-learn"):
+        from sklearn.metrics import ConfusionMatrixDisplay
     from annlib.plots.adapter import as_classifier, labels
 
     how = {"cmap": "Blues", "colorbar": False, **keywords}
@@ -173,9 +174,9 @@ def learning_curve(
     """
     where = "plots.learning_curve"
     ax = one_axes(ax, where, figsize=(5.6, 3.8))
-    from sklearn.base import is_classifier
-    from sklearn.model_selection import LearningCurveDisplay
-
+    with needed(where, "scikit-learn", "scikit-learn"):
+        from sklearn.base import is_classifier
+        from sklearn.model_selection import LearningCurveDisplay
     from annlib.plots.adapter import as_estimator
 
     estimator = as_estimator(model, where, fit)

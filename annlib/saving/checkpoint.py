@@ -210,8 +210,10 @@ def _completed(part: Any) -> Any:
 @functools.cache
 def platform() -> dict[str, Any]:
     """The versions and the processor, on which the last bits of a product depend."""
-    from threadpoolctl import threadpool_info
-
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:  # nobody knows which BLAS it is
+        return {"numpy": np.__version__, "blas": []}
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
     # Sorted: the order of loading differs between processes.
     blas = sorted([str(p["internal_api"]), str(p["version"]), int(p["num_threads"])] for p in pools)

@@ -33,6 +33,7 @@ from annlib.core.files import (
     shown,
     write_object,
 )
+from annlib.core.foreign import HEAD, recognized
 
 Kind = Literal["weights", "model", "checkpoint", "estimator"]
 Header = dict[str, Any]
@@ -57,6 +58,17 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _DAMAGED = "The file is damaged or cut short: fetch or save it again."
 _FOREIGN = "The file is damaged or was not written by annlib."
+_TENSORS = (
+    "It is a safetensors file of another program, or damaged. safetensors.numpy.load_file(path) "
+    "gives its arrays, and model.set_weights takes them into a model that is there."
+)
+#: What reads each kind.
+_READERS = {
+    "weights": "It has weights alone: make the model, and call model.load_weights(path).",
+    "model": "It has a whole model: annlib.load_model(path).",
+    "estimator": "It has an estimator: annlib.load_estimator(path); its network is model_.",
+    "checkpoint": "It is of a run that was cut off: fit again, with the same BackupAndRestore.",
+}
 
 
 def write(
@@ -114,8 +126,10 @@ def read(
             assert file is not None, "else it was refused"
             size = os.fstat(file.fileno()).st_size
             limit, hint = f"at most {max_bytes} bytes", "If you trust it, raise max_bytes."
+            head = file.read(HEAD)
+            _refuse_foreign(head)  # a large file of another kind is not read at all
             _require(size <= max_bytes, "file", limit, f"{size}", hint)
-            _header_end(file.read(8), size)  # a large file of another kind is not read at all
+            _header_end(head[:8], size)
             file.seek(0)
             return from_bytes(file.read(size), *kinds)
         except ModelFormatError as error:
@@ -131,6 +145,7 @@ def _read_object(
         _require(len(data) <= max_bytes, "file", limit, "more", hint)
         hint = "It is read from where it stands: file.seek(0) goes back to the beginning."
         _require(len(data) > 0, "file", "what save wrote", "nothing", hint)
+        _refuse_foreign(data[:HEAD])
         return from_bytes(data, *kinds)
     except ModelFormatError as error:
         raise ModelFormatError(f"{shown(file)}, {error}") from None
@@ -217,7 +232,7 @@ def _parse(data: bytes, kinds: tuple[Kind, ...]) -> tuple[Header, dict[str, Arra
     entries = _loads("file header", data[8:start].decode(errors="surrogateescape"))
     metadata = entries.pop("__metadata__", None)
     own = type(metadata) is dict and [*metadata] == ["annlib"] and type(metadata["annlib"]) is str
-    _require(own, "file header", "metadata of the one key 'annlib'", show(metadata), _FOREIGN)
+    _require(own, "file header", "metadata of the one key 'annlib'", show(metadata), _TENSORS)
     body = _check_body(metadata["annlib"], kinds)
     _check_layout(entries, len(data) - start)
     try:
@@ -232,6 +247,13 @@ def _parse(data: bytes, kinds: tuple[Kind, ...]) -> tuple[Header, dict[str, Arra
     _require(stored == found, "file", f"content of SHA-256 {show(stored)}", show(found), _DAMAGED)
     _put_long_lists(body, tensors)
     return body, tensors
+
+
+def _refuse_foreign(head: bytes) -> None:
+    """Raise for a file of another program, by what it begins with."""
+    # A safetensors file may begin with any byte, that of its length.
+    if head[8:9] != b"{" and (form := recognized(head)) is not None:
+        raise _error("file", "what annlib wrote", form.name, f"{form.into}.")
 
 
 def _header_end(head: bytes, size: int) -> int:
@@ -253,7 +275,8 @@ def _check_body(text: str, kinds: tuple[Kind, ...]) -> Header:
     # One text for one content: another spelling was changed after it was written.
     _require(_canonical(body) == text, "annlib header", "canonical JSON", show(text), _DAMAGED)
     kind, known = body.get("kind"), " or ".join(map(repr, kinds))
-    _require(kind in kinds, "kind", known, show(kind), "Load the file as what it is.")
+    hint = _READERS.get(kind, _FOREIGN) if isinstance(kind, str) else _FOREIGN
+    _require(kind in kinds, "kind", known, show(kind), hint)
     for key in ("annlib", "numpy"):
         _require(type(body.get(key)) is str, key, "a version", show(body.get(key)), _FOREIGN)
     return body

@@ -25,6 +25,7 @@ from annlib.core.checks import check_shape
 from annlib.core.config import constructor_arguments, refuse_unknown
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.core.files import check_file
+from annlib.core.foreign import check_suffix
 from annlib.layers import Input, Layer
 from annlib.layers import get as get_layer
 from annlib.network.network import Network
@@ -47,6 +48,8 @@ def write(
 ) -> None:
     """Write what ``describe`` gave; see ``Sequential.save``."""
     file = check_file(path, "Sequential.save", overwrite=overwrite)
+    if isinstance(file, str):
+        check_suffix(file, "Sequential.save", stacklevel=3)
     container.write(file, "model", header, tensors)
 
 

@@ -15,9 +15,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
 from annlib.core.files import check_file, shown
+from annlib.core.foreign import check_suffix
 from annlib.layers import Layer
 from annlib.network.network import Network
-from annlib.saving import container
+from annlib.saving import container, keras_weights
 
 _HINT = "Load it into a model of the layers that it was saved from, or pass skip_mismatch=True."
 
@@ -28,6 +29,8 @@ def save_weights(
     """Write every parameter as ``layers/<index>/<parameter>``; see ``Sequential.save_weights``."""
     network.require_weights("save_weights")
     file = check_file(path, "Sequential.save_weights", overwrite=overwrite)
+    if isinstance(file, str):
+        check_suffix(file, "Sequential.save_weights", save="save_weights", stacklevel=3)
     layers = [{"class": type(layer).__name__, "name": layer.name} for layer in network.layers]
     tensors = {key: value for _, key, value in _named(network)}
     container.write(
@@ -42,9 +45,12 @@ def load_weights(
     network.require_weights("load_weights")
     # And not a number, which ``open`` would take for an open file.
     file = check_file(path, "Sequential.load_weights")
-    header, tensors = container.read(file, "weights", "model")
     path = shown(file)
-    theirs = _layer_count(header, path)
+    if (data := keras_weights.data_of(file)) is not None:
+        theirs, tensors = len(network.layers), keras_weights.read(network, data, file)
+    else:
+        header, tensors = container.read(file, "weights", "model")
+        theirs = _layer_count(header, path)
     tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith("optimizer/")}
     if theirs != len(network.layers) and not skip_mismatch:
         raise ModelFormatError(

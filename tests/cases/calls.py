@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from functools import cache, partial
@@ -460,6 +461,11 @@ def _checks() -> dict[str, Maker]:
         "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),
         "set_random_seed": lambda: Call(utils.set_random_seed, {"seed": 1}),
         "set_jit_compile": lambda: Call(config.set_jit_compile, {"value": "auto"}),
+        # Without these packages the arguments are checked all the same.
+        "from_keras": lambda: Call(_if_installed(export.from_keras), {"model": model}),
+        "to_keras": lambda: Call(_if_installed(export.to_keras), {"model": model}),
+        "to_torch": lambda: Call(_if_installed(export.to_torch), {"model": model}),
+        "from_torch": lambda: Call(_if_installed(export.from_torch), {"module": _Modules()}),
         "check_activation": lambda: Call(
             testing.check_activation, {"activation": activations.Tanh()}
         ),
@@ -479,6 +485,24 @@ def _checks() -> dict[str, Maker]:
             testing.check_gradient, {"f": np.sum, "gradient": [1.0, 1.0], "at": [1.0, 2.0]}
         ),
     }
+
+
+class _Modules:
+    """What could be a module of PyTorch's."""
+
+    def named_modules(self) -> list[Any]:
+        return []
+
+
+def _if_installed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(**arguments: Any) -> Any:
+        try:
+            return function(**arguments)
+        except ImportError:
+            return None
+
+    return call
 
 
 CALLS = _calls()

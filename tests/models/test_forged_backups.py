@@ -310,7 +310,7 @@ def test_no_backup_makes_a_callback_remove_a_file(kept: Any, tmp_path: Path) -> 
         ("m", {}),
         ("m-{epoch}", {}),
         ("m-{epoch:02d}-{batch:+05}", {}),
-        ("{epoch:>4}/{loss:.2%}.h5", {}),
+        ("{epoch:>4}/{loss:.2%}.file", {}),
         ("{epoch:*^9}-{loss:e}-{loss:,.3f}-{loss:g}", {}),
         ("{epoch:x}-{epoch:#X}-{epoch:b}-{epoch:#o}-{epoch:_}", {}),
         ("{loss}-{f1}", {"f1": np.array([[0.5, np.nan], [1e-9, -2.0]])}),
