@@ -50,6 +50,7 @@ ACROSS = {
 SIGN = 250
 LOOKED_AT: dict[str, str] = {
     "compiling/codegen.py": "one class: the text of a function, note by note",
+    "compiling/products.py": "one idea: a product of matrices, block by block",
     "compiling/recording.py": "one idea: arrays that note, and their recorder",
     "core/checks.py": "one check for each kind of argument",
     "core/config.py": "one class: the constructor's arguments, and what guards them",

@@ -99,7 +99,10 @@ def products(kind: str) -> dict[tuple[bool, bool], int]:
     if "+avx512f" not in depends_on:
         return {}
     with _lock.held:
-        engine = _engine(own_products.text(kind), improve=False)
+        try:
+            engine = _engine(own_products.text(kind), improve=False)
+        except RuntimeError:  # a version of LLVM that takes another text
+            return {}
         _engines.append(engine)
         names = {turned: own_products.product_name(*turned) for turned in own_products.TURNED}
         return {turned: engine.get_function_address(name) for turned, name in names.items()}

@@ -83,7 +83,10 @@ class _Body:
         return self.say(f"icmp sgt <{n} x i64> {all_}, <{lanes}>")
 
     def function(self, head: str) -> str:
-        return "\n".join([f"define {head} {{", "entry:", *self.lines, "  ret void", "}", ""])
+        # LLVM halves such vectors on some processors that have them, unless it is told.
+        wide = '"min-legal-vector-width"="512" "prefer-vector-width"="512"'
+        lines = [f"define {head} {wide} {{", "entry:", *self.lines, "  ret void", "}", ""]
+        return "\n".join(lines)
 
     def loop(self, name: str, start: str, step: str, more: str) -> Iterator[str]:
         """What is said while this is iterated is done while the index, which starts there and has

@@ -17,6 +17,7 @@ from annlib.compiling.codegen import Module, Writer
 from annlib.compiling.layout import Table, stretches
 from annlib.compiling.notes import Call, Note
 from annlib.core.arrays import Array
+from annlib.core.threads import ProcessLock
 
 #: Of which so many are kept.
 _MOST = 256
@@ -66,6 +67,7 @@ class Template:
 
 
 _made: dict[Any, Template] = {}
+_lock = ProcessLock()
 
 
 def template_of(
@@ -79,9 +81,12 @@ def template_of(
     key = kinds, tuple(stretches(arrays)), tuple(breaks)
     found = _made.get(key)
     if found is None:
-        while len(_made) >= _MOST:
-            _made.pop(next(iter(_made)), None)
-        found = _made[key] = Template(notes, arrays, breaks)
+        with _lock.held:  # another thread may have made it meanwhile
+            found = _made.get(key)
+            if found is None:
+                while len(_made) >= _MOST:
+                    del _made[next(iter(_made))]
+                found = _made[key] = Template(notes, arrays, breaks)
     return found, arrays
 
 
