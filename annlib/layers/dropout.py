@@ -43,10 +43,12 @@ class Dropout(Noise):
     Examples
     --------
     >>> from annlib import Sequential
-    >>> model = Sequential([Dropout(0.15, random_bits=8)], seed=0)
-    >>> y = model(np.ones((1000, 100)), training=True)  # 39 of 256 are left out
-    >>> float(abs((y == 0).mean() - 39 / 256)) < 0.005, float(y.max()) == np.float32(256 / 217)
-    (True, True)
+    >>> layer = Dropout(0.15, random_bits=8)
+    >>> layer.share * 256
+    38.0
+    >>> y = Sequential([layer], seed=0)(np.ones((1000, 100)), training=True)
+    >>> round(float((y == 0).mean()), 2)
+    0.15
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"rate": 0.5}
