@@ -94,6 +94,8 @@ def is_missing(value: Any) -> bool:
     >>> is_missing(None), is_missing(float("nan")), is_missing(""), is_missing(0)
     (True, True, False, False)
     """
+    if isinstance(value, str):
+        return False
     if isinstance(value, float | np.floating):
         return bool(np.isnan(value))
     if isinstance(value, Decimal):

@@ -194,10 +194,13 @@ def _column(values: Array, name: Any, where: str, categorical: bool) -> Column:
                 f"argument must be a string or a real number, not {cls.__name__!r}. Drop the "
                 "column, or make columns of its parts."
             )
+    if texts or (categorical and not all(issubclass(cls, float) for cls in kinds)):
+        codes, labels = _of_items(items)
+        numbers = np.array([*(_number(label) for label in labels), np.nan])  # of missing ones
+        _check_finite(numbers[codes], where, title)
+        return Column(name, codes, [_plain(label) for label in labels])
     numbers = np.array([_number(item) for item in items])
     _check_finite(numbers, where, title)
-    if texts or (categorical and not all(issubclass(cls, float) for cls in kinds)):
-        return _of_items(name, items)
     return _of_numbers(name, numbers) if categorical else Column(name, numbers)
 
 
@@ -227,13 +230,13 @@ def _of_numbers(name: Any, numbers: Array) -> Column:
     return Column(name, every, found.tolist())
 
 
-def _of_items(name: Any, items: Sequence[Any]) -> Column:
-    """Texts and what stands between them as categories, in the order of their first rows."""
+def _of_items(items: Sequence[Any]) -> tuple[Array, list[Any]]:
+    """Codes of texts and what stands between them, and these in the order of their first rows."""
     places: dict[Any, int] = {}
     codes = np.empty(len(items), np.intp)
     for row, item in enumerate(items):
         codes[row] = -1 if is_missing(item) else places.setdefault(item, len(places))
-    return Column(name, codes, [_plain(label) for label in places])
+    return codes, list(places)
 
 
 def _plain(label: Any) -> Any:
