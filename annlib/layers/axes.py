@@ -42,14 +42,16 @@ def sizes(axis: Any, input_shape: BatchShape, where: str) -> Shape:
     return known
 
 
-def across(axis: Any, values: Array, rank: int) -> Array:
-    """Numbers for the positions along the axes, so that they go with arrays of this rank.
+def across(axis: Any, values: Array, x: Any) -> Array:
+    """Numbers for the positions along the axes, in the type and for the rank of x.
 
-    >>> across(1, np.arange(3), 3).shape
+    >>> across(1, np.arange(3), np.ones((7, 3, 2))).shape
     (3, 1)
     """
-    kept, sizes = positions(axis, rank), iter(values.shape)
-    return values.reshape([next(sizes) if a in kept else 1 for a in range(1, rank)])
+    kept = positions(axis, x.ndim)
+    row = [size if a in kept else 1 for a, size in enumerate(x.shape)][1:]
+    every = np.broadcast_to(values, [x.shape[a] for a in kept])
+    return every.reshape(row).astype(x.dtype, copy=False)
 
 
 def rows_along(axis: Any, x: Array, work: Workspace, name: str) -> Array:

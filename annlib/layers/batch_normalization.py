@@ -195,9 +195,9 @@ class BatchNormalization(Layer):
     def expression(self, x: Any) -> Any:
         variance = self.arrays["moving_variance"]
         factor = 1 / np.sqrt(variance + max(self.epsilon, TINY[variance.dtype.char]))
-        factor = axes.across(self.axis, factor * self.arrays.get("gamma", 1), x.ndim)
-        y = (x - axes.across(self.axis, self.arrays["moving_mean"], x.ndim)) * factor
-        return y + axes.across(self.axis, self.arrays["beta"], x.ndim) if self.center else y
+        factor = axes.across(self.axis, factor * self.arrays.get("gamma", 1), x)
+        y = (x - axes.across(self.axis, self.arrays["moving_mean"], x)) * factor
+        return y + axes.across(self.axis, self.arrays["beta"], x) if self.center else y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = axes.rows_along(self.axis, dy, work, "dY")

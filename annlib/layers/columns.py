@@ -310,21 +310,6 @@ class Columns(Container):
         one = len(self._chains) == 1 and bool(self._chains[0]) and not any(o.runs for o in others)
         return one and (first.own or self.members is None)
 
-    def expression(self, x: Any) -> Any:
-        results = []
-        each = 1 if self.members is None else self.members
-        for index, part in enumerate(self._parts_of_x()):
-            if not part.places.size:
-                continue
-            y = np.take(x, part.places, axis=1)
-            y = y if part.as_given else y.astype(self.dtype)
-            for layer in self._chains[index] if index < len(self._chains) else ():
-                y = express(layer, y)
-            y = y.reshape(-1, each if part.own else 1, part.given.stop - part.given.start)
-            results.append(y if part.own or each == 1 else y * np.ones((each, 1), y.dtype))
-        y = np.concatenate(results, axis=-1)
-        return y.reshape(-1, y.shape[-1]) if self.members is None else y
-
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         n, parts = len(dy), self._parts_of_x()
         passes = self._passes(work)
@@ -359,6 +344,21 @@ class Columns(Container):
         else:
             np.add.reduce(dy, axis=1, out=own)
         return own
+
+    def expression(self, x: Any) -> Any:
+        results = []
+        each = 1 if self.members is None else self.members
+        for index, part in enumerate(self._parts_of_x()):
+            if not part.places.size:
+                continue
+            y = np.take(x, part.places, axis=1)
+            y = y if part.as_given else y.astype(self.dtype)
+            for layer in self._chains[index] if index < len(self._chains) else ():
+                y = express(layer, y)
+            y = y.reshape(-1, each if part.own else 1, part.given.stop - part.given.start)
+            results.append(y if part.own or each == 1 else y * np.ones((each, 1), y.dtype))
+        y = np.concatenate(results, axis=-1)
+        return y.reshape(-1, y.shape[-1]) if self.members is None else y
 
     def formula(self) -> Formula:
         return self._formula(

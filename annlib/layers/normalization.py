@@ -240,10 +240,8 @@ class Normalization(Layer):
         return np.multiply(np.subtract(x, mean.reshape(row), out=y), factor, out=y)
 
     def expression(self, x: Any) -> Any:
-        kept = axes.sizes(self.axis, x.shape, "Normalization")
         of_data = self._given or (self.arrays["adapt_mean"], self.arrays["adapt_variance"])
-        typed = (np.broadcast_to(part, kept).astype(x.dtype) for part in of_data)
-        mean, variance = (axes.across(self.axis, part, x.ndim) for part in typed)
+        mean, variance = (axes.across(self.axis, part, x) for part in of_data)
         s = np.where(variance == 0, x.dtype.type(1), np.maximum(np.sqrt(variance), EPSILON))
         return x * s + mean if self.invert else (x - mean) / s
 

@@ -111,8 +111,8 @@ class RowNormalization(Layer):
         y = x / self.length((x * x).sum(axis=along, keepdims=True), k)
         gamma, beta = self.arrays.get(self.gain), self.arrays.get(self.offset)
         if gamma is not None:
-            y = y * axes.across(self.axis, gamma, x.ndim)
-        return y if beta is None else y + axes.across(self.axis, beta, x.ndim)
+            y = y * axes.across(self.axis, gamma, x)
+        return y if beta is None else y + axes.across(self.axis, beta, x)
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
         dY = axes.rows_along(self.axis, dy, work, "dy")

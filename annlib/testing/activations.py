@@ -12,7 +12,8 @@ import numpy as np
 from annlib.activations import Activation
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_flag, check_instance, check_numbers, items_of
-from annlib.core.errors import ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.expression import express
 from annlib.core.workspace import Workspace
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import Dense
@@ -123,6 +124,17 @@ def input_untouched(trial: ActivationTrial) -> None:
     Z.flags.writeable = False
     trial.activation.forward(Z, A, trial.work)
     same(Z, before, "Z")
+
+
+@rules.add("an expression, if there is one, is what forward computes")
+def expression(trial: ActivationTrial) -> None:
+    Z, _ = trial.data()
+    expected = trial.forward(Z)[1].copy()
+    try:
+        found = express(trial.activation, trial.data()[0])
+    except ConfigurationError:  # of one that says nothing
+        return
+    same(found, expected, "the expression", 1e-12)
 
 
 @rules.add("elementwise says whether an output depends on its own input alone")

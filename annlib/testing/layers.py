@@ -17,6 +17,7 @@ from annlib.core.checks import (
     to_rows,
 )
 from annlib.core.errors import ConfigurationError
+from annlib.core.expression import express
 from annlib.core.workspace import Workspace
 from annlib.layers import Lambda, Layer
 from annlib.testing.configuration import check_config, copies
@@ -139,6 +140,19 @@ def kept_values(trial: LayerTrial) -> None:
         x, _ = trial.data()
         y = trial.forward(x)
         same(y.ravel(), x.ravel().astype(y.dtype), "the output")
+
+
+@rules.add("an expression, if there is one, is what forward computes at rest")
+def expression(trial: LayerTrial) -> None:
+    if trial.training:
+        return
+    x, _ = trial.data()
+    expected = trial.forward(x).copy()
+    try:
+        found = express(trial.layer, x)
+    except ConfigurationError:  # of a layer that says nothing, or one within
+        return
+    same(found, expected, "the expression", 1e-12)
 
 
 @rules.add("only a layer that says random = True draws, only while training, from work.rng alone")

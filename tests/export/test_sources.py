@@ -19,7 +19,7 @@ from annlib import ConfigurationError, NotBuiltError, Sequential, SequentialClas
 from annlib.export import source, source_size
 
 GCC = shutil.which("gcc") or shutil.which("cc")
-FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O1")
+FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-O0")
 needs_a_compiler = pytest.mark.skipif(GCC is None, reason="no compiler of C")
 
 

@@ -108,6 +108,12 @@ class KeepsNoValues(Double):
     keeps_values = True
 
 
+@breaks("layer", "an expression, if there is one, is what forward computes at rest")
+class SaysHalf(Double):
+    def expression(self, x):
+        return x / 2
+
+
 @breaks("layer", "a layer that says takes_sparse = True makes the same of sparse rows")
 class OfStoredNumbersAlone(Double):
     takes_sparse = True
@@ -429,6 +435,12 @@ class WritesZ(Tanh):
     def forward(self, Z, A, work):
         Z *= 1.0
         np.tanh(Z, out=A)
+
+
+@breaks("activation", "an expression, if there is one, is what forward computes")
+class SaysSine(Tanh):
+    def expression(self, Z):
+        return np.sin(Z)
 
 
 @breaks("activation", "elementwise says whether an output depends on its own input alone")
