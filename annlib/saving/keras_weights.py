@@ -246,6 +246,6 @@ def _names(group: Any) -> str:
 
 def _error(file: str | BinaryIO, expected: str, got: str) -> ModelFormatError:
     return ModelFormatError(
-        f"{_WHERE}, {shown(file)}: expected {expected}, got {got}. Load it into a model of the same "
-        "layers in the same order; annlib.export.from_keras makes one of a whole model's file."
+        f"{_WHERE}, {shown(file)}: expected {expected}, got {got}. Load it into a model of the "
+        "same layers in the same order; annlib.export.from_keras makes one of a whole model's file."
     )
