@@ -64,6 +64,7 @@ LOOKED_AT: dict[str, str] = {
     "layers/base.py": "one class: what a layer is",
     "layers/batch_normalization.py": "one class: statistics of the batch, and moving ones",
     "layers/columns.py": "one class: chains, their columns, and their results side by side",
+    "layers/normalization.py": "one class: mean and variance, given or learned",
     "losses/base.py": "one class, and the losses of vectors",
     "metrics/base.py": "one class, and the means of which most metrics are",
     "models/sequential.py": "one class: a stack of layers, with what a user does with it",

@@ -132,7 +132,7 @@ def test_a_run_that_was_cut_off_resumes(light, tmp_path):
         ("annlib.plots.decision_boundary(made(), x[:, :2], y)", "annlib[plot]"),
         ("annlib.__main__.main(['--data', 'digits'])", "scikit-learn"),
         ("annlib.export.from_keras('m.keras')", "keras"),
-        ("annlib.export.from_torch(1)", "torch"),
+        ("annlib.export.to_torch(Sequential([layers.Dense(2, input_shape=(3,))]))", "torch"),
     ],
 )
 def test_what_needs_more_says_what_to_install(light, statement, package):

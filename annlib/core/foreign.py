@@ -33,8 +33,8 @@ class Format(NamedTuple):
     into: str
     #: With one of these bytes it begins.
     heads: tuple[bytes, ...] = ()
-    #: Whether scripts of another library call files so that annlib shall write.
-    tolerated: bool = False
+    #: Whether it is one of Keras', whose scripts call files so that annlib is to write.
+    of_keras: bool = False
 
 
 _PICKLE = (
@@ -47,7 +47,7 @@ _KERAS = Format(
     "annlib.export.to_keras({what}).{save}(path)",
     "annlib.export.from_keras(path) makes a model of it; model.load_weights(path) takes its "
     "weights into one that is there",
-    tolerated=True,
+    of_keras=True,
 )
 _TORCH = Format(
     "PyTorch's format",
@@ -78,7 +78,7 @@ FORMATS = (
         "A whole model of Keras': annlib.export.from_keras(path). Weights alone: "
         "model.load_weights(path)",
         (b"\x89HDF\r\n\x1a\n",),
-        tolerated=True,
+        of_keras=True,
     ),
     _TORCH,
     Format(
@@ -191,7 +191,7 @@ are safetensors: "net.safetensors".
         if not lower.endswith(form.suffixes):
             continue
         out = form.out.format(what=what, save=save)
-        if not form.tolerated:
+        if not form.of_keras:
             name = os.path.basename(path)
             stem = name[: max(len(name) - len(os.path.splitext(name)[1]), 1)]
             raise ConfigurationError(

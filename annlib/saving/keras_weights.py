@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -21,14 +20,13 @@ from annlib.core.arrays import Array
 from annlib.core.config import snake_case
 from annlib.core.errors import ModelFormatError, quote, show
 from annlib.core.files import open_file, shown
-from annlib.core.foreign import HEAD
+from annlib.core.foreign import HEAD, recognized
 from annlib.core.packages import missing
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.saving.container import MAX_BYTES
 
 _WHERE = "Sequential.load_weights"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 _IN_ZIP = "model.weights.h5"
 # How deep models in models may be.
@@ -52,7 +50,8 @@ def data_of(file: str | BinaryIO) -> bytes | None:
         start = opened.tell()
         head = opened.read(HEAD)
         opened.seek(start)
-        if not isinstance(head, bytes) or not head.startswith((_HDF5, _ZIP)):
+        form = recognized(head) if isinstance(head, bytes) else None
+        if form is None or not form.of_keras:
             return None
         data = opened.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
@@ -246,8 +245,7 @@ def _names(group: Any) -> str:
 
 
 def _error(file: str | BinaryIO, expected: str, got: str) -> ModelFormatError:
-    path = os.path.basename(file) if isinstance(file, str) else shown(file)
     return ModelFormatError(
-        f"{_WHERE}, {path}: expected {expected}, got {got}. Load it into a model of the same "
-        "layers in the same order; annlib.export.from_keras makes one of a whole model's file."
+        f"{_WHERE}, {shown(file)}: expected {expected}, got {got}. Load it into a model of the "
+        "same layers in the same order; annlib.export.from_keras makes one of a whole model's file."
     )
