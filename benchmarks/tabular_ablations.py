@@ -72,7 +72,7 @@ class _Layers:
 
 
 TRAINED: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
-    "marks": lambda: patch.object(features, "marks", lambda *_: []),
+    "marks": lambda: patch.object(features, "find_marks", lambda *_: []),
     "second member": nullcontext,
     "start from data": lambda: patch.object(Sequential, "initialize_from_data", _usual_start),
     "learned scale": lambda: patch.object(pack, "layers", _Layers()),

@@ -17,8 +17,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DataError, ModelFormatError, show
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.tabular.frame import Column
-from annlib.estimators.tabular.marks import flags as flags_of
-from annlib.estimators.tabular.marks import marks
+from annlib.estimators.tabular.marks import find_marks, flags_of
 
 #: Labels up to which a category becomes a flag for each.
 ONE_HOT = 32
@@ -159,13 +158,10 @@ class Features:
         seen: dict[bytes, list[Array]] = {}
         for column in columns:
             every = column._replace(values=column.values.repeat(counts)) if many else column
-            feature = (
-                _learn_numbers(every.values) if column.labels is None else _learn_labels(every)
-            )
+            feature = (_learn_numbers if column.labels is None else _learn_labels)(every)
             if isinstance(feature, Number):
-                values = column.values
-                found_marks = marks(values, feature.scaled(values), targets, blocks, weights)
-                feature = feature._replace(marks=found_marks)
+                own = find_marks(column.values, feature.scaled, targets, blocks, weights)
+                feature = feature._replace(marks=own)
             if feature is not None and _is_copy(feature, column, seen):
                 feature = None
             found.append(feature)
@@ -221,8 +217,9 @@ class Features:
                 own[1 if feature.one_hot else 2] = feature.depth - 1 if feature.one_hot else 1
             elif feature is not None:
                 own[0 if isinstance(feature, Number) else 1] = 1
-                own[1] += feature.flagged
-                own[1] += len(feature.marks) if isinstance(feature, Number) else 0
+                own[1] += feature.flagged + (
+                    len(feature.marks) if isinstance(feature, Number) else 0
+                )
             parts = [list(range(end, end + n)) for end, n in zip(ends, own, strict=True)]
             found.append((parts[0], parts[1], parts[2]))
             ends = [end + n for end, n in zip(ends, own, strict=True)]
@@ -270,9 +267,9 @@ _FIELDS: Mapping[Any, tuple[type, ...]] = {
 def _restored(kind: Any, parts: Sequence[Any]) -> Any:
     feature = kind(*(decode(part) for part in parts))
     fine = all(type(v) is t for v, t in zip(feature, _FIELDS[kind], strict=True))
-    if fine and isinstance(feature, Number):
+    if fine and kind is Number:
         fine = all(isinstance(mark, float) for mark in feature.marks)
-    if fine and isinstance(feature, Category):
+    if fine and kind is Category:
         fine = all(isinstance(label, str | float | bool) for label in feature.labels)
     if not fine:
         raise ModelFormatError(f"file: expected what a column is, got {show(parts)}.")
@@ -329,9 +326,9 @@ def _learn_labels(column: Column) -> Category | None:
     return Category(labels, missing, kinds)
 
 
-def _learn_numbers(values: Array) -> Feature:
-    known = values[~np.isnan(values)]
-    flagged = len(known) < len(values)
+def _learn_numbers(column: Column) -> Feature:
+    known = column.values[~np.isnan(column.values)]
+    flagged = len(known) < len(column.values)
     if not len(known):
         return None
     low, high = float(known.min()), float(known.max())

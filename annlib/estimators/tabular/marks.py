@@ -8,7 +8,7 @@ other half than a curve through all values and than the means of the values besi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -27,8 +27,12 @@ _PRIOR = 4
 _SHARE, _ERRORS = 0.003, 1.5
 
 
-def marks(
-    values: Array, places: Array, targets: Array, blocks: Sequence[int], weights: Array | None
+def find_marks(
+    values: Array,
+    scaled: Callable[[Array], Array],
+    targets: Array,
+    blocks: Sequence[int],
+    weights: Array | None,
 ) -> list[float]:
     """The values of a column that are to have a flag each, none or several.
 
@@ -36,8 +40,8 @@ def marks(
     ----------
     values : array, (n,)
         NaN where they are missing.
-    places : array, (n,)
-        The same, scaled.
+    scaled : callable
+        What networks are given for values.
     targets : array, (n, columns)
         Codes of classes, or numbers.
     blocks : sequence of int
@@ -59,7 +63,8 @@ def marks(
     sizes = np.bincount(halves, weights, 2 * len(found)).reshape(2, -1, 1)
     sums = _sums(halves, 2 * len(found), targets[known], blocks, weights)
     sums = sums.reshape(2, len(found), -1)
-    codes = _codes(places[known], places[known][first])
+    places = scaled(values[known])
+    codes = _codes(places, places[first])
     gains = sum(_gains(sums, sizes, codes, half) for half in (0, 1)) * kept
     gain = float(gains.sum())
     enough = gain > _SHARE * _variation(targets[known], blocks, weights)
@@ -71,7 +76,7 @@ def marks(
     return flagged
 
 
-def flags(values: Array, marked: Sequence[float]) -> list[Array]:
+def flags_of(values: Array, marked: Sequence[float]) -> list[Array]:
     """A flag of float32 for each marked value."""
     return [(values == mark).astype(np.float32) for mark in marked]
 
