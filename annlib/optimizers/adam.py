@@ -56,13 +56,16 @@ class Adam(Moments):
         self.amsgrad = check_flag(amsgrad, type(self).__name__, "amsgrad")
         self.state_names = ("m", "v", "v_max") if amsgrad else ("m", "v")
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
+        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return self.epsilon / root, alpha * (1 - self.beta_1) / root
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         m, v = state.m, state.v
-        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        epsilon, alpha = self.epsilon / root, alpha * (1 - self.beta_1) / root
+        epsilon, alpha = self.numbers(rate)
         if self.loop is not None and not self.amsgrad:
             number = theta.dtype.type
             numbers = (number(x) for x in (self.beta_1, self.beta_2, epsilon, alpha))
