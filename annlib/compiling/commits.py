@@ -56,6 +56,7 @@ class Commits:
         if known != self._as_is:
             return False
         if (last := self._recordings.get(key)) is None:
+            made.forget()
             self._recordings[key] = made
             return True  # number by number the program computes the same bits
         program = Program(made.notes, ())

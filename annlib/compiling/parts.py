@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.activations import Activation
-from annlib.compiling.notes import Call
+from annlib.compiling.notes import Call, Guard
 from annlib.compiling.program import Program, make
 from annlib.compiling.recording import CannotRecordError, Recorder
 from annlib.compiling.workspace import Draw
@@ -127,6 +127,11 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
     return True
 
 
+def may_break_off(note: Any) -> bool:
+    """Whether a run may end at this note: where something else than in the recording is so."""
+    return isinstance(note, Guard) or isinstance(getattr(note, "function", None), AsIs)
+
+
 def may_be_called_again(layer: Layer) -> bool:
     """Whether another call of a layer in the same step changes nothing, and draws nothing."""
     return all(is_own(type(part)) and not part.random for part in layer._parts()) and is_plain(
@@ -144,7 +149,8 @@ def attributes_of(parts: Iterable[Any]) -> list[Any]:
     """The attributes of parts, and of the parts that they have, by which they compute."""
     found: list[Any] = []
     for part in parts:
-        if not part._watched:  # one of the user's is called as it stands
+        # Those of the user's, and those that follow a schedule, are called as they stand.
+        if not part._watched or (isinstance(part, Layer) and not can_record(part)):
             continue
         found += vars(part).values()
         inside = [*getattr(part, "_held", ()), *vars(part).values()]

@@ -15,7 +15,14 @@ import numpy as np
 from annlib.compiling.commits import Commits
 from annlib.compiling.comparison import CLOSE, first_difference, key_of, near, right
 from annlib.compiling.objective import PartCannotRecordError, Recording, StepRecorder
-from annlib.compiling.parts import attributes_of, can_record, is_plain, rerun, unchanged
+from annlib.compiling.parts import (
+    attributes_of,
+    can_record,
+    is_plain,
+    may_break_off,
+    rerun,
+    unchanged,
+)
 from annlib.compiling.program import Program
 from annlib.compiling.recording import CannotRecordError
 from annlib.core.arrays import Array
@@ -59,7 +66,8 @@ class CompiledStep:
         #: Why those are that could have been recorded.
         self.why: list[str] = []
         self._recordings: dict[Any, Recording] = {}
-        self._programs: dict[Any, tuple[Program, Recording]] = {}
+        #: With the memory of the layers that draw, if the program may break off after that.
+        self._programs: dict[Any, tuple[Program, Recording, list[Workspace]]] = {}
         self._commits = Commits(objective.passes, self._as_is)
         self._machine_ran = self._noted = False
         #: What the last step's arrays are, the attributes that were set so far, and for how many
@@ -91,10 +99,12 @@ class CompiledStep:
         self._key = key = key_of(X), key_of(Y), key_of(weights)
         if key not in self._programs:
             return self._first_steps(key, X, Y, weights)
-        program, recording = self._programs[key]
+        program, recording, drawing = self._programs[key]
         objective = self._objective
         objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
+        states = drawing and _states(drawing)
         if not program.run(X, Y, weights):
+            _restore(states)
             return self._as_ever(X, Y, weights)
         self._machine_ran = True
         self.squares = float(recording.squares)
@@ -134,7 +144,7 @@ class CompiledStep:
 
     def clear(self) -> None:
         """Drop references to the user's data."""
-        for program, _ in self._programs.values():
+        for program, *_ in self._programs.values():
             program.forget()
 
     def _forget_programs(self) -> None:
@@ -160,13 +170,15 @@ class CompiledStep:
         # or a copy of a model, goes on as if it had not been interrupted.
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
+        drawing = self._drawing() if any(map(may_break_off, recording.notes)) else []
         if before is not None:
             place = first_difference(before.described, recording.described)
             if place is not None:
                 self._take_apart(recording, place, again=before.again)
             elif agrees:
-                recording.forget()
-                self._programs[key] = program, recording
+                recording.described = []
+                self._programs[key] = program, recording, drawing
+        recording.forget()
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
 
     def _take_apart(self, recording: Recording, place: int, *, again: bool) -> None:
@@ -183,7 +195,7 @@ class CompiledStep:
 
     def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
         """The notes of a step, which is made; or None, where there can be none."""
-        states = [(w, w.rng.bit_generator.state) for w in self._works if w.rng is not None]
+        states = _states(self._drawing())
         while not self._off:
             recorder = StepRecorder(self._objective, self._gradient, self._works, self._as_is)
             try:
@@ -194,9 +206,11 @@ class CompiledStep:
             except CannotRecordError as error:  # of a part that is called as it stands
                 self._off = True
                 self.why.append(str(error))
-            for work, state in states:
-                work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
+            _restore(states)
         return None
+
+    def _drawing(self) -> list[Workspace]:
+        return [work for work in self._works if work.rng is not None]
 
     # -- trust -----------------------------------------------------------------------------------
 
@@ -275,6 +289,17 @@ class CompiledStep:
                 self._forget_programs()
                 break
         self._memory = now
+
+
+def _states(works: list[Workspace]) -> Any:
+    """Where the random streams of these are."""
+    generators = [work.rng.bit_generator for work in works]  # type: ignore[union-attr]  # have one
+    return [(generator, generator.state) for generator in generators]
+
+
+def _restore(states: Any) -> None:
+    for generator, state in states:
+        generator.state = state
 
 
 def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:

@@ -182,6 +182,24 @@ def test_where_a_guard_fails_the_step_runs_as_it_stands():
         np.testing.assert_allclose(b, a, rtol=1e-4)
 
 
+def test_where_a_guard_fails_the_draws_are_those_of_numpy():
+    def run(jit):
+        body = [layers.Dense(4), layers.Dropout(0.5), layers.GaussianNoise(0.1)]
+        body += [layers.Dense(3, "softmax")]
+        model = Sequential(body, seed=1)
+        sgd = optimizers.SGD(1e-20)
+        model.compile(sgd, "sparse_categorical_crossentropy", jit_compile=jit)
+        batches = [X[:10]] * 4 + [X[:10] * 1e16] * 2 + [X[:10]] * 2
+        losses = [model.train_on_batch(x, Y[:10]) for x in batches]
+        return model, losses
+
+    (plain, right), (compiled, found) = run(False), run(True)
+    np.testing.assert_allclose(found, right, rtol=1e-5)
+    # The last step of the large batches ran as it stands, after all had been drawn.
+    assert of(compiled)._programs and not of(compiled)._off
+    assert compiled._network.streams.state() == plain._network.streams.state()
+
+
 def test_a_divergence_is_told_as_ever():
     model = trained(True)
     before = model.get_weights()
