@@ -28,12 +28,15 @@ class AsIs:
     results: list[tuple[Array, Array]]
     #: Whether it may be called again with what the program has computed before it.
     again = False
+    #: Where its random streams were before.
+    states: Any = ()
 
 
 class Forward(AsIs):
     def __init__(self, layer: Layer, work: Workspace, *, training: bool = True) -> None:
         self._layer, self._work, self._training = layer, work, training
         self.again = may_be_called_again(layer)
+        self.states = states_of([work])
 
     def __call__(self, x: Any) -> Any:
         return self._layer.forward(x, self._work, training=self._training)
@@ -123,8 +126,26 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
             for array, given in function.results:
                 np.copyto(array, given)
         else:
+            if isinstance(function, AsIs):
+                restore(function.states)
             make(call, inputs)
     return True
+
+
+def states_of(works: Iterable[Workspace]) -> list[tuple[Any, Any]]:
+    """Where the random streams of these are, with those of the layers inside."""
+    found: list[tuple[Any, Any]] = []
+    for work in works:
+        if work.rng is not None:
+            found.append((work.rng.bit_generator, work.rng.bit_generator.state))
+        for inner in work.passes:
+            found += states_of(own for _, own in inner.steps)
+    return found
+
+
+def restore(states: Iterable[tuple[Any, Any]]) -> None:
+    for generator, state in states:
+        generator.state = state
 
 
 def may_break_off(note: Any) -> bool:
@@ -133,10 +154,8 @@ def may_break_off(note: Any) -> bool:
 
 
 def may_be_called_again(layer: Layer) -> bool:
-    """Whether another call of a layer in the same step changes nothing, and draws nothing."""
-    return all(is_own(type(part)) and not part.random for part in layer._parts()) and is_plain(
-        layer
-    )
+    """Whether another call of a layer in the same step changes nothing but random streams."""
+    return all(is_own(type(part)) for part in layer._parts()) and is_plain(layer)
 
 
 def can_record(layer: Layer) -> bool:

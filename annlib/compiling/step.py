@@ -21,6 +21,8 @@ from annlib.compiling.parts import (
     is_plain,
     may_break_off,
     rerun,
+    restore,
+    states_of,
     unchanged,
 )
 from annlib.compiling.program import Program
@@ -31,8 +33,9 @@ from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.training.objective import Objective
 
-#: Steps that are made as ever before notes are taken again, after an attribute was set.
-_SETTLED = 8
+#: Steps from one to the next below which attributes are set in haste; after so many such times in
+#: a row, as many steps are made as ever before notes are taken again.
+_SETTLED, _HASTY = 8, 32
 #: Batches of other shapes of which the programs are kept.
 _MOST = 16
 #: Notes of a step that differ from those of the one before, until that counts as a mistake.
@@ -70,10 +73,10 @@ class CompiledStep:
         self._programs: dict[Any, tuple[Program, Recording, list[Workspace]]] = {}
         self._commits = Commits(objective.passes, self._as_is)
         self._machine_ran = self._noted = False
-        #: What the last step's arrays are, the attributes that were set so far, and for how many
-        #: steps none was.
+        #: What the last step's arrays are, the attributes that were set so far, for how many steps
+        #: none was, and how often in haste.
         self._key: Any = None
-        self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
+        self._seen, self._waits, self._settled, self._hasty = changes.count, 0, _SETTLED, 0
         self._attributes = self._now()
         self._attempts = 0
         self._memory: list[tuple[Workspace, dict[str, Array]]] = []
@@ -102,9 +105,9 @@ class CompiledStep:
         program, recording, drawing = self._programs[key]
         objective = self._objective
         objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
-        states = drawing and _states(drawing)
+        states = states_of(drawing) if drawing else ()
         if not program.run(X, Y, weights):
-            _restore(states)
+            restore(states)
             return self._as_ever(X, Y, weights)
         self._machine_ran = True
         self.squares = float(recording.squares)
@@ -115,7 +118,8 @@ class CompiledStep:
         self._seen, before, self._attributes = changes.count, self._attributes, self._now()
         if not unchanged(before, self._attributes):
             self._forget_programs()
-            self._waits = 0 if self._settled > 10 * _SETTLED else _SETTLED
+            self._hasty = self._hasty + 1 if self._settled < _SETTLED else 0
+            self._waits = _SETTLED if self._hasty > _HASTY else 0
             self._settled = 0
 
     def _now(self) -> list[Any]:
@@ -170,7 +174,8 @@ class CompiledStep:
         # or a copy of a model, goes on as if it had not been interrupted.
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
-        drawing = self._drawing() if any(map(may_break_off, recording.notes)) else []
+        ends = any(map(may_break_off, recording.notes))
+        drawing = [work for work in self._works if ends and states_of([work])]
         if before is not None:
             place = first_difference(before.described, recording.described)
             if place is not None:
@@ -195,7 +200,7 @@ class CompiledStep:
 
     def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
         """The notes of a step, which is made; or None, where there can be none."""
-        states = _states(self._drawing())
+        states = states_of(self._works)
         while not self._off:
             recorder = StepRecorder(self._objective, self._gradient, self._works, self._as_is)
             try:
@@ -206,11 +211,8 @@ class CompiledStep:
             except CannotRecordError as error:  # of a part that is called as it stands
                 self._off = True
                 self.why.append(str(error))
-            _restore(states)
+            restore(states)
         return None
-
-    def _drawing(self) -> list[Workspace]:
-        return [work for work in self._works if work.rng is not None]
 
     # -- trust -----------------------------------------------------------------------------------
 
@@ -289,17 +291,6 @@ class CompiledStep:
                 self._forget_programs()
                 break
         self._memory = now
-
-
-def _states(works: list[Workspace]) -> Any:
-    """Where the random streams of these are."""
-    generators = [work.rng.bit_generator for work in works]  # type: ignore[union-attr]  # have one
-    return [(generator, generator.state) for generator in generators]
-
-
-def _restore(states: Any) -> None:
-    for generator, state in states:
-        generator.state = state
 
 
 def compiled_objective(objective: Objective, gradient: Array, where: str) -> CompiledStep:
