@@ -155,7 +155,7 @@ def may_break_off(note: Any) -> bool:
 
 def may_be_called_again(layer: Layer) -> bool:
     """Whether another call of a layer in the same step changes nothing but random streams."""
-    return all(is_own(type(part)) for part in layer._parts()) and is_plain(layer)
+    return all(map(is_plain, layer._parts()))
 
 
 def can_record(layer: Layer) -> bool:
@@ -206,7 +206,7 @@ def is_plain(part: Any) -> bool:
 def _has_function(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_function, value))
-    return callable(value)
+    return callable(value) and not isinstance(value, Configurable)
 
 
 def shadow(layer: Layer, recorder: Recorder) -> Layer:
