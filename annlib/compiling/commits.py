@@ -40,6 +40,10 @@ class Commits:
         self._programs.clear()
         self._recordings.clear()
 
+    def knows(self, key: Any) -> bool:
+        """Whether there is a program for this key."""
+        return key in self._programs
+
     def run(self, key: Any) -> None:
         """Commit by the program of this key."""
         self._programs[key].run()

@@ -71,6 +71,8 @@ class CompiledStep:
         self._recordings: dict[Any, Recording] = {}
         #: With the memory of the layers that draw, if the program may break off after that.
         self._programs: dict[Any, tuple[Program, Recording, list[Workspace]]] = {}
+        #: A program that counts once the layers have taken over what its step computed.
+        self._pending: tuple[Program, Recording, list[Workspace]] | None = None
         self._commits = Commits(objective.passes, self._as_is)
         self._machine_ran = self._noted = False
         #: What the last step's arrays are, the attributes that were set so far, for how many steps
@@ -143,6 +145,8 @@ class CompiledStep:
         elif self._noted:
             if not self._commits.record(self._key):
                 self._forget_programs()
+            elif self._pending is not None and self._commits.knows(self._key):
+                self._use(self._pending)
         else:
             passes.commit()
 
@@ -151,7 +155,12 @@ class CompiledStep:
         for program, *_ in self._programs.values():
             program.forget()
 
+    def _use(self, made: tuple[Program, Recording, list[Workspace]]) -> None:
+        made[1].described = []
+        self._programs[self._key] = made
+
     def _forget_programs(self) -> None:
+        self._pending = None
         self._programs.clear()
         self._recordings.clear()
         self._commits.forget()
@@ -163,7 +172,7 @@ class CompiledStep:
         recording = self._recorded(X, Y, weights)
         if recording is None:
             return self._as_ever(X, Y, weights)
-        self._noted = True
+        self._noted, self._pending = True, None
         self._check_memory()
         before, inputs = self._recordings.get(key), (X, Y, weights)
         if before is None and len(self._recordings) >= _MOST:
@@ -181,8 +190,11 @@ class CompiledStep:
             if place is not None:
                 self._take_apart(recording, place, again=before.again)
             elif agrees:
-                recording.described = []
-                self._programs[key] = program, recording, drawing
+                made = program, recording, drawing
+                if self._objective.passes._commits:
+                    self._pending = made
+                else:
+                    self._use(made)
         recording.forget()
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
 

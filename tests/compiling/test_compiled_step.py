@@ -200,6 +200,34 @@ def test_where_a_guard_fails_the_draws_are_those_of_numpy():
     assert compiled._network.streams.state() == plain._network.streams.state()
 
 
+class BreaksOff(Callback):
+    def __init__(self, when, step):
+        super().__init__()
+        setattr(self, when, self._break)
+        self._step, self._seen = step, 0
+
+    def _break(self, batch, logs=None):
+        self._seen += 1
+        if self._seen == self._step:
+            raise RuntimeError
+
+
+@pytest.mark.parametrize("when", ["on_gradients", "on_train_batch_end"])
+def test_a_run_that_breaks_off_in_a_step_goes_on(when):
+    def run(jit):
+        model = trained(jit, epochs=1)
+        for step in (1, 2, 3):
+            with pytest.raises(RuntimeError):
+                model.fit(X, Y, batch_size=10, verbose=0, callbacks=[BreaksOff(when, step)])
+        model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+        return model
+
+    plain, compiled = run(False), run(True)
+    for right, found in zip(plain.weights, compiled.weights, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-8, atol=1e-10)
+    assert len(of(compiled)._programs) == 3  # of 20, 10 and 5 rows; one of 15 came once
+
+
 def test_a_divergence_is_told_as_ever():
     model = trained(True)
     before = model.get_weights()
