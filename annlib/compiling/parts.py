@@ -159,8 +159,10 @@ def may_be_called_again(layer: Layer) -> bool:
 
 
 def can_record(layer: Layer) -> bool:
-    """Whether what a layer does is the same in each step: not where a schedule sets a number."""
-    fixed = not (layer._held or layer._schedules)
+    """Whether what a layer does is the same in each step: not where a schedule sets a number; and
+    whether it does that itself, not by layers inside, of which there may be none.
+    """
+    fixed = not layer._schedules and any(leaf is layer for _, leaf in layer._leaves())
     return fixed and not isinstance(layer, ActivityPenalty) and is_plain(layer)
 
 
