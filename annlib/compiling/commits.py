@@ -45,6 +45,10 @@ class Commits:
         program = self._programs.get(key)
         return program is not None and program.run()
 
+    def knows(self, key: Any) -> bool:
+        """Whether there is a program for this key."""
+        return key in self._programs
+
     def record(self, key: Any) -> bool:
         """Commit, and note what that is; whether all layers still are what they were taken for."""
         recorder, made = Recorder(), Recording()
@@ -57,6 +61,7 @@ class Commits:
         if known != self._as_is:
             return False
         if (last := self._recordings.get(key)) is None:
+            made.forget()
             self._recordings[key] = made
             return True  # number by number the program computes the same bits
         program = Program(made.notes, ())

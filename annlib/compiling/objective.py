@@ -26,6 +26,7 @@ from annlib.compiling.workspace import RecordingWorkspace
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
+from annlib.layers.passes import no_gradient
 from annlib.training.objective import Objective
 
 
@@ -66,8 +67,8 @@ class Recording:
         return next((n, whose) for n, whose, begin, *_ in reversed(self.parts) if begin <= place)
 
     def forget(self) -> None:
-        """Keep what it gave alone."""
-        self.notes, self.parts, self.described, self.made = [], [], [], []
+        """Keep what it gave, and how its notes are described."""
+        self.notes, self.parts, self.made = [], [], []
 
     def structure(self, inputs: Any) -> list[Any]:
         """What has to be the same in the next step's notes."""
@@ -192,6 +193,8 @@ class StepRecorder:
             if id(work) in self._as_is:
                 act = Backward(backward, work, wanted)
                 dy = self._part(work, name, lambda: called(self._recorder, act, dy))  # noqa: B023
+                if dy is None and wanted:
+                    raise no_gradient(layer)
                 written = [g for _, leaf in layer._leaves() for g in leaf.gradients.values()]
                 act.results += [(array, array.copy()) for array in written]
                 continue

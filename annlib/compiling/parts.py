@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from annlib.activations import Activation
-from annlib.compiling.notes import Call
+from annlib.compiling.notes import Call, Guard
 from annlib.compiling.program import Program, make
 from annlib.compiling.recording import CannotRecordError, Recorder
 from annlib.compiling.workspace import Draw
@@ -28,12 +28,15 @@ class AsIs:
     results: list[tuple[Array, Array]]
     #: Whether it may be called again with what the program has computed before it.
     again = False
+    #: Where its random streams were before.
+    states: Any = ()
 
 
 class Forward(AsIs):
     def __init__(self, layer: Layer, work: Workspace, *, training: bool = True) -> None:
         self._layer, self._work, self._training = layer, work, training
         self.again = may_be_called_again(layer)
+        self.states = states_of([work])
 
     def __call__(self, x: Any) -> Any:
         return self._layer.forward(x, self._work, training=self._training)
@@ -123,20 +126,43 @@ def rerun(program: Program, inputs: Any, steps: Any = None) -> bool:
             for array, given in function.results:
                 np.copyto(array, given)
         else:
+            if isinstance(function, AsIs):
+                restore(function.states)
             make(call, inputs)
     return True
 
 
+def states_of(works: Iterable[Workspace]) -> list[tuple[Any, Any]]:
+    """Where the random streams of these are, with those of the layers inside."""
+    found: list[tuple[Any, Any]] = []
+    for work in works:
+        if work.rng is not None:
+            found.append((work.rng.bit_generator, work.rng.bit_generator.state))
+        for inner in work.passes:
+            found += states_of(own for _, own in inner.steps)
+    return found
+
+
+def restore(states: Iterable[tuple[Any, Any]]) -> None:
+    for generator, state in states:
+        generator.state = state
+
+
+def may_break_off(note: Any) -> bool:
+    """Whether a run may end at this note: where something else than in the recording is so."""
+    return isinstance(note, Guard) or isinstance(getattr(note, "function", None), AsIs)
+
+
 def may_be_called_again(layer: Layer) -> bool:
-    """Whether another call of a layer in the same step changes nothing, and draws nothing."""
-    return all(is_own(type(part)) and not part.random for part in layer._parts()) and is_plain(
-        layer
-    )
+    """Whether another call of a layer in the same step changes nothing but random streams."""
+    return all(map(is_plain, layer._parts()))
 
 
 def can_record(layer: Layer) -> bool:
-    """Whether what a layer does is the same in each step: not where a schedule sets a number."""
-    fixed = not (layer._held or layer._schedules)
+    """Whether what a layer does is the same in each step: not where a schedule sets a number; and
+    whether it does that itself, not by layers inside, of which there may be none.
+    """
+    fixed = not layer._schedules and any(leaf is layer for _, leaf in layer._leaves())
     return fixed and not isinstance(layer, ActivityPenalty) and is_plain(layer)
 
 
@@ -144,7 +170,8 @@ def attributes_of(parts: Iterable[Any]) -> list[Any]:
     """The attributes of parts, and of the parts that they have, by which they compute."""
     found: list[Any] = []
     for part in parts:
-        if not part._watched:  # one of the user's is called as it stands
+        # Those of the user's, and those that follow a schedule, are called as they stand.
+        if not part._watched or (isinstance(part, Layer) and not can_record(part)):
             continue
         found += vars(part).values()
         inside = [*getattr(part, "_held", ()), *vars(part).values()]
@@ -195,7 +222,7 @@ def is_plain(part: Any) -> bool:
 def _has_function(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_function, value))
-    return callable(value)
+    return callable(value) and not isinstance(value, Configurable)
 
 
 def shadow(layer: Layer, recorder: Recorder) -> Layer:

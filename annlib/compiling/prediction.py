@@ -100,6 +100,7 @@ class CompiledPass:
                 self._programs.clear()
             self._programs[key] = program, y
             del self._recordings[key]
+        made.forget()
         return y
 
     def _recorded(self, x: Array) -> Recording:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,7 +119,7 @@ class Recorder:
     def traced(self, array: Array) -> Traced:
         """The array, noting what is done with it."""
         view = array.view(Traced)
-        view._recorder = self
+        view._owner = weakref.ref(self)
         return view
 
     def new(self, result: Any) -> Any:
@@ -268,11 +269,19 @@ class Recorder:
 class Traced(np.ndarray):
     """A view of an array that has its recorder note what is done with it."""
 
-    _recorder: Recorder
+    # The notes have arrays of which this is the base: the collector does not see such a circle.
+    _owner: weakref.ref[Recorder]
+
+    @property
+    def _recorder(self) -> Recorder:
+        recorder = self._owner()
+        if recorder is None:
+            raise CannotRecordError("an array is used after its recording")
+        return recorder
 
     def __array_finalize__(self, source: Any) -> None:
         if source is not None and isinstance(source, Traced):
-            self._recorder = source._recorder
+            self._owner = source._owner
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
         return self._recorder.ufunc(ufunc, method, inputs, keywords)
@@ -384,7 +393,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Number):
         return value.array
     if isinstance(value, tuple | list):
-        return type(value)(map(plain, value))
+        make = getattr(value, "_make", type(value))  # a named tuple is made of its fields
+        return make(map(plain, value))
     return value
 
 

@@ -20,7 +20,10 @@ from annlib.compiling.parts import (
     can_record,
     is_plain,
     kind_of,
+    may_break_off,
     rerun,
+    restore,
+    states_of,
     unchanged,
 )
 from annlib.compiling.program import Program
@@ -31,8 +34,9 @@ from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.training.objective import Objective
 
-#: Steps that are made as ever before notes are taken again, after an attribute was set.
-_SETTLED = 8
+#: Steps from one to the next below which attributes are set in haste; after so many such times in
+#: a row, as many steps are made as ever before notes are taken again.
+_SETTLED, _HASTY = 8, 32
 #: Batches of other shapes of which the programs are kept.
 _MOST = 16
 #: Notes of a step that differ from those of the one before, until that counts as a mistake.
@@ -66,14 +70,17 @@ class CompiledStep:
         #: Why those are that could have been recorded.
         self.why: list[str] = []
         self._recordings: dict[Any, Recording] = {}
-        self._programs: dict[Any, tuple[Program, Recording]] = {}
+        #: With the memory of the layers that draw, if the program may break off after that.
+        self._programs: dict[Any, tuple[Program, Recording, list[Workspace]]] = {}
+        #: A program that counts once the layers have taken over what its step computed.
+        self._pending: tuple[Program, Recording, list[Workspace]] | None = None
         self._commits = Commits(objective.passes, self._as_is)
         self._machine_ran = self._noted = False
-        #: What the last step's arrays are, the attributes that were set so far, and for how many
-        #: steps none was.
+        #: What the last step's arrays are, the attributes that were set so far, for how many steps
+        #: none was, and how often in haste.
         self._key: Any = None
         self._last: Any = None, None, None
-        self._seen, self._waits, self._settled = changes.count, 0, 10 * _SETTLED + 1
+        self._seen, self._waits, self._settled, self._hasty = changes.count, 0, _SETTLED, 0
         self._attributes = self._now()
         self._attempts = 0
         self._memory: list[tuple[Workspace, dict[str, Array]]] = []
@@ -102,10 +109,12 @@ class CompiledStep:
         found = self._programs.get(self._key)
         if found is None:
             return self._first_steps(self._key, X, Y, weights)
-        program, recording = found
+        program, recording, drawing = found
         objective = self._objective
         objective.loss._batch = recording.Z, Y, weights  # of which penalties take the size
+        states = states_of(drawing) if drawing else ()
         if not program.run(X, Y, weights):
+            restore(states)
             return self._as_ever(X, Y, weights)
         self._machine_ran = True
         self.squares = recording.squares.item()
@@ -118,7 +127,8 @@ class CompiledStep:
         self._seen, before, self._attributes = changes.count, self._attributes, self._now()
         if not unchanged(before, self._attributes):
             self._forget_programs()
-            self._waits = 0 if self._settled > 10 * _SETTLED else _SETTLED
+            self._hasty = self._hasty + 1 if self._settled < _SETTLED else 0
+            self._waits = _SETTLED if self._hasty > _HASTY else 0
             self._settled = 0
 
     def _now(self) -> list[Any]:
@@ -142,16 +152,23 @@ class CompiledStep:
         if self._machine_ran or self._noted:
             if not self._commits.record(self._key):
                 self._forget_programs()
+            elif self._pending is not None and self._commits.knows(self._key):
+                self._use(self._pending)
         else:
             passes.commit()
 
     def clear(self) -> None:
         """Drop references to the user's data."""
         self._last = None, None, None
-        for program, _ in self._programs.values():
+        for program, *_ in self._programs.values():
             program.forget()
 
+    def _use(self, made: tuple[Program, Recording, list[Workspace]]) -> None:
+        made[1].described = []
+        self._programs[self._key] = made
+
     def _forget_programs(self) -> None:
+        self._pending = None
         self._programs.clear()
         self._recordings.clear()
         self._commits.forget()
@@ -167,7 +184,7 @@ class CompiledStep:
         recording = self._recorded(X, Y, weights)
         if recording is None:
             return self._as_ever(X, Y, weights)
-        self._noted = True
+        self._noted, self._pending = True, None
         self._check_memory()
         before, inputs = self._recordings.get(key), (X, Y, weights)
         if before is None and len(self._recordings) >= _MOST:
@@ -179,16 +196,22 @@ class CompiledStep:
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
         kinds = None if self._as_is else self._kinds()
+        ends = any(map(may_break_off, recording.notes))
+        drawing = [work for work in self._works if ends and states_of([work])]
         place = None
         if before is not None:
             place = first_difference(before.described, recording.described)
         if before is not None and place is not None:
             self._take_apart(recording, place, again=before.again)
         elif agrees and (before is not None or kinds in program.confirmed):
-            recording.forget()
-            self._programs[key] = program, recording
+            made = program, recording, drawing
             if kinds is not None:
                 program.confirmed.add(kinds)
+            if self._objective.passes._commits:
+                self._pending = made
+            else:
+                self._use(made)
+        recording.forget()
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
 
     def _kinds(self) -> Any:
@@ -211,7 +234,7 @@ class CompiledStep:
 
     def _recorded(self, X: Any, Y: Array, weights: Array | None) -> Recording | None:
         """The notes of a step, which is made; or None, where there can be none."""
-        states = [(w, w.rng.bit_generator.state) for w in self._works if w.rng is not None]
+        states = states_of(self._works)
         while not self._off:
             recorder = StepRecorder(self._objective, self._gradient, self._works, self._as_is)
             try:
@@ -222,8 +245,7 @@ class CompiledStep:
             except CannotRecordError as error:  # of a part that is called as it stands
                 self._off = True
                 self.why.append(str(error))
-            for work, state in states:
-                work.rng.bit_generator.state = state  # type: ignore[union-attr]  # has one
+            restore(states)
         return None
 
     # -- trust -----------------------------------------------------------------------------------

@@ -110,11 +110,7 @@ class Pass:
         for backward, work, input_gradient in self._down if to_input else self._backward:
             dy = backward(dy, work, input_gradient=input_gradient)
             if dy is None and input_gradient:
-                layer = backward.__self__
-                raise ConfigurationError(
-                    f"{type(layer).__name__}.backward: expected dE/dx, got None, in layer "
-                    f'"{layer.name}". Return it, unless input_gradient is false.'
-                )
+                raise no_gradient(backward.__self__)
         return dy
 
     def check_derivatives(self) -> None:
@@ -149,3 +145,11 @@ class Pass:
             if not np.isfinite(x).all():
                 return layer.name
         return None
+
+
+def no_gradient(layer: Layer) -> ConfigurationError:
+    """Of a layer whose ``backward`` returns nothing where dE/dx is wanted."""
+    return ConfigurationError(
+        f"{type(layer).__name__}.backward: expected dE/dx, got None, in layer "
+        f'"{layer.name}". Return it, unless input_gradient is false.'
+    )

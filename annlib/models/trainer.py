@@ -661,7 +661,10 @@ class Trainer(Configurable):
         batches = data.batches(network, size, default=INFERENCE_BATCH)
         batches.check_end(steps, where, "steps")
         hooks = self._inference_hooks(callbacks, verbose, where, batches, steps)
+        first = not network.built
         network.build((None, *data.row_shape), data.feature_names)
+        if first and simple and type(x) is np.ndarray:
+            return self.predict(x, verbose=verbose)  # by the way, and to the bits, of the next call
         with hooks, self._evaluating():
             return predict(network.layers, network.dtype, batches, hooks, steps)
 

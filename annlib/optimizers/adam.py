@@ -57,44 +57,46 @@ class Adam(Moments):
         self.amsgrad = check_flag(amsgrad, type(self).__name__, "amsgrad")
         self.state_names = ("m", "v", "v_max") if amsgrad else ("m", "v")
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
+        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return self.epsilon / root, alpha * (1 - self.beta_1) / root
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
+        epsilon, alpha = self.numbers(rate)
         if self.loop is not None and not self.amsgrad:
-            numbers = self.beta_1, self.beta_2, self._epsilon, self._length(rate)
-            self.loop(theta, gradient, state.m, state.v, *numbers)
+            m, v = state.m, state.v
+            self.loop(theta, gradient, m, v, self.beta_1, self.beta_2, epsilon, alpha)
             return
-        self._direct(gradient, state, scratch)
-        self._go(theta, rate, scratch)
+        self._turn(gradient, state, scratch, epsilon)
+        np.multiply(scratch, alpha, out=scratch)
+        np.subtract(theta, scratch, out=theta)
 
     def _twofold(self) -> Twofold | None:
         return (self._direct, self._go) if type(self).update is Adam.update else None
 
-    def _direct(self, gradient: Array, state: State, scratch: Array) -> None:
+    def _turn(self, gradient: Array, state: State, scratch: Array, epsilon: float) -> None:
         """Take a gradient into the state, and write the direction of the step into ``scratch``."""
         m, v = state.m, state.v
         self.update_moments(gradient, m, v, scratch)
         if self.amsgrad:
             v = np.maximum(state.v_max, v, out=state.v_max)
         np.sqrt(v, out=scratch)
-        np.add(scratch, constant(self._epsilon, gradient.dtype.char), out=scratch)
+        np.add(scratch, constant(epsilon, gradient.dtype.char), out=scratch)
         np.divide(m, scratch, out=scratch)
+
+    def _direct(self, gradient: Array, state: State, scratch: Array) -> None:
+        """The direction of the step, which is the same at any rate."""
+        epsilon, _ = self.numbers(0.0)
+        self._turn(gradient, state, scratch, epsilon)
 
     def _go(self, theta: Array, rate: float, scratch: Array) -> None:
         """Step that way."""
-        np.multiply(scratch, self._length(rate), out=scratch)
+        _, alpha = self.numbers(rate)
+        np.multiply(scratch, alpha, out=scratch)
         np.subtract(theta, scratch, out=theta)
-
-    @property
-    def _epsilon(self) -> float:
-        """What is added to the root of v as the state holds it."""
-        return float(self.epsilon / math.sqrt(1 - self.beta_2))
-
-    def _length(self, rate: float) -> float:
-        """The factor of the direction."""
-        t, root = self.iterations + 1, math.sqrt(1 - self.beta_2)
-        alpha = rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        return float(alpha * (1 - self.beta_1) / root)
 
     def formula(self) -> Formula:
         v = "u" if self.amsgrad else "v"

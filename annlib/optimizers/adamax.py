@@ -36,6 +36,9 @@ class Adamax(Moments):
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1"}
     bounded = True
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        return (rate * ((1 - self.beta_1) / (1 - self.beta_1 ** (self.iterations + 1))),)
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
@@ -45,8 +48,8 @@ class Adamax(Moments):
         np.maximum(u, np.abs(gradient, out=scratch), out=u)
         np.add(u, self.epsilon, out=scratch)
         np.divide(m, scratch, out=scratch)
-        correction = (1 - self.beta_1) / (1 - self.beta_1 ** (self.iterations + 1))
-        np.multiply(scratch, rate * correction, out=scratch)
+        (factor,) = self.numbers(rate)
+        np.multiply(scratch, factor, out=scratch)
         np.subtract(theta, scratch, out=theta)
 
     def formula(self) -> Formula:

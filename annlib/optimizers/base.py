@@ -197,6 +197,8 @@ class Optimizer(Rule, Scheduled):
         self.loop: Loop | None = None
         #: What is to become ``loop`` once that is worth it.
         self._loop_later: Loop | None = None
+        #: ``update`` as machine code.
+        self._compiled_update: Callable[..., None] | None = None
         self.reset()
         #: A weak reference to the model that was compiled with this object.
         self._owner: Any = None
@@ -408,9 +410,19 @@ class Optimizer(Rule, Scheduled):
         self,
         vector: ParameterVector,
         jit_compile: bool | str = False,
-        compiler: Callable[[Loop], Loop | None] | None = None,
+        compiler: Callable[[Rule, Any], Callable[..., None] | None] | None = None,
     ) -> None:
-        """Make what depends on the vector's layout; state that matches the layout stays."""
+        """Make what depends on the vector's layout; state that matches the layout stays.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+        jit_compile : bool or "auto"
+            Whether a rule that has a loop runs as that; by itself where it is worth it.
+        compiler : callable, optional
+            What makes machine code of the ``update`` of any rule, or None of one that it cannot
+            do, from the rule and the type of the vector: instead of loops.
+        """
         if not self.matches_layout(vector):
             self.reset()
             self._memory = Memory(self, vector, self.policy.state_names)
@@ -418,13 +430,15 @@ class Optimizer(Rule, Scheduled):
             self._begun = False  # again with the first step, by the parameters that are there then
         memory = self._built
         wanted = vector.n_trainable >= _WORTH_COMPILING if jit_compile == "auto" else jit_compile
-        loop = type(self).compilable if wanted and can_compile() else None
+        loop = type(self).compilable if wanted and can_compile() and compiler is None else None
         now = jit_compile is True or waiting.is_over(0)
-        self.loop = (compiler or compiled)(loop) if loop and now else None
+        self.loop = compiled(loop) if loop and now else None
         self._loop_later = None if now else loop
+        self._compiled_update = compiler and compiler(self, vector.values.dtype)
+        one_pass = self.loop is not None or self._compiled_update is not None
         divisible = not (self.whole or self.per_parameter)
         policy, factor = self.policy, self.policy.rate_factor
-        self._buffers = StepBuffers(vector, memory, divisible, self.loop is not None, factor)
+        self._buffers = StepBuffers(vector, memory, divisible, one_pass, factor)
         self._gradient = vector.gradients[: vector.n_trainable]
         policy.attach(vector, memory.vectors[len(self.state_names) :])
         paths = [entry.path for entry in vector.entries]
@@ -508,8 +522,13 @@ class Optimizer(Rule, Scheduled):
 
     def __getstate__(self) -> dict[str, Any]:
         # Views belong to a model's vector: a copied model builds its optimizer again.
-        views = dict.fromkeys(("_buffers", "_gradient", "loop", "_loop_later", "_owner"))
-        return {**self.__dict__, **views, "_thread": 0, "policy": copy.copy(self.policy)}
+        views = ("_buffers", "_gradient", "loop", "_loop_later", "_compiled_update", "_owner")
+        return {
+            **self.__dict__,
+            **dict.fromkeys(views),
+            "_thread": 0,
+            "policy": copy.copy(self.policy),
+        }
 
     # -- the step --------------------------------------------------------------------------------
 
@@ -571,7 +590,9 @@ class Optimizer(Rule, Scheduled):
             policy.clip_and_decay(gradient, rate)
             if self._loop_later is not None and waiting.is_over(gradient.size):
                 self.loop, self._loop_later = compiled(self._loop_later), None
-            buffers.update(self.update, rate, None if self.loop is not None else self._twofold())
+            made = self._compiled_update
+            twofold = None if made is not None or self.loop is not None else self._twofold()
+            buffers.update(made or self.update, rate, twofold)
         if policy.use_ema:
             policy.average(self.iterations)
         if buffers.constrained:

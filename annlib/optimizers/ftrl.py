@@ -63,23 +63,27 @@ class Ftrl(Optimizer):
     def initialize(self, theta: Array, state: State) -> None:
         state.n.fill(self.initial_accumulator_value)
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        return 1 / rate, self.beta + 2 * self.l2_regularization_strength * rate
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         if not rate:
             return
         n, z = state.n, state.z
-        l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
+        l1 = self.l1_regularization_strength
+        of_theta, held = self.numbers(rate)
         if shrinkage := self.l2_shrinkage_regularization_strength:
             np.add(z, np.multiply(theta, 2 * shrinkage, out=scratch), out=z)
         np.add(z, gradient, out=z)
         power = np.multiply(gradient, gradient, out=gradient)
         _grow(n, power, -self.learning_rate_power, scratch)
         np.multiply(theta, scratch, out=theta)
-        np.subtract(z, np.multiply(theta, 1 / rate, out=theta), out=z)
+        np.subtract(z, np.multiply(theta, of_theta, out=theta), out=z)
         np.subtract(np.clip(z, -l1, l1, out=theta), z, out=theta)
         np.multiply(theta, rate, out=theta)
-        np.divide(theta, np.add(power, self.beta + 2 * l2 * rate, out=power), out=theta)
+        np.divide(theta, np.add(power, held, out=power), out=theta)
 
     def formula(self) -> Formula:
         shrinkage = self.l2_shrinkage_regularization_strength

@@ -15,7 +15,7 @@ from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.scheduled import Scheduled
 from annlib.optimizers.base import Optimizer, register, registry
 from annlib.optimizers.formula import update_formula
-from annlib.optimizers.loops import Loop, compiled, waiting
+from annlib.optimizers.loops import compiled, waiting
 from annlib.optimizers.paths import check_keys, check_patterns, matches
 from annlib.optimizers.rule import Rule
 from annlib.optimizers.state import State
@@ -211,7 +211,7 @@ gradient_accumulation_steps, name
         self,
         vector: ParameterVector,
         jit_compile: bool | str = False,
-        compiler: Callable[[Loop], Loop | None] | None = None,
+        compiler: Callable[[Rule, Any], Callable[..., None] | None] | None = None,
     ) -> None:
         super().build(vector, jit_compile, compiler)
         for rule, share in zip(self._rules, self._shares(vector), strict=True):
@@ -291,7 +291,7 @@ gradient_accumulation_steps, name
             if rule._loop_later is not None and waiting.is_over(gradient.size):
                 rule.loop, rule._loop_later = compiled(rule._loop_later), None
             rule.steps = self.iterations
-            buffers.update(rule.update, rate * own)
+            buffers.update(rule._compiled_update or rule.update, rate * own)
             rule.steps = self.steps + 1
             if flushes and rule._flushes:
                 buffers.flush_denormals()

@@ -37,19 +37,23 @@ class Nadam(Moments):
 
     bounded = True
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        t = self.iterations + 1
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        of_m = (1 - self.beta_1) * self._mu(t + 1) / (1 - self._product(t + 1))
+        of_g = (1 - self._mu(t)) / (1 - self._product(t))
+        return of_m * rate / root, of_g * rate / root, self.epsilon / root
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
         m, v = state.m, state.v
-        t = self.iterations + 1
-        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        of_m, of_g, epsilon = self.numbers(rate)
         self.update_moments(gradient, m, v, scratch)
-        of_m = (1 - self.beta_1) * self._mu(t + 1) / (1 - self._product(t + 1))
-        of_g = (1 - self._mu(t)) / (1 - self._product(t))
-        np.multiply(gradient, of_g * rate / root, out=gradient)
-        np.add(gradient, np.multiply(m, of_m * rate / root, out=scratch), out=gradient)
+        np.multiply(gradient, of_g, out=gradient)
+        np.add(gradient, np.multiply(m, of_m, out=scratch), out=gradient)
         np.sqrt(v, out=scratch)
-        np.add(scratch, self.epsilon / root, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
         np.subtract(theta, np.divide(gradient, scratch, out=scratch), out=theta)
 
     def keras_numbers(self) -> Mapping[str, float]:

@@ -52,6 +52,15 @@ class Rule:
         if "update" in vars(cls) and "bounded" not in vars(cls):
             cls.bounded = False
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        """Those by which an update computes and that are others in each, beside the rate and what
+        follows a schedule: made of these, and of the updates done.
+
+        ``update`` asks for them, so that it can be compiled: it is recorded once, and they are read
+        at each update. A rule that computes such numbers in ``update`` itself runs as it stands.
+        """
+        return ()
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:

@@ -66,24 +66,28 @@ class ScheduleFreeAdamW(Optimizer):
     def initialize(self, theta: Array, state: State) -> None:
         state.z = theta
 
-    def update(
-        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
-    ) -> None:
+    def numbers(self, rate: float) -> tuple[float, ...]:
         t = self.iterations + 1
         if t < self.warmup_steps:
             rate *= t / self.warmup_steps
+        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
+        return rate / root, self.epsilon / root, 1 / t, (1 - 1 / t) * (1 - self.beta_1)
+
+    def update(
+        self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
+    ) -> None:
+        alpha, epsilon, part, rest = self.numbers(rate)
         # The state holds v / (1 - beta_2).
         discount(state.v, np.multiply(gradient, gradient, out=scratch), self.beta_2)
-        root = math.sqrt((1 - self.beta_2) / (1 - self.beta_2**t))
         np.sqrt(state.v, out=scratch)
-        np.add(scratch, self.epsilon / root, out=scratch)
+        np.add(scratch, epsilon, out=scratch)
         step = np.divide(gradient, scratch, out=gradient)
-        np.multiply(step, rate / root, out=step)
+        np.multiply(step, alpha, out=step)
         np.subtract(state.z, step, out=state.z)
         # With x = (y - (1 - beta_1) z) / beta_1 the new y follows from the old one and the new z.
-        np.multiply(np.subtract(state.z, theta, out=scratch), 1 / t, out=scratch)
+        np.multiply(np.subtract(state.z, theta, out=scratch), part, out=scratch)
         np.add(theta, scratch, out=theta)
-        np.multiply(step, (1 - 1 / t) * (1 - self.beta_1), out=step)
+        np.multiply(step, rest, out=step)
         np.subtract(theta, step, out=theta)
 
     def evaluation_weights(self, theta: Array, state: State) -> None:

@@ -50,10 +50,14 @@ class SGD(Optimizer):
         self.nesterov = check_flag(nesterov, "SGD", "nesterov")
         self.state_names = ("velocity",) if momentum else ()
 
+    def numbers(self, rate: float) -> tuple[float, ...]:
+        return (-rate,)
+
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
     ) -> None:
-        descent = np.multiply(gradient, -rate, out=scratch)
+        (factor,) = self.numbers(rate)
+        descent = np.multiply(gradient, factor, out=scratch)
         if self.momentum or "momentum" in self._schedules:
             velocity = state.velocity
             discount(velocity, descent, self.momentum)

@@ -13,7 +13,7 @@ from annlib.core.errors import DivergenceError
 from annlib.core.threads import blas_threads_for
 from annlib.data import Batch
 from annlib.network.network import Network
-from annlib.optimizers.loops import Loop
+from annlib.optimizers.rule import Rule
 from annlib.training.compiled import Compiled
 from annlib.training.objective import Objective
 from annlib.training.processes import Communicator, DividedObjective
@@ -44,8 +44,8 @@ class Compiler(Protocol):
     ) -> CompiledObjective:
         """Of an objective, the gradient into which it writes, and what warnings begin with."""
 
-    def compiled_loop(self, loop: Loop) -> Loop | None:
-        """The rule of an optimizer, if it can be."""
+    def compiled_rule(self, rule: Rule, dtype: Any) -> Callable[..., None] | None:
+        """The ``update`` of an optimizer's rule for vectors of a type, if it can be."""
 
 
 class UpdateOverflowError(DivergenceError):
@@ -99,7 +99,7 @@ class Step:
         self._compiled = compiler.compiled_objective(
             self.objective, self.gradient, "Sequential.fit"
         )
-        self.optimizer.build(self.vector, jit_compile, compiler.compiled_loop)
+        self.optimizer.build(self.vector, jit_compile, compiler.compiled_rule)
 
     def loss_and_gradient(self, batch: Batch) -> float:
         """Forward, loss, backward: the loss of a batch, penalties included."""

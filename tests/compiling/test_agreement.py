@@ -11,7 +11,7 @@ import pytest
 from cases import ACTIVATIONS, LAYERS, LOSSES, OPTIMIZERS, as_given, targets_and_predictions
 from cases.random_networks import network
 
-from annlib import Sequential, layers, optimizers
+from annlib import Sequential, layers, optimizers, schedules
 from annlib.testing.layers import LayerTrial
 
 pytest.importorskip("llvmlite")
@@ -27,19 +27,52 @@ def numbers_of(model):
     return [vector.values, *optimizer.state_arrays().values()]
 
 
+def watched(model):
+    """Each gradient that comes to the optimizer of a model: a rule may overwrite it."""
+    seen, step = [], model.optimizer.checked_step
+
+    def checked_step(vector, squares):
+        seen.append(vector.gradients[: vector.n_trainable].copy())
+        return step(vector, squares)
+
+    object.__setattr__(model.optimizer, "checked_step", checked_step)
+    return seen
+
+
+def jumps_of(model, gradient, near):
+    """Where a rule that divides by the size of a gradient, or takes its sign, makes a step of what
+    would be 0 but for rounding. A constraint brings that to all of its parameter.
+    """
+    vector = model._network.vector
+    small = np.zeros(vector.values.shape, bool)
+    small[: gradient.size] = np.abs(gradient) <= near * np.abs(gradient).max(initial=0.0)
+    for entry in vector.entries:
+        if entry.trainable and entry.parameter.constraint is not None:
+            small[entry.where] = small[entry.where].any()
+    return small
+
+
 def check_agreement(make, batches, near):
     """Two models from one state make a step with each batch, as it stands and compiled; returns the
     compiled step.
     """
-    plain, compiled = make(False), make(True)
+    models = plain, compiled = make(False), make(True)
+    seen = [watched(model) for model in models]
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         for batch in batches:
-            values = [model.train_on_batch(*batch) for model in (plain, compiled)]
+            values = [model.train_on_batch(*batch) for model in models]
             np.testing.assert_allclose(*values, rtol=near * 10, atol=near)
-            for right, found in zip(*map(numbers_of, (plain, compiled)), strict=True):
+            gradient, found = (of_model[-1] for of_model in seen)
+            scale = np.abs(gradient).max(initial=0.0)
+            np.testing.assert_allclose(found, gradient, rtol=0, atol=near * max(scale, 1e-3))
+            jumps = jumps_of(plain, gradient, near)
+            for right, found in zip(*map(numbers_of, models), strict=True):
                 scale = np.abs(right).max(initial=0.0)
-                np.testing.assert_allclose(found, right, rtol=0, atol=near * max(scale, 1e-3))
+                far = np.abs(found - right) > near * max(scale, 1e-3)
+                if far.size in (jumps.size, gradient.size):  # of all parameters, or those trained
+                    far &= ~jumps[: far.size]
+                assert not far.any()
                 found[...] = right
     return compiled._functions.step._compiled
 
@@ -129,12 +162,55 @@ def test_optimizers(row, dtype):
         pytest.skip("it drives the training itself")
 
     def make(jit):
-        stack = [layers.Dense(6, "tanh", kernel_regularizer="l2"), layers.Dense(3, "softmax")]
-        model = Sequential(stack, seed=3, dtype=dtype)
-        return compiled_like(model, row.make(), "sparse_categorical_crossentropy", jit)
+        return labelled(row.make(), jit, dtype)
 
     near = NEAR[dtype] * 10
     check_agreement(make, repeated(x, y), near)
+
+
+OPTIONS = [
+    {"clipnorm": 0.1},
+    {"clipvalue": 0.01},
+    {"global_clipnorm": 0.1},
+    {"weight_decay": 0.1},
+    {"use_ema": True, "ema_momentum": 0.8, "ema_overwrite_frequency": 3},
+    {"gradient_accumulation_steps": 3},
+    {"learning_rate_factors": {"dense": 0.5}},
+    {"learning_rate": schedules.ExponentialDecay(0.01, 3, 0.5)},
+]
+RULES = [
+    *(optimizers.SGD, optimizers.RMSprop, optimizers.Adagrad, optimizers.Adadelta),
+    *(optimizers.Adam, optimizers.AdamW, optimizers.Adamax, optimizers.Nadam, optimizers.Ftrl),
+    *(optimizers.Lion, optimizers.Lamb, optimizers.Adafactor, optimizers.Muon),
+    optimizers.ScheduleFreeAdamW,
+]
+
+
+def labelled(optimizer, jit, dtype="float64"):
+    stack = [layers.Dense(6, "tanh", kernel_regularizer="l2"), layers.Dense(3, "softmax")]
+    model = Sequential(stack, seed=3, dtype=dtype)
+    return compiled_like(model, optimizer, "sparse_categorical_crossentropy", jit)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: next(iter(options)))
+@pytest.mark.parametrize("cls", RULES)
+def test_rules_with_each_option(cls, options):
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(N, 5)), rng.integers(0, 3, N)
+    check_agreement(lambda jit: labelled(cls(**options), jit), repeated(x, y), NEAR["float64"])
+
+
+@pytest.mark.parametrize("cls", [cls for cls in RULES if cls is not optimizers.Lion])
+def test_free_runs(cls):
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(40, 5)), rng.integers(0, 3, 40)
+    runs = []
+    for jit in (False, True):
+        model = labelled(cls(), jit)
+        history = model.fit(x, y, batch_size=8, epochs=10, verbose=0)  # 50 steps
+        runs.append([history.history["loss"], model._network.vector.values])
+    for right, found in zip(*runs, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize(
@@ -145,11 +221,7 @@ def test_random_networks(seed):
 
     def make(jit):
         model, *_ = network(seed)
-        given = model._compiled.given | {"jit_compile": jit}
-        if not isinstance(model.optimizer, optimizers.SGD):
-            # Rules that divide by its size make a step of a gradient that is 0 but for rounding.
-            given["optimizer"] = optimizers.SGD(0.001, momentum=0.9)
-        model.compile(**given)
+        model.compile(**model._compiled.given | {"jit_compile": jit})
         return model
 
     model = make(False)
