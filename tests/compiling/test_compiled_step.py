@@ -357,6 +357,27 @@ def test_wrong_code_is_noticed_and_not_used(monkeypatch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_gradient_of_rounding_alone_is_no_wrong_code(dtype):
+    # One number divided by its own length is 1 or -1, whatever the weights.
+    body = [layers.Dense(16, "tanh"), layers.Dense(1), layers.UnitNormalization()]
+    model = Sequential(body, seed=0, dtype=dtype)
+    model.compile("sgd", "mse", jit_compile=True)
+    model.fit(X, X[:, 0], epochs=2, batch_size=25, verbose=0)
+    assert of(model)._programs
+
+
+def test_columns_that_only_pass_are_called_as_they_stand():
+    def body():
+        chains = [([], [0, 1, 2]), ([], [4, 3])]
+        return [layers.Columns(chains), layers.Dense(8, "relu"), layers.Dense(3, "softmax")]
+
+    compiled = check_same(body=body)
+    plain = trained(False, body=body)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled.predict(X[:4]), plain.predict(X[:4]), rtol=1e-9)
+
+
 # -- the mode --------------------------------------------------------------------------------------
 
 
