@@ -18,7 +18,7 @@ from annlib.layers import PiecewiseLinearEncoding
 #: Rows that a value needs for a flag, and the share of the rows that has such values.
 _LEAST, _MOST_ROWS = 4, 0.9
 #: Flags of all columns together, and how many one can have in any case and at most.
-_ALL_FLAGS, _FLAGS = 2048, (8, 128)
+_ALL_FLAGS, _FLAGS = 8192, (8, 128)
 #: Columns of more values are not looked at.
 _MOST_VALUES = 4000
 _BINS = 32
