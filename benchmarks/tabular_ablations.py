@@ -29,7 +29,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from annlib import Sequential, TabularClassifier, TabularRegressor
-from annlib.estimators.tabular import features, pack, parameters, training
+from annlib.estimators.tabular import pack, parameters, tabular, training
 from benchmarks.real_data import DATA
 from benchmarks.tabular import table
 
@@ -72,7 +72,7 @@ class _Layers:
 
 
 TRAINED: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
-    "marks": lambda: patch.object(features, "find_marks", lambda *_: []),
+    "marks": lambda: patch.object(tabular, "find_marks", lambda *_, **__: []),
     "second member": nullcontext,
     "start from data": lambda: patch.object(Sequential, "initialize_from_data", _usual_start),
     "learned scale": lambda: patch.object(pack, "layers", _Layers()),

@@ -57,8 +57,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     Notes
     -----
     Nothing need be scaled, encoded or filled in. Dates are refused: make numbers of them. Values of
-    a column of numbers get flags of their own where half of the rows shows of the other half that
-    they tell something apart from those beside them, as codes and usual amounts do.
+    a column of numbers get flags of their own where rows show that they tell something apart from
+    those beside them, as codes and usual amounts do.
 
     Examples
     --------

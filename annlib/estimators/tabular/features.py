@@ -8,7 +8,7 @@ others become codes, for embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import DataError, ModelFormatError, show
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.tabular.frame import Column
-from annlib.estimators.tabular.marks import find_marks, flags_of
+from annlib.estimators.tabular.marks import flags_of
 
 #: Labels up to which a category becomes a flag for each.
 ONE_HOT = 32
@@ -140,18 +140,14 @@ class Features:
         cls,
         columns: Sequence[Column],
         counts: Array,
-        targets: Array,
-        blocks: Sequence[int],
-        weights: Array | None,
+        find_marks: Callable[[Array, Callable[[Array], Array]], list[float]],
     ) -> Features:
         """From the columns of the rows to train on, of each of which there are so many.
 
         Parameters
         ----------
-        targets : array, (n, columns)
-            Codes of classes, or numbers.
-        blocks : sequence of int
-            The classes of each column of targets; empty for numbers.
+        find_marks : callable
+            Is given the values of a column and what scales them, and tells which get flags.
         """
         many = bool((counts > 1).any())
         found: list[Feature] = []
@@ -160,8 +156,7 @@ class Features:
             every = column._replace(values=column.values.repeat(counts)) if many else column
             feature = (_learn_numbers if column.labels is None else _learn_labels)(every)
             if isinstance(feature, Number):
-                own = find_marks(column.values, feature.scaled, targets, blocks, weights)
-                feature = feature._replace(marks=own)
+                feature = feature._replace(marks=find_marks(column.values, feature.scaled))
             if feature is not None and _is_copy(feature, column, seen):
                 feature = None
             found.append(feature)

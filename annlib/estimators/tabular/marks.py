@@ -15,9 +15,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.layers import PiecewiseLinearEncoding
 
-#: Rows that a value needs for a flag, the share of the rows that has such values, and the most
-#: flags of a column.
-_LEAST, _MOST_ROWS, _MOST_FLAGS = 4, 0.9, 128
+#: Rows that a value needs for a flag, and the share of the rows that has such values.
+_LEAST, _MOST_ROWS = 4, 0.9
+#: Flags of all columns together, and how many one can have in any case and at most.
+_ALL_FLAGS, _FLAGS = 8192, (8, 128)
 #: Columns of more values are not looked at.
 _MOST_VALUES = 4000
 _BINS = 32
@@ -33,6 +34,7 @@ def find_marks(
     targets: Array,
     blocks: Sequence[int],
     weights: Array | None,
+    columns: int,
 ) -> list[float]:
     """The values of a column that are to have a flag each, none or several.
 
@@ -46,16 +48,17 @@ def find_marks(
         Codes of classes, or numbers.
     blocks : sequence of int
         The classes of each column of targets; empty for numbers.
+    columns : int
+        How many columns there are: of many, each can have the fewer.
     """
     known = np.flatnonzero(~np.isnan(values))
-    found, first, group, counts = np.unique(
-        values[known], return_index=True, return_inverse=True, return_counts=True
-    )
+    found, counts = np.unique(values[known], return_counts=True)
     kept = counts >= _LEAST
     many = counts[kept].sum() >= _MOST_ROWS * len(known)
     if not many or not _BINS + 1 < len(found) <= _MOST_VALUES:
         return []
     weights = np.ones(len(known)) if weights is None else weights[known]
+    group = np.searchsorted(found, values[known])
     rank = np.empty(len(known), int)
     rank[np.argsort(group, kind="stable")] = np.arange(len(known))
     rank -= (np.cumsum(counts) - counts)[group]
@@ -63,17 +66,21 @@ def find_marks(
     sizes = np.bincount(halves, weights, 2 * len(found)).reshape(2, -1, 1)
     sums = _sums(halves, 2 * len(found), targets[known], blocks, weights)
     sums = sums.reshape(2, len(found), -1)
-    places = scaled(values[known])
-    codes = _codes(places, places[first])
+    codes = _codes(scaled(values[known]), scaled(found))
     gains = sum(_gains(sums, sizes, codes, half) for half in (0, 1)) * kept
     gain = float(gains.sum())
     enough = gain > _SHARE * _variation(targets[known], blocks, weights)
     if not enough or gain < _ERRORS * np.sqrt(np.square(gains).sum()):
         return []
     chosen = np.flatnonzero(kept)
-    chosen = chosen[np.argsort(-counts[chosen], kind="stable")][:_MOST_FLAGS]
+    chosen = chosen[np.argsort(-counts[chosen], kind="stable")][: _most_flags(columns)]
     flagged: list[float] = np.sort(found[chosen]).tolist()
     return flagged
+
+
+def _most_flags(columns: int) -> int:
+    least, most = _FLAGS
+    return max(least, min(_ALL_FLAGS // columns, most))
 
 
 def flags_of(values: Array, marked: Sequence[float]) -> list[Array]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -34,6 +35,7 @@ from annlib.estimators.tabular.importances import (
     permutation_importances,
     typical_row,
 )
+from annlib.estimators.tabular.marks import find_marks
 from annlib.estimators.tabular.pack import KINDS, Plan
 from annlib.estimators.tabular.parameters import (
     FOLDS,
@@ -122,7 +124,14 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
         weights = mean_one(weights)
         task = self._task_of(targets)
         scaled = new._learn_scale(encoded, weights)
-        new._features = Features.learn(columns, repeats, scaled, task.blocks, weights)
+        find = partial(
+            find_marks,
+            targets=scaled,
+            blocks=task.blocks,
+            weights=weights,
+            columns=len(columns),
+        )
+        new._features = Features.learn(columns, repeats, find)
         data = Data(new._features.prepare(columns, where), scaled, weights, repeats)
         seed = int(check_random_state(self.random_state).randint(2**31))
         held_out, learned = new._hold_out(data, X_val, y_val, np.random.default_rng([seed, 2]))
