@@ -69,7 +69,7 @@ def column(series: Any) -> Array:
 def _as_vector(series: Any) -> Array:
     if str(getattr(series, "dtype", "")) not in _WIDE:
         found = np.asarray(series)
-        if found.ndim == 1:  # and no matrix, of records
+        if found.ndim < 2:  # and no matrix, of records
             return found
     found = np.empty(len(series), object)
     found[:] = list(series)
