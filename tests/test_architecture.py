@@ -56,6 +56,7 @@ LOOKED_AT: dict[str, str] = {
     "core/config.py": "one class: the constructor's arguments, and what guards them",
     "core/out_of_scope.py": "one table: names of Keras, and what to do without them",
     "estimators/estimator.py": "one class: what all estimators do",
+    "estimators/hidden.py": "one class: a hidden layer as features, of whatever has one",
     "estimators/perceptron/perceptron.py": "one class: the steps of a fit, and what it leaves",
     "estimators/sequential/fitting.py": "one class: the steps of a fit, and what it leaves",
     "estimators/tabular/tabular.py": "one class: the steps of a fit, and what it leaves",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from annlib.core.errors import ConfigurationError
 if TYPE_CHECKING:  # loaded when an estimator is exported
     from annlib.graph.network_graph import Graph
     from annlib.graph.symbol import Symbol
+    from annlib.network.network import Network
 
 
 class Exportable:
@@ -120,3 +122,19 @@ def network_outputs(estimator: Any, where: str) -> tuple[dict[str, Symbol], dict
         else:
             found["probabilities"] = probabilities
     return inputs, found
+
+
+def hidden_outputs(
+    steps: list[Any], network: Network, where: str
+) -> tuple[dict[str, Symbol], dict[str, Symbol]]:
+    """Inputs and outputs of the first layers of a network, as features: ``variable``."""
+    from annlib.graph.network_graph import inputs_of, through
+
+    if len(steps) > 1:
+        raise ConfigurationError(
+            f"{where}: expected a HiddenLayerTransformer of an estimator of annlib alone, got one "
+            f"of a pipeline of {len(steps)} steps. Put the other steps in front of it."
+        )
+    inputs, x = inputs_of(network, "X", where)
+    y = through(network.layers, x, where)
+    return inputs, {"variable": y.reshape(-1, math.prod(y.row))}

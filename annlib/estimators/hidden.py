@@ -35,6 +35,7 @@ from annlib.estimators.files import (
     restored_model,
     under,
 )
+from annlib.estimators.graphs import Exportable, hidden_outputs
 from annlib.estimators.parameter_codes import decode, encode
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rows import codes_of
@@ -53,6 +54,7 @@ _LAYER = Rule(
 
 class HiddenLayerTransformer(
     Documented,
+    Exportable,
     Persistent,
     ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]  # scikit-learn has no types
     MetaEstimatorMixin,  # type: ignore[misc]
@@ -217,6 +219,10 @@ class HiddenLayerTransformer(
         network = self._upto(fitted)._network
         features = infer(network, codes_of(network, net._check_inputs(X)))
         return features.reshape(len(features), -1)
+
+    def _outputs_of(self, where: str) -> Any:
+        fitted = self._fitted()
+        return hidden_outputs(steps_of(fitted), self._upto(fitted)._network, where)
 
     def _fitted(self) -> Any:
         return self._prefit() if self.prefit else self.estimator_

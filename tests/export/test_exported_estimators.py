@@ -13,11 +13,13 @@ from skl2onnx import convert_sklearn, to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from annlib import (
     ConfigurationError,
+    HiddenLayerTransformer,
     MLPClassifier,
     MLPRegressor,
     Sequential,
@@ -173,6 +175,16 @@ def test_columns_of_texts():
     named = [(f"c{k}", kind) for k, kind in enumerate(types)]
     converted = convert_sklearn(estimator, initial_types=named)
     assert_agrees(converted.SerializeToString(), estimator, x)
+
+
+def test_hidden_layers_as_features():
+    features = HiddenLayerTransformer(MLPClassifier((6,), max_iter=15, random_state=0))
+    pipeline = make_pipeline(StandardScaler(), features, LogisticRegression()).fit(X, CODES)
+    assert_agrees(to_onnx(pipeline, X[:1], options={"zipmap": False}).SerializeToString(), pipeline)
+    assert_equal(run(exported(features), X)[0], features.transform(X), 1e-6)
+    inner = make_pipeline(StandardScaler(), MLPClassifier((6,), max_iter=15, random_state=0))
+    with pytest.raises(ConfigurationError, match="Put the other steps in front"):
+        exported(HiddenLayerTransformer(inner).fit(X, CODES))
 
 
 def test_what_is_not_fitted_is_refused():
