@@ -29,6 +29,9 @@ from annlib.layers import get as get_layer
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer
 
+_FAMILIES = {"optimizer": "optimizer", "loss": "loss"}
+_NOT_COMPILED = "Or leave all of it out: compile=False."
+
 
 def from_keras(model: Any, *, compile: bool = True) -> Sequential:
     """A model of Keras' as one of annlib's, with its weights; it goes on training with the same
@@ -158,15 +161,14 @@ def _dtype_of(given: Any) -> str:
 
 def _compile(model: Sequential, given: Mapping[str, Any], where: str, defaults: Any) -> None:
     place = f"{where}, compile"
-    families = {"optimizer": "optimizer", "loss": "loss"}
     try:
         arguments = {
-            key: _translated(given[key], families.get(key, "metric"), f"{place}, {key}", defaults)
+            key: _translated(given[key], _FAMILIES.get(key, "metric"), f"{place}, {key}", defaults)
             for key in COMPILED
         }
         making(place, lambda: model.compile(**arguments))
     except ConfigurationError as error:
-        raise type(error)(f"{error} Or leave all of it out: compile=False.") from None
+        raise type(error)(f"{error} {_NOT_COMPILED}") from None
 
 
 def _translated(given: Any, family: str, where: str, defaults: Any) -> Any:
@@ -242,13 +244,15 @@ def _places(
 # -- to Keras --------------------------------------------------------------------------------------
 
 
-def to_keras(model: Sequential) -> Any:
+def to_keras(model: Sequential, *, compile: bool = True) -> Any:
     """The model as a ``keras.Sequential``, with its weights and what it was compiled with.
 
     Parameters
     ----------
     model : Sequential
         Built: with weights.
+    compile : bool
+        Whether to compile it as it was, with the state of its optimizer.
 
     Returns
     -------
@@ -260,7 +264,7 @@ def to_keras(model: Sequential) -> Any:
         If Keras does not have a layer or a part of ``compile``, or one of its arguments; the
         message says which, and where.
     NotBuiltError
-        Before the model has weights.
+        Before the model has weights, or has seen the data that say which crossentropy is meant.
     ImportError
         Without Keras.
 
@@ -272,6 +276,7 @@ def to_keras(model: Sequential) -> Any:
     """
     where = "to_keras"
     check_instance(model, Sequential, where, "model")
+    check_flag(compile, where, "compile")
     shape = model.input_shape
     keras = _keras(where)
     with model._evaluating():
@@ -282,16 +287,21 @@ def to_keras(model: Sequential) -> Any:
             values += [variable.numpy() for variable in other.weights[len(values) :]]
             # And not by set_weights, after which Keras' Normalization has the old numbers.
             other.load_own_variables({str(i): value for i, value in enumerate(values)})
-    compiled = model._compiled
-    if compiled is not None:
-        given = compiled.given
-        families = {"optimizer": "optimizer", "loss": "loss"}
-        arguments = {}
-        for key in COMPILED:
-            place, family = f"{where}, compile, {key}", families.get(key, "metric")
-            value = compiled.loss if key == "loss" and compiled.loss is not None else given[key]
-            arguments[key] = _keras_parts(value, family, place, keras)
-        making(f"{where}, compile", lambda: theirs.compile(**arguments))
+    if compile and (compiled := model._compiled) is not None:
+        place = f"{where}, compile"
+        given = dict(compiled.given)
+        if compiled.has_loss:
+            given["loss"] = compiled.require_loss(place)
+        try:
+            arguments = {
+                key: _keras_parts(
+                    given[key], _FAMILIES.get(key, "metric"), f"{place}, {key}", keras
+                )
+                for key in COMPILED
+            }
+            making(place, lambda: theirs.compile(**arguments))
+        except ConfigurationError as error:
+            raise type(error)(f"{error} {_NOT_COMPILED}") from None
         _hand_over(model, theirs, where)
     return theirs
 

@@ -188,8 +188,9 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
         return part
     if not is_own(type(part)):
         raise ConfigurationError(
-            f"{where}: expected a {family} that Keras has, got {type(part).__name__}, a class of "
-            "your own. Write it for Keras, and make the model with it there."
+            f"{where}: expected one of Keras' {FAMILIES[family].plural}, got "
+            f"{type(part).__name__}, a class of your own. Write it for Keras, and make the model "
+            "with it there."
         )
     plain = family == "activation" and part._is_default()
     if plain and hasattr(keras.activations, part._names[0]):
@@ -198,8 +199,8 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
     cls = keras_class(keras, family_there, type(part).__name__)
     if cls is None:
         raise ConfigurationError(
-            f"{where}: expected a {family} that Keras has, got {show(part)}. Keras has none of "
-            "this name with these arguments."
+            f"{where}: expected one of Keras' {FAMILIES[family].plural}, got {show(part)}. Keras "
+            "has none of this name with these arguments."
         )
     known, config = defaults_of(cls), {}
     for name, parameter in constructor_arguments(type(part)).items():
