@@ -43,6 +43,8 @@ PROMISES = {
     "05_tabular_data": Promise(10, {"sk-estimator": 3, DECISIONS: 2, TABLE: 5, MODEL: 1}, "adult"),
     "06_your_own_parts": Promise(5, {TABLE: 1}),
     "07_looking_inside": Promise(9, {CHECKUP: 3, TABLE: 6}),
+    "08_larger_than_memory": Promise(2, {}),
+    "09_to_production": Promise(1, {}),
 }
 
 

