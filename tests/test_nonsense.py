@@ -213,7 +213,8 @@ OF_AUTHORS = {
     *("outputs", "missing", "present", "counted", "target_rows", "checked_targets"),
     *("expression", "codes_expression", "code_table", "unknown_codes", "length"),
     *("terms_shape", "vectors", "as_weights", "values_of_each", "start_from_rows"),
-    *("read_rows", "read_slice", "shuffled"),
+    *("read_rows", "read_slice", "shuffled", "numbers", "differentiate", "expression"),
+    *("allreduce_", "broadcast_", "abort"),
 }
 #: What is called once a step, by a number or an array that training made.
 CALLED_EACH_STEP = (

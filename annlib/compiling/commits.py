@@ -40,17 +40,19 @@ class Commits:
         self._programs.clear()
         self._recordings.clear()
 
-    def run(self, key: Any) -> bool:
-        """Commit by the program of this key, if there is one."""
-        program = self._programs.get(key)
-        return program is not None and program.run()
-
     def knows(self, key: Any) -> bool:
         """Whether there is a program for this key."""
         return key in self._programs
 
-    def record(self, key: Any) -> bool:
-        """Commit, and note what that is; whether all layers still are what they were taken for."""
+    def run(self, key: Any) -> None:
+        """Commit by the program of this key."""
+        self._programs[key].run()
+
+    def record(self, key: Any, *, at_once: bool = False) -> bool:
+        """Commit, and note what that is; whether all layers still are what they were taken for.
+
+        The second time it becomes a program, or at once.
+        """
         recorder, made = Recorder(), Recording()
         made.notes, made.made = recorder.notes, recorder.kept
         before = [(array, array.copy()) for array in self._arrays()]
@@ -60,7 +62,7 @@ class Commits:
         made.described = made.structure(())
         if known != self._as_is:
             return False
-        if (last := self._recordings.get(key)) is None:
+        if (last := self._recordings.get(key)) is None and not at_once:
             made.forget()
             self._recordings[key] = made
             return True  # number by number the program computes the same bits
@@ -68,7 +70,8 @@ class Commits:
         after = [array.copy() for array, _ in before]
         for array, value in before:
             np.copyto(array, value)
-        good = first_difference(last.described, made.described) is None and rerun(program, ())
+        same = last is None or first_difference(last.described, made.described) is None
+        good = same and rerun(program, ())
         for (array, _), right in zip(before, after, strict=True):
             good = good and near(array, right, *CLOSE[array.dtype.char])
             np.copyto(array, right)

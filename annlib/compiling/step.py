@@ -147,10 +147,10 @@ class CompiledStep:
         passes = self._objective.passes
         if not passes._commits:
             return
-        if self._machine_ran and self._commits.run(self._key):
-            return
-        if self._machine_ran or self._noted:
-            if not self._commits.record(self._key):
+        if self._machine_ran:
+            self._commits.run(self._key)
+        elif self._noted:
+            if not self._commits.record(self._key, at_once=self._pending is not None):
                 self._forget_programs()
             elif self._pending is not None and self._commits.knows(self._key):
                 self._use(self._pending)
@@ -196,21 +196,21 @@ class CompiledStep:
         program = Program(recording.notes, inputs)
         agrees = self._agrees(program, recording, inputs)
         kinds = None if self._as_is else self._kinds()
-        ends = any(map(may_break_off, recording.notes))
-        drawing = [work for work in self._works if ends and states_of([work])]
         place = None
         if before is not None:
             place = first_difference(before.described, recording.described)
         if before is not None and place is not None:
             self._take_apart(recording, place, again=before.again)
         elif agrees and (before is not None or kinds in program.confirmed):
+            ends = any(map(may_break_off, recording.notes))
+            drawing = [work for work in self._works if ends and states_of([work])]
             made = program, recording, drawing
-            if kinds is not None:
-                program.confirmed.add(kinds)
             if self._objective.passes._commits:
                 self._pending = made
             else:
                 self._use(made)
+            if kinds is not None:
+                program.confirmed.add(kinds)
         recording.forget()
         return float(recording.loss) + 0.0 + self._objective.passes.penalty()
 

@@ -7,7 +7,7 @@ inference is thread-safe, a layer pickles small, and nothing stale can leak betw
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -28,6 +28,9 @@ class Rows(Protocol):
 
     def of(self, rng: Any) -> Any:
         """A random stream that draws for all rows, and gives what is for those that are here."""
+
+    def draw(self, fill: Callable[[Array, Any], None], M: Array, rng: Any) -> None:
+        """Fill an array from such a stream as if it had all rows."""
 
 
 class Workspace(dict[str, Any]):
@@ -104,6 +107,16 @@ class Workspace(dict[str, Any]):
         become those over all. Both stay what they are where one process has the whole batch.
         """
         return n if self._rows is None else self._rows.add(n, sums)
+
+    def draw(self, fill: Callable[[Array, Generator], None], M: Array) -> None:
+        """Let this fill an array from the random stream; one with the rows of the batch as if it
+        had all of them.
+        """
+        assert self._rng is not None, "a pass that trains brings a random stream"
+        if self._rows is None:
+            fill(M, self._rng)
+        else:
+            self._rows.draw(fill, M, self._rng)
 
     def divide(self, rows: Rows) -> None:
         """From now on the batches are some rows of larger ones, for layers inside, too."""

@@ -57,7 +57,7 @@ class Noise(Layer):
             return x
         M, y = work.array("M", *self.noise_of(x.shape)), work.array("y", *x.shape)
         assert work.rng is not None, "a pass that trains brings a random stream"
-        self.draw(M, work.rng)
+        work.draw(self.draw, M)
         self.perturb(x, M, y)
         return y
 

@@ -591,8 +591,8 @@ class Optimizer(Rule, Scheduled):
             if self._loop_later is not None and waiting.is_over(gradient.size):
                 self.loop, self._loop_later = compiled(self._loop_later), None
             made = self._compiled_update
-            twofold = None if made is not None or self.loop is not None else self._twofold()
-            buffers.update(made or self.update, rate, twofold)
+            joint = buffers.joint and made is None and self.loop is None
+            buffers.update(made or self.update, rate, self._twofold() if joint else None)
         if policy.use_ema:
             policy.average(self.iterations)
         if buffers.constrained:

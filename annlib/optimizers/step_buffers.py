@@ -86,9 +86,9 @@ class StepBuffers:
             list(zip(self.parts, factors, strict=True)) if set(factors) - {1.0} else None
         )
         #: Longer parts, of several factors, each with the pieces of it that have one.
-        self._joint: list[tuple[Part, list[tuple[Array, Array, float]]]] = []
+        self.joint: list[tuple[Part, list[tuple[Array, Array, float]]]] = []
         if self._factored is not None and not self._halved:
-            self._joint = [_joint(part, vector, memory, places) for part in memory.places(vector)]
+            self.joint = [_joint(part, vector, memory, places) for part in memory.places(vector)]
 
     def update(
         self, rule: Callable[..., None], rate: float, twofold: Twofold | None = None
@@ -97,9 +97,9 @@ class StepBuffers:
 
         With ``twofold``, the rule in two, its first half is called for several factors at once.
         """
-        if twofold is not None and self._joint:
+        if twofold is not None and self.joint:
             direct, go = twofold
-            for (_, gradient, state, scratch), pieces in self._joint:
+            for (_, gradient, state, scratch), pieces in self.joint:
                 direct(gradient, state, scratch)
                 for theta, own, factor in pieces:
                     go(theta, rate * factor, own)

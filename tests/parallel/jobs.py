@@ -42,7 +42,12 @@ def everything(dtype: str, folder: Path) -> tuple[Sequential, dict[str, Any]]:
     """One hundred steps and more of what needs the other rows, by unequal shares."""
     penalties = {"kernel_regularizer": "l2", "activity_regularizer": "l2"}
     chain = [layers.Dense(16, activation="relu", **penalties), layers.BatchNormalization()]
-    chain += [layers.Dropout(0.3), layers.GaussianNoise(0.1), layers.Dense(3, activation="softmax")]
+    chain += [
+        layers.Dropout(0.3),
+        layers.GaussianNoise(0.1),
+        layers.Dropout(0.1, random_bits=8),
+        layers.Dense(3, activation="softmax"),
+    ]
     model = Sequential(chain, seed=4, dtype=dtype)
     rule = optimizers.SGD(0.05, momentum=0.9, global_clipnorm=1.0, use_ema=True)
     model.compile(rule, "sparse_categorical_crossentropy", ["accuracy"])

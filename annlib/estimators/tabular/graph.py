@@ -95,7 +95,7 @@ def _matrix(features: list[Any], columns: list[Symbol], where: str) -> Symbol:
                 raise ConfigurationError(f"{where}: expected columns of known kinds, got others.")
             if feature.flagged:
                 flags.append(~there)
-            flags += [x == mark for mark in feature.marks]
+            flags += [x == mark for mark in getattr(feature, "marks", ())]
     parts = [part.astype(np.float32) for part in (*numbers, *flags, *codes)]
     return np.concatenate(parts, axis=1)  # type: ignore[return-value]  # of symbols it is one
 
