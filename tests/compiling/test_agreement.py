@@ -128,6 +128,7 @@ def test_activations(row, dtype):
 OUTPUT = {"positive": "softplus", "unit": "sigmoid", "simplex": "softmax"}
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("row", LOSSES, ids=repr)

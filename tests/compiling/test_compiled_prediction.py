@@ -42,7 +42,8 @@ def programs(model):
     return [p for run in model._predictor._idle for p, _ in run._programs.values()]
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("row", [r for r in LAYERS if r.cls is not layers.Input], ids=repr)
 def test_layers(row, dtype):
     for shape in getattr(row, "shapes", [(5,), (2, 5)]):

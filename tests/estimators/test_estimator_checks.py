@@ -151,13 +151,13 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "setting", "excluded"),
     [
         pytest.param(
             *(kind, setting, excluded),
             id=f"{kind.__name__}-{'-'.join([*setting, setting.get('loss', '')]).strip('-')}",
-            marks=[pytest.mark.slow] if kind in SEQUENTIAL or "batch_size" in setting else [],
         )
         for kinds, setting, excluded in SETTINGS
         for kind in kinds

@@ -646,6 +646,7 @@ DENSE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["inside", "outside"])
 @pytest.mark.parametrize("name", DENSE)
 def test_a_header_takes_no_more_memory_than_is_promised(name: str, where: str) -> None:

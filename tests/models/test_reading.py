@@ -145,6 +145,7 @@ class Reordered(Dataset):
         self.rng.shuffle(self.batches)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "steps"),
     [

@@ -226,7 +226,7 @@ slow, long = pytest.mark.slow, pytest.mark.long
     [
         pytest.param(run, name, count, marks=marks)
         for name, count, marks in [
-            ("SIGKILL", 8, ()),
+            ("SIGKILL", 8, slow),
             ("SIGINT", 4, ()),
             ("SIGKILL", 25, slow),
             ("SIGINT", 10, slow),
