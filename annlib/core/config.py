@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 import numpy as np
 
 from annlib.core.arrays import DTYPES
-from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
+from annlib.core.errors import (
+    ArgumentError,
+    ConfigurationError,
+    MissingAttributeError,
+    ReadOnlyError,
+    quote,
+    show,
+)
 
 
 def suggest(
@@ -87,7 +94,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     """Raise for keyword arguments that the constructor of ``cls`` does not have."""
     known = constructor_arguments(cls)
     for name in unknown:
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{where}: expected known arguments, got {quote(name)}. "
             f"{suggest(str(name), known, 'argument')}"
         )
@@ -195,6 +202,11 @@ class Configurable:
                     f"{type(self).__name__}.{name}: expected no assignment, since it is made of "
                     f"other parts, got {_summary(value)}. {self._instead}"
                 ) from None
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property, which has raised, and does again
+                return object.__getattribute__(self, name)
+            raise MissingAttributeError(self, name)
 
     def __delattr__(self, name: str) -> None:
         if name in self._guarded and self._made:
@@ -372,7 +384,15 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
                 self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
             for name in cls._one_value.keys() & keywords.keys():
                 _check_one_value(cls, name, keywords.pop(name))
-        constructor(self, *arguments, **keywords)
+        try:
+            constructor(self, *arguments, **keywords)
+        except TypeError as error:
+            if isinstance(error, ArgumentError) and not last:
+                raise
+            from annlib.core.arguments import explain_call  # what only errors need
+
+            known = constructor_arguments(cls) if last else None
+            explain_call(error, constructor, cls.__name__, (self, *arguments), keywords, known)
         if last:
             if "_guarded" not in vars(cls):
                 cls._guarded = _guarded_by(cls)

@@ -66,6 +66,29 @@ class ConfigurationError(AnnlibError, ValueError):
     """An invalid argument of a constructor or of compile."""
 
 
+class ArgumentError(ConfigurationError, TypeError):
+    """Arguments that a constructor or a method does not have, or some that it lacks."""
+
+
+class MissingAttributeError(AnnlibError, AttributeError):
+    """An attribute that an object of annlib's does not have; the message says what is near."""
+
+    def __init__(self, owner: Any, attribute: str | None = None) -> None:
+        super().__init__(owner)
+        self.attribute = attribute
+
+    def __str__(self) -> str:
+        if self.attribute is None:
+            return super().__str__()
+        # Written when it is read: hasattr asks for many that are not there.
+        from annlib.core.arguments import without_attribute
+
+        return printable(without_attribute(self.args[0], self.attribute))
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self),)
+
+
 class UnknownNameError(ConfigurationError):
     """A name that no registered class has; the message lists similar names."""
 

@@ -15,6 +15,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
+from annlib.core.arguments import explain_call, naming_arguments
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
@@ -60,8 +61,11 @@ def alone(
     def decorate(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
         @functools.wraps(method)
         def guarded(self: Any, /, *arguments: P.args, **keywords: P.kwargs) -> R:
-            with self._training(where, inside=inside):
-                return method(self, *arguments, **keywords)
+            try:
+                with self._training(where, inside=inside):
+                    return method(self, *arguments, **keywords)
+            except TypeError as error:
+                explain_call(error, method, where, (self, *arguments), keywords)
 
         return guarded
 
@@ -105,6 +109,7 @@ class Trainer(Configurable):
 
     # -- compile ---------------------------------------------------------------------------------
 
+    @naming_arguments("Sequential.compile")
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -592,6 +597,7 @@ class Trainer(Configurable):
 
     # -- evaluate and predict --------------------------------------------------------------------
 
+    @naming_arguments("Sequential.evaluate")
     def evaluate(
         self,
         x: Any = None,
@@ -628,6 +634,7 @@ class Trainer(Configurable):
             warn_of_undefined(undefined, where, stacklevel=3)
         return _returned(results, return_dict)
 
+    @naming_arguments("Sequential.predict")
     def predict(
         self,
         x: Any,
@@ -709,6 +716,7 @@ class Trainer(Configurable):
         except DivergenceError as error:
             raise DivergenceError(f"{where}: {error}") from None
 
+    @naming_arguments("Sequential.test_on_batch")
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -742,6 +750,7 @@ class Trainer(Configurable):
             act(batch)
             return _returned(metrics.results(), as_dict)
 
+    @naming_arguments("Sequential.predict_on_batch")
     def predict_on_batch(self, x: Any) -> Array:
         """The output for these rows in one pass."""
         return self._in_one_pass(x, "Sequential.predict_on_batch")
