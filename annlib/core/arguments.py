@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from annlib.core.config import suggest
 from annlib.core.errors import ArgumentError, MissingAttributeError, ReadOnlyError, quote, show
+from annlib.core.suggestion import suggest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,37 +37,38 @@ def check_call(
     try:
         signature.bind(*arguments, **keywords)
     except TypeError:
-        pass
-    else:
-        return
+        said = _misfit(signature, where, len(arguments) - 1, keywords, known)
+        raise ArgumentError(f"{where}: {said}") from None
+
+
+def _misfit(
+    signature: inspect.Signature,
+    where: str,
+    given: int,
+    keywords: Mapping[str, Any],
+    known: Iterable[str] | None,
+) -> str:
+    """What does not fit about a call with so many arguments by position, and others by name."""
     parameters = list(signature.parameters.values())[1:]
     own = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     names = [p.name for p in own] if known is None else list(known)
     for name in keywords:
         if name not in names:
-            raise ArgumentError(
-                f"{where}: expected known arguments, got {quote(name)}. "
-                f"{suggest(name, names, 'argument')}"
-            )
+            hint = suggest(name, names, "argument")
+            return f"expected known arguments, got {quote(name)}. {hint}"
     by_position = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
-    given = len(arguments) - 1
     if given > len(by_position):
-        raise ArgumentError(
-            f"{where}: expected at most {len(by_position)} arguments by position "
+        return (
+            f"expected at most {len(by_position)} arguments by position "
             f"({', '.join(by_position) or 'none'}), got {given}. Pass others by name."
         )
     for name in by_position[:given]:
         if name in keywords:
-            raise ArgumentError(
-                f"{where}: expected {name} once, got it by position and by name. Leave one out."
-            )
+            return f"expected {name} once, got it by position and by name. Leave one out."
     lacking = [p.name for p in own if p.default is p.empty and p.name not in keywords]
     lacking = [name for name in lacking if name not in by_position[:given]]
     example = ", ".join(f"{name}=..." for name in lacking)
-    raise ArgumentError(
-        f"{where}: expected {' and '.join(lacking)}, got no such argument. Write "
-        f"{where}({example})."
-    )
+    return f"expected {' and '.join(lacking)}, got no such argument. Write {where}({example})."
 
 
 def naming_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -78,28 +79,13 @@ def naming_arguments(where: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def named(*arguments: P.args, **keywords: P.kwargs) -> R:
             try:
                 return method(*arguments, **keywords)
-            except TypeError as error:
-                explain_call(error, method, where, arguments, keywords)
+            except TypeError:
+                check_call(method, where, arguments, keywords)
+                raise
 
         return named
 
     return decorate
-
-
-def explain_call(
-    error: TypeError,
-    function: Callable[..., Any],
-    where: str,
-    arguments: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-    known: Iterable[str] | None = None,
-) -> NoReturn:
-    """Raise ``ArgumentError`` for a call that does not fit, or else the error that it raised."""
-    try:
-        check_call(function, where, arguments, keywords, known)
-    except ArgumentError as found:
-        raise found from None
-    raise error
 
 
 class CalledOtherwise:
@@ -114,7 +100,7 @@ class CalledOtherwise:
         self.elsewhere = elsewhere
 
     def __get__(self, owner: Any, cls: type | None = None) -> NoReturn:
-        raise MissingAttributeError(cls if owner is None else owner, self.elsewhere)
+        raise MissingAttributeError(functools.partial(without_attribute, owner, self.elsewhere))
 
     def __set__(self, owner: Any, value: Any) -> NoReturn:
         raise ReadOnlyError(

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     DataError,
@@ -23,6 +22,7 @@ from annlib.core.errors import (
     quote,
     show,
 )
+from annlib.core.suggestion import suggest
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ Each also inherits the built-in that users expect, so ``except ValueError`` keep
 message has one grammar: ``<where>: expected <what>, got <what>. <likely cause, what to try>``.
 """
 
+from collections.abc import Callable
 from reprlib import Repr
 from typing import Any
 
@@ -73,17 +74,13 @@ class ArgumentError(ConfigurationError, TypeError):
 class MissingAttributeError(AnnlibError, AttributeError):
     """An attribute that an object of annlib's does not have; the message says what is near."""
 
-    def __init__(self, owner: Any, attribute: str | None = None) -> None:
-        super().__init__(owner)
-        self.attribute = attribute
+    def __init__(self, said: str | Callable[[], str]) -> None:
+        super().__init__(said)
+        self._said = said
 
     def __str__(self) -> str:
-        if self.attribute is None:
-            return super().__str__()
         # Written when it is read: hasattr asks for many that are not there.
-        from annlib.core.arguments import without_attribute
-
-        return printable(without_attribute(self.args[0], self.attribute))
+        return printable(self._said if isinstance(self._said, str) else self._said())
 
     def __reduce__(self) -> Any:
         return type(self), (str(self),)

@@ -119,11 +119,16 @@ _MEANT: dict[str, dict[str, str]] = {
     "callback": {"lrscheduler": '"learning_rate_scheduler"'},
     "constraint": dict.fromkeys(("nonnegative", "positive"), '"non_neg"'),
     "argument": {
-        **dict.fromkeys(("lr", "eta", "eta0", "stepsize", "learningrateinit"), "learning_rate"),
+        # Of several the first that there is.
+        **dict.fromkeys(
+            ("lr", "eta", "eta0", "stepsize", "learningrateinit"),
+            "learning_rate_init learning_rate",
+        ),
         **dict.fromkeys(
             ("nbepoch", "nbepochs", "nepoch", "nepochs", "numepochs", "maxiter", "maxepochs"),
-            "epochs",
+            "epochs max_iter",
         ),
+        "epochs": "max_iter",
         **dict.fromkeys(("bs", "minibatchsize"), "batch_size"),
         **dict.fromkeys(("validation", "valdata", "evalset"), "validation_data"),
         **dict.fromkeys(("valsplit", "validationfraction", "testsize"), "validation_split"),
@@ -147,24 +152,25 @@ _MEANT: dict[str, dict[str, str]] = {
     },
 }
 _SERVED = "fit, evaluate and predict take a generator, an iterable or arrays as x"
-_ONE_CLASS = (
-    "predict(x).argmax(axis=1) are the classes of a softmax, (predict(x) > 0.5) that of a sigmoid"
+_CLASSES = (
+    "predict(x).argmax(axis=1) gives the classes of a softmax, predict(x) > 0.5 that of a sigmoid; "
+    "SequentialClassifier(model).predict gives labels"
+)
+_PROBABILITIES = (
+    "predict(x) gives the probabilities of a softmax or a sigmoid; SequentialClassifier(model) has "
+    "predict_proba"
+)
+_SCORE = (
+    "evaluate(x, y) gives loss and metrics; SequentialClassifier(model) and "
+    "SequentialRegressor(model) have score"
 )
 #: What objects have elsewhere: the attribute by which they are known here, and what to do.
 _INSTEAD: dict[str, tuple[str, str]] = {
-    "predict_classes": ("predict", f"Write {_ONE_CLASS}; SequentialClassifier(model) gives labels"),
-    "predict_proba": (
-        "predict",
-        "predict(x) gives the probabilities of a softmax or a sigmoid; SequentialClassifier(model) "
-        "has predict_proba",
-    ),
+    "predict_classes": ("predict", _CLASSES),
+    "predict_proba": ("predict", _PROBABILITIES),
     "predict_log_proba": ("predict", "Write np.log(model.predict(x))"),
     "decision_function": ("predict", "Write model.predict(x)"),
-    "score": (
-        "predict",
-        "evaluate(x, y) gives loss and metrics; SequentialClassifier(model) and "
-        "SequentialRegressor(model) have score",
-    ),
+    "score": ("predict", _SCORE),
     "partial_fit": ("predict", "fit continues where it ended; train_on_batch(x, y) is a step"),
     **{f"{name}_generator": (name, _SERVED) for name in ("fit", "evaluate", "predict")},
     "transform": ("predict", "Sequential(model.layers[:-1]).predict(x) gives hidden features"),
@@ -208,8 +214,11 @@ def meant_by(family: str, name: str, known: Iterable[str]) -> str:
     letters = _letters(name)
     own, table = {_letters(one): one for one in known}, _MEANT.get(family, {})
     for short in (letters, *_shortened(letters)):
-        if short in table and (family != "argument" or table[short] in own.values()):
-            return table[short] if family != "argument" else f'"{table[short]}"'
+        if short in table and family != "argument":
+            return table[short]
+        for argument in table.get(short, "").split():
+            if argument in own.values():
+                return f'"{argument}"'
         if short in own and short != letters:
             return f'"{own[short]}"'
     return ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.checks import check_known
-from annlib.core.config import Configurable, constructor_arguments, suggest
+from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.registry import FAMILIES
+from annlib.core.suggestion import suggest
 from annlib.formulas.formula import Formula, write
 
 #: The families whose members have formulas, in the order in which a name is looked up.

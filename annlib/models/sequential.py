@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from annlib.core.arguments import naming_arguments
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_count, check_flag, check_optional_count, is_whole
-from annlib.core.config import constructor_arguments, suggest
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
+from annlib.core.suggestion import suggest
 from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone

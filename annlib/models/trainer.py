@@ -15,7 +15,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
-from annlib.core.arguments import explain_call, naming_arguments
+from annlib.core.arguments import check_call, naming_arguments
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
@@ -64,8 +64,9 @@ def alone(
             try:
                 with self._training(where, inside=inside):
                     return method(self, *arguments, **keywords)
-            except TypeError as error:
-                explain_call(error, method, where, (self, *arguments), keywords)
+            except TypeError:
+                check_call(method, where, (self, *arguments), keywords)
+                raise
 
         return guarded
 
@@ -631,7 +632,7 @@ class Trainer(Configurable):
         with hooks, self._evaluating():
             results = evaluate(self._functions, batches, hooks, steps)
         if undefined := self._functions.evaluation.metrics.undefined(results):
-            warn_of_undefined(undefined, where, stacklevel=3)
+            warn_of_undefined(undefined, where)
         return _returned(results, return_dict)
 
     @naming_arguments("Sequential.predict")
