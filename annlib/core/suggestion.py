@@ -7,10 +7,15 @@ from typing import Any
 
 
 def suggest(
-    name: Any, known: Iterable[str], family: str = "", classes: Mapping[str, str] | None = None
+    name: Any,
+    known: Iterable[str],
+    family: str = "",
+    classes: Mapping[str, str] | None = None,
+    most: int = 12,
 ) -> str:
     """The end of an error message about an unknown name: the nearest known one, or what is called
-    so elsewhere in this family of parts, and all of them, or of many the dozen most like it.
+    so elsewhere in this family of parts, and all of them, or of many the ``most`` like it.
+
     Where classes are known, not names of parts, ``classes`` has them by these.
 
     >>> suggest("rleu", ["relu", "tanh"])
@@ -39,5 +44,5 @@ def suggest(
         meant = f'"{ranked[0]}"'
     hint = f"Did you mean {meant}? " if meant else ""
     if len(names) > 30:
-        names = [*ranked[:12], f"and {len(names) - 12} more"]
+        names = [*ranked[:most], f"and {len(names) - most} more"]
     return f"{hint}Known: {', '.join(names) or 'none'}."
