@@ -41,6 +41,7 @@ from annlib.training import processes
 from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
+from annlib.training.first_look import look
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
@@ -443,6 +444,14 @@ class Trainer(Configurable):
         compiled.optimizer.check_run(total)
         self._build_for(data)
         network.learn_names(data.feature_names)
+        if not compiled.optimizer.steps:
+            look(
+                *(network, compiled.require_loss(where), data),
+                held_out if validation_data is None else None,
+                size,
+                drop_last=drop_last,
+                full_batch=whole,
+            )
         if network.vector.outdated():
             warnings.warn(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
