@@ -7,6 +7,7 @@ from typing import Any
 from annlib.activations.base import Activation, registry
 from annlib.activations.elementwise import Elementwise
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.other_names import meant_by
 
 
 def get(identifier: Any, where: str = "activations.get") -> Activation:
@@ -23,8 +24,12 @@ def get(identifier: Any, where: str = "activations.get") -> Activation:
     if isinstance(identifier, tuple) and len(identifier) == 2 and all(map(callable, identifier)):
         return Elementwise(*identifier)
     if callable(identifier) and not isinstance(identifier, type | Activation):
+        called = str(getattr(identifier, "__name__", ""))
+        known = registry.attribute(called.lower())
+        name = f'"{known._names[0]}"' if known else meant_by("activation", called, ())
         raise ConfigurationError(
             f"{where}: expected a function with its derivative, got {show(identifier)} alone. "
-            "Pass both, (function, derivative), each from an array to an array of its shape."
+            f"{f'annlib has it: {name}. Of others pass' if name else 'Pass'} both, (function, "
+            "derivative), each from an array to an array of its shape."
         )
     return registry.get(identifier, where)

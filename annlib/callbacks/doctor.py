@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.layer_statistics import Findings, range_of, sentences, shares, summary
+from annlib.callbacks.loss_course import sentences_on_losses
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_codes,
@@ -94,6 +95,8 @@ class Doctor(Callback):
         self._rows: Array | None = None
         self._work: list[Workspace] = []
         self._before: tuple[Array, Array] | None = None
+        #: What ``History`` has of the run.
+        self._history: dict[str, list[float]] = {}
 
     # -- while it trains -------------------------------------------------------------------------
 
@@ -190,6 +193,7 @@ class Doctor(Callback):
 
     def _end(self) -> None:
         self._work, self._before = [], None
+        self._history = {k: list(v) for k, v in self.model.history.history.items()}
 
     def _take_rows(self, x: Array) -> None:
         """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
@@ -252,7 +256,8 @@ class Doctor(Callback):
 
     def report(self) -> list[str]:
         """What is out of the ordinary: dead and saturated units, gradients that vanish or explode,
-        updates that are too small or too large. A sentence each, judged by the last quarter.
+        updates that are too small or too large, a validation loss that rises since an epoch, a
+        loss that does not move. A sentence each; layers are judged by the last quarter.
         """
         self._check("report")
         last = slice(-len(self.steps) // 4, None)
@@ -278,6 +283,7 @@ class Doctor(Callback):
                 rows=len(self._rows),
             )
         )
+        found += sentences_on_losses(self._history)
         steps = f"{len(self.steps)} samples, of steps {self.steps[0]} to {self.steps[-1]}"
         return found or [f"Nothing out of the ordinary in {steps}."]
 

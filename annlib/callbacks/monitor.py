@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from annlib.callbacks.base import Callback, Logs, Run
 from annlib.core.checks import check_choice, check_number, is_number
-from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.suggestion import suggest
 
 Mode = Literal["auto", "min", "max"]
 

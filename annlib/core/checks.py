@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.config import suggest
 from annlib.core.errors import (
     ConfigurationError,
     DataError,
@@ -23,6 +22,7 @@ from annlib.core.errors import (
     quote,
     show,
 )
+from annlib.core.suggestion import suggest
 
 T = TypeVar("T")
 
@@ -148,8 +148,18 @@ def check_number(value: Any, where: str, name: str, interval: str = "(-inf, inf)
     if not inside:
         raise ConfigurationError(
             f"{where}: expected {name} as a number in {interval}, got {show(value)}."
+            f"{per_cent(value) if (low, high) == (0, 1) else ''}"
         )
     return value
+
+
+def per_cent(value: Any) -> str:
+    """The end of an error about a share of 1 that looks like one of 100.
+
+    >>> per_cent(20)
+    ' Did you mean 0.2?'
+    """
+    return f" Did you mean {value / 100:g}?" if is_number(value) and 5 <= value <= 100 else ""
 
 
 def check_numbers(value: Any, where: str, name: str, interval: str = "(-inf, inf)") -> Array:
@@ -279,6 +289,10 @@ def to_array(value: Any, where: str, name: str, dtype: Any = None) -> Array:
 
 
 _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder, LabelEncoder)."
+_IMPUTE = (
+    "Impute what is missing (sklearn's SimpleImputer), and if all are numbers then: .astype(float)."
+)
+_AS_NUMBERS = "All of it are numbers, written as texts: .astype(float)."
 #: By the kind of a type: what it holds, and what to do about it.
 _NO_NUMBERS = {
     "O": ("Python objects", f"{_ENCODE} If all are numbers: .astype(float)."),
@@ -293,18 +307,44 @@ _NO_NUMBERS = {
 }
 
 
-def check_numeric(array: Array, where: str, name: str) -> None:
+def check_numeric(
+    array: Array, where: str, name: str, columns: Sequence[Any] | None = None
+) -> None:
     """Raise ``DataError`` unless the array holds real numbers or booleans."""
     if array.dtype.kind in "fiub":
         return
     what, hint = _NO_NUMBERS.get(array.dtype.kind, ("no numbers", "Convert it to numbers first."))
-    example = [show(value) for value in array.reshape(-1)[:1].tolist()]
+    example, place = [show(value) for value in array.reshape(-1)[:1].tolist()], ""
     if array.dtype.kind == "O":  # the first that is no number tells most
-        example = [show(v) for v in islice((v for v in array.flat if not is_number(v)), 1)]
+        for index, first in islice(((i, v) for i, v in np.ndenumerate(array) if _odd(v)), 1):
+            example, place = [show(first)], f", first at {_place(index, columns)}"
+            hint = _IMPUTE if is_missing(first) else hint
+    elif array.ndim == 2 and array.dtype.kind in "US":
+        texts = [i for i, column in enumerate(array.T) if not _are_numbers(column)]
+        hint = _AS_NUMBERS if not texts else f"{_columns(texts, columns)} texts. {hint}"
     raise DataError(
         f"{where}: expected {name} to hold numbers, got {what} ({array.dtype}"
-        f"{', such as ' + example[0] if example else ''}). " + hint
+        f"{', such as ' + example[0] if example else ''}{place}). " + hint
     )
+
+
+def _odd(value: Any) -> bool:
+    return not is_number(value) or is_missing(value)
+
+
+def _are_numbers(texts: Array) -> bool:
+    """Whether texts, the first hundred, are numbers."""
+    try:
+        texts[:100].astype(float)
+    except ValueError:
+        return False
+    return True
+
+
+def _columns(found: list[int], names: Sequence[Any] | None) -> str:
+    shown = ", ".join(str(i) if names is None else quote(str(names[i])) for i in found[:5])
+    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    return f"Column{'s' * (len(found) > 1)} {shown}{more} hold{'s' * (len(found) == 1)}"
 
 
 def to_rows(value: Any, where: str, name: str) -> Array:

@@ -18,45 +18,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import numpy as np
 
+from annlib.core.arguments import check_call, without_attribute
 from annlib.core.arrays import DTYPES
-from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
-
-
-def suggest(
-    name: Any, known: Iterable[str], family: str = "", classes: Mapping[str, str] | None = None
-) -> str:
-    """The end of an error message about an unknown name: the nearest known one, or what is called
-    so elsewhere in this family of parts, and all of them, or of many the dozen most like it.
-    Where classes are known, not names of parts, ``classes`` has them by these.
-
-    >>> suggest("rleu", ["relu", "tanh"])
-    'Did you mean "relu"? Known: relu, tanh.'
-    """
-    from difflib import SequenceMatcher
-
-    name = name if isinstance(name, str) else ""
-
-    def letters(name: str) -> str:
-        return name[:100].replace("_", "").lower()  # a file may have a name of millions of letters
-
-    def likeness(other: str) -> float:
-        mine, theirs = letters(name), letters(other)
-        swapped = sorted(mine) == sorted(theirs)  # "adma" is more like "adam" than like "adamax"
-        return swapped + SequenceMatcher(None, mine, theirs).ratio()
-
-    names = list(dict.fromkeys(known))
-    ranked = sorted(names, key=likeness, reverse=True)
-    from annlib.core.other_names import meant_by  # a table that only errors need
-
-    meant = meant_by(family, name, [*names, *(classes or ())]) if family else ""
-    if classes and meant.strip('"') in classes:
-        meant = f'"{classes[meant.strip(chr(34))]}"'
-    if not meant and names and likeness(ranked[0]) >= 0.6:
-        meant = f'"{ranked[0]}"'
-    hint = f"Did you mean {meant}? " if meant else ""
-    if len(names) > 30:
-        names = [*ranked[:12], f"and {len(names) - 12} more"]
-    return f"{hint}Known: {', '.join(names) or 'none'}."
+from annlib.core.errors import (
+    ArgumentError,
+    ConfigurationError,
+    MissingAttributeError,
+    ReadOnlyError,
+    quote,
+    show,
+)
+from annlib.core.suggestion import suggest
 
 
 def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -87,7 +59,7 @@ def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
     """Raise for keyword arguments that the constructor of ``cls`` does not have."""
     known = constructor_arguments(cls)
     for name in unknown:
-        raise ConfigurationError(
+        raise ArgumentError(
             f"{where}: expected known arguments, got {quote(name)}. "
             f"{suggest(str(name), known, 'argument')}"
         )
@@ -195,6 +167,11 @@ class Configurable:
                     f"{type(self).__name__}.{name}: expected no assignment, since it is made of "
                     f"other parts, got {_summary(value)}. {self._instead}"
                 ) from None
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # a property, which has raised, and does again
+                return object.__getattribute__(self, name)
+            raise MissingAttributeError(functools.partial(without_attribute, self, name))
 
     def __delattr__(self, name: str) -> None:
         if name in self._guarded and self._made:
@@ -372,7 +349,12 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
                 self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
             for name in cls._one_value.keys() & keywords.keys():
                 _check_one_value(cls, name, keywords.pop(name))
-        constructor(self, *arguments, **keywords)
+        try:
+            constructor(self, *arguments, **keywords)
+        except TypeError:
+            known = constructor_arguments(cls) if last else None
+            check_call(constructor, cls.__name__, (self, *arguments), keywords, known)
+            raise
         if last:
             if "_guarded" not in vars(cls):
                 cls._guarded = _guarded_by(cls)

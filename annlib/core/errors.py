@@ -4,6 +4,7 @@ Each also inherits the built-in that users expect, so ``except ValueError`` keep
 message has one grammar: ``<where>: expected <what>, got <what>. <likely cause, what to try>``.
 """
 
+from collections.abc import Callable
 from reprlib import Repr
 from typing import Any
 
@@ -64,6 +65,25 @@ def printable(text: str) -> str:
 
 class ConfigurationError(AnnlibError, ValueError):
     """An invalid argument of a constructor or of compile."""
+
+
+class ArgumentError(ConfigurationError, TypeError):
+    """Arguments that a constructor or a method does not have, or some that it lacks."""
+
+
+class MissingAttributeError(AnnlibError, AttributeError):
+    """An attribute that an object of annlib's does not have; the message says what is near."""
+
+    def __init__(self, said: str | Callable[[], str]) -> None:
+        super().__init__(said)
+        self._said = said
+
+    def __str__(self) -> str:
+        # Written when it is read: hasattr asks for many that are not there.
+        return printable(self._said if isinstance(self._said, str) else self._said())
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self),)
 
 
 class UnknownNameError(ConfigurationError):

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from annlib.core.config import suggest
 from annlib.core.registry import FAMILIES
+from annlib.core.suggestion import suggest
 
 
 def show_public_names(package: str, find: Callable[[str], Any] | None = None) -> None:

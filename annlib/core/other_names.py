@@ -119,7 +119,23 @@ _MEANT: dict[str, dict[str, str]] = {
     "callback": {"lrscheduler": '"learning_rate_scheduler"'},
     "constraint": dict.fromkeys(("nonnegative", "positive"), '"non_neg"'),
     "argument": {
-        **dict.fromkeys(("lr", "eta", "eta0", "stepsize", "learningrateinit"), "learning_rate"),
+        # Of several the first that there is.
+        **dict.fromkeys(
+            ("lr", "eta", "eta0", "stepsize", "learningrateinit"),
+            "learning_rate_init learning_rate",
+        ),
+        **dict.fromkeys(
+            ("nbepoch", "nbepochs", "nepoch", "nepochs", "numepochs", "maxiter", "maxepochs"),
+            "epochs max_iter",
+        ),
+        "epochs": "max_iter",
+        **dict.fromkeys(("bs", "minibatchsize"), "batch_size"),
+        **dict.fromkeys(("validation", "valdata", "evalset"), "validation_data"),
+        **dict.fromkeys(("valsplit", "validationfraction", "testsize"), "validation_split"),
+        **dict.fromkeys(("samplesweight", "weights"), "sample_weight"),
+        **dict.fromkeys(("criterion", "objective", "lossfunction"), "loss"),
+        **dict.fromkeys(("solver",), "optimizer"),
+        **dict.fromkeys(("nonlinearity", "act"), "activation"),
         "eps": "epsilon",
         **dict.fromkeys(("p", "prob", "dropout"), "rate"),
         **dict.fromkeys(("bias", "fitintercept"), "use_bias"),
@@ -133,6 +149,51 @@ _MEANT: dict[str, dict[str, str]] = {
         **dict.fromkeys(("betas",), "beta_1"),
         **dict.fromkeys(("alpha", "decayrate"), "rho"),
         "smoothing": "label_smoothing",
+    },
+}
+_SERVED = "fit, evaluate and predict take a generator, an iterable or arrays as x"
+_CLASSES = (
+    "predict(x).argmax(axis=1) gives the classes of a softmax, predict(x) > 0.5 that of a sigmoid; "
+    "SequentialClassifier(model).predict gives labels"
+)
+_PROBABILITIES = (
+    "predict(x) gives the probabilities of a softmax or a sigmoid; SequentialClassifier(model) has "
+    "predict_proba"
+)
+_SCORE = (
+    "evaluate(x, y) gives loss and metrics; SequentialClassifier(model) and "
+    "SequentialRegressor(model) have score"
+)
+#: What objects have elsewhere: the attribute by which they are known here, and what to do.
+_INSTEAD: dict[str, tuple[str, str]] = {
+    "predict_classes": ("predict", _CLASSES),
+    "predict_proba": ("predict", _PROBABILITIES),
+    "predict_log_proba": ("predict", "Write np.log(model.predict(x))"),
+    "decision_function": ("predict", "Write model.predict(x)"),
+    "score": ("predict", _SCORE),
+    "partial_fit": ("predict", "fit continues where it ended; train_on_batch(x, y) is a step"),
+    **{f"{name}_generator": (name, _SERVED) for name in ("fit", "evaluate", "predict")},
+    "transform": ("predict", "Sequential(model.layers[:-1]).predict(x) gives hidden features"),
+    **dict.fromkeys(("coef_", "coefs_", "intercepts_"), ("get_weights", "Write get_weights()")),
+    **dict.fromkeys(
+        ("parameters", "named_parameters", "variables"), ("get_weights", "Write model.weights")
+    ),
+    "state_dict": ("get_weights", "Write get_weights(), or save_weights(path)"),
+    "load_state_dict": ("set_weights", "Write set_weights(weights), or load_weights(path)"),
+    **dict.fromkeys(
+        ("zero_grad", "backward", "requires_grad_"),
+        ("fit", "fit, or train_on_batch(x, y), computes gradients and updates the weights"),
+    ),
+    **dict.fromkeys(
+        ("train", "eval"), ("fit", "fit trains; evaluate and predict are at rest of themselves")
+    ),
+    "forward": ("predict", "Write predict(x)"),
+    "load": ("predict", "Write annlib.load_model(path)"),
+    "plot": ("summary", "Write annlib.plot_model(model), or history.plot()"),
+    "step": ("learning_rate", "fit, or train_on_batch(x, y), makes steps"),
+    **{
+        name: ("history", f"The dict is history.history, by name: history.history[{example}]")
+        for name, example in (("accuracy", '"accuracy"'), ("loss", '"loss"'))
     },
 }
 # What says nothing but the family, in front of a name or behind it.
@@ -153,11 +214,24 @@ def meant_by(family: str, name: str, known: Iterable[str]) -> str:
     letters = _letters(name)
     own, table = {_letters(one): one for one in known}, _MEANT.get(family, {})
     for short in (letters, *_shortened(letters)):
-        if short in table and (family != "argument" or table[short] in own.values()):
-            return table[short] if family != "argument" else f'"{table[short]}"'
+        if short in table and family != "argument":
+            return table[short]
+        for argument in table.get(short, "").split():
+            if argument in own.values():
+                return f'"{argument}"'
         if short in own and short != letters:
             return f'"{own[short]}"'
     return ""
+
+
+def instead_of(name: str, known: Iterable[str]) -> str:
+    """What to do without an attribute that objects have elsewhere; empty if nobody knows.
+
+    >>> instead_of("evaluate_generator", ["fit", "evaluate"])
+    'fit, evaluate and predict take a generator, an iterable or arrays as x.'
+    """
+    mark, way = _INSTEAD.get(name, ("", ""))
+    return f"{way}." if mark in known else ""
 
 
 def way_without(plural: str, name: str) -> str:

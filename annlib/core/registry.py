@@ -14,8 +14,9 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from annlib.core.config import Configurable, snake_case, suggest
+from annlib.core.config import Configurable, snake_case
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
+from annlib.core.suggestion import suggest
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),

@@ -11,9 +11,9 @@ import numpy as np
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import is_whole, items_of
-from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, DataError, quote, show
 from annlib.core.packages import needed
+from annlib.core.suggestion import suggest
 
 #: Bytes of groups of rows that are kept decoded.
 _KEPT = 128 << 20

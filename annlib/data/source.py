@@ -48,9 +48,9 @@ def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str
     if isinstance(source, Table):
         source.check(where, name, missing=missing, hint=hint)
         return source
-    check_numeric(source, where, name)
+    columns = None if plain else frames.names(x)
+    check_numeric(source, where, name, columns)
     if not isinstance(source, READ_LATE):
-        columns = None if plain else frames.names(x)
         check_finite(source, where, name, columns, missing=missing, hint=hint)
     return source
 

@@ -44,7 +44,7 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
         )
     with estimator._evaluating():
         header, tensors = estimator._describe()
-        check_suffix(path, where, "estimator", stacklevel=3)
+        check_suffix(path, where, "estimator")
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:
         texts = ", ".join(f"{name} ({text})" for name, text in header["left_out"].items())

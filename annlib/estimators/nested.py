@@ -14,9 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.checks import check_flag
-from annlib.core.config import Configurable, constructor_arguments, suggest
-from annlib.core.errors import AnnlibError, ConfigurationError, show
+from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.errors import AnnlibError, ArgumentError, ConfigurationError, quote, show
 from annlib.core.registry import FAMILIES
+from annlib.core.suggestion import suggest
 from annlib.estimators.rules import InvalidParameterError, invalid
 from annlib.layers import Input, Layer
 from annlib.metrics import Metric
@@ -56,9 +57,9 @@ class NestedParameters:
         nested = arguments.pop("nested")
         for name in nested:
             if not self._is_nested(name):
-                raise TypeError(
-                    f"{type(self).__name__}.__init__() got an unexpected keyword argument "
-                    f"{show(name)}. {self._hint(name)}"
+                raise ArgumentError(
+                    f"{type(self).__name__}: expected known arguments, got an unexpected keyword "
+                    f"argument {quote(name)}. {self._hint(name)}"
                 )
         for name, value in {**arguments, **nested}.items():
             if name != "self":
@@ -70,7 +71,7 @@ class NestedParameters:
 
     def _hint(self, name: str) -> str:
         known = [*type(self)._get_param_names(), *(f"{nest}__..." for nest in self._nests)]  # type: ignore[attr-defined]  # of BaseEstimator
-        return suggest(name.removeprefix("fit__").removeprefix("compile__"), known)
+        return suggest(name.removeprefix("fit__").removeprefix("compile__"), known, "argument")
 
     def _nested(self, prefix: str) -> dict[str, Any]:
         """What is set for a part, by the names that it has for it."""

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
+from annlib.core.warn import warn
 from annlib.estimators.estimator import NetworkEstimator
-from annlib.estimators.messages import warn
 from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import NumberTargets
 from annlib.estimators.weights import Samples

@@ -12,7 +12,7 @@ from sklearn.metrics import check_scoring, get_scorer_names
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
-from annlib.core.config import suggest
+from annlib.core.suggestion import suggest
 from annlib.estimators.rules import invalid
 from annlib.estimators.targets import Targets
 from annlib.estimators.weights import Samples, by_rows

@@ -150,8 +150,10 @@ def explain(obj: Any, kind: str | None = None) -> Explanation:
     ----------
     obj : str, type or object
         The name, class or object of an activation, loss, optimizer, layer, regularizer or
-        schedule. Of a name that several families share the first of these is meant.
-    kind : {"activation", "loss", "optimizer", "layer", "regularizer", "schedule"}, optional
+        schedule; or of a metric, initializer, constraint or callback, of which words say what it
+        is. Of a name that several families share the first of these is meant.
+    kind : {"activation", "loss", "optimizer", "layer", "regularizer", "schedule", "metric", \
+"initializer", "constraint", "callback"}, optional
         The family, for a name that several share.
 
     Returns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -88,5 +89,12 @@ Writer = Callable[[Any], formula.Formula]
 
 
 def write(obj: Any, kind: str) -> Formula:
-    """The formula of an object of this family: its own, or what can be said of any."""
+    """The formula of an object of this family: its own, or what can be said of any; of what has
+    none the first words of its class.
+    """
+    cls: type[Configurable] = obj if isinstance(obj, type) else type(obj)
+    if not hasattr(cls, "formula"):
+        first = (inspect.getdoc(cls) or "").partition("\n\n")[0]
+        note = " ".join(first.replace("``", "").split())
+        return Formula(cls._names[0], kind, (), note=note)
     return Formula(**vars(formula.described(obj, FAMILIES[kind].base)))

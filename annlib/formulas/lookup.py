@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.checks import check_known
-from annlib.core.config import Configurable, constructor_arguments, suggest
+from annlib.core.config import Configurable, constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.registry import FAMILIES
+from annlib.core.suggestion import suggest
 from annlib.formulas.formula import Formula, write
 
 #: The families whose members have formulas, in the order in which a name is looked up.
-KINDS = ("activation", "loss", "optimizer", "layer", "regularizer", "schedule")
+WITH_FORMULAS = ("activation", "loss", "optimizer", "layer", "regularizer", "schedule")
+#: And those of which words say what they are.
+KINDS = (*WITH_FORMULAS, "metric", "initializer", "constraint", "callback")
 
 
 def of(obj: Any, kind: str | None = None) -> Formula:
@@ -20,7 +23,8 @@ def of(obj: Any, kind: str | None = None) -> Formula:
     Parameters
     ----------
     obj : str, type or object
-        Of an activation, loss, optimizer, layer, regularizer or schedule.
+        Of an activation, loss, optimizer, layer, regularizer or schedule; of a metric,
+        initializer, constraint or callback words say what it is.
     kind : str, optional
         The family of a name that several share: ``of("softmax", kind="layer")``.
 
@@ -51,7 +55,8 @@ def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
     cls = obj if isinstance(obj, type) else type(obj)
     for family in kinds:
         if issubclass(cls, FAMILIES[family].base):
-            return (example(cls) if isinstance(obj, type) else obj), family
+            of_class = isinstance(obj, type) and family in WITH_FORMULAS
+            return (example(cls) if of_class else obj), family
     raise ConfigurationError(
         f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {show(obj)}."
     )
@@ -71,10 +76,12 @@ def _named(name: str, kinds: tuple[str, ...]) -> tuple[Any, str]:
         registry = FAMILIES[family]
         names = [alias for cls in registry for alias in (*cls._names, cls.__name__)]
         if name.replace("_", "").lower() in (alias.replace("_", "").lower() for alias in names):
-            return example(registry.find(name)), family
+            cls = registry.find(name)
+            return (example(cls) if family in WITH_FORMULAS else cls), family
         known += sorted(alias for cls in registry for alias in cls._names)
     raise UnknownNameError(
-        f"explain: expected a known {_listed(kinds)}, got {quote(name)}. {suggest(name, known)}"
+        f"explain: expected a known {_listed(kinds)}, got {quote(name)}. "
+        f"{suggest(name, known, most=5)}"
     )
 
 

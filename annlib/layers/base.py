@@ -111,6 +111,8 @@ class Layer(Scheduled):
     takes_double: bool = False
     #: How many networks side by side its output is of, along axis 1.
     members: int | None = None
+    #: Whether a training pass needs several rows, since it is of their statistics.
+    needs_rows: bool = False
     #: Whether training passes draw random numbers, from a stream of the layer's own.
     random: bool = False
     #: Whether it gives the numbers that it gets on as they are, at rest: in another shape at most.

@@ -134,6 +134,14 @@ class BatchNormalization(Layer):
             self.add_weight("renorm_mean", shape, self.moving_mean_initializer, trainable=False)
             self.add_weight("renorm_stddev", shape, stddev, trainable=False)
 
+    @property
+    def needs_rows(self) -> bool:  # type: ignore[override]  # of most layers a constant
+        """Whether a training pass needs several rows: nothing but rows to take statistics over."""
+        shape = self._built_shape
+        if shape is None or not self.trainable or self.renorm:
+            return False
+        return self.moving_mean.size == math.prod(size or 0 for size in shape[1:])
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         axes.sizes(self.axis, input_shape, "BatchNormalization")
         return input_shape

@@ -28,7 +28,7 @@ from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights, by_row
 from annlib.core.workspace import Workspace
-from annlib.losses.targets import matching_targets
+from annlib.losses.targets import LABELS, TWO_CLASSES, is_labels, matching_targets
 
 #: With what each makes of the rows' losses.
 REDUCTIONS = {
@@ -408,7 +408,9 @@ class Loss(Configurable):
         return matching_targets(y, output_shape, where, self._layout_hint(y, output_shape))
 
     def _layout_hint(self, y: Array, output_shape: BatchShape) -> str:
-        units = y.shape[-1] if y.ndim > 1 else 1
+        units, given = y.shape[-1] if y.ndim > 1 else 1, output_shape[-1] or 0
+        if units == 1 < given and is_labels(y, given):
+            return f"{LABELS} {TWO_CLASSES if given == 2 else ''}".rstrip()
         return (
             f"Give the output layer {units} unit{'s' * (units > 1)}, or pass targets of the "
             "output's shape."

@@ -12,7 +12,10 @@ from annlib.core.formula import number
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, check_last_axis
 from annlib.losses.outputs import OutputLossArguments
-from annlib.losses.targets import targets_between
+from annlib.losses.targets import is_labels, targets_between
+
+#: Beyond so many, whole numbers are hardly labels.
+_MANY = 1000
 
 
 class SmoothedArguments(LossArguments, total=False):
@@ -44,7 +47,14 @@ class Smoothed(Loss):
 
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         y = super().check_targets(y, output_shape, where)
-        return targets_between(y, 0, 1, where, "Re-code classes as 0 and 1.")
+        hint = "Re-code classes as 0 and 1."
+        if y.size and 2 <= y.max() < _MANY and is_labels(y, _MANY):
+            units = int(y.max()) + 1
+            hint = (
+                f'Labels of {units} classes want {units} units with activation="softmax" in the '
+                'output layer and loss="sparse_categorical_crossentropy"; two classes are 0 and 1.'
+            )
+        return targets_between(y, 0, 1, where, hint)
 
     def effective_targets(self, Y: Array, work: Workspace) -> Array:
         """Y (1 - s) + s / N, of N exclusive classes or of two."""

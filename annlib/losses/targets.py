@@ -10,6 +10,19 @@ from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.errors import DataError, ShapeError
 from annlib.core.workspace import Workspace
 
+LABELS = (
+    'If y are labels of classes, use loss="sparse_categorical_crossentropy" with '
+    'activation="softmax" in the output layer.'
+)
+TWO_CLASSES = 'Of two classes also 1 unit with activation="sigmoid" and "binary_crossentropy".'
+
+
+def is_labels(y: Array, classes: int) -> bool:
+    """Whether these targets look like labels of so many classes: whole numbers from 0."""
+    if not y.size or y.dtype.kind not in "iubf" or y.min() < 0 or y.max() >= classes:
+        return False
+    return y.dtype.kind != "f" or np.array_equal(y, np.floor(y))
+
 
 def matching_targets(y: Array, output_shape: BatchShape, where: str, hint: str) -> Array:
     """``y`` in the shape of the output; nothing broadcasts between prediction and target."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from annlib.core.arguments import naming_arguments
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_count, check_flag, check_optional_count, is_whole
-from annlib.core.config import constructor_arguments, suggest
+from annlib.core.config import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
+from annlib.core.suggestion import suggest
 from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
@@ -103,6 +105,7 @@ class Sequential(Trainer):
         """The layers in their order, without the ``Input``."""
         return list(self._network.layers)
 
+    @naming_arguments("Sequential.get_layer")
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or at that index."""
         layers = self._network.layers
@@ -163,6 +166,7 @@ class Sequential(Trainer):
         """Whether the weights exist."""
         return self._network.has_weights
 
+    @naming_arguments("Sequential.build")
     def build(self, input_shape: BatchShape | None = None) -> None:
         """Make the weights for input of this shape, ``(None, n_features)``.
 
@@ -255,6 +259,7 @@ class Sequential(Trainer):
         self._network.require_weights("get_weights")
         return [value.copy() for value in self._network.weights]
 
+    @naming_arguments("Sequential.set_weights")
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all parameters; all shapes are checked before any is touched."""
         self._network.set_weights(weights)
@@ -321,6 +326,7 @@ class Sequential(Trainer):
 
     # -- looking at it ---------------------------------------------------------------------------
 
+    @naming_arguments("Sequential.summary")
     def summary(
         self,
         line_length: int | None = None,
@@ -419,6 +425,7 @@ class Sequential(Trainer):
             )
         self._metadata = dict(value)
 
+    @naming_arguments("Sequential.save")
     def save(
         self,
         filepath: str | os.PathLike[str] | BinaryIO,
@@ -457,6 +464,7 @@ class Sequential(Trainer):
         with self._evaluating():
             model_file.write(*self._describe(include_optimizer), filepath, overwrite)
 
+    @naming_arguments("Sequential.export")
     def export(
         self,
         filepath: str | os.PathLike[str] | BinaryIO,
@@ -569,6 +577,7 @@ class Sequential(Trainer):
 
         super().__setstate__(objects_of(type(self), made_again, state))
 
+    @naming_arguments("Sequential.save_weights")
     def save_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, overwrite: bool = True
     ) -> None:
@@ -585,6 +594,7 @@ class Sequential(Trainer):
         with self._evaluating():
             save_weights(self._network, filepath, overwrite)
 
+    @naming_arguments("Sequential.load_weights")
     def load_weights(
         self, filepath: str | os.PathLike[str] | BinaryIO, skip_mismatch: bool = False
     ) -> None:

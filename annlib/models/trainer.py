@@ -15,6 +15,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from annlib.callbacks import Callback, CallbackList, EvaluationBar, History, ProgressBar
+from annlib.core.arguments import check_call, naming_arguments
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     check_count,
@@ -40,6 +41,7 @@ from annlib.training import processes
 from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
 from annlib.training.evaluation import Evaluation
+from annlib.training.first_look import look
 from annlib.training.full_batch import FullBatchTraining
 from annlib.training.functions import Functions, build_for
 from annlib.training.loop import Training, Validation, evaluate, train_step, warn_of_undefined
@@ -60,8 +62,12 @@ def alone(
     def decorate(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
         @functools.wraps(method)
         def guarded(self: Any, /, *arguments: P.args, **keywords: P.kwargs) -> R:
-            with self._training(where, inside=inside):
-                return method(self, *arguments, **keywords)
+            try:
+                with self._training(where, inside=inside):
+                    return method(self, *arguments, **keywords)
+            except TypeError:
+                check_call(method, where, (self, *arguments), keywords)
+                raise
 
         return guarded
 
@@ -105,6 +111,7 @@ class Trainer(Configurable):
 
     # -- compile ---------------------------------------------------------------------------------
 
+    @naming_arguments("Sequential.compile")
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -437,6 +444,14 @@ class Trainer(Configurable):
         compiled.optimizer.check_run(total)
         self._build_for(data)
         network.learn_names(data.feature_names)
+        if not compiled.optimizer.steps:
+            look(
+                *(network, compiled.require_loss(where), data),
+                held_out if validation_data is None else None,
+                size,
+                drop_last=drop_last,
+                full_batch=whole,
+            )
         if network.vector.outdated():
             warnings.warn(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
@@ -592,6 +607,7 @@ class Trainer(Configurable):
 
     # -- evaluate and predict --------------------------------------------------------------------
 
+    @naming_arguments("Sequential.evaluate")
     def evaluate(
         self,
         x: Any = None,
@@ -625,9 +641,10 @@ class Trainer(Configurable):
         with hooks, self._evaluating():
             results = evaluate(self._functions, batches, hooks, steps)
         if undefined := self._functions.evaluation.metrics.undefined(results):
-            warn_of_undefined(undefined, where, stacklevel=3)
+            warn_of_undefined(undefined, where)
         return _returned(results, return_dict)
 
+    @naming_arguments("Sequential.predict")
     def predict(
         self,
         x: Any,
@@ -709,6 +726,7 @@ class Trainer(Configurable):
         except DivergenceError as error:
             raise DivergenceError(f"{where}: {error}") from None
 
+    @naming_arguments("Sequential.test_on_batch")
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
@@ -742,6 +760,7 @@ class Trainer(Configurable):
             act(batch)
             return _returned(metrics.results(), as_dict)
 
+    @naming_arguments("Sequential.predict_on_batch")
     def predict_on_batch(self, x: Any) -> Array:
         """The output for these rows in one pass."""
         return self._in_one_pass(x, "Sequential.predict_on_batch")

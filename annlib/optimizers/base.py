@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from annlib.core.arguments import CalledOtherwise
 from annlib.core.arrays import Array
 from annlib.core.checks import (
     all_finite,
@@ -150,6 +151,8 @@ class Optimizer(Rule, Scheduled):
     ema_overwrite_frequency = OfPolicy()
     gradient_accumulation_steps = OfPolicy()
     learning_rate_factors = OfPolicy()
+    #: Keras' name of old.
+    lr = CalledOtherwise("learning_rate")
     weight_decay_factors = OfPolicy()
 
     def __init__(

@@ -9,8 +9,8 @@ from itertools import accumulate
 from typing import Any
 
 from annlib.core.checks import check_number
-from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
+from annlib.core.suggestion import suggest
 
 #: What the keys of a dictionary by paths may be, for messages.
 PATTERNS = 'a layer ("dense"), a parameter ("dense/bias") or a pattern of paths ("*/bias")'

@@ -7,7 +7,7 @@ from typing import Any
 
 from annlib.core.checks import check_count
 from annlib.core.errors import DataError, ShapeError
-from annlib.tools import data_checks, initial_checks, training_checks
+from annlib.tools import data_checks, initial_checks, row_checks, training_checks
 from annlib.tools.findings import CheckReport, Finding
 from annlib.tools.model_copy import ModelCopy, trainable
 from annlib.tools.subject import Subject
@@ -19,6 +19,9 @@ _CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     "input scale": data_checks.input_scale,
     "constant input": data_checks.constant_columns,
     "class balance": data_checks.class_balance,
+    "row order": row_checks.row_order,
+    "leak": row_checks.leak,
+    "duplicates": row_checks.duplicates,
     "target scale": data_checks.target_scale,
     "output": data_checks.output,
     "initial weights": initial_checks.initial_weights,

@@ -8,9 +8,9 @@ from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_known, check_path, is_whole
-from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.core.files import atomic_write
+from annlib.core.suggestion import suggest
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation

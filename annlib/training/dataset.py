@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
-from annlib.core.checks import check_finite, is_number
+from annlib.core.checks import check_finite, is_number, per_cent
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError, show
 from annlib.data import ArrayLoader, Batch, Source, check_type, materialize
 from annlib.data.inputs import input_type, read_rows
@@ -154,6 +154,7 @@ def is_share(share: Any, where: str) -> bool:
     if not is_number(share) or not 0 <= share < 1:
         raise ConfigurationError(
             f"{where}: expected validation_split between 0 and 1, got {show(share)}."
+            f"{per_cent(share)}"
         )
     return bool(share)
 

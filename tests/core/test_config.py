@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annlib.core.config import Configurable, constructor_arguments, serialize, suggest
+from annlib.core.config import Configurable, constructor_arguments, serialize
 from annlib.core.errors import ConfigurationError
+from annlib.core.suggestion import suggest
 
 
 class Base(Configurable):

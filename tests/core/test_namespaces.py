@@ -12,8 +12,8 @@ import pytest
 from golden import recorded
 
 import annlib
-from annlib.core.config import suggest
 from annlib.core.registry import FAMILIES
+from annlib.core.suggestion import suggest
 
 ROOT = Path(annlib.__file__).parent
 PACKAGES = sorted(

@@ -17,8 +17,9 @@ from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
+from annlib.core.warn import warn
 from annlib.estimators.estimator import NetworkEstimator, Parts
-from annlib.estimators.messages import verbose_printer, warn, warn_if_not_converged
+from annlib.estimators.messages import verbose_printer, warn_if_not_converged
 from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold

@@ -8,9 +8,9 @@ from contextlib import nullcontext
 from typing import Any
 
 from annlib import layers
-from annlib.core.config import suggest
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.random_streams import seeds_from
+from annlib.core.suggestion import suggest
 from annlib.estimators.nested import changed, changed_layers, keyword_defaults
 from annlib.models import Sequential
 from annlib.optimizers import Optimizer

@@ -17,10 +17,10 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError, show
 from annlib.core.threads import blas_threads, processors
+from annlib.core.warn import warn
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters, restore_parameters
 from annlib.estimators.graphs import Exportable
-from annlib.estimators.messages import warn
 from annlib.estimators.persistence import Persistent
 from annlib.estimators.rules import Rule, check_parameters
 from annlib.estimators.tabular import files
