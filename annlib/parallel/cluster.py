@@ -93,7 +93,7 @@ class Watch:
                 ) from None
 
     def look(self) -> bool:
-        """Whether there is a worker; raises ``ClusterError`` if there has been none for too long."""
+        """Whether there is a worker; raises ``ClusterError`` after too long without one."""
         client = self.client
         try:
             there = len(client.nthreads()) if client.status == "running" else 0

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_name
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.packages import needed
 from annlib.models.sequential import Sequential
@@ -46,8 +45,7 @@ def predict(model: Any, x: Any, method: str = "predict") -> Any:
 
     Examples
     --------
-    >>> import pytest
-    >>> da = pytest.importorskip("dask.array")
+    >>> import dask.array as da
     >>> from annlib import Sequential, layers
     >>> model = Sequential([layers.Input((3,)), layers.Dense(2)], seed=0)
     >>> found = predict(model, da.ones((8, 3), chunks=(4, 3)))
@@ -55,9 +53,9 @@ def predict(model: Any, x: Any, method: str = "predict") -> Any:
     ((8, 2), (4, 4), (8, 2))
     """
     where = "predict"
-    if not check_name(method, where) or not callable(getattr(model, method, None)):
+    if not isinstance(method, str) or not callable(getattr(model, method, None)):
         raise ConfigurationError(
-            f"{where}: expected a model or a fitted estimator with a method {show(method)}, got "
+            f"{where}: expected a model or a fitted estimator with method={show(method)}, got "
             f"{show(model)}."
         )
     if isinstance(model, type):
@@ -65,11 +63,10 @@ def predict(model: Any, x: Any, method: str = "predict") -> Any:
             f"{where}: expected a model or a fitted estimator, got the class {show(model)}."
         )
     with needed(where, "Dask", '"annlib[dask]"'):
-        import dask.array
-        from dask import delayed
-    x = check_blocks(x, where, "x")
+        from dask import array, delayed
+    x = check_blocks(x, array, where, "x")
     if x.ndim > 1:
-        x = x.rechunk({axis: -1 for axis in range(1, x.ndim)})
+        x = x.rechunk(dict.fromkeys(range(1, x.ndim), -1))
     row = _of_rows(np.zeros((1, *x.shape[1:]), x.dtype), model=model, method=method)
     if not isinstance(row, np.ndarray) or row.shape[:1] != (1,):
         raise ConfigurationError(
@@ -92,11 +89,9 @@ def predict(model: Any, x: Any, method: str = "predict") -> Any:
     )
 
 
-def check_blocks(x: Any, where: str, name: str) -> Any:
+def check_blocks(x: Any, array: Any, where: str, name: str) -> Any:
     """``x``, a Dask array of known blocks; raises ``DataError``."""
-    import dask.array
-
-    if not isinstance(x, dask.array.Array):
+    if not isinstance(x, array.Array):
         hint = (
             "Take x.to_dask_array(lengths=True)"
             if hasattr(x, "to_dask_array")

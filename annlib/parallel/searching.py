@@ -158,7 +158,7 @@ class _Job:
 
 
 def _backend(watch: Watch, X: Any, y: Any) -> Any:
-    """joblib's way to a cluster; a class within, since joblib is imported where it is used."""
+    """The way of joblib to a cluster; a class within, since joblib is imported where it is used."""
     from joblib.parallel import ParallelBackendBase
 
     class Futures(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
