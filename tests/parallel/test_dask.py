@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,11 +13,28 @@ import time
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-from annlib import ConfigurationError, DataError, MLPClassifier, Sequential, ShapeError, layers
-from annlib.parallel import ClusterError, predict, search, searching
+from annlib import (
+    ConfigurationError,
+    DataError,
+    MLPClassifier,
+    MLPRegressor,
+    Sequential,
+    ShapeError,
+    layers,
+)
+from annlib.callbacks import LambdaCallback
+from annlib.parallel import (
+    ClusterError,
+    DaskMLPClassifier,
+    DaskMLPRegressor,
+    predict,
+    search,
+    searching,
+)
 
 distributed = pytest.importorskip("distributed")
 da = pytest.importorskip("dask.array")
@@ -24,7 +42,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("dask"),
     pytest.mark.timeout(120),
-    pytest.mark.filterwarnings("default"),  # what Dask warns of is its own
+    pytest.mark.filterwarnings("ignore"),  # what Dask warns of is its own
 ]
 
 RNG = np.random.default_rng(0)
@@ -214,6 +232,83 @@ def test_what_cannot_be_predicted():
             predict(model, rows)
     with pytest.raises(ConfigurationError, match="with method='guess'"):
         predict(net(), x, "guess")
+
+
+def both(regression: bool):
+    if regression:
+        return DaskMLPRegressor, MLPRegressor, RNG.normal(size=(90, 2))
+    return DaskMLPClassifier, MLPClassifier, Y
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_a_fit_on_workers_is_a_local_fit(client, regression):
+    cls, local, y = both(regression)
+    given = {"hidden_layer_sizes": (5,), "max_iter": 4, "batch_size": 40, "random_state": 0}
+    given |= {"alpha": 0.1, "momentum": 0.8, "solver": "sgd", "learning_rate_init": 0.1}
+    weights = RNG.uniform(size=90) * (np.arange(90) >= 40)  # none in the first block
+    x = da.from_array(X, chunks=(BLOCKS, 2))
+    net = cls(**given)
+    assert net.fit(x, da.from_array(y, chunks=30), weights) is net
+    expected = local(**given).fit(X, y, weights)
+    for here, there in zip(net.coefs_ + net.intercepts_, expected.coefs_ + expected.intercepts_):
+        np.testing.assert_allclose(here, there, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(net.loss_curve_, expected.loss_curve_, rtol=1e-12)
+    lazy = net.predict(x)
+    assert isinstance(lazy, da.Array) and lazy.shape == y.shape
+    there = expected.predict(X)
+    for found in (
+        lazy.compute(),
+        net.to_local().predict(X),
+        pickle.loads(pickle.dumps(net)).to_local().predict(X),
+    ):
+        np.testing.assert_array_equal(found, there) if there.dtype.kind == "U" else (
+            np.testing.assert_allclose(found, there, rtol=1e-9)
+        )
+    assert net.score(x, y) == pytest.approx(expected.score(X, y))
+    assert type(net.to_local()) is local and net.callbacks is None
+    net.to_local().partial_fit(X, y)  # here, without the cluster
+    if not regression:
+        probabilities = net.predict_proba(x)
+        np.testing.assert_allclose(probabilities.compute(), expected.predict_proba(X), rtol=1e-9)
+
+
+def test_a_worker_that_ends_costs_no_accuracy(client):
+    def end(batch, logs):
+        steps.append(batch)
+        if len(steps) in (3, 8):
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+    steps: list[int] = []
+    given = {"hidden_layer_sizes": (5,), "max_iter": 4, "batch_size": 30, "random_state": 0}
+    net = DaskMLPClassifier(**given, callbacks=LambdaCallback(on_train_batch_end=end))
+    net.client = client
+    net.fit(da.from_array(X, chunks=(BLOCKS, -1)), Y)
+    expected = MLPClassifier(**given).fit(X, Y)
+    assert len(steps) == 12
+    for here, there in zip(net.coefs_, expected.coefs_):
+        np.testing.assert_allclose(here, there, rtol=0, atol=1e-12)
+
+
+def test_what_cannot_be_fitted_on_workers(client):
+    x = da.from_array(X, chunks=(BLOCKS, -1))
+    for given, rows, kind, message in (
+        ({}, X, DataError, r"X as a dask\.array\.Array"),
+        ({}, x[x[:, 0] > 0], DataError, r"X\.compute_chunk_sizes\(\)"),
+        ({}, x[:, 0], DataError, "X with rows of numbers"),
+        ({"dropout": 0.5}, x, ConfigurationError, r"dropout=0\.0 on Dask.*MPI"),
+        ({"batch_normalization": True}, x, ConfigurationError, "batch_normalization=False"),
+        ({"early_stopping": True}, x, ConfigurationError, "early_stopping=False"),
+        ({"solver": "lbfgs"}, x, ConfigurationError, 'solver="adam" or "sgd"'),
+        ({"optimizer": "lbfgs"}, x, ConfigurationError, "optimizer"),
+    ):
+        net = DaskMLPClassifier(**given)
+        with pytest.raises(kind, match=message):
+            net.fit(rows, Y)
+        assert not hasattr(net, "model_")
+    with pytest.raises(ConfigurationError, match=r"client as a distributed\.Client"):
+        net.client = "tcp://host"
+    with pytest.raises(NotFittedError):
+        DaskMLPClassifier().predict(x)
 
 
 def test_without_dask_it_is_said_what_to_install(monkeypatch):
