@@ -41,6 +41,7 @@ LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package 
 #: The few arrows between packages of one level, also those through the registries.
 ACROSS = {
     ("metrics", "losses"),  # the mean of a loss as a metric
+    ("parallel", "estimators"),  # a perceptron, fitted on the rows of a cluster
     ("compiling", "training"),  # an objective, as machine code
     # explain finds a part of any family by its name
     *(("formulas", family) for family in ("callbacks", "layers", "optimizers")),

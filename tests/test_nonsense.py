@@ -77,7 +77,7 @@ FOLDERS = {"overwrite", "cache_dir", "cache_subdir"}
 #: What scikit-learn looks at, in its own words.
 OF_SCIKIT_LEARN = {
     *("X", "y", "sample_weight", "X_val", "y_val", "sample_weight_val", "classes"),
-    *("deep", "estimator", "prefit", "fit"),
+    *("deep", "estimator", "prefit", "fit", "grid", "scoring", "refit"),
 }
 #: What only annlib itself passes, and what is passed on to scikit-learn.
 INNER = {"where", "grid_resolution", "cv", "train_sizes"}

@@ -89,6 +89,10 @@ class Step:
         """From now on compute batches of which other processes have other rows."""
         self._compiled = DividedObjective(self.objective, self.gradient, communicator)
 
+    def compute_by(self, objective: CompiledObjective) -> None:
+        """From now on let something else compute the objective."""
+        self._compiled = objective
+
     def use_mode(self, jit_compile: bool | str) -> None:
         """Compute steps compiled, if that is True, or as they stand."""
         compiler = self._compiler() if jit_compile is True and self._compiler else None

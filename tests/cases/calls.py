@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
 import annlib
 from annlib import (
@@ -265,6 +266,25 @@ def _files() -> dict[str, Any]:
     return {"model": trained(), **_rows(), "folder": "predictions"}
 
 
+def _array() -> dict[str, Any]:
+    array = pytest.importorskip("dask.array")
+    return {"model": trained(), "x": array.from_array(X, chunks=(5, 4)), "method": "predict"}
+
+
+@cache
+def _client() -> Any:
+    """A cluster within the process, for calls alone."""
+    kind = pytest.importorskip("distributed").Client
+    within = {"processes": False, "n_workers": 1, "threads_per_worker": 1}
+    return kind(**within, dashboard_address=None, set_as_default=False)
+
+
+def _search() -> dict[str, Any]:
+    net = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    grid = {"alpha": [0.1, 1.0]}
+    return {"estimator": net, "grid": grid, "X": X, "y": NUMBERS, "client": _client()}
+
+
 def _file() -> dict[str, Any]:
     Path("rows.csv").write_text("1,2")
     return {"fname": "rows.csv", "origin": Path("rows.csv").absolute().as_uri(), "cache_dir": "."}
@@ -456,6 +476,8 @@ def _checks() -> dict[str, Maker]:
         "normalize": lambda: Call(utils.normalize, {"x": X}),
         "to_categorical": lambda: Call(utils.to_categorical, {"x": CLASSES}),
         "predict_files": lambda: Call(parallel.predict_files, _files()),
+        "parallel.predict": lambda: Call(parallel.predict, _array()),
+        "search": lambda: Call(parallel.search, _search()),
         "Shards": lambda: Call(data.Shards, {**_rows(), "columns": [0, 1]}),
         "Shards, some columns": lambda: Call(data.Shards, {**_rows(), "drop": 0}),
         "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),

@@ -1,0 +1,186 @@
+"""DaskMLPClassifier and DaskMLPRegressor: perceptrons trained on data that lie in a cluster."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Self
+
+import numpy as np
+from sklearn.metrics import accuracy_score, r2_score
+
+from annlib.core.arrays import Array
+from annlib.core.errors import ConfigurationError, DataError, show
+from annlib.core.packages import needed
+from annlib.estimators import MLPClassifier, MLPRegressor
+from annlib.estimators.perceptron.training import chosen
+from annlib.parallel.cluster import Watch, check_client
+from annlib.parallel.dask_arrays import check_blocks, predict
+from annlib.parallel.elsewhere import Elsewhere
+
+#: Seconds without any worker, after which a training ends with an error.
+_WORKER_TIMEOUT = 60.0
+#: The parameters that need what a worker does not have, and the values with which they do not.
+_ALONE = {
+    "dropout": 0.0,
+    "batch_normalization": False,
+    "early_stopping": False,
+    "validation_fraction": 0.1,
+    "warm_start": False,
+}
+
+
+class _OnDask:
+    """What both do with a cluster."""
+
+    _local: type[Any]
+    _client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The ``distributed.Client`` for ``fit``; the current one unless it is set."""
+        return check_client(self._client, type(self).__name__)
+
+    @client.setter
+    def client(self, client: Any) -> None:
+        self._client = None if client is None else check_client(client, type(self).__name__)
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on rows that stay in the cluster, with new weights.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+            With blocks of known sizes.
+        y : dask.array.Array or array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : dask.array.Array or array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+        """
+        name = type(self).__name__
+        where = f"{name}.fit"
+        client = check_client(self._client, where)
+        given = self.get_params(deep=False)  # type: ignore[attr-defined]  # of the estimator
+        for parameter, value in _ALONE.items():
+            if given[parameter] not in (value, None):
+                raise ConfigurationError(
+                    f"{where}: expected {parameter}={value!r} on Dask, where a worker has a part "
+                    f"of the rows, got {show(given[parameter])}. Take {self._local.__name__}, or "
+                    "fit of a Sequential with strategy=annlib.parallel.MPI()."
+                )
+        if given["solver"] == "lbfgs" or chosen(self).full_batch:
+            raise ConfigurationError(
+                f'{where}: expected solver="adam" or "sgd", or an optimizer that trains batch by '
+                f"batch, on Dask, got {show(given['solver'])} and {show(given['optimizer'])}."
+            )
+        with needed(where, "Dask", '"annlib[dask]"'):
+            from dask import array
+        X = check_blocks(X, array, where, "X")
+        if X.ndim != 2 or X.dtype.kind not in "fiub":
+            raise DataError(
+                f"{where}: expected X with rows of numbers, (n_samples, n_features), got shape "
+                f"{X.shape} of {X.dtype}."
+            )
+        y, sample_weight = (_fetched(client, each, array) for each in (y, sample_weight))
+        X = X.rechunk({1: -1})
+        numbers = _numbers_of_rows(X, given["dtype"], where)
+        blocks = client.compute(list(X.to_delayed().ravel()))
+        elsewhere = Elsewhere(Watch(client, _WORKER_TIMEOUT, where), blocks, X.chunks[0])
+        own = given["callbacks"]
+        many = list(own) if isinstance(own, list | tuple) else [own]
+        local = self._local(**{**given, "callbacks": [*many, elsewhere]})
+        local.fit(numbers, y, sample_weight)
+        self.__dict__.update(local.set_params(callbacks=own).__dict__)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predictions as a Dask array that is computed when it is asked for."""
+        return predict(self._here(), X)
+
+    def to_local(self) -> Any:
+        """A copy without Dask, which predicts arrays and may be trained on."""
+        return copy.deepcopy(self._here())
+
+    def _here(self) -> Any:
+        local = self._local(**self.get_params(deep=False))  # type: ignore[attr-defined]  # as above
+        local.__dict__.update({k: v for k, v in self.__dict__.items() if k != "_client"})
+        return local
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_client"}
+
+
+def _fetched(client: Any, values: Any, array: Any) -> Any:
+    """One number or label a row, as an array of this process."""
+    if isinstance(values, array.Array) or hasattr(values, "dask"):
+        return client.compute(values).result()
+    return values
+
+
+def _numbers_of_rows(X: Any, dtype: Any, where: str) -> Array:
+    """In the shape of X, in each column the number of the row, without the memory of it."""
+    kind = np.float32 if X.dtype == np.float32 else np.float64
+    rows, exact = len(X), np.finfo(np.dtype(dtype or kind)).nmant + 1
+    if rows > 1 << exact:
+        raise DataError(
+            f"{where}: expected at most {1 << exact} rows of {np.dtype(dtype or kind)}, got "
+            f'{rows}. Take dtype="float64".'
+        )
+    return np.broadcast_to(np.arange(rows, dtype=kind)[:, np.newaxis], X.shape)
+
+
+class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask arrays in and out
+    """An ``MLPClassifier`` whose rows lie in a Dask cluster.
+
+    The weights are here: for each batch they go to the workers, which give back the gradients of
+    their rows. So a worker that ends costs one step, and the weights are those of a local fit, of
+    the same rows and ``random_state``, but for rounding. Targets and weights of rows are held
+    here. It pays where a step takes 100 ms or more.
+
+    The parameters are those of ``MLPClassifier``; what needs all rows in one place is refused.
+
+    Attributes
+    ----------
+    client : distributed.Client
+        That of ``fit``: the current one unless it is set.
+
+    See Also
+    --------
+    annlib.parallel.search : Tries parameters on a cluster.
+
+    Examples
+    --------
+    >>> net = DaskMLPClassifier((50,), random_state=0)  # doctest: +SKIP
+    >>> net.client = distributed.Client("scheduler:8786")  # doctest: +SKIP
+    >>> net.fit(X, y).predict(X_new).compute()  # doctest: +SKIP
+    >>> net.to_local().predict(rows)  # doctest: +SKIP
+    """
+
+    _local = MLPClassifier
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities of the classes as a Dask array, computed when it is asked for."""
+        return predict(self._here(), X, "predict_proba")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The accuracy, as a number."""
+        parts = (np.asarray(y), np.asarray(self.predict(X)))
+        return float(accuracy_score(*parts, sample_weight=sample_weight))
+
+
+class DaskMLPRegressor(_OnDask, MLPRegressor):  # type: ignore[misc]  # as above
+    """An ``MLPRegressor`` whose rows lie in a Dask cluster; see ``DaskMLPClassifier``.
+
+    Examples
+    --------
+    >>> net = DaskMLPRegressor(random_state=0).fit(X, y)  # doctest: +SKIP
+    """
+
+    _local = MLPRegressor
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The coefficient of determination, as a number."""
+        parts = (np.asarray(y), np.asarray(self.predict(X)))
+        return float(r2_score(*parts, sample_weight=sample_weight))
