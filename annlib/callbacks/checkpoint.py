@@ -86,7 +86,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = check_flag(save_best_only, where, "save_best_only")
         self.save_weights_only = check_flag(save_weights_only, where, "save_weights_only")
         method = "save_weights" if self.save_weights_only else "save"
-        check_suffix(self.filepath, where, save=method, stacklevel=3)
+        check_suffix(self.filepath, where, save=method)
         self.save_freq = check_count_or(save_freq, where, "save_freq", "epoch")
         if initial_value_threshold is not None:
             check_number(initial_value_threshold, where, "initial_value_threshold")

@@ -20,6 +20,7 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.errors import ConfigurationError, ReadOnlyError, quote, show
+from annlib.core.tracebacks import shorten
 
 
 def suggest(
@@ -183,7 +184,11 @@ class Configurable:
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name in self._guarded and self._made:
-                value = self._checked(name, value)
+                try:
+                    value = self._checked(name, value)
+                except Exception as error:
+                    shorten(error)
+                    raise
             if self._watched and self._made:
                 changes.count += 1
             try:
@@ -366,13 +371,17 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(constructor)
     def complete(self: Configurable, *arguments: Any, **keywords: Any) -> None:
         cls, last = type(self), type(self).__init__ is complete
-        if last:
-            self.__dict__.pop("_made", None)
-            if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
-                self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
-            for name in cls._one_value.keys() & keywords.keys():
-                _check_one_value(cls, name, keywords.pop(name))
-        constructor(self, *arguments, **keywords)
+        try:
+            if last:
+                self.__dict__.pop("_made", None)
+                if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
+                    self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
+                for name in cls._one_value.keys() & keywords.keys():
+                    _check_one_value(cls, name, keywords.pop(name))
+            constructor(self, *arguments, **keywords)
+        except Exception as error:
+            shorten(error)
+            raise
         if last:
             if "_guarded" not in vars(cls):
                 cls._guarded = _guarded_by(cls)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import NamedTuple
 
 from annlib.core.errors import ConfigurationError, quote
+from annlib.core.tracebacks import warn_user
 
 #: How many bytes of a file ``recognized`` needs.
 HEAD = 512
@@ -159,9 +159,7 @@ def told() -> Iterator[None]:
         _TOLD.reset(token)
 
 
-def check_suffix(
-    path: str, where: str, what: str = "model", save: str = "save", *, stacklevel: int = 2
-) -> None:
+def check_suffix(path: str, where: str, what: str = "model", save: str = "save") -> None:
     """Raise ``ConfigurationError`` for a name that promises a format which ``save`` does not write,
     and warn of one that Keras scripts have.
 
@@ -173,8 +171,6 @@ def check_suffix(
         What is saved.
     save : str
         The method of Keras' model that writes the like.
-    stacklevel : int
-        As of ``warnings.warn``, for the caller.
 
     Examples
     --------
@@ -200,10 +196,9 @@ are safetensors: "net.safetensors".
                 f"{quote(stem + '.safetensors')}."
             )
         if not _TOLD.get():
-            warnings.warn(
+            warn_user(
                 f"{where}: {path} is written in annlib's format, safetensors, which annlib reads "
-                f"whatever the name is, and Keras does not. Keras gets the model by {out}.",
-                stacklevel=stacklevel + 1,
+                f"whatever the name is, and Keras does not. Keras gets the model by {out}."
             )
         return
 

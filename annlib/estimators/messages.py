@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-#: Modules whose lines are not a user's.
-_INSIDE = ("annlib.", "sklearn.callback.")
+from annlib.core.tracebacks import warn_user
 
 
 def verbose_printer(verbose: Any) -> Callable[[str], None]:
@@ -18,14 +15,6 @@ def verbose_printer(verbose: Any) -> Callable[[str], None]:
     if verbose and verbose != "tqdm":
         return print
     return lambda line: None
-
-
-def warn(text: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the caller's line: the nearest outside annlib and scikit-learn's decorators."""
-    frame, level = sys._getframe(), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_INSIDE):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, category, stacklevel=level)
 
 
 def warn_if_not_converged(optimizer: Any, done: int, epochs: int) -> None:
@@ -46,9 +35,9 @@ def warn_if_not_converged(optimizer: Any, done: int, epochs: int) -> None:
             "\nYou might also want to scale the data as shown in:\n"
             "    https://scikit-learn.org/stable/modules/preprocessing.html"
         )
-        warn(text, ConvergenceWarning)
+        warn_user(text, ConvergenceWarning)
     elif done == epochs:
-        warn(
+        warn_user(
             f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization "
             "hasn't converged yet.",
             ConvergenceWarning,

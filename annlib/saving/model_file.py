@@ -49,7 +49,7 @@ def write(
     """Write what ``describe`` gave; see ``Sequential.save``."""
     file = check_file(path, "Sequential.save", overwrite=overwrite)
     if isinstance(file, str):
-        check_suffix(file, "Sequential.save", stacklevel=3)
+        check_suffix(file, "Sequential.save")
     container.write(file, "model", header, tensors)
 
 

@@ -6,7 +6,6 @@ Those of a model's file, of the kind "model", have the same names and are read a
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
 from annlib.core.files import check_file, shown
 from annlib.core.foreign import check_suffix
+from annlib.core.tracebacks import warn_user
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.saving import container, keras_weights
@@ -30,7 +30,7 @@ def save_weights(
     network.require_weights("save_weights")
     file = check_file(path, "Sequential.save_weights", overwrite=overwrite)
     if isinstance(file, str):
-        check_suffix(file, "Sequential.save_weights", save="save_weights", stacklevel=3)
+        check_suffix(file, "Sequential.save_weights", save="save_weights")
     layers = [{"class": type(layer).__name__, "name": layer.name} for layer in network.layers]
     tensors = {key: value for _, key, value in _named(network)}
     container.write(
@@ -78,10 +78,9 @@ def load_weights(
                 f"well in {path}. {_HINT}"
             )
     elif misfits:
-        warnings.warn(
+        warn_user(
             f"Sequential.load_weights: left as they are, since {path} has other "
-            f"shapes for them: {', '.join(map(str, misfits))}.",
-            stacklevel=3,
+            f"shapes for them: {', '.join(map(str, misfits))}."
         )
     fitting = [(key, value) for layer, key, value in own if layer.name not in misfits]
     for key, value in fitting:

@@ -6,13 +6,13 @@ no clipping, no plateau and no NaN however wrong the prediction is.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
+from annlib.core.tracebacks import warn_user
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss
@@ -60,12 +60,11 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
             "the activation."
         )
     if warn and loss.fuses_with and type(activation) is Linear and not loss.from_logits:
-        warnings.warn(
+        warn_user(
             f"{where}: expected probabilities for the loss {loss.name}, got an output "
             f'layer "{layer.name}" without activation. Give it '
             f'activation="{loss.fuses_with}", or the loss from_logits=True: '
-            f"{type(loss).__name__}(from_logits=True).",
-            stacklevel=4,
+            f"{type(loss).__name__}(from_logits=True)."
         )
 
 

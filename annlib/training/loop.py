@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, closing
 from typing import Any, Literal, NamedTuple, NoReturn, Protocol
@@ -14,6 +13,7 @@ from annlib.callbacks import CallbackList, History
 from annlib.core.cached import cached_property
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.core.states import MOST, check_whole, refuse
+from annlib.core.tracebacks import warn_user
 from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
@@ -374,14 +374,13 @@ def report(
     return dict(sorted(logs.items()))
 
 
-def warn_of_undefined(undefined: Mapping[str, str], where: str, stacklevel: int = 8) -> None:
+def warn_of_undefined(undefined: Mapping[str, str], where: str) -> None:
     """Warn that these metrics have no value, and for which numbers they have none."""
     found = " or ".join(dict.fromkeys(undefined.values()))
-    warnings.warn(
+    warn_user(
         f"{where}: expected numbers that have a value of {', '.join(undefined)}, got {found}: "
         "NaN, and for callbacks no improvement. Pass more rows, stratify what you "
-        "split, or take another metric.",
-        stacklevel=stacklevel,
+        "split, or take another metric."
     )
 
 

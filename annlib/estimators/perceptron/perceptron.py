@@ -17,8 +17,9 @@ from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.estimator import NetworkEstimator, Parts
-from annlib.estimators.messages import verbose_printer, warn, warn_if_not_converged
+from annlib.estimators.messages import verbose_printer, warn_if_not_converged
 from annlib.estimators.nested import Part, callback_objects, own_metrics
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.estimators.perceptron.affine_maps import affine_maps, dense_layers, folded, unfold
@@ -294,7 +295,7 @@ class Perceptron(NetworkEstimator):
         except KeyboardInterrupt:
             history.interrupted = True
         if history.interrupted:
-            warn("Training interrupted by user.")
+            warn_user("Training interrupted by user.")
         elif not partial and not rule.ended:
             warn_if_not_converged(optimizer, rule.epochs, epochs)
         if watches_score and rule.epochs:
@@ -390,7 +391,7 @@ class Perceptron(NetworkEstimator):
         if self.batch_size == "auto":
             return min(200, rows)
         if self.batch_size > rows:
-            warn(
+            warn_user(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
             )
