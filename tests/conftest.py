@@ -10,9 +10,13 @@ import hypothesis
 import pytest
 
 from annlib.core.registry import _FAMILIES, FAMILIES
+from annlib.core.tracebacks import disable_traceback_filtering
 
 # Its modules register classes: the test of them imports it, and forgets it.
 collect_ignore = ["extending"]
+
+# What fails in a test is looked for in annlib.
+disable_traceback_filtering()
 
 # Few examples: a contract runs over every row of the tables, and a busy machine has no deadline.
 hypothesis.settings.register_profile("annlib", deadline=None, max_examples=20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from annlib.core.checks import check_count_or, check_flag, check_path
 from annlib.core.errors import ModelFormatError
 from annlib.core.foreign import check_suffix, told
 from annlib.core.states import check_wholes
+from annlib.core.tracebacks import warn_user
 
 
 @register("backup_and_restore")
@@ -102,10 +102,9 @@ class BackupAndRestore(Callback):
                 if other is None:
                     raise
                 self._whole = False
-                warnings.warn(
+                warn_user(
                     f"BackupAndRestore: going on from {other}, the file before, since the last "
-                    f"cannot be used: {error}",
-                    stacklevel=2,
+                    f"cannot be used: {error}"
                 )
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

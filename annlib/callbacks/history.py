@@ -10,6 +10,7 @@ import numpy as np
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import directions
 from annlib.core.states import check_keys, check_rising, refuse
+from annlib.core.tracebacks import with_short_tracebacks
 
 
 @register("history")
@@ -66,6 +67,7 @@ class History(Callback):
             self.history.setdefault(key, []).append(_plain(value))
             self.epochs_of.setdefault(key, []).append(epoch)
 
+    @with_short_tracebacks
     def plot(self, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
         """Draw loss and metrics by epoch, a quantity an Axes, training and validation together.
 

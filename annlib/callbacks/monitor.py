@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import warnings
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ from annlib.callbacks.base import Callback, Logs, Run
 from annlib.core.checks import check_choice, check_number, is_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.suggestion import suggest
+from annlib.core.tracebacks import warn_user
 
 Mode = Literal["auto", "min", "max"]
 
@@ -77,10 +77,9 @@ class MonitorCallback(Callback):
         if self.monitor not in logs:
             if not self._warned:
                 self._warned = True
-                warnings.warn(
+                warn_user(
                     f'{where}: expected "{self.monitor}" in the logs, got '
-                    f"{', '.join(logs) or 'none'}. Pass validation data, or monitor one of these.",
-                    stacklevel=3,
+                    f"{', '.join(logs) or 'none'}. Pass validation data, or monitor one of these."
                 )
             return None
         value = logs[self.monitor]

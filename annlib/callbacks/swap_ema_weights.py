@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.states import check_array
+from annlib.core.tracebacks import warn_user
 
 
 @register("swap_ema_weights")
@@ -47,11 +47,10 @@ class SwapEMAWeights(Callback):
             # Of files of the raw weights nobody knows whether they are meant.
             wrong = first if self.swap_on_epoch else hasattr(other, "restore_best_weights")
             if other.keeps_weights and not other.wraps_others and wrong:
-                warnings.warn(
+                warn_user(
                     f"SwapEMAWeights: expected before {type(other).__name__}, with "
                     "swap_on_epoch=True, so that it keeps the averages, which the validation has "
-                    "tried; as they stand it keeps the weights that are not averaged.",
-                    stacklevel=4,
+                    "tried; as they stand it keeps the weights that are not averaged."
                 )
 
     def _take_averages(self) -> None:

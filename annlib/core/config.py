@@ -29,6 +29,7 @@ from annlib.core.errors import (
     show,
 )
 from annlib.core.suggestion import suggest
+from annlib.core.tracebacks import shorten
 
 
 def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
@@ -155,7 +156,11 @@ class Configurable:
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name in self._guarded and self._made:
-                value = self._checked(name, value)
+                try:
+                    value = self._checked(name, value)
+                except Exception as error:
+                    shorten(error)
+                    raise
             if self._watched and self._made:
                 changes.count += 1
             try:
@@ -343,17 +348,21 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(constructor)
     def complete(self: Configurable, *arguments: Any, **keywords: Any) -> None:
         cls, last = type(self), type(self).__init__ is complete
-        if last:
-            self.__dict__.pop("_made", None)
-            if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
-                self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
-            for name in cls._one_value.keys() & keywords.keys():
-                _check_one_value(cls, name, keywords.pop(name))
         try:
-            constructor(self, *arguments, **keywords)
-        except TypeError:
-            known = constructor_arguments(cls) if last else None
-            check_call(constructor, cls.__name__, (self, *arguments), keywords, known)
+            if last:
+                self.__dict__.pop("_made", None)
+                if cls._takes_dtype and "dtype" in keywords.keys() - constructor_arguments(cls):
+                    self._dtype = _dtype_of_a_model(keywords.pop("dtype"), cls.__name__)
+                for name in cls._one_value.keys() & keywords.keys():
+                    _check_one_value(cls, name, keywords.pop(name))
+            try:
+                constructor(self, *arguments, **keywords)
+            except TypeError:
+                known = constructor_arguments(cls) if last else None
+                check_call(constructor, cls.__name__, (self, *arguments), keywords, known)
+                raise
+        except Exception as error:
+            shorten(error)
             raise
         if last:
             if "_guarded" not in vars(cls):

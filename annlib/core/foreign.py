@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from annlib.core.errors import ConfigurationError, quote
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 
 #: How many bytes of a file ``recognized`` needs.
 HEAD = 512
@@ -196,9 +196,9 @@ are safetensors: "net.safetensors".
                 f"{quote(stem + '.safetensors')}."
             )
         if not _TOLD.get():
-            warn(
+            warn_user(
                 f"{where}: {path} is written in annlib's format, safetensors, which annlib reads "
-                f"whatever the name is, and Keras does not. Keras gets the model by {out}.",
+                f"whatever the name is, and Keras does not. Keras gets the model by {out}."
             )
         return
 

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from annlib.core.config import Configurable, snake_case
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.suggestion import suggest
+from annlib.core.tracebacks import with_short_tracebacks
 
 _FAMILIES = (
     *("activation", "callback", "constraint", "initializer", "layer", "loss"),
@@ -231,6 +232,7 @@ class Registry(Generic[T]):
         way = way_without(self.plural, name) if isinstance(name, str) else ""
         return f"{way} {suggest(name, known, self.family)}".lstrip()
 
+    @with_short_tracebacks
     def get(self, identifier: Any, where: str = "") -> T:
         """The object that ``identifier`` stands for: an object, name, class or configuration.
 

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, metadata
 from textwrap import indent
 from typing import TypeVar
 
+from annlib.core.tracebacks import ShortTracebacks
+
 C = TypeVar("C", bound=type)
 
 
@@ -25,7 +27,7 @@ def documented(**texts: str) -> Callable[[C], C]:
     return decorate
 
 
-class Documented:
+class Documented(ShortTracebacks):
     """To inherit from, before ``BaseEstimator``: links to annlib's documentation, not to another's.
 
     The address is the project's own "Documentation" in its package metadata; without one there is

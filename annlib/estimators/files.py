@@ -10,7 +10,6 @@ those of the models under ``model/`` and ``given/``, and the estimator's own. A
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.foreign import check_suffix
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.best_epoch import BestEpoch
 from annlib.estimators.outputs import Outputs, check_units
 from annlib.estimators.parameter_codes import LeftOut, decode, encode
@@ -48,10 +48,9 @@ def save_estimator(estimator: Any, path: Any, *, overwrite: bool = True) -> None
         container.write(path, "estimator", header, tensors)
     if header["left_out"]:
         texts = ", ".join(f"{name} ({text})" for name, text in header["left_out"].items())
-        warnings.warn(
+        warn_user(
             f"{where}: expected parameters that a file can hold, got {texts}, left out: what is "
-            "loaded predicts, and trains once set_params has given them again.",
-            stacklevel=3,
+            "loaded predicts, and trains once set_params has given them again."
         )
 
 
@@ -218,10 +217,9 @@ def restored_model(header: Any, prefix: str, tensors: Mapping[str, Array]) -> Se
         compiled, unknown = without_unknown(header["compiled"])
         header = {**header, "compiled": compiled}
         if unknown and prefix == "given":
-            warnings.warn(
+            warn_user(
                 "load_estimator: expected the functions that were metrics of the parameter model "
-                f"as custom_objects, got none called {', '.join(unknown)}. The model is without.",
-                stacklevel=4,
+                f"as custom_objects, got none called {', '.join(unknown)}. The model is without."
             )
     return restore_model(header, own)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from annlib.core.checks import check_path
 from annlib.core.registry import check_custom_objects, custom_object_scope
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.estimators.files import class_of
 from annlib.estimators.hidden import HiddenLayerTransformer
 from annlib.estimators.perceptron import MLPClassifier, MLPRegressor
@@ -30,6 +31,7 @@ _KINDS: dict[str, type[Persistent]] = {
 }
 
 
+@with_short_tracebacks
 def load_estimator(
     path: str | os.PathLike[str], custom_objects: Mapping[str, type] | None = None
 ) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 
 
 def verbose_printer(verbose: Any) -> Callable[[str], None]:
@@ -35,9 +35,9 @@ def warn_if_not_converged(optimizer: Any, done: int, epochs: int) -> None:
             "\nYou might also want to scale the data as shown in:\n"
             "    https://scikit-learn.org/stable/modules/preprocessing.html"
         )
-        warn(text, ConvergenceWarning)
+        warn_user(text, ConvergenceWarning)
     elif done == epochs:
-        warn(
+        warn_user(
             f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the optimization "
             "hasn't converged yet.",
             ConvergenceWarning,

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag
 from annlib.core.errors import ConfigurationError
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.estimator import NetworkEstimator
 from annlib.estimators.rows import codes_of
 from annlib.estimators.targets import NumberTargets
@@ -103,7 +103,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         score = self._targets.score(data.y[some].astype(float), self._targets.decode(A), weights)
         if np.isfinite(score) and score < 0:
             name = type(self).__name__
-            warn(
+            warn_user(
                 f"{name}.fit: expected targets of about unit scale, got y with a mean of "
                 f"{y.mean():.3g} and a standard deviation of {y.std():.3g}, and predictions that "
                 f"are worse than that mean (a score of {score:.2g}). Scale y, too: "

@@ -18,6 +18,7 @@ from annlib.core.arrays import DTYPES
 from annlib.core.checks import check_flag, check_instance, check_path
 from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
 from annlib.core.packages import missing
+from annlib.core.tracebacks import warn_user
 from annlib.export.keras_description import COMPILED, described
 from annlib.export.keras_parts import (
     from_keras_config,
@@ -201,11 +202,10 @@ def _restore(
     pairs = [*_places(optimizer, model, theirs)]
     lost = sorted(name for name, _, _ in pairs if name not in state)
     if lost:
-        warnings.warn(
+        warn_user(
             f"{where}: expected {quote(lost[0])} in the state of Keras' optimizer after {steps} "
             "steps, got none (of an .h5 file Keras restores none): training goes on from the "
-            "weights, with a new optimizer.",
-            stacklevel=4,
+            "weights, with a new optimizer."
         )
         optimizer.reset()
         return
@@ -349,11 +349,10 @@ def _hand_over(model: Sequential, theirs: Any, where: str) -> None:
     pairs = [*_places(optimizer, model, named)]
     lost = sorted(name for name, _, _ in pairs if name not in state)
     if lost:
-        warnings.warn(
+        warn_user(
             f"{where}: the state of {type(optimizer).__name__} after {optimizer.steps} steps stays "
             "behind, since Keras keeps another: training goes on from the weights, with a new "
-            "optimizer.",
-            stacklevel=3,
+            "optimizer."
         )
         return
     for name, array, factor in pairs:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas.curve import Curve, curve_of
 from annlib.formulas.drawing import as_svg
 from annlib.formulas.formula import Formula, block, write
@@ -143,6 +144,7 @@ class Explanation:
         return ax
 
 
+@with_short_tracebacks
 def explain(obj: Any, kind: str | None = None) -> Explanation:
     """The formula of something that annlib computes, its derivative, shapes and curve.
 

@@ -39,6 +39,7 @@ from annlib.core.formula import Formula
 from annlib.core.parameters import Parameter
 from annlib.core.registry import Registry
 from annlib.core.scheduled import Scheduled
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
 from annlib.layers.call import call
@@ -330,6 +331,7 @@ class Layer(Scheduled):
         """The layer without its activation, and the activation, so that a loss can fuse with it."""
         return self, None
 
+    @with_short_tracebacks
     def __call__(self, x: Any, training: bool | None = None) -> Array:
         """The output for rows of x, which may be what a model takes for x: an array, a frame, ...
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count
+from annlib.core.tracebacks import warn_user
 from annlib.metrics.base import (
     Direction,
     Metric,
@@ -131,11 +131,10 @@ class R2Score(Metric):
             return score
         left = self.rows - self.num_regressors - 1
         if left < 1:
-            warnings.warn(
+            warn_user(
                 f"R2Score: expected more than {self.num_regressors + 1} rows for "
                 f"num_regressors={self.num_regressors}, got {self.rows}. The score is as it is "
-                "without.",
-                stacklevel=3,
+                "without."
             )
             return score
         return 1 - (1 - score) * (self.rows - 1) / left

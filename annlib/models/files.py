@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -13,6 +12,7 @@ from annlib.core.config import cloned
 from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, quote, show
 from annlib.core.files import check_file, shown
 from annlib.core.registry import check_custom_objects, custom_object_scope
+from annlib.core.tracebacks import warn_user, with_short_tracebacks
 from annlib.layers import Input, Layer
 from annlib.models.plain_state import restored
 from annlib.models.sequential import Sequential, made_again, registry
@@ -22,6 +22,7 @@ from annlib.saving.limits import check_header
 from annlib.saving.serializable import check_names
 
 
+@with_short_tracebacks
 def save_model(
     model: Sequential,
     filepath: str | os.PathLike[str] | BinaryIO,
@@ -35,6 +36,7 @@ def save_model(
     )
 
 
+@with_short_tracebacks
 def load_model(
     path: str | os.PathLike[str] | BinaryIO,
     custom_objects: Mapping[str, Any] | None = None,
@@ -79,12 +81,11 @@ def load_model(
             header["compiled"], unknown = without_unknown(header["compiled"])
         model = restore(header, tensors, compile)
     if unknown:
-        warnings.warn(
+        warn_user(
             f"load_model: {shown(file)}, expected the functions that were metrics of the model as "
             f"custom_objects, got none called {', '.join(map(quote, unknown))}. The model is "
             f"without {'them' if len(unknown) > 1 else 'it'}; for those pass "
-            f"custom_objects={{{quote(unknown[0])}: the function, ...}}.",
-            stacklevel=2,
+            f"custom_objects={{{quote(unknown[0])}: the function, ...}}."
         )
     return model
 
@@ -100,6 +101,7 @@ def restore(
     return made
 
 
+@with_short_tracebacks
 def clone_model(
     model: Sequential, *, clone_function: Callable[[Layer], Layer] | None = None
 ) -> Sequential:
@@ -154,6 +156,7 @@ def _compiled_as(model: Sequential, clone: Sequential) -> Sequential:
     return clone
 
 
+@with_short_tracebacks
 def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) -> Sequential:
     """The model that ``to_json`` described, with new weights.
 

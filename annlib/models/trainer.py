@@ -6,7 +6,6 @@ import functools
 import inspect
 import os
 import threading
-import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -27,6 +26,7 @@ from annlib.core.checks import (
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.threads import blas_threads
+from annlib.core.tracebacks import ShortTracebacks, warn_user
 from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.layers.call import refuse_symbols
@@ -74,7 +74,7 @@ def alone(
     return decorate
 
 
-class Trainer(Configurable):
+class Trainer(ShortTracebacks, Configurable):
     """A network with what ``compile`` chose, and the loops over data; see ``Sequential``."""
 
     _instead = (
@@ -453,10 +453,9 @@ class Trainer(Configurable):
                 full_batch=whole,
             )
         if network.vector.outdated():
-            warnings.warn(
+            warn_user(
                 "Sequential.fit: layers were frozen or unfrozen after compile, which takes effect "
-                "at the next compile. Call compile again.",
-                stacklevel=3,
+                "at the next compile. Call compile again."
             )
         self._run_fit(
             *(batches, validation, hooks, history),
@@ -809,11 +808,10 @@ class Trainer(Configurable):
 def _compiler() -> Any:
     """What makes machine code of steps, or None, with a warning, where Numba is not."""
     if not can_compile():
-        warnings.warn(
+        warn_user(
             "Sequential: expected Numba for a model compiled with jit_compile=True, which is not "
             "installed: its steps run as they stand, and differ by rounding. Run pip install "
-            '"annlib[jit]", or compile anew.',
-            stacklevel=3,
+            '"annlib[jit]", or compile anew.'
         )
         return None
     from annlib import compiling  # loaded when first used, not with annlib

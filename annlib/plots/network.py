@@ -9,6 +9,7 @@ from typing import Any, Literal
 from annlib.core.checks import check_choice, check_flag, check_path
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.files import atomic_write
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.markup import (
     FONT,
     Row,
@@ -44,6 +45,7 @@ class Drawing(str):
         return f"<SVG of {len(self):,} characters>"
 
 
+@with_short_tracebacks
 def plot_model(
     model: Any,
     to_file: str | os.PathLike[str] | None = "model.svg",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from annlib.core.errors import ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES
 from annlib.core.settings import check_jit_compile
 from annlib.core.states import check_keys, check_whole
+from annlib.core.tracebacks import warn_user
 from annlib.saving import container
 from annlib.saving.limits import check_header
 from annlib.saving.model_file import (
@@ -122,9 +122,8 @@ def resume(run: Training, path: str | os.PathLike[str]) -> None:
         another = _another_platform(header)
     run.pending = Resumption(path, header, tensors, state)
     if another is not None:
-        warnings.warn(
-            f"BackupAndRestore: resuming, but results may differ in the last bits: {another}.",
-            stacklevel=2,
+        warn_user(
+            f"BackupAndRestore: resuming, but results may differ in the last bits: {another}."
         )
 
 

@@ -15,7 +15,7 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ModelFormatError
 from annlib.core.files import check_file, shown
 from annlib.core.foreign import check_suffix
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.layers import Layer
 from annlib.network.network import Network
 from annlib.saving import container, keras_weights
@@ -78,9 +78,9 @@ def load_weights(
                 f"well in {path}. {_HINT}"
             )
     elif misfits:
-        warn(
+        warn_user(
             f"Sequential.load_weights: left as they are, since {path} has other "
-            f"shapes for them: {', '.join(map(str, misfits))}.",
+            f"shapes for them: {', '.join(map(str, misfits))}."
         )
     fitting = [(key, value) for layer, key, value in own if layer.name not in misfits]
     for key, value in fitting:

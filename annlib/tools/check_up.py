@@ -7,6 +7,7 @@ from typing import Any
 
 from annlib.core.checks import check_count
 from annlib.core.errors import DataError, ShapeError
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.tools import data_checks, initial_checks, row_checks, training_checks
 from annlib.tools.findings import CheckReport, Finding
 from annlib.tools.model_copy import ModelCopy, trainable
@@ -35,6 +36,7 @@ _CHECKS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
 }
 
 
+@with_short_tracebacks
 def checkup(
     model: Any,
     x: Any,

@@ -11,6 +11,7 @@ import numpy as np
 from annlib.core.checks import check_choice, check_known
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import FAMILIES
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.curves import Curve, compare_histories, curves_of
 from annlib.tools.table import html_table, text_table
 
@@ -151,6 +152,7 @@ class Comparison:
         return compare_histories(self.histories, metric, ax)
 
 
+@with_short_tracebacks
 def compare(
     histories: Mapping[str, Any], *, directions: Mapping[str, Direction] | None = None
 ) -> Comparison:

@@ -12,6 +12,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.finite_differences import Differences
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.models import Sequential
 from annlib.tools.model_copy import ModelCopy
 from annlib.tools.table import html_table, text_table
@@ -101,6 +102,7 @@ class GradientReport:
         return f"<div><strong>{escape(self._title())}</strong>{html_table(*self._table())}</div>"
 
 
+@with_short_tracebacks
 def gradcheck(
     model: Sequential,
     x: Any,

@@ -9,6 +9,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ConfigurationError, DivergenceError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
 from annlib.tools.model_copy import ModelCopy, trainable
@@ -76,6 +77,7 @@ class LearningRates:
         return ax
 
 
+@with_short_tracebacks
 def lr_find(
     model: Any,
     x: Any,

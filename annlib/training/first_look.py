@@ -9,7 +9,7 @@ import numpy as np
 
 from annlib.activations import Linear
 from annlib.core.arrays import Array
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.losses import Loss
 from annlib.network.network import Network
 from annlib.network.output import output_of
@@ -59,13 +59,13 @@ def _look_at_output(network: Network, loss: Loss) -> None:
         return
     name, layer = activation._names[0], network.layers[output.place].name
     if activation.task == "classes" and units == 1:
-        warn(
+        warn_user(
             f'{_WHERE}: expected several units with {name}, got 1 in the output layer "{layer}", '
             'which is always 1, whatever x is. Use activation="sigmoid" with '
             'loss="binary_crossentropy" for two classes, or a unit for each class.'
         )
     elif activation.task == "binary" and loss.target_kind == "labels" and loss.task == "classes":
-        warn(
+        warn_user(
             f"{_WHERE}: expected probabilities of exclusive classes for the loss {loss.name}, got "
             f'{name} in the output layer "{layer}", whose units are each for itself. Use '
             'activation="softmax"; where a row may have several classes, '
@@ -88,7 +88,7 @@ def _look_at_size(network: Network, loss: Loss, y: Array) -> None:
         size = float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
         if not _FAR < size < np.inf or not _heeds_size(loss, y):
             return
-    warn(
+    warn_user(
         f"{_WHERE}: expected targets y of a size of about 1, as outputs have at first, got a size "
         f"of {size:.3g}, to which steps of the optimizer take long. Train on (y - mean) / std: "
         "scikit-learn's TransformedTargetRegressor, or a last layer "
@@ -111,7 +111,7 @@ def _look_at_rows(network: Network, rows: int, batch_size: int, drop_last: bool)
     for layer in network.layers:
         if layer.needs_rows:
             which = "of one row" if alone else f"of one row at the end of {rows}"
-            warn(
+            warn_user(
                 f'{_WHERE}: expected several rows in a batch for "{layer.name}" '
                 f"({type(layer).__name__}), got batches {which}, whose variance is 0: all that "
                 "comes out is beta. Take another batch_size"
@@ -129,7 +129,7 @@ def _look_at_order(loss: Loss, y: Array, held_out: Array) -> None:
     changes = np.count_nonzero(both[1:] != both[:-1])
     absent = np.setdiff1d(classes, others)
     if changes and changes == len(np.unique(both)) - 1 and len(absent):
-        warn(
+        warn_user(
             f"{_WHERE}: expected rows in a random order with validation_split, got y sorted by "
             f"class: the rows held out are of {len(np.unique(others))} of {len(np.unique(both))} "
             "classes. Shuffle the rows of x and y first (sklearn's train_test_split, which also "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
-from annlib.core.warn import warn as warn_user
+from annlib.core.tracebacks import warn_user
 from annlib.core.workspace import Workspace
 from annlib.layers import Layer
 from annlib.losses import Loss
@@ -64,7 +64,7 @@ def check_output(layers: Sequence[Layer], loss: Loss, where: str, warn: bool = T
             f"{where}: expected probabilities for the loss {loss.name}, got an output "
             f'layer "{layer.name}" without activation. Give it '
             f'activation="{loss.fuses_with}", or the loss from_logits=True: '
-            f"{type(loss).__name__}(from_logits=True).",
+            f"{type(loss).__name__}(from_logits=True)."
         )
 
 

@@ -13,7 +13,7 @@ from annlib.callbacks import CallbackList, History
 from annlib.core.cached import cached_property
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.core.states import MOST, check_whole, refuse
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.data import Batch, DataLoader
 from annlib.training.epochs import EpochIterator
 from annlib.training.functions import Functions
@@ -377,10 +377,10 @@ def report(
 def warn_of_undefined(undefined: Mapping[str, str], where: str) -> None:
     """Warn that these metrics have no value, and for which numbers they have none."""
     found = " or ".join(dict.fromkeys(undefined.values()))
-    warn(
+    warn_user(
         f"{where}: expected numbers that have a value of {', '.join(undefined)}, got {found}: "
         "NaN, and for callbacks no improvement. Pass more rows, stratify what you "
-        "split, or take another metric.",
+        "split, or take another metric."
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import warn_user
 from annlib.core.workspace import Workspace
 from annlib.data.loader import share
 from annlib.training.compiled import Compiled
@@ -232,10 +232,9 @@ def _warn_if_alone(where: str) -> None:
     started = max(int(os.environ.get(name) or 1) for name in _NUMBERS_OF_PROCESSES)
     if started > 1 and not _warned:
         _warned.append(where)
-        warnings.warn(
+        warn_user(
             f"{where}: expected a strategy in a job of {started} processes, got none: each trains "
-            "alone, on all rows. Pass strategy=annlib.parallel.MPI(), or start one process.",
-            stacklevel=5,
+            "alone, on all rows. Pass strategy=annlib.parallel.MPI(), or start one process."
         )
 
 

@@ -17,7 +17,7 @@ from annlib.callbacks.progress import EpochBar
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.errors import DivergenceError
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.messages import verbose_printer, warn_if_not_converged
 from annlib.estimators.nested import Part, callback_objects, own_metrics
@@ -295,7 +295,7 @@ class Perceptron(NetworkEstimator):
         except KeyboardInterrupt:
             history.interrupted = True
         if history.interrupted:
-            warn("Training interrupted by user.")
+            warn_user("Training interrupted by user.")
         elif not partial and not rule.ended:
             warn_if_not_converged(optimizer, rule.epochs, epochs)
         if watches_score and rule.epochs:
@@ -391,7 +391,7 @@ class Perceptron(NetworkEstimator):
         if self.batch_size == "auto":
             return min(200, rows)
         if self.batch_size > rows:
-            warn(
+            warn_user(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be "
                 "clipped",
             )

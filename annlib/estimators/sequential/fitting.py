@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -16,6 +15,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, DataError, ModelFormatError, show
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.best_epoch import find_best
 from annlib.estimators.estimator import NetworkEstimator, Parts
 from annlib.estimators.nested import Part, callback_objects, own_metrics
@@ -188,11 +188,10 @@ class FittedSequential(NetworkEstimator):
             both.append("metrics")
         if both:
             names = ", ".join(both)
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}.fit: expected {names} from the compiled model or as "
                 "arguments, got both; the arguments count. Leave them out to learn as the model "
-                "was compiled to.",
-                stacklevel=6,
+                "was compiled to."
             )
 
     # -- the steps of a fit ----------------------------------------------------------------------

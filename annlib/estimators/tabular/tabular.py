@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError, show
 from annlib.core.threads import blas_threads, processors
-from annlib.core.warn import warn
+from annlib.core.tracebacks import warn_user
 from annlib.estimators.documentation import Documented
 from annlib.estimators.files import describe_parameters, restore_parameters
 from annlib.estimators.graphs import Exportable
@@ -153,7 +153,7 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
                 self.__dict__.pop(name, None)
         if cut:
             epochs = ", ".join(f"{len(c.loss)} of {kind}" for kind, c in curves.items())
-            warn(
+            warn_user(
                 f"{where}: time_limit={self.time_limit} has ended the training early, after "
                 f"{epochs} epochs. The result depends on the speed of this machine."
             )
