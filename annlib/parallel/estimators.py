@@ -82,7 +82,7 @@ class _OnDask:
                 f"{where}: expected X with rows of numbers, (n_samples, n_features), got shape "
                 f"{X.shape} of {X.dtype}."
             )
-        y, sample_weight = (_fetched(client, each, array) for each in (y, sample_weight))
+        y, sample_weight = _computed(y, client), _computed(sample_weight, client)
         X = X.rechunk({1: -1})
         numbers = _numbers_of_rows(X, given["dtype"], where)
         blocks = client.compute(list(X.to_delayed().ravel()))
@@ -112,11 +112,11 @@ class _OnDask:
         return {name: value for name, value in state.items() if name != "_client"}
 
 
-def _fetched(client: Any, values: Any, array: Any) -> Any:
-    """One number or label a row, as an array of this process."""
-    if isinstance(values, array.Array) or hasattr(values, "dask"):
-        return client.compute(values).result()
-    return values
+def _computed(values: Any, client: Any = None) -> Any:
+    """One number or label a row, in this process, of Dask's collections as of others."""
+    if not hasattr(values, "__dask_graph__"):
+        return values
+    return values.compute() if client is None else client.compute(values).result()
 
 
 def _numbers_of_rows(X: Any, dtype: Any, where: str) -> Array:
@@ -166,8 +166,8 @@ class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask a
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The accuracy, as a number."""
-        parts = (np.asarray(y), np.asarray(self.predict(X)))
-        return float(accuracy_score(*parts, sample_weight=sample_weight))
+        parts = map(_computed, (y, self.predict(X)))
+        return float(accuracy_score(*parts, sample_weight=_computed(sample_weight)))
 
 
 class DaskMLPRegressor(_OnDask, MLPRegressor):  # type: ignore[misc]  # as above
@@ -182,5 +182,5 @@ class DaskMLPRegressor(_OnDask, MLPRegressor):  # type: ignore[misc]  # as above
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The coefficient of determination, as a number."""
-        parts = (np.asarray(y), np.asarray(self.predict(X)))
-        return float(r2_score(*parts, sample_weight=sample_weight))
+        parts = map(_computed, (y, self.predict(X)))
+        return float(r2_score(*parts, sample_weight=_computed(sample_weight)))

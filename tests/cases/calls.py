@@ -279,6 +279,15 @@ def _client() -> Any:
     return kind(**within, dashboard_address=None, set_as_default=False)
 
 
+def _of_dask(method: str, *, regression: bool = False, **arguments: Any) -> Call:
+    x = pytest.importorskip("dask.array").from_array(X, chunks=(5, 4))
+    cls = parallel.DaskMLPRegressor if regression else parallel.DaskMLPClassifier
+    net = cls(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
+    net.client = _client()
+    net.fit(x, NUMBERS if regression else CLASSES)
+    return Call(getattr(net, method), {"X": x, **arguments}, lambda: state_of(net.model_))
+
+
 def _search() -> dict[str, Any]:
     net = MLPRegressor(hidden_layer_sizes=(2,), max_iter=1, random_state=0)
     grid = {"alpha": [0.1, 1.0]}
@@ -478,6 +487,11 @@ def _checks() -> dict[str, Maker]:
         "predict_files": lambda: Call(parallel.predict_files, _files()),
         "parallel.predict": lambda: Call(parallel.predict, _array()),
         "search": lambda: Call(parallel.search, _search()),
+        "DaskMLPClassifier.fit": partial(_of_dask, "fit", y=CLASSES),
+        "DaskMLPClassifier.predict": partial(_of_dask, "predict"),
+        "DaskMLPClassifier.predict_proba": partial(_of_dask, "predict_proba"),
+        "DaskMLPClassifier.score": partial(_of_dask, "score", y=CLASSES),
+        "DaskMLPRegressor.score": partial(_of_dask, "score", y=NUMBERS, regression=True),
         "Shards": lambda: Call(data.Shards, {**_rows(), "columns": [0, 1]}),
         "Shards, some columns": lambda: Call(data.Shards, {**_rows(), "drop": 0}),
         "pad_sequences": lambda: Call(utils.pad_sequences, {"sequences": [[1, 2], [3]]}),

@@ -250,7 +250,9 @@ def test_a_fit_on_workers_is_a_local_fit(client, regression):
     net = cls(**given)
     assert net.fit(x, da.from_array(y, chunks=30), weights) is net
     expected = local(**given).fit(X, y, weights)
-    for here, there in zip(net.coefs_ + net.intercepts_, expected.coefs_ + expected.intercepts_):
+    for here, there in zip(
+        net.coefs_ + net.intercepts_, expected.coefs_ + expected.intercepts_, strict=True
+    ):
         np.testing.assert_allclose(here, there, rtol=0, atol=1e-12)
     np.testing.assert_allclose(net.loss_curve_, expected.loss_curve_, rtol=1e-12)
     lazy = net.predict(x)
@@ -261,9 +263,10 @@ def test_a_fit_on_workers_is_a_local_fit(client, regression):
         net.to_local().predict(X),
         pickle.loads(pickle.dumps(net)).to_local().predict(X),
     ):
-        np.testing.assert_array_equal(found, there) if there.dtype.kind == "U" else (
+        if regression:
             np.testing.assert_allclose(found, there, rtol=1e-9)
-        )
+        else:
+            np.testing.assert_array_equal(found, there)
     assert net.score(x, y) == pytest.approx(expected.score(X, y))
     assert type(net.to_local()) is local and net.callbacks is None
     net.to_local().partial_fit(X, y)  # here, without the cluster
@@ -285,7 +288,7 @@ def test_a_worker_that_ends_costs_no_accuracy(client):
     net.fit(da.from_array(X, chunks=(BLOCKS, -1)), Y)
     expected = MLPClassifier(**given).fit(X, Y)
     assert len(steps) == 12
-    for here, there in zip(net.coefs_, expected.coefs_):
+    for here, there in zip(net.coefs_, expected.coefs_, strict=True):
         np.testing.assert_allclose(here, there, rtol=0, atol=1e-12)
 
 
