@@ -354,7 +354,7 @@ FORBIDDEN_CALLS = {"eval", "exec", "__import__", "compile", "os.system", "input"
 
 
 # annlib's own packages, from a fixed table
-MAY_IMPORT = {"__init__.py", "core/registry.py", "export/__init__.py"}
+MAY_IMPORT = {"__init__.py", "core/registry.py", "export/__init__.py", "parallel/__init__.py"}
 MAY_PICKLE = {"testing/configuration.py"}  # what it has pickled itself, in memory
 
 

@@ -12,7 +12,7 @@ from annlib.parallel.mpi import MPI
 from annlib.parallel.prediction import predict_files
 from annlib.parallel.searching import search
 
-if TYPE_CHECKING:  # loaded when first used, with scikit-learn
+if TYPE_CHECKING:
     from annlib.parallel.estimators import DaskMLPClassifier, DaskMLPRegressor
 
 __all__ = [
@@ -25,11 +25,15 @@ __all__ = [
     "search",
 ]
 
+# Each is loaded when it is first asked for.
+_LAZY = dict.fromkeys(("DaskMLPClassifier", "DaskMLPRegressor"), "annlib.parallel.estimators")
 
-def _find(name: str) -> Any:
-    if name not in ("DaskMLPClassifier", "DaskMLPRegressor"):
+
+def _load(name: str) -> Any:
+    if name not in _LAZY:
         return None
-    return getattr(import_module("annlib.parallel.estimators"), name)
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
 
 
-show_public_names(__name__, _find)
+show_public_names(__name__, _load)

@@ -88,9 +88,21 @@ class Watch:
             except killed as error:
                 raise ClusterError(
                     f"{self.where}: expected workers that live through {task}, got several that "
-                    f"ended in it ({show(str(error))}). It may need more memory than they have: "
-                    "run it in a process of its own to see."
+                    f"ended in it ({show(str(error))}). It, or what ran beside it, may need "
+                    "more memory than they have: run it in a process of its own to see."
                 ) from None
+
+    def computed(self, values: Any, what: str) -> Any:
+        """A collection of Dask as it is in memory, and anything else as it stands."""
+        if not hasattr(values, "__dask_graph__"):
+            return values
+        try:
+            return self.result(self.client.compute(values), f"the computation of {what}")
+        except LOST:
+            raise ClusterError(
+                f"{self.where}: expected {what} that can be computed again, got data of workers "
+                "that ended. Read them again, and fit once more."
+            ) from None
 
     def look(self) -> bool:
         """Whether there is a worker; raises ``ClusterError`` after too long without one."""

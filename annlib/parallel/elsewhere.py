@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 import threading
 import uuid
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ _here = threading.local()
 
 def gradient_of_rows(
     block: Any,
-    model: bytes,
+    model: Any,
     values: Array,
     run: str,
     rows: Array,
@@ -35,9 +35,9 @@ def gradient_of_rows(
     mean over them would be divided by.
     """
     if getattr(_here, "run", None) != run:
-        network = pickle.loads(model)._network  # noqa: S301  # of the client
-        loss = pickle.loads(model).loss  # noqa: S301
-        _here.network, _here.objective = network, Objective(network, loss, training=True)
+        own = copy.deepcopy(model)  # a worker's threads have one and the same
+        _here.network = own._network
+        _here.objective = Objective(own._network, own.loss, training=True)
         _here.run = run
     network, objective = _here.network, _here.objective
     network.vector.values[...] = values
@@ -67,8 +67,8 @@ class RemoteObjective:
         self._ends = np.cumsum(sizes)
         self._starts = self._ends - np.array(sizes)
         self._run = uuid.uuid4().hex
-        self._pickled = pickle.dumps(model)
-        self._model = watch.scatter([self._pickled])[0]
+        self._sent = copy.deepcopy(model)
+        self._model = watch.scatter([self._sent])[0]
 
     @property
     def squares(self) -> float | None:
@@ -106,7 +106,7 @@ class RemoteObjective:
         for again in range(_AGAIN + 1):
             try:
                 if again:
-                    self._model = watch.scatter([self._pickled])[0]
+                    self._model = watch.scatter([self._sent])[0]
                 values = watch.scatter([self._step.vector.values.copy()])[0]
                 futures = [
                     watch.client.submit(

@@ -82,11 +82,17 @@ class _OnDask:
                 f"{where}: expected X with rows of numbers, (n_samples, n_features), got shape "
                 f"{X.shape} of {X.dtype}."
             )
-        y, sample_weight = _computed(y, client), _computed(sample_weight, client)
-        X = X.rechunk({1: -1})
+        watch = Watch(client, _WORKER_TIMEOUT, where)
+        y, sample_weight = watch.computed(y, "y"), watch.computed(sample_weight, "sample_weight")
+        X = client.persist(X.rechunk({1: -1}))
+        if X.dtype.kind == "f" and not watch.computed(array.isfinite(X).all(), "X"):
+            raise DataError(
+                f"{where}: expected finite numbers in X, got NaN or infinity. Drop such rows, or "
+                "impute them: dask.array.where(dask.array.isfinite(X), X, 0)."
+            )
         numbers = _numbers_of_rows(X, given["dtype"], where)
         blocks = client.compute(list(X.to_delayed().ravel()))
-        elsewhere = Elsewhere(Watch(client, _WORKER_TIMEOUT, where), blocks, X.chunks[0])
+        elsewhere = Elsewhere(watch, blocks, X.chunks[0])
         own = given["callbacks"]
         many = list(own) if isinstance(own, list | tuple) else [own]
         local = self._local(**{**given, "callbacks": [*many, elsewhere]})
@@ -112,11 +118,9 @@ class _OnDask:
         return {name: value for name, value in state.items() if name != "_client"}
 
 
-def _computed(values: Any, client: Any = None) -> Any:
+def _computed(values: Any) -> Any:
     """One number or label a row, in this process, of Dask's collections as of others."""
-    if not hasattr(values, "__dask_graph__"):
-        return values
-    return values.compute() if client is None else client.compute(values).result()
+    return values.compute() if hasattr(values, "__dask_graph__") else values
 
 
 def _numbers_of_rows(X: Any, dtype: Any, where: str) -> Array:

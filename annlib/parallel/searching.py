@@ -204,8 +204,9 @@ def _backend(watch: Watch, X: Any, y: Any) -> Any:
 
         def release(self) -> None:
             """Let the cluster forget what is left."""
-            with contextlib.suppress(Exception, *LOST):  # of a client that is closed
-                watch.client.cancel([job.future for job in self.jobs])
+            with contextlib.suppress(OSError, RuntimeError, *LOST):  # of a scheduler that ended
+                if watch.client.status == "running":
+                    watch.client.cancel([job.future for job in self.jobs])
             self.jobs, self.data = [], []
 
     return Futures()

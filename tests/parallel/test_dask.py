@@ -298,6 +298,7 @@ def test_what_cannot_be_fitted_on_workers(client):
         ({}, X, DataError, r"X as a dask\.array\.Array"),
         ({}, x[x[:, 0] > 0], DataError, r"X\.compute_chunk_sizes\(\)"),
         ({}, x[:, 0], DataError, "X with rows of numbers"),
+        ({}, da.where(x > 2, np.nan, x), DataError, "finite numbers in X"),
         ({"dropout": 0.5}, x, ConfigurationError, r"dropout=0\.0 on Dask.*MPI"),
         ({"batch_normalization": True}, x, ConfigurationError, "batch_normalization=False"),
         ({"early_stopping": True}, x, ConfigurationError, "early_stopping=False"),
