@@ -112,10 +112,11 @@ class CalledOtherwise:
 def without_attribute(owner: Any, name: str) -> str:
     """What an error says of an attribute that an object does not have."""
     cls = type(owner)
+    plain = f"'{cls.__name__}' object has no attribute '{name}'"
     if name.startswith("_"):
-        return f"'{cls.__name__}' object has no attribute '{name}'"
+        return plain
     from annlib.core.other_names import instead_of  # a table that only errors need
 
     public = [known for known in dir(owner) if not known.startswith("_") and known != name]
     way = instead_of(name, public) or suggest(name, public, "argument")
-    return f"{cls.__name__}.{name}: expected a known attribute, got {quote(name)}. {way}"
+    return f"{cls.__name__}.{name}: expected a known attribute, got none: {plain}. {way}"
