@@ -99,7 +99,9 @@ class CalledOtherwise:
     def __set_name__(self, owner: type, elsewhere: str) -> None:
         self.elsewhere = elsewhere
 
-    def __get__(self, owner: Any, cls: type | None = None) -> NoReturn:
+    def __get__(self, owner: Any, cls: type | None = None) -> Any:
+        if owner is None:
+            return self
         raise MissingAttributeError(functools.partial(without_attribute, owner, self.elsewhere))
 
     def __set__(self, owner: Any, value: Any) -> NoReturn:
