@@ -29,7 +29,7 @@ def get(identifier: Any, where: str = "activations.get") -> Activation:
         name = f'"{known._names[0]}"' if known else meant_by("activation", called, ())
         raise ConfigurationError(
             f"{where}: expected a function with its derivative, got {show(identifier)} alone. "
-            f"{f'annlib has it: {name}. Of others pass' if name else 'Pass'} both, (function, "
-            "derivative), each from an array to an array of its shape."
+            f"{f'Did you mean {name}? ' if name else ''}Pass both, (function, derivative), each "
+            "from an array to an array of its shape."
         )
     return registry.get(identifier, where)

@@ -99,7 +99,9 @@ class CalledOtherwise:
     def __set_name__(self, owner: type, elsewhere: str) -> None:
         self.elsewhere = elsewhere
 
-    def __get__(self, owner: Any, cls: type | None = None) -> NoReturn:
+    def __get__(self, owner: Any, cls: type | None = None) -> Any:
+        if owner is None:
+            return self
         raise MissingAttributeError(functools.partial(without_attribute, owner, self.elsewhere))
 
     def __set__(self, owner: Any, value: Any) -> NoReturn:
@@ -112,10 +114,11 @@ class CalledOtherwise:
 def without_attribute(owner: Any, name: str) -> str:
     """What an error says of an attribute that an object does not have."""
     cls = type(owner)
+    plain = f"'{cls.__name__}' object has no attribute '{name}'"
     if name.startswith("_"):
-        return f"'{cls.__name__}' object has no attribute '{name}'"
+        return plain
     from annlib.core.other_names import instead_of  # a table that only errors need
 
     public = [known for known in dir(owner) if not known.startswith("_") and known != name]
     way = instead_of(name, public) or suggest(name, public, "argument")
-    return f"{cls.__name__}.{name}: expected a known attribute, got {quote(name)}. {way}"
+    return f"{cls.__name__}.{name}: expected a known attribute, got none: {plain}. {way}"

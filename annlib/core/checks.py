@@ -292,7 +292,7 @@ _ENCODE = "Encode text and categories as numbers first (sklearn's OneHotEncoder,
 _IMPUTE = (
     "Impute what is missing (sklearn's SimpleImputer), and if all are numbers then: .astype(float)."
 )
-_AS_NUMBERS = "All of it are numbers, written as texts: .astype(float)."
+_AS_NUMBERS = f"{_ENCODE} Here all look like numbers, written as texts: .astype(float)."
 #: By the kind of a type: what it holds, and what to do about it.
 _NO_NUMBERS = {
     "O": ("Python objects", f"{_ENCODE} If all are numbers: .astype(float)."),
@@ -317,7 +317,8 @@ def check_numeric(
     example, place = [show(value) for value in array.reshape(-1)[:1].tolist()], ""
     if array.dtype.kind == "O":  # the first that is no number tells most
         for index, first in islice(((i, v) for i, v in np.ndenumerate(array) if _odd(v)), 1):
-            example, place = [show(first)], f", first at {_place(index, columns)}"
+            example = [show(first)]
+            place = f", first at {_place(index, columns)}" if index else ""
             hint = _IMPUTE if is_missing(first) else hint
     elif array.ndim == 2 and array.dtype.kind in "US":
         texts = [i for i, column in enumerate(array.T) if not _are_numbers(column)]

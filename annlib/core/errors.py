@@ -75,7 +75,7 @@ class MissingAttributeError(AnnlibError, AttributeError):
     """An attribute that an object of annlib's does not have; the message says what is near."""
 
     def __init__(self, said: str | Callable[[], str]) -> None:
-        super().__init__(said)
+        super().__init__(said, name=None)  # without it Python adds a suggestion of its own
         self._said = said
 
     def __str__(self) -> str:

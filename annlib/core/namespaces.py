@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from annlib.core.errors import MissingAttributeError
 from annlib.core.registry import FAMILIES
 from annlib.core.suggestion import suggest
 
@@ -28,9 +29,13 @@ def show_public_names(package: str, find: Callable[[str], Any] | None = None) ->
             value = stand_in(package, name)
         if value is not None:
             return value
-        hint = "" if name.startswith("__") else f". {_suggestion(package, name, module.__all__)}"
-        # Without the attribute's name Python adds no second suggestion of its own.
-        raise AttributeError(f"module '{package}' has no attribute '{name}'{hint}", name=None)
+        plain = f"module '{package}' has no attribute '{name}'"
+        if name.startswith("__"):
+            raise MissingAttributeError(plain)
+        raise MissingAttributeError(
+            f"{package}: expected a known name, got none: {plain}. "
+            f"{_suggestion(package, name, module.__all__)}"
+        )
 
     vars(module).update(__getattr__=__getattr__, __dir__=lambda: sorted(module.__all__))
 

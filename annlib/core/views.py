@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_numeric
-from annlib.core.errors import ShapeError
+from annlib.core.errors import MissingAttributeError, ShapeError
 
 
 class ArrayView(np.ndarray[Any, Any]):
@@ -143,10 +143,10 @@ class AttributeView:
         except KeyError:
             if getattr(owner, "built", False):
                 return None
-            raise AttributeError(
-                f"'{cls.__name__}' object has no attribute '{self.name}'",
-                name=self.name,
-                obj=owner,
+            raise MissingAttributeError(
+                f"{cls.__name__}.{self.name}: expected one that is built, got none: "
+                f"'{cls.__name__}' object has no attribute '{self.name}'. It is there after "
+                "build((None, n_features)), or the fit of its model."
             ) from None
 
     def __set__(self, owner: object, value: Any) -> None:

@@ -411,6 +411,11 @@ class Loss(Configurable):
         units, given = y.shape[-1] if y.ndim > 1 else 1, output_shape[-1] or 0
         if units == 1 < given and is_labels(y, given):
             return f"{LABELS} {TWO_CLASSES if given == 2 else ''}".rstrip()
+        if len(output_shape) > 2 and y.ndim <= 2:
+            return (
+                f"The output has {output_shape[1:]} numbers a row: for one target a row, put a "
+                "Flatten layer before the output layer."
+            )
         return (
             f"Give the output layer {units} unit{'s' * (units > 1)}, or pass targets of the "
             "output's shape."

@@ -19,8 +19,9 @@ from annlib.training.stream_dataset import StreamDataset
 _WHERE = "Sequential.fit"
 #: At most about so many targets are looked at.
 _LOOKED_AT = 2000
-#: Of this size, or one over it, targets are out of reach of outputs that begin at about 1.
-_FAR = 1000.0
+#: Targets of such a size are out of reach of outputs that begin at about 1; of a larger one the
+#: loss soon is infinite, which is an error.
+_FAR = 1e3, 1e9
 #: Fewer targets may be sorted by chance.
 _FEW = 30
 
@@ -42,9 +43,11 @@ def look(
     _look_at_output(network, loss)
     if not isinstance(data, Dataset) or data.y is None:
         return
-    y = data.y[:: max(1, len(data.y) // _LOOKED_AT)]
+    each = max(1, len(data.y) // _LOOKED_AT)
+    y = data.y[::each]
     if not full_batch:
-        _look_at_size(network, loss, y)
+        if data.weights is None or data.weights[::each].all():  # what has none may be anything
+            _look_at_size(network, loss, y)
         _look_at_rows(network, len(data.y), batch_size or 32, drop_last)
     if isinstance(split_off, Dataset) and split_off.y is not None:
         held_out = split_off.y[:: max(1, len(split_off.y) // _LOOKED_AT)]
@@ -86,7 +89,7 @@ def _look_at_size(network: Network, loss: Loss, y: Array) -> None:
         return
     with np.errstate(all="ignore"):
         size = float(np.sqrt(np.mean(np.square(y, dtype=np.float64))))
-        if not _FAR < size < np.inf or not _heeds_size(loss, y):
+        if not _FAR[0] < size < _FAR[1] or not _heeds_size(loss, y):
             return
     warn_user(
         f"{_WHERE}: expected targets y of a size of about 1, as outputs have at first, got a size "

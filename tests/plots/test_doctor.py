@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import re
 import sys
 
@@ -238,6 +239,34 @@ def report(stack, rate=0.01, loss="mse", x=X, y=Y, optimizer=None, bias=None):
 def deep(activation, initializer="glorot_uniform", depth=8):
     hidden = [layers.Dense(16, activation, kernel_initializer=initializer) for _ in range(depth)]
     return [*hidden, layers.Dense(1)]
+
+
+def test_a_validation_loss_that_rises():
+    """Few rows of noise are learned by heart: the epoch named is the best one, counted from 1."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 8)), rng.normal(size=60)
+    model = Sequential([layers.Dense(64, "relu"), layers.Dense(1)], seed=0)
+    model.compile(optimizers.Adam(0.01), "mse")
+    doctor = Doctor(every=5)
+    fitted = model.fit(
+        x, y, epochs=40, verbose=0, validation_data=(x[::-1], y), callbacks=[doctor]
+    ).history
+    best = int(np.argmin(fitted["val_loss"])) + 1
+    (said,) = (s for s in doctor.report() if "validation loss" in s)
+    assert f"rises since epoch {best}, from {min(fitted['val_loss']):.4g}" in said
+    again = pickle.loads(pickle.dumps(doctor))
+    assert said in again.report()
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(1e-9, False), (0.01, True)])
+def test_a_loss_that_does_not_move(rate, moves):
+    model = Sequential([layers.Dense(8, "relu"), layers.Dense(1)], seed=0)
+    model.compile(optimizers.SGD(rate), "mse")
+    doctor = Doctor(every=5)
+    model.fit(X, Y, epochs=6, verbose=0, callbacks=[doctor])
+    said = [s for s in doctor.report() if "does not move" in s]
+    assert bool(said) != moves
+    assert moves or "6 epochs" in said[0]
 
 
 WRONG = {

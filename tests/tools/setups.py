@@ -255,6 +255,23 @@ def wrong_loss_gradient():
 
 
 #: Each with the check that is to find it; several of some kinds.
+def label_among_the_columns():
+    x, y = data("wine")
+    return classifier(3), np.column_stack([x, 10 * y]), y
+
+
+def target_among_the_columns():
+    net, x, y = linear_regression()
+    return net, np.column_stack([x, 0.5 * y - 1]), y
+
+
+def rows_that_come_twice():
+    x, y = data("breast_cancer")
+    again = np.random.default_rng(0).permutation(len(x))[:100]
+    net = model(layers.Dense(1, "sigmoid"), loss="binary_crossentropy")
+    return net, np.concatenate([x, x[again]]), np.concatenate([y, y[again]])
+
+
 FAULTS = [
     (rate_of_a_thousand, "learning rate"),
     (adam_at_a_thousand, "learning rate"),
@@ -275,4 +292,7 @@ FAULTS = [
     (wrong_activation_gradient, "gradients"),
     (wrong_layer_gradient, "gradients"),
     (wrong_loss_gradient, "gradients"),
+    (label_among_the_columns, "leak"),
+    (target_among_the_columns, "leak"),
+    (rows_that_come_twice, "duplicates"),
 ]

@@ -40,6 +40,27 @@ def test_at_most_one_false_alarm_in_ten_healthy_set_ups():
     assert len(alarms) <= 1, alarms
 
 
+def test_rows_sorted_by_class_are_noted():
+    """They do no harm to who shuffles, so it is no alarm."""
+    net, x, y = digits()
+    order = np.argsort(y, kind="stable")
+    found = [f for f in checkup(net, x[order], y[order]).findings if f.check == "row order"]
+    assert [f.severity for f in found] == ["note"]
+    assert "validation_split" in found[0].message
+    mixed = np.random.default_rng(0).permutation(len(x))
+    assert not [f for f in checkup(net, x[mixed], y[mixed]).findings if f.check == "row order"]
+
+
+def test_the_copies_across_the_split_are_counted():
+    """The last 100 rows are copies; of the 133 that a split of 0.2 holds out these alone."""
+    net, x, y = next(setup for setup, check in FAULTS if check == "duplicates")()
+    (found,) = (f for f in checkup(net, x, y).findings if f.check == "duplicates")
+    assert "100 of 669 rows" in found.message
+    held_out, rest = x[-133:], {row.tobytes() for row in x[:-133]}
+    across = sum(row.tobytes() in rest for row in held_out)
+    assert f"{across} of the last 133" in found.message
+
+
 def state_of(net):
     return (
         [weights.tobytes() for weights in net.get_weights()] if net.built else None,

@@ -1,0 +1,306 @@
+"""Mistakes of beginners, and what each of them must be told.
+
+A row is the mistake, what it says (the words that lead to the right thing), and whether it is
+refused or, since it may be meant, warned of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import annlib
+from annlib import (
+    Input,
+    MLPClassifier,
+    MLPRegressor,
+    Sequential,
+    activations,
+    callbacks,
+    explain,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+)
+
+Dense = layers.Dense
+
+_rng = np.random.default_rng(0)
+X = _rng.normal(size=(60, 4)).astype(np.float32)
+VALUES = X[:, 0] - 0.5 * X[:, 1] + 0.1 * _rng.normal(size=60).astype(np.float32)
+TWO, THREE = np.arange(60) % 2, np.arange(60) % 3
+SPARSE, CROSS = "sparse_categorical_crossentropy", "binary_crossentropy"
+
+
+class Mistake(NamedTuple):
+    """What is done wrong, and the words that the message must have."""
+
+    act: Callable[[], Any]
+    says: tuple[str, ...]
+    warns: bool = False
+
+
+def model(*stack: Any, optimizer: Any = "adam", loss: Any = "mse", **more: Any) -> Sequential:
+    made = Sequential([*(stack or (Dense(1),))], seed=0)
+    made.compile(optimizer, loss, **more)
+    return made
+
+
+def fit(made: Sequential, x: Any = X, y: Any = VALUES, **more: Any) -> Any:
+    return made.fit(x, y, verbose=0, **more)
+
+
+def trained() -> Sequential:
+    made = model()
+    fit(made)
+    return made
+
+
+def softmax(units: int = 3, **more: Any) -> Sequential:
+    return model(Dense(units, "softmax"), **{"loss": SPARSE, **more})
+
+
+def sigmoid(units: int = 1, **more: Any) -> Sequential:
+    return model(Dense(units, "sigmoid"), **{"loss": CROSS, **more})
+
+
+MISTAKES: dict[str, Mistake] = {
+    # -- labels, outputs and losses
+    "labels for mse": Mistake(
+        lambda: fit(softmax(loss="mse"), y=THREE), (SPARSE, "(n, 3)", "(60,)")
+    ),
+    "labels for one-hot": Mistake(
+        lambda: fit(softmax(loss="categorical_crossentropy"), y=THREE), (SPARSE,)
+    ),
+    "one-hot for labels": Mistake(
+        lambda: fit(softmax(), y=np.eye(3)[THREE]), ("categorical_crossentropy",)
+    ),
+    "three classes in one sigmoid": Mistake(
+        lambda: fit(sigmoid(), y=THREE), ("3 units", "softmax", SPARSE)
+    ),
+    "labels for two sigmoids": Mistake(lambda: fit(sigmoid(2), y=TWO), (SPARSE, "1 unit")),
+    "labels for two softmax": Mistake(lambda: fit(softmax(2, loss=CROSS), y=TWO), (SPARSE,)),
+    "labels of -1 and 1": Mistake(lambda: fit(sigmoid(), y=2 * TWO - 1), ("as 0 and 1",)),
+    "labels from 1": Mistake(lambda: fit(softmax(), y=THREE + 1), ("re-code y from 0", "4 units")),
+    "labels with halves": Mistake(lambda: fit(softmax(), y=THREE + 0.5), ("LabelEncoder",)),
+    "labels as texts": Mistake(
+        lambda: fit(softmax(), y=np.array(["a", "b", "c"])[THREE]), ("LabelEncoder", "text")
+    ),
+    "three units for one value": Mistake(lambda: fit(model(Dense(3))), ("1 unit",)),
+    "softmax of one unit": Mistake(
+        lambda: fit(softmax(1, loss=CROSS), y=TWO), ("sigmoid", CROSS), warns=True
+    ),
+    "sigmoid for labels": Mistake(
+        lambda: fit(sigmoid(3, loss=SPARSE), y=THREE), ('activation="softmax"',), warns=True
+    ),
+    "no activation for probabilities": Mistake(
+        lambda: model(Dense(3), loss=SPARSE), ('"softmax"', "from_logits=True"), warns=True
+    ),
+    "softmax of a softmax": Mistake(
+        lambda: softmax(loss=losses.SparseCategoricalCrossentropy(from_logits=True)),
+        ("Leave out from_logits=True",),
+    ),
+    "targets of millions": Mistake(
+        lambda: fit(model(), y=1e5 * VALUES + 2e6), ("TransformedTargetRegressor",), warns=True
+    ),
+    "sorted labels held out": Mistake(
+        lambda: fit(softmax(), y=np.sort(THREE), validation_split=0.2),
+        ("sorted by class", "Shuffle"),
+        warns=True,
+    ),
+    "batches of one row": Mistake(
+        lambda: fit(model(Dense(3), layers.BatchNormalization(), Dense(1)), batch_size=1),
+        ("batch_normalization", "batch_size"),
+        warns=True,
+    ),
+    "a last batch of one row": Mistake(
+        lambda: fit(model(Dense(3), layers.BatchNormalization(), Dense(1)), X[:33], VALUES[:33]),
+        ("batch_normalization", "drop_last=True"),
+        warns=True,
+    ),
+    # -- numbers that cannot be meant
+    "validation_split in per cent": Mistake(lambda: fit(model(), validation_split=20), ("0.2?",)),
+    "dropout in per cent": Mistake(lambda: layers.Dropout(20), ("0.2?",)),
+    "half an epoch": Mistake(lambda: fit(model(), epochs=1.5), ("an integer",)),
+    "batches of no row": Mistake(lambda: fit(model(), batch_size=0), ("an integer >= 1",)),
+    "a negative rate": Mistake(lambda: optimizers.Adam(-1), ("learning_rate", ">= 0")),
+    "a rate as text": Mistake(lambda: optimizers.Adam("0.1"), ("a number",)),
+    "units as text": Mistake(lambda: Dense("relu"), ("units", "an integer >= 1")),
+    "half a unit": Mistake(lambda: Dense(2.5), ("an integer >= 1",)),
+    "no units": Mistake(lambda: Dense(), ("units", "Dense(units=...)")),  # type: ignore[call-arg]  # the mistake
+    "an input of a number": Mistake(lambda: Input(4), ("(n,)",)),
+    "a number for a regularizer": Mistake(
+        lambda: Dense(1, kernel_regularizer=0.01), ("annlib.regularizers",)
+    ),
+    "verbose as a word": Mistake(lambda: model().fit(X, VALUES, verbose="loud"), ("0, 1, 2",)),
+    "shuffle as a word": Mistake(lambda: fit(model(), shuffle="yes"), ("True, False",)),
+    # -- misspelt names
+    "optimizer Adma": Mistake(lambda: model(optimizer="Adma"), ('Did you mean "adam"?',)),
+    "loss": Mistake(lambda: model(loss="mean_square_error"), ('"mean_squared_error"?',)),
+    "loss cross_entropy": Mistake(lambda: model(loss="cross_entropy"), (SPARSE,)),
+    "loss log_loss": Mistake(lambda: model(loss="log_loss"), (CROSS,)),
+    "metric f1": Mistake(lambda: model(metrics=["f1"]), ('"f1_score"?',)),
+    "metric acuracy": Mistake(lambda: model(metrics=["acuracy"]), ('"accuracy"?',)),
+    "metric r2": Mistake(lambda: model(metrics=["r2"]), ('"r2_score"?',)),
+    "metric rmse": Mistake(lambda: model(metrics=["rmse"]), ('"root_mean_squared_error"?',)),
+    "metric precision_score": Mistake(
+        lambda: model(metrics=["precision_score"]), ('"precision"?',)
+    ),
+    "metrics as text": Mistake(lambda: model(metrics=3), ('metrics=["accuracy"]',)),
+    "activation rleu": Mistake(lambda: Dense(1, "rleu"), ('"relu"?',)),
+    "activation logistic": Mistake(lambda: Dense(1, "logistic"), ('"sigmoid"?',)),
+    "initializer xavier": Mistake(
+        lambda: Dense(1, kernel_initializer="xavier"), ('"glorot_uniform"?',)
+    ),
+    "regularizer l3": Mistake(lambda: Dense(1, kernel_regularizer="l3"), ("l1", "l2")),
+    "monitor val_acc": Mistake(
+        lambda: fit(model(), validation_split=0.2, callbacks=[callbacks.EarlyStopping("val_acc")]),
+        ("val_loss",),
+    ),
+    "monitor without validation": Mistake(
+        lambda: fit(model(), callbacks=[callbacks.EarlyStopping()]), ("validation data",)
+    ),
+    "explain sofmax": Mistake(lambda: explain("sofmax"), ('"softmax"?',)),
+    "explain a callback": Mistake(lambda: explain("EarlyStoping"), ('"early_stopping"?',)),
+    "explain an initializer": Mistake(lambda: explain("glorot_uniforn"), ('"glorot_uniform"?',)),
+    "annlib.Sequental": Mistake(lambda: annlib.Sequental, ('"Sequential"?',)),  # type: ignore[attr-defined]  # the mistake
+    "layers.Desne": Mistake(lambda: layers.Desne, ('"Dense"?',)),  # type: ignore[attr-defined]  # the mistake
+    "activations.rleu": Mistake(lambda: activations.rleu, ('"ReLU"?',)),  # type: ignore[attr-defined]  # the mistake
+    "metrics.Acuracy": Mistake(lambda: metrics.Acuracy, ('"Accuracy"?',)),  # type: ignore[attr-defined]  # the mistake
+    # -- misspelt arguments
+    **{
+        f"{name} of {where}": Mistake(act, (f'"{meant}"?',))
+        for name, where, meant, act in (
+            ("lr", "Adam", "learning_rate", lambda: optimizers.Adam(lr=0.1)),
+            ("eps", "Adam", "epsilon", lambda: optimizers.Adam(eps=0.1)),
+            ("activaton", "Dense", "activation", lambda: Dense(3, activaton="relu")),
+            ("init", "Dense", "kernel_initializer", lambda: Dense(3, init="uniform")),
+            ("output_dim", "Dense", "units", lambda: Dense(output_dim=3)),
+            ("W_regularizer", "Dense", "kernel_regularizer", lambda: Dense(3, W_regularizer="l2")),
+            ("p", "Dropout", "rate", lambda: layers.Dropout(p=0.2)),
+            ("patient", "EarlyStopping", "patience", lambda: callbacks.EarlyStopping(patient=3)),
+            ("nb_epoch", "fit", "epochs", lambda: fit(model(), nb_epoch=3)),
+            ("epoch", "fit", "epochs", lambda: fit(model(), epoch=3)),
+            ("batchsize", "fit", "batch_size", lambda: fit(model(), batchsize=3)),
+            ("val_split", "fit", "validation_split", lambda: fit(model(), val_split=0.1)),
+            ("batchsize", "predict", "batch_size", lambda: model().predict(X, batchsize=3)),
+            ("batchsize", "evaluate", "batch_size", lambda: model().evaluate(X, batchsize=3)),
+            ("optimiser", "compile", "optimizer", lambda: Sequential().compile(optimiser="sgd")),
+            ("metric", "compile", "metrics", lambda: Sequential().compile(metric=["mae"])),
+            ("criterion", "compile", "loss", lambda: Sequential().compile(criterion="mse")),
+            ("layer", "Sequential", "layers", lambda: Sequential(layer=[])),
+            ("path_", "save", "filepath", lambda: model().save(path="x")),
+            (
+                "hidden_layers",
+                "MLPClassifier",
+                "hidden_layer_sizes",
+                lambda: MLPClassifier(hidden_layers=(3,)),
+            ),
+            ("lr", "MLPClassifier", "learning_rate_init", lambda: MLPClassifier(lr=0.1)),
+            ("epochs", "MLPRegressor", "max_iter", lambda: MLPRegressor(epochs=3)),
+        )
+    },
+    # -- what objects do not have
+    "predict_classes": Mistake(lambda: trained().predict_classes(X), ("argmax",)),  # type: ignore[attr-defined]  # the mistake
+    "predict_proba": Mistake(lambda: trained().predict_proba(X), ("SequentialClassifier",)),  # type: ignore[attr-defined]  # the mistake
+    "score": Mistake(lambda: trained().score(X, VALUES), ("evaluate", "SequentialClassifier")),  # type: ignore[attr-defined]  # the mistake
+    "fit_generator": Mistake(lambda: model().fit_generator, ("generator",)),  # type: ignore[attr-defined]  # the mistake
+    "coefs_": Mistake(lambda: trained().coefs_, ("get_weights",)),  # type: ignore[attr-defined]  # the mistake
+    "model.optimiser": Mistake(lambda: model().optimiser, ('"optimizer"?',)),  # type: ignore[attr-defined]  # the mistake
+    "optimizer.lr": Mistake(lambda: model().optimizer.lr, ('"learning_rate"?',)),  # type: ignore[union-attr]  # the mistake
+    "optimizer.lr =": Mistake(
+        lambda: setattr(model().optimizer, "lr", 0.1), (".learning_rate = 0.1",)
+    ),
+    "kernel of a layer that is not built": Mistake(lambda: Dense(3).kernel, ("build",)),
+    "weights of a model that is not built": Mistake(
+        lambda: Sequential([Dense(1)]).get_weights(), ("build",)
+    ),
+    # -- what is out of scope
+    "Conv2D": Mistake(lambda: layers.Conv2D(3, 3), ("out of scope", "Flatten")),
+    "LSTM": Mistake(lambda: layers.LSTM(3), ("out of scope", "Flatten")),
+    "Model": Mistake(lambda: annlib.Model(), ("out of scope", "Sequential([")),
+    "a layer of an Input": Mistake(lambda: Dense(3)(Input((4,))), ("Sequential([",)),
+    # -- classes, lists and functions
+    "layers side by side": Mistake(lambda: Sequential(Dense(3), Dense(1)), ("Sequential([...])",)),  # type: ignore[arg-type]  # the mistake
+    "a class for a layer": Mistake(lambda: Sequential([Dense]), ("not a class",)),  # type: ignore[list-item]  # the mistake
+    "a name for a layer": Mistake(lambda: Sequential(["relu"]), ("not a class or a name",)),  # type: ignore[list-item]  # the mistake
+    "a class for a callback": Mistake(
+        lambda: fit(model(), callbacks=[callbacks.EarlyStopping]), ("Callback objects",)
+    ),
+    "a NumPy function for an activation": Mistake(
+        lambda: Dense(3, activation=np.tanh), ('"tanh"', "(function, derivative)")
+    ),
+    "a function for an activation": Mistake(
+        lambda: Dense(3, activation=lambda z: z**2), ("(function, derivative)",)
+    ),
+    "a function for a loss": Mistake(
+        lambda: model(loss=lambda y, a: np.mean((y - a) ** 2)), ("(fn, gradient)",)
+    ),
+    # -- data
+    "fit before compile": Mistake(lambda: Sequential([Dense(1)]).fit(X, VALUES), ("compile(",)),
+    "no y": Mistake(lambda: model().fit(X), ("y",)),
+    "x and y of two lengths": Mistake(lambda: fit(model(), y=VALUES[:50]), ("60", "50")),
+    "NaN in x": Mistake(
+        lambda: fit(model(), np.where(X > 2, np.nan, X)), ("SimpleImputer", "column 3")
+    ),
+    "NaN in y": Mistake(
+        lambda: fit(model(), y=np.where(VALUES > 1, np.nan, VALUES)), ("SimpleImputer",)
+    ),
+    "None in x": Mistake(
+        lambda: fit(model(), [[1.0, None], [2.0, 3.0]], [0, 1]),
+        ("row 0, column 1", "SimpleImputer"),
+    ),
+    "texts in x": Mistake(
+        lambda: fit(model(), np.array([["1", "a"], ["2", "b"]]), [0, 1]),
+        ("Column 1 holds texts", "OneHotEncoder"),
+    ),
+    "numbers as texts in x": Mistake(
+        lambda: fit(model(), np.array([["1", "3"], ["2", "4"]]), [0, 1]), (".astype(float)",)
+    ),
+    "objects in x": Mistake(
+        lambda: fit(model(), np.array([[1.0, "a"], [2.0, "b"]], object), [0, 1]),
+        ("column 1", "'a'", "OneHotEncoder"),
+    ),
+    "texts in a frame": Mistake(
+        lambda: fit(model(), pd.DataFrame({"age": [1, 2], "town": ["x", "y"]}), [0, 1]),
+        ('x["town"]', "OneHotEncoder"),
+    ),
+    "dates in x": Mistake(
+        lambda: fit(model(), np.array([["2026-01-01"], ["2026-01-02"]], "M8[D]"), [0, 1]),
+        ("dates", "days"),
+    ),
+    "two inputs": Mistake(lambda: fit(model(), [X, X]), ("np.column_stack",)),
+    "a dict of columns": Mistake(lambda: fit(model(), {"a": X}), ("np.column_stack",)),
+    "one number a row": Mistake(lambda: fit(model(), [1, 2, 3], [1, 2, 3]), ("reshape(-1, 1)",)),
+    "no rows": Mistake(lambda: fit(model(), X[:0], VALUES[:0]), ("at least one row",)),
+    "other columns to predict": Mistake(lambda: trained().predict(X[:, :3]), ("(n, 4)",)),
+    "one row to predict": Mistake(lambda: trained().predict(X[0]), ("reshape(1, -1)",)),
+    "images": Mistake(lambda: fit(model(), np.zeros((20, 5, 5)), np.zeros(20)), ("Flatten",)),
+    "codes beyond an embedding": Mistake(
+        lambda: fit(model(layers.Embedding(3, 2), layers.Flatten(), Dense(1)), THREE[:, None] + 2),
+        ("larger input_dim",),
+    ),
+    "numbers for an embedding": Mistake(
+        lambda: fit(model(layers.Embedding(3, 2), layers.Flatten(), Dense(1))),
+        ("OrdinalEncoder",),
+    ),
+    "validation_data without y": Mistake(
+        lambda: fit(model(), validation_data=X), ("a tuple (x, y)",)
+    ),
+    "validation_data of other columns": Mistake(
+        lambda: fit(model(), validation_data=(X[:, :2], VALUES)), ("(n, 4)",)
+    ),
+    "weights of a class that is not there": Mistake(
+        lambda: fit(softmax(), y=THREE, class_weight={0: 1, 7: 2}), ("a weight for 7",)
+    ),
+    "sample_weight of another length": Mistake(
+        lambda: fit(model(), sample_weight=np.ones(3)), ("(60,)", "(3,)")
+    ),
+    "weights of other shapes": Mistake(
+        lambda: trained().set_weights([np.ones(3)]), ("2 arrays", "dense/kernel")
+    ),
+}
