@@ -360,7 +360,8 @@ class Trainer(ShortTracebacks, Configurable):
         An x that gives batches gives tuples (x, y) or (x, y, sample_weight), and takes the place
         of y, sample_weight, batch_size and validation_split; validation_data may be one, too.
 
-        Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
+        Ctrl-C ends it after the step (``history.interrupted``), a second one at once: also that
+        of the next fit, within three seconds.
 
         - A generator serves all epochs, cut by ``steps_per_epoch``, and must not end before. A run
           that is resumed draws again what was drawn before, and drops it. As ``validation_data`` it
