@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -225,14 +225,15 @@ class Trainer(ShortTracebacks, Configurable):
         return self._compiled is not None
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer:
         """The optimizer, or None before ``compile``."""
-        return self._compiled.optimizer if self._compiled else None
+        # To a type checker it is what it is after compile: nobody wants to cast it each time.
+        return self._compiled.optimizer if self._compiled else None  # type: ignore[return-value]  # see above
 
     @property
-    def loss(self) -> Loss | None:
+    def loss(self) -> Loss:
         """The loss, or None; "crossentropy" is resolved when the first data come."""
-        return self._compiled.loss if self._compiled else None
+        return self._compiled.loss if self._compiled else None  # type: ignore[return-value]  # as optimizer
 
     @property
     def metrics(self) -> list[Metric]:
@@ -591,6 +592,33 @@ class Trainer(ShortTracebacks, Configurable):
         return self._run
 
     # -- evaluate and predict --------------------------------------------------------------------
+
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: int | str = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Sequence[Callback] | None = ...,
+        *,
+        return_dict: Literal[True],
+    ) -> dict[str, float]: ...
+
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: int | str = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Sequence[Callback] | None = ...,
+        return_dict: bool = ...,
+    ) -> Any: ...
 
     def evaluate(
         self,
