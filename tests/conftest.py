@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from annlib.core.registry import _FAMILIES, FAMILIES
 from annlib.core.tracebacks import disable_traceback_filtering
+from annlib.training import interruption
 
 # Its modules register classes: the test of them imports it, and forgets it.
 collect_ignore = ["extending"]
@@ -43,6 +45,12 @@ def compiled_code(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if "ANNLIB_CACHE" not in os.environ:
             patch.setenv("ANNLIB_CACHE", str(folder / "annlib"))
         yield
+
+
+@pytest.fixture(autouse=True)
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Ctrl-C of a test is not the second one of the test before."""
+    monkeypatch.setattr(interruption, "_first", [-math.inf])
 
 
 @pytest.fixture(autouse=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import directions
+from annlib.callbacks.progress import format_value
+from annlib.core.checks import is_number
 from annlib.core.states import check_keys, check_rising, refuse
+from annlib.core.table import html_table, text_table
 from annlib.core.tracebacks import with_short_tracebacks
 
 
@@ -66,6 +70,31 @@ class History(Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(_plain(value))
             self.epochs_of.setdefault(key, []).append(epoch)
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        """The best epoch, by the validation loss where there is one, and the last."""
+        by = "val_loss" if "val_loss" in self.history else "loss"
+        losses = [value for value in self.history.get(by, ()) if is_number(value)]
+        rows = {f"last, {self.epoch[-1] + 1}": self.epoch[-1]}
+        if losses and not np.isnan(losses).all():
+            best = self.epochs_of[by][int(np.nanargmin(losses))]
+            rows = {f"best by {by}, {best + 1}": best} | rows
+        cells = [
+            [label, *(self._value(name, epoch) for name in self.history)]
+            for label, epoch in rows.items()
+        ]
+        return ["epoch", *self.history], cells
+
+    def _value(self, name: str, epoch: int) -> str:
+        epochs = self.epochs_of.get(name, self.epoch)
+        return format_value(self.history[name][epochs.index(epoch)]) if epoch in epochs else ""
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table()) if self.epoch else escape(repr(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows without HTML."""
+        printer.text(text_table(*self._table()) if self.epoch else repr(self))
 
     @with_short_tracebacks
     def plot(self, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from annlib.callbacks.base import Callback, Logs, Run
 from annlib.core.checks import check_choice, check_number, is_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.suggestion import suggest
+from annlib.core.terminal import write_line
 from annlib.core.tracebacks import warn_user
 
 Mode = Literal["auto", "min", "max"]
@@ -119,11 +119,5 @@ def directions(metrics: Iterable[Any]) -> dict[str, str | None]:
 
 def say(verbose: Any, text: str) -> None:
     """Print a line if ``verbose`` is set; a progress bar makes room for it."""
-    if not verbose:
-        return
-    tqdm = sys.modules.get("tqdm")
-    if tqdm is None:
-        print(text, flush=True)
-    else:
-        tqdm.tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
+    if verbose:
+        write_line(text)

@@ -13,10 +13,13 @@ import numpy as np
 
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_verbosity, is_number
+from annlib.core.terminal import for_stdout, write_line
 
 # Ten redraws a second look live and cost nothing that can be measured.
 _INTERVAL = 0.1
 _FORMAT = "{desc} {n_fmt}/{total_fmt} {bar:10} {elapsed}<{remaining}{postfix}"
+# Of a terminal, as it is opened.
+_WIDTH = 80
 _ENDLESS = "{desc} {n_fmt} batches {elapsed}{postfix}"
 
 
@@ -44,15 +47,17 @@ class Line:
                 self.drawn = now
                 self._draw(done, logs())
 
-    def finish(self, logs: Logs) -> None:
+    def finish(self, logs: Logs, done: int) -> None:
         """Put a plain line in the place of the bar, which no narrow terminal can cut off."""
         self.close()
-        seconds = f"{time.perf_counter() - self.started:.1f}s"
-        print(" - ".join((self.label, seconds, *_values(logs))), flush=True)
+        seconds = time.perf_counter() - self.started
+        took = f"{seconds:.1f}s{f' {format_time(seconds / done)}/step' if done else ''}"
+        line = " - ".join((self.label, took, *_values(logs)))
+        write_line(line if len(line) <= _WIDTH else "  ".join((self.label, took, *_pairs(logs))))
 
     def _draw(self, done: int, logs: Logs) -> None:
         assert self.bar is not None, "only a bar is drawn"
-        self.bar.set_postfix_str(" - ".join(_values(logs)), refresh=False)
+        self.bar.set_postfix_str(for_stdout(" - ".join(_values(logs))), refresh=False)
         self.bar.n = done
         self.bar.refresh()
 
@@ -84,7 +89,7 @@ class _Progress(Callback):
 
     def _finish(self, logs: Logs | None) -> None:
         if self._line is not None:
-            self._line.finish(logs or {})
+            self._line.finish(logs or {}, self._done)
             self._line = None
 
     def on_exception(self, error: BaseException) -> None:
@@ -180,13 +185,44 @@ class EpochBar(Callback):
         self.on_train_end()
 
 
-def _values(logs: Logs) -> list[str]:
-    """Names with values; a metric that is not defined for what came so far is a dash."""
+def _shown(logs: Logs) -> dict[str, str]:
+    """Values by their names; a metric that is not defined for what came so far is a dash."""
     diverged = _is_nan(logs.get("loss"))
-    return [
-        f"{key}: {'-' if _is_nan(value) and not diverged else format_value(value)}"
+    return {
+        key: "-" if _is_nan(value) and not diverged else format_value(value)
         for key, value in logs.items()
-    ]
+    }
+
+
+def _values(logs: Logs) -> list[str]:
+    return [f"{key}: {value}" for key, value in _shown(logs).items()]
+
+
+def _pairs(logs: Logs) -> list[str]:
+    """The same in fewer columns: the validation's value behind that of training.
+
+    >>> _pairs({"loss": 0.5, "lr": 0.1, "val_loss": 0.25})
+    ['loss 0.5000 val 0.2500', 'lr 0.1000']
+    """
+    shown = _shown(logs)
+    pairs = []
+    for key, value in shown.items():
+        if key.removeprefix("val_") not in shown or not key.startswith("val_"):
+            other = shown.get(f"val_{key}")
+            pairs.append(f"{key} {value}" + (f" val {other}" if other is not None else ""))
+    return pairs
+
+
+def format_time(seconds: float) -> str:
+    """Seconds in the unit that suits them, as Keras prints those of a step.
+
+    >>> format_time(2.5), format_time(0.0123), format_time(0.00012)
+    ('2s', '12ms', '120us')
+    """
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if seconds * factor >= 1:
+            return f"{seconds * factor:.0f}{unit}"
+    return f"{seconds * 1e6:.0f}us"
 
 
 def _is_nan(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What is printed: in ASCII where stdout can show no more, and above the progress bars of others."""
+"""What is printed: in ASCII where stdout has no more, and above others' progress bars."""
 
 from __future__ import annotations
 
@@ -16,11 +16,36 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("⎫⎬⎭", "}"),
         **dict.fromkeys("·⊙∗⊛", "*"),
         **dict.fromkeys("×⊗", "x"),
-        **dict.fromkeys("−—–⊖¯", "-"),
-        **{"⊕": "+", "⊘": "/", "⋱": "\\", "…": "...", "←": "<-", "→": "->", "↳": ">"},
-        **{"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "∈": "in", "∞": "inf", "√": "sqrt"},
-        **{"∂": "d", "∇": "grad ", "Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod", "ℓ": "l"},
-        **{"✓": "+", "✗": "x", "▸": ">", "▾": "v", "ᵀ": "'", "λ": "lambda", "“": '"', "”": '"'},
+        **dict.fromkeys("−—⊖¯", "-"),
+        "⊕": "+",
+        "⊘": "/",
+        "⋱": "\\",
+        "…": "...",
+        "←": "=",
+        "→": "->",
+        "↳": ">",
+        "≤": "<=",
+        "≥": ">=",
+        "≠": "!=",
+        "≈": "~",
+        "∈": "in",
+        "∞": "inf",
+        "√": "sqrt",
+        "∂": "d",
+        "∇": "grad ",
+        "Σ": "sum",
+        "∑": "sum",
+        "Π": "prod",
+        "∏": "prod",
+        "ℓ": "l",
+        "✓": "+",
+        "✗": "x",
+        "▸": ">",
+        "▾": "v",
+        "ᵀ": "'",
+        "λ": "lambda",
+        "“": '"',
+        "”": '"',
     }
 )
 _LETTER = re.compile(r"(LATIN|GREEK) (SMALL|CAPITAL) LETTER (\w+)")
@@ -59,10 +84,10 @@ def write_line(text: str) -> None:
     text = for_stdout(text)
     tqdm = sys.modules.get("tqdm")
     if tqdm is None or not getattr(tqdm.tqdm, "_instances", None):
-        print(text, flush=True)
+        sys.stdout.write(f"{text}\n")
     else:
         tqdm.tqdm.write(text, file=sys.stdout)
-        sys.stdout.flush()
+    sys.stdout.flush()
 
 
 class Printed:

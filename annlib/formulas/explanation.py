@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
+from annlib.core.terminal import Printed
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas.curve import Curve, curve_of
 from annlib.formulas.drawing import as_svg
@@ -23,7 +24,7 @@ _STYLE = (
 _CELL = "padding:.25em .8em .25em 0;vertical-align:top;text-align:left;background:none;border:none"
 
 
-class Explanation:
+class Explanation(Printed):
     """What ``annlib.explain`` returns; a notebook shows it typeset, a terminal as text.
 
     Attributes

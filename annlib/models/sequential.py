@@ -17,6 +17,7 @@ from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
 from annlib.core.suggestion import suggest
+from annlib.core.terminal import for_stdout
 from annlib.core.views import ArrayView
 from annlib.layers import Layer
 from annlib.models.trainer import Trainer, alone
@@ -350,7 +351,7 @@ class Sequential(Trainer):
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."
             )
         text = summary(self._network, self.optimizer, length, flags)
-        (print_fn or print)(text)
+        (print_fn or print)(for_stdout(text) if print_fn is None else text)
 
     def _repr_html_(self) -> str:
         from annlib.plots.card import model_html

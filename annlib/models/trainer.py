@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -232,14 +232,15 @@ class Trainer(ShortTracebacks, Configurable):
         return self._compiled is not None
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> Optimizer:
         """The optimizer, or None before ``compile``."""
-        return self._compiled.optimizer if self._compiled else None
+        # To a type checker it is what it is after compile: nobody wants to cast it each time.
+        return self._compiled.optimizer if self._compiled else None  # type: ignore[return-value]  # see above
 
     @property
-    def loss(self) -> Loss | None:
+    def loss(self) -> Loss:
         """The loss, or None; "crossentropy" is resolved when the first data come."""
-        return self._compiled.loss if self._compiled else None
+        return self._compiled.loss if self._compiled else None  # type: ignore[return-value]  # as optimizer
 
     @property
     def metrics(self) -> list[Metric]:
@@ -367,7 +368,8 @@ class Trainer(ShortTracebacks, Configurable):
         An x that gives batches gives tuples (x, y) or (x, y, sample_weight), and takes the place
         of y, sample_weight, batch_size and validation_split; validation_data may be one, too.
 
-        Ctrl-C ends it after the step (``history.interrupted``), a second one at once.
+        Ctrl-C ends it after the step (``history.interrupted``), a second one at once: also that
+        of the next fit, within three seconds.
 
         - A generator serves all epochs, cut by ``steps_per_epoch``, and must not end before. A run
           that is resumed draws again what was drawn before, and drops it. As ``validation_data`` it
@@ -605,6 +607,33 @@ class Trainer(ShortTracebacks, Configurable):
         return self._run
 
     # -- evaluate and predict --------------------------------------------------------------------
+
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: int | str = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Sequence[Callback] | None = ...,
+        *,
+        return_dict: Literal[True],
+    ) -> dict[str, float]: ...
+
+    @overload
+    def evaluate(
+        self,
+        x: Any = ...,
+        y: Any = ...,
+        batch_size: int | None = ...,
+        verbose: int | str = ...,
+        sample_weight: Any = ...,
+        steps: int | None = ...,
+        callbacks: Sequence[Callback] | None = ...,
+        return_dict: bool = ...,
+    ) -> Any: ...
 
     @naming_arguments("Sequential.evaluate")
     def evaluate(

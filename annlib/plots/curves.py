@@ -114,7 +114,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     for name, one in zip(names, axes, strict=True):
         draw_quantity(one, curves, name)
         if (best := _best_epoch(history, name)) is not None:
-            one.axvline(best, color="#666666", linewidth=1, linestyle=":", label="kept")
+            one.axvline(best + 1, color="#666666", linewidth=1, linestyle=":", label="kept")
             one.legend(frameon=False)
     return axes[0] if len(names) == 1 else axes
 
@@ -148,7 +148,7 @@ def draw_curve(ax: Any, curve: Curve, label: str, **style: Any) -> None:
         # A label that begins with an underscore is no entry of the legend.
         named = plain(label if not index else f"_{label} {index}")
         shade = {"alpha": 1 - 0.7 * index / len(columns)}
-        ax.plot(curve.epochs, values, label=named, marker=marker, **shade, **style)
+        ax.plot(curve.epochs + 1, values, label=named, marker=marker, **shade, **style)
 
 
 def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 from annlib.core.checks import check_choice, check_known
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.registry import FAMILIES
+from annlib.core.table import html_table, text_table
+from annlib.core.terminal import Printed
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.curves import Curve, compare_histories, curves_of
-from annlib.tools.table import html_table, text_table
 
 _WHERE = "compare"
 
@@ -30,7 +31,7 @@ class Best(NamedTuple):
     last: float
 
 
-class Comparison:
+class Comparison(Printed):
     """What ``compare`` returns; prints as a table, a row a run.
 
     Attributes
@@ -96,7 +97,7 @@ class Comparison:
         rows = []
         for run, best in self.best.items():
             cells = [
-                f"{best[name].value:.4g} (epoch {best[name].epoch})" if name in best else ""
+                f"{best[name].value:.4g} (epoch {best[name].epoch + 1})" if name in best else ""
                 for name in names
             ]
             rows.append([run, str(self._epochs[run]), *cells])
@@ -177,8 +178,8 @@ def compare(
     --------
     >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
       run   epochs  best loss
-      adam       3  0.4 (epoch 1)
-      sgd        2  0.8 (epoch 1)
+      adam       3  0.4 (epoch 2)
+      sgd        2  0.8 (epoch 2)
     """
     return Comparison(histories, directions)
 

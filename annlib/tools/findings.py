@@ -8,6 +8,8 @@ from html import escape
 from textwrap import wrap
 from typing import Literal
 
+from annlib.core.terminal import Printed
+
 Severity = Literal["error", "warning", "note"]
 
 _MARKS = {"error": "✗", "warning": "!", "note": "·"}
@@ -45,7 +47,7 @@ class Finding:
         return self.message[:1].upper() + self.message[1:]
 
 
-class CheckReport:
+class CheckReport(Printed):
     """What ``checkup`` returns; true if there is neither an error nor a warning.
 
     Attributes

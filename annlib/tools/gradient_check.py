@@ -12,10 +12,11 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.finite_differences import Differences
+from annlib.core.table import html_table, text_table
+from annlib.core.terminal import Printed
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.models import Sequential
 from annlib.tools.model_copy import ModelCopy
-from annlib.tools.table import html_table, text_table
 from annlib.training.objective import Objective
 
 _WHERE = "gradcheck"
@@ -44,7 +45,7 @@ class GradientError:
     error: float
 
 
-class GradientReport:
+class GradientReport(Printed):
     """What ``gradcheck`` found; true if every gradient is right.
 
     Attributes

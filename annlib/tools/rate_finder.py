@@ -9,6 +9,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ConfigurationError, DivergenceError, show
+from annlib.core.terminal import Printed
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
@@ -20,7 +21,7 @@ _SMOOTHING = 0.98
 _TOO_MUCH = 4.0
 
 
-class LearningRates:
+class LearningRates(Printed):
     """What ``lr_find`` found.
 
     Attributes

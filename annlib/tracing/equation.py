@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.terminal import Printed
 from annlib.formulas import as_mathml, as_text
 from annlib.tracing.numbers import ROWS
 
@@ -66,7 +67,7 @@ Term = tuple[str, Array] | str
 
 
 @dataclass(frozen=True, eq=False)
-class Equation:
+class Equation(Printed):
     """One step of a trace.
 
     Parameters

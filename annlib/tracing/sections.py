@@ -9,13 +9,14 @@ from typing import Any
 from annlib import formulas
 from annlib.core.arrays import Array
 from annlib.core.errors import show
+from annlib.core.terminal import Printed
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
 from annlib.tracing.equation_text import section_lines
 
 
 @dataclass
-class Section:
+class Section(Printed):
     """The equations of one layer, of the loss or of the update.
 
     Parameters

@@ -11,6 +11,7 @@ from annlib.core.checks import check_known, check_path, is_whole
 from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.core.files import atomic_write
 from annlib.core.suggestion import suggest
+from annlib.core.terminal import Printed
 from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation
@@ -22,7 +23,7 @@ from annlib.tracing.sections import Section
 from annlib.tracing.verification import Report, verify
 
 
-class Trace(TraceData):
+class Trace(Printed, TraceData):
     """One training step, equation by equation; ``Sequential.trace`` makes it.
 
     It prints as text, with large matrices shortened, and shows itself as a page in a notebook.

@@ -11,6 +11,7 @@ import numpy as np
 from annlib import reference
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice
+from annlib.core.terminal import Printed
 from annlib.core.workspace import Workspace
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
@@ -46,7 +47,7 @@ class Check(NamedTuple):
         return self.distance <= self.tolerance
 
 
-class Report:
+class Report(Printed):
     """All comparisons of a trace.
 
     Attributes

@@ -1,13 +1,15 @@
-"""Graceful Ctrl-C: the first stops after the current step, the second immediately. And SIGTERM,
-where the run is to be written to a file before the process ends.
+"""Graceful Ctrl-C: the first stops after the current step, the second immediately, in whichever run
+it lands. And SIGTERM, where the run is to be written to a file before the process ends.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Self
@@ -15,6 +17,10 @@ from typing import Any, Self
 from annlib.callbacks import History
 
 _SAID = b"\nInterrupted: training ends after this step. Once more ends it at once.\n"
+# So many seconds after the first, one is the second of a user who wants all to end: in the next fit
+# of a loop or of a search as well.
+_SOON = 3.0
+_first = [-math.inf]
 # What shells report of a process that SIGTERM has ended: 128 and its number.
 _TERMINATED = 128 + 15
 _SAID_OF_TERMINATION = b"\nTerminated: after this step the run is written to its backup file.\n"
@@ -31,6 +37,8 @@ class Interruption:
     ----------
     asked : bool
         By either signal.
+    insisted : bool
+        By a second Ctrl-C.
     terminated : bool
         By SIGTERM, so that the process is to end with the run.
 
@@ -41,7 +49,7 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self.asked = self.terminated = False
+        self.asked = self.insisted = self.terminated = False
         self._before: Any = None
         self._process = 0  # that heeds SIGTERM
 
@@ -81,12 +89,15 @@ class Interruption:
             outer.ask()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self.asked:
+        now = time.monotonic()
+        if not self.asked and now - _first[0] > _SOON:
+            _first[0] = now
             self.ask()
             _say(_SAID)
             if (own := self._users_handler()) is not None:
                 own(number, frame)
             return
+        self.asked = self.insisted = True
         # First, for what it calls may raise wherever the run is, at its very end as well.
         signal.signal(signal.SIGINT, self._before)
         self._before(number, frame)

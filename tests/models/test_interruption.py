@@ -9,14 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 import annlib
 from annlib import Sequential, callbacks, layers, optimizers
+from annlib.training import interruption
 from annlib.training.interruption import Interruption
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
@@ -36,6 +39,8 @@ def handler():
 
 
 def make_model(optimizer: Any = "adam", **how: Any) -> Sequential:
+    """A model, long after the last Ctrl-C."""
+    interruption._first[0] = -np.inf
     stack = [layers.Dense(6, activation="tanh"), layers.BatchNormalization(), layers.Dense(4)]
     if isinstance(optimizer, optimizers.LBFGS):
         del stack[1]
@@ -204,6 +209,66 @@ def test_the_second_raises_at_once(hook, optimizer):
     assert "on_train_end" not in asking.calls
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not fit(model).interrupted
+
+
+def ask(*_: Any) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_the_second_of_a_user_in_a_hurry_lands_in_the_next_fit(monkeypatch):
+    asking = callbacks.LambdaCallback(on_train_batch_end=ask)
+    fits = []
+
+    model = make_model()
+
+    def loop():
+        for _ in range(3):
+            fits.append(fit(model, asking))
+
+    with pytest.raises(KeyboardInterrupt):
+        loop()
+    assert [history.interrupted for history in fits] == [True]
+    # One that comes later is a first one again.
+    monkeypatch.setattr(interruption, "_first", [time.monotonic() - 3.1])
+    assert fit(make_model(), asking).interrupted
+
+
+@pytest.mark.parametrize("name", ["MLPRegressor", "SequentialRegressor", "TabularRegressor"])
+def test_a_search_tells_of_a_fit_cut_short_and_ends_with_the_second(name, monkeypatch):
+    x, y = np.repeat(X, 4, axis=0), np.repeat(Y[:, 0], 4)
+    fits = []
+
+    def interrupt(self, *arguments):
+        if not self.asked and len(fits) < many:
+            fits.append(self)
+            signal.raise_signal(signal.SIGINT)
+        return before(self, *arguments)
+
+    def search():
+        kind = getattr(annlib, name)
+        how: dict[str, Any] = {"max_iter": 2} if name == "MLPRegressor" else {}
+        if name == "TabularRegressor":
+            how = {"epochs": 2}
+        grid: dict[str, Any] = {"random_state": [0, 1]}
+        if name == "SequentialRegressor":
+            how |= {"model": Sequential([layers.Dense(1)]), "optimizer": "adam", "loss": "mse"}
+            how |= {"verbose": 0}
+        return GridSearchCV(kind(**how), grid, cv=2, refit=False, error_score="raise").fit(x, y)
+
+    before = Interruption.__exit__
+    monkeypatch.setattr(Interruption, "__exit__", interrupt)
+    many = 1
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        search()
+    assert sum("interrupted by user" in str(one.message) for one in told) == 1
+    many = 3
+    fits.clear()
+    monkeypatch.setattr(interruption, "_first", [-np.inf])
+    warnings.simplefilter("ignore")  # until the end of the test
+    with pytest.raises(KeyboardInterrupt):
+        search()
+    assert len(fits) == 2
 
 
 def test_the_second_ends_a_callback_that_hangs():

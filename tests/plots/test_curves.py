@@ -24,7 +24,7 @@ def fitted(**how):
 
 
 def data(ax):
-    return [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines]
+    return [((line.get_xdata() - 1).tolist(), line.get_ydata().tolist()) for line in ax.lines]
 
 
 def test_a_quantity_an_axes_with_training_and_validation(canvas):
@@ -143,7 +143,7 @@ def test_an_estimator_of_packs_has_its_curves_and_the_epoch_that_is_kept():
         training, validation, kept = ax.lines
         assert training.get_ydata().tolist() == net.history_[f"{kind}_loss"]
         assert validation.get_ydata().tolist() == net.history_[f"{kind}_val_loss"]
-        assert set(kept.get_xdata()) == {net.best_epochs_[kind]}
+        assert set(kept.get_xdata()) == {net.best_epochs_[kind] + 1}
     assert len(plot_history(net.history_)[0].lines) == 2
     assert plot_history(net, "piecewise_loss").get_ylabel() == "piecewise loss"
 
@@ -156,4 +156,4 @@ def test_any_fitted_estimator_has_its_curves():
         net.fit(X, X[:, 0])
     ax = plot_history(net, "loss")
     assert ax.lines[0].get_ydata().tolist() == net.history_["loss"]
-    assert set(ax.lines[-1].get_xdata()) == {net.best_epoch_}
+    assert set(ax.lines[-1].get_xdata()) == {net.best_epoch_ + 1}

@@ -47,8 +47,8 @@ def test_table():
     runs = {"<i>": {"loss": [3.0, 1.0, 2.0], "accuracy": [0.1, 0.9, 0.9]}, "b": {"loss": [5.0]}}
     lines = repr(compare(runs)).splitlines()
     assert lines[0].split("  ")[-1].strip() == "best accuracy"
-    assert lines[1].split() == ["<i>", "3", "1", "(epoch", "1)", "0.9", "(epoch", "1)"]
-    assert lines[2].split() == ["b", "1", "5", "(epoch", "0)"]
+    assert lines[1].split() == ["<i>", "3", "1", "(epoch", "2)", "0.9", "(epoch", "2)"]
+    assert lines[2].split() == ["b", "1", "5", "(epoch", "1)"]
     html = compare(runs)._repr_html_()
     assert "&lt;i&gt;" in html and "<i>" not in html
 

@@ -293,6 +293,8 @@ class Perceptron(NetworkEstimator):
                 f"large values and need to be preprocessed. ({error})"
             ) from error
         except KeyboardInterrupt:
+            if history.interrupted:  # asked for twice
+                raise
             history.interrupted = True
         if history.interrupted:
             warn_user("Training interrupted by user.")

@@ -362,6 +362,8 @@ class FittedSequential(NetworkEstimator):
             callbacks=callbacks,
         )
         self.n_iter_ = first + len(history.epoch)
+        if history.interrupted:
+            warn_user("Training interrupted by user.")
         return history
 
     def _scores(self, fitted: dict[str, Any], held_out: Samples) -> Scores:

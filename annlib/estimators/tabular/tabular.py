@@ -289,8 +289,10 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
                     for pair in enumerate(kinds):
                         one(*pair)
             except KeyboardInterrupt:
-                if not found:
+                if not found or interruption.insisted:
                     raise
+        if interruption.asked:
+            warn_user("Training interrupted by user.")
         return {kind: found[kind] for kind in kinds if kind in found}, any(cuts)
 
     def _judge(
