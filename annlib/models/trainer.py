@@ -86,6 +86,8 @@ class Trainer(ShortTracebacks, Configurable):
     _kept_functions: Functions | None = None
     _predictor: Predictor | None = None
     _run: Training | None = None
+    #: Whether ``fit`` warns of targets that are far from a size of 1.
+    _warns_of_size: bool = True
     #: Process, thread and mark of what trains the model now.
     _trained_by: tuple[int, int, object]
     history: History | None = None
@@ -450,9 +452,9 @@ class Trainer(ShortTracebacks, Configurable):
             look(
                 *(network, compiled.require_loss(where), data),
                 held_out if validation_data is None else None,
-                size,
+                batches.batch_size,
                 drop_last=drop_last,
-                full_batch=whole,
+                warn_of_size=self._warns_of_size and not whole,
             )
         if network.vector.outdated():
             warn_user(

@@ -34,7 +34,7 @@ def look(
     batch_size: int | None,
     *,
     drop_last: bool = False,
-    full_batch: bool = False,
+    warn_of_size: bool = True,
 ) -> None:
     """Warn of what a fit of a new model with these parts will suffer from.
 
@@ -45,10 +45,10 @@ def look(
         return
     each = max(1, len(data.y) // _LOOKED_AT)
     y = data.y[::each]
-    if not full_batch:
-        if data.weights is None or data.weights[::each].all():  # what has none may be anything
-            _look_at_size(network, loss, y)
-        _look_at_rows(network, len(data.y), batch_size or 32, drop_last)
+    # Rows without a weight may be anything.
+    if warn_of_size and (data.weights is None or data.weights[::each].all()):
+        _look_at_size(network, loss, y)
+    _look_at_rows(network, len(data.y), batch_size or len(data.y), drop_last)
     if isinstance(split_off, Dataset) and split_off.y is not None:
         held_out = split_off.y[:: max(1, len(split_off.y) // _LOOKED_AT)]
         _look_at_order(loss, y, held_out)

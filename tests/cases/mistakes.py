@@ -131,7 +131,7 @@ MISTAKES: dict[str, Mistake] = {
     "a rate as text": Mistake(lambda: optimizers.Adam("0.1"), ("a number",)),
     "units as text": Mistake(lambda: Dense("relu"), ("units", "an integer >= 1")),
     "half a unit": Mistake(lambda: Dense(2.5), ("an integer >= 1",)),
-    "no units": Mistake(lambda: Dense(), ("units", "Dense(units=...)")),  # type: ignore[call-arg]  # the mistake
+    "no units": Mistake(lambda: Dense(), ("units", "Dense(units=...)")),
     "an input of a number": Mistake(lambda: Input(4), ("(n,)",)),
     "a number for a regularizer": Mistake(
         lambda: Dense(1, kernel_regularizer=0.01), ("annlib.regularizers",)
@@ -167,10 +167,10 @@ MISTAKES: dict[str, Mistake] = {
     "explain sofmax": Mistake(lambda: explain("sofmax"), ('"softmax"?',)),
     "explain a callback": Mistake(lambda: explain("EarlyStoping"), ('"early_stopping"?',)),
     "explain an initializer": Mistake(lambda: explain("glorot_uniforn"), ('"glorot_uniform"?',)),
-    "annlib.Sequental": Mistake(lambda: annlib.Sequental, ('"Sequential"?',)),  # type: ignore[attr-defined]  # the mistake
-    "layers.Desne": Mistake(lambda: layers.Desne, ('"Dense"?',)),  # type: ignore[attr-defined]  # the mistake
-    "activations.rleu": Mistake(lambda: activations.rleu, ('"ReLU"?',)),  # type: ignore[attr-defined]  # the mistake
-    "metrics.Acuracy": Mistake(lambda: metrics.Acuracy, ('"Accuracy"?',)),  # type: ignore[attr-defined]  # the mistake
+    "annlib.Sequental": Mistake(lambda: annlib.Sequental, ('"Sequential"?',)),
+    "layers.Desne": Mistake(lambda: layers.Desne, ('"Dense"?',)),
+    "activations.rleu": Mistake(lambda: activations.rleu, ('"ReLU"?',)),
+    "metrics.Acuracy": Mistake(lambda: metrics.Acuracy, ('"Accuracy"?',)),
     # -- misspelt arguments
     **{
         f"{name} of {where}": Mistake(act, (f'"{meant}"?',))
@@ -193,7 +193,7 @@ MISTAKES: dict[str, Mistake] = {
             ("metric", "compile", "metrics", lambda: Sequential().compile(metric=["mae"])),
             ("criterion", "compile", "loss", lambda: Sequential().compile(criterion="mse")),
             ("layer", "Sequential", "layers", lambda: Sequential(layer=[])),
-            ("path_", "save", "filepath", lambda: model().save(path="x")),
+            ("path", "save", "filepath", lambda: model().save(path="x")),
             (
                 "hidden_layers",
                 "MLPClassifier",
@@ -205,13 +205,13 @@ MISTAKES: dict[str, Mistake] = {
         )
     },
     # -- what objects do not have
-    "predict_classes": Mistake(lambda: trained().predict_classes(X), ("argmax",)),  # type: ignore[attr-defined]  # the mistake
-    "predict_proba": Mistake(lambda: trained().predict_proba(X), ("SequentialClassifier",)),  # type: ignore[attr-defined]  # the mistake
-    "score": Mistake(lambda: trained().score(X, VALUES), ("evaluate", "SequentialClassifier")),  # type: ignore[attr-defined]  # the mistake
-    "fit_generator": Mistake(lambda: model().fit_generator, ("generator",)),  # type: ignore[attr-defined]  # the mistake
-    "coefs_": Mistake(lambda: trained().coefs_, ("get_weights",)),  # type: ignore[attr-defined]  # the mistake
-    "model.optimiser": Mistake(lambda: model().optimiser, ('"optimizer"?',)),  # type: ignore[attr-defined]  # the mistake
-    "optimizer.lr": Mistake(lambda: model().optimizer.lr, ('"learning_rate"?',)),  # type: ignore[union-attr]  # the mistake
+    "predict_classes": Mistake(lambda: trained().predict_classes(X), ("argmax",)),
+    "predict_proba": Mistake(lambda: trained().predict_proba(X), ("SequentialClassifier",)),
+    "score": Mistake(lambda: trained().score(X, VALUES), ("evaluate", "SequentialClassifier")),
+    "fit_generator": Mistake(lambda: model().fit_generator, ("generator",)),
+    "coefs_": Mistake(lambda: trained().coefs_, ("get_weights",)),
+    "model.optimiser": Mistake(lambda: model().optimiser, ('"optimizer"?',)),
+    "optimizer.lr": Mistake(lambda: model().optimizer.lr, ('"learning_rate"?',)),
     "optimizer.lr =": Mistake(
         lambda: setattr(model().optimizer, "lr", 0.1), (".learning_rate = 0.1",)
     ),
@@ -225,9 +225,9 @@ MISTAKES: dict[str, Mistake] = {
     "Model": Mistake(lambda: annlib.Model(), ("out of scope", "Sequential([")),
     "a layer of an Input": Mistake(lambda: Dense(3)(Input((4,))), ("Sequential([",)),
     # -- classes, lists and functions
-    "layers side by side": Mistake(lambda: Sequential(Dense(3), Dense(1)), ("Sequential([...])",)),  # type: ignore[arg-type]  # the mistake
-    "a class for a layer": Mistake(lambda: Sequential([Dense]), ("not a class",)),  # type: ignore[list-item]  # the mistake
-    "a name for a layer": Mistake(lambda: Sequential(["relu"]), ("not a class or a name",)),  # type: ignore[list-item]  # the mistake
+    "layers side by side": Mistake(lambda: Sequential(Dense(3), Dense(1)), ("Sequential([...])",)),
+    "a class for a layer": Mistake(lambda: Sequential([Dense]), ("not a class",)),
+    "a name for a layer": Mistake(lambda: Sequential(["relu"]), ("not a class or a name",)),
     "a class for a callback": Mistake(
         lambda: fit(model(), callbacks=[callbacks.EarlyStopping]), ("Callback objects",)
     ),

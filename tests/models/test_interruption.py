@@ -160,7 +160,7 @@ def test_a_timer_interrupts_a_long_epoch_and_a_long_validation():
     slow = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.02))
     test = callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: time.sleep(0.02))
     for more, how in (
-        (slow, {"batch_size": 1, "steps_per_epoch": 5000}),
+        (slow, {"batch_size": 2, "steps_per_epoch": 5000}),
         (test, {"validation_data": (np.tile(X, (100, 1)), np.tile(Y, (100, 1)))}),
     ):
         model = make_model()

@@ -349,6 +349,7 @@ class FittedSequential(NetworkEstimator):
             validation = held_out.X, held_out.Y, mean_one(held_out.weights)
             if self.scoring is not None:
                 callbacks = [self._scores(fitted, held_out), *callbacks]
+        fitted["model_"]._warns_of_size = False  # the estimator says it, in its own words
         history: History = fitted["model_"].fit(
             data.X,
             data.Y,
