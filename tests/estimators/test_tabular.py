@@ -420,7 +420,8 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
 
     monkeypatch.setattr(Progress, "tell", tell)
     X, y = table()
-    net = TabularRegressor(epochs=10**5, members=1, random_state=0).fit(X, y)
+    with pytest.warns(UserWarning, match="Training interrupted by user."):
+        net = TabularRegressor(epochs=10**5, members=1, random_state=0).fit(X, y)
     assert told == ["periodic"] * 3
     assert len(net.history_["periodic_loss"]) == 3
     assert net.shares_ == {"periodic": 1.0}

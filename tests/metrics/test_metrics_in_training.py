@@ -33,9 +33,9 @@ def test_results_of_many_numbers_go_into_history_and_on_the_line(capsys):
     assert [len(value) for value in history["val_precision"]] == [9, 9]
     line = capsys.readouterr().out.splitlines()[-1]
     shown = " ".join(format_value(value) for value in history["f1_score"][1])
-    assert f"f1_score: [{shown}]" in line
+    assert f"f1_score [{shown}] val" in line
     ends = [format_value(history["precision"][1][i]) for i in (0, 1, 2, 8)]
-    assert f" precision: [{' '.join(ends[:3])} ... {ends[3]}]" in line
+    assert f" precision [{' '.join(ends[:3])} ... {ends[3]}]" in line
 
     loss, f1, precision, r2 = model.evaluate(X, ONE_HOT, verbose=0)
     assert isinstance(loss, float)
