@@ -157,15 +157,14 @@ def test_averages_in_the_model_are_taken_out_when_a_validation_is_cut_off():
 
 def test_a_timer_interrupts_a_long_epoch_and_a_long_validation():
     """From outside, as a user does: neither is waited for."""
-    slow = callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.02))
-    test = callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: time.sleep(0.02))
-    for more, how in (
-        (slow, {"batch_size": 2, "steps_per_epoch": 5000}),
-        (test, {"validation_data": (np.tile(X, (100, 1)), np.tile(Y, (100, 1)))}),
+    for hook, how in (
+        ("on_train_batch_end", {"batch_size": 2, "steps_per_epoch": 5000}),
+        ("on_test_batch_end", {"validation_data": (np.tile(X, (100, 1)), np.tile(Y, (100, 1)))}),
     ):
         model = make_model()
         timer = threading.Timer(0.15, os.kill, (os.getpid(), signal.SIGINT))
-        timer.start()
+        slow = {hook: lambda batch, logs: time.sleep(0.02)}
+        more = callbacks.LambdaCallback(**slow, on_train_begin=lambda logs, t=timer: t.start())
         start = time.perf_counter()
         history = fit(model, more, validation_batch_size=1, epochs=100, **how)
         assert time.perf_counter() - start < 30  # of more than a minute
