@@ -153,7 +153,7 @@ def test_the_state_of_a_model_is_of_plain_values():
     model = regularized(3, "softmax")
     model.compile(optimizers.AdamW(use_ema=True), "sparse_categorical_crossentropy", ["accuracy"])
     model.metadata["note"] = "petals"
-    history = model.fit(X, Y, epochs=2, validation_split=0.2, verbose=0)
+    history = model.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0)
     state = model.__getstate__()
     assert of_plain_values(state)
     copied = object.__new__(Sequential)

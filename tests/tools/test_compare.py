@@ -16,6 +16,8 @@ from annlib.tools.comparison import known_direction
 @pytest.fixture
 def histories():
     x, y = data("wine")
+    order = np.random.default_rng(0).permutation(len(x))  # they are sorted by class
+    x, y = x[order], y[order]
     runs = {}
     for optimizer in ("adam", "sgd"):
         net = model(layers.Dense(8, "relu"), layers.Dense(3, "softmax"))
