@@ -20,6 +20,8 @@ from annlib.data.inputs import input_type, read_rows
 
 # The first call may come from many threads at once.
 _building = ProcessLock()
+#: The layer that is being built.
+_busy: list[Any] = []
 # How the classes are called whose objects stand for data to come.
 _SYMBOLS = ("KerasTensor", "SymbolicTensor")
 
@@ -39,9 +41,14 @@ def call(layer: Any, x: Any, training: bool | None = None) -> Array:
     while (following := chain[-1]._followed_by) is not None:
         chain.append(following)
     fresh: list[Any] = []
-    if not all(each.built for each in chain):
+    # In this order: a layer that another thread builds is built before its weights have values.
+    if not all(each.built for each in chain) or _busy:
         with _building.held:
-            fresh = _build(chain, (None, *source.shape[1:]), names, dtype, where)
+            _busy.append(layer)
+            try:
+                fresh = _build(chain, (None, *source.shape[1:]), names, dtype, where)
+            finally:
+                _busy.pop()
     y = materialize(source, input_type(layer, dtype, source, names), layer._reads_sparse)
     with np.errstate(all="ignore"):
         for each in chain:

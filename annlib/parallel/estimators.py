@@ -37,8 +37,8 @@ class _OnDask:
 
     @property
     def client(self) -> Any:
-        """The ``distributed.Client`` for ``fit``; the current one unless it is set."""
-        return check_client(self._client, type(self).__name__)
+        """The ``distributed.Client`` for ``fit``; None for the current one."""
+        return self._client
 
     @client.setter
     def client(self, client: Any) -> None:

@@ -78,6 +78,7 @@ def test_numbers_that_change_from_step_to_step(optimizer):
     assert of(compiled)._programs and not of(compiled).why
 
 
+@pytest.mark.filterwarnings("ignore:Sequential.fit.*one row")
 @pytest.mark.parametrize(
     "fit",
     [

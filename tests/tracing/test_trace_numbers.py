@@ -25,6 +25,7 @@ def bits(arrays):
     return {path: (array.dtype.str, array.shape, array.tobytes()) for path, array in arrays.items()}
 
 
+@pytest.mark.filterwarnings("ignore:Sequential.fit")  # of networks that nobody would make
 @pytest.mark.parametrize("seed", range(200))
 def test_gradients_are_to_the_bit_what_the_optimizer_gets(seed):
     model, x, y, weights = network(seed)
