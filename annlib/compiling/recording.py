@@ -393,8 +393,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, Number):
         return value.array
     if isinstance(value, tuple | list):
+        items = [plain(item) for item in value]
+        if all(item is own for item, own in zip(items, value, strict=True)):
+            return value  # a layer may tell by its identity whether it still holds
         make = getattr(value, "_make", type(value))  # a named tuple is made of its fields
-        return make(map(plain, value))
+        return make(items)
     return value
 
 

@@ -23,6 +23,7 @@ class RecordingWorkspace(Workspace):
     def __init__(self, work: Workspace, recorder: Recorder) -> None:
         super().__init__(work.dtype, None)
         self.update(work)
+        self.constants = work.constants
         self._work, self._recorder = work, recorder
         self._rng = None if work.rng is None else RecordingRandom(work, recorder)  # type: ignore[assignment]  # what a layer draws with
 

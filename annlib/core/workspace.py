@@ -47,6 +47,8 @@ class Workspace(dict[str, Any]):
     ----------
     passes : sequence of Pass
         Of a layer that holds layers: the passes of those, with workspaces of their own.
+    constants : dict
+        What follows from the layer alone, and stays when the last batch is forgotten.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Workspace(dict[str, Any]):
         self.dtype = np.dtype(dtype)
         self._rng = rng
         self.passes: Sequence[Any] = ()
+        self.constants: dict[str, Any] = {}
         self._views: dict[str, tuple[Shape, Array]] = {}
         self._buffers: dict[str, Array] = {}
         self._ones = np.ones(0, self.dtype)

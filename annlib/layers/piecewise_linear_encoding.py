@@ -227,10 +227,10 @@ class PiecewiseLinearEncoding(Layer):
 
     def _typed(self, work: Workspace) -> _Components:
         """The numbers that a row becomes, in the model's type."""
-        edges = self._known()
-        if work.get("of") is not edges:
-            work["of"], work["parts"] = edges, self._components(edges, work.dtype)
-        parts: _Components = work["parts"]
+        edges, known = self._known(), work.constants
+        if known.get("of") is not edges:
+            known["of"], known["parts"] = edges, self._components(edges, work.dtype)
+        parts: _Components = known["parts"]
         return parts
 
     def _components(self, edges: list[list[float]], dtype: Any) -> _Components:
