@@ -141,7 +141,7 @@ class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask a
     The weights are here: for each batch they go to the workers, which give back the gradients of
     their rows. So a worker that ends costs one step, and the weights are those of a local fit, of
     the same rows and ``random_state``, but for rounding. Targets and weights of rows are held
-    here. It pays where a step takes 100 ms or more.
+    here. Each step is a round trip to the workers.
 
     The parameters are those of ``MLPClassifier``; what needs all rows in one place is refused.
 

@@ -278,6 +278,7 @@ class Training:
             "dtype": network.dtype,
             "optimizer": repr(step.optimizer),
             "loss": repr(step.objective.loss.loss),
+            "validation": None,  # the same names in all, also where only some validate
             **self.identity(),
             "epochs": self._last,
             "weights": hashlib.sha256(step.vector.values.tobytes()).hexdigest(),

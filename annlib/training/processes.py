@@ -229,7 +229,8 @@ def checked(strategy: Any, compiled: Compiled, where: str) -> Communicator | Non
 
 def _warn_if_alone(where: str) -> None:
     """Warn that each of several processes trains a model of its own, once in each."""
-    started = max(int(os.environ.get(name) or 1) for name in _NUMBERS_OF_PROCESSES)
+    told = [os.environ.get(name, "") for name in _NUMBERS_OF_PROCESSES]
+    started = max((int(number) for number in told if number.isdecimal()), default=1)
     if started > 1 and not _warned:
         _warned.append(where)
         warn_user(

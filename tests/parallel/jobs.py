@@ -137,6 +137,7 @@ def refusals(folder: Path, strategy: MPI) -> list[str]:
         ("data", {"x": X + 1}),
         ("data", {"batch_size": 26}),
         ("data", {"epochs": 2}),
+        ("data", {"validation_data": (X, Y)}),
         ("seed", 5),
         ("units", 4),
         ("rule", "sgd"),

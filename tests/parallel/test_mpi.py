@@ -118,6 +118,7 @@ def test_what_differs_is_named_in_all_processes(done):
         (
             *("same data .*403, 7.*in process 0 and .*402, 7.*in process 1", "same data"),
             *('same data .*"batch_size": 25.*26', "same epochs .* got 1 .* and 2 in process 1"),
+            "same validation .* got null in process 0",
             *("same seed .* got 4 in process 0 and 5 in process 1", "same layers"),
             *("same optimizer .*Adam.*SGD", "trains batch by batch with a strategy"),
             *("no jit_compile=True with a strategy", "rows that can be divided"),
@@ -166,6 +167,13 @@ def test_a_process_that_ends_or_stands_still_ends_the_job_and_it_goes_on_from_th
             np.testing.assert_allclose(found[name], values, rtol=limit, atol=limit)
         if how != "error":
             break  # once is enough for the rest
+
+
+def test_what_else_stands_in_the_environment_is_no_number_of_processes(monkeypatch):
+    monkeypatch.setenv("PMI_SIZE", "many")
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "")
+    model, given = jobs.few_rows("float64", Path())
+    model.fit(**given, verbose=0)  # warnings are errors here
 
 
 def test_shares_are_all_rows():
