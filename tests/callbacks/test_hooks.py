@@ -490,10 +490,25 @@ def test_evaluate_ends_where_a_callback_asks_for_it():
     assert len(history.history["val_loss"]) == 2
 
 
+class InTurn:
+    """An iterator of which nothing is read ahead, so that what is left of it is known."""
+
+    prefetch = False
+
+    def __init__(self):
+        self.batches = iter([X[start : start + 5] for start in range(0, len(X), 5)])
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self.batches)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_predict_ends_where_a_callback_asks_for_it(stream):
     model, callback = make_model(), StopAt("stop_predicting", 1)
-    x = iter([X[start : start + 5] for start in range(0, len(X), 5)]) if stream else X
+    x = InTurn() if stream else X
     how = {} if stream else {"batch_size": 5}
     found = model.predict(x, callbacks=[callback], **how)
     assert (callback.seen, callback.ended) == ([0, 1], 1)
