@@ -13,7 +13,6 @@ from annlib.core.registry import _FAMILIES, FAMILIES
 
 #: Public packages of which not every docstring is whole yet.
 UNFINISHED = {
-    "annlib.activations",
     "annlib.backend",
     "annlib.callbacks",
     "annlib.config",
