@@ -13,29 +13,30 @@ from annlib.core.registry import _FAMILIES, FAMILIES
 
 #: Public packages of which not every docstring is whole yet.
 UNFINISHED = {
-    "annlib.backend",
     "annlib.callbacks",
     "annlib.config",
     "annlib.data",
     "annlib.datasets",
     "annlib.estimators",
     "annlib.export",
-    "annlib.formulas",
     "annlib.models",
     "annlib.optimizers",
     "annlib.parallel",
     "annlib.plots",
-    "annlib.reference",
     "annlib.schedules",
-    "annlib.testing",
     "annlib.tools",
     "annlib.tracing",
     "annlib.utils",
     "annlib",
 }
 
-#: What takes arguments and raises nothing of its own, and why.
+#: What takes arguments and raises nothing of its own, alone or a whole package, and why.
 RAISES_NOTHING = {
+    "annlib.backend.clear_session": "its argument does nothing",
+    "annlib.formulas.Explanation": "`explain` makes it",
+    "annlib.formulas.Formula": "a table of texts",
+    "annlib.formulas.formula_of": "the class may be any",
+    "annlib.reference": "the paper's equations, plain and without checks",
     "annlib.losses.Loss.denominator": "any number of rows will do",
     "annlib.losses.Loss.terms_shape": "the targets are checked",
     "annlib.metrics.Metric.reads": "any number of columns will do",
@@ -189,7 +190,8 @@ def complaints(name, value, doc=None, examples=""):
             found.append(f"{name}: no shape of what it returns")
     # A pass has the memory ``work``: its arguments are checked before.
     called_by_a_model = any(parameter.name == "work" for parameter in expected)
-    if expected and "Raises" not in parts and not called_by_a_model and name not in RAISES_NOTHING:
+    excused = {name, name.rpartition(".")[0]} & set(RAISES_NOTHING) or called_by_a_model
+    if expected and "Raises" not in parts and not excused:
         found.append(f"{name}: no Raises")
     short = name.rpartition(".")[2]
     shown = ">>>" in doc or re.search(rf"\b{short}\b", examples)
@@ -233,8 +235,7 @@ def test_docstrings_are_whole(package):
 
 def test_the_exemptions_are_needed():
     every = {name for package in PACKAGES for name in names_of(package)}
-    assert set(RAISES_NOTHING) <= every
-    assert every | set(PACKAGES) >= HELD
+    assert every | set(PACKAGES) >= set(RAISES_NOTHING) | HELD
     assert set(PACKAGES) >= UNFINISHED
 
 

@@ -298,7 +298,7 @@ class Metric(Configurable):
 
     @np.errstate(all="ignore")
     def check_state(self, state: Any) -> None:
-        """Raise an error unless ``get_state`` could have given this: tried on a copy that was reset.
+        """Raise an error unless ``get_state`` could have given this: tried on a copy.
 
         Parameters
         ----------
