@@ -49,6 +49,7 @@ class ArrayLoader(DataLoader):
     rows: int
     count: int
     batch_size: int
+    divisible = True
 
     def __init__(
         self,

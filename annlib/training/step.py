@@ -87,7 +87,9 @@ class Step:
 
     def divide(self, communicator: Communicator) -> None:
         """From now on compute batches of which other processes have other rows."""
-        self._compiled = DividedObjective(self.objective, self.gradient, communicator)
+        self._compiled = DividedObjective(
+            *(self.objective, self.gradient, communicator), predicts=bool(self.metrics.metrics)
+        )
 
     def compute_by(self, objective: CompiledObjective) -> None:
         """From now on let something else compute the objective."""
