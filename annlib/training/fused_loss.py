@@ -112,12 +112,6 @@ class FusedLoss:
         if self.fused and prediction is not None:
             np.copyto(self.prediction, prediction)
 
-    def share_of(self, denominator: float) -> float:
-        """What the last value counts in that of a batch of which it is a part."""
-        if self.loss.reduction in ("sum", "none"):
-            return 1.0
-        return self.denominator / denominator if denominator else 0.0
-
     def clear(self) -> None:
         """Drop references to the last batch."""
         self.__dict__.pop("_batch", None)
@@ -128,6 +122,10 @@ class FusedLoss:
         of those whose targets are there.
         """
         _, Y, weights = self._batch
+        return self.denominator_of(Y, weights)
+
+    def denominator_of(self, Y: Array, weights: Array | None) -> float:
+        """What the loss of a batch with these targets and weights is divided by."""
         if self.loss.masks:
             _, weights, n = self.loss.counted(Y, weights, self.work)
             return self.loss.denominator(n, weights)

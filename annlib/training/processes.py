@@ -22,7 +22,6 @@ from annlib.core.tracebacks import warn_user
 from annlib.core.workspace import Workspace
 from annlib.data.loader import share
 from annlib.training.compiled import Compiled
-from annlib.training.fused_loss import FusedLoss
 from annlib.training.interruption import Interruption
 from annlib.training.objective import Objective
 
@@ -174,8 +173,6 @@ class DividedObjective:
         self._communicator = communicator
         self._gradient, self._predicts = gradient, predicts
         self._work = Workspace(gradient.dtype)
-        whole = objective.loss
-        self._own = FusedLoss(whole.loss, whole.fused, gradient.dtype)
         for _, work in objective.passes.steps:
             work.divide(self._rows)
 
@@ -186,29 +183,23 @@ class DividedObjective:
 
     def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
         """The loss of the whole batch; writes the whole gradient, penalties on weights included."""
-        objective, rows, own = self.objective, self._rows, self._own
+        objective, rows, size = self.objective, self._rows, self._gradient.size
         rows.take(len(Y), X.shape[0])
         if not rows.divided:
             loss = objective.value(X, Y, weights, training=True)
             objective.backward()
             return loss
         here = slice(rows.start, rows.stop)
-        Z = objective.passes.forward(X, training=True)
-        loss = own.value(Z, Y[here], None if weights is None else weights[here])
-        objective.loss.see(Y, weights)
-        share = own.share_of(objective.loss.denominator)
-        slope = own.gradient()
-        objective.passes.backward(np.multiply(slope, slope.dtype.type(share), out=slope))
-        loss = loss * share + objective.passes.penalty()
-        # One message: the gradient, the loss, and the predictions, to which the others add 0.
-        size, P = self._gradient.size, own.prediction if self._predicts else None
-        more = 0 if P is None else len(Y) * math.prod(P.shape[1:])
-        sums = self._work.array("sums", size + 1 + more)
+        own = Y[here], None if weights is None else weights[here]
+        loss = objective.of_part(X, *own, objective.loss.denominator_of(Y, weights))
+        # One message: the gradient, the loss, and predictions where metrics take some.
+        P = objective.loss.prediction if self._predicts else np.empty((0, 0))
+        sums = self._work.array("sums", size + 1 + rows.whole * math.prod(P.shape[1:]))
         sums[:size], sums[size] = self._gradient, loss
-        together = None if P is None else rows.place(P, sums[size + 1 :])
+        predictions = rows.place(P, sums[size + 1 :]) if self._predicts else None
         self._communicator.allreduce_(sums)
         self._gradient[...] = sums[:size]
-        objective.loss.see(Y, weights, together)
+        objective.loss.see(Y, weights, predictions)
         objective.add_penalties()
         return float(sums[size])
 
