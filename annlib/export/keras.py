@@ -19,7 +19,7 @@ from annlib.core.checks import check_flag, check_instance, check_path
 from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
 from annlib.core.packages import missing
 from annlib.core.tracebacks import warn_user
-from annlib.export.keras_description import COMPILED, described
+from annlib.export.keras_description import COMPILED, described, state_variables
 from annlib.export.keras_parts import (
     from_keras_config,
     making,
@@ -343,8 +343,7 @@ def _hand_over(model: Sequential, theirs: Any, where: str) -> None:
     if not optimizer.steps or not optimizer.matches_layout(model.vector):
         return
     other.build(theirs.trainable_variables)
-    prefix = f"{other.name}/"
-    state = {variable.path.removeprefix(prefix): variable for variable in other.variables}
+    state = state_variables(other)
     named = {path: variable.path for path, variable in variables.items()}
     pairs = [*_places(optimizer, model, named)]
     lost = sorted(name for name, _, _ in pairs if name not in state)

@@ -204,13 +204,22 @@ def _optimizer_state(optimizer: Any, chain: list[Any]) -> dict[str, Any] | None:
     """What it remembers by the names of Keras' variables; None before its first step."""
     if optimizer is None or not optimizer.built:
         return None
-    prefix = f"{optimizer.name}/"
-    state = {
-        variable.path.removeprefix(prefix): np.array(variable.numpy())
-        for variable in optimizer.variables
-    }
+    state = {name: np.array(one.numpy()) for name, one in state_variables(optimizer).items()}
     undecayed = []
     if getattr(optimizer, "weight_decay", None):
         excluded = [v for layer in chain for v in layer.weights]
         undecayed = [v.path for v in excluded if not optimizer._use_weight_decay(v)]
     return {"state": state, "undecayed": undecayed}
+
+
+def state_variables(optimizer: Any) -> dict[str, Any]:
+    """The variables of an optimizer of Keras' that is built, by their names."""
+    prefix = f"{optimizer.name}/"
+    named = {variable.path.removeprefix(prefix): variable for variable in optimizer.variables}
+    # Adafactor's means over columns and rows have the parameter's last name alone, all layers' one.
+    for kind in ("r", "c"):
+        means = getattr(optimizer, f"_{kind}", ())
+        for parameter, mean in zip(optimizer._trainable_variables, means, strict=False):
+            if mean is not None:
+                named[f"{parameter.path.replace('/', '_')}_{kind}"] = mean
+    return named
