@@ -210,7 +210,9 @@ def random_round_trips(count: int, library: str, dtype: str) -> int:
             true = in_double(model, x)
             errors = [float(np.abs(one - true).max()) / size for one in (theirs, mine)]
             bad += max(errors) > PREDICTIONS[dtype]
-            print(f"{found:.1e}; to double precision {errors[0]:.1e}, annlib {errors[1]:.1e}:", model)
+            print(
+                f"{found:.1e}; to double precision {errors[0]:.1e}, annlib {errors[1]:.1e}:", model
+            )
     print(f"{count} random networks through {library}, {dtype}: largest difference {worst:.1e}")
     return bad
 
