@@ -140,7 +140,7 @@ def from_torch(module: Any, input_shape: Any = None) -> Sequential:
     weights: list[Array] = []
     for place, child in children:
         after: BatchShape = model.compute_output_shape((None, *first))
-        made, arrays = layer_of(child, after, f"{where}, module {quote(place)}")
+        made, arrays = layer_of(child, after, model.dtype, f"{where}, module {quote(place)}")
         last = place.rpartition(".")[2]
         name = last if last.isidentifier() and last == place else None
         if isinstance(made, Activation):
