@@ -98,6 +98,12 @@ def test_names_frozen_layers_and_modules_in_a_module_come_in(torch):
     assert not model.layers[0].use_bias
 
 
+def test_what_does_nothing_is_a_module(torch):
+    model = Sequential([layers.Input((2,)), layers.Activation("linear")])
+    (made,) = export.to_torch(model)._modules.values()
+    assert isinstance(made, torch.nn.Identity)
+
+
 def test_all_that_both_have_was_recorded():
     there = {name for record in MODULES.values() for name in classes(record["module"])}
     assert {*_IN} <= there
@@ -172,6 +178,8 @@ def test_modules_that_annlib_does_not_have_are_refused_by_name_and_place(torch):
         export.from_torch(chain(torch, a=torch.nn.Tanh()))
     with pytest.raises(ConfigurationError, match="A state_dict has the weights alone"):
         export.from_torch(linear.state_dict())
+    with pytest.raises(ConfigurationError, match="of modules, got none"):
+        export.from_torch(chain(torch), (4,))
     half = chain(torch, a=torch.nn.Linear(4, 2)).to(np.float16)
     with pytest.raises(ConfigurationError, match="float32 or float64, got float16"):
         export.from_torch(half)
