@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.constraints.base import OfEach as ConstraintOfEach
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_count,
@@ -42,8 +43,10 @@ from annlib.core.scheduled import Scheduled
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.call import call
 from annlib.regularizers.base import OfEach as RegularizerOfEach
+from annlib.regularizers.names import RegularizerLike
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -54,7 +57,7 @@ class CommonArguments(TypedDict, total=False):
 
     name: str | None
     trainable: bool
-    activity_regularizer: Any
+    activity_regularizer: RegularizerLike | None
     input_shape: Shape | None
     dtype: Any
 
@@ -159,7 +162,7 @@ class Layer(Scheduled):
         *,
         name: str | None = None,
         trainable: bool = True,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike | None = None,
         input_shape: Shape | None = None,
         input_dim: int | None = None,
         **unknown: Any,
@@ -365,9 +368,9 @@ class Layer(Scheduled):
         self,
         name: str,
         shape: Shape,
-        initializer: Any = "glorot_uniform",
-        regularizer: Any = None,
-        constraint: Any = None,
+        initializer: InitializerLike | None = "glorot_uniform",
+        regularizer: RegularizerLike | None = None,
+        constraint: ConstraintLike | None = None,
         trainable: bool = True,
         *,
         stacked: int = 0,
