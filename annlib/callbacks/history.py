@@ -12,6 +12,7 @@ from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import directions
 from annlib.callbacks.progress import format_value
 from annlib.core.checks import is_number
+from annlib.core.packages import needed
 from annlib.core.states import check_keys, check_rising, refuse
 from annlib.core.table import html_table, text_table
 from annlib.core.tracebacks import with_short_tracebacks
@@ -124,13 +125,8 @@ class History(Callback):
 
         NaN is where an epoch has no value. Needs pandas.
         """
-        try:
+        with needed("History.to_frame", "pandas", "pandas"):
             from pandas import DataFrame, Index, Series
-        except ImportError:
-            raise ImportError(
-                "History.to_frame: expected the package pandas, got none installed. "
-                "pip install pandas."
-            ) from None
         columns = {
             name: Series(values, self.epochs_of.get(name, self.epoch[: len(values)]))
             for name, values in self.history.items()

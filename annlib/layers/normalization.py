@@ -86,10 +86,10 @@ class Normalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.axis = None if axis is None else check_axis(axis, "Normalization")
-        self._given: tuple[Array, Array] | None = None
-        if mean is not None or variance is not None:
-            self._given = _constants(mean, variance)
+        # () is what Keras keeps of None.
+        empty = isinstance(axis, tuple | list) and not axis
+        self.axis = None if axis is None or empty else check_axis(axis, "Normalization")
+        self._given = None if mean is variance is None else _constants(mean, variance)
         self.invert = check_flag(invert, "Normalization", "invert")
 
     @property

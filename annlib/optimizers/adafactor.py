@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class Adafactor(Optimizer):
 
     per_parameter = True
     bounded = True
+    keras_state: ClassVar[Mapping[str, str]] = {"v": "velocity"}
 
     def __init__(
         self,

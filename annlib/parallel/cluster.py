@@ -23,7 +23,7 @@ class ClusterError(AnnlibError, RuntimeError):
 
 def distributed(where: str) -> Any:
     """The package of that name; raises ``ImportError`` that says what to install."""
-    with needed(where, "Dask", '"annlib[dask]"'):
+    with needed(where, "Dask", "annlib[dask]"):
         import distributed as package
     return package
 

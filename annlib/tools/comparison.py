@@ -10,6 +10,7 @@ import numpy as np
 
 from annlib.core.checks import check_choice, check_known
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.packages import needed
 from annlib.core.registry import FAMILIES
 from annlib.core.table import html_table, text_table
 from annlib.core.terminal import Printed
@@ -116,13 +117,8 @@ class Comparison(Printed):
         """A pandas ``DataFrame``: a row a run; for each quantity its best value, the epoch of
         that and the last value. Needs pandas.
         """
-        try:
+        with needed("Comparison.to_frame", "pandas", "pandas"):
             from pandas import DataFrame, Index
-        except ImportError:
-            raise ImportError(
-                "Comparison.to_frame: expected the package pandas, got none installed. "
-                "pip install pandas."
-            ) from None
         rows = []
         for run, best in self.best.items():
             row: dict[str, Any] = {"epochs": self._epochs[run]}
