@@ -38,6 +38,7 @@ class Ftrl(Optimizer):
 
     state_names = ("n", "z")
     keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator", "z": "linear"}
+    letters: ClassVar[Mapping[str, str]] = {"n": "v"}
 
     def __init__(
         self,

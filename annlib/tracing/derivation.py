@@ -24,6 +24,7 @@ class Derivation:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.activations: dict[str, tuple[Activation, Array]] = {}
+        self._updates = update.Updates(recording)
         self._output_gradient = loss.output_gradient(recording)
         self.sections: list[Section] = []
         for record in all_records(recording.layers):
@@ -50,7 +51,7 @@ class Derivation:
             if record.dy is not None:
                 section.backward.extend(layer.backward(record, {*self.recording.gradients}))
         if not record.inside:  # whose parameters have sections of their own
-            section.update.extend(update.equations(self.recording, record))
+            section.update.extend(self._updates.equations(record))
         return section
 
     def _add_dense(self, section: Section, record: LayerRecord, own: Dense) -> None:

@@ -71,9 +71,14 @@ def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:
 
 def gradient_symbol(symbol: str) -> str:
     """That of dE by the parameter of this symbol: ``[D_{E,W^T}]``."""
+    return indexed("D", symbol, "E,")
+
+
+def indexed(letter: str, symbol: str, before: str = "") -> str:
+    """That of what belongs to the parameter of this symbol: ``[m_{W^T}]``."""
     matrix = symbol.startswith("[")
     inner = symbol[1:-1] if matrix else symbol[2:-2]
-    return f"[D_{{E,{inner}}}]" if matrix else rf"\{{D_{{E,{inner}}}\}}"
+    return f"[{letter}_{{{before}{inner}}}]" if matrix else rf"\{{{letter}_{{{before}{inner}}}\}}"
 
 
 def as_paper(layer: Layer, parameter: str, array: Array) -> Array:
