@@ -13,7 +13,7 @@ from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
-from annlib.layers.row_normalization import RowNormalization, scaled
+from annlib.layers.row_normalization import RowNormalization, gradients_of_scaling, scaled
 
 
 @register("layer_normalization")
@@ -103,9 +103,11 @@ class LayerNormalization(RowNormalization):
             back=(
                 "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
                 f"{DX} = {slope}",
+                *gradients_of_scaling(self.scale, self.center),
             ),
             source="Ba et al. (2016)",
             symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+            values=((r"\varepsilon", self.epsilon),),
         )
 
 

@@ -108,7 +108,7 @@ class Adafactor(Optimizer):
     def formula(self) -> Formula:
         return self._formula(r"v \leftarrow \beta v + (1 - \beta) (g^2 + \varepsilon)")
 
-    def formula_of(self, path: str, shape: Shape) -> Formula:
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
         if len(shape) < 2:
             return self.formula()
         return self._formula(

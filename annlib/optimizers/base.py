@@ -726,7 +726,7 @@ class Optimizer(Rule, Scheduled):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def formula_of(self, path: str, shape: Shape) -> Formula:
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
         """The formula of the parameter with this path, of a rule that is another for some."""
         return self.formula()
 

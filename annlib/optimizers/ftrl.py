@@ -95,7 +95,8 @@ class Ftrl(Optimizer):
             shrunk, letters["shrinkage"] = r" + 2 \lambda_s \theta", shrinkage
         return update_formula(
             self,
-            rf"z \leftarrow z + g{shrunk} - \frac{{(v + g^2)^p - v^p}}{{\eta}} \theta",
+            r"d = \frac{(v + g^2)^p - v^p}{\eta}",
+            rf"z \leftarrow z + g{shrunk} - d \theta",
             r"v \leftarrow v + g^2",
             r"\theta \leftarrow \frac{\max(-\lambda_1, \min(z, \lambda_1)) - z}"
             r"{(v^p + \beta) / \eta + 2 \lambda_2}",

@@ -173,7 +173,7 @@ class Muon(Optimizer):
         a, b, c = (number(x) for x in (self.muon_a, self.muon_b, self.muon_c))
         return self._formula(rf"O \leftarrow {a} O + ({b} O O^T + {c} O O^T O O^T) O")
 
-    def formula_of(self, path: str, shape: Shape) -> Formula:
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
         if self._by_adam(path, shape):
             return self._formula_of_adam()
         a, b, c = (number(x) for x in (self.muon_a, self.muon_b, self.muon_c))

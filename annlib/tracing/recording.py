@@ -80,6 +80,7 @@ class LayerRecord:
     dy: Array | None = None
     dx: Array | None = None
     mask: Array | None = None
+    letters: dict[str, Array] | None = None
 
     def __init__(self, layer: Layer, name: str, regularizer: Regularizer | None = None) -> None:
         self.layer, self.regularizer = layer, regularizer
@@ -99,6 +100,9 @@ class LayerRecord:
         self.x = x.copy()
         y = self._called.forward(x, work, training=training)
         self.y = y.copy()
+        letters = self.layer._letters(work)
+        if letters is not None:
+            self.letters = {letter: np.array(numbers) for letter, numbers in letters.items()}
         if self.regularizer is not None:
             self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,18 +61,30 @@ def definition(part: Any, kind: str) -> formulas.Formula | None:
     return formulas.of(part, kind=kind) if part._holds("formula") else None
 
 
+def renamed(*equations: str) -> tuple[str, ...]:
+    """Formulas of a layer with a for y, which in a trace is the target."""
+    return tuple(re.sub(r"(?<![A-Za-z\\])y(?![A-Za-z])", "a", line) for line in equations)
+
+
 def symbol_of(layer: Layer, parameter: str, shape: tuple[int, ...]) -> str:
     """The paper's symbol for a parameter, in TeX."""
     if isinstance(layer, Dense) and parameter in ("kernel", "bias"):
         return "[W^T]" if parameter == "kernel" else r"\{B\}"
-    name = "".join(c if c.isascii() and c.isalpha() else "~" for c in parameter)
-    letter = rf"\{name}" if name in ("gamma", "beta", "alpha") else rf"\mathrm{{{name}}}"
+    letter = letter_of(layer, parameter)
     return f"[{letter}]" if len(shape) > 1 else rf"\{{{letter}\}}"
 
 
 def gradient_symbol(symbol: str) -> str:
     """That of dE by the parameter of this symbol: ``[D_{E,W^T}]``."""
     return indexed("D", symbol, "E,")
+
+
+def letter_of(layer: Layer, parameter: str) -> str:
+    """What a layer's formula calls a parameter, in TeX."""
+    if parameter in layer._parameter_letters:
+        return layer._parameter_letters[parameter]
+    name = "".join(c if c.isascii() and c.isalpha() else "~" for c in parameter)
+    return rf"\{name}" if name in ("gamma", "beta", "alpha") else rf"\mathrm{{{name}}}"
 
 
 def indexed(letter: str, symbol: str, before: str = "") -> str:

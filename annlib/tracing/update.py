@@ -215,7 +215,7 @@ class _Update:
         if self._is_due:
             if part is not optimizer:
                 lines += limit_lines(optimizer)
-            own = part.formula_of(self.path, self.parameter.shape).equations
+            own = part._formula_of(self.path, self.parameter.shape).equations
             own = own[: len(own) - len(average_lines(part))]
             decays = self._decay_factor > 0
             lines += [line for line in own if decays or not _is_of_decay(line)]
@@ -259,7 +259,7 @@ class _Update:
     def _names(self) -> dict[str, Known]:
         """What the letters of the formula stand for."""
         recording, part = self.recording, self.part
-        formula = part.formula_of(self.path, self.parameter.shape)
+        formula = part._formula_of(self.path, self.parameter.shape)
         names: dict[str, Known] = {as_text(letter): value for letter, value in formula.values}
         shape = self.parameter.shape
         if len(shape) > 1:
