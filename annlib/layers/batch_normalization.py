@@ -307,9 +307,7 @@ class BatchNormalization(Layer):
         h = "(r_i h_i + t_i)" if renormed else "h_i"
         gradients = []
         if self.scale:
-            gradients.append(
-                rf"\frac{{\partial E}}{{\partial \gamma_i}} = \sum_r {h} {DY}"
-            )
+            gradients.append(rf"\frac{{\partial E}}{{\partial \gamma_i}} = \sum_r {h} {DY}")
         if self.center:
             gradients.append(
                 r"\frac{\partial E}{\partial \beta_i} = \sum_r \frac{\partial E}{\partial y_i}"

@@ -154,13 +154,16 @@ class Equation(Printed):
         )
 
     def _line(self, operand: Callable[[Operand], str], operator: Callable[[str], str]) -> str:
-        parts = []
+        line = ""
+        after_number = False
         for token in self.tokens:
             if isinstance(token, Operand):
-                parts.append(operand(token))
+                part = operand(token)
             else:
-                parts.append(operator(token) if token in OPERATORS else plain(token))
-        return "".join(parts)
+                part = operator(token) if token in OPERATORS else plain(token)
+            line += " " * (after_number and part[0] not in " ),^") + part
+            after_number = isinstance(token, Operand) and token.coefficient
+        return line
 
     @property
     def latex(self) -> str:

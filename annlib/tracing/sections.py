@@ -13,7 +13,7 @@ from annlib.core.errors import show
 from annlib.core.terminal import Printed
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
-from annlib.tracing.equation_text import section_lines
+from annlib.tracing.equation_text import Style, for_terminal, section_lines
 
 
 @dataclass
@@ -53,7 +53,13 @@ class Section(Printed):
         raise KeyError(f'expected a symbol of "{self.name}", got {show(symbol)}. Known: {known}')
 
     def __repr__(self) -> str:
-        return "\n".join(section_lines(self.name, self.what, self.steps, 5)).rstrip()
+        return self._text(Style())
+
+    def __str__(self) -> str:
+        return for_terminal(self._text, 5)
+
+    def _text(self, style: Style) -> str:
+        return "\n".join(section_lines(self.name, self.what, self.steps, style)).rstrip()
 
 
 def definition(part: Any, kind: str) -> formulas.Formula | None:
