@@ -290,6 +290,10 @@ def plain(tex: str) -> str:
 
 
 def element(tex: str) -> str:
+    """TeX as a part of a ``<math>`` element, with parentheses of one height whatever is in them."""
     if tex.startswith("^"):
         return f"<msup><mrow></mrow>{element(tex[1:].strip('{}'))}</msup>"
-    return as_mathml(tex, display=False).removeprefix("<math>").removesuffix("</math>")
+    math = as_mathml(tex, display=False).removeprefix("<math>").removesuffix("</math>")
+    for form in ("prefix", "postfix"):
+        math = math.replace(f'<mo form="{form}">', '<mo stretchy="false">')
+    return math
