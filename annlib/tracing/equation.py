@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ OPERATORS = {
     "⊘": r"\oslash",
     "=": "=",
 }
+_OPERATOR_NAME = re.compile(r"\\operatorname{([^{}]*)}")
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _IN_WORDS = {"←": " = ", "⊕": " + ", "⊖": " \N{MINUS SIGN} ", "⊛": " ⊛ ", "⊘": " ⊘ ", "=": " = "}
 
@@ -177,7 +179,7 @@ class Equation(Printed):
                 parts.append(f"{{{token.symbol}}}_{{{size}}}")
             else:
                 parts.append(OPERATORS.get(token, token))
-        return " ".join(parts)
+        return operator_names(" ".join(parts))
 
     @property
     def mathml(self) -> str:
@@ -280,6 +282,11 @@ def written(number: float, digits: int = 6) -> str:
         ten = f"10^{{{int(power)}}}"
         short = ten if short == "1" else rf"({short} \cdot {ten})"
     return f"({short})" if number < 0 and not power else short
+
+
+def operator_names(tex: str) -> str:
+    r"""With names of functions by \mathop, since GitHub refuses \operatorname."""
+    return _OPERATOR_NAME.sub(r"\\mathop{\\mathrm{\1}}", tex)
 
 
 def plain(tex: str) -> str:

@@ -151,11 +151,11 @@ class Trace(Printed, TraceData):
         return html.page(self)
 
     def to_markdown(self) -> str:
-        """Markdown with the equations in TeX between dollars."""
+        """Markdown with the equations in TeX, as GitHub shows it."""
         return markdown.markdown(self)
 
     def to_latex(self) -> str:
-        """A LaTeX document's body: it needs the packages amsmath and amssymb."""
+        """A LaTeX document's body, in ASCII: it needs the packages amsmath and amssymb."""
         return latex.latex(self)
 
     def to_frame(self) -> Any:
