@@ -15,7 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
@@ -311,6 +311,17 @@ class Layer(Scheduled):
 
     def commit(self, work: Workspace) -> None:
         """Take over what a training pass has learned on the way; called after its update."""
+
+    #: What the formula calls parameters, in LaTeX by their names, where that is another letter.
+    _parameter_letters: ClassVar[Mapping[str, str]] = {}
+
+    def _letters(self, work: Workspace) -> Mapping[str, Any] | None:
+        """What the letters of the formula stood for in the last pass, for a trace that puts numbers
+        into its equations; None of a layer whose equations are not those of rows along ``axis``.
+
+        By the letters in LaTeX; x, y and what a line of the formula defines are known without it.
+        """
+        return None
 
     def formula(self) -> Formula:
         """The formula that ``explain`` shows; of a class without one, that it is a function."""
