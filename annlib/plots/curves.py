@@ -80,7 +80,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     Parameters
     ----------
     history : History, or dict of str to list, or estimator
-        Of a fitted estimator its ``history_``, with a line at the epoch whose weights it has.
+        Of a fitted estimator its ``history_``, with a line at the best epoch where that was kept.
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``. Without it all, on a single ``ax`` the
         loss.
@@ -113,18 +113,10 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     axes = many_axes(ax, len(names), where, columns=3, figsize=size)
     for name, one in zip(names, axes, strict=True):
         draw_quantity(one, curves, name)
-        if (best := _best_epoch(history, name)) is not None:
+        if (best := getattr(history, "best_epoch_", None)) is not None:
             one.axvline(best + 1, color="#666666", linewidth=1, linestyle=":", label="kept")
             one.legend(frameon=False)
     return axes[0] if len(names) == 1 else axes
-
-
-def _best_epoch(record: Any, name: str) -> int | None:
-    """The epoch whose weights an estimator has: of all of it, or of the part that a curve is of."""
-    by_part = getattr(record, "best_epochs_", None)
-    if by_part is None:
-        return getattr(record, "best_epoch_", None)
-    return next((int(best) for part, best in by_part.items() if name.startswith(f"{part}_")), None)
 
 
 def draw_quantity(ax: Any, curves: Mapping[str, Curve], name: str) -> None:
