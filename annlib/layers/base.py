@@ -616,6 +616,18 @@ class Layer(Scheduled):
         """How many numbers the parameters hold."""
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
 
+    def count_multiplications(self) -> int | None:
+        """How many products of numbers with weights or constants a row takes at rest.
+
+        Of a layer with parameters the subclass says it: None where it does not.
+        """
+        return None if self._parameters else 0
+
+    def _each_number(self) -> int | None:
+        """How many numbers a row of the input has; None where its size is not known."""
+        sizes = (self._built_shape or (None, None))[1:]
+        return None if None in sizes else math.prod(size or 0 for size in sizes)
+
     @classmethod
     def _says(cls, fact: str, *methods: str) -> bool:
         """Whether it says this of itself, and no class below the one that does has a method of

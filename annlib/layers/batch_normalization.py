@@ -145,6 +145,8 @@ class BatchNormalization(Layer):
             return False
         return self.moving_mean.size == math.prod(size or 0 for size in shape[1:])
 
+    count_multiplications = Layer._each_number
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         axes.sizes(self.axis, input_shape, "BatchNormalization")
         return input_shape

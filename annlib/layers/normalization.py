@@ -117,8 +117,7 @@ class Normalization(Layer):
         return int(self.adaptable)
 
     def _arguments(self) -> dict[str, Any]:
-        mean, variance = (None, None) if self._given is None else self._given
-        given = {"mean": mean, "variance": variance}
+        given = dict(zip(("mean", "variance"), self._given or (None, None), strict=True))
         return super()._arguments() | {k: v if v is None else v.tolist() for k, v in given.items()}
 
     def build(self, input_shape: BatchShape) -> None:
@@ -126,6 +125,8 @@ class Normalization(Layer):
         if self._given is None:
             self.add_weight("adapt_mean", sizes, "zeros", trainable=False)
             self.add_weight("adapt_variance", sizes, "ones", trainable=False)
+
+    count_multiplications = Layer._each_number
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._sizes(input_shape)

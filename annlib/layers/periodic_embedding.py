@@ -130,6 +130,10 @@ class PeriodicEmbedding(Layer):
         )
         self.add_weight("bias", (*each, self.units), self.bias_initializer, stacked=axes)
 
+    def count_multiplications(self) -> int:
+        counted = ("frequencies", "kernel")
+        return sum(math.prod(p.shape) for p in self._parameters if p.name in counted)
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         size = self._features(input_shape) * self._width
         return (input_shape[0], *([] if self.members is None else [self.members]), size)

@@ -58,6 +58,10 @@ class RowNormalization(Layer):
         self.sizes(input_shape)
         return input_shape
 
+    def count_multiplications(self) -> int | None:
+        has_gain = any(parameter.name == self.gain for parameter in self._parameters)
+        return self._each_number() if has_gain else 0
+
     def sizes(self, input_shape: BatchShape) -> Shape:
         """The shape of a row along the axes, and of gamma and beta."""
         return axes.sizes(self.axis, input_shape, type(self).__name__)

@@ -549,6 +549,7 @@ class Trainer(ShortTracebacks, Configurable):
         """Train the built model on batches; ``fit`` and the estimators both end here."""
         functions = self._functions
         step, self.history = functions.step, history  # that there is a step, comes first
+        history.batch_size = batches.batch_size
         parts = functions, batches, validation, callbacks, history
         limit = threads or step.product_threads(batches.batch_size)
         if communicator is not None:
