@@ -106,6 +106,12 @@ class Optimizer(Rule, Scheduled):
     state : array, (vectors, n)
         The vectors that it remembers: those of ``state_names``, then the policy's.
 
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range, or two contradict each
+        other: two limits of the gradient, ``ema_overwrite_frequency`` without ``use_ema``.
+
     Examples
     --------
     >>> class Momentum(Optimizer):
@@ -115,6 +121,14 @@ class Optimizer(Rule, Scheduled):
     ...         state.velocity *= 0.9
     ...         state.velocity -= np.multiply(gradient, rate, out=scratch)
     ...         theta += state.velocity
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(Momentum(0.1), "mse")
+    >>> x, y = np.array([[1.0], [2.0]]), np.array([[3.0], [6.0]])
+    >>> history = model.fit(x, y, epochs=100, verbose=0)
+    >>> model.predict(x, verbose=0).round(1)
+    array([[3.],
+           [6.]], dtype=float32)
     """
 
     _memory: Memory | None
@@ -327,6 +341,20 @@ class Optimizer(Rule, Scheduled):
             Paths of parameters: ``"dense/bias"``.
         var_names : sequence of str, optional
             Regular expressions searched for in the paths: ``["bias", "gamma"]``.
+
+        Raises
+        ------
+        ConfigurationError
+            After ``compile``, and if one of them is no list of texts. ``compile`` raises it if a
+            path or an expression is found in no parameter's path.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> adam = optimizers.AdamW(weight_decay=0.01)
+        >>> adam.exclude_from_weight_decay(var_names=["bias", "gamma"])
+        >>> model = Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization()])
+        >>> model.compile(adam, "mse")
         """
         if self._buffers is not None:
             raise ConfigurationError(
@@ -371,8 +399,18 @@ class Optimizer(Rule, Scheduled):
         return self.policy.decays(path)
 
     def check_parameters(self, entries: Sequence[Entry]) -> None:
-        """Raise ``ConfigurationError`` if something is said of parameters that are none of these,
-        which a model has, or of what there is none of.
+        """Raise if something is said of parameters that a model does not have, or of what there is
+        none of.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            The model's parameters.
+
+        Raises
+        ------
+        ConfigurationError
+            If a factor or an exclusion fits no path, or goes with no weight decay or rate.
         """
         where = type(self).__name__
         self.policy.check_paths([entry.path for entry in entries], where)
@@ -393,7 +431,18 @@ class Optimizer(Rule, Scheduled):
         return self.weight_decay is not None
 
     def check_run(self, steps: int | None) -> None:
-        """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
+        """Raise if a training of so many steps would make no update.
+
+        Parameters
+        ----------
+        steps : int, at least 1, or None
+            None where nobody knows.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``gradient_accumulation_steps`` are more than these.
+        """
         every = self.policy.gradient_accumulation_steps or 1
         if steps and self.steps % every + steps < every:
             raise ConfigurationError(
@@ -425,6 +474,11 @@ class Optimizer(Rule, Scheduled):
         compiler : callable, optional
             What makes machine code of the ``update`` of any rule, or None of one that it cannot
             do, from the rule and the type of the vector: instead of loops.
+
+        Raises
+        ------
+        ConfigurationError
+            If what was said of parameters, by path or pattern, fits none of the vector's.
         """
         if not self.matches_layout(vector):
             self.reset()
@@ -468,7 +522,16 @@ class Optimizer(Rule, Scheduled):
             self.initialize(theta, state)
 
     def matches_layout(self, vector: ParameterVector) -> bool:
-        """Whether its state is of a vector with this layout."""
+        """Whether its state is of a vector with this layout.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        bool
+        """
         memory = self._memory
         return memory is not None and memory.matches(self, vector, self.policy.state_names)
 
@@ -488,12 +551,24 @@ class Optimizer(Rule, Scheduled):
         return np.zeros((0, 0)) if self._memory is None else self._memory.vectors
 
     def state_arrays(self) -> dict[str, Array]:
-        """Return all that it remembers by name, in the order in which files hold it."""
+        """Return all that it remembers by name, in the order in which files hold it.
+
+        Returns
+        -------
+        dict of str to array
+            ``"m"``, ``"v"``, ..., each (n,), the size of the trainable parameters, or in the shape
+            that ``state_shapes`` names.
+        """
         return {} if self._memory is None else self._memory.arrays()
 
     def get_state(self) -> dict[str, Any]:
         """Return what it has been through, arrays aside: the steps, a rate that was set, and
         whether the model holds the weights to be trained where others are to evaluate with.
+
+        Returns
+        -------
+        dict of str to object
+            Of numbers and truth values, as JSON can hold them.
         """
         own = self._rate is not self._configured_rate
         rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
@@ -501,7 +576,17 @@ class Optimizer(Rule, Scheduled):
         return {"calls": self.steps, "learning_rate": rate, **training}
 
     def check_state(self, state: Mapping[str, Any]) -> None:
-        """Raise ``ConfigurationError`` unless ``get_state`` of it could have given this."""
+        """Raise unless ``get_state`` of it could have given this.
+
+        Parameters
+        ----------
+        state : dict of str to object
+
+        Raises
+        ------
+        ConfigurationError
+            If the steps are no count, or the rate is none.
+        """
         where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
         known = not training or (state["training"] is True and self._keeps_two)
@@ -515,7 +600,18 @@ class Optimizer(Rule, Scheduled):
             self._checked_rate(rate)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``get_state`` gave; after ``build``, which may reset it."""
+        """Take over what ``get_state`` gave; after ``build``, which may reset it.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            From ``get_state``.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``get_state`` could not have given this.
+        """
         self.check_state(state)
         rate, training = state["learning_rate"], "training" in state
         self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
@@ -663,6 +759,10 @@ class Optimizer(Rule, Scheduled):
     def to_training(self, vector: ParameterVector) -> None:
         """Put the weights to be trained into the vector, where they are apart from those to
         evaluate with: before each step, and before its gradient. ``build`` comes first.
+
+        Parameters
+        ----------
+        vector : ParameterVector
         """
         if not self._keeps_two:
             return
@@ -677,7 +777,12 @@ class Optimizer(Rule, Scheduled):
         self._training = True
 
     def to_evaluation(self, vector: ParameterVector) -> None:
-        """Put the weights to evaluate with into the vector: at the end of an epoch, a training."""
+        """Put the weights to evaluate with into the vector: at the end of an epoch, a training.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+        """
         if not self._training:
             return
         for theta, state in self._built.parts(vector):
@@ -686,7 +791,16 @@ class Optimizer(Rule, Scheduled):
         self._training = self._ready = False
 
     def training(self, vector: ParameterVector) -> AbstractContextManager[None]:
-        """A context in which the vector has the weights to be trained."""
+        """A context in which the vector has the weights to be trained.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        context manager
+        """
         if self._training or not self._keeps_two:
             return _NOTHING
         return _turned(partial(self.to_training, vector), partial(self.to_evaluation, vector))
@@ -694,6 +808,14 @@ class Optimizer(Rule, Scheduled):
     def evaluating(self, vector: ParameterVector) -> AbstractContextManager[None]:
         """A context in which the vector has the weights to evaluate with, if the thread that trains
         enters it; afterwards those to be trained are as they were, to the bit.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        context manager
         """
         if not self._training or self._thread not in (0, threading.get_ident()):
             return _NOTHING
@@ -721,7 +843,12 @@ class Optimizer(Rule, Scheduled):
     __hash__ = object.__hash__
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        """The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+        """
         return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
 
 
@@ -742,5 +869,31 @@ def get(identifier: Any, where: str = "") -> Optimizer | None:
     """The optimizer of that name, class or configuration, or the object itself.
 
     None is none, as in Keras.
+
+    Parameters
+    ----------
+    identifier : str, type, dict, Optimizer or None
+        ``"adam"``, ``Adam``, ``{"class_name": "Adam", "config": {...}}``.
+    where : str, optional
+        What error messages begin with; ``optimizers.get`` by itself.
+
+    Returns
+    -------
+    Optimizer or None
+
+    Raises
+    ------
+    UnknownNameError
+        If no optimizer has this name; the message names the nearest.
+    ConfigurationError
+        If it is none of these, or the configuration is of no optimizer.
+
+    Examples
+    --------
+    >>> from annlib import optimizers
+    >>> optimizers.get("RMSprop")
+    RMSprop()
+    >>> optimizers.get({"class_name": "SGD", "config": {"learning_rate": 0.1}})
+    SGD(learning_rate=0.1)
     """
     return None if identifier is None else registry.get(identifier, where)

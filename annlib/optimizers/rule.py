@@ -58,6 +58,15 @@ class Rule:
 
         ``update`` asks for them, so that it can be compiled: it is recorded once, and they are read
         at each update. A rule that computes such numbers in ``update`` itself runs as it stands.
+
+        Parameters
+        ----------
+        rate : float, at least 0
+            The learning rate of this update.
+
+        Returns
+        -------
+        tuple of float
         """
         return ()
 
@@ -68,12 +77,15 @@ class Rule:
 
         Parameters
         ----------
-        theta : array
+        theta : array, (n,)
+            All trainable parameters or a part of them; of a rule that is ``per_parameter`` one of
+            them in its own shape.
         gradient : array, like theta
             It may be overwritten.
-        rate : float
+        rate : float, at least 0
+            The learning rate of this update.
         state : State
-            The arrays that are declared, by name: ``state.m``.
+            The arrays that are declared, by name: ``state.m``, like theta.
         scratch : array, like theta
             For numbers that nobody reads later.
         """
@@ -84,18 +96,54 @@ class Rule:
 
         Of a rule that is ``whole`` or ``per_parameter``: means of a matrix over its rows and its
         columns, or one number for all, of shape ().
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of ``theta``.
+        path : str
+            ``"dense/kernel"`` where a rule gets one parameter at a time.
+
+        Returns
+        -------
+        dict of str to tuple of int
         """
         return {}
 
     def keras_numbers(self) -> Mapping[str, float]:
-        """What Keras remembers besides and annlib computes anew, by the attribute it has there."""
+        """What Keras remembers besides and annlib computes anew, by the attribute it has there.
+
+        Returns
+        -------
+        dict of str to float
+        """
         return {}
 
     def initialize(self, theta: Array, state: State) -> None:
-        """Give the state its first values, where they are not 0."""
+        """Give the state its first values, where they are not 0.
+
+        Parameters
+        ----------
+        theta : array, (n,), or one parameter in its own shape
+            The parameters, not to be changed.
+        state : State
+            To be filled, in place.
+        """
 
     def evaluation_weights(self, theta: Array, state: State) -> None:
-        """Turn theta into the weights to evaluate with, in place; state stays as it is."""
+        """Turn theta into the weights to evaluate with, in place; state stays as it is.
+
+        Parameters
+        ----------
+        theta : array, (n,)
+        state : State
+        """
 
     def training_weights(self, theta: Array, state: State) -> None:
-        """Turn theta, the weights to evaluate with, into those that are trained, in place."""
+        """Turn theta, the weights to evaluate with, into those that are trained, in place.
+
+        Parameters
+        ----------
+        theta : array, (n,)
+        state : State
+        """
