@@ -19,7 +19,7 @@ from annlib.core.tracebacks import with_short_tracebacks
 
 @register("history")
 class History(Callback):
-    """The logs of every epoch.
+    """The logs of every epoch; ``fit`` returns it.
 
     Attributes
     ----------
@@ -34,6 +34,17 @@ class History(Callback):
         Which way the loss and each metric is better, as far as it is known, by name.
     interrupted : bool
         Whether the run was ended by Ctrl-C.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> history = model.fit(x, x, epochs=3, verbose=0, validation_split=0.5)
+    >>> history.epoch, sorted(history.history), history.history["loss"]
+    ([0, 1, 2], ['loss', 'mae', 'val_loss', 'val_mae'], [0.0, 0.0, 0.0])
     """
 
     adds_logs = ()
@@ -114,6 +125,13 @@ class History(Callback):
         -------
         Axes, or ndarray of Axes
             One for each quantity.
+
+        Raises
+        ------
+        UnknownNameError
+            If a quantity was not measured; the message names those that were.
+        ConfigurationError
+            If there is no epoch yet, or ``ax`` is no Axes of Matplotlib.
         """
         from annlib.plots.curves import plot_history
 
@@ -123,6 +141,15 @@ class History(Callback):
         """The logs as a pandas ``DataFrame``: a row an epoch, a column a name.
 
         NaN is where an epoch has no value. Needs pandas.
+
+        Returns
+        -------
+        DataFrame, (epochs, names)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
         """
         try:
             from pandas import DataFrame, Index, Series

@@ -45,6 +45,12 @@ class LivePlot(Callback):
     ax : Axes or array of Axes, optional
         Copies of the callback are without.
 
+    Raises
+    ------
+    ConfigurationError
+        If ``metrics`` is neither a name nor a list of names; and when training begins, if ``ax`` is
+        no Axes of Matplotlib.
+
     Examples
     --------
     >>> LivePlot(metrics=["loss", "accuracy"])
