@@ -8,7 +8,6 @@ by hand, so none can forget an argument.
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ import numpy as np
 
 from annlib.core.arguments import check_call, without_attribute
 from annlib.core.arrays import DTYPES
+from annlib.core.constructors import Documentation, Signature, constructor_arguments
 from annlib.core.errors import (
     ArgumentError,
     ConfigurationError,
@@ -30,30 +30,6 @@ from annlib.core.errors import (
 )
 from annlib.core.suggestion import suggest
 from annlib.core.tracebacks import shorten
-
-
-def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
-    """The constructor's arguments by name; ``**keywords`` stand for those of the next base, and
-    ``**unknown`` for those that are refused.
-    """
-    if cls in _ARGUMENTS:
-        return _ARGUMENTS[cls]
-    arguments: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base) or base is object:
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                arguments.setdefault(parameter.name, parameter)
-        if not any(p.kind is p.VAR_KEYWORD and p.name != "unknown" for p in parameters):
-            break
-    _ARGUMENTS[cls] = arguments
-    return arguments
-
-
-# Read once a class: inspect is slow.
-_ARGUMENTS: dict[type, Mapping[str, inspect.Parameter]] = {}
 
 
 def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
@@ -102,6 +78,8 @@ class Configurable:
     annlib.core.errors.ConfigurationError: Dropout: expected rate as a number in [0, 1], got 2.
     """
 
+    __signature__ = Signature()
+
     #: The names of the class; automatic names and ``repr`` use the first.
     _names: ClassVar[tuple[str, ...]] = ()
     #: Whether these names are registered, so that a string can stand for a default object.
@@ -149,6 +127,9 @@ class Configurable:
         cls._watched = cls._watched and is_own(cls)
         if "_names" not in vars(cls):
             cls._names = (snake_case(cls.__name__),)
+        doc = vars(cls)["__doc__"]  # none under python -OO
+        if doc and (is_own(cls) or "**keywords" in doc):
+            type.__setattr__(cls, "__doc__", Documentation(doc))
         if "__init__" in vars(cls):
             type.__setattr__(cls, "__init__", _completing(vars(cls)["__init__"]))
 

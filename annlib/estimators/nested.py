@@ -14,7 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.checks import check_flag
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import AnnlibError, ArgumentError, ConfigurationError, quote, show
 from annlib.core.registry import FAMILIES
 from annlib.core.suggestion import suggest

@@ -73,16 +73,26 @@ class Layer(Scheduled):
     Parameters
     ----------
     name : str, optional
-        Without one, the model names the layer by its class: ``dense``, ``dense_1``, ...
+        Unique in its model, without "/". By default the model names the layer by its class:
+        ``dense``, ``dense_1``, ...
     trainable : bool
         False freezes the parameters; takes effect at the next ``compile``.
-    activity_regularizer : Regularizer, optional
+    activity_regularizer : str or Regularizer, optional
         A penalty on the layer's output, divided by the batch size.
     input_shape : tuple of int, optional
-        The shape of one row, for the first layer of a model; ``input_dim=n`` is ``(n,)``. An
-        ``Input`` before the layer says the same.
+        The shape of one row, (features,), for the first layer of a model, which then is built at
+        once. An ``Input`` before the layer says the same.
+    input_dim : int, at least 1, optional
+        The number of features of one row: short for ``input_shape=(input_dim,)``.
     dtype : {"float32", "float64"}, optional
         As in Keras, but it must be the model's, which alone has one.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or a regularizer of no known name.
+    ArgumentError
+        For an argument that the layer does not have; the message names the nearest.
 
     Examples
     --------

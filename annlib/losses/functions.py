@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.constructors import OfFunction
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -27,6 +28,7 @@ from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from annlib.losses.squared_error import MeanSquaredError, MeanSquaredLogarithmicError
 
 
+@OfFunction("reduction", "name", "dtype")
 class LossFunction:
     """The loss of each row, as Keras' functions give it; in ``compile`` the class of that name.
 
@@ -40,7 +42,6 @@ class LossFunction:
     def __init__(self, cls: type[Loss], name: str | None = None) -> None:
         self.cls = cls
         self.__name__ = name or cls._names[0]
-        self.__doc__ = cls.__doc__
 
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The loss of each row, (n,).
@@ -52,6 +53,11 @@ class LossFunction:
         y_pred : array_like, (n, units)
         *arguments, **keywords
             Those of the class: ``binary_crossentropy(y, z, from_logits=True)``.
+
+        Returns
+        -------
+        ndarray, (n,)
+            The loss of each row: that of the class with ``reduction="none"``.
 
         Raises
         ------

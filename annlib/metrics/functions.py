@@ -15,7 +15,8 @@ import numpy as np
 
 import annlib.metrics.hinge  # noqa: F401  # first: the function takes the module's place
 from annlib.core.arrays import Array
-from annlib.core.config import constructor_arguments, refuse_unknown
+from annlib.core.config import refuse_unknown
+from annlib.core.constructors import OfFunction, constructor_arguments
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.losses.functions import (
     KLD,
@@ -92,6 +93,7 @@ __all__ = [
 ]
 
 
+@OfFunction("name", "dtype")
 class MetricFunction:
     """The metric of each row, as Keras' functions give it; in ``compile`` the class of that name.
 
@@ -103,7 +105,6 @@ class MetricFunction:
     def __init__(self, cls: type[MeanOverRows]) -> None:
         self.cls = cls
         self.__name__ = cls._names[0]
-        self.__doc__ = cls.__doc__
 
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The metric of each row, (n,).
@@ -115,6 +116,11 @@ class MetricFunction:
         y_pred : array_like, (n, units)
         *arguments, **keywords
             Those of the class but for its name: ``binary_accuracy(y, p, threshold=0.3)``.
+
+        Returns
+        -------
+        ndarray, (n,)
+            The metric of each row, not averaged.
 
         Raises
         ------

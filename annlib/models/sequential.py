@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from annlib.core.arguments import naming_arguments
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_count, check_flag, check_optional_count, is_whole
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
