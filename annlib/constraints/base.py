@@ -7,7 +7,7 @@ cases. For a try, a plain function will do: ``Dense(8, kernel_constraint=lambda 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
@@ -56,6 +56,10 @@ registry: Registry[Constraint] = Registry("constraint", Constraint)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Constraint: ...
 def get(identifier: Any, where: str = "constraints.get") -> Constraint | None:
     """The constraint of that name, the object itself or a function's; None is none."""
     if identifier is None:

@@ -205,7 +205,24 @@ class Configurable:
         return {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(type(self))}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments as values that JSON can hold; nested objects as class name and config."""
+        """The constructor's arguments, as values that JSON can hold.
+
+        Returns
+        -------
+        dict of str to object
+            By the argument's name; objects among them as ``{"class_name": ..., "config": ...}``.
+
+        Raises
+        ------
+        ConfigurationError
+            If an argument is a function, or something else that JSON cannot hold.
+
+        Examples
+        --------
+        >>> from annlib import regularizers
+        >>> regularizers.L2(0.1).get_config()
+        {'l2': 0.1}
+        """
         where = type(self).__name__
         return {
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
@@ -217,7 +234,31 @@ class Configurable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new object from what ``get_config`` gave."""
+        """A new object from what ``get_config`` gave.
+
+        Parameters
+        ----------
+        config : dict of str to object
+            The constructor's arguments by name; those with a default may be left out.
+
+        Returns
+        -------
+        object
+            Of this class, without run state.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no dict, or lacks an argument.
+        ArgumentError
+            For an argument that the constructor does not have.
+
+        Examples
+        --------
+        >>> from annlib import regularizers
+        >>> regularizers.L2.from_config({"l2": 0.1})
+        L2(l2=0.1)
+        """
         where = f"{cls.__name__}.from_config"
         if not isinstance(config, Mapping):
             raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
@@ -232,7 +273,20 @@ class Configurable:
         return cls(**config)
 
     def clone(self) -> Self:
-        """A new object with the same configuration and no run state."""
+        """A new object with the same configuration and no run state.
+
+        Returns
+        -------
+        object
+            Of this class; objects among the arguments are cloned too.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(3, name="first")
+        >>> layer.clone(), layer.clone() is layer
+        (Dense(3, name='first'), False)
+        """
         return type(self)(**{name: cloned(value) for name, value in self._arguments().items()})
 
     def _replace(self, **changes: Any) -> Self:

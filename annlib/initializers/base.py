@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -145,6 +145,10 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Initializer: ...
 def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
     """The initializer of that name, the object itself, a function's, or that of an array's values.
 

@@ -9,15 +9,18 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_flag, check_number, is_whole
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 from annlib.layers.row_normalization import scaled
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("batch_normalization")
@@ -71,14 +74,14 @@ class BatchNormalization(Layer):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
+        beta_initializer: InitializerLike | None = "zeros",
+        gamma_initializer: InitializerLike | None = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,

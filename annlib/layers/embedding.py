@@ -9,14 +9,17 @@ from typing import Any, ClassVar, NotRequired, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, to_array
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.expression import rows_of
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import CommonArguments, Layer, register
 from annlib.layers.categories import as_codes
+from annlib.regularizers.names import RegularizerLike
 
 
 class _Arguments(CommonArguments, total=False):
@@ -86,9 +89,9 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike | None = "uniform",
+        embeddings_regularizer: RegularizerLike | None = None,
+        embeddings_constraint: ConstraintLike | None = None,
         *,
         weights: Any = None,
         **keywords: Unpack[_Arguments],

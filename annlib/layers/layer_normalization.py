@@ -7,13 +7,16 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_normalization import RowNormalization, scaled
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("layer_normalization")
@@ -52,12 +55,12 @@ class LayerNormalization(RowNormalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike | None = "zeros",
+        gamma_initializer: InitializerLike | None = "ones",
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(axis, **keywords)

@@ -9,12 +9,15 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import Layer, LayerArguments, register
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("periodic_embedding")
@@ -76,12 +79,12 @@ class PeriodicEmbedding(Layer):
         num_frequencies: int = 16,
         members: int | None = None,
         append_input: bool = True,
-        frequency_initializer: Any = None,
-        phase_initializer: Any = None,
-        kernel_initializer: Any = "lecun_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        kernel_constraint: Any = None,
+        frequency_initializer: InitializerLike | None = None,
+        phase_initializer: InitializerLike | None = None,
+        kernel_initializer: InitializerLike | None = "lecun_uniform",
+        bias_initializer: InitializerLike | None = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)

@@ -7,12 +7,15 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import DX, DY, Formula, cases
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("prelu")
@@ -37,9 +40,9 @@ class PReLU(RowParameter):
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike | None = "zeros",
+        alpha_regularizer: RegularizerLike | None = None,
+        alpha_constraint: ConstraintLike | None = None,
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:

@@ -7,11 +7,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("scaling")
@@ -44,9 +47,9 @@ class Scaling(RowParameter):
 
     def __init__(
         self,
-        scale_initializer: Any = "ones",
-        scale_regularizer: Any = None,
-        scale_constraint: Any = None,
+        scale_initializer: InitializerLike | None = "ones",
+        scale_regularizer: RegularizerLike | None = None,
+        scale_constraint: ConstraintLike | None = None,
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:

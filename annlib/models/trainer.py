@@ -32,11 +32,14 @@ from annlib.data import Batch, DataLoader, is_stream
 from annlib.layers.call import refuse_symbols
 from annlib.layers.passes import Pass
 from annlib.losses import Loss
+from annlib.losses.names import LossLike
 from annlib.metrics import Metric
+from annlib.metrics.names import MetricsLike
 from annlib.network.network import Network
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
+from annlib.optimizers.names import OptimizerLike
 from annlib.training import processes
 from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
@@ -116,10 +119,10 @@ class Trainer(ShortTracebacks, Configurable):
     @naming_arguments("Sequential.compile")
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossLike | Sequence[LossLike] | Mapping[str, LossLike] | None = None,
+        metrics: MetricsLike | None = None,
+        weighted_metrics: MetricsLike | None = None,
         *,
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,

@@ -8,7 +8,7 @@ gradient: ``Dense(8, kernel_regularizer=(lambda W: (W**4).sum(), lambda W: 4 * W
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -132,6 +132,10 @@ registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Regularizer: ...
 def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     """The regularizer of that name, the object itself or that of a pair of functions.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
@@ -12,7 +12,10 @@ from annlib.estimators.sequential.fitting import FittedSequential, check_trained
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
 from annlib.losses import Loss
+from annlib.losses.names import LossLike
+from annlib.metrics.names import MetricsLike
 from annlib.models import Sequential
+from annlib.optimizers.names import OptimizerLike
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -93,9 +96,9 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         self,
         model: Any = None,
         *,
-        optimizer: Any = "auto",
-        loss: Any = "auto",
-        metrics: Any = None,
+        optimizer: OptimizerLike | Literal["auto"] = "auto",
+        loss: LossLike | Literal["auto"] = "auto",
+        metrics: MetricsLike | None = None,
         scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,

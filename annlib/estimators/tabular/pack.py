@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib import initializers, layers
+from annlib.activations.names import ActivationName
 from annlib.core.arrays import Array, Shape
 from annlib.estimators.tabular.features import Prepared
 from annlib.models import Sequential
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
     """
 
     kind: str
-    activation: str
+    activation: ActivationName
     numbers: int
     flags: int
     labels: Sequence[int]
@@ -52,7 +53,12 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(
-        cls, kind: str, activation: str, rows: Prepared, labels: Sequence[int], outputs: int
+        cls,
+        kind: str,
+        activation: ActivationName,
+        rows: Prepared,
+        labels: Sequence[int],
+        outputs: int,
     ) -> Plan:
         """For inputs like these rows."""
         numbers, edges = rows.numbers.shape[1], []

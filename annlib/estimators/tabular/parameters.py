@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from annlib.activations.names import ActivationName
 from annlib.core.checks import is_whole, items_of
 from annlib.estimators.rules import (
     FLAG,
@@ -32,7 +33,10 @@ _RATES = {
     (False, "periodic"): 0.2,
     (False, "piecewise"): 0.1,
 }
-_ACTIVATIONS = {(False, "periodic"): "mish", (False, "piecewise"): "relu"}
+_ACTIVATIONS: dict[tuple[bool, str], ActivationName] = {
+    (False, "periodic"): "mish",
+    (False, "piecewise"): "relu",
+}
 
 
 class Preset(NamedTuple):
@@ -63,7 +67,7 @@ def batch_size(n: int) -> int:
 
 def course_of(
     preset: Preset, kind: str, n: int, came: int, classifies: bool, epochs: int | None
-) -> tuple[str, Course]:
+) -> tuple[ActivationName, Course]:
     """The activation of a pack, and how it is trained.
 
     Parameters
