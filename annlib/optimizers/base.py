@@ -66,32 +66,33 @@ class Optimizer(Rule, Scheduled):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
         A number, a schedule (any callable from the number of steps done to a rate), or a callable
         of nothing. A callable is asked before each step; of these a model's file can hold the
         schedules of ``annlib.schedules`` and registered classes derived from theirs.
-    weight_decay : float or callable, optional
+    weight_decay : float, at least 0, or callable, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
         ``exclude_from_weight_decay`` does not name. As the rate it may follow a schedule, and so
         may momentum and betas of the rules: any callable of the number of steps done. The
         attributes are numbers, those of the last update.
-    clipnorm : float, optional
+    clipnorm : float, above 0, optional
         Scale each parameter's gradient down to at most this Euclidean norm.
-    clipvalue : float, optional
+    clipvalue : float, above 0, optional
         Cut each element of the gradient to [-clipvalue, clipvalue].
-    global_clipnorm : float, optional
+    global_clipnorm : float, above 0, optional
         Scale the whole gradient down to at most this norm. Only one of the three may be given.
     use_ema : bool
         Average the parameters over the steps, and end ``fit`` with the averages in the model.
     ema_momentum : float, in [0, 1]
         After each step, average <- ema_momentum * average + (1 - ema_momentum) * parameters.
-    ema_overwrite_frequency : int, optional
+    ema_overwrite_frequency : int, at least 1, optional
         Write the averages into the model after every so many updates, too.
     gradient_accumulation_steps : int, at least 2, optional
         Update at every so many steps only, by the mean of their gradients. As in Keras, averages
         and constraints come at each step, and a schedule counts them all.
     name : str, optional
-    learning_rate_factors, weight_decay_factors : dict of str to float, optional
+        That of the class in small letters by itself.
+    learning_rate_factors, weight_decay_factors : dict of str to float, at least 0, optional
         Factors of the rate and of the decay for some parameters: by the name of a layer
         (``"dense"``), the path of a parameter (``"dense/bias"``) or a pattern of these
         (``"*/bias"``). Where several match they are multiplied. The weight decay goes by the rate
@@ -411,6 +412,17 @@ class Optimizer(Rule, Scheduled):
         ------
         ConfigurationError
             If a factor or an exclusion fits no path, or goes with no weight decay or rate.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> entries = Sequential([layers.Input((2,)), layers.Dense(1)]).vector.entries
+        >>> optimizers.SGD(learning_rate_factors={"dense": 0.1}).check_parameters(entries)
+        >>> optimizers.SGD(learning_rate_factors={"desne": 0.1}).check_parameters(entries)
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.UnknownNameError: SGD.learning_rate_factors: expected a layer ("dense"),
+        ...
         """
         where = type(self).__name__
         self.policy.check_paths([entry.path for entry in entries], where)
@@ -442,6 +454,16 @@ class Optimizer(Rule, Scheduled):
         ------
         ConfigurationError
             If ``gradient_accumulation_steps`` are more than these.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.SGD(gradient_accumulation_steps=4).check_run(4)
+        >>> optimizers.SGD(gradient_accumulation_steps=4).check_run(3)
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: SGD: expected gradient_accumulation_steps of at most
+        3, ...
         """
         every = self.policy.gradient_accumulation_steps or 1
         if steps and self.steps % every + steps < every:
@@ -475,10 +497,17 @@ class Optimizer(Rule, Scheduled):
             What makes machine code of the ``update`` of any rule, or None of one that it cannot
             do, from the rule and the type of the vector: instead of loops.
 
-        Raises
-        ------
-        ConfigurationError
-            If what was said of parameters, by path or pattern, fits none of the vector's.
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> adam.state_arrays()
+        {'m': array([0., 0.], dtype=float32), 'v': array([0., 0.], dtype=float32)}
         """
         if not self.matches_layout(vector):
             self.reset()
@@ -531,12 +560,43 @@ class Optimizer(Rule, Scheduled):
         Returns
         -------
         bool
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> adam.matches_layout(vector)
+        True
+        >>> adam.matches_layout(Sequential([layers.Input((3,)), layers.Dense(1)]).vector)
+        False
         """
         memory = self._memory
         return memory is not None and memory.matches(self, vector, self.policy.state_names)
 
     def reset(self) -> None:
-        """Forget the state and the steps done."""
+        """Forget the state and the steps done.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD()
+        >>> sgd.build(vector)
+        >>> sgd.step(vector.gradients)
+        >>> sgd.steps
+        1
+        >>> sgd.reset()
+        >>> sgd.steps
+        0
+        """
         self.steps = 0
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
@@ -558,6 +618,18 @@ class Optimizer(Rule, Scheduled):
         dict of str to array
             ``"m"``, ``"v"``, ..., each (n,), the size of the trainable parameters, or in the shape
             that ``state_shapes`` names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> list(adam.state_arrays())
+        ['m', 'v']
         """
         return {} if self._memory is None else self._memory.arrays()
 
@@ -569,6 +641,22 @@ class Optimizer(Rule, Scheduled):
         -------
         dict of str to object
             Of numbers and truth values, as JSON can hold them.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.1), "mse")
+        >>> loss = model.train_on_batch([[1.0]], [2.0])
+        >>> model.optimizer.learning_rate = 0.05
+        >>> state = model.optimizer.get_state()
+        >>> state
+        {'calls': 1, 'learning_rate': 0.05}
+        >>> other = optimizers.SGD(0.1)
+        >>> other.check_state(state)
+        >>> other.set_state(state)
+        >>> other.steps, other.learning_rate
+        (1, 0.05)
         """
         own = self._rate is not self._configured_rate
         rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
@@ -586,6 +674,14 @@ class Optimizer(Rule, Scheduled):
         ------
         ConfigurationError
             If the steps are no count, or the rate is none.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.SGD().check_state({"calls": -1, "learning_rate": None})
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: ...
         """
         where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
@@ -611,6 +707,14 @@ class Optimizer(Rule, Scheduled):
         ------
         ConfigurationError
             If ``get_state`` could not have given this.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> sgd = optimizers.SGD()
+        >>> sgd.set_state({"calls": 7, "learning_rate": 0.5})
+        >>> sgd.steps, sgd.learning_rate
+        (7, 0.5)
         """
         self.check_state(state)
         rate, training = state["learning_rate"], "training" in state
@@ -639,6 +743,26 @@ class Optimizer(Rule, Scheduled):
         gradient : array, (n,)
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
+
+        Raises
+        ------
+        ConfigurationError
+            If a schedule returns no number of at least 0, or is called where all data are needed at
+            once.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, -2.0]
+        >>> sgd.step(vector.gradients)
+        >>> vector.values
+        array([-0.4,  0.2], dtype=float32)
         """
         if gradient is not self._gradient:
             gradient = self._own(gradient)
@@ -651,7 +775,7 @@ class Optimizer(Rule, Scheduled):
         ----------
         vector : ParameterVector
             That it was built for.
-        squares : float
+        squares : float, at least 0
             The sum of the gradient's squares. Where it and the rate are moderate nothing can
             overflow; else parameters and state are copied, and copied back if it does.
 
@@ -659,6 +783,26 @@ class Optimizer(Rule, Scheduled):
         -------
         int or None
             The first place in the vector that would not be finite; nothing has changed then.
+
+        Raises
+        ------
+        ConfigurationError
+            As ``step``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, np.inf]
+        >>> sgd.checked_step(vector, np.inf)
+        1
+        >>> vector.values
+        array([0., 0.], dtype=float32)
         """
         gradient = self._gradient
         assert gradient is not None, "build comes first"
@@ -763,6 +907,25 @@ class Optimizer(Rule, Scheduled):
         Parameters
         ----------
         vector : ParameterVector
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     free.to_training(vector)
+        ...     vector.gradients[:] = gradient
+        ...     free.step(vector.gradients)
+        >>> vector.values.round(3)
+        array([-0.119,  0.065], dtype=float32)
+        >>> free.to_evaluation(vector)
+        >>> vector.values.round(3)
+        array([-0.117,  0.068], dtype=float32)
         """
         if not self._keeps_two:
             return
@@ -782,6 +945,23 @@ class Optimizer(Rule, Scheduled):
         Parameters
         ----------
         vector : ParameterVector
+
+        Examples
+        --------
+        Most optimizers evaluate with the weights that they train:
+
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, -2.0]
+        >>> sgd.step(vector.gradients)
+        >>> sgd.to_evaluation(vector)
+        >>> vector.values
+        array([-0.4,  0.2], dtype=float32)
         """
         if not self._training:
             return
@@ -800,6 +980,22 @@ class Optimizer(Rule, Scheduled):
         Returns
         -------
         context manager
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     with free.training(vector):
+        ...         vector.gradients[:] = gradient
+        ...         free.step(vector.gradients)
+        >>> vector.values.round(3)
+        array([-0.117,  0.068], dtype=float32)
         """
         if self._training or not self._keeps_two:
             return _NOTHING
@@ -816,6 +1012,23 @@ class Optimizer(Rule, Scheduled):
         Returns
         -------
         context manager
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     free.to_training(vector)
+        ...     vector.gradients[:] = gradient
+        ...     free.step(vector.gradients)
+        >>> with free.evaluating(vector):
+        ...     print(vector.values.round(3))
+        [-0.117  0.068]
         """
         if not self._training or self._thread not in (0, threading.get_ident()):
             return _NOTHING
@@ -834,7 +1047,26 @@ class Optimizer(Rule, Scheduled):
         return self.state[-1] if self.use_ema and self.steps and len(self.state) else None
 
     def finalize(self) -> None:
-        """End a training: with ``use_ema``, write the averages into the model."""
+        """End a training: with ``use_ema``, write the averages into the model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+        >>> sgd.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     vector.gradients[:] = gradient
+        ...     sgd.step(vector.gradients)
+        >>> vector.values
+        array([-0.5,  0.1], dtype=float32)
+        >>> sgd.finalize()
+        >>> vector.values
+        array([-0.45,  0.15], dtype=float32)
+        """
         if self._buffers is not None and self.steps:
             self.policy.overwrite()
 
@@ -843,11 +1075,17 @@ class Optimizer(Rule, Scheduled):
     __hash__ = object.__hash__
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function.
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
 
         Returns
         -------
         Formula
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> print(optimizers.SGD(0.1).formula().equations[0])
+        \theta \leftarrow \theta - \eta g
         """
         return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
 

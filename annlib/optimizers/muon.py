@@ -49,7 +49,7 @@ class Muon(Optimizer):
         Regular expressions, searched for in the paths of parameters: ``["head"]``.
     exclude_embeddings : bool
         Whether AdamW trains the tables of embeddings, too.
-    muon_a, muon_b, muon_c : float
+    muon_a, muon_b, muon_c : float, any number
         a, b and c.
     adam_lr_ratio : float, at least 0
         AdamW's rate over that of the kernels.

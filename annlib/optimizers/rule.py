@@ -67,6 +67,14 @@ class Rule:
         Returns
         -------
         tuple of float
+
+        Examples
+        --------
+        Adamax divides by 1 - beta_1^t, another number in each update; the state is over 1 - beta_1:
+
+        >>> from annlib import optimizers
+        >>> optimizers.Adamax(beta_1=0.9).numbers(0.5)
+        (0.5,)
         """
         return ()
 
@@ -80,14 +88,27 @@ class Rule:
         theta : array, (n,)
             All trainable parameters or a part of them; of a rule that is ``per_parameter`` one of
             them in its own shape.
-        gradient : array, like theta
+        gradient : array, (n,)
             It may be overwritten.
         rate : float, at least 0
             The learning rate of this update.
         state : State
-            The arrays that are declared, by name: ``state.m``, like theta.
-        scratch : array, like theta
+            The arrays that are declared, by name: ``state.m``, (n,).
+        scratch : array, (n,)
             For numbers that nobody reads later.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> class SignSGD(optimizers.Optimizer):
+        ...     def update(self, theta, gradient, rate, state, scratch):
+        ...         theta -= rate * np.sign(gradient)
+        >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+        >>> model.compile(SignSGD(0.1), "mse")
+        >>> loss = model.train_on_batch([[1.0]], [100.0])
+        >>> model.get_weights()[0]
+        array([[0.1]], dtype=float32)
         """
         raise NotImplementedError
 
@@ -107,6 +128,12 @@ class Rule:
         Returns
         -------
         dict of str to tuple of int
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.Adafactor().state_shapes((128, 32))
+        {'r': (128,), 'c': (32,)}
         """
         return {}
 
@@ -116,6 +143,12 @@ class Rule:
         Returns
         -------
         dict of str to float
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.Nadam().keras_numbers()
+        {'_u_product': 1.0}
         """
         return {}
 
@@ -128,6 +161,18 @@ class Rule:
             The parameters, not to be changed.
         state : State
             To be filled, in place.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adagrad = optimizers.Adagrad(initial_accumulator_value=0.1)
+        >>> adagrad.build(vector)
+        >>> adagrad.state_arrays()
+        {'n': array([0.1, 0.1], dtype=float32)}
         """
 
     def evaluation_weights(self, theta: Array, state: State) -> None:
@@ -137,6 +182,20 @@ class Rule:
         ----------
         theta : array, (n,)
         state : State
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import optimizers
+        >>> from annlib.optimizers.state import State
+        >>> free = optimizers.ScheduleFreeAdamW(beta_1=0.9)
+        >>> theta, state = np.array([1.0]), State({"z": np.array([2.0])})
+        >>> free.evaluation_weights(theta, state)
+        >>> theta.round(3)
+        array([0.889])
+        >>> free.training_weights(theta, state)
+        >>> theta.round(3)
+        array([1.])
         """
 
     def training_weights(self, theta: Array, state: State) -> None:
@@ -146,4 +205,15 @@ class Rule:
         ----------
         theta : array, (n,)
         state : State
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import optimizers
+        >>> from annlib.optimizers.state import State
+        >>> free = optimizers.ScheduleFreeAdamW(beta_1=0.9)
+        >>> theta, state = np.array([1.0]), State({"z": np.array([2.0])})
+        >>> free.training_weights(theta, state)
+        >>> theta.round(3)
+        array([1.1])
         """

@@ -54,11 +54,18 @@ class LearningRateSchedule(Configurable):
         raise NotImplementedError
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function.
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
 
         Returns
         -------
         Formula
+
+        Examples
+        --------
+        >>> from annlib import schedules
+        >>> decay = schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+        >>> print(decay.formula().equations[0])
+        \eta = 0.1 \cdot 0.5^{t / 100}
         """
         return self._formula(r"\eta = \operatorname{r}(t)")
 
