@@ -88,6 +88,20 @@ class Callback(Configurable):
     >>> history = model.fit(x, x, epochs=100, verbose=0, callbacks=[StopBelow(1.0)])
     >>> len(history.epoch), round(history.history["loss"][-1], 1)
     (10, 1.0)
+
+    The hooks of an epoch of one batch, in their order:
+
+    >>> from annlib.callbacks import LambdaCallback
+    >>> hooks = ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_gradients"]
+    >>> hooks += ["on_train_batch_end", "on_test_begin", "on_test_batch_begin"]
+    >>> hooks += ["on_test_batch_end", "on_test_end", "on_epoch_end", "on_train_end"]
+    >>> def names(hook, into):
+    ...     return lambda *arguments: into.append(hook)
+    >>> order = []
+    >>> tell = LambdaCallback(**{hook: names(hook, order) for hook in hooks})
+    >>> history = model.fit(x, x, validation_data=(x, x), verbose=0, callbacks=[tell])
+    >>> order == hooks
+    True
     """
 
     #: Whether ``on_train_batch_end`` and ``on_test_batch_end`` read their ``logs``; if not, none
@@ -134,6 +148,14 @@ class Callback(Configurable):
         Parameters
         ----------
         model : Sequential
+
+        Examples
+        --------
+        >>> from annlib import Sequential
+        >>> callback, model = Callback(), Sequential()
+        >>> callback.set_model(model)
+        >>> callback.model is model
+        True
         """
         self._model = weakref.ref(model)
 
@@ -144,6 +166,13 @@ class Callback(Configurable):
         ----------
         params : dict
             ``verbose``, ``epochs``, ``steps``.
+
+        Examples
+        --------
+        >>> callback = Callback()
+        >>> callback.set_params({"epochs": 3, "steps": 10, "verbose": 0})
+        >>> callback.params["epochs"]
+        3
         """
         self.params = params
 
@@ -164,15 +193,38 @@ class Callback(Configurable):
         ------
         ConfigurationError
             If the callback could never act.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.fit([[1.0]], [1.0], verbose=0, callbacks=[callbacks.EarlyStopping("accuracy")])
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: EarlyStopping: expected a monitor that the logs will
+        have ...
         """
 
     def get_state(self) -> dict[str, Any]:
-        """Its state in the current run, by attribute.
+        """Its state in the current run, by attribute: those that ``state_attributes`` names.
 
         Returns
         -------
         dict of str to object
-            Of what a model's file can hold: numbers, texts, arrays, lists and dicts of these.
+            Of what a model's file can hold: numbers, texts, arrays of any shape, lists and dicts of
+            these.
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        ...
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         self.batches += 1
+        >>> Count().get_state()
+        {'batches': 0}
         """
         return {name: getattr(self, name) for name in self.state_attributes}
 
@@ -192,6 +244,17 @@ class Callback(Configurable):
         ------
         ModelFormatError
             If it could not.
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        >>> Count().check_state({"batches": 7}, range(2))
+        >>> Count().check_state({"batches": "seven"}, range(2))
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ModelFormatError: state of Count...
         """
         place, own = f"state of {type(self).__name__}", self.get_state()
         if not overrides(self, "get_state"):
@@ -204,6 +267,16 @@ class Callback(Configurable):
         Parameters
         ----------
         state : dict of str to object
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        >>> count = Count()
+        >>> count.set_state({"batches": 7})
+        >>> count.batches
+        7
         """
         for name in self.state_attributes:
             setattr(self, name, state[name])
@@ -277,6 +350,21 @@ class Callback(Configurable):
             Its number in the epoch.
         logs : dict
             Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Count(Callback):
+        ...     batches = 0
+        ...
+        ...     def on_batch_begin(self, batch, logs=None):
+        ...         self.batches += 1
+        >>> model, count = Sequential([layers.Dense(1)]), Count()
+        >>> model.compile("sgd", "mse")
+        >>> x = [[1.0], [2.0]]
+        >>> history = model.fit(x, x, batch_size=1, verbose=0, callbacks=[count])
+        >>> count.batches
+        2
         """
 
     def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -288,6 +376,17 @@ class Callback(Configurable):
             Its number in the epoch.
         logs : dict of str to float
             Loss and metrics of the epoch so far.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Losses(Callback):
+        ...     def on_batch_end(self, batch, logs=None):
+        ...         print(batch, logs)
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[0.0]], [3.0], verbose=0, callbacks=[Losses()])
+        0 {'loss': 9.0}
         """
 
     def on_gradients(self, batch: int, logs: dict[str, Any]) -> None:
@@ -303,6 +402,17 @@ class Callback(Configurable):
             Its number in the epoch.
         logs : dict
             ``x``, (n, features).
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Show(Callback):
+        ...     def on_gradients(self, batch, logs):
+        ...         print(logs["x"].ravel(), self.model.layers[0].gradients["kernel"].ravel())
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.fit([[1.0]], [3.0], verbose=0, callbacks=[Show()])
+        [1.] [-6.]
         """
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
@@ -350,6 +460,14 @@ class Callback(Configurable):
         ----------
         logs : dict
             Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_begin=lambda logs: print("begins"))
+        >>> y = model.predict([[1.0]], callbacks=[tell])
+        begins
         """
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
@@ -359,6 +477,14 @@ class Callback(Configurable):
         ----------
         logs : dict
             Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_end=lambda logs: print("ends"))
+        >>> y = model.predict([[1.0]], callbacks=[tell])
+        ends
         """
 
     def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
@@ -369,6 +495,15 @@ class Callback(Configurable):
         batch : int, at least 0
         logs : dict
             Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_batch_begin=lambda batch, logs: print(batch))
+        >>> y = model.predict([[1.0], [2.0], [3.0]], batch_size=2, callbacks=[tell])
+        0
+        1
         """
 
     def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -379,6 +514,17 @@ class Callback(Configurable):
         batch : int, at least 0
         logs : dict
             ``outputs``, the batch's predictions, (n, outputs), borrowed until the next batch.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+        >>> tell = callbacks.LambdaCallback(
+        ...     on_predict_batch_end=lambda batch, logs: print(batch, logs["outputs"].ravel())
+        ... )
+        >>> y = model.predict([[1.0], [2.0], [3.0]], batch_size=2, callbacks=[tell])
+        0 [1. 2.]
+        1 [3.]
         """
 
     def on_exception(self, error: BaseException) -> None:
@@ -387,6 +533,17 @@ class Callback(Configurable):
         Parameters
         ----------
         error : BaseException
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers, optimizers
+        >>> model = Sequential([layers.Dense(1)], seed=0)
+        >>> model.compile(optimizers.SGD(1e30), "mse")
+        >>> tell = callbacks.LambdaCallback(on_exception=lambda error: print(type(error).__name__))
+        >>> model.fit([[1.0]], [1.0], epochs=9, verbose=0, callbacks=[tell])
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.DivergenceError: ...
         """
 
     def __getstate__(self) -> dict[str, Any]:
@@ -459,6 +616,17 @@ class CallbackList:
     ------
     ConfigurationError
         If something in the list is no callback.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, callbacks
+    >>> tell = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
+    >>> model = Sequential()
+    >>> hooks = CallbackList([tell], model, "fit", epochs=1)
+    >>> hooks.has("on_epoch_end"), hooks.has("on_epoch_begin")
+    (True, False)
+    >>> hooks.call("on_epoch_end", 0, {"loss": 0.5})
+    0 {'loss': 0.5}
     """
 
     def __init__(self, callbacks: Any, model: Any, where: str, **params: Any) -> None:

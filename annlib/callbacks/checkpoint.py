@@ -47,7 +47,7 @@ class ModelCheckpoint(MonitorCallback):
         ``auto`` takes the metric's own direction.
     save_freq : "epoch" or int, at least 1
         After so many batches instead of after each epoch.
-    initial_value_threshold : float, optional
+    initial_value_threshold : float, any number, optional
         The value to beat.
     max_to_keep : int, at least 1, optional
         Remove the oldest file of this object's when there are more (not in Keras).

@@ -41,7 +41,7 @@ class Doctor(Callback):
 
     Parameters
     ----------
-    every : int
+    every : int, at least 1
         Steps from one sample to the next. (Of an optimizer that accumulates gradients, updates;
         of one that takes all rows at once, epochs.)
     probe : array_like, (n, features), optional

@@ -21,7 +21,7 @@ class EarlyStopping(MonitorCallback):
     ----------
     monitor : str
         A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
-    min_delta : float
+    min_delta : float, any number
         Its size counts, not its sign.
     patience : int, at least 0
         0 stops at the first epoch that does not improve.
@@ -29,7 +29,7 @@ class EarlyStopping(MonitorCallback):
         Anything but 0 prints a line when it stops or restores.
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction; a name without one is an error.
-    baseline : float, optional
+    baseline : float, any number, optional
         The value to beat: epochs count as waiting until one is better than it.
     restore_best_weights : bool
         At the end of training take the weights of the best epoch, whether it stopped early or not

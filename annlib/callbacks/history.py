@@ -119,12 +119,11 @@ class History(Callback):
         metrics : str or list of str, optional
             The quantities, by their names without ``val_``. Without it all, on a single ``ax``
             the loss.
-        ax : Axes or array of Axes, optional
+        ax : Axes or array of Axes, (quantities,), optional
 
         Returns
         -------
-        Axes, or ndarray of Axes
-            One for each quantity.
+        Axes, or ndarray of Axes, (quantities,)
 
         Raises
         ------
@@ -132,6 +131,15 @@ class History(Callback):
             If a quantity was not measured; the message names those that were.
         ConfigurationError
             If there is no epoch yet, or ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[1.0], [2.0]], [1.0, 2.0], epochs=3, verbose=0)
+        >>> [ax.get_ylabel() for ax in history.plot()]
+        ['loss', 'mae']
         """
         from annlib.plots.curves import plot_history
 
@@ -150,6 +158,17 @@ class History(Callback):
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[0.0]], [2.0], epochs=1, verbose=0)
+        >>> history.to_frame()
+               loss  mae
+        epoch
+        0       4.0  2.0
         """
         try:
             from pandas import DataFrame, Index, Series

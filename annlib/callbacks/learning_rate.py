@@ -127,7 +127,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
         Anything but 0 prints a line when it acts.
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction.
-    min_delta : float
+    min_delta : float, any number
         Better means better than the best so far by more than this; its sign does not count.
     cooldown : int, at least 0
         After a reduction so many epochs do not count.

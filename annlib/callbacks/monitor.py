@@ -25,7 +25,7 @@ class MonitorCallback(Callback):
         A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction; a name without one is an error.
-    min_delta : float
+    min_delta : float, any number
         Its size counts, not its sign.
 
     Raises

@@ -81,6 +81,16 @@ class DataLoader:
     [[2.0, 4.0], [3.0, 0.0]]
     >>> [batch.x.ravel().tolist() for batch in loader.read(batches, None, "fit", done=2)]
     [[1.0]]
+
+    An epoch of four batches, the last one of the next pass:
+
+    >>> loader.begin_epoch()
+    >>> for count in (3, 1):
+    ...     batches = loader.start_pass(None)
+    ...     print([batch.x.ravel().tolist() for batch in loader.part(batches, count, "fit")])
+    [[0.0, 1.0], [2.0, 3.0], [4.0]]
+    [[0.0, 1.0]]
+    >>> loader.end_epoch()
     """
 
     count: int | None = None
@@ -181,6 +191,15 @@ class DataLoader:
         ------
         DataError, ShapeError
             If what comes is no batch for the model, or there are too few batches to be meant.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.data import ArrayLoader
+        >>> x = np.arange(5.0).reshape(5, 1)
+        >>> loader = ArrayLoader(x, batch_size=2, dtype="float32", target_dtype="float32")
+        >>> [batch.x.ravel().tolist() for batch in loader.sequential(steps=2)]
+        [[0.0, 1.0], [2.0, 3.0]]
         """
         raise NotImplementedError
 
@@ -201,6 +220,18 @@ class DataLoader:
         ------
         ConfigurationError
             If nothing ends it.
+
+        Examples
+        --------
+        >>> import itertools
+        >>> from annlib import data
+        >>> endless = data.as_stream_loader(itertools.count(), lambda item, what: item)
+        >>> endless.check_end(100, "fit", "steps_per_epoch")
+        >>> endless.check_end(None, "fit", "steps_per_epoch")
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: fit: expected steps_per_epoch with batches that have
+        no end, ...
         """
         if steps is not None or not (self.endless or (again and not self.repeats)):
             return
@@ -228,6 +259,16 @@ class DataLoader:
         ------
         ConfigurationError
             If x gives batches itself: nobody knows whether each process gets the same.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.data import ArrayLoader
+        >>> x = np.arange(4.0).reshape(4, 1)
+        >>> loader = ArrayLoader(x, batch_size=2, dtype="float32", target_dtype="float32")
+        >>> loader.divide(rank=1, size=2)
+        >>> [batch.x.ravel().tolist() for batch in loader.sequential()]
+        [[1.0], [3.0]]
         """
         raise ConfigurationError(
             "Sequential.fit: expected rows that can be divided with a strategy, arrays or Shards, "
@@ -255,6 +296,15 @@ class DataLoader:
         ------
         DataError
             If there was none, or fewer than wanted.
+
+        Examples
+        --------
+        >>> from annlib import data
+        >>> stream = data.as_stream_loader(iter([]), lambda item, what: item)
+        >>> stream.check_length(0, None, "fit")
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.DataError: fit: ...
         """
 
     def fingerprint(self) -> dict[str, Any]:
@@ -264,6 +314,14 @@ class DataLoader:
         -------
         dict of str to object
             Shapes, types and a digest of some rows, as JSON can hold them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.data import ArrayLoader
+        >>> loader = ArrayLoader(np.zeros((5, 1)), batch_size=2, dtype="f4", target_dtype="f4")
+        >>> loader.fingerprint()
+        {'batch_size': 2, 'x': [[5, 1], '<f8', '2c34ce1d...']}
         """
         raise NotImplementedError
 
@@ -273,6 +331,18 @@ class DataLoader:
         Returns
         -------
         int, at least 0
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import data
+        >>> def batch(item, what):
+        ...     return data.Batch(np.array([item]), None, None)
+        >>> stream = data.as_stream_loader(iter("abcd"), batch)
+        >>> [x.tolist() for x, y, weights in stream.read(stream.start_pass(None), 2, "fit")]
+        [['a'], ['b']]
+        >>> stream.get_state()
+        2
         """
         return 0
 
@@ -289,6 +359,17 @@ class DataLoader:
         ------
         ModelFormatError
             If it could not.
+
+        Examples
+        --------
+        >>> from annlib import data
+        >>> stream = data.as_stream_loader(iter("abcd"), lambda item, what: item)
+        >>> stream.check_state(2, passes=1, batches=2)
+        >>> stream.check_state(3, passes=1, batches=2)
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ModelFormatError: state of the data: expected a whole number from 0 to 2,
+        got 3.
         """
         check_whole(state, "state of the data", 0, 0)
 
@@ -299,4 +380,12 @@ class DataLoader:
         ----------
         state : int, at least 0
             From ``get_state``.
+
+        Examples
+        --------
+        >>> from annlib import data
+        >>> stream = data.as_stream_loader(iter("abcd"), lambda item, what: item)
+        >>> stream.set_state(3)
+        >>> next(stream.start_pass(None))
+        'd'
         """

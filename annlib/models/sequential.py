@@ -386,7 +386,7 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        weights : sequence of array_like
+        weights : sequence of array_like, (inputs, units), (units,), ...
             In the order and the shapes of ``get_weights``.
 
         Raises
@@ -552,9 +552,9 @@ class Sequential(Trainer):
         ----------
         x : array_like, (features,) or (n, features)
             One row, ``x[0]``, or a few, ``x[:3]``.
-        y : array_like, of the output's shape, or labels
+        y : array_like, of the output's shape, or labels (n,)
             Its target, or theirs.
-        sample_weight : float or array_like, (n,), optional
+        sample_weight : float, at least 0, or array_like, (n,), optional
             Also of the outputs, as in ``fit``.
 
         Returns
