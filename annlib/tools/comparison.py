@@ -24,6 +24,19 @@ Direction = Literal["up", "down"]
 class Best(NamedTuple):
     """The best value of a quantity in a run, its epoch, and the last value; of a quantity of which
     nobody knows which way is better, the last value twice.
+
+    Parameters
+    ----------
+    value : float, any number
+    epoch : int, at least 0
+        Counted from 0, as in a History.
+    last : float, any number
+
+    Examples
+    --------
+    >>> from annlib import compare
+    >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}}).best["adam"]["loss"]
+    Best(value=0.4, epoch=1, last=0.5)
     """
 
     value: float
@@ -34,11 +47,29 @@ class Best(NamedTuple):
 class Comparison(Printed):
     """What ``compare`` returns; prints as a table, a row a run.
 
+    Parameters
+    ----------
+    histories : dict of str to History
+    directions : dict of str to {"up", "down"}, optional
+        As for ``compare``.
+
     Attributes
     ----------
     best : dict of str to dict of str to Best
         By run and quantity: ``comparison.best["adam"]["val_loss"].epoch``.
     histories : dict of str to History
+
+    Raises
+    ------
+    ConfigurationError
+        As for ``compare``.
+
+    Examples
+    --------
+    >>> from annlib import compare
+    >>> runs = compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+    >>> runs.quantities, runs.best["sgd"]["loss"].value
+    (['loss'], 0.8)
     """
 
     def __init__(
@@ -113,8 +144,26 @@ class Comparison(Printed):
         return html_table(*self._table()) + (f"<p>{escape(self._hint)}</p>" if self._hint else "")
 
     def to_frame(self) -> Any:
-        """A pandas ``DataFrame``: a row a run; for each quantity its best value, the epoch of
-        that and the last value. Needs pandas.
+        """A table: a row a run; for each quantity its best value, the epoch of that and the last
+        value.
+
+        Returns
+        -------
+        DataFrame, (runs, columns)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import compare
+        >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}}).to_frame()
+              epochs  loss  loss epoch  loss last
+        run
+        adam       3   0.4           1        0.5
+        sgd        2   0.8           1        0.8
         """
         try:
             from pandas import DataFrame, Index
@@ -147,6 +196,22 @@ class Comparison(Printed):
         Returns
         -------
         Axes
+
+        Raises
+        ------
+        UnknownNameError
+            If the quantity was not measured; the message names those that were.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from annlib import compare
+        >>> runs = compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+        >>> ax = runs.plot("loss", ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['adam', 'sgd']
         """
         known = [name.removeprefix("val_") for name in self.quantities]
         check_known(metric, _WHERE, "a metric that was measured", known)
@@ -173,6 +238,11 @@ def compare(
     -------
     Comparison
         Prints as a table; ``best``, ``to_frame`` and ``plot``.
+
+    Raises
+    ------
+    ConfigurationError
+        If something in the dict is no History, or a direction neither up nor down.
 
     Examples
     --------
