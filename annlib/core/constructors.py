@@ -80,7 +80,8 @@ class Signature:
 
 class Documentation:
     """``cls.__doc__`` with what base classes say of the arguments that are passed on to them, in
-    place of an entry ``**keywords``; made when it is asked for.
+    place of an entry ``**keywords``, and of errors if it says nothing itself; made when it is asked
+    for.
     """
 
     def __init__(self, text: str) -> None:
@@ -89,11 +90,15 @@ class Documentation:
     def __get__(self, instance: Any, cls: type) -> str:
         before, entries, after = _parted(self.text)
         entries.pop("**keywords", None)
-        others = [_parted(text)[1] for base in cls.__mro__[1:] if (text := _text_of(base))]
+        bases = [_parted(text) for base in cls.__mro__[1:] if (text := _text_of(base))]
         for name in Signature().__get__(None, cls).parameters:
-            found = (each[name] for each in others if name in each)
+            found = (known[name] for _, known, _ in bases if name in known)
             if name not in entries and (entry := next(found, None)):
                 entries[name] = entry
+        if not _section("Raises", after):
+            theirs = (_section("Raises", below) for *_, below in bases)
+            errors = next(filter(None, theirs), "")
+            after = f"{errors}{after}"
         written = "".join(dict.fromkeys(entries.values()))  # one may be for several names
         text = f"{before}{_TITLE}{written}\n{after}" if written else before + after
         type.__setattr__(cls, "__doc__", text.rstrip() + "\n")
@@ -117,6 +122,11 @@ def _parted(docstring: str) -> tuple[str, dict[str, str], str]:
         entries |= {name.strip(): f"{entry.rstrip()}\n" for name in names.split(",")}
     entries.pop("", None)
     return "".join([before, *sections[:at]]), entries, "".join(sections[at + 1 :])
+
+
+def _section(title: str, text: str) -> str:
+    """A section of a docstring, if it has this one."""
+    return next((each for each in _SECTION.split(text) if each.startswith(f"{title}\n-")), "")
 
 
 class OfFunction:
@@ -163,5 +173,4 @@ class _FunctionDocumentation:
         _, own, result = _parted(made.__call__.__doc__ or "")
         entries = {n: e for n, e in (own | theirs).items() if n not in self.without}
         written = "".join(dict.fromkeys(e for n, e in entries.items() if not n.startswith("*")))
-        returns = next((s for s in _SECTION.split(result) if s.startswith("Returns\n")), "")
-        return f"{before}{_TITLE}{written}\n{returns.rstrip()}\n\n{after}".rstrip() + "\n"
+        return f"{before}{_TITLE}{written}\n{_section('Returns', result)}{after}".rstrip() + "\n"

@@ -27,33 +27,57 @@ from annlib.regularizers.names import RegularizerLike
 class BatchNormalization(Layer):
     """y = gamma d / s + beta,  d = x - mean,  s = sqrt(variance + epsilon), by features.
 
-    While training, mean and (biased) variance are the batch's, and
+    x is (n, features), or has more axes; mean, variance, gamma and beta are (features,). While
+    training, mean and (biased) variance are the batch's, and
 
         dx = gamma / s * (dy - mean(dy) - d mean(dy d) / s^2)
+        dgamma = sum(dy d / s),  dbeta = sum(dy)
+
+    Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
+    batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
 
     With ``renorm`` (Ioffe, 2017) y = gamma (r d / s + t) + beta, where r = s / s' and
     t = (mean - mean') / s' are taken for constants, and mean' and s' are moving averages of the
     batches before: so training sees about what is seen at rest, however small the batches.
 
-    Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
-    batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
+    Ioffe and Szegedy, 2015, "Batch Normalization".
 
     Parameters
     ----------
-    axis : int
-        The axis of the features, -1 or one from 1; the statistics are over all others.
+    axis : int, -1 or at least 1
+        The axis of the features; the statistics are over all others.
     momentum : float, in [0, 1)
+        How much of the moving averages a batch leaves.
     epsilon : float, above 0
-    center, scale : bool
-        Whether there is a beta, a gamma.
+        Added to the variance.
+    center : bool
+        Whether there is a beta.
     renorm : bool
+        Whether batches are normalized about as at rest.
     renorm_clipping : dict, optional
         Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
     renorm_momentum : float, in [0, 1)
         Of mean' and s'. What is used at rest has ``momentum``.
-    **keywords
-        Initializers, regularizers and constraints of gamma and beta, initializers of
-        ``moving_mean`` and ``moving_variance``, and what every ``Layer`` takes.
+    scale : bool
+        Whether there is a gamma.
+    beta_initializer, gamma_initializer : str or Initializer
+    moving_mean_initializer, moving_variance_initializer : str or Initializer
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+
+    Raises
+    ------
+    ConfigurationError
+        For the axis 0, which is the batch, a number out of its range, or an unknown name.
+    ShapeError
+        When a model is built whose input has no such axis.
+
+    Examples
+    --------
+    >>> layer = BatchNormalization()
+    >>> layer([[0.0, 10.0], [2.0, 30.0]], training=True).round(3)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
     """
 
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")

@@ -48,11 +48,11 @@ class Normalization(Layer):
 
     Parameters
     ----------
-    axis : int, list of int or None
+    axis : int, list of int or None, -1 or at least 1
         The axes of the input that have a mean for each of their positions; -1, the features, for
         tables. None is one mean for all numbers.
-    mean, variance : float or array_like, optional
-        Both or neither; for all features, or one for each.
+    mean, variance : float or array_like, (features,), optional
+        Both or neither; any number for all features, or one for each; no variance below 0.
     invert : bool
         From normalized numbers back to those of the data.
 
@@ -72,6 +72,8 @@ class Normalization(Layer):
     >>> layer.adapt([[0.0, 7.0], [2.0, 9.0], [0.0, 7.0], [2.0, 9.0]])
     >>> layer.mean, layer.variance
     (array([1., 8.]), array([1., 1.]))
+    >>> layer([[3.0, 8.0]])
+    array([[2., 0.]], dtype=float32)
     """
 
     adapt_mean: Array

@@ -34,11 +34,11 @@ class PeriodicEmbedding(Layer):
 
     Parameters
     ----------
-    units : int
+    units : int, at least 1
         Numbers that a feature becomes, besides itself.
-    num_frequencies : int
+    num_frequencies : int, at least 1
         Cosines of a feature, m.
-    members : int, optional
+    members : int, at least 1, optional
         An embedding of its own for each so many members of an ensemble, as ``BatchedDense`` has:
         (n, F), or (n, members, F), becomes (n, members, F (units + 1)).
     append_input : bool
@@ -55,6 +55,8 @@ class PeriodicEmbedding(Layer):
 
     Raises
     ------
+    ConfigurationError
+        For sizes that are not positive integers, or an unknown name.
     ShapeError
         For input that is not (n, features), or (n, members, features).
 

@@ -22,14 +22,29 @@ class RMSNormalization(RowNormalization):
 
         dx = (g - h mean(g h)) / r,  g = scale dy
 
-    LayerNormalization without mean and beta; ``scale`` is a parameter, one number for each of a
-    row, which starts as 1.
+    x is (n, features), or has more axes. LayerNormalization without mean and beta; ``scale`` is a
+    parameter, one number for each of a row, which starts as 1. Zhang and Sennrich, 2019, "Root Mean
+    Square Layer Normalization".
 
     Parameters
     ----------
-    axis : int or list of int
+    axis : int or list of int, -1 or at least 1
         The axes that make a row, and that ``scale`` spans; not 0, which is the batch.
     epsilon : float, above 0
+        Added to the mean of the squares.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is no integer, or an epsilon that is not positive.
+    ShapeError
+        When a model is built for whose input an axis is none, or 0, which is the batch.
+
+    Examples
+    --------
+    >>> RMSNormalization()([[3.0, 3.0], [0.0, 2.0]]).round(3)
+    array([[1.   , 1.   ],
+           [0.   , 1.414]], dtype=float32)
     """
 
     scale: Array

@@ -42,14 +42,15 @@ class RowNormalization(Layer):
     def inverse_length(
         self, s: Array, k: int, unit: Array | float, work: Workspace
     ) -> Array | float:
-        """1 / r in place of the sum of squares in ``s``, for rows of k numbers; returns w.
+        """1 / r in place of the sum of squares in ``s``, for rows of k numbers; returns w. Scratch
+        comes from ``work``.
 
         Where the squares would overflow, they are those of x / unit, and 1 / r is unit / r.
         """
         raise NotImplementedError
 
     def length(self, s: Any, k: int) -> Any:
-        """r, as an expression of the sum of squares of rows of k numbers."""
+        """r, as an expression of s, the sum of squares of rows of k numbers."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
@@ -57,7 +58,7 @@ class RowNormalization(Layer):
         return input_shape
 
     def sizes(self, input_shape: BatchShape) -> Shape:
-        """The shape of a row along the axes, and of gamma and beta."""
+        """The shape of a row of ``input_shape`` along the axes, and of gamma and beta."""
         return axes.sizes(self.axis, input_shape, type(self).__name__)
 
     def _row(self, parameter: str) -> Array | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from annlib.core.arrays import Array
 from annlib.core.constructors import OfFunction
+from annlib.core.errors import ConfigurationError, show
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -35,11 +36,27 @@ class LossFunction:
     Parameters
     ----------
     cls : type of Loss
+        The class, whose arguments the function takes behind y_true and y_pred.
     name : str, optional
         Keras' name of the function, where it is not that of the class.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``cls`` is no class of losses.
+
+    Examples
+    --------
+    >>> huber = LossFunction(Huber)
+    >>> huber([[0.0], [0.0]], [[1.0], [-3.0]], delta=2.0)
+    array([0.5, 4. ])
     """
 
     def __init__(self, cls: type[Loss], name: str | None = None) -> None:
+        if not isinstance(cls, type) or not issubclass(cls, Loss):
+            raise ConfigurationError(
+                f"LossFunction: expected cls as a class of losses, got {show(cls)}."
+            )
         self.cls = cls
         self.__name__ = name or cls._names[0]
 

@@ -17,7 +17,7 @@ import annlib.metrics.hinge  # noqa: F401  # first: the function takes the modul
 from annlib.core.arrays import Array
 from annlib.core.config import refuse_unknown
 from annlib.core.constructors import OfFunction, constructor_arguments
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.losses.functions import (
     KLD,
     MAE,
@@ -103,6 +103,11 @@ class MetricFunction:
     """
 
     def __init__(self, cls: type[MeanOverRows]) -> None:
+        if not isinstance(cls, type) or not issubclass(cls, MeanOverRows):
+            raise ConfigurationError(
+                f"MetricFunction: expected cls as a class of metrics that are means over rows, got "
+                f"{show(cls)}."
+            )
         self.cls = cls
         self.__name__ = cls._names[0]
 
