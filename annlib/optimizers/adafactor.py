@@ -31,17 +31,41 @@ class Adafactor(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        The most that alpha may be, over the size of the parameters.
     beta_2_decay : float, in [-1, 0]
+        The power by which v forgets less and less.
     epsilon_1 : float, at least 0
         Added to the squares.
     epsilon_2 : float, at least 0
         The least size that parameters count as.
     clip_threshold : float, above 0
+        The root mean square that u may have.
     relative_step : bool
         Keras' argument; the rate is at most 1 / sqrt(t) with it and without it.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Shazeer & Stern (2018), "Adafactor: adaptive learning rates with sublinear memory cost".
+
+    Examples
+    --------
+    It remembers 128 + 32 numbers of a kernel of 128 x 32, where Adam remembers 8192:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Input((128,)), layers.Dense(32, use_bias=False)])
+    >>> model.compile(optimizers.Adafactor(0.01), "mse")
+    >>> loss = model.train_on_batch(np.zeros((1, 128)), np.zeros((1, 32)))
+    >>> [(name, array.shape) for name, array in model.optimizer.state_arrays().items()]
+    [('dense/kernel/r', (128,)), ('dense/kernel/c', (32,))]
     """
 
     per_parameter = True

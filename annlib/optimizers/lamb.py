@@ -26,11 +26,39 @@ class Lamb(Moments):
 
     Parameters
     ----------
-    learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1), or callable
+    learning_rate : float, at least 0, or callable
+        The length of a step of a parameter, over the norm of the parameter.
+    beta_1 : float, in [0, 1), or callable
+        What m keeps of itself in a step.
+    beta_2 : float, in [0, 1), or callable
+        What v keeps of itself in a step.
     epsilon : float, at least 0
+        Added to the root of the corrected v.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    You et al. (2020), "Large batch optimization for deep learning: training BERT in 76 minutes".
+
+    Examples
+    --------
+    A kernel of 5 moves by a tenth of that:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, initializers, layers, optimizers
+    >>> five = initializers.Constant(5.0)
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer=five)])
+    >>> model.compile(optimizers.Lamb(0.1), "mse")
+    >>> model.train_on_batch(np.ones((1, 1)), np.full((1, 1), 100.0))
+    9025.0
+    >>> model.get_weights()[0].round(3)
+    array([[5.5]], dtype=float32)
     """
 
     per_parameter = True

@@ -35,8 +35,10 @@ class Muon(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        The root mean square of a kernel's step is about ``rms_rate`` times this.
     adam_beta_1, adam_beta_2 : float, in [0, 1)
+        What AdamW's moments keep of themselves in a step.
     adam_weight_decay : float, at least 0, or callable, optional
         That of the parameters that AdamW trains.
     epsilon : float, at least 0
@@ -46,14 +48,38 @@ class Muon(Optimizer):
     exclude_layers : sequence of str, optional
         Regular expressions, searched for in the paths of parameters: ``["head"]``.
     exclude_embeddings : bool
-    muon_a, muon_b, muon_c : float
+        Whether AdamW trains the tables of embeddings, too.
+    muon_a, muon_b, muon_c : float, any number
+        a, b and c.
     adam_lr_ratio : float, at least 0
+        AdamW's rate over that of the kernels.
     momentum : float, in [0, 1), or callable
+        What M keeps of itself in a step.
     ns_steps : int, at least 0
+        How often O is iterated.
     nesterov : bool
+        Look ahead by another momentum M.
     rms_rate : float, above 0, or None for no factor rms_rate sqrt(max(n, m))
+        The root mean square of a step, over the rate.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    Examples
+    --------
+    It remembers one number of each weight of the kernel, and two of the biases, which AdamW trains:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> model.compile(optimizers.Muon(0.01), "mse")
+    >>> loss = model.train_on_batch(np.zeros((1, 3)), np.zeros((1, 2)))
+    >>> [(name, array.shape) for name, array in model.optimizer.state_arrays().items()]
+    [('momentum', (8,)), ('dense/bias/velocity', (2,))]
     """
 
     per_parameter = True

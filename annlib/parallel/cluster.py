@@ -18,7 +18,14 @@ LOST = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 
 class ClusterError(AnnlibError, RuntimeError):
-    """A cluster that cannot do what it was asked for: its workers end, or there are none."""
+    """A cluster that cannot do what it was asked for: its workers end, or there are none.
+
+    Examples
+    --------
+    >>> from annlib import AnnlibError
+    >>> issubclass(ClusterError, AnnlibError), issubclass(ClusterError, RuntimeError)
+    (True, True)
+    """
 
 
 def distributed(where: str) -> Any:

@@ -100,12 +100,19 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``; of a History also ``"learning_rate"`` and
         ``"seconds"``. Without it all that were measured, on a single ``ax`` the loss.
-    ax : Axes or array of Axes, optional
+    ax : Axes or array of Axes, (quantities,), optional
 
     Returns
     -------
-    Axes, or ndarray of Axes
+    Axes, or ndarray of Axes, (quantities,)
         One for each quantity.
+
+    Raises
+    ------
+    UnknownNameError
+        If a quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no History or has no epoch yet, or ``ax`` is no Axes of Matplotlib.
 
     Examples
     --------
@@ -268,6 +275,13 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    UnknownNameError
+        If the quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no dict of histories, or ``ax`` is no Axes of Matplotlib.
 
     Examples
     --------

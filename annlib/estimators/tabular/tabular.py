@@ -96,12 +96,23 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
             Numbers, booleans, texts and categories; values may be missing.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
-        X_val, y_val : array-like, default=None
+        X_val : array-like or frame of shape (n_rows, n_features), default=None
             Rows of one's own to judge by after each epoch; then all networks learn from all of X.
+        y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+            Their targets.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidParameterError
+            For a parameter that cannot be meant; also a ``ConfigurationError``.
+        DataError
+            If X holds infinite values, dates or other objects, or y is missing for a row.
+        ValueError
+            If X, y and weights do not fit together.
         """
         began = time.perf_counter()
         self._require_parameters("fit")
@@ -365,13 +376,22 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
         Parameters
         ----------
         X : array-like or frame of shape (n_samples, n_features)
-        orders : int, default=4
+        orders : int in [1, inf), default=4
             More are nearer to the mean over all orders.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features) or (n_samples, n_features, n_outputs)
             With ``typical_prediction_`` those of a row add up to its prediction.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ConfigurationError
+            If ``orders`` is no count of at least 1.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         check_is_fitted(self)
         orders = self._check_orders(orders)
