@@ -32,7 +32,12 @@ def as_text(latex: str) -> str:
     >>> as_text(r"\frac{\partial a_i}{\partial z_j} = a_i (\delta_{ij} - a_j)")
     '∂aᵢ/∂zⱼ = aᵢ (δᵢⱼ − aⱼ)'
     """
-    return _text(parse(latex))
+    return as_text_of(parse(latex))
+
+
+def as_text_of(node: Node) -> str:
+    """The same of a formula's tree, or of a part of it."""
+    return _text(node)
 
 
 def _text(node: Node) -> str:
