@@ -139,3 +139,5 @@ class EarlyStopping(MonitorCallback):
         if self._best_weights is not None:
             say(self.verbose, f"Restoring the weights of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self._best_weights)
+            if (history := getattr(self.model, "history", None)) is not None:
+                history.restored_epoch = self.best_epoch

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count, check_count_or, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.packages import install_command
 from annlib.core.states import check_wholes
 
 
@@ -136,7 +137,7 @@ class TensorBoard(Callback):
             except ImportError:
                 raise ConfigurationError(
                     "TensorBoard: expected the package tensorboardX, got none installed. "
-                    'Install the extra: pip install "annlib[tensorboard]".'
+                    f"Install it: {install_command('annlib[tensorboard]')}."
                 ) from None
             # Two writers of the same second would write the same file without a suffix.
             suffix = f".{time.time_ns()}"

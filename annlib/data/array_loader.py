@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_finite, check_range
-from annlib.data.gather import Gatherer
+from annlib.data.gather import Gatherer, RowNumbers
 from annlib.data.loader import Batch, DataLoader, share
 from annlib.data.prefetch import AHEAD, Prefetch
 from annlib.data.shards import Shards
@@ -58,6 +58,7 @@ class ArrayLoader(DataLoader):
     rows: int
     count: int
     batch_size: int
+    divisible = True
 
     def __init__(
         self,
@@ -102,6 +103,10 @@ class ArrayLoader(DataLoader):
 
     def divide(self, rank: int, size: int) -> None:
         self._share = rank, size
+
+    def number_rows(self) -> None:
+        """From now on give as the x of a batch the numbers of its rows, which lie elsewhere."""
+        self._readers = [(RowNumbers(len(x)), y, w) for x, y, w in self._readers]
 
     def fingerprint(self) -> dict[str, Any]:
         """Shapes, types, and a digest of some rows."""

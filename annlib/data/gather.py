@@ -117,6 +117,19 @@ class Gatherer:
         return batch
 
 
+class RowNumbers(Gatherer):
+    """Reads the numbers of so many rows in place of them."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(np.broadcast_to(np.intp(0), rows), np.intp)
+
+    def rows(self, index: Array) -> Array:
+        return index
+
+    def slice(self, start: int, stop: int) -> Array:
+        return np.arange(start, min(stop, len(self)))
+
+
 def cast(rows: Array, work: Workspace) -> Array:
     """``rows`` in the buffer "batch", in the type of the workspace."""
     batch = work.array("batch", *rows.shape)

@@ -67,6 +67,8 @@ class DataLoader:
         Whether it is certain that a pass has no end.
     shuffles_within : bool
         Whether a new order is one of the rows within each batch, which stays where it is.
+    divisible : bool
+        Whether it can give some rows of each batch to each of several processes.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class DataLoader:
     repeats: bool = True
     endless: bool = False
     shuffles_within: bool = False
+    divisible: bool = False
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Any]:
         """Begin a pass: all data in a new order, or without ``rng`` as they stand.

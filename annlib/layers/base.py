@@ -15,7 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
@@ -566,6 +566,17 @@ class Layer(Scheduled):
         ...         self.passes += 1
         """
 
+    #: What the formula calls parameters, in LaTeX by their names, where that is another letter.
+    _parameter_letters: ClassVar[Mapping[str, str]] = {}
+
+    def _letters(self, work: Workspace) -> Mapping[str, Any] | None:
+        """What the letters of the formula stood for in the last pass, for a trace that puts numbers
+        into its equations; None of a layer whose equations are not those of rows along ``axis``.
+
+        By the letters in LaTeX; x, y and what a line of the formula defines are known without it.
+        """
+        return None
+
     def formula(self) -> Formula:
         r"""The formula that ``explain`` shows; of a class without one, that it is a function.
 
@@ -955,6 +966,18 @@ class Layer(Scheduled):
         12
         """
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
+
+    def count_multiplications(self) -> int | None:
+        """How many products of numbers with weights or constants a row takes at rest.
+
+        Of a layer with parameters the subclass says it: None where it does not.
+        """
+        return None if self._parameters else 0
+
+    def _each_number(self) -> int | None:
+        """How many numbers a row of the input has; None where its size is not known."""
+        sizes = (self._built_shape or (None, None))[1:]
+        return None if None in sizes else math.prod(size or 0 for size in sizes)
 
     @classmethod
     def _says(cls, fact: str, *methods: str) -> bool:

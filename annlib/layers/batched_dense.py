@@ -147,6 +147,11 @@ class BatchedDense(Affine):
         if self.use_scale:
             self.add_weight("scale", (k, features), self.scale_initializer, stacked=1)
 
+    def count_multiplications(self) -> int:
+        # Each member has its row, where the input is not of each its own, too.
+        features = self._features(self._built_shape or ())
+        return self.members * features * (self.units + self.use_scale)
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)
         return self._activated_shape((input_shape[0], self.members, self.units))

@@ -78,6 +78,10 @@ class Dense(Affine):
         self._features(input_shape)
         return self._activated_shape((*input_shape[:-1], self.units))
 
+    def count_multiplications(self) -> int | None:
+        numbers = self._each_number()  # each of which meets every unit once
+        return None if numbers is None else numbers * self.units
+
     @staticmethod
     def _features(input_shape: BatchShape) -> int:
         features = input_shape[-1] if len(input_shape) > 1 else None

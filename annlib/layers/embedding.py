@@ -157,6 +157,9 @@ class Embedding(Layer):
             self.embeddings_constraint,
         )
 
+    def count_multiplications(self) -> int:
+        return 0  # vectors are looked up
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         return (*input_shape, self.output_dim)
 

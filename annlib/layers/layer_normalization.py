@@ -15,7 +15,7 @@ from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
-from annlib.layers.row_normalization import RowNormalization, scaled
+from annlib.layers.row_normalization import RowNormalization, gradients_of_scaling, scaled
 from annlib.regularizers.names import RegularizerLike
 
 
@@ -125,9 +125,11 @@ class LayerNormalization(RowNormalization):
             back=(
                 "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
                 f"{DX} = {slope}",
+                *gradients_of_scaling(self.scale, self.center),
             ),
             source="Ba et al. (2016)",
             symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+            values=((r"\varepsilon", self.epsilon),),
         )
 
 

@@ -48,6 +48,8 @@ class Rescaling(Layer):
         self.scale = _numbers(scale, "scale")
         self.offset = _numbers(offset, "offset")
 
+    count_multiplications = Layer._each_number
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         row = tuple(size or 1 for size in input_shape[1:])
         for name in ("scale", "offset"):

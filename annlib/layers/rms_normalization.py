@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.layer_normalization import inverse_root
-from annlib.layers.row_normalization import RowNormalization
+from annlib.layers.row_normalization import RowNormalization, gradients_of_scaling
 
 
 @register("rms_normalization")
@@ -49,6 +50,7 @@ class RMSNormalization(RowNormalization):
 
     scale: Array
     gain = "scale"
+    _parameter_letters: ClassVar[Mapping[str, str]] = {"scale": r"\gamma"}
 
     def __init__(
         self, axis: Any = -1, epsilon: float = 1e-6, **keywords: Unpack[LayerArguments]
@@ -73,7 +75,9 @@ class RMSNormalization(RowNormalization):
             back=(
                 rf"g_i = \gamma_i {DY}",
                 rf"{DX} = \frac{{1}}{{s}} (g_i - \frac{{1}}{{N}} h_i \sum_j g_j h_j)",
+                *gradients_of_scaling(scale=True, center=False),
             ),
             source="Zhang & Sennrich (2019)",
             symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+            values=((r"\varepsilon", self.epsilon),),
         )

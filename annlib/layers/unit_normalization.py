@@ -54,7 +54,7 @@ class UnitNormalization(RowNormalization):
     def formula(self) -> Formula:
         sums = r"\sum_j y_j \frac{\partial E}{\partial y_j}"
         return self._formula(
-            r"s = \sqrt{\sum_i x_i^2}",
+            r"s = \max(\sqrt{\sum_i x_i^2}, 10^{-12})",
             r"y_i = \frac{x_i}{s}",
             back=(rf"{DX} = \frac{{1}}{{s}} ({DY} - y_i {sums})",),
         )

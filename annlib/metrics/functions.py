@@ -100,6 +100,18 @@ class MetricFunction:
     Parameters
     ----------
     cls : type of MeanOverRows
+        The class, whose arguments but for its name the function takes behind y_true and y_pred.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``cls`` is no such class.
+
+    Examples
+    --------
+    >>> accuracy = MetricFunction(BinaryAccuracy)
+    >>> accuracy([[1, 0], [0, 0]], [[0.4, 0.8], [0.1, 0.2]], threshold=0.3)
+    array([0.5, 1. ])
     """
 
     def __init__(self, cls: type[MeanOverRows]) -> None:

@@ -491,30 +491,38 @@ class Sequential(Trainer):
     def summary(
         self,
         line_length: int | None = None,
+        positions: Sequence[float] | None = None,
         print_fn: Callable[[str], None] | None = None,
-        show_trainable: bool = False,
-        *,
         expand_nested: bool = True,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print a table of the layers, their output shapes and parameters.
+        """Print a table of the layers: activations, output shapes, parameters, multiplications.
 
-        Models among the layers are their layers, so that ``expand_nested`` changes nothing.
+        The arguments are Keras'. Multiplications are those of a row's numbers with weights and
+        constants while predicting; an activation's own are not counted.
 
         Parameters
         ----------
-        line_length : int, at least 1, optional
-            The least characters in a line.
+        line_length : int, optional
+            78 by default; what is longer is wrapped.
+        positions : sequence of float, optional
+            Where columns end, in parts of the line or in characters: of all columns, or of the
+            three (with ``show_trainable`` four) that Keras has, which are then shown alone.
         print_fn : callable, optional
-            Called with each line, or with the whole, instead of ``print``.
-        show_trainable : bool
-            Have a column that says which layers train.
+            Gets the whole text.
         expand_nested : bool
-            Keras' argument.
+            Whether the layers inside of ``Columns`` are shown. Models among the layers are their
+            layers, whatever it is.
+        show_trainable : bool
+        layer_range : sequence of str, optional
+            The first and the last layer to show, by names or patterns of them. Totals are those of
+            the model.
 
         Raises
         ------
         ConfigurationError
-            If an argument is none of these.
+            For other positions or names.
 
         Examples
         --------
@@ -529,13 +537,22 @@ class Sequential(Trainer):
 
         where = "Sequential.summary"
         length = check_optional_count(line_length, where, "line_length")
-        flags = check_flag(show_trainable, where, "show_trainable")
+        check_flag(show_trainable, where, "show_trainable")
         check_flag(expand_nested, where, "expand_nested")
         if not (print_fn is None or callable(print_fn)):
             raise ConfigurationError(
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."
             )
-        text = summary(self._network, self.optimizer, length, flags)
+        text = summary(
+            self._network,
+            self.optimizer,
+            length,
+            show_trainable,
+            positions=positions,
+            expand_nested=expand_nested,
+            layer_range=layer_range,
+            written=for_stdout if print_fn is None else str,
+        )
         (print_fn or print)(for_stdout(text) if print_fn is None else text)
 
     def _repr_html_(self) -> str:

@@ -25,6 +25,7 @@ from annlib.core.checks import (
 )
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
+from annlib.core.packages import install_command
 from annlib.core.threads import blas_threads
 from annlib.core.tracebacks import ShortTracebacks, warn_user
 from annlib.core.views import ArrayView
@@ -190,7 +191,8 @@ class Trainer(ShortTracebacks, Configurable):
         if compiled.jit_compile is True and not can_compile():
             raise ConfigurationError(
                 "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
-                'Run pip install "annlib[jit]", or leave it out: results differ by rounding.'
+                f"Run {install_command('annlib[jit]')}, or leave it out: results differ by "
+                "rounding."
             )
         compiled.check_dtype(self._network.dtype)
         self._set_compiled(compiled)
@@ -648,6 +650,7 @@ class Trainer(ShortTracebacks, Configurable):
         """Train the built model on batches; ``fit`` and the estimators both end here."""
         functions = self._functions
         step, self.history = functions.step, history  # that there is a step, comes first
+        history.batch_size = batches.batch_size
         parts = functions, batches, validation, callbacks, history
         limit = threads or step.product_threads(batches.batch_size)
         if communicator is not None:
@@ -1126,8 +1129,8 @@ def _compiler() -> Any:
     if not can_compile():
         warn_user(
             "Sequential: expected Numba for a model compiled with jit_compile=True, which is not "
-            "installed: its steps run as they stand, and differ by rounding. Run pip install "
-            '"annlib[jit]", or compile anew.'
+            "installed: its steps run as they stand, and differ by rounding. Run "
+            f"{install_command('annlib[jit]')}, or compile anew."
         )
         return None
     from annlib import compiling  # loaded when first used, not with annlib

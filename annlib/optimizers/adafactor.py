@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -69,7 +69,9 @@ class Adafactor(Optimizer):
     """
 
     per_parameter = True
+    letters: ClassVar[Mapping[str, str]] = {"r": "r_i", "c": "c_j"}
     bounded = True
+    keras_state: ClassVar[Mapping[str, str]] = {"v": "velocity"}
 
     def __init__(
         self,
@@ -129,10 +131,22 @@ class Adafactor(Optimizer):
         return {**super().__getstate__(), "_means": {}}
 
     def formula(self) -> Formula:
+        return self._formula(r"v \leftarrow \beta v + (1 - \beta) (g^2 + \varepsilon)")
+
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
+        if len(shape) < 2:
+            return self.formula()
+        return self._formula(
+            r"r_i \leftarrow \beta r_i + (1 - \beta) \frac{1}{m} \sum_j (g_{ij}^2 + \varepsilon)",
+            r"c_j \leftarrow \beta c_j + (1 - \beta) \frac{1}{n} \sum_i (g_{ij}^2 + \varepsilon)",
+            r"v_{ij} = \frac{r_i c_j}{\frac{1}{n} \sum_i r_i}",
+        )
+
+    def _formula(self, *lines: str) -> Formula:
         return update_formula(
             self,
             rf"\beta = 1 - t^{{{number(self.beta_2_decay)}}}",
-            r"v \leftarrow \beta v + (1 - \beta) (g^2 + \varepsilon)",
+            *lines,
             r"u = \frac{g}{\sqrt{v}}",
             rf"\alpha = \max({number(self.epsilon_2)}, \frac{{\lVert \theta \rVert}}{{\sqrt{{P}}}})"
             r" \min(\eta, \frac{1}{\sqrt{t}})",

@@ -60,6 +60,7 @@ class Adagrad(Optimizer):
 
     state_names = ("n",)
     keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator"}
+    letters: ClassVar[Mapping[str, str]] = {"n": "v"}
     bounded = True
 
     def __init__(

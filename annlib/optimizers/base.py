@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from annlib.core.arguments import CalledOtherwise
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.checks import (
     all_finite,
     check_count,
@@ -550,6 +550,12 @@ class Optimizer(Rule, Scheduled):
         for theta, state in parts:
             self.initialize(theta, state)
 
+    def _initialize_all(self) -> None:
+        """Give the state its first values, if it has none yet, as the first step would."""
+        for part in self._parts():
+            if not part._begun and part._buffers is not None:
+                part._initialize((own.theta, own.state) for own in part._buffers.parts)
+
     def matches_layout(self, vector: ParameterVector) -> bool:
         """Whether its state is of a vector with this layout.
 
@@ -1073,6 +1079,10 @@ class Optimizer(Rule, Scheduled):
     # Optimizers have state, and are compared by identity.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
+        """The formula of the parameter with this path, of a rule that is another for some."""
+        return self.formula()
 
     def formula(self) -> Formula:
         r"""The formula that ``explain`` shows; of a class without one, that it is a function.

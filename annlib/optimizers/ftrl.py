@@ -70,6 +70,7 @@ class Ftrl(Optimizer):
 
     state_names = ("n", "z")
     keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator", "z": "linear"}
+    letters: ClassVar[Mapping[str, str]] = {"n": "v"}
 
     def __init__(
         self,
@@ -126,7 +127,8 @@ class Ftrl(Optimizer):
             shrunk, letters["shrinkage"] = r" + 2 \lambda_s \theta", shrinkage
         return update_formula(
             self,
-            rf"z \leftarrow z + g{shrunk} - \frac{{(v + g^2)^p - v^p}}{{\eta}} \theta",
+            r"d = \frac{(v + g^2)^p - v^p}{\eta}",
+            rf"z \leftarrow z + g{shrunk} - d \theta",
             r"v \leftarrow v + g^2",
             r"\theta \leftarrow \frac{\max(-\lambda_1, \min(z, \lambda_1)) - z}"
             r"{(v^p + \beta) / \eta + 2 \lambda_2}",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.formula import Formula
+from annlib.core.formula import Formula, cases
 from annlib.optimizers.base import register
 from annlib.optimizers.formula import FIRST_MOMENT, SECOND_MOMENT, update_formula
 from annlib.optimizers.moments import Moments
@@ -88,9 +88,17 @@ class Lamb(Moments):
             r"\hat{m} = \frac{m}{1 - \beta_1^t}",
             r"\hat{v} = \frac{v}{1 - \beta_2^t}",
             r"d = \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon}",
-            r"\theta \leftarrow \theta - \eta \frac{\lVert \theta \rVert}{\lVert d \rVert} d",
+            "r = "
+            + cases(
+                (
+                    r"\frac{\lVert \theta \rVert}{\lVert d \rVert}",
+                    r"\lVert \theta \rVert > 0, \lVert d \rVert > 0",
+                ),
+                ("1", ""),
+            ),
+            r"\theta \leftarrow \theta - \eta r d",
             source="You et al. (2020)",
-            note="The norms are those of each kernel and bias; their ratio is 1 where one is 0.",
+            note="The norms are those of each kernel and bias.",
             beta_1=self.beta_1,
             beta_2=self.beta_2,
             epsilon=self.epsilon,

@@ -36,6 +36,7 @@ class Moments(Optimizer):
         "v": "velocity",
         "v_max": "velocity_hat",
     }
+    letters: ClassVar[Mapping[str, str]] = {"v_max": "u"}
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1", "v": "beta_2", "v_max": "beta_2"}
 
     def __init__(

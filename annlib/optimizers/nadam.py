@@ -99,8 +99,9 @@ class Nadam(Moments):
             FIRST_MOMENT,
             SECOND_MOMENT,
             r"\mu_t = \beta_1 (1 - \frac{1}{2} 0.96^t)",
-            r"\hat{m} = \frac{\mu_{t+1} m}{1 - \prod_{s=1}^{t+1} \mu_s}"
-            r" + \frac{(1 - \mu_t) g}{1 - \prod_{s=1}^t \mu_s}",
+            r"a = \frac{\mu_{t+1}}{1 - \prod_{s=1}^{t+1} \mu_s}",
+            r"b = \frac{1 - \mu_t}{1 - \prod_{s=1}^t \mu_s}",
+            r"\hat{m} = a m + b g",
             r"\hat{v} = \frac{v}{1 - \beta_2^t}",
             r"\theta \leftarrow \theta - \eta \frac{\hat{m}}{\sqrt{\hat{v}} + \varepsilon}",
             source="Dozat (2016)",

@@ -67,6 +67,7 @@ class RMSprop(Optimizer):
         "mean": "average_gradient",
         "velocity": "momentum",
     }
+    letters: ClassVar[Mapping[str, str]] = {"mean": "m", "velocity": "u"}
 
     def __init__(
         self,

@@ -41,6 +41,8 @@ class Rule:
     held_over: ClassVar[Mapping[str, str]] = {}
     #: What Keras calls the state, by its name here, where that is another.
     keras_state: ClassVar[Mapping[str, str]] = {}
+    #: What the formula calls the state, in LaTeX by its name here, where that is another letter.
+    letters: ClassVar[Mapping[str, str]] = {}
     #: Whether it takes all rows at once and drives the training itself, as ``LBFGS`` does.
     full_batch: ClassVar[bool] = False
 

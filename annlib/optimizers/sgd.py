@@ -56,6 +56,7 @@ class SGD(Optimizer):
     _settable = (*Optimizer._settable, "momentum", "nesterov")
     bounded = True
     keras_state: ClassVar[Mapping[str, str]] = {"velocity": "momentum"}
+    letters: ClassVar[Mapping[str, str]] = {"velocity": "v"}
 
     def __init__(
         self,

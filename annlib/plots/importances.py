@@ -9,7 +9,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, is_missing, is_number
 from annlib.core.errors import ConfigurationError, show
-from annlib.plots.axes import COLOURS, many_axes, one_axes, plain
+from annlib.plots.axes import COLOURS, cut, many_axes, one_axes, plain
 
 _UP, _DOWN = COLOURS[1], COLOURS[0]
 
@@ -241,7 +241,7 @@ def _fitted(model: Any, attribute: str, where: str) -> Any:
 
 def _names(model: Any, count: int) -> list[str]:
     names = getattr(model, "feature_names_in_", None)
-    return [f"column {k}" for k in range(count)] if names is None else [_cut(n) for n in names]
+    return [f"column {k}" for k in range(count)] if names is None else [cut(n) for n in names]
 
 
 def _columns(X: Any, count: int) -> list[Array]:
@@ -271,12 +271,7 @@ def _value(value: Any) -> str:
         return "is missing"
     if is_number(value):
         return f"= {value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"= {value:.4g}"
-    return f"= {_cut(value)}"
-
-
-def _cut(text: Any, most: int = 28) -> str:
-    letters = str(text)
-    return letters if len(letters) <= most else letters[: most - 1] + "…"
+    return f"= {cut(value)}"
 
 
 def _ranks(values: Array) -> Array | None:

@@ -28,8 +28,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     """A classifier for tables as they come, good without tuning.
 
     Two packs of small networks, whose numbers go through learned cosines or a piecewise linear
-    code, are trained side by side. Each network leaves out a fold of the rows; these tell which
-    epoch was the best, what each pack counts, and how sure predictions may be.
+    code, are trained side by side. Each network leaves out a fold of the rows; these tell how good
+    it is after each epoch, what each pack counts, and how sure predictions may be. Packs are kept
+    as their last epoch leaves them, that before Ctrl-C if this ends the training.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     See Also
     --------
     TabularRegressor : Predicts numbers.
-    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.plot_history : Draws the curves.
     annlib.plots.feature_importances : Draws ``feature_importances_``.
     annlib.plots.contributions : Draws what columns add to predictions.
     annlib.plots.calibration : Draws whether probabilities are right.

@@ -162,6 +162,12 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
         for name in ("feature_names_in_", "_errors"):  # of an earlier fit
             if not hasattr(new, name):
                 self.__dict__.pop(name, None)
+        if diverged := {kind: pack.curves for kind, pack in packs.items() if pack.diverged}:
+            epochs = " and ".join(f"{len(c.loss) + 1} of {kind}" for kind, c in diverged.items())
+            warn_user(
+                f"{where}: expected finite losses, got some that are not in epoch {epochs}, and "
+                "kept the epochs before. Look at the range of y, and at columns of huge numbers."
+            )
         if cut:
             epochs = ", ".join(f"{len(c.loss)} of {kind}" for kind, c in curves.items())
             warn_user(
@@ -332,7 +338,6 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
             self.history_[f"{kind}_loss"] = curve.loss
             if curve.held_out:
                 self.history_[f"{kind}_val_loss"] = curve.held_out
-        self.best_epochs_ = {kind: curve.best for kind, curve in curves.items()}
         self.shares_ = dict(zip(curves, self._ensemble.shares, strict=True))
         self.columns_ = self._features.by_kind()
 
