@@ -38,6 +38,8 @@ class Formula(formula.Formula):
         Letters in LaTeX, and what they are or their value in this object.
     note : str
         What else one should know.
+    values : tuple of (str, float)
+        Letters in LaTeX and the numbers that they stand for in this object, in full.
 
     Examples
     --------
