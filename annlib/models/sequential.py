@@ -504,7 +504,7 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        line_length : int, optional
+        line_length : int, at least 1, optional
             78 by default; what is longer is wrapped.
         positions : sequence of float, optional
             Where columns end, in parts of the line or in characters: of all columns, or of the
@@ -515,6 +515,7 @@ class Sequential(Trainer):
             Whether the layers inside of ``Columns`` are shown. Models among the layers are their
             layers, whatever it is.
         show_trainable : bool
+            Whether to say of each layer if it trains.
         layer_range : sequence of str, optional
             The first and the last layer to show, by names or patterns of them. Totals are those of
             the model.

@@ -164,6 +164,22 @@ class Comparison(Printed):
     def winner(self, name: str) -> str | None:
         """The run with the best value of a quantity; None of one run alone, and of a quantity of
         which nobody knows which way is better.
+
+        Parameters
+        ----------
+        name : str
+            ``"val_loss"``.
+
+        Returns
+        -------
+        str or None
+
+        Examples
+        --------
+        >>> from annlib import compare
+        >>> runs = compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+        >>> runs.winner("loss")
+        'adam'
         """
         way = self._direction(name)
         found = {run: best[name].value for run, best in self.best.items() if name in best}
