@@ -117,7 +117,7 @@ class Documentation:
         if not _section("Raises", after):
             theirs = (_section("Raises", below) for *_, below in bases)
             errors = next(filter(None, theirs), "")
-            after = f"{errors}{after}"
+            after = f"{errors.rstrip()}\n\n{after}" if errors else after
         written = "".join(dict.fromkeys(entries.values()))  # one may be for several names
         text = f"{before}{_TITLE}{written}\n{after}" if written else before + after
         type.__setattr__(cls, "__doc__", text.rstrip() + "\n")
@@ -163,13 +163,13 @@ class OfFunction:
         return made
 
 
-class _FunctionSignature:
+class _FunctionSignature(Signature):
     def __init__(self, without: tuple[str, ...]) -> None:
         self.without = without
 
     def __get__(self, function: Any, made: type) -> inspect.Signature:
         if function is None:
-            raise AttributeError("__signature__")
+            return super().__get__(None, made)
         theirs = inspect.signature(function.cls).parameters.items()
         return _called_with([p for name, p in theirs if name not in self.without], made)
 
@@ -188,4 +188,5 @@ class _FunctionDocumentation:
         _, own, result = _parted(made.__call__.__doc__ or "")
         entries = {n: e for n, e in (own | theirs).items() if n not in self.without}
         written = "".join(dict.fromkeys(e for n, e in entries.items() if not n.startswith("*")))
-        return f"{before}{_TITLE}{written}\n{_section('Returns', result)}{after}".rstrip() + "\n"
+        returns = _section("Returns", result).rstrip()
+        return f"{before}{_TITLE}{written}\n{returns}\n\n{after}".rstrip() + "\n"
