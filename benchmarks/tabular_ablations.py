@@ -72,7 +72,6 @@ TRAINED: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
         parameters, "_ACTIVATIONS", dict.fromkeys(parameters._RATES, "relu")
     ),
     "dropout": lambda: patch.object(parameters, "_DROPOUT", 0.0),
-    "decay": lambda: patch.object(parameters, "_DECAY", 0.0),
     "label smoothing": lambda: patch.object(parameters, "_SMOOTHING", 0.0),
 }
 
