@@ -36,7 +36,7 @@ class ArrayLoader(DataLoader):
     x : array, Table, Sparse or Shards, (n, ...)
     y : array, (n, ...), optional
     weights : array, (n,), optional
-    batch_size : int
+    batch_size : int, at least 1
         1 is stochastic, n is batch gradient descent (paper 5.3); the last batch may be shorter.
     dtype, target_dtype : dtype
         The types of the batches' x and y.
@@ -46,6 +46,15 @@ class ArrayLoader(DataLoader):
         Whether batches of a sparse x are sparse, too.
     drop_last : bool
         Whether to leave out the last rows of a pass, if they are no whole batch.
+
+    Examples
+    --------
+    >>> x, y = np.arange(10.0).reshape(5, 2), np.arange(5.0)
+    >>> loader = ArrayLoader(x, y, batch_size=2, dtype="float32", target_dtype="float32")
+    >>> [batch.y.tolist() for batch in loader.sequential()]
+    [[0.0, 1.0], [2.0, 3.0], [4.0]]
+    >>> [batch.x.tolist() for batch in loader.take(np.array([4, 0]))]
+    [[[8.0, 9.0], [0.0, 1.0]]]
     """
 
     rows: int
@@ -115,7 +124,18 @@ class ArrayLoader(DataLoader):
         return {"batch_size": self.batch_size, **dropped, **parts}
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
-        """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
+        """Begin a pass: all rows in a new order, or without ``rng`` as they stand.
+
+        Parameters
+        ----------
+        rng : Generator, optional
+        done : int, at least 0
+            The batches to leave out at its beginning.
+
+        Returns
+        -------
+        iterator of Batch
+        """
         if rng is None:
             return self._in_turn(done=done)
         if self.shuffles_within:
@@ -150,7 +170,16 @@ class ArrayLoader(DataLoader):
         return self.part(self._in_turn(where), steps, where)
 
     def take(self, order: Array) -> Iterator[Batch]:
-        """Yield batches of the rows in the order of these indices."""
+        """Yield batches of the rows in the order of these indices.
+
+        Parameters
+        ----------
+        order : array of int, (m,)
+
+        Yields
+        ------
+        Batch
+        """
         starts = range(0, len(order), self.batch_size)
         return self._take(order[start : start + self.batch_size] for start in starts)
 

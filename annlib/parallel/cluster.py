@@ -18,12 +18,19 @@ LOST = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 
 class ClusterError(AnnlibError, RuntimeError):
-    """A cluster that cannot do what it was asked for: its workers end, or there are none."""
+    """A cluster that cannot do what it was asked for: its workers end, or there are none.
+
+    Examples
+    --------
+    >>> from annlib import AnnlibError
+    >>> issubclass(ClusterError, AnnlibError), issubclass(ClusterError, RuntimeError)
+    (True, True)
+    """
 
 
 def distributed(where: str) -> Any:
     """The package of that name; raises ``ImportError`` that says what to install."""
-    with needed(where, "Dask", '"annlib[dask]"'):
+    with needed(where, "Dask", "annlib[dask]"):
         import distributed as package
     return package
 
