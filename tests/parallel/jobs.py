@@ -100,9 +100,7 @@ def weighted(dtype: str, folder: Path) -> tuple[Sequential, dict[str, Any]]:
     ]
     model = Sequential(chain, seed=6, dtype=dtype)
     loss = losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
-    model.compile(
-        "adam", loss, ["accuracy"], weighted_metrics=["sparse_categorical_accuracy"]
-    )
+    model.compile("adam", loss, ["accuracy"], weighted_metrics=["sparse_categorical_accuracy"])
     labels = np.stack([Y, Y[::-1]], 1)
     weights = WEIGHTS * (np.arange(403) // 16 % 2)
     given = {"sample_weight": weights, "shuffle": False, "validation_batch_size": 40}
