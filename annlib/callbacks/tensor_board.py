@@ -23,13 +23,25 @@ class TensorBoard(Callback):
     Parameters
     ----------
     log_dir : path
-    histogram_freq : int
+        Made if it does not exist.
+    histogram_freq : int, at least 0
         Every so many epochs a histogram of every weight; 0 is never.
     write_graph : bool
         Write the model's summary, as text.
     write_steps_per_second : bool
-    update_freq : "epoch", "batch" or int
+        Write how fast the steps of each epoch were.
+    update_freq : "epoch", "batch" or int, at least 1
         After every epoch, or every so many batches as well.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these; and when training begins, if tensorboardX is not installed.
+
+    Examples
+    --------
+    >>> TensorBoard("runs/first", update_freq=100)
+    TensorBoard(log_dir='runs/first', update_freq=100)
     """
 
     adds_logs = ()

@@ -42,7 +42,18 @@ class Exportable:
         return Graph(inputs, outputs, {id(array): name for name, array in named}, named)
 
     def onnx_parser(self) -> Callable[..., Any]:
-        """What names the outputs for skl2onnx."""
+        """What names the outputs for skl2onnx; that calls it, when it converts a pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_parser())
+        True
+        """
         _tell_skl2onnx(type(self))
 
         def parser(scope: Any = None, inputs: Any = None) -> list[Any]:
@@ -53,7 +64,19 @@ class Exportable:
         return parser
 
     def onnx_shape_calculator(self) -> Callable[..., Any]:
-        """What tells skl2onnx types and shapes of the outputs."""
+        """What tells skl2onnx types and shapes of the outputs; that calls it, when it converts a
+        pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_shape_calculator())
+        True
+        """
 
         def calculator(operator: Any) -> None:
             outputs = self._graph("to_onnx").outputs.values()
@@ -63,7 +86,19 @@ class Exportable:
         return calculator
 
     def onnx_converter(self) -> Callable[..., Any]:
-        """What writes its nodes into a model of skl2onnx."""
+        """What writes its nodes into a model of skl2onnx; that calls it, when it converts a
+        pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_converter())
+        True
+        """
 
         def converter(scope: Any, operator: Any, container: Any) -> None:
             from annlib.graph.onnx_model import insert

@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from annlib.core.config import Configurable, constructor_arguments, is_own
+from annlib.core.config import Configurable, is_own
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import AnnlibError, ConfigurationError, quote, show
 from annlib.core.registry import FAMILIES, Registry
 

@@ -10,7 +10,7 @@ import numpy as np
 from annlib import activations, layers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.export.torch_modules import ARGUMENTS, NAMES
 

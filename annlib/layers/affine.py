@@ -101,10 +101,11 @@ class Affine(Layer):
         return A
 
     def start_from_rows(self, x: Any, rng: Generator, points: int) -> None:
-        """Scale the kernel so that each unit's Z has the deviation 1 over these rows of input, and
-        move its bias to where Z is 0 at a random convex combination of so many of them.
+        """Make each unit's Z vary by 1 over rows of input, and be 0 somewhere among them.
 
-        A unit whose Z does not vary keeps its kernel.
+        The kernel is scaled so that each unit's Z has the deviation 1 over the rows of x, (n, in),
+        and its bias moved to where Z is 0 at a convex combination of so many ``points`` of them,
+        drawn from the generator ``rng``. A unit whose Z does not vary keeps its kernel.
         """
         kernel, bias = self.arrays["kernel"], self.arrays.get("bias")
         if bias is not None:

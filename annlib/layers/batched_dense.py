@@ -38,13 +38,14 @@ class BatchedDense(Affine):
 
     Parameters
     ----------
-    members : int
+    members : int, at least 1
         How many, k.
-    units : int
+    units : int, at least 1
         The size of each member's output.
     activation : str, Activation or Layer, optional
         Of each member's outputs: ``"softmax"`` makes k rows of probabilities.
     use_bias : bool
+        Whether there is a b.
     kernel_initializer, bias_initializer : str or Initializer
         Each member is drawn as if it were alone, with fans ``in`` and ``units``; an array or a
         function gives the values of all, (k, in, units).
@@ -55,8 +56,7 @@ class BatchedDense(Affine):
     use_scale : bool
         Whether there is a factor for each input.
     scale_initializer : str or Initializer
-    **keywords
-        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+        Of the factors, (k, in).
 
     Raises
     ------
@@ -146,6 +146,11 @@ class BatchedDense(Affine):
         self._add_weights((k, features, self.units), (k, self.units), stacked=1)
         if self.use_scale:
             self.add_weight("scale", (k, features), self.scale_initializer, stacked=1)
+
+    def count_multiplications(self) -> int:
+        # Each member has its row, where the input is not of each its own, too.
+        features = self._features(self._built_shape or ())
+        return self.members * features * (self.units + self.use_scale)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)

@@ -34,14 +34,17 @@ class ParametricActivation(RowParameter):
     activation : str or Activation
         f, of which values and input have one shape.
     alpha_initializer : str or Initializer
+        What alpha starts as.
     alpha_regularizer : str or Regularizer, optional
     alpha_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one alpha; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one alpha; otherwise each number of a row has its
+        own.
 
     Raises
     ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
     ShapeError
         For an activation of another shape than its input, such as ``"glu"``.
 

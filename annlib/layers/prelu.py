@@ -22,16 +22,30 @@ from annlib.regularizers.names import RegularizerLike
 class PReLU(RowParameter):
     """y = s x,  s = 1 where x > 0, alpha where x < 0 and 0 where x = 0.
 
-    dE/dx = s dE/dy,  dE/dalpha = sum of x dE/dy where x < 0, over the rows and the shared axes.
+    dE/dx = s dE/dy,  dE/dalpha = sum of x dE/dy where x < 0, over the rows and the shared axes. x
+    is (n, ...); alpha has the shape of a row. He et al., 2015, "Delving Deep into Rectifiers".
 
     Parameters
     ----------
     alpha_initializer : str or Initializer
+        What the slopes start as.
     alpha_regularizer : str or Regularizer, optional
     alpha_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one alpha; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one alpha; otherwise each number of a row has its
+        own.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PReLU(alpha_initializer=np.array([0.1, 0.5]))([[-2.0, -2.0], [2.0, 2.0]])
+    array([[-0.2, -1. ],
+           [ 2. ,  2. ]], dtype=float32)
     """
 
     parameter = "alpha"

@@ -27,12 +27,18 @@ class Scaling(RowParameter):
     Parameters
     ----------
     scale_initializer : str or Initializer
+        What the factors start as.
     scale_regularizer : str or Regularizer, optional
         ``"l1"`` drives the factors of inputs that help little to 0.
     scale_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one factor; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one factor; otherwise each number of a row has its
+        own.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
 
     Examples
     --------

@@ -19,6 +19,11 @@ from annlib.core.packages import missing
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
 
 
+#: As many shapes, for those who cannot tell the colours apart; of another number than these, so
+#: that the two together repeat late.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
 def distinct_colours(count: int) -> list[Any]:
     """So many colours: of the palette as far as it goes, else of a larger one."""
     if count <= len(COLOURS):
@@ -26,7 +31,8 @@ def distinct_colours(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     shades = colormaps["tab20" if count <= 20 else "turbo"]
-    return list(shades(range(count) if count <= 20 else np.linspace(0, 1, count)))
+    places = range(count) if count <= 20 else np.linspace(0, 1, count)
+    return [tuple(shade) for shade in shades(places).tolist()]
 
 
 def plain(text: Any) -> str:
@@ -36,6 +42,21 @@ def plain(text: Any) -> str:
     ('profit in \\$ and US\\$', '3')
     """
     return str(text).replace("$", r"\$")
+
+
+def cut(text: Any, most: int = 28) -> str:
+    """A name as it is, or its beginning and an ellipsis.
+
+    >>> cut("petal length"), cut("petal length", 7)
+    ('petal length', 'petal …')
+    """
+    letters = str(text)
+    return letters if len(letters) <= most else letters[: most - 1] + "…"
+
+
+def legend_beside(ax: Any, **how: Any) -> None:
+    """A legend to the right of the axes, where it covers nothing."""
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, **how)
 
 
 def require_matplotlib(where: str) -> None:

@@ -54,6 +54,13 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         The labels, sorted; of several columns a list.
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
+
     See Also
     --------
     MLPRegressor : Predicts numbers.
@@ -159,6 +166,13 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     Attributes
     ----------
     {attributes}
+
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
 
     See Also
     --------

@@ -50,6 +50,13 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         The labels, sorted; of several columns a list.
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
+
     See Also
     --------
     SequentialRegressor : Predicts numbers.
@@ -125,7 +132,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         ----------
         model : Sequential
             Trained, or from ``annlib.load_model``.
-        classes : array-like, default=None
+        classes : array-like of shape (n_classes,), or list of them, default=None
             What its outputs stand for, sorted: two classes for one sigmoid, or one for each unit;
             for several columns of y a list of them. None are 0, 1, ..., and for several sigmoids
             labels of which a row has any.

@@ -36,6 +36,13 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
     ----------
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
+
     See Also
     --------
     SequentialClassifier : Predicts classes.
