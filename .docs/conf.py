@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from html import escape
 from pathlib import Path
@@ -9,28 +10,42 @@ from typing import Any
 
 from docutils import nodes
 from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator as HTMLTranslator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import pages
+
 import annlib
 from annlib.formulas import as_mathml
-from pages import as_rst
 
 project = "annlib"
 author = "annlib developers"
-copyright = author
+copyright = author  # noqa: A001  # Sphinx' name
 release = version = annlib.__version__
 
-extensions = ["numpydoc", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "myst_nb", "sphinx_copybutton"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_copybutton",
+]
 exclude_patterns = ["**.ipynb_checkpoints"]
 
 smartquotes = False  # primes are derivatives
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False
 maximum_signature_line_length = 88
+nitpick_ignore_regex = [("py:.*", r"sklearn\..*")]
 numpydoc_show_class_members = False
+# Types in docstrings link to the classes of annlib, other words to nothing.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = NAMES = pages.class_names()
+PUBLIC = pages.public_names()
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 copybutton_prompt_text = r">>> |\.\.\. "
@@ -69,14 +84,32 @@ def escape_signs(
 ) -> None:
     """Docstrings are written to be read as they are."""
     lines[:] = [
-        line if line.lstrip().startswith((">>>", "...")) else as_rst(line) for line in lines
+        line if line.lstrip().startswith((">>>", "...")) else pages.as_rst(line) for line in lines
     ]
+
+
+def link_names(app: Sphinx, document: nodes.document) -> None:
+    """Let ``Dropout(0.5)`` or ``losses.Huber``, wherever it stands, link to its page."""
+    place = app.env.docname.split("/")
+    package = place[1] if place[0] == "api" else ""
+    for literal in list(document.findall(nodes.literal)):
+        found = re.fullmatch(r"(?:annlib\.)?([\w.]+)(\(.*\))?", literal.astext())
+        name = found[1] if found else ""
+        target = PUBLIC.get(f"{package}.{name}", PUBLIC.get(name, NAMES.get(name)))
+        inside = literal.parent
+        if target is None or name == place[-1] or isinstance(inside, nodes.title | nodes.reference):
+            continue
+        link = pending_xref(
+            "", refdomain="py", reftype="obj", reftarget=target, refdoc=app.env.docname
+        )
+        literal.replace_self(link)
+        link += literal
 
 
 def navigate(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
     """The sidebar: where one is, unfolded; Sphinx' own unfolds all pages for every page."""
     children = app.env.toctree_includes
-    parents = {child: parent for parent, all in children.items() for child in all}
+    parents = {child: parent for parent, below in children.items() for child in below}
     here = [page]
     while here[-1] in parents:
         here.append(parents[here[-1]])
@@ -101,4 +134,5 @@ def setup(app: Sphinx) -> None:
     """What Sphinx is to call."""
     app.add_html_math_renderer("mathml", (typeset, None), (typeset, None))
     app.connect("autodoc-process-docstring", escape_signs, priority=400)  # before numpydoc
+    app.connect("doctree-read", link_names)
     app.connect("html-page-context", navigate, priority=400)  # before the theme

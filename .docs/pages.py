@@ -92,6 +92,25 @@ def entries() -> list[Entry]:
     return own
 
 
+def public_names() -> dict[str, str]:
+    """The full names of everything public by their names after "annlib."."""
+    return {
+        name.removeprefix("annlib."): name
+        for entry in entries()
+        for each in (entry, *entry.functions)
+        for name in each.names
+    }
+
+
+def class_names() -> dict[str, str]:
+    """The full names of the classes whose own names are clear without that of a package."""
+    found: dict[str, set[str]] = {}
+    for entry in entries():
+        if isinstance(entry.value, type):
+            found.setdefault(entry.name, set()).add(entry.full_name)
+    return {name: full.pop() for name, full in found.items() if len(full) == 1}
+
+
 def _also(entry: Entry, package: str, name: str) -> None:
     """A further name; the one that the object has itself, in the package that it is of, leads."""
     said = getattr(entry.value, "__name__", "")
@@ -134,7 +153,7 @@ def write_all(folder: Path) -> None:
                 pages.append(_written(home / f"{entry.name}.rst", text))
         functions = [entry for entry in here if not isinstance(entry.value, type)]
         if functions:
-            text = functions_page(package, functions)
+            text = functions_page(functions)
             pages.append(_written(home / "functions.rst", text))
         for name, module in _modules(package):
             pages.append(_written(home / f"{name}.rst", module_page(package, name, module)))
@@ -310,7 +329,7 @@ def _has_text(member: Member) -> bool:
 
 
 # -- functions, modules, packages ------------------------------------------------------------------
-def functions_page(package: str, functions: Iterable[Entry]) -> str:
+def functions_page(functions: Iterable[Entry]) -> str:
     lines = [_title("Functions")]
     for entry in functions:
         if inspect.isroutine(entry.value):
@@ -327,9 +346,9 @@ def module_page(package: str, name: str, module: ModuleType) -> str:
     lines += [inspect.getdoc(module) or "", ""]
     for each in getattr(module, "__all__", vars(module)):
         function = getattr(module, each)
-        if inspect.isfunction(function) and function.__module__ == module.__name__:
-            if not each.startswith("_"):
-                lines += [f".. autofunction:: annlib.{package}.{name}.{each}", ""]
+        own = inspect.isfunction(function) and function.__module__ == module.__name__
+        if own and not each.startswith("_"):
+            lines += [f".. autofunction:: annlib.{package}.{name}.{each}", ""]
     return "\n".join(lines)
 
 
@@ -390,9 +409,20 @@ def _groups(package: str, here: list[Entry]) -> list[tuple[str, list[Entry]]]:
         else:
             title = ""
         groups.setdefault(title, []).append(entry)
+    # With the group of the base class first.
+    of_base = next((title for title, group in groups.items() if _has_base(group, classes)), "")
+    groups = {title: groups[title] for title in sorted(groups, key=lambda t: (t != of_base, t))}
     if functions:
         groups.setdefault("Functions" if classes else "", []).extend(functions)
     return list(groups.items())
+
+
+def _has_base(group: list[Entry], classes: list[Entry]) -> bool:
+    """Whether the class is in the group of which most others are."""
+    return any(
+        sum(issubclass(other.value, entry.value) for other in classes) > len(classes) / 2
+        for entry in group
+    )
 
 
 def _first_sentence(thing: Any) -> str:

@@ -31,6 +31,8 @@ class ActivityRegularization(Identity):
     layer of its own.
     """
 
+    group = "regularization"
+
     def __init__(
         self, l1: float = 0.0, l2: float = 0.0, **keywords: Unpack[LayerArguments]
     ) -> None:

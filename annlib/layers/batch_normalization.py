@@ -53,6 +53,7 @@ class BatchNormalization(Layer):
         ``moving_mean`` and ``moving_variance``, and what every ``Layer`` takes.
     """
 
+    group = "normalization"
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
     _one_value = {"synchronized": (False, "There is one process.")}  # noqa: RUF012  # never changed
 

@@ -15,6 +15,7 @@ from annlib.layers.base import Layer, register
 class Flatten(Layer):
     """(n, 28, 28) -> (n, 784), without a copy; (n,) -> (n, 1)."""
 
+    group = "reshaping"
     keeps_values = True
     _one_value = {  # noqa: RUF012  # never changed
         "data_format": ("channels_last", "Reshape or move the axes of x in front."),

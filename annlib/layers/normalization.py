@@ -74,6 +74,7 @@ class Normalization(Layer):
     (array([1., 8.]), array([1., 1.]))
     """
 
+    group = "preprocessing"
     adapt_mean: Array
     adapt_variance: Array
 

@@ -31,6 +31,7 @@ class PReLU(RowParameter):
         has its own.
     """
 
+    group = "activation"
     parameter = "alpha"
 
     alpha: Array

@@ -38,6 +38,7 @@ class Rescaling(Layer):
     Rescaling([0.01, 0.001])
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"scale": 1 / 255}
 
     def __init__(self, scale: Any, offset: Any = 0.0, **keywords: Unpack[LayerArguments]) -> None:

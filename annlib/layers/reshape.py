@@ -34,6 +34,7 @@ class Reshape(Layer):
     (None, 3, 4)
     """
 
+    group = "reshaping"
     example_arguments: ClassVar[Mapping[str, Any]] = {"target_shape": (-1,)}
 
     keeps_values = True
