@@ -10,6 +10,7 @@ from typing import Any
 
 from docutils import nodes
 from docutils.nodes import Element
+from numpydoc.xref import DEFAULT_LINKS
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator as HTMLTranslator
@@ -44,6 +45,7 @@ numpydoc_show_class_members = False
 # Types in docstrings link to the classes of annlib, other words to nothing.
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
+DEFAULT_LINKS.clear()
 numpydoc_xref_aliases = NAMES = pages.class_names()
 PUBLIC = pages.public_names()
 python_use_unqualified_type_names = True
@@ -96,14 +98,12 @@ def link_names(app: Sphinx, document: nodes.document) -> None:
         found = re.fullmatch(r"(?:annlib\.)?([\w.]+)(\(.*\))?", literal.astext())
         name = found[1] if found else ""
         target = PUBLIC.get(f"{package}.{name}", PUBLIC.get(name, NAMES.get(name)))
-        inside = literal.parent
-        if target is None or name == place[-1] or isinstance(inside, nodes.title | nodes.reference):
-            continue
-        link = pending_xref(
-            "", refdomain="py", reftype="obj", reftarget=target, refdoc=app.env.docname
-        )
-        literal.replace_self(link)
-        link += literal
+        linked = isinstance(literal.parent, nodes.title | nodes.reference | pending_xref)
+        if target is not None and name != place[-1] and not linked:
+            aim = {"refdomain": "py", "reftype": "obj", "reftarget": target}
+            link = pending_xref("", refdoc=app.env.docname, **aim)
+            literal.replace_self(link)
+            link += literal
 
 
 def navigate(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
