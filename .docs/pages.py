@@ -260,16 +260,21 @@ def _members(entry: Entry, public: dict[int, Entry]) -> list[str]:
             lines += [_heading(_first_sentence(import_module(module)).rstrip("."), "~")]
         for member in members:
             lines += [f".. automethod:: {entry.full_name}.{member.name}", ""]
+    inherited = []
     listed = {member.name for member in own}
     for base in _public_bases(cls, public):
         names = [each.name for each in _shown(base, public) if each.name not in listed]
         if names:
-            lines += [_heading("Inherited")] if "Inherited\n---------\n" not in lines else []
             of = public[id(base)].full_name
             links = ", ".join(f":py:obj:`{name} <{of}.{name}>`" for name in names)
-            lines += [f"From :py:class:`{of}`: {links}.", ""]
+            inherited += [f"From :py:class:`{of}`: {links}.", ""]
             listed.update(names)
-    return lines
+    for base in cls.__mro__:
+        names = sorted(name for name in vars(base) if name[0] != "_" and name not in listed)
+        if names and base.__module__.split(".")[0] == "sklearn":
+            inherited += [f"From scikit-learn's {base.__name__}: {', '.join(names)}.", ""]
+            listed.update(names)
+    return [*lines, *([_heading("Inherited"), *inherited] if inherited else [])]
 
 
 def _public_bases(cls: type, public: dict[int, Entry]) -> list[type]:
@@ -298,9 +303,8 @@ def _found(cls: type) -> Iterator[Member]:
         for name, value in vars(owner).items():
             if (not name.startswith("_") or name == "__call__") and name not in seen:
                 seen.add(name)
-                if type(value).__module__.startswith("sklearn."):  # made for every estimator
-                    continue
-                yield Member(name, value, owner)
+                if not _is_method(value) or _home(value).startswith("annlib."):
+                    yield Member(name, value, owner)
 
 
 def _same(base: type, member: Member) -> bool:
@@ -308,7 +312,12 @@ def _same(base: type, member: Member) -> bool:
 
 
 def _is_method(value: Any) -> bool:
-    return isinstance(value, classmethod | staticmethod) or inspect.isroutine(value)
+    return not _is_property(value) and inspect.isroutine(getattr(value, "__func__", value))
+
+
+def _home(method: Any) -> str:
+    """The module in which a method is written; another's are put into classes, too."""
+    return str(getattr(getattr(method, "__func__", method), "__module__", ""))
 
 
 def _is_plain(value: Any) -> bool:
