@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -12,6 +14,8 @@ from annlib.callbacks.base import Callback, Logs, register
 from annlib.callbacks.monitor import directions
 from annlib.callbacks.progress import format_value
 from annlib.core.checks import is_number
+from annlib.core.config import Configurable
+from annlib.core.packages import needed
 from annlib.core.states import check_keys, check_rising, refuse
 from annlib.core.table import html_table, text_table
 from annlib.core.tracebacks import with_short_tracebacks
@@ -19,7 +23,7 @@ from annlib.core.tracebacks import with_short_tracebacks
 
 @register("history")
 class History(Callback):
-    """The logs of every epoch.
+    """The logs of every epoch; ``fit`` returns it.
 
     Attributes
     ----------
@@ -34,22 +38,59 @@ class History(Callback):
         Which way the loss and each metric is better, as far as it is known, by name.
     interrupted : bool
         Whether the run was ended by Ctrl-C.
+    seconds : list of float
+        How long each epoch took; NaN for those of before a run was resumed.
+    learning_rates : list of float
+        The optimizer's rate when each epoch began; NaN where there is none.
+    restored_epoch : int, optional
+        The epoch, from 0, whose weights ``EarlyStopping(restore_best_weights=True)`` has restored.
+    settings : dict of str to str or number
+        What the run was made of: layers, loss and optimizer with their arguments, batch size, ...
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> history = model.fit(x, x, epochs=3, verbose=0, validation_split=0.5)
+    >>> history.epoch, sorted(history.history), history.history["loss"]
+    ([0, 1, 2], ['loss', 'mae', 'val_loss', 'val_mae'], [0.0, 0.0, 0.0])
     """
 
     adds_logs = ()
-    state_attributes = ("history", "epoch", "epochs_of")
+    state_attributes = ("history", "epoch", "epochs_of", "learning_rates")
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
         self.epochs_of: dict[str, list[int]] = {}
         self.directions: dict[str, str] = {}
+        self.batch_size: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
         self.interrupted = False
+        self.seconds: list[float] = []
+        self.learning_rates: list[float] = []
+        self.restored_epoch: int | None = None
+        self.settings: dict[str, Any] = {}
+        self._started = math.nan
+        self._rate = math.nan
+
+    def set_state(self, state: Any) -> None:
+        super().set_state(_with_rates(state))
+        self.seconds = [math.nan] * len(self.epoch)
 
     def check_state(self, state: Any, done: range) -> None:
+        state = _with_rates(state)
         super().check_state(state, done)
         place, values, epochs = "state of History", state["history"], state["epochs_of"]
         check_rising(state["epoch"], f"{place}.epoch", done.stop)
+        rates = state["learning_rates"]
+        if len(rates) != len(state["epoch"]) or not all(type(rate) is float for rate in rates):
+            raise refuse(f"{place}.learning_rates", "a number for each epoch", rates)
         check_keys(epochs, values.keys(), f"{place}.epochs_of")
         for name, found in values.items():
             check_rising(epochs[name], f"{place}.epochs_of.{name}", done.stop)
@@ -63,10 +104,17 @@ class History(Callback):
         known = directions(getattr(self.model, "metrics", ()))
         self.directions = {name: way for name, way in known.items() if way is not None}
         self.directions |= {f"val_{name}": way for name, way in self.directions.items()}
-        self.interrupted = False
+        self._begin()
+        self.settings = _settings(self.model, self.batch_size)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._started = time.perf_counter()
+        self._rate = _rate(self.model)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch.append(epoch)
+        self.seconds.append(time.perf_counter() - self._started)
+        self.learning_rates.append(self._rate)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(_plain(value))
             self.epochs_of.setdefault(key, []).append(epoch)
@@ -108,12 +156,27 @@ class History(Callback):
         metrics : str or list of str, optional
             The quantities, by their names without ``val_``. Without it all, on a single ``ax``
             the loss.
-        ax : Axes or array of Axes, optional
+        ax : Axes or array of Axes, (quantities,), optional
 
         Returns
         -------
-        Axes, or ndarray of Axes
-            One for each quantity.
+        Axes, or ndarray of Axes, (quantities,)
+
+        Raises
+        ------
+        UnknownNameError
+            If a quantity was not measured; the message names those that were.
+        ConfigurationError
+            If there is no epoch yet, or ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[1.0], [2.0]], [1.0, 2.0], epochs=3, verbose=0)
+        >>> [ax.get_ylabel() for ax in history.plot()]
+        ['loss', 'mae']
         """
         from annlib.plots.curves import plot_history
 
@@ -123,19 +186,69 @@ class History(Callback):
         """The logs as a pandas ``DataFrame``: a row an epoch, a column a name.
 
         NaN is where an epoch has no value. Needs pandas.
+
+        Returns
+        -------
+        DataFrame, (epochs, names)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[0.0]], [2.0], epochs=1, verbose=0)
+        >>> history.to_frame()
+               loss  mae
+        epoch
+        0       4.0  2.0
         """
-        try:
+        with needed("History.to_frame", "pandas", "pandas"):
             from pandas import DataFrame, Index, Series
-        except ImportError:
-            raise ImportError(
-                "History.to_frame: expected the package pandas, got none installed. "
-                "pip install pandas."
-            ) from None
         columns = {
             name: Series(values, self.epochs_of.get(name, self.epoch[: len(values)]))
             for name, values in self.history.items()
         }
         return DataFrame(columns, index=Index(self.epoch, name="epoch"))
+
+
+def _with_rates(state: Any) -> Any:
+    """The state, also one that was written before it had rates."""
+    if not isinstance(state, dict) or not isinstance(state.get("epoch"), list):
+        return state
+    return {"learning_rates": [math.nan] * len(state["epoch"]), **state}
+
+
+def _rate(model: Any) -> float:
+    """The optimizer's rate, unless to ask for it could change what comes."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None or optimizer.full_batch:
+        return math.nan
+    configured = optimizer._configured_rate
+    known = not callable(configured) or isinstance(configured, Configurable)
+    return float(optimizer.learning_rate) if known else math.nan
+
+
+def _settings(model: Any, batch_size: int | None) -> dict[str, Any]:
+    """What a run is made of, by name, as numbers and short texts."""
+    found: dict[str, Any] = {"batch_size": batch_size}
+    for name in ("seed", "dtype"):
+        found[name] = getattr(model, name, None)
+    for name in ("loss", "optimizer"):
+        part = getattr(model, name, None)
+        found[name] = part
+        if isinstance(part, Configurable):
+            found |= {f"{name} {key}": value for key, value in part._arguments().items()}
+    found |= {f"layer {layer.name}": layer for layer in getattr(model, "layers", ())}
+    return {
+        name: value if isinstance(value, int | float) else repr(value).strip("'")
+        for name, value in found.items()
+        if value is not None
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_finite, check_range
-from annlib.data.gather import Gatherer
+from annlib.data.gather import Gatherer, RowNumbers
 from annlib.data.loader import Batch, DataLoader, share
 from annlib.data.prefetch import AHEAD, Prefetch
 from annlib.data.shards import Shards
@@ -34,7 +34,7 @@ class ArrayLoader(DataLoader):
     x : array, Table, Sparse or Shards, (n, ...)
     y : array, (n, ...), optional
     weights : array, (n,), optional
-    batch_size : int
+    batch_size : int, at least 1
         1 is stochastic, n is batch gradient descent (paper 5.3); the last batch may be shorter.
     dtype, target_dtype : dtype
         The types of the batches' x and y.
@@ -44,11 +44,21 @@ class ArrayLoader(DataLoader):
         Whether batches of a sparse x are sparse, too.
     drop_last : bool
         Whether to leave out the last rows of a pass, if they are no whole batch.
+
+    Examples
+    --------
+    >>> x, y = np.arange(10.0).reshape(5, 2), np.arange(5.0)
+    >>> loader = ArrayLoader(x, y, batch_size=2, dtype="float32", target_dtype="float32")
+    >>> [batch.y.tolist() for batch in loader.sequential()]
+    [[0.0, 1.0], [2.0, 3.0], [4.0]]
+    >>> [batch.x.tolist() for batch in loader.take(np.array([4, 0]))]
+    [[[8.0, 9.0], [0.0, 1.0]]]
     """
 
     rows: int
     count: int
     batch_size: int
+    divisible = True
 
     def __init__(
         self,
@@ -94,6 +104,10 @@ class ArrayLoader(DataLoader):
     def divide(self, rank: int, size: int) -> None:
         self._share = rank, size
 
+    def number_rows(self) -> None:
+        """From now on give as the x of a batch the numbers of its rows, which lie elsewhere."""
+        self._readers = [(RowNumbers(len(x)), y, w) for x, y, w in self._readers]
+
     def fingerprint(self) -> dict[str, Any]:
         """Shapes, types, and a digest of some rows."""
         sources = zip(("x", "y", "weights"), self._readers[0], strict=True)
@@ -102,7 +116,18 @@ class ArrayLoader(DataLoader):
         return {"batch_size": self.batch_size, **dropped, **parts}
 
     def start_pass(self, rng: Generator | None, done: int = 0) -> Iterator[Batch]:
-        """Begin a pass: all rows in a new order, or without ``rng`` as they stand."""
+        """Begin a pass: all rows in a new order, or without ``rng`` as they stand.
+
+        Parameters
+        ----------
+        rng : Generator, optional
+        done : int, at least 0
+            The batches to leave out at its beginning.
+
+        Returns
+        -------
+        iterator of Batch
+        """
         if rng is None:
             return islice(self._in_turn(), done, None)
         if self.shuffles_within:
@@ -156,7 +181,16 @@ class ArrayLoader(DataLoader):
             )
 
     def take(self, order: Array) -> Iterator[Batch]:
-        """Yield batches of the rows in the order of these indices."""
+        """Yield batches of the rows in the order of these indices.
+
+        Parameters
+        ----------
+        order : array of int, (m,)
+
+        Yields
+        ------
+        Batch
+        """
         starts = range(0, len(order), self.batch_size)
         return self._take(order[start : start + self.batch_size] for start in starts)
 

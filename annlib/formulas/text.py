@@ -12,7 +12,12 @@ from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, R
 
 def as_text(latex: str) -> str:
     """A formula in LaTeX as one line of Unicode."""
-    return _text(parse(latex))
+    return as_text_of(parse(latex))
+
+
+def as_text_of(node: Node) -> str:
+    """The same of a formula's tree, or of a part of it."""
+    return _text(node)
 
 
 def _text(node: Node) -> str:

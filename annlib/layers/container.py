@@ -116,6 +116,10 @@ class Container(Layer):
     def built(self) -> bool:
         return self._built_shape is not None and all(inner.built for inner in self._held)
 
+    def count_multiplications(self) -> int | None:
+        counts = [inner.count_multiplications() for inner in self._held]
+        return None if None in counts else sum(count or 0 for count in counts)
+
     def _values(self) -> dict[str, Array]:
         return {
             f"{inner.name}/{name}": value

@@ -48,11 +48,11 @@ class Normalization(Layer):
 
     Parameters
     ----------
-    axis : int, list of int or None
+    axis : int, list of int or None, -1 or at least 1
         The axes of the input that have a mean for each of their positions; -1, the features, for
         tables. None is one mean for all numbers.
-    mean, variance : float or array_like, optional
-        Both or neither; for all features, or one for each.
+    mean, variance : float or array_like, (features,), optional
+        Both or neither; any number for all features, or one for each; no variance below 0.
     invert : bool
         From normalized numbers back to those of the data.
 
@@ -72,6 +72,8 @@ class Normalization(Layer):
     >>> layer.adapt([[0.0, 7.0], [2.0, 9.0], [0.0, 7.0], [2.0, 9.0]])
     >>> layer.mean, layer.variance
     (array([1., 8.]), array([1., 1.]))
+    >>> layer([[3.0, 8.0]])
+    array([[2., 0.]], dtype=float32)
     """
 
     group = "preprocessing"
@@ -87,10 +89,10 @@ class Normalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.axis = None if axis is None else check_axis(axis, "Normalization")
-        self._given: tuple[Array, Array] | None = None
-        if mean is not None or variance is not None:
-            self._given = _constants(mean, variance)
+        # () is what Keras keeps of None.
+        empty = isinstance(axis, tuple | list) and not axis
+        self.axis = None if axis is None or empty else check_axis(axis, "Normalization")
+        self._given = None if mean is variance is None else _constants(mean, variance)
         self.invert = check_flag(invert, "Normalization", "invert")
 
     @property
@@ -118,8 +120,7 @@ class Normalization(Layer):
         return int(self.adaptable)
 
     def _arguments(self) -> dict[str, Any]:
-        mean, variance = (None, None) if self._given is None else self._given
-        given = {"mean": mean, "variance": variance}
+        given = dict(zip(("mean", "variance"), self._given or (None, None), strict=True))
         return super()._arguments() | {k: v if v is None else v.tolist() for k, v in given.items()}
 
     def build(self, input_shape: BatchShape) -> None:
@@ -127,6 +128,8 @@ class Normalization(Layer):
         if self._given is None:
             self.add_weight("adapt_mean", sizes, "zeros", trainable=False)
             self.add_weight("adapt_variance", sizes, "ones", trainable=False)
+
+    count_multiplications = Layer._each_number
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._sizes(input_shape)

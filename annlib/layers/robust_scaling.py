@@ -89,6 +89,9 @@ class RobustScaling(Layer):
         center, scale = (part.tolist() for part in self._found) if self._found else (None, None)
         return super()._arguments() | {"center": center, "scale": scale}
 
+    def count_multiplications(self) -> int | None:
+        return 0 if self.keeps_values else self._each_number()
+
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         features = input_shape[-1] if len(input_shape) > 1 else None
         if features is None or (self._found and len(self._found[0]) != features):

@@ -46,6 +46,8 @@ class RowParameter(Layer):
             )
         self.add_weight(self.parameter, tuple(size or 0 for size in row), *arguments)
 
+    count_multiplications = Layer._each_number
+
     def _sum(self, term: Array, work: Workspace) -> None:
         """Sum over the rows and the shared axes into its gradient."""
         gradient, n = self.gradients[self.parameter], len(term)

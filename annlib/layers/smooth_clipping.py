@@ -27,6 +27,12 @@ class SmoothClipping(Layer):
     Parameters
     ----------
     limit : float, positive
+        The size that no output reaches, in the unit of x.
+
+    Raises
+    ------
+    ConfigurationError
+        For a limit that is not positive.
 
     Examples
     --------

@@ -5,16 +5,23 @@ Nothing here shows or closes a figure or changes a default: that is the user's.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from annlib.core.checks import to_array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.packages import missing
 
 #: The palette of Okabe and Ito (2008), from which no common colour blindness takes the contrasts;
 #: without its yellow, which is lost on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#666666")
+
+
+#: As many shapes, for those who cannot tell the colours apart; of another number than these, so
+#: that the two together repeat late.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def distinct_colours(count: int) -> list[Any]:
@@ -24,7 +31,8 @@ def distinct_colours(count: int) -> list[Any]:
     from matplotlib import colormaps
 
     shades = colormaps["tab20" if count <= 20 else "turbo"]
-    return list(shades(range(count) if count <= 20 else np.linspace(0, 1, count)))
+    places = range(count) if count <= 20 else np.linspace(0, 1, count)
+    return [tuple(shade) for shade in shades(places).tolist()]
 
 
 def plain(text: Any) -> str:
@@ -36,15 +44,25 @@ def plain(text: Any) -> str:
     return str(text).replace("$", r"\$")
 
 
+def cut(text: Any, most: int = 28) -> str:
+    """A name as it is, or its beginning and an ellipsis.
+
+    >>> cut("petal length"), cut("petal length", 7)
+    ('petal length', 'petal …')
+    """
+    letters = str(text)
+    return letters if len(letters) <= most else letters[: most - 1] + "…"
+
+
+def legend_beside(ax: Any, **how: Any) -> None:
+    """A legend to the right of the axes, where it covers nothing."""
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, **how)
+
+
 def require_matplotlib(where: str) -> None:
     """Raise ``ImportError`` with what to install, if Matplotlib is not there."""
-    from importlib.util import find_spec
-
     if find_spec("matplotlib") is None:
-        raise ImportError(
-            f"{where}: expected the package matplotlib, got none installed. Install the extra: "
-            'pip install "annlib[plot]".'
-        )
+        raise missing(where, "Matplotlib", "annlib[plot]", ImportError("there is none"))
 
 
 def _subplots(where: str, *grid: int, **figure: Any) -> Any:

@@ -10,9 +10,22 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_known, is_number, items_of, to_array
 from annlib.core.errors import ConfigurationError, show
-from annlib.plots.axes import COLOURS, many_axes, one_axes, plain, spans_decades, whole_numbers
+from annlib.plots.axes import (
+    COLOURS,
+    MARKERS,
+    cut,
+    distinct_colours,
+    legend_beside,
+    many_axes,
+    one_axes,
+    plain,
+    spans_decades,
+    whole_numbers,
+)
 
 _FEW = 30  # points that are marked one by one
+_BESIDE = 6  # runs of which the legend stands beside the curves, whoever made the axes
+_RATE, _SECONDS = "learning_rate", "seconds"
 
 
 class Curve(NamedTuple):
@@ -75,21 +88,31 @@ def quantities(curves: Mapping[str, Any]) -> list[str]:
 def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
     """Draw loss and metrics by epoch, a quantity an Axes, training and validation together.
 
-    What falls by two decades or more gets a logarithmic axis.
+    What falls by two decades or more gets a logarithmic axis. A ring is at the best epoch of the
+    validation, or without one of the training, where it is known which way is better; a dotted line
+    at the epoch whose weights were restored. The first Axes says how long the run took, and a new
+    figure has the learning rate, too, if it changed.
 
     Parameters
     ----------
     history : History, or dict of str to list, or estimator
-        Of a fitted estimator its ``history_``, with a line at the epoch whose weights it has.
+        Of a fitted estimator its ``history_``, with a line at the best epoch where that was kept.
     metrics : str or list of str, optional
-        The quantities, by their names without ``val_``. Without it all, on a single ``ax`` the
-        loss.
-    ax : Axes or array of Axes, optional
+        The quantities, by their names without ``val_``; of a History also ``"learning_rate"`` and
+        ``"seconds"``. Without it all that were measured, on a single ``ax`` the loss.
+    ax : Axes or array of Axes, (quantities,), optional
 
     Returns
     -------
-    Axes, or ndarray of Axes
+    Axes, or ndarray of Axes, (quantities,)
         One for each quantity.
+
+    Raises
+    ------
+    UnknownNameError
+        If a quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no History or has no epoch yet, or ``ax`` is no Axes of Matplotlib.
 
     Examples
     --------
@@ -101,30 +124,101 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     """
     where = "History.plot"
     curves = curves_of(history, where)
-    known = quantities(curves)
+    known, more = quantities(curves), _course_of(history)
     single = ax is not None and np.ndim(to_array(ax, where, "ax", object)) == 0
     if metrics is None:
         names = known[:1] if single else known
     else:
         names = [metrics] if isinstance(metrics, str) else items_of(metrics) or [metrics]
     for name in names:
-        check_known(name, where, "metrics that were measured", known)
-    size = (5.2 * min(len(names), 3), 3.4 * -(-len(names) // 3))
-    axes = many_axes(ax, len(names), where, columns=3, figsize=size)
-    for name, one in zip(names, axes, strict=True):
-        draw_quantity(one, curves, name)
-        if (best := _best_epoch(history, name)) is not None:
-            one.axvline(best + 1, color="#666666", linewidth=1, linestyle=":", label="kept")
+        check_known(name, where, "metrics that were measured", [*known, *(more.keys() - known)])
+    with_rate = ax is None and metrics is None and _RATE not in known and _changes(more)
+    drawn = [*names, *[_RATE] * with_rate]
+    size = (5.2 * min(len(drawn), 3), 3.4 * -(-len(drawn) // 3))
+    axes = many_axes(ax, len(drawn), where, columns=3, figsize=size)
+    for name, one in zip(drawn, axes, strict=True):
+        draw_quantity(one, {**more, **curves}, name)
+        _mark_best(one, history, curves, name)
+        if (restored := _kept_epoch(history)) is not None:
+            label = "restored" if hasattr(history, "restored_epoch") else "kept"
+            one.axvline(restored + 1, color="#666666", linewidth=1, linestyle=":", label=label)
             one.legend(frameon=False)
-    return axes[0] if len(names) == 1 else axes
+        if name in (_RATE, _SECONDS):
+            one.get_legend().remove()
+    if _SECONDS in more and _SECONDS not in names:
+        _say_seconds(axes[0], more[_SECONDS].values)
+    return axes[0] if len(names) == 1 else axes[: len(names)]
 
 
-def _best_epoch(record: Any, name: str) -> int | None:
-    """The epoch whose weights an estimator has: of all of it, or of the part that a curve is of."""
-    by_part = getattr(record, "best_epochs_", None)
-    if by_part is None:
-        return getattr(record, "best_epoch_", None)
-    return next((int(best) for part, best in by_part.items() if name.startswith(f"{part}_")), None)
+def _course_of(record: Any) -> dict[str, Curve]:
+    """Learning rate and seconds by epoch, as far as a History knows them."""
+    epochs = np.array(getattr(record, "epoch", []))
+    found = {}
+    for name, attribute in ((_RATE, "learning_rates"), (_SECONDS, "seconds")):
+        values = np.array(getattr(record, attribute, []), float)
+        if len(values) == len(epochs) and np.isfinite(values).any():
+            found[name] = Curve(epochs, values)
+    return found
+
+
+def _changes(course: Mapping[str, Curve]) -> bool:
+    """Whether the learning rate did not stay what it was."""
+    return _RATE in course and bool(np.ptp(course[_RATE].values[~np.isnan(course[_RATE].values)]))
+
+
+def _say_seconds(ax: Any, seconds: Array) -> None:
+    epochs = f"{len(seconds):,} epoch{'s' * (len(seconds) > 1)}"
+    took = f"{epochs} in {format_seconds(float(np.nansum(seconds)))}"
+    ax.set_title(took, fontsize="small", loc="left")
+
+
+def format_seconds(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> format_seconds(0.0123), format_seconds(12.3), format_seconds(754), format_seconds(7520)
+    ('0.012 s', '12 s', '12 min 34 s', '2 h 5 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.2g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def best_point(
+    curves: Mapping[str, Curve], name: str, direction: str | None
+) -> tuple[int, float] | None:
+    """The best epoch of a quantity and its value: of the validation, else of the training; None if
+    nobody knows which way is better, or nothing is a number.
+    """
+    curve = curves.get(f"val_{name}", curves.get(name))
+    if curve is None or direction is None or curve.values.ndim > 1:
+        return None
+    values = np.where(np.isfinite(curve.values), curve.values, np.nan)
+    if np.isnan(values).all():
+        return None
+    at = int(np.nanargmax(values) if direction == "up" else np.nanargmin(values))
+    return int(curve.epochs[at]), float(values[at])
+
+
+def mark_point(ax: Any, epoch: int, value: float, colour: Any) -> None:
+    """A ring around the best point, above the curves."""
+    ax.scatter([epoch + 1], [value], s=70, facecolors="none", edgecolors=[colour], zorder=4)
+
+
+def _mark_best(ax: Any, record: Any, curves: Mapping[str, Curve], name: str) -> None:
+    way = getattr(record, "directions", {}).get(name, "down" if name == "loss" else None)
+    if (best := best_point(curves, name, way)) is not None:
+        epoch, value = best
+        mark_point(ax, epoch, value, COLOURS[1 if f"val_{name}" in curves else 0])
+        ax.set_title(f"best {value:.4g}, epoch {epoch + 1}", fontsize="small", loc="right")
+
+
+def _kept_epoch(record: Any) -> int | None:
+    """The epoch whose weights were restored, by a callback or by an estimator."""
+    kept = getattr(record, "restored_epoch", getattr(record, "best_epoch_", None))
+    return None if kept is None else int(kept)
 
 
 def draw_quantity(ax: Any, curves: Mapping[str, Curve], name: str) -> None:
@@ -142,13 +236,13 @@ def draw_quantity(ax: Any, curves: Mapping[str, Curve], name: str) -> None:
 
 def draw_curve(ax: Any, curve: Curve, label: str, **style: Any) -> None:
     """A line; of a quantity of several numbers one for each, of which the first is named."""
-    marker = "." if len(curve.epochs) <= _FEW else ""
+    style = {"marker": "." if len(curve.epochs) <= _FEW else "", **style}
     columns = curve.values.reshape(len(curve.epochs), -1).T
     for index, values in enumerate(columns):
         # A label that begins with an underscore is no entry of the legend.
         named = plain(label if not index else f"_{label} {index}")
         shade = {"alpha": 1 - 0.7 * index / len(columns)}
-        ax.plot(curve.epochs + 1, values, label=named, marker=marker, **shade, **style)
+        ax.plot(curve.epochs + 1, values, label=named, **shade, **style)
 
 
 def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
@@ -161,6 +255,9 @@ def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
     ax.set_xlabel("epoch")
     ax.set_ylabel(plain(name.replace("_", " ")))
     whole_numbers(ax.xaxis)
+    first, last = ax.dataLim.intervalx
+    room = min(0.05 * (last - first), 0.9) or 0.5  # there is no epoch 0
+    ax.set_xlim(first - room, last + room)
     ax.grid(visible=True, alpha=0.25)
     ax.legend(frameon=False)
 
@@ -179,6 +276,13 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     -------
     Axes
 
+    Raises
+    ------
+    UnknownNameError
+        If the quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no dict of histories, or ``ax`` is no Axes of Matplotlib.
+
     Examples
     --------
     >>> import matplotlib.figure
@@ -195,26 +299,33 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     runs = {name: curves_of(history, where) for name, history in histories.items()}
     known = list(dict.fromkeys(q for curves in runs.values() for q in quantities(curves)))
     check_known(metric, where, "metric as what was measured", known)
-    ax = one_axes(ax, where, figsize=(6.4, 4.0))
+    runs = {name: c for name, c in runs.items() if {metric, f"val_{metric}"} & c.keys()}
+    beside = ax is None or len(runs) > _BESIDE
+    size = (6.4 + (1.6 if beside else 0), min(max(4.0, 1.2 + 0.2 * len(runs)), 9.0))
+    ax = one_axes(ax, where, figsize=size)
     drawn = []
-    validated = False
     for index, (run, curves) in enumerate(runs.items()):
-        colour = COLOURS[index % len(COLOURS)]
-        # Beyond the palette the strokes tell runs of one colour apart.
-        width = 1.5 + index // len(COLOURS)
-        for key, label, style in ((metric, str(run), "-"), (f"val_{metric}", "", "--")):
+        for key, validation in ((metric, False), (f"val_{metric}", True)):
             if key in curves:
-                draw_curve(
-                    ax,
-                    curves[key],
-                    label or f"_{run}, validation",
-                    color=colour,
-                    linestyle=style,
-                    linewidth=width,
-                )
+                label = f"_{run}, validation" if validation and metric in curves else cut(run, 40)
+                draw_curve(ax, curves[key], label, **_look(index, len(runs), curves[key]))
+                ax.lines[-1].set_linestyle("--" if validation else "-")
                 drawn.append(curves[key].values)
-                validated = validated or not label
     finish(ax, metric, drawn)
-    if validated:
+    if beside:
+        legend_beside(ax, fontsize="small", ncols=1 + (len(runs) - 1) // 40)
+    if any(f"val_{metric}" in curves for curves in runs.values()):
         ax.set_title("solid: training, dashed: validation", fontsize="small", loc="right")
     return ax
+
+
+def _look(index: int, count: int, curve: Curve) -> dict[str, Any]:
+    """Colour, width and marks of a run among so many: no two look alike, in grey neither."""
+    every = max(1, len(curve.epochs) // 8)
+    return {
+        "color": distinct_colours(count)[index],
+        "linewidth": 1.5 + index // len(COLOURS) * 0.3,
+        "marker": MARKERS[index % len(MARKERS)],
+        "markersize": 4,
+        "markevery": (index % every, every),
+    }

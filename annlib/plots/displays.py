@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from annlib.core.checks import items_of, to_array, to_rows
-from annlib.core.errors import DataError, ShapeError, show
+from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.packages import needed
-from annlib.plots.axes import distinct_colours, one_axes, plain
+from annlib.plots.axes import MARKERS, cut, distinct_colours, legend_beside, one_axes, plain
+
+#: Inches: of a class in a matrix, of a matrix at most, and of a letter of a name.
+_CELL, _MOST, _LETTER = 0.55, 8.0, 0.085
+#: Letters of a class' name, and the points below which numbers cannot be read.
+_LONGEST, _SMALLEST = 32, 5.0
+#: What the colours are, by how the matrix is normalized.
+_SHARES = {
+    "true": "share of the true class",
+    "pred": "share of the predicted class",
+    "all": "share of all rows",
+}
 
 
 def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywords: Any) -> Any:
@@ -23,7 +36,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     model : Sequential or estimator
         Fitted, with two features.
     X : array_like or frame, (n, 2)
-    y : array_like, optional
+    y : array_like, (n,) or (n, classes), optional
         The rows' classes: labels or one-hot.
     ax : Axes, optional
     **keywords
@@ -55,7 +68,8 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
             f"{where}: expected X of shape (n, 2), for a plane has two axes, got {points.shape}. "
             "Train a model on two of the features."
         )
-    ax = one_axes(ax, where, figsize=(5.2, 4.2))
+    new = ax is None
+    ax = one_axes(ax, where, figsize=(6.0, 4.2))
     with needed(where, "scikit-learn", "scikit-learn"):
         from sklearn.inspection import DecisionBoundaryDisplay
     from annlib.plots.adapter import as_classifier, labels
@@ -89,33 +103,50 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     ax.set_ylabel(plain(ax.get_ylabel()))
     if len(classes) == 2 and "levels" in how and display.response.ndim == 2:
         ax.contour(display.xx0, display.xx1, display.response, [0.5], colors="#333333")
+        if new:  # given axes keep their size
+            label = f"probability of {plain(cut(classes[1]))}"
+            ax.figure.colorbar(display.surface_, ax=ax, label=label, location="left")
     if y is not None:
-        own = labels(y, len(points))
+        own, marks = labels(y, len(points)), cycle(MARKERS)
         for label, colour in zip(classes, colours, strict=True):
             here = own == label
-            ax.scatter(*points[here].T, color=colour, edgecolor="white", s=24, label=plain(label))
-        ax.legend(title="class", loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+            look = {"color": colour, "marker": next(marks), "edgecolor": "white", "s": 28}
+            ax.scatter(*points[here].T, label=plain(cut(label)), **look)
+        columns = 1 + (len(classes) - 1) // 20
+        legend_beside(ax, title="class", ncols=columns)
     return ax
 
 
 def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any) -> Any:
     """Draw how many rows of each class were given which class.
 
+    Of many classes the numbers are left out, and a bar says what the colours are; the names are
+    those that have room.
+
     Parameters
     ----------
     model : Sequential or estimator
         Fitted.
-    X : array_like
-    y : array_like
+    X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, classes)
         The true classes: labels or one-hot.
     ax : Axes, optional
     **keywords
         For ``sklearn.metrics.ConfusionMatrixDisplay.from_estimator``: ``normalize="true"``,
-        ``display_labels=names``, ...
+        ``display_labels=names``, ``include_values=False``, ``colorbar=True``, ...
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no classes, or ``ax`` is no Axes of Matplotlib.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    DataError
+        If X has no rows, or y no label for each.
 
     Examples
     --------
@@ -128,17 +159,71 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     ['1', '1', '0', '1']
     """
     where = "plots.confusion_matrix"
-    ax = one_axes(ax, where, figsize=(5.2, 4.6))
     with needed(where, "scikit-learn", "scikit-learn"):
         from sklearn.metrics import ConfusionMatrixDisplay
+        from sklearn.utils.multiclass import unique_labels
     from annlib.plots.adapter import as_classifier, labels
 
-    how = {"cmap": "Blues", "colorbar": False, **keywords}
     estimator = as_classifier(model, where)
-    ConfusionMatrixDisplay.from_estimator(estimator, X, labels(y, _rows(X, where)), ax=ax, **how)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_ticklabels([plain(tick.get_text()) for tick in axis.get_ticklabels()])
+    own = labels(y, _rows(X, where))
+    predicted = estimator.predict(X)
+    how = {"cmap": "Blues", **keywords}
+    names = items_of(how.get("display_labels")) or []
+    if how.get("labels") is None:
+        # Names are of all classes, some of which may not be there.
+        named = len(names) == len(estimator.classes_)
+        how["labels"] = estimator.classes_ if named else unique_labels(own, predicted)
+    classes = items_of(how["labels"]) or []
+    if names and len(names) != len(classes):
+        raise ConfigurationError(
+            f"{where}: expected display_labels as {len(classes)} names, of {show(classes)}, got "
+            f"{show(names)}."
+        )
+    names = [cut(name, _LONGEST) for name in names or classes]
+    side = min(max(_CELL * len(names), 2.6), _MOST)
+    beside = 0.8 + _LETTER * max(map(len, names), default=1)
+    if ax is None:
+        ax = one_axes(ax, where, figsize=(side + beside + 0.5, side + beside))
+    else:
+        ax = one_axes(ax, where)
+        box = ax.get_window_extent()
+        side = min(box.width, box.height) / ax.figure.dpi
+    cell = side / max(len(names), 1)
+    bar, numbers = how.pop("colorbar", None), how.get("include_values")
+    how["include_values"] = cell * 72 > 2 * _SMALLEST if numbers is None else numbers
+    display = ConfusionMatrixDisplay.from_predictions(own, predicted, ax=ax, colorbar=False, **how)
+    readable = display.text_ is not None and _fit_numbers(display.text_.flat, cell, how)
+    if not readable and display.text_ is not None and numbers is None:
+        for text in display.text_.flat:
+            text.remove()
+    if bar or (bar is None and not readable):
+        label = _SHARES.get(str(how.get("normalize")), "rows")
+        ax.figure.colorbar(display.im_, ax=ax, label=label, fraction=0.046, pad=0.03)
+    _thin_names(ax, names, cell, turn="xticks_rotation" not in how)
     return ax
+
+
+def _fit_numbers(texts: Iterable[Any], cell: float, how: Mapping[str, Any]) -> bool:
+    """Make numbers as small as cells of so many inches; returns whether one can still read them."""
+    drawn = list(texts)
+    letters = max(len(text.get_text()) for text in drawn)
+    size = cell * 72 / (0.65 * letters + 0.4)
+    if not how.get("text_kw"):
+        for text in drawn:
+            text.set_fontsize(min(size, text.get_fontsize()))
+    return size >= _SMALLEST
+
+
+def _thin_names(ax: Any, names: Sequence[str], cell: float, *, turn: bool) -> None:
+    """As many names as have room; those of the columns upwards where they are too wide."""
+    height = 1.25 * max([label.get_fontsize() for label in ax.get_yticklabels()], default=10) / 72
+    steps = (factor * 10**power for power in range(6) for factor in (1, 2, 5))
+    step = next(step for step in steps if step * cell >= height)
+    places = np.arange(0, len(names), step)
+    shown = [plain(names[place]) for place in places]
+    wide = max(map(len, shown), default=0) * _LETTER + 0.08 > step * cell
+    ax.set_yticks(places, shown)
+    ax.set_xticks(places, shown, **({"rotation": "vertical"} if turn and wide else {}))
 
 
 def _rows(X: Any, where: str) -> int:
@@ -159,7 +244,7 @@ def learning_curve(
     ----------
     model : Sequential or estimator
         A bare model is trained from its configuration for every point, and left as it is.
-    X, y : array_like
+    X : array_like or frame, (n, features)
     ax : Axes, optional
     fit : dict, optional
         Arguments of a bare model's ``fit``. Without ``epochs`` they are those of its last
@@ -167,10 +252,32 @@ def learning_curve(
     **keywords
         For ``sklearn.model_selection.LearningCurveDisplay.from_estimator``: ``cv=3``,
         ``train_sizes=[0.1, 0.5, 1.0]``, ...
+    y : array_like, (n,) or (n, outputs)
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no model, or ``fit`` is no dict of arguments of a bare one.
+    DataError
+        If X has no rows, or y no target for each.
+    ValueError
+        If every fit failed: a model that is not compiled.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(2, "softmax")], seed=0)
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> X, y = np.random.default_rng(0).normal(size=(30, 2)), [0, 1, 1] * 10
+    >>> fit = {"epochs": 1, "verbose": 0}
+    >>> ax = learning_curve(model, X, y, ax=Figure().subplots(), fit=fit, cv=2, train_sizes=[5, 15])
+    >>> [line.get_xdata().tolist() for line in ax.lines]
+    [[5, 15], [5, 15]]
     """
     where = "plots.learning_curve"
     ax = one_axes(ax, where, figsize=(5.6, 3.8))

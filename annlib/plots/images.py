@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape, items_of, to_rows
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
-from annlib.plots.axes import many_axes, plain
+from annlib.plots.axes import cut, many_axes, plain
+
+#: Letters of a line above an image at most, and the inches of one.
+_WIDEST, _LETTER = 22, 0.085
 
 
 def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any = None) -> Any:
@@ -22,19 +26,23 @@ def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any
     model : Sequential or estimator
     shape : tuple of int, optional
         Height and width of an image. Without it they are square.
-    count : int
+    count : int, at least 1
         At most so many units, the first ones.
-    ax : array of Axes, optional
+    ax : array of Axes, (units,), optional
         One a unit.
 
     Returns
     -------
-    ndarray of Axes
+    ndarray of Axes, (units,)
 
     Raises
     ------
     ShapeError
         If the layer has other inputs than an image of that shape has pixels.
+    NotBuiltError
+        If the model has no weights yet.
+    ConfigurationError
+        If it has no Dense layer, or another argument is none of these.
 
     Examples
     --------
@@ -60,7 +68,7 @@ def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any
     if ax is None:
         figure = axes[0].figure
         figure.suptitle(f"weights of {plain(layer)}, by unit", fontsize="medium")
-        figure.colorbar(image, ax=figure.axes, shrink=0.6)
+        figure.colorbar(image, ax=figure.axes, shrink=0.6, label="weight")
     return axes
 
 
@@ -95,20 +103,31 @@ def mistakes(
         Fitted.
     images : array_like, (n, height, width), (n, height, width, channels) or (n, pixels)
         As the model takes them; an estimator gets them as rows of pixels.
-    y : array_like
+    y : array_like, (n,) or (n, classes)
         The true classes: labels or one-hot.
-    count : int
+    count : int, at least 1
         At most so many.
     shape : tuple of int, optional
         Height and width, if the images are rows of pixels; without it they are square.
     names : sequence of str, optional
         The classes' names.
-    ax : array of Axes, optional
+    ax : array of Axes, (count,), optional
 
     Returns
     -------
-    ndarray of Axes
+    ndarray of Axes, (at most count,)
         One a mistake; empty if there is none.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no classes, or not as many as there are names.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    ShapeError
+        If rows of pixels make no image of that shape, or no square.
+    DataError
+        If y has no label for each image.
 
     Examples
     --------
@@ -144,15 +163,22 @@ def mistakes(
 
     def name(label: Any) -> str:
         if texts is None:
-            return str(label)
-        return str(texts[int(np.flatnonzero(classes == label)[0])])
+            return cut(label, 2 * _WIDEST)
+        return cut(texts[int(np.flatnonzero(classes == label)[0])], 2 * _WIDEST)
 
-    size = _figure(len(wrong), 0.5)
-    axes = many_axes(ax, len(wrong), where, columns=_columns(len(wrong)), figsize=size)
-    for row, one in zip(wrong, axes, strict=True):
-        one.imshow(pixels[row].squeeze(), cmap="gray_r")
+    titles = []
+    for row in wrong:
         share = math.floor(sure[row] * 1000) / 10  # never 100 % for what is less
-        _bare(one, f"{name(classes[taken[row]])} ({share:g} %)\nis {name(truth[row])}")
+        titles.append((f"{name(classes[taken[row]])} ({share:g} %)", f"is {name(truth[row])}"))
+    letters = min(max(len(line) for title in titles for line in title), _WIDEST)
+    side = max(1.3, letters * _LETTER)
+    lines = [[part for line in title for part in wrap(line, letters)] for title in titles]
+    height = 0.17 * max(map(len, lines)) + 0.1
+    size = _figure(len(wrong), height, side)
+    axes = many_axes(ax, len(wrong), where, columns=_columns(len(wrong)), figsize=size)
+    for row, title, one in zip(wrong, lines, axes, strict=True):
+        one.imshow(pixels[row].squeeze(), cmap="gray_r")
+        _bare(one, "\n".join(title))
     return axes
 
 
@@ -178,9 +204,9 @@ def _columns(count: int) -> int:
     return min(8, math.ceil(math.sqrt(count)))
 
 
-def _figure(count: int, titles: float = 0.2) -> tuple[float, float]:
+def _figure(count: int, titles: float = 0.2, width: float = 1.3) -> tuple[float, float]:
     columns = _columns(count)
-    return 1.3 * columns + 0.8, (1.3 + titles) * -(-count // columns) + 0.4
+    return width * columns + 0.8, (1.3 + titles) * -(-count // columns) + 0.4
 
 
 def _bare(ax: Any, title: str) -> None:

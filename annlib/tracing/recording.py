@@ -18,6 +18,7 @@ from annlib.layers.noise import Noise
 from annlib.losses import Loss
 from annlib.optimizers import Optimizer
 from annlib.regularizers import Regularizer
+from annlib.tracing.slots import Slots
 
 #: How code and paper go together, said once a trace.
 TRANSPOSE = (
@@ -79,6 +80,7 @@ class LayerRecord:
     dy: Array | None = None
     dx: Array | None = None
     mask: Array | None = None
+    letters: dict[str, Array] | None = None
 
     def __init__(self, layer: Layer, name: str, regularizer: Regularizer | None = None) -> None:
         self.layer, self.regularizer = layer, regularizer
@@ -98,6 +100,9 @@ class LayerRecord:
         self.x = x.copy()
         y = self._called.forward(x, work, training=training)
         self.y = y.copy()
+        letters = self.layer._letters(work)
+        if letters is not None:
+            self.letters = {letter: np.array(numbers) for letter, numbers in letters.items()}
         if self.regularizer is not None:
             self.penalty = work["penalty"]
         if isinstance(self.layer, Noise) and work["noisy"]:
@@ -167,6 +172,12 @@ class Recording:
         Of this update.
     trained : bool
         Whether the optimizer takes batches at all.
+    steps : int
+        How many steps it had done before.
+    slots_before, slots_after : dict of str to dict of str to array
+        What it remembers of each parameter, by paths and by the letters of its formula.
+    statistics_before, statistics_after : dict of str to array
+        The parameters that no gradient changes, by their paths: moving averages, say.
     replay : callable
         The loss of the same rows and masks, in float64, with one parameter at other values:
         from its path and an array to a number.
@@ -194,6 +205,11 @@ class Recording:
     optimizer: Optimizer
     rate: float
     trained: bool
+    steps: int
+    slots_before: Slots
+    slots_after: Slots
+    statistics_before: dict[str, Array]
+    statistics_after: dict[str, Array]
     replay: Callable[[], Callable[[str, Array], float]]
     penalties: list[PenaltyRecord] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from annlib.tracing import html, latex, markdown, text
 from annlib.tracing.data import TraceData
 from annlib.tracing.derivation import Derivation
 from annlib.tracing.equation import Equation
+from annlib.tracing.equation_text import Style, for_terminal
 from annlib.tracing.frame import frame
 from annlib.tracing.jacobian import jacobian
 from annlib.tracing.recording import Recording
@@ -137,7 +138,10 @@ class Trace(Printed, TraceData):
     # -- how it looks ----------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return text.trace_text(self)
+        return text.trace_text(self, Style(self.digits))
+
+    def __str__(self) -> str:
+        return for_terminal(lambda style: text.trace_text(self, style), self.digits)
 
     def _repr_html_(self) -> str:
         return html.fragment(self)
@@ -147,11 +151,11 @@ class Trace(Printed, TraceData):
         return html.page(self)
 
     def to_markdown(self) -> str:
-        """Markdown with the equations in TeX between dollars."""
+        """Markdown with the equations in TeX, as GitHub shows it."""
         return markdown.markdown(self)
 
     def to_latex(self) -> str:
-        """A LaTeX document's body: it needs the packages amsmath and amssymb."""
+        """A LaTeX document's body, in ASCII: it needs the packages amsmath and amssymb."""
         return latex.latex(self)
 
     def to_frame(self) -> Any:
@@ -160,7 +164,11 @@ class Trace(Printed, TraceData):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt)."""
-        writers = {".md": self.to_markdown, ".tex": self.to_latex, ".txt": self.__repr__}
+        writers = {
+            ".md": self.to_markdown,
+            ".tex": self.to_latex,
+            ".txt": self.__repr__,
+        }
         path = check_path(path, "Trace.save", "path")
         ending = os.path.splitext(path)[1].lower()
         atomic_write(path, writers.get(ending, self.to_html)().encode())
