@@ -289,8 +289,12 @@ def _shown(cls: type, public: dict[int, Entry]) -> list[Member]:
         member
         for member in _found(cls)
         if _has_text(member)
-        and not any(_same(base, member) for base in bases)
+        # An attribute that the docstring describes links to the property, if it is one.
         and (member.name not in described or not _is_plain(member.value))
+        and (
+            not any(_same(base, member) for base in bases)
+            or (member.name in described and _is_property(member.value))
+        )
     ]
 
 
