@@ -98,7 +98,7 @@ class Documentation:
         if not _section("Raises", after):
             theirs = (_section("Raises", below) for *_, below in bases)
             errors = next(filter(None, theirs), "")
-            after = f"{errors}{after}"
+            after = f"{errors.rstrip()}\n\n{after}" if errors else after
         written = "".join(dict.fromkeys(entries.values()))  # one may be for several names
         text = f"{before}{_TITLE}{written}\n{after}" if written else before + after
         type.__setattr__(cls, "__doc__", text.rstrip() + "\n")
