@@ -31,13 +31,13 @@ class _Page(HTMLParser):
 
 def check(folder: Path, entries: Iterable[Any]) -> int:
     """Say what is missing, and return 1 if anything is."""
-    wrong = [*_broken_links(folder), *_missing_names(folder, entries)]
+    wrong = [*broken_links(folder), *missing_names(folder, entries)]
     for line in wrong:
         print(line, file=sys.stderr)
     return int(bool(wrong))
 
 
-def _broken_links(folder: Path) -> list[str]:
+def broken_links(folder: Path) -> list[str]:
     pages = {path.resolve(): _Page(path) for path in folder.rglob("*.html")}
     wrong = []
     for path, page in pages.items():
@@ -55,7 +55,7 @@ def _broken_links(folder: Path) -> list[str]:
     return wrong
 
 
-def _missing_names(folder: Path, entries: Iterable[Any]) -> list[str]:
+def missing_names(folder: Path, entries: Iterable[Any]) -> list[str]:
     inventory = InventoryFile.loads((folder / "objects.inv").read_bytes(), uri="")
     known = {name for kind, names in inventory.data.items() if kind[:3] == "py:" for name in names}
     public = (name for e in entries for each in (e, *e.functions) for name in each.names)
