@@ -85,9 +85,7 @@ def escape_signs(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
     """Docstrings are written to be read as they are."""
-    lines[:] = [
-        line if line.lstrip().startswith((">>>", "...")) else pages.as_rst(line) for line in lines
-    ]
+    lines[:] = pages.docstring_as_rst(lines)
 
 
 def link_names(app: Sphinx, document: nodes.document) -> None:

@@ -133,8 +133,9 @@ def write_all(folder: Path) -> None:
     """Write the pages of the whole reference into a folder."""
     own = entries()
     public = {id(entry.value): entry for entry in own if isinstance(entry.value, type)}
-    index = [_title("API reference"), "Everything that is public, by package.", ""]
-    index += [".. toctree::", "   :titlesonly:", "   :maxdepth: 1", ""]
+    start = [_title("API reference"), "Everything that is public, by package.", ""]
+    index = [".. toctree::", "   :hidden:", ""]
+    listed = [".. list-table::", "   :widths: 20 80", ""]
     for package in [*packages(), ""]:
         here = [entry for entry in own if entry.package == package]
         home = folder / (package or "errors")
@@ -159,7 +160,8 @@ def write_all(folder: Path) -> None:
             pages.append(_written(home / f"{name}.rst", module_page(package, name, module)))
         _written(home / "index.rst", package_page(package, here, elsewhere, pages))
         index.append(f"   {home.name}/index")
-    _written(folder / "index.rst", "\n".join(index))
+        listed += [f"   * - :doc:`{home.name}/index`", f"     - {_about(package)}"]
+    _written(folder / "index.rst", "\n".join([*start, *listed, "", *index]))
 
 
 def _written(path: Path, text: str) -> str:
@@ -283,7 +285,9 @@ def _public_bases(cls: type, public: dict[int, Entry]) -> list[type]:
 
 def _shown(cls: type, public: dict[int, Entry]) -> list[Member]:
     """What the page of a class describes: all that no page of a base class does."""
-    described = {each.name for each in ClassDoc(cls)["Attributes"]}
+    described = {
+        each.name for each in ClassDoc(cls, config={"show_class_members": False})["Attributes"]
+    }
     bases = _public_bases(cls, public)
     return [
         member
@@ -373,7 +377,7 @@ def package_page(
     if package:
         lines += [f".. py:module:: annlib.{package}", "", inspect.getdoc(module) or "", ""]
     else:
-        lines += ["What annlib raises: each is an ``AnnlibError``.", ""]
+        lines += [_about(package), ""]
     for title, group in _groups(package, here):
         if title:
             lines.append(_heading(title))
@@ -392,6 +396,13 @@ def package_page(
         lines.append("")
     lines += [".. toctree::", "   :hidden:", "", *(f"   {page}" for page in pages)]
     return "\n".join(lines)
+
+
+def _about(package: str) -> str:
+    """One sentence about a package."""
+    if not package:
+        return "What annlib raises: each is an ``AnnlibError``."
+    return _first_sentence(import_module(f"annlib.{package}"))
 
 
 def _said(entry: Entry) -> str:
@@ -418,7 +429,7 @@ def _groups(package: str, here: list[Entry]) -> list[tuple[str, list[Entry]]]:
         if attribute is not None:
             title = str(getattr(entry.value, attribute, "")).capitalize()
         elif len(classes) > 12 and len(modules) <= len(classes) * 2 / 3:
-            title = _first_sentence(import_module(entry.value.__module__)).rstrip(".")
+            title = re.split("[:,.]", _first_sentence(import_module(entry.value.__module__)))[0]
         else:
             title = ""
         groups.setdefault(title, []).append(entry)
@@ -443,6 +454,23 @@ def _first_sentence(thing: Any) -> str:
     paragraph = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
     found = re.match(r".*?[.](?= [A-Z]|$)", paragraph)
     return as_rst(found[0] if found else paragraph)
+
+
+def docstring_as_rst(lines: list[str]) -> list[str]:
+    """A docstring as Sphinx is to read it: what is indented above its sections are equations."""
+    sections = (number for number, line in enumerate(lines) if re.fullmatch(r"-{3,}", line))
+    above = next(sections, len(lines))
+    found: list[str] = []
+    inside = False
+    for number, line in enumerate(lines):
+        starts = number < above and not (number and lines[number - 1].strip())
+        if starts and line.strip():
+            inside = line.startswith("    ") and not line.lstrip().startswith(">>>")
+            found += [".. code-block:: none", ""] if inside else []
+        inside = inside and number < above
+        literal = inside or line.lstrip().startswith((">>>", "..."))
+        found.append(line if literal else as_rst(line))
+    return found
 
 
 def as_rst(line: str) -> str:
