@@ -26,12 +26,9 @@ EXECUTED, SOURCE, HTML, TREES = (
     HERE / "build" / name for name in ("executed", "source", "html", "trees")
 )
 
-#: The files of the project that are pages, with the links between them as they are.
-DOCUMENTS = ("README.md", "PAPER.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")
-INDEX = """\
-```{include} README.md
-```
-
+#: What are pages beside the README, which is the first; the links between them are as they were.
+DOCUMENTS = ("PAPER.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/README.md")
+INDEX = """
 ```{toctree}
 :hidden:
 :titlesonly:
@@ -61,7 +58,8 @@ def main() -> int:
     for name in DOCUMENTS:
         (SOURCE / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, SOURCE / name)
-    (SOURCE / "index.md").write_text(INDEX, encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (SOURCE / "index.md").write_text(f"{readme}{INDEX}", encoding="utf-8")
     shutil.copytree(ROOT / "notebooks", SOURCE / "notebooks")
     with (SOURCE / "notebooks" / "README.md").open("a", encoding="utf-8") as listed:
         listed.write(NOTEBOOKS)
