@@ -112,6 +112,8 @@ class Layer(Scheduled):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
+    #: Where the reference lists it: with the layers that do the like.
+    group: str = "core"
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
     #: Whether it finds columns of its input by their names.

@@ -137,7 +137,7 @@ score_out_of_fold_ : float
     The score of rows that were held out; NaN if there were too few rows to hold some out.
 loss_out_of_fold_ : float
     Their logarithmic loss, or the root of their mean squared error.
-feature_importances_ : ndarray of shape (n_features_in_,)
+feature_importances_ : ndarray of shape (n_features,)
     By how much the loss on rows held out grows if the values of a column are permuted: the
     logarithmic loss, or the squared error in units of the variance of y. On at most 2,000 rows.
 typical_prediction_ : ndarray of shape (n_outputs,)
