@@ -20,11 +20,13 @@ def check_call(
     arguments: tuple[Any, ...],
     keywords: Mapping[str, Any],
     known: Iterable[str] | None = None,
+    *,
+    method: bool = True,
 ) -> None:
     """Raise ``ArgumentError`` if a function cannot be called so, naming the near argument.
 
-    ``known`` are its arguments by name, if there are more than those of its own signature; the
-    first of the positional arguments is ``self``.
+    ``known`` are its arguments by name, if there are more than those of its own signature; of a
+    ``method`` the first of the positional arguments is ``self``.
 
     >>> def fit(self, x, epochs=1): ...
     >>> check_call(fit, "fit", (None, 1), {"nb_epoch": 3})
@@ -37,19 +39,19 @@ def check_call(
     try:
         signature.bind(*arguments, **keywords)
     except TypeError:
-        said = _misfit(signature, where, len(arguments) - 1, keywords, known)
+        parameters = list(signature.parameters.values())[method:]
+        said = _misfit(parameters, where, len(arguments) - method, keywords, known)
         raise ArgumentError(f"{where}: {said}") from None
 
 
 def _misfit(
-    signature: inspect.Signature,
+    parameters: list[inspect.Parameter],
     where: str,
     given: int,
     keywords: Mapping[str, Any],
     known: Iterable[str] | None,
 ) -> str:
     """What does not fit about a call with so many arguments by position, and others by name."""
-    parameters = list(signature.parameters.values())[1:]
     own = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     names = [p.name for p in own] if known is None else list(known)
     for name in keywords:

@@ -67,17 +67,42 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def with_short_tracebacks(function: F) -> F:
-    """A decorator of what users call: an error that leaves it shows the frames of theirs alone."""
+    """A decorator of what users call: an error that leaves it shows the frames of theirs alone, and
+    a call that does not fit says which argument was meant.
+    """
 
     @functools.wraps(function)
     def short(*arguments: Any, **keywords: Any) -> Any:
         try:
-            return function(*arguments, **keywords)
+            try:
+                return function(*arguments, **keywords)
+            except TypeError as error:
+                if error.__traceback__ is not None and error.__traceback__.tb_next is None:
+                    _refuse_call(function, arguments, keywords)  # it has not begun to run
+                raise
         except Exception as error:
             shorten(error)
             raise  # alone: with a name behind it, this frame would be added again
 
     return cast("F", short)
+
+
+def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Raise ``ArgumentError`` about a call that does not fit."""
+    from annlib.core.arguments import check_call  # what only errors need
+
+    name = function.__name__
+    owner, method, _ = function.__qualname__.rpartition(".")
+    if method:
+        if arguments and hasattr(type(arguments[0]), name):
+            owner = type(arguments[0]).__name__
+        where = owner if name == "__init__" else f"{owner}.{name}"
+    else:
+        package = ".".join(function.__module__.split(".")[:2])
+        listed = getattr(sys.modules.get(package), "__all__", ())
+        at_top = name in getattr(sys.modules.get(_PACKAGE), "__all__", ())
+        where = f"{package.partition('.')[2]}.{name}" if name in listed and not at_top else name
+    check_call(function, where, arguments, keywords, method=bool(method))
 
 
 class ShortTracebacks:

@@ -22,7 +22,7 @@ _COMMANDS = {
 _FENCES = {character: name for name, character in (symbols.OPENING | symbols.CLOSING).items()}
 
 
-def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # noqa: B006  # never changed
+def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # never changed
     """A tree as LaTeX; ``numbers`` are in LaTeX, by the letters as text."""
     if numbers and (number := numbers.get(as_text_of(node))) is not None:
         return number

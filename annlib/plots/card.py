@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.markup import (
     FONT,
     THEME,
@@ -41,6 +42,7 @@ _STYLE = (
 ) + THEME.format(selector=".annlib-model")
 
 
+@with_short_tracebacks
 def model_html(model: Any) -> str:
     """The page of a model; what is not known before it is built shows as ``?``.
 

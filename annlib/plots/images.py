@@ -12,12 +12,14 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape, items_of, to_rows
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import cut, many_axes, plain
 
 #: Letters of a line above an image at most, and the inches of one.
 _WIDEST, _LETTER = 22, 0.085
 
 
+@with_short_tracebacks
 def first_layer(model: Any, shape: Shape | None = None, count: int = 25, ax: Any = None) -> Any:
     """Draw the weights of the first Dense layer as images, one a unit: W's columns.
 
@@ -84,6 +86,7 @@ def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
     raise ConfigurationError(f"{where}: expected a model with a Dense layer, got {show(model)}.")
 
 
+@with_short_tracebacks
 def mistakes(
     model: Any,
     images: Any,

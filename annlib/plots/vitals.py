@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import COLOURS, one_axes, plain, spans_decades, whole_numbers
 
 _NAMED = 12  # layers that have a place in the legend
 _DARK, _LIGHT = 0.0, 0.85  # viridis up to where its yellow is lost on white
 
 
+@with_short_tracebacks
 def plot_layers(
     steps: Sequence[int],
     values: Array,
@@ -86,6 +88,7 @@ def _scale(ax: Any, names: Sequence[str]) -> None:
     bar.ax.invert_yaxis()
 
 
+@with_short_tracebacks
 def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = None) -> Any:
     """Draw how many numbers are spread, by step: the median, and what half and 90 % lie within.
 
