@@ -54,15 +54,18 @@ def _misfit(
     """What does not fit about a call with so many arguments by position, and others by name."""
     own = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     names = [p.name for p in own] if known is None else list(known)
-    for name in keywords:
+    others = known is None and any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for name in () if others else keywords:
         if name not in names:
             hint = suggest(name, names, "argument")
             return f"expected known arguments, got {quote(name)}. {hint}"
     by_position = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
     if given > len(by_position):
+        rest = "Pass others by name" if len(names) > len(by_position) else "Leave others out"
+        listed = f" ({', '.join(by_position)})" if by_position else ""
         return (
-            f"expected at most {len(by_position)} arguments by position "
-            f"({', '.join(by_position) or 'none'}), got {given}. Pass others by name."
+            f"expected at most {len(by_position)} arguments by position{listed}, got {given}. "
+            f"{rest}."
         )
     for name in by_position[:given]:
         if name in keywords:

@@ -8,6 +8,7 @@ short, in scripts, notebooks and logs alike.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import warnings
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
 from typing import Any, TypeVar, cast
 
-from annlib.core.errors import AnnlibError
+from annlib.core.errors import AnnlibError, ArgumentError, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,14 +78,23 @@ def with_short_tracebacks(function: F) -> F:
             try:
                 return function(*arguments, **keywords)
             except TypeError as error:
-                if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                    _refuse_call(function, arguments, keywords)  # it has not begun to run
+                if not _has_begun(function, error):
+                    _refuse_call(function, arguments, keywords)
                 raise
         except Exception as error:
             shorten(error)
             raise  # alone: with a name behind it, this frame would be added again
 
     return cast("F", short)
+
+
+def _has_begun(function: Callable[..., Any], error: BaseException) -> bool:
+    """Whether a function, itself or in wrappers, ran when the error was raised."""
+    code = cast("FunctionType", inspect.unwrap(function)).__code__
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code is not code:
+        trace = trace.tb_next
+    return trace is not None
 
 
 def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
@@ -94,9 +104,15 @@ def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, 
     name = function.__name__
     owner, method, _ = function.__qualname__.rpartition(".")
     if method:
-        if arguments and hasattr(type(arguments[0]), name):
-            owner = type(arguments[0]).__name__
-        where = owner if name == "__init__" else f"{owner}.{name}"
+        if not arguments or not hasattr(type(arguments[0]), name):
+            raise ArgumentError(
+                f"{owner}.{name}: expected an object of whose class it is, got "
+                f"{show(arguments[0]) if arguments else 'none'}. Make one first: "
+                f"it = Class(...), then it.{name}(...)."
+            )
+        cls = type(arguments[0]).__name__
+        owner = getattr(arguments[0], "__name__", cls) if name == "__call__" else cls
+        where = owner if name in ("__init__", "__call__") else f"{owner}.{name}"
     else:
         package = ".".join(function.__module__.split(".")[:2])
         listed = getattr(sys.modules.get(package), "__all__", ())

@@ -39,7 +39,7 @@ class Documented(ShortTracebacks):
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
         if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == "annlib":
-            cls.__init__ = with_short_tracebacks(cls.__init__)  # type: ignore[misc]  # a class' own
+            type.__setattr__(cls, "__init__", with_short_tracebacks(vars(cls)["__init__"]))
 
     def _get_doc_link(self) -> str:
         address = os.environ.get("ANNLIB_DOCS_URL") or _published()

@@ -187,7 +187,7 @@ def prediction_intervals(
 def _draw_intervals(ax: Any, middle: Array, ends: Array, truth: Array | None, share: float) -> None:
     order = np.argsort(middle, kind="stable")
     x, (low, high) = middle[order], ends[order].T
-    band = f"interval of {share:.4g}"
+    band = f"{100 * share:.4g} % interval"
     if len(x) == 1:
         ax.vlines(x, low, high, color=COLOURS[5], alpha=0.5, linewidth=6, label=band)
     else:
