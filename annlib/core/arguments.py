@@ -62,17 +62,16 @@ def _misfit(
     by_position = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
     if given > len(by_position):
         rest = "Pass others by name" if len(names) > len(by_position) else "Leave others out"
+        many = f"{len(by_position)} argument{'s' * (len(by_position) != 1)}"
         listed = f" ({', '.join(by_position)})" if by_position else ""
-        return (
-            f"expected at most {len(by_position)} arguments by position{listed}, got {given}. "
-            f"{rest}."
-        )
+        return f"expected at most {many} by position{listed}, got {given}. {rest}."
     for name in by_position[:given]:
         if name in keywords:
             return f"expected {name} once, got it by position and by name. Leave one out."
     lacking = [p.name for p in own if p.default is p.empty and p.name not in keywords]
     lacking = [name for name in lacking if name not in by_position[:given]]
-    example = ", ".join(f"{name}=..." for name in lacking)
+    present = [*by_position[:given], *(f"{name}=..." for name in [*keywords, *lacking])]
+    example = ", ".join(present)
     return f"expected {' and '.join(lacking)}, got no such argument. Write {where}({example})."
 
 

@@ -150,7 +150,7 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
     return ax
 
 
-def _steps(steps: Any, where: str) -> list[float]:
+def _steps(steps: Any, where: str) -> list[Any]:
     found = items_of(steps)
     if not found or not all(map(is_number, found)):
         raise ConfigurationError(
