@@ -677,8 +677,10 @@ class Sequential(Trainer):
         Parameters
         ----------
         filepath : path or binary file object
-            An open file object (``io.BytesIO()``) is written from where it stands.
+            An open file object (``io.BytesIO()``) is written from where it stands. The format is
+            safetensors, whatever the name ends in: ``.onnx`` is refused.
         overwrite : bool
+            Whether to replace a file that exists.
         include_optimizer : bool
             Whether to write what ``compile`` was given and the optimizer's state. Without them the
             file is a third of its size with Adam, the model that is loaded is not compiled, and
@@ -693,6 +695,11 @@ class Sequential(Trainer):
             If the file exists and ``overwrite`` is false.
         OSError
             If the system cannot write it.
+
+        Warns
+        -----
+        UserWarning
+            If the name promises Keras' format, ``.keras`` or ``.h5``.
 
         Examples
         --------

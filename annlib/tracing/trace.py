@@ -284,7 +284,7 @@ class Trace(Printed, TraceData):
         Parameters
         ----------
         path : path
-            It ends on ``.html``, ``.md``, ``.tex`` or ``.txt``.
+            What ends in ``.md``, ``.tex`` or ``.txt`` is that; anything else the page.
 
         Raises
         ------
