@@ -245,6 +245,7 @@ def learning_curve(
     model : Sequential or estimator
         A bare model is trained from its configuration for every point, and left as it is.
     X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, outputs)
     ax : Axes, optional
     fit : dict, optional
         Arguments of a bare model's ``fit``. Without ``epochs`` they are those of its last
@@ -252,7 +253,6 @@ def learning_curve(
     **keywords
         For ``sklearn.model_selection.LearningCurveDisplay.from_estimator``: ``cv=3``,
         ``train_sizes=[0.1, 0.5, 1.0]``, ...
-    y : array_like, (n,) or (n, outputs)
 
     Returns
     -------
