@@ -223,7 +223,7 @@ class BatchNormalization(Layer):
         )
         np.divide(t, before, out=t)
         limits = self.renorm_clipping or {}
-        np.clip(r, limits.get("rmin"), limits.get("rmax"), out=r)
+        np.clip(r, limits.get("rmin", -np.inf), limits.get("rmax", np.inf), out=r)
         most = limits.get("dmax", np.inf)
         np.clip(t, -most, most, out=t)
         factor = work.array("factor", *features)
