@@ -75,7 +75,6 @@ NONSENSE: dict[str, Callable[[], Any]] = {
     "float16": lambda: np.float16(0.5),
     "float32 NaN": lambda: np.float32("nan"),
     "timedelta64": lambda: np.timedelta64(3, "s"),
-    "timedelta64": lambda: np.timedelta64(1, "s"),
     "NaT": lambda: np.timedelta64("NaT", "s"),
     "datetime64": lambda: np.datetime64("2026-01-01"),
     "date": lambda: dt.date(2026, 1, 1),
