@@ -1,8 +1,8 @@
 """Many processes and rows in files, beside one process and rows in memory.
 
-Each figure is of fresh processes, those of MPI started by ``mpiexec`` and those of Dask by a local
-cluster, one thread each; of several epochs and runs by turns the least counts. Efficiency is the time
-of one process over that of n, times n.
+Each figure is of fresh processes of one thread each, those of MPI started by ``mpiexec`` and those
+of Dask by a local cluster; of several epochs and runs by turns the least counts. Efficiency is the
+time of one process over that of two, by two.
 
     python -m benchmarks.parallel
 """

@@ -13,6 +13,7 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_numeric, to_array
 from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.constructors import CallSignature
 from annlib.core.errors import ConfigurationError
 from annlib.core.expression import Operator, no_expression
 from annlib.core.formula import Formula
@@ -54,6 +55,8 @@ class Activation(Configurable):
     >>> from annlib.testing import check_activation
     >>> check_activation(Square())
     """
+
+    __signature__ = CallSignature()
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
     needs_input: bool = False

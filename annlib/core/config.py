@@ -411,7 +411,7 @@ def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
     """The name of a type that a model may have, or None."""
     try:
         name = None if dtype is None else np.dtype(dtype).name
-    except (TypeError, ValueError):
+    except Exception:  # also what an object's own methods raise
         name = ""
     if name not in (None, *DTYPES):
         raise ConfigurationError(

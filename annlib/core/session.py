@@ -14,12 +14,15 @@ def clear_session(free_memory: bool = True) -> None:
     Parameters
     ----------
     free_memory : bool
-        Keras' argument.
+        As in Keras.
 
     Examples
     --------
-    >>> from annlib import utils
-    >>> utils.clear_session()
+    >>> from annlib import backend, layers
+    >>> layer = layers.Dense(2)
+    >>> backend.clear_session()
+    >>> layer([[1.0]]).shape
+    (1, 2)
     """
 
 

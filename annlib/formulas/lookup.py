@@ -29,6 +29,10 @@ def of(obj: Any, kind: str | None = None) -> Formula:
     kind : str, optional
         The family of a name that several share: ``of("softmax", kind="layer")``.
 
+    Returns
+    -------
+    Formula
+
     Raises
     ------
     UnknownNameError

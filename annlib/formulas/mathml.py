@@ -14,9 +14,30 @@ from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, R
 
 
 def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
-    """A formula in LaTeX as a ``<math>`` element, on a line of its own or within one.
+    """A formula in LaTeX as a ``<math>`` element.
 
-    Within a line ``large`` makes fractions and sums as large as on a line of their own.
+    Parameters
+    ----------
+    latex : str
+        Without the dollars.
+    display : bool
+        Whether it stands on a line of its own, and not within one.
+    large : bool
+        Whether within a line fractions and sums are as large as on a line of their own.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigurationError
+        For LaTeX beyond the small part that formulas use, or if another argument is no bool.
+
+    Examples
+    --------
+    >>> as_mathml("a^2", display=False)
+    '<math><msup><mi>a</mi><mn>2</mn></msup></math>'
     """
     check_flag(display, "as_mathml", "display")
     check_flag(large, "as_mathml", "large")

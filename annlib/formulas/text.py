@@ -11,7 +11,27 @@ from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, R
 
 
 def as_text(latex: str) -> str:
-    """A formula in LaTeX as one line of Unicode."""
+    r"""A formula in LaTeX as one line of Unicode.
+
+    Parameters
+    ----------
+    latex : str
+        Without the dollars.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigurationError
+        For LaTeX beyond the small part that formulas use.
+
+    Examples
+    --------
+    >>> as_text(r"\frac{\partial a_i}{\partial z_j} = a_i (\delta_{ij} - a_j)")
+    '∂aᵢ/∂zⱼ = aᵢ (δᵢⱼ − aⱼ)'
+    """
     return as_text_of(parse(latex))
 
 

@@ -80,6 +80,7 @@ class BatchNormalization(Layer):
            [ 1.,  1.]], dtype=float32)
     """
 
+    group = "normalization"
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
     _one_value = {"synchronized": (False, "There is one process.")}  # noqa: RUF012  # never changed
 

@@ -74,6 +74,9 @@ class Loss(Configurable):
         For an argument out of its range, or an unknown reduction.
     ArgumentError
         For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or in ``fit``, for shapes that do not agree, and for what is no number or
+        no target of it.
 
     Examples
     --------

@@ -49,6 +49,9 @@ class Metric(Configurable):
         For an argument out of its range.
     ArgumentError
         For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or takes in a batch, for shapes that do not agree, and for what is no
+        number or no target of it.
 
     Examples
     --------
@@ -298,7 +301,7 @@ class Metric(Configurable):
 
     @np.errstate(all="ignore")
     def check_state(self, state: Any) -> None:
-        """Raise an error unless ``get_state`` could have given this: tried on a copy that was reset.
+        """Raise an error unless ``get_state`` could have given this: tried on a copy.
 
         Parameters
         ----------

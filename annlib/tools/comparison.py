@@ -162,8 +162,23 @@ class Comparison(Printed):
         return list(columns), list(map(list, zip(*columns.values(), strict=True)))
 
     def winner(self, name: str) -> str | None:
-        """The run with the best value of a quantity; None of one run alone, and of a quantity of
-        which nobody knows which way is better.
+        """The run with the best value of a quantity.
+
+        Parameters
+        ----------
+        name : str
+            One of ``quantities``; of others nobody knows either.
+
+        Returns
+        -------
+        str or None
+            None of one run alone, and of a quantity of which nobody knows which way is better.
+
+        Examples
+        --------
+        >>> from annlib import compare
+        >>> compare({"adam": {"loss": [0.9, 0.4]}, "sgd": {"loss": [1.0, 0.8]}}).winner("loss")
+        'adam'
         """
         way = self._direction(name)
         found = {run: best[name].value for run, best in self.best.items() if name in best}

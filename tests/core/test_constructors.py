@@ -10,7 +10,7 @@ import sys
 import cloudpickle
 import pytest
 
-from annlib import callbacks, layers, losses, metrics, optimizers
+from annlib import activations, callbacks, layers, losses, metrics, optimizers
 from annlib.core.registry import _FAMILIES, FAMILIES
 
 CLASSES = sorted(
@@ -99,6 +99,14 @@ def test_losses_take_shared_arguments_by_position_as_keras_does():
     names = [*inspect.signature(losses.Huber).parameters]
     assert names[:3] == ["delta", "reduction", "name"]
     assert losses.Huber(2.0, "sum", "mine").name == "mine"
+
+
+def test_an_activation_is_called_with_arguments_of_its_constructor():
+    called = inspect.signature(activations.LeakyReLU(0.4)).parameters
+    assert [*called] == ["x", "negative_slope"]
+    assert called["negative_slope"].default == 0.4
+    assert [*inspect.signature(activations.relu6).parameters] == ["x"]
+    assert [*inspect.signature(activations.LeakyReLU).parameters] == ["negative_slope"]
 
 
 def test_an_objects_signature_is_that_of_its_call():

@@ -13,10 +13,10 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
-from annlib.estimators.tabular.pack import Plan, copy_members, decay_factors, rate_factors
+from annlib.estimators.tabular.pack import Plan, copy_members, rate_factors
 from annlib.estimators.tabular.task import Task
 from annlib.models import Sequential
-from annlib.optimizers import AdamW
+from annlib.optimizers import Adam
 from annlib.schedules import CosineDecay
 
 #: The share of the steps in which the rate grows.
@@ -32,7 +32,6 @@ class Course(NamedTuple):
     batch: int
     rate: float
     dropout: float
-    decay: float
     smoothing: float
 
 
@@ -139,18 +138,15 @@ def train(
     x, batch = rows.matrix(), min(course.batch, rows.size)
     steps = rows.size // batch * course.epochs
     pace = Pace(course.epochs)
-    decay = pace.of(_constant_first(course.decay, steps))
     dropout = pace.of(_constant_first(course.dropout, steps))
     model = plan.model(len(weights), dropout=dropout, seed=seed)
     model.initialize_from_data(x, output=False)
     model.compile(
-        AdamW(
+        Adam(
             pace.of(_warm(course.rate, steps)),
-            decay,
             beta_2=0.95,
             epsilon=1e-8,
             learning_rate_factors=rate_factors(model),
-            weight_decay_factors=decay_factors(model),
         ),
         task.loss(course.smoothing),
     )
