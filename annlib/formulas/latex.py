@@ -1,4 +1,4 @@
-r"""The LaTeX of a formula's tree or of a part of it, with numbers in the place of letters if wanted.
+r"""The LaTeX of a formula's tree or of a part of it, with numbers for letters if wanted.
 
 >>> from annlib.formulas.grammar import parse
 >>> as_latex(parse(r"\beta_1 m + (1-\beta_1) g"), {"β₁": "0.9"})
@@ -22,7 +22,7 @@ _COMMANDS = {
 _FENCES = {character: name for name, character in (symbols.OPENING | symbols.CLOSING).items()}
 
 
-def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # noqa: B006  # never changed
+def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:
     """A tree as LaTeX; ``numbers`` are in LaTeX, by the letters as text."""
     if numbers and (number := numbers.get(as_text_of(node))) is not None:
         return number

@@ -65,8 +65,8 @@ class Line(NamedTuple):
 
     Parameters
     ----------
-    key : str
-        The letter on the left, as text.
+    key, left : str
+        The letter on the left, as text and in LaTeX.
     tokens : tuple
         What is right of the arrow.
     rule : callable
@@ -82,9 +82,9 @@ class Line(NamedTuple):
     tokens: tuple[Token, ...]
     rule: Callable[..., Array]
     value: Array
-    by_row: bool
-    sums: bool
-    number: bool
+    by_row: bool = False
+    sums: bool = False
+    number: bool = False
 
 
 class Lines:
@@ -113,29 +113,29 @@ class Lines:
         letters = {as_text_of(part) for part in _walk(right)} & self.names.keys()
         arrays = [name for name in letters if isinstance(self.names[name], tuple)]
         matrices = all(name[0].isupper() for name in arrays)
-        reader = _Reader(right.items, self.names, self.axes, matrices, apart=False)
+        reader = _Reader(right.items, self.names, self.axes, matrices=matrices)
         if isinstance(left, Scripts) and left.below is not None and as_text_of(left.below) == "t":
             self.names[key] = lambda t: _number(right, {**self.names, "t": t}, self.axes)
         term = reader.whole()
         if term.by_row and term.sums:  # over all rows, in an equation of one
-            term = _Reader(right.items, self.names, self.axes, matrices, apart=True).whole()
+            term = _Reader(
+                right.items, self.names, self.axes, matrices=matrices, apart=True
+            ).whole()
         own = self.names.get(key)
         index = as_text_of(left) if callable(own) else key
         if term.constant is not None:
-            written = as_latex(right, self._written())
-            operand = Operand(term.latex, _cell(term.constant), False, True, written)
-            return Line(
-                index, as_latex(left), (operand,), lambda v: v, operand.array, False, False, True
-            )
+            in_numbers = as_latex(right, self._written())
+            value = _cell(term.constant)
+            number = Operand(term.latex, value, by_row=False, coefficient=True, written=in_numbers)
+            return Line(index, as_latex(left), (number,), lambda v: v, value, number=True)
         return Line(
             index,
-            as_latex(left),
+            as_latex(without_index(left)),
             term.tokens,
             self._rule(term),
             np.asarray(term.now(self.axes)),
-            term.by_row,
-            term.sums and not term.by_row,
-            False,
+            by_row=term.by_row,
+            sums=term.sums and not term.by_row,
         )
 
     def _rule(self, term: _Term) -> Callable[..., Array]:
@@ -157,13 +157,18 @@ def key_of(left: Node) -> str:
         return f"{key_of(left.top)}/{key_of(left.bottom)}"
     if isinstance(left, Row):
         return "".join(map(key_of, left.items))
-    if isinstance(left, Scripts) and left.below is not None:
-        if as_text_of(left.below) == "t":
-            return as_text_of(left.base)
-        if {*_indices(left.below)} <= {"i", "j", "r"}:
-            bare = Scripts(left.base, None, left.above) if left.above else left.base
-            return as_text_of(bare)
-    return as_text_of(left)
+    if isinstance(left, Scripts) and left.below is not None and as_text_of(left.below) == "t":
+        return as_text_of(left.base)
+    return as_text_of(without_index(left))
+
+
+def without_index(node: Node) -> Node:
+    """A letter without the index that goes over all."""
+    if not isinstance(node, Scripts) or node.below is None:
+        return node
+    if {as_text_of(part) for part in _items(node.below)} <= {"i", "j", "r"}:
+        return Scripts(node.base, None, node.above) if node.above else node.base
+    return node
 
 
 class _Term(NamedTuple):
@@ -211,7 +216,7 @@ def _constant(number: Any, node: Node, level: int = _ONE) -> _Term:
 
 def _number(node: Node, names: dict[str, Known], axes: Axes) -> float:
     """The value of what is one number."""
-    term = _Reader(_items(node), names, axes, matrices=False, apart=False).whole()
+    term = _Reader(_items(node), names, axes).whole()
     if term.constant is None:
         raise UnreadableError(as_text_of(node))
     return float(term.constant)
@@ -237,8 +242,9 @@ class _Reader:
         parts: Sequence[Node],
         names: dict[str, Known],
         axes: Axes,
-        matrices: bool,
-        apart: bool,
+        *,
+        matrices: bool = False,
+        apart: bool = False,
     ) -> None:
         self.parts, self.names, self.axes = tuple(parts), names, axes
         #: Whether two arrays make a product of matrices; whether sums over rows are done already.
@@ -263,7 +269,9 @@ class _Reader:
 
     def inner(self, node: Node) -> _Term:
         """What stands in a node of its own."""
-        return _Reader(_items(node), self.names, self.axes, self.matrices, self.apart).whole()
+        reader = _Reader(_items(node), self.names, self.axes)
+        reader.matrices, reader.apart = self.matrices, self.apart
+        return reader.whole()
 
     def node_from(self, start: int) -> Node:
         """What was read since."""
@@ -345,7 +353,7 @@ class _Reader:
             k += 1
         if len(merged) == 1:
             return merged[0][1]
-        terms, tokens, operators = [], list[Token](), []
+        terms, tokens, operators = list[_Term](), list[Token](), list[str]()
         for operator, term in merged:
             part = term.shown(_ONE if operator else _PRODUCT)
             both = terms and term.constant is None and merged[len(terms) - 1][1].constant is None
@@ -463,7 +471,7 @@ class _Reader:
             operand = Operand(rf"\{{{inside}\}}", total, by_row=False)
             return _Term((operand,), lambda v, _: next(v), _ONE)
         return _Term(
-            tokens, lambda v, axes: np.sum(body.value(v, axes), axis=0), _PRODUCT, False, True
+            tokens, lambda v, axes: np.sum(body.value(v, axes), axis=0), _PRODUCT, sums=True
         )
 
     def single(self, node: Node) -> _Term:
@@ -537,7 +545,7 @@ class _Reader:
 
     def holds(self, parts: Sequence[Node]) -> bool:
         """Whether comparisons hold, with commas between them."""
-        reader = _Reader(parts, self.names, self.axes, False, False)
+        reader = _Reader(parts, self.names, self.axes)
         while reader.place < len(parts):
             left, relation, right = reader.sum(), reader.next(), reader.sum()
             compare = _RELATIONS.get(as_text_of(relation))
@@ -578,11 +586,6 @@ def _is(node: Node | None, *texts: str) -> bool:
 def _kind(node: Node) -> str:
     atom = node.base if isinstance(node, Scripts) else node
     return atom.kind if isinstance(atom, Atom) else ""
-
-
-def _indices(node: Node) -> Iterator[str]:
-    for part in _items(node):
-        yield as_text_of(part)
 
 
 def _walk(node: Node) -> Iterator[Node]:

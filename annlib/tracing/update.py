@@ -11,7 +11,8 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.parameters import Parameter
 from annlib.formulas import as_text
-from annlib.formulas.grammar import Scripts, parse
+from annlib.formulas.grammar import Node, Row, Scripts, parse
+from annlib.formulas.latex import as_latex
 from annlib.formulas.text import as_text_of
 from annlib.layers import Layer
 from annlib.optimizers import SGD, Optimizer
@@ -187,7 +188,13 @@ class _Update:
         new, old = (np.full((1, 1), float(n)) for n in (t, t - 1))
         return self._equation(
             "the number of the update",
-            (Operand("t", new, False), "←", Operand("t", old, False, coefficient=True), "⊕", "1"),
+            (
+                Operand("t", new, by_row=False),
+                "←",
+                Operand("t", old, by_row=False, coefficient=True),
+                "⊕",
+                "1",
+            ),
             lambda old: old.reshape(1, 1) + 1,
             note=note,
         )
@@ -218,7 +225,7 @@ class _Update:
             own = part._formula_of(self.path, self.parameter.shape).equations
             own = own[: len(own) - len(average_lines(part))]
             decays = self._decay_factor > 0
-            lines += [line for line in own if decays or not _is_of_decay(line)]
+            lines += [line for line in own if decays or line != DECAY]
         if optimizer.use_ema:
             begun = self._t > 1
             lines += average_lines(optimizer) if begun else [r"\bar{\theta} \leftarrow \theta"]
@@ -246,7 +253,7 @@ class _Update:
         if array.ndim == len(self.parameter.shape):
             array = self.paper(array)
         text = as_text_of(node)
-        return text, array, self._symbol(text, letter.split("_")[0] if index else letter)
+        return text, array, self._symbol(text, as_latex(node))
 
     def _symbol(self, key: str, left: str) -> str:
         """That of a letter of the formula, for this parameter."""
@@ -310,7 +317,13 @@ class _Update:
         new, arrow, _ = self._moves
         yield self._equation(
             f"the constraint of {self.name}",
-            (new, arrow, r"\operatorname{C}(", Operand(self.symbol, known.array, False), ")"),
+            (
+                new,
+                arrow,
+                r"\operatorname{C}(",
+                Operand(self.symbol, known.array, by_row=False),
+                ")",
+            ),
             rule,
             section="",
             note=f"{constraint!r}.",
@@ -334,11 +347,11 @@ class _Update:
             definition=formula.equations if formula else (),
             note=words,
         )
-        before = self.recording.slots_before[self.path]
+        before, shape = self.recording.slots_before[self.path], self.parameter.shape
         for letter, array in self.recording.slots_after[self.path].items():
             symbol = indexed(_as_letter(letter), self.symbol)
             operands = [
-                Operand(symbol, self.paper(a) if a.shape == self.parameter.shape else a, False)
+                Operand(symbol, self.paper(a) if a.shape == shape else a, by_row=False)
                 for a in (array, before[letter])
             ]
             yield self._equation(
@@ -360,14 +373,10 @@ class _Update:
         return words
 
 
-def _left(latex: str) -> Any:
+def _left(latex: str) -> Node:
     """What is left of the arrow."""
-    parts = getattr(parse(latex), "items", ())
-    return parts[0]
-
-
-def _is_of_decay(line: str) -> bool:
-    return line == DECAY
+    row = parse(latex)
+    return row.items[0] if isinstance(row, Row) else row
 
 
 def _as_letter(name: str) -> str:
