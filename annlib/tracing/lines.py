@@ -94,7 +94,8 @@ class Lines:
         own = self.names.get(key)
         index = as_text_of(left) if callable(own) else key
         if term.constant is not None:
-            in_numbers = as_latex(right, self._written())
+            numbers = {name: written(norm) for name, norm in reader.norms.items()}
+            in_numbers = as_latex(parse(term.latex), self._written() | numbers)
             value = cell(term.constant)
             number = Operand(term.latex, value, by_row=False, coefficient=True, written=in_numbers)
             return Line(index, as_latex(left), (number,), lambda v: v, value, number=True)

@@ -63,6 +63,8 @@ class Reader:
         #: Whether two arrays make a product of matrices; whether sums over rows are done already.
         self.matrices, self.apart = matrices, apart
         self.place = 0
+        #: The norms that were computed.
+        self.norms: dict[str, float] = {}
 
     def whole(self) -> Term:
         """All of it."""
@@ -83,7 +85,7 @@ class Reader:
     def inner(self, node: Node) -> Term:
         """What stands in a node of its own."""
         reader = Reader(items_of(node), self.names, self.axes)
-        reader.matrices, reader.apart = self.matrices, self.apart
+        reader.matrices, reader.apart, reader.norms = self.matrices, self.apart, self.norms
         return reader.whole()
 
     def node_from(self, start: int) -> Node:
@@ -132,6 +134,8 @@ class Reader:
             factors.append((operator, self.factor(), begin, self.place))
         if not factors:
             raise UnreadableError("a factor is expected")
+        if sign > 0 and len(factors) == 1:
+            return factors[0][1]
         if all(term.constant is not None for _, term, _, _ in factors):
             value = np.float64(sign)
             for operator, term, _, _ in factors:
@@ -207,6 +211,7 @@ class Reader:
         if node.text == "‖":
             known = self.names.get(as_text_of(whole))
             length = known if isinstance(known, float) else np.linalg.norm(term.now(self.axes))
+            self.norms[as_text_of(whole)] = float(length)
             term = constant(length, whole)
         elif term.constant is not None:
             value = abs(term.constant) if node.text == "|" else term.constant

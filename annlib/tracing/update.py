@@ -38,7 +38,8 @@ class Updates:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self._said: set[tuple[int, float]] = set()
+        #: What is one number, as it was shown, by the optimizer's part and the rate.
+        self._said: dict[tuple[int, float], dict[str, float]] = {}
 
     def equations(self, record: LayerRecord) -> Iterator[Equation]:
         """Those of one layer's parameters."""
@@ -49,8 +50,8 @@ class Updates:
                 yield from update.penalties()
                 if self.recording.trained:
                     key = id(update.part), update.rate
-                    yield from update.equations(first=key not in self._said)
-                    self._said.add(key)
+                    first = key not in self._said
+                    yield from update.equations(self._said.setdefault(key, {}), first=first)
 
 
 class _Update(Letters):
@@ -88,16 +89,19 @@ class _Update(Letters):
 
     # -- by the optimizer's formula ----------------------------------------------------------------
 
-    def equations(self, first: bool) -> Iterator[Equation]:
-        """The optimizer's step; with what is one number for the ``first`` of its parameters."""
+    def equations(self, said: dict[str, float], *, first: bool) -> Iterator[Equation]:
+        """The optimizer's step; without the numbers that were said with another parameter.
+
+        The formula is beside it for the ``first`` of its parameters.
+        """
         optimizer, constraint = self.recording.optimizer, self.parameter.constraint
         if _is_the_papers(self.part, optimizer) and constraint is None:
             yield self._of_the_paper()
             return
         try:
-            found = [*self._by_formula(first)]
+            found = [*self._by_formula(said, first=first)]
         except UnreadableError:
-            found = [*self._step(first)]
+            found = [*self._step(first=first)]
         yield from found
 
     def _of_the_paper(self) -> Equation:
@@ -118,7 +122,7 @@ class _Update(Letters):
         new = Operand(self.symbol, self.paper(after), by_row=False)
         return new, "←", Operand(self.symbol, self.paper(before), by_row=False)
 
-    def _by_formula(self, first: bool) -> Iterator[Equation]:
+    def _by_formula(self, said: dict[str, float], *, first: bool) -> Iterator[Equation]:
         """Each line of the formula with the numbers of this parameter."""
         lines, final = self.lines()
         reader = Lines(self.names(), self.axes())
@@ -133,8 +137,9 @@ class _Update(Letters):
                 reader.names.setdefault(line.key, 0.0)
                 if not callable(reader.names[line.key]):
                     reader.names[line.key] = float(line.value[0, 0])
-                if not first:
+                if said.get(line.key) == line.value[0, 0]:
                     continue
+                said[line.key] = float(line.value[0, 0])
                 result = Operand(line.left, line.value, by_row=False)
                 title, derived = f"{as_text(line.left)} of the update", False
             else:
@@ -206,7 +211,7 @@ class _Update(Letters):
 
     # -- of an optimizer without a formula that can be put in numbers ------------------------------
 
-    def _step(self, first: bool) -> Iterator[Equation]:
+    def _step(self, *, first: bool) -> Iterator[Equation]:
         """What the parameter has changed by, and what is remembered of it."""
         step = indexed(r"\mathrm{step}", self.symbol)
         formula = definition(self.part, "optimizer") if first else None
