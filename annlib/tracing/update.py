@@ -127,10 +127,8 @@ class _Update(Letters):
         lines, final = self.lines()
         reader = Lines(self.names(), self.axes())
         last = {as_text_of(_left(line)): k for k, line in enumerate(lines)}
-        note = self._words()
         if first and any(map(_T.search, lines)):
-            yield self._count(note)
-            note = ""
+            yield self._count()
         for k, latex in enumerate(lines):
             line = reader.read(latex)
             if line.number:
@@ -155,9 +153,8 @@ class _Update(Letters):
                 line.rule,
                 definition=(latex,) if first else (),
                 derived=derived,
-                note=note,
+                note=self._words() if k + 1 == len(lines) else "",
             )
-            note = ""
         yield from self._constrained(reader)
 
     def _title(self, key: str) -> str:
@@ -165,7 +162,7 @@ class _Update(Letters):
             return f"the update of {self.name}"
         return f"the gradient of {self.name}" if key == "g" else f"{key} of {self.name}"
 
-    def _count(self, note: str) -> Equation:
+    def _count(self) -> Equation:
         """The number of the update, which rules call t."""
         t = self.t
         new, old = (np.full((1, 1), float(n)) for n in (t, t - 1))
@@ -179,7 +176,6 @@ class _Update(Letters):
                 "1",
             ),
             lambda old: old.reshape(1, 1) + 1,
-            note=note,
         )
 
     def _constrained(self, reader: Lines) -> Iterator[Equation]:
