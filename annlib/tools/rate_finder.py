@@ -183,7 +183,8 @@ def lr_find(
 def _warn_of_training(model: Any) -> None:
     done, history = model.optimizer.steps, model.history
     if done or (history is not None and history.epoch):
-        times = f"{done:,} update{'s' * (done != 1)}" if done else f"{len(history.epoch)} epochs"
+        count, what = (done, "update") if done else (len(history.epoch), "epoch")
+        times = f"{count:,} {what}{'s' * (count != 1)}"
         warn_user(
             f"{_WHERE}: expected a model that is not trained yet, got one after {times}: its loss "
             "falls little, and the suggestion is a rate for training on. For one to begin with, "
