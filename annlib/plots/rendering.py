@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from importlib import import_module
+import sys
 from importlib.util import find_spec
-from typing import Any
 
 from annlib.core.errors import ConfigurationError, show
 
 #: Pixels for one of the SVG's, for screens that have them.
 _SCALE = 2
-#: What reads an SVG and writes a PNG, and how each is called.
+#: What reads an SVG from stdin and writes a PNG to stdout, and how each is called.
 _PROGRAMS = {
+    "cairosvg": ["-", "--format=png", f"--scale={_SCALE}"],
     "rsvg-convert": ["--format=png", f"--zoom={_SCALE}"],
     "inkscape": ["--pipe", "--export-type=png", f"--export-dpi={96 * _SCALE}", "-o", "-"],
-    "resvg": ["--zoom", str(_SCALE), "-", "-c"],
+    "resvg": [f"--zoom={_SCALE}", "-", "-c"],
 }
 _SECONDS = 60.0
 
@@ -31,28 +31,27 @@ def png_of(svg: str, where: str, path: str | os.PathLike[str]) -> bytes:
         If nothing that makes PNG is installed, or it failed.
     """
     failed = ""
-    if find_spec("cairosvg") is not None:
-        try:
-            cairosvg: Any = import_module("cairosvg")
-            return bytes(cairosvg.svg2png(bytestring=svg.encode(), scale=_SCALE))
-        except Exception as error:  # also of the library under it, which may not be there
-            failed = f" cairosvg failed: {error}."
     for program, arguments in _PROGRAMS.items():
-        if (found := shutil.which(program)) is not None:
-            try:
-                done = subprocess.run(  # noqa: S603  # one of the programs above
-                    [found, *arguments],
-                    input=svg.encode(),
-                    capture_output=True,
-                    timeout=_SECONDS,
-                    check=False,
-                )
-            except (OSError, subprocess.SubprocessError) as error:
-                failed = f" {program} failed: {error}."
-                continue
-            if done.stdout.startswith(b"\x89PNG"):
-                return done.stdout
-            failed = f" {program} failed: {done.stderr.decode(errors='replace').strip()[:200]}."
+        found = shutil.which(program)
+        if found is None and find_spec(program) is None:
+            continue
+        # A package's program need not be where the shell looks.
+        command = [sys.executable, "-m", program] if found is None else [found]
+        try:
+            done = subprocess.run(  # noqa: S603  # one of the programs above
+                [*command, *arguments],
+                input=svg.encode(),
+                capture_output=True,
+                timeout=_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            failed = f" {program} failed: {error}."
+            continue
+        if done.stdout.startswith(b"\x89PNG"):
+            return bytes(done.stdout)
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        failed = f" {program} failed: {' '.join(said[-1:])[:200]}."
     raise ConfigurationError(
         f"{where}: expected to_file with the ending .svg, got {show(os.fspath(path))}, and nothing "
         f"installed that makes PNG of SVG.{failed} pip install cairosvg, or install rsvg-convert "
