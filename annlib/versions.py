@@ -15,7 +15,15 @@ _PACKAGES = (
 
 
 def show_versions() -> None:
-    """Print versions, processor, BLAS and its threads, for a report of an error."""
+    """Print versions, processor, BLAS and its threads, for a report of an error.
+
+    Examples
+    --------
+    >>> from annlib import utils
+    >>> utils.show_versions()
+        annlib: ...
+        python: ...
+    """
     lines = {
         "annlib": __version__,
         "python": sys.version.split()[0],

@@ -93,7 +93,7 @@ def compare(rows: list[dict[str, Any]], dtype: str) -> int:
         try:
             predictions, *trained = round_trip(spec)
         except Exception as error:
-            expected = spec["layers"][0]["class"] in ("Columns", "BatchedDense")
+            expected = any(item["class"] in ("Columns", "BatchedDense") for item in spec["layers"])
             bad += not expected
             print(f"{label}| {'refused' if expected else '**refused**'}: {str(error)[:200]} |")
             continue
@@ -169,8 +169,23 @@ def rows_for(model: Any, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(size=(40, *model.input_shape[1:])).astype(model.dtype)
 
 
+def in_double(model: Any, x: np.ndarray) -> np.ndarray:
+    """What the network predicts in double precision."""
+    from annlib import Sequential
+
+    double = Sequential([layer.clone() for layer in model.layers], dtype="float64", seed=0)
+    double.build((None, *x.shape[1:]))
+    double.set_weights(model.get_weights())
+    return double.predict(x)
+
+
 def random_round_trips(count: int, library: str, dtype: str) -> int:
-    """Networks there and back; returns how many predict otherwise."""
+    """Networks there and back; returns how many predict otherwise.
+
+    A network may round to numbers that are further apart, as ``LayerNormalization`` of rows that
+    are nearly constant does. So each of them may be that far from what the network predicts in
+    double precision.
+    """
     from annlib import export
 
     rng, worst, bad = np.random.default_rng(0), 0.0, 0
@@ -192,8 +207,12 @@ def random_round_trips(count: int, library: str, dtype: str) -> int:
         found = max(float(np.abs(one - mine).max()) for one in (theirs, back.predict(x))) / size
         worst = max(worst, found)
         if found > PREDICTIONS[dtype]:
-            bad += 1
-            print(f"{found:.1e}", model)
+            true = in_double(model, x)
+            errors = [float(np.abs(one - true).max()) / size for one in (theirs, mine)]
+            bad += max(errors) > PREDICTIONS[dtype]
+            print(
+                f"{found:.1e}; to double precision {errors[0]:.1e}, annlib {errors[1]:.1e}:", model
+            )
     print(f"{count} random networks through {library}, {dtype}: largest difference {worst:.1e}")
     return bad
 

@@ -1,7 +1,8 @@
 """Many processes and rows in files, beside one process and rows in memory.
 
-Each figure is of fresh processes, those of MPI started by ``mpiexec``; of several runs by turns the
-least counts. Efficiency is the time of one process over that of n, times n.
+Each figure is of fresh processes of one thread each, those of MPI started by ``mpiexec`` and those
+of Dask by a local cluster; of several epochs and runs by turns the least counts. Efficiency is the
+time of one process over that of two, by two.
 
     python -m benchmarks.parallel
 """
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,18 +29,32 @@ for _name in FOREIGN:  # before NumPy reads them
 
 import numpy as np
 
-from annlib import Sequential, layers, parallel
+from annlib import MLPClassifier, Sequential, layers, parallel
+from annlib.callbacks import LambdaCallback
 from annlib.data import Shards
 
-RUNS = 5
+RUNS = 3
 ROWS, FEATURES = 16_384, 784
 SHARDED = 400_000, 100
+#: Rows of a batch, with two processes and with rows in files.
+DIVIDED, READ = (256, 1024, 4096), (32, 256, 2048)
+#: Of a step of about 100 ms in one process.
+ON_DASK = 4096
 
 
 def seconds(call: Callable[[], Any]) -> float:
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
+
+
+def step_seconds(fit: Callable[[Any], Any], steps: int) -> float:
+    """Seconds of a step, from the epochs between the first and the last of a training with this
+    callback.
+    """
+    ends: list[float] = []
+    fit(LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())))
+    return float(np.diff(ends[:-1]).min()) / steps
 
 
 def network() -> Sequential:
@@ -48,33 +64,64 @@ def network() -> Sequential:
     return model
 
 
-def fits(strategy: Any, batch_size: int) -> float:
-    """Seconds of a step."""
+def rows_and_labels(rows: int = ROWS) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
-    y = rng.integers(0, 10, ROWS)
-    model = network()
-    options = {"batch_size": batch_size, "verbose": 0, "strategy": strategy}
-    model.fit(x[:batch_size], y[:batch_size], **options)
-    taken = [seconds(lambda: model.fit(x, y, **options)) for _ in range(RUNS)]
-    return min(taken) / (ROWS // batch_size)
+    return rng.normal(size=(rows, FEATURES)).astype(np.float32), rng.integers(0, 10, rows)
 
 
-def reductions(strategy: Any) -> tuple[float, float]:
+def fits(strategy: Any, batch_size: int, rows: int = ROWS) -> float:
+    """Seconds of a step."""
+    x, y = rows_and_labels(rows)
+    steps = rows // batch_size
+    epochs = 3 + -(-64 // steps)
+    options = {"batch_size": batch_size, "epochs": epochs, "verbose": 0, "strategy": strategy}
+    return step_seconds(lambda ends: network().fit(x, y, **options, callbacks=ends), steps)
+
+
+def reductions(strategy: Any) -> dict[str, float]:
     """Seconds to add up ten million numbers, and to copy them."""
     flat, other = np.ones(10_000_000, np.float32), np.empty(10_000_000, np.float32)
     np.copyto(other, flat)
-    add = min(seconds(lambda: strategy.allreduce_(flat)) for _ in range(RUNS * 2))
-    return add, min(seconds(lambda: np.copyto(other, flat)) for _ in range(RUNS * 2))
+    add = min(seconds(lambda: strategy.allreduce_(flat)) for _ in range(RUNS * 4))
+    return {"add": add, "copy": min(seconds(lambda: np.copyto(other, flat)) for _ in range(9))}
 
 
 def worker(name: str, batch_size: int) -> None:
+    """What one process of a job, or one alone, measures."""
     strategy = None if name == "none" else parallel.MPI()
-    found = {"step": fits(strategy, batch_size)} if name != "add" else {}
     if name == "add":
-        found["add"], found["copy"] = reductions(strategy)
+        found = reductions(strategy)
+    elif name == "apart":  # at once, and neither knows of the other
+        warnings.simplefilter("ignore")
+        parallel.MPI().allreduce_(np.zeros(1))
+        found = {"step": fits(None, batch_size // 2, ROWS // 2)}
+    elif name == "dask":
+        found = {"step": on_dask()}
+    elif name == "local":
+        x, y = rows_and_labels()
+        found = {"step": step_seconds(lambda end: perceptron(MLPClassifier, end).fit(x, y), 4)}
+    else:
+        found = {"step": fits(strategy, batch_size)}
     if strategy is None or strategy.rank == 0:
         print(json.dumps(found))
+
+
+def perceptron(cls: type[Any], ends: Any) -> Any:
+    options = {"batch_size": ON_DASK, "max_iter": 8, "n_iter_no_change": 99, "random_state": 0}
+    return cls((512, 512), **options, callbacks=ends)
+
+
+def on_dask() -> float:
+    """Seconds of a step of two workers."""
+    import dask.array
+    from distributed import Client, LocalCluster
+
+    x, y = rows_and_labels()
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(**options) as cluster, Client(cluster, direct_to_workers=True):
+        rows = dask.array.from_array(x, chunks=(ROWS // 4, -1))
+        net = lambda ends: perceptron(parallel.DaskMLPClassifier, ends)  # noqa: E731  # as above
+        return step_seconds(lambda ends: net(ends).fit(rows, y), ROWS // ON_DASK)
 
 
 def run(n: int, name: str, batch_size: int = 4096, threads: str | None = "1") -> dict[str, float]:
@@ -84,7 +131,7 @@ def run(n: int, name: str, batch_size: int = 4096, threads: str | None = "1") ->
         environment |= {f"{library}_ALLOW_RUN_AS_ROOT{end}": "1" for end in ("", "_CONFIRM")}
     if threads is not None:
         environment["OPENBLAS_NUM_THREADS"] = threads
-    command = [sys.executable, "-m", "benchmarks.parallel", "--worker", name]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.parallel", "--worker", name]
     command += ["--batch-size", str(batch_size)]
     if n:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -97,53 +144,54 @@ def run(n: int, name: str, batch_size: int = 4096, threads: str | None = "1") ->
     return found
 
 
-def best(runs: list[dict[str, float]], name: str = "step") -> float:
-    return min(found[name] for found in runs)
+def by_turns(*jobs: tuple[Any, ...]) -> list[float]:
+    """The least seconds of a step of each of these jobs."""
+    found = [[run(*job)["step"] for job in jobs] for _ in range(RUNS)]
+    return [min(each) for each in zip(*found, strict=True)]
+
+
+def row(what: str, one: float, other: float, found: str, asked: str = "") -> None:
+    print(f"| {what} | {one * 1e3:.2f} | {other * 1e3:.2f} | {found} | {asked} |", flush=True)
 
 
 def processes() -> None:
-    print("| rows of a batch | one process, ms | two, ms | efficiency |")
-    print("|---|---|---|---|")
-    for batch_size in (256, 1024, 4096):
-        pairs = [(run(0, "none", batch_size), run(2, "mpi", batch_size)) for _ in range(2)]
-        one, two = best([a for a, _ in pairs]), best([b for _, b in pairs])
-        print(f"| {batch_size} | {one * 1e3:.1f} | {two * 1e3:.1f} | {one / two / 2:.0%} |")
-    alone = [(run(0, "none"), run(0, "mpi")) for _ in range(3)]
-    without, with_ = best([a for a, _ in alone]), best([b for _, b in alone])
-    print(f"\nA strategy of one process: {with_ / without:.3f} of the time without it.")
-    capped, left = (best([run(2, "mpi", threads=t) for _ in range(2)]) for t in ("1", None))
-    print(f"Threads left at their default in both processes: {left / capped:.2f} of one thread's.")
-    found = run(2, "add")
-    print(
-        f"Ten million numbers added up over two processes: {found['add'] * 1e3:.1f} ms, copied: "
-        f"{found['copy'] * 1e3:.1f} ms, {found['add'] / found['copy']:.1f} times."
-    )
+    added = run(2, "add")
+    times = f"{added['add'] / added['copy']:.1f} times"
+    row("copying 10 M numbers, adding them up over two", added["copy"], added["add"], times, "3")
+    for size in DIVIDED:
+        one, two, apart = by_turns((0, "none", size), (2, "mpi", size), (2, "apart", size))
+        asked = "85% from 10 ms on" if one > 0.01 else ""
+        row(f"one process, two, {size} rows a step", one, two, f"{one / two / 2:.0%}", asked)
+        row("one, two that train apart, each half the rows", one, apart, f"{one / apart / 2:.0%}")
+    without, alone = by_turns((0, "none"), (0, "mpi"))
+    row("no strategy, one of one process", without, alone, f"{alone / without:.3f}", "1.02")
+    capped, left = by_turns((2, "mpi", 4096, "1"), (2, "mpi", 4096, None))
+    row("two of one thread, threads left as they are", capped, left, f"{left / capped:.2f}", "1.3")
+    one, two = by_turns((0, "local"), (0, "dask"))
+    row("one process, two workers of Dask", one, two, f"{one / two / 2:.0%}", "65% at 100 ms")
 
 
 def shards() -> None:
-    """Epochs on rows in files beside the same rows in memory."""
+    """Steps on rows in files beside the same rows in memory."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=SHARDED).astype(np.float32)
     y = rng.normal(size=len(x)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         for k, rows in enumerate(np.array_split(x, 8)):
             np.save(f"{folder}/x-{k}.npy", rows)
-        sources = {"memory": x, "files": Shards(f"{folder}/x-*.npy")}
-        print("\n| rows of a batch | in memory, s | in files, s | speed |")
-        print("|---|---|---|---|")
-        for batch_size in (32, 256, 2048):
-            taken: dict[str, list[float]] = {name: [] for name in sources}
-            for _ in range(3):
-                for name, source in sources.items():
-                    model = Sequential(
-                        [layers.Dense(64, activation="relu"), layers.Dense(1)], seed=0
-                    )
+        sources = x, Shards(f"{folder}/x-*.npy")
+        for size in READ:
+            found = np.full(2, np.inf)
+            for _ in range(RUNS):
+                for k, source in enumerate(sources):
+                    chain = [layers.Dense(64, activation="relu"), layers.Dense(1)]
+                    model = Sequential(chain, seed=0)
                     model.compile("adam", "mse")
-                    model.fit(source[:4096], y[:4096], batch_size=batch_size, verbose=0)
-                    fit = lambda: model.fit(source, y, batch_size=batch_size, verbose=0)  # noqa: B023, E731  # called at once
-                    taken[name].append(seconds(fit))
-            memory, files = min(taken["memory"]), min(taken["files"])
-            print(f"| {batch_size} | {memory:.2f} | {files:.2f} | {memory / files:.0%} |")
+                    options = {"batch_size": size, "epochs": 4, "verbose": 0}
+                    fit = lambda ends: model.fit(source, y, **options, callbacks=ends)  # noqa: B023, E731  # called at once
+                    found[k] = min(found[k], step_seconds(fit, -(-len(x) // size)))
+            memory, files = found.tolist()
+            row(f"in memory, in files, {size} rows", memory, files, f"{memory / files:.0%}", "50%")
 
 
 def main() -> None:
@@ -154,6 +202,8 @@ def main() -> None:
     if arguments.worker:
         worker(arguments.worker, arguments.batch_size)
         return
+    print("| what, beside what | ms | ms | found | asked |")
+    print("|---|---|---|---|---|")
     processes()
     shards()
 

@@ -32,7 +32,7 @@ LEVELS: tuple[set[str], ...] = (
     {"compiling", "training"},
     {"graph", "saving", "tracing"},
     {"models"},
-    {"estimators", "export", "parallel", "testing", "tools"},
+    {"estimators", "export", "parallel", "testing", "tools", "typing"},
     {""},  # the package itself
     {"__main__"},  # the command
 )

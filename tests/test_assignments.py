@@ -26,7 +26,7 @@ from annlib import (
     optimizers,
     regularizers,
 )
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 
 ALL = [row for rows in TABLES.values() for row in rows]
 rng = np.random.default_rng(0)

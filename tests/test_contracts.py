@@ -14,7 +14,8 @@ from cases import ALL, TABLES, as_given
 
 import annlib
 from annlib import Sequential, layers
-from annlib.core.config import Configurable, constructor_arguments, serialize
+from annlib.core.config import Configurable, serialize
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.registry import FAMILIES
 from annlib.core.workspace import Workspace

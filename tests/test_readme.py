@@ -33,6 +33,20 @@ def namespace(tmp_path_factory):
         yield names
 
 
+def test_links_lead_to_headings_that_there_are():
+    """The anchor of a heading is its text in small letters, as GitHub makes it."""
+    text = README.read_text()
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    links = re.findall(r"\]\(#([^)\s]*)\)", text)
+    assert len(links) > 15
+    assert set(links) <= anchors
+
+
+def test_python_is_reached_within_twenty_lines():
+    assert README.read_text().split("```python")[0].count("\n") < 20
+
+
 def test_the_example_learns_and_saves(namespace):
     assert namespace["accuracy"] > 0.95
     assert namespace["probabilities"].shape == (len(namespace["x_test"]), 10)

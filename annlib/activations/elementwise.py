@@ -26,9 +26,16 @@ class Elementwise(Activation):
     Parameters
     ----------
     function, derivative : callable
-        From the matrix Z, which is not to be written to, to a matrix of its shape.
+        From the matrix Z, (n, units), which is not to be written to, to a matrix of its shape.
     name : str, optional
         How messages call it; the function's own name unless given.
+
+    Raises
+    ------
+    ConfigurationError
+        For what cannot be called.
+    ShapeError
+        When it is computed, if a function gives another shape than its input's.
 
     Examples
     --------

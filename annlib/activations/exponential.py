@@ -17,7 +17,13 @@ from annlib.core.workspace import Workspace
 
 @register("exponential")
 class Exponential(Activation):
-    """a = exp(z), da/dz = a. From z = 710 on, 89 in float32, no number is as large."""
+    """a = exp(z), da/dz = a. From z = 710 on, 89 in float32, no number is as large.
+
+    Examples
+    --------
+    >>> Exponential()([-1000.0, 0.0, 1.0]).round(4)
+    array([0.    , 1.    , 2.7183])
+    """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         np.exp(Z, out=A)
@@ -98,6 +104,17 @@ class ELU(ExponentialLinear):
     Parameters
     ----------
     alpha : float, in [0, inf)
+        The output falls to -alpha, not further.
+
+    Raises
+    ------
+    ConfigurationError
+        For an alpha that is no such number.
+
+    Examples
+    --------
+    >>> ELU(2.0)([-100.0, 0.0, 3.0])
+    array([-2.,  0.,  3.])
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -124,6 +141,17 @@ class CELU(ExponentialLinear):
     Parameters
     ----------
     alpha : float, in (0, inf)
+        The output falls to -alpha, not further.
+
+    Raises
+    ------
+    ConfigurationError
+        For an alpha that is no such number.
+
+    Examples
+    --------
+    >>> CELU(2.0)([-100.0, 0.0, 3.0])
+    array([-2.,  0.,  3.])
     """
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -147,6 +175,11 @@ class SELU(ExponentialLinear):
 
     With LeCun's normal initial values mean 0 and variance 1 are a fixed point from layer to layer
     (Klambauer et al., 2017, "Self-normalizing neural networks").
+
+    Examples
+    --------
+    >>> SELU()([-100.0, 0.0, 1.0]).round(4)
+    array([-1.7581,  0.    ,  1.0507])
     """
 
     slope = 1.0507009873554805

@@ -40,6 +40,11 @@ class SiLU(Activation):
     """a = z s with s = 1 / (1 + exp(-z)); da/dz = s (1 + z (1 - s)).
 
     Elfwing et al. (2018), "Sigmoid-weighted linear units"; as Swish, Ramachandran et al. (2017).
+
+    Examples
+    --------
+    >>> SiLU()([-1.0, 0.0, 1.0]).round(4)
+    array([-0.2689,  0.    ,  0.7311])
     """
 
     needs_input = True
@@ -69,6 +74,11 @@ class Mish(Activation):
     """a = z tanh(log(1 + e)) = z n / (n + 2) with e = exp(z), n = e (e + 2).
 
     da/dz = (n + 4 z e (e + 1) / (n + 2)) / (n + 2). Misra (2020), "Mish".
+
+    Examples
+    --------
+    >>> Mish()([-1.0, 0.0, 1.0]).round(4)
+    array([-0.3034,  0.    ,  0.8651])
     """
 
     needs_input = True

@@ -29,10 +29,17 @@ class GELU(Activation):
     approximate : bool
         P(z) = (1 + tanh(sqrt(2/pi) (z + 0.044715 z^3))) / 2 instead; a differs by up to 5e-4.
 
+    Raises
+    ------
+    ConfigurationError
+        If ``approximate`` is no bool.
+
     Examples
     --------
     >>> GELU()([-1.0, 0.0, 1.0]).round(4)
-    array([-0.1587, 0. , 0.8413])
+    array([-0.1587,  0.    ,  0.8413])
+    >>> GELU(approximate=True)([-1.0, 0.0, 1.0]).round(4)
+    array([-0.1588,  0.    ,  0.8412])
     """
 
     needs_input = True

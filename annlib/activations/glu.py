@@ -29,11 +29,13 @@ class GLU(Activation):
 
     Parameters
     ----------
-    axis : int
+    axis : int, -1 or at least 1
         Along which the two halves lie one after the other; not the first, 0.
 
     Raises
     ------
+    ConfigurationError
+        For the axis 0.
     ShapeError
         If the size along the axis is odd.
 

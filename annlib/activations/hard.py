@@ -15,7 +15,13 @@ from annlib.core.workspace import Workspace
 
 @register("hard_tanh")
 class HardTanh(Activation):
-    """a = z between -1 and 1 and held there, da/dz = 1 within and 0 outside (Collobert, 2004)."""
+    """a = z between -1 and 1 and held there, da/dz = 1 within and 0 outside (Collobert, 2004).
+
+    Examples
+    --------
+    >>> HardTanh()([-4.0, 0.5, 4.0])
+    array([-1. ,  0.5,  1. ])
+    """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         Z.clip(-1.0, 1.0, A)
@@ -41,6 +47,11 @@ class HardSigmoid(Activation):
     """a = (z + 3) / 6 held between 0 and 1, da/dz = 1/6 within and 0 outside.
 
     Keras 3's and PyTorch's; the slope of Keras 2 was 0.2 (Courbariaux et al., 2015).
+
+    Examples
+    --------
+    >>> HardSigmoid()([-4.0, 0.0, 1.5, 4.0])
+    array([0.  , 0.5 , 0.75, 1.  ])
     """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
@@ -71,6 +82,11 @@ class HardSiLU(Activation):
     """a = z h(z) with h the hard sigmoid; da/dz = h(z) + z/6 for |z| < 3, else h(z).
 
     Howard et al. (2019), "Searching for MobileNetV3".
+
+    Examples
+    --------
+    >>> HardSiLU()([-1.5, 0.0, 1.5, 4.0])
+    array([-0.375,  0.   ,  1.125,  4.   ])
     """
 
     needs_input = True
@@ -108,6 +124,11 @@ class SparseSigmoid(Activation):
 
     The slope of the sparse plus; sparsemax of two units, (z, 0), at twice the input: Martins and
     Astudillo (2016), "From softmax to sparsemax".
+
+    Examples
+    --------
+    >>> SparseSigmoid()([-2.0, 0.0, 0.5])
+    array([0.  , 0.5 , 0.75])
     """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
@@ -135,6 +156,11 @@ class SparsePlus(Activation):
     """a = 0 up to -1, (z + 1)^2 / 4 between -1 and 1, z from there; da/dz = 0, (z + 1) / 2, 1.
 
     As one equation: s = the sparse sigmoid of z, a = max(s^2, z), da/dz = s.
+
+    Examples
+    --------
+    >>> SparsePlus()([-2.0, 0.0, 3.0])
+    array([0.  , 0.25, 3.  ])
     """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:

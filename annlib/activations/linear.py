@@ -14,7 +14,13 @@ from annlib.core.workspace import Workspace
 
 @register("linear", "identity")
 class Linear(Activation):
-    """a = z, da/dz = 1 (paper 8.5)."""
+    """a = z, da/dz = 1 (paper 8.5).
+
+    Examples
+    --------
+    >>> Linear()([-1.5, 2.0])
+    array([-1.5,  2. ])
+    """
 
     _default_for_none = True
 

@@ -11,11 +11,32 @@ from annlib.core.other_names import meant_by
 
 
 def get(identifier: Any, where: str = "activations.get") -> Activation:
-    """The activation of that name, or the object itself; None is the identity, as in Keras.
+    """The activation that an argument stands for.
 
-    Two functions in a tuple are a function and its derivative: see ``Elementwise``.
+    Parameters
+    ----------
+    identifier : str, Activation, type, dict, (function, derivative) or None
+        A registered name, an object or what ``get_config`` gave; None is the identity, as in Keras,
+        and two functions in a tuple are a function and its derivative: see ``Elementwise``.
+    where : str
+        What a message begins with.
 
+    Returns
+    -------
+    Activation
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
+    ConfigurationError
+        For a function without its derivative, and anything else.
+
+    Examples
+    --------
     >>> import numpy as np
+    >>> get("relu")([-1.0, 2.0])
+    array([0., 2.])
     >>> get((np.sin, np.cos))([0.0, np.pi / 2])
     array([0., 1.])
     """

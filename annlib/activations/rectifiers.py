@@ -25,17 +25,27 @@ class ReLU(Activation):
     Parameters
     ----------
     negative_slope : float, in [0, inf)
+        The slope up to the threshold.
     max_value : float, in [0, inf), optional
+        Where the output stops to rise.
     threshold : float, in [0, inf)
+        Where the output begins to rise with slope 1.
     slope_at_zero : float, in [0, 1]
         da/dz at exactly the threshold, where the paper disagrees with itself (errata 13): 0 is the
         slope below it, 1 the slope above. 0 is Keras' and PyTorch's choice, and the more robust
         (Bertoin et al., 2021); 1 is the paper's case form.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+
     Examples
     --------
     >>> ReLU()([-1.0, 0.0, 2.0])
     array([0., 0., 2.])
+    >>> ReLU(negative_slope=0.1, max_value=6.0)([-1.0, 0.0, 9.0])
+    array([-0.1,  0. ,  6. ])
     """
 
     def __init__(
@@ -135,11 +145,24 @@ class ReLU(Activation):
 
 @register("leaky_relu")
 class LeakyReLU(ReLU):
-    """a = z for z > 0, negative_slope z for z <= 0 (Maas et al., 2013).
+    """a = z for z > 0, negative_slope z for z <= 0; da/dz = 1 and negative_slope.
+
+    Maas et al. (2013), "Rectifier nonlinearities improve neural network acoustic models".
 
     Parameters
     ----------
     negative_slope : float, in [0, inf)
+        As in Keras 0.2 for the function, where the layer of this name has 0.3.
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative slope.
+
+    Examples
+    --------
+    >>> LeakyReLU()([-10.0, 0.0, 3.0])
+    array([-2.,  0.,  3.])
     """
 
     def __init__(self, negative_slope: float = 0.2) -> None:
@@ -172,7 +195,13 @@ class LeakyReLU(ReLU):
 
 @register("relu6")
 class ReLU6(ReLU):
-    """a = min(max(z, 0), 6); da/dz = 1 for 0 < z < 6, else 0 (Krizhevsky, 2010)."""
+    """a = min(max(z, 0), 6); da/dz = 1 for 0 < z < 6, else 0 (Krizhevsky, 2010).
+
+    Examples
+    --------
+    >>> ReLU6()([-1.0, 2.0, 9.0])
+    array([0., 2., 6.])
+    """
 
     def __init__(self) -> None:
         super().__init__(max_value=6.0)

@@ -51,11 +51,11 @@ class Rowwise(Activation):
         self.axis = checked_axis(axis, type(self).__name__)
 
     def rows_forward(self, Z: Array, A: Array, work: Workspace) -> None:
-        """f(Z) into A, which may be the same memory."""
+        """f(Z) into A, which may be the same memory; scratch comes from ``work``."""
         raise NotImplementedError
 
     def rows_backward(self, dA: Array, A: Array, work: Workspace) -> None:
-        """Turn dE/dA into dE/dZ, in place."""
+        """Turn dE/dA into dE/dZ by means of A, in place; scratch comes from ``work``."""
         raise NotImplementedError
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
@@ -96,13 +96,21 @@ class Softmax(Rowwise):
 
     Parameters
     ----------
-    axis : int
+    axis : int, -1 or at least 1
         Along which the outputs add up to 1; not the first, 0.
+
+    Raises
+    ------
+    ConfigurationError
+        For the axis 0.
+    ShapeError
+        For an array without such an axis.
 
     Examples
     --------
-    >>> Softmax()([[1000.0, 1000.0]])
-    array([[0.5, 0.5]])
+    >>> Softmax()([[1000.0, 1000.0], [0.0, 2.0]]).round(4)
+    array([[0.5   , 0.5   ],
+           [0.1192, 0.8808]])
     """
 
     backward_code = "dZ = A * (dA - (dA * A).sum(axis=1))"
@@ -144,8 +152,15 @@ class LogSoftmax(Rowwise):
 
     Parameters
     ----------
-    axis : int
+    axis : int, -1 or at least 1
         Along which exp(a) adds up to 1; not the first, 0.
+
+    Raises
+    ------
+    ConfigurationError
+        For the axis 0.
+    ShapeError
+        For an array without such an axis.
 
     Examples
     --------
@@ -194,8 +209,15 @@ class Sparsemax(Rowwise):
 
     Parameters
     ----------
-    axis : int
+    axis : int, -1 or at least 1
         Along which the outputs add up to 1; not the first, 0.
+
+    Raises
+    ------
+    ConfigurationError
+        For the axis 0.
+    ShapeError
+        For an array without such an axis.
 
     Examples
     --------

@@ -37,6 +37,12 @@ class HardShrink(Shrink):
     Parameters
     ----------
     threshold : float, in [0, inf)
+        The size up to which numbers become 0.
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative threshold.
 
     Examples
     --------
@@ -71,6 +77,12 @@ class SoftShrink(Shrink):
     Parameters
     ----------
     threshold : float, in [0, inf)
+        By which numbers are moved towards 0.
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative threshold.
 
     Examples
     --------
@@ -144,9 +156,15 @@ class Threshold(Activation):
 
     Parameters
     ----------
-    threshold : float
-    default_value : float
-        Keras has no defaults for the two; at 0 and 0 it is the relu.
+    threshold : float, any number
+        From which on, but for itself, numbers stay.
+    default_value : float, any number
+        What the others become. Keras has no defaults for the two; at 0 and 0 it is the relu.
+
+    Raises
+    ------
+    ConfigurationError
+        For what is no number.
 
     Examples
     --------

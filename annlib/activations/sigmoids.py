@@ -16,7 +16,13 @@ from annlib.core.workspace import Workspace
 
 @register("sigmoid")
 class Sigmoid(Activation):
-    """a = 1 / (1 + exp(-z)), da/dz = a (1 - a) (paper 8.2), stable for every z (errata 11)."""
+    """a = 1 / (1 + exp(-z)), da/dz = a (1 - a) (paper 8.2), stable for every z (errata 11).
+
+    Examples
+    --------
+    >>> Sigmoid()([-1000.0, 0.0, 2.0]).round(4)
+    array([0.    , 0.5   , 0.8808])
+    """
 
     task = "binary"
 
@@ -41,7 +47,13 @@ class Sigmoid(Activation):
 
 @register("tanh")
 class Tanh(Activation):
-    """a = tanh(z), da/dz = 1 - a^2 (paper 8.3), by the library function (errata 12)."""
+    """a = tanh(z), da/dz = 1 - a^2 (paper 8.3), by the library function (errata 12).
+
+    Examples
+    --------
+    >>> Tanh()([-1000.0, 0.0, 1.0]).round(4)
+    array([-1.    ,  0.    ,  0.7616])
+    """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         np.tanh(Z, out=A)
@@ -63,7 +75,13 @@ class Tanh(Activation):
 
 @register("softsign")
 class Softsign(Activation):
-    """a = z / (1 + |z|), da/dz = 1 / (1 + |z|)^2 = (1 - |a|)^2 (Bergstra et al., 2009)."""
+    """a = z / (1 + |z|), da/dz = 1 / (1 + |z|)^2 = (1 - |a|)^2 (Bergstra et al., 2009).
+
+    Examples
+    --------
+    >>> Softsign()([-3.0, 0.0, 1.0])
+    array([-0.75,  0.  ,  0.5 ])
+    """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         size = np.abs(Z, out=work.array("softsign.size", *Z.shape))

@@ -21,6 +21,11 @@ class Softplus(Activation):
     """a = log(1 + exp(z)) = max(z, 0) + log(1 + exp(-|z|)), da/dz = 1 - exp(-a).
 
     Dugas et al. (2001), "Incorporating second-order functional knowledge".
+
+    Examples
+    --------
+    >>> Softplus()([-1000.0, 0.0, 1000.0]).round(4)
+    array([0.000e+00, 6.931e-01, 1.000e+03])
     """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
@@ -48,7 +53,13 @@ class Softplus(Activation):
 
 @register("log_sigmoid")
 class LogSigmoid(Activation):
-    """a = log(1 / (1 + exp(-z))) = min(z, 0) - log(1 + exp(-|z|)), da/dz = 1 - exp(a)."""
+    """a = log(1 / (1 + exp(-z))) = min(z, 0) - log(1 + exp(-|z|)), da/dz = 1 - exp(a).
+
+    Examples
+    --------
+    >>> LogSigmoid()([-1000.0, 0.0, 1000.0]).round(4)
+    array([-1.000e+03, -6.931e-01,  0.000e+00])
+    """
 
     def forward(self, Z: Array, A: Array, work: Workspace) -> None:
         bend = numerics.log1p_exp_neg_abs(Z, work.array("log_sigmoid.bend", *Z.shape))
@@ -77,6 +88,11 @@ class Squareplus(Activation):
     ----------
     b : float, in (0, inf)
         How wide the bend is; near 0 it is the relu.
+
+    Raises
+    ------
+    ConfigurationError
+        If b is not positive.
 
     Examples
     --------

@@ -28,7 +28,7 @@ class BackupAndRestore(Callback):
     ----------
     backup_dir : path
         A folder for this run alone; made if it does not exist.
-    save_freq : "epoch" or int
+    save_freq : "epoch" or int, at least 1
         After each epoch, or after so many batches; before the first, after Ctrl-C and after a
         SIGTERM as well. That then ends the process with the code 143, unless the program handles
         it itself; a second one ends it at once.
@@ -41,10 +41,30 @@ class BackupAndRestore(Callback):
     Raises
     ------
     ConfigurationError
-        Before the first step, if something in the model or the run can be no part of a file.
+        If an argument is none of these; and before the first step, if something in the model or the
+        run can be no part of a file.
     ModelFormatError
         When a file is there that is damaged, or of another model, optimizer, data or run; the
         message names the first difference, and nothing is changed.
+
+    Examples
+    --------
+    The second ``fit`` has two of its four epochs behind it:
+
+    >>> import tempfile
+    >>> from annlib import Sequential, callbacks, layers
+    >>> import numpy as np
+    >>> x = np.arange(8.0).reshape(8, 1)
+    >>> model = Sequential([layers.Dense(1)], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> began = []
+    >>> watch = callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: began.append(epoch))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     backup = callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    ...     _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[backup, watch])
+    ...     history = model.fit(x, x, epochs=4, verbose=0, callbacks=[backup, watch])
+    >>> began, history.epoch
+    ([0, 1, 2, 3], [0, 1, 2, 3])
     """
 
     writes_files = True

@@ -73,9 +73,35 @@ class Callback(Configurable):
 
     Examples
     --------
-    >>> class Shout(Callback):
+    >>> class StopBelow(Callback):
+    ...     def __init__(self, loss):
+    ...         self.loss = loss
+    ...
     ...     def on_epoch_end(self, epoch, logs=None):
-    ...         print(epoch, logs)
+    ...         if logs["loss"] < self.loss:
+    ...             self.model.stop_training = True
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.array([[1.0], [2.0]])
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=100, verbose=0, callbacks=[StopBelow(1.0)])
+    >>> len(history.epoch), round(history.history["loss"][-1], 1)
+    (10, 1.0)
+
+    The hooks of an epoch of one batch, in their order:
+
+    >>> from annlib.callbacks import LambdaCallback
+    >>> hooks = ["on_train_begin", "on_epoch_begin", "on_train_batch_begin", "on_gradients"]
+    >>> hooks += ["on_train_batch_end", "on_test_begin", "on_test_batch_begin"]
+    >>> hooks += ["on_test_batch_end", "on_test_end", "on_epoch_end", "on_train_end"]
+    >>> def names(hook, into):
+    ...     return lambda *arguments: into.append(hook)
+    >>> order = []
+    >>> tell = LambdaCallback(**{hook: names(hook, order) for hook in hooks})
+    >>> history = model.fit(x, x, validation_data=(x, x), verbose=0, callbacks=[tell])
+    >>> order == hooks
+    True
     """
 
     #: Whether ``on_train_batch_end`` and ``on_test_batch_end`` read their ``logs``; if not, none
@@ -117,11 +143,37 @@ class Callback(Configurable):
         return self._model() if self._model is not None else None
 
     def set_model(self, model: Any) -> None:
-        """Called by the loop before ``on_train_begin``."""
+        """Called by the loop before ``on_train_begin``.
+
+        Parameters
+        ----------
+        model : Sequential
+
+        Examples
+        --------
+        >>> from annlib import Sequential
+        >>> callback, model = Callback(), Sequential()
+        >>> callback.set_model(model)
+        >>> callback.model is model
+        True
+        """
         self._model = weakref.ref(model)
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """Called by the loop before ``on_train_begin``."""
+        """Called by the loop before ``on_train_begin``.
+
+        Parameters
+        ----------
+        params : dict
+            ``verbose``, ``epochs``, ``steps``.
+
+        Examples
+        --------
+        >>> callback = Callback()
+        >>> callback.set_params({"epochs": 3, "steps": 10, "verbose": 0})
+        >>> callback.params["epochs"]
+        3
+        """
         self.params = params
 
     @classmethod
@@ -129,16 +181,55 @@ class Callback(Configurable):
         return argument not in cls._fixed
 
     def check_run(self, run: Run) -> None:
-        """Called before a ``fit`` has begun: raise ``ConfigurationError`` if an argument names what
-        will not be there, or can never act (not in Keras).
+        """Called before a ``fit`` has begun: refuse an argument that names what will not be there,
+        or can never act (not in Keras).
+
+        Parameters
+        ----------
+        run : Run
+            Its ``metrics``, whether it ``validates``, its ``batches`` and ``callbacks``.
+
+        Raises
+        ------
+        ConfigurationError
+            If the callback could never act.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.fit([[1.0]], [1.0], verbose=0, callbacks=[callbacks.EarlyStopping("accuracy")])
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: EarlyStopping: expected a monitor that the logs will
+        have ...
         """
 
     def get_state(self) -> dict[str, Any]:
-        """Its state in the current run, by attribute."""
+        """Its state in the current run, by attribute: those that ``state_attributes`` names.
+
+        Returns
+        -------
+        dict of str to object
+            Of what a model's file can hold: numbers, texts, arrays of any shape, lists and dicts of
+            these.
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        ...
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         self.batches += 1
+        >>> Count().get_state()
+        {'batches': 0}
+        """
         return {name: getattr(self, name) for name in self.state_attributes}
 
     def check_state(self, state: Any, done: range) -> None:
-        """Raise ``ModelFormatError`` unless ``get_state`` could have given this.
+        """Refuse what ``get_state`` could not have given.
 
         Called after ``on_train_begin`` and before anything is changed. A file from a stranger may
         hold anything: what ``set_state`` takes over is what this lets pass.
@@ -148,6 +239,22 @@ class Callback(Configurable):
         state : object
         done : range
             The epochs that were done.
+
+        Raises
+        ------
+        ModelFormatError
+            If it could not.
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        >>> Count().check_state({"batches": 7}, range(2))
+        >>> Count().check_state({"batches": "seven"}, range(2))
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ModelFormatError: state of Count...
         """
         place, own = f"state of {type(self).__name__}", self.get_state()
         if not overrides(self, "get_state"):
@@ -155,37 +262,289 @@ class Callback(Configurable):
         check_alike(state, own, place)
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what ``get_state`` gave; called after ``on_train_begin``."""
+        """Continue from what ``get_state`` gave; called after ``on_train_begin``.
+
+        Parameters
+        ----------
+        state : dict of str to object
+
+        Examples
+        --------
+        >>> class Count(Callback):
+        ...     state_attributes = ("batches",)
+        ...     batches = 0
+        >>> count = Count()
+        >>> count.set_state({"batches": 7})
+        >>> count.batches
+        7
+        """
         for name in self.state_attributes:
             setattr(self, name, state[name])
 
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """``fit`` begins.
+
+        Parameters
+        ----------
+        logs : dict
+            Empty.
+        """
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """``fit`` ends, unless by an error.
+
+        Parameters
+        ----------
+        logs : dict of str to float
+            Those of the last epoch.
+        """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """An epoch begins.
+
+        Parameters
+        ----------
+        epoch : int, at least 0
+        logs : dict
+            Empty.
+        """
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """An epoch ends, its validation done.
+
+        Parameters
+        ----------
+        epoch : int, at least 0
+        logs : dict of str to float
+            Loss and metrics, and the ``val_`` ones; what is added to it goes into History.
+        """
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch begins.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+            Its number in the epoch.
+        logs : dict
+            Empty.
+        """
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch ends, the weights updated.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+            Its number in the epoch.
+        logs : dict of str to float
+            Loss and metrics of the epoch so far.
+        """
+
+    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_begin`` by its short name.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+            Its number in the epoch.
+        logs : dict
+            Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Count(Callback):
+        ...     batches = 0
+        ...
+        ...     def on_batch_begin(self, batch, logs=None):
+        ...         self.batches += 1
+        >>> model, count = Sequential([layers.Dense(1)]), Count()
+        >>> model.compile("sgd", "mse")
+        >>> x = [[1.0], [2.0]]
+        >>> history = model.fit(x, x, batch_size=1, verbose=0, callbacks=[count])
+        >>> count.batches
+        2
+        """
+
+    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """``on_train_batch_end`` by its short name.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+            Its number in the epoch.
+        logs : dict of str to float
+            Loss and metrics of the epoch so far.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Losses(Callback):
+        ...     def on_batch_end(self, batch, logs=None):
+        ...         print(batch, logs)
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[0.0]], [3.0], verbose=0, callbacks=[Losses()])
+        0 {'loss': 9.0}
+        """
+
     def on_gradients(self, batch: int, logs: dict[str, Any]) -> None:
         """The gradients of a batch are there, and no weight has changed yet (not in Keras).
 
         They lie in ``model.vector.gradients``, and by name in each layer's ``gradients``;
         ``logs["x"]`` are the batch's rows, in SciPy's CSR format if x is sparse and the first layer
         is a Dense. All are borrowed until the hook returns.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+            Its number in the epoch.
+        logs : dict
+            ``x``, (n, features).
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> class Show(Callback):
+        ...     def on_gradients(self, batch, logs):
+        ...         print(logs["x"].ravel(), self.model.layers[0].gradients["kernel"].ravel())
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.fit([[1.0]], [3.0], verbose=0, callbacks=[Show()])
+        [1.] [-6.]
         """
 
-    def on_test_begin(self, logs: Logs | None = None) -> None: ...
-    def on_test_end(self, logs: Logs | None = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_begin(self, logs: Logs | None = None) -> None: ...
-    def on_predict_end(self, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """``evaluate``, or a validation, begins.
+
+        Parameters
+        ----------
+        logs : dict
+            Empty.
+        """
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """``evaluate``, or a validation, ends.
+
+        Parameters
+        ----------
+        logs : dict of str to float
+            Loss and metrics.
+        """
+
+    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch of ``evaluate``, or of a validation, begins.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+        logs : dict
+            Empty.
+        """
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch of ``evaluate``, or of a validation, ends.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+        logs : dict of str to float
+            Loss and metrics of the batches so far.
+        """
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """``predict`` begins.
+
+        Parameters
+        ----------
+        logs : dict
+            Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_begin=lambda logs: print("begins"))
+        >>> y = model.predict([[1.0]], callbacks=[tell])
+        begins
+        """
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """``predict`` ends.
+
+        Parameters
+        ----------
+        logs : dict
+            Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_end=lambda logs: print("ends"))
+        >>> y = model.predict([[1.0]], callbacks=[tell])
+        ends
+        """
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch of ``predict`` begins.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+        logs : dict
+            Empty.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1)])
+        >>> tell = callbacks.LambdaCallback(on_predict_batch_begin=lambda batch, logs: print(batch))
+        >>> y = model.predict([[1.0], [2.0], [3.0]], batch_size=2, callbacks=[tell])
+        0
+        1
+        """
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """A batch of ``predict`` ends.
+
+        Parameters
+        ----------
+        batch : int, at least 0
+        logs : dict
+            ``outputs``, the batch's predictions, (n, outputs), borrowed until the next batch.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+        >>> tell = callbacks.LambdaCallback(
+        ...     on_predict_batch_end=lambda batch, logs: print(batch, logs["outputs"].ravel())
+        ... )
+        >>> y = model.predict([[1.0], [2.0], [3.0]], batch_size=2, callbacks=[tell])
+        0 [1. 2.]
+        1 [3.]
+        """
 
     def on_exception(self, error: BaseException) -> None:
-        """The run ends by an error: close what is open (not in Keras)."""
+        """The run ends by an error: close what is open (not in Keras).
+
+        Parameters
+        ----------
+        error : BaseException
+
+        Examples
+        --------
+        >>> from annlib import Sequential, callbacks, layers, optimizers
+        >>> model = Sequential([layers.Dense(1)], seed=0)
+        >>> model.compile(optimizers.SGD(1e30), "mse")
+        >>> tell = callbacks.LambdaCallback(on_exception=lambda error: print(type(error).__name__))
+        >>> model.fit([[1.0]], [1.0], epochs=9, verbose=0, callbacks=[tell])
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.DivergenceError: ...
+        """
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_model": None, "_expected": None}
@@ -244,10 +603,30 @@ class CallbackList:
 
     As a context it tells them of an error that ends the run.
 
+    Parameters
+    ----------
+    callbacks : Callback, sequence of Callback, or None
+    model : Sequential
+    where : str
+        What error messages begin with.
+    **params
+        What ``set_params`` gets: ``verbose``, ``epochs``, ``steps``.
+
     Raises
     ------
     ConfigurationError
         If something in the list is no callback.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, callbacks
+    >>> tell = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
+    >>> model = Sequential()
+    >>> hooks = CallbackList([tell], model, "fit", epochs=1)
+    >>> hooks.has("on_epoch_end"), hooks.has("on_epoch_begin")
+    (True, False)
+    >>> hooks.call("on_epoch_end", 0, {"loss": 0.5})
+    0 {'loss': 0.5}
     """
 
     def __init__(self, callbacks: Any, model: Any, where: str, **params: Any) -> None:
@@ -326,7 +705,22 @@ class CallbackList:
             self._hooks[hook] = [m for m in methods if getattr(m, "__self__", None) not in quiet]
 
     def check_run(self, metrics: Sequence[str], validates: bool, batches: int | None) -> None:
-        """Raise ``ConfigurationError`` if a callback could never act in a run of this kind."""
+        """Refuse a run in which a callback could never act.
+
+        Parameters
+        ----------
+        metrics : sequence of str
+            What is reported of every batch.
+        validates : bool
+            Whether there are data to validate on.
+        batches : int or None
+            In all epochs together, if that is known.
+
+        Raises
+        ------
+        ConfigurationError
+            Of the first callback that could not.
+        """
         run = Run(metrics, validates, batches, self.callbacks)
         for callback in self.callbacks:
             callback.check_run(run)
@@ -340,11 +734,28 @@ class CallbackList:
             self.call("on_exception", error)
 
     def get_state(self) -> list[Any]:
-        """The state of each callback with its class."""
+        """The state of each callback with its class.
+
+        Returns
+        -------
+        list
+            Pairs of a class' name and a state.
+        """
         return [[type(c).__name__, c.get_state()] for c in self._stateful()]
 
     def check_state(self, states: list[Any]) -> None:
-        """Raise ``ModelFormatError`` unless these are states of these callbacks."""
+        """Refuse states that are of other callbacks.
+
+        Parameters
+        ----------
+        states : list
+            From ``get_state``.
+
+        Raises
+        ------
+        ModelFormatError
+            If classes or their order differ.
+        """
         there = [name for name, _ in states]
         here = [type(c).__name__ for c in self._stateful()]
         if there != here:
@@ -354,12 +765,31 @@ class CallbackList:
             )
 
     def check_values(self, states: list[Any], done: range) -> None:
-        """Raise ``ModelFormatError`` unless these callbacks could have written these states."""
+        """Refuse states that these callbacks could not have written.
+
+        Parameters
+        ----------
+        states : list
+            From ``get_state``.
+        done : range
+            The epochs that were done.
+
+        Raises
+        ------
+        ModelFormatError
+            Of the first callback that could not.
+        """
         for callback, (_, state) in zip(self._stateful(), states, strict=True):
             callback.check_state(state, done)
 
     def set_state(self, states: list[Any]) -> None:
-        """Continue from what ``get_state`` gave."""
+        """Continue from what ``get_state`` gave.
+
+        Parameters
+        ----------
+        states : list
+            From ``get_state``.
+        """
         for callback, (_, state) in zip(self._stateful(), states, strict=True):
             callback.set_state(state)
 
@@ -367,11 +797,29 @@ class CallbackList:
         return [c for c in self.callbacks if c.state_attributes or overrides(c, "get_state")]
 
     def has(self, hook: str) -> bool:
-        """Whether a callback overrides this hook."""
+        """Whether a callback overrides this hook.
+
+        Parameters
+        ----------
+        hook : str
+            ``"on_epoch_end"``.
+
+        Returns
+        -------
+        bool
+        """
         return bool(self._hooks[hook])
 
     def call(self, hook: str, *arguments: Any) -> None:
-        """Call this hook of every callback that has one, in their order."""
+        """Call this hook of every callback that has one, in their order.
+
+        Parameters
+        ----------
+        hook : str
+            ``"on_epoch_end"``.
+        *arguments
+            Those of the hook.
+        """
         for method in self._hooks[hook]:
             method(*arguments)
 
@@ -414,7 +862,33 @@ register = registry.register
 
 
 def get(identifier: Any, where: str = "") -> Callback:
-    """``Registry.get``, which also takes what is a callback of Keras in all but its class."""
+    """``Registry.get``, which also takes what is a callback of Keras in all but its class.
+
+    Parameters
+    ----------
+    identifier : Callback, str, type, dict or object
+        ``"early_stopping"``, ``EarlyStopping``, ``{"class_name": "EarlyStopping", "config":
+        {...}}``, or an object with Keras' methods.
+    where : str, optional
+        What error messages begin with; ``callbacks.get`` by itself.
+
+    Returns
+    -------
+    Callback
+
+    Raises
+    ------
+    UnknownNameError
+        If no callback has this name; the message names the nearest.
+    ConfigurationError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> from annlib import callbacks
+    >>> callbacks.get({"class_name": "EarlyStopping", "config": {"patience": 3}})
+    EarlyStopping(patience=3)
+    """
     if KerasCallback.fits(identifier):
         return KerasCallback(identifier)
     return registry.get(identifier, where)

@@ -36,28 +36,52 @@ class ModelCheckpoint(MonitorCallback):
         May have ``{epoch}`` (counted from 1), ``{batch}`` and values of the logs in it:
         ``"best-{epoch:02d}-{val_loss:.3f}.safetensors"``. Folders are made.
     monitor : str
-    verbose : int
-        1 prints a line a file.
+        A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
+    verbose : {0, 1, 2, "auto"}
+        Anything but 0 prints a line a file.
     save_best_only : bool
+        Only when ``monitor`` is better than ever before.
     save_weights_only : bool
         ``save_weights`` instead of ``save``.
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction.
-    save_freq : "epoch" or int
+    save_freq : "epoch" or int, at least 1
         After so many batches instead of after each epoch.
-    initial_value_threshold : float, optional
+    initial_value_threshold : float, any number, optional
         The value to beat.
-    max_to_keep : int, optional
+    max_to_keep : int, at least 1, optional
         Remove the oldest file of this object's when there are more (not in Keras).
 
     Attributes
     ----------
     best : float
+        The best value of ``monitor`` so far.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these; and when training begins, if the logs will never have a
+        value named in ``filepath`` or, with ``save_best_only``, ``monitor``, or the model cannot be
+        saved.
 
     Notes
     -----
     As in Keras a second ``fit`` with the same object continues: with the best so far and the
     batches since the last file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers
+    >>> x = np.arange(8.0).reshape(8, 1)
+    >>> model = Sequential([layers.Dense(1)], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     every = callbacks.ModelCheckpoint(folder + "/{epoch:02d}.safetensors", max_to_keep=2)
+    ...     _ = model.fit(x, x, epochs=3, verbose=0, callbacks=[every])
+    ...     sorted(os.listdir(folder))
+    ['02.safetensors', '03.safetensors']
     """
 
     adds_logs = ()

@@ -29,11 +29,34 @@ class CSVLogger(Callback):
         Continue a file that exists instead of replacing it. Its columns stay: what they do not
         name is left out, what is not in the logs is ``NA``.
 
+    Raises
+    ------
+    ConfigurationError
+        If ``separator`` is not one character, or ``filename`` no path.
+    OSError
+        When training begins, if the file cannot be written.
+
     Notes
     -----
     Columns are those of the first epoch and a ``val_`` one for each metric if a validation is to
     come in a later epoch. In a run that is resumed after a crash (``BackupAndRestore``) rows that
     the crash has outdated are cut off, so that none is there twice.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = callbacks.CSVLogger(folder + "/log.csv")
+    ...     _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[log])
+    ...     print(pathlib.Path(folder, "log.csv").read_text().strip())
+    epoch,loss,mae
+    0,0.0,0.0
+    1,0.0,0.0
     """
 
     adds_logs = ()

@@ -41,7 +41,7 @@ class Doctor(Callback):
 
     Parameters
     ----------
-    every : int
+    every : int, at least 1
         Steps from one sample to the next. (Of an optimizer that accumulates gradients, updates;
         of one that takes all rows at once, epochs.)
     probe : array_like, (n, features), optional
@@ -54,6 +54,15 @@ class Doctor(Callback):
         The steps of the samples, from 0.
     layers, outputs : list of str
         The layers that learn, and all of which there are activations.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``every`` is no count of at least 1, or ``probe`` has no rows.
+    DataError
+        If ``probe`` has NaN, infinite values or what is no number.
+    ShapeError
+        When training begins, if the probe's rows do not fit the model's input.
 
     Examples
     --------
@@ -257,9 +266,20 @@ class Doctor(Callback):
     # -- afterwards ------------------------------------------------------------------------------
 
     def report(self) -> list[str]:
-        """What is out of the ordinary: dead and saturated units, gradients that vanish or explode,
-        updates that are too small or too large, a validation loss that rises since an epoch, a
-        loss that does not move. A sentence each; layers are judged by the last quarter.
+        """What is out of the ordinary in the last run, a sentence each.
+
+        Dead and saturated units, gradients that vanish or explode, updates that are too small or
+        too large, a validation loss that rises since an epoch, a loss that does not move. Layers
+        are judged by the last quarter of the samples.
+
+        Returns
+        -------
+        list of str
+
+        Raises
+        ------
+        NotBuiltError
+            Before any ``fit``.
         """
         self._check("report")
         last = slice(-len(self.steps) // 4, None)
@@ -296,24 +316,94 @@ class Doctor(Callback):
         Parameters
         ----------
         ax : Axes, optional
+            Where to draw; one of a new figure by itself.
         layer : str, optional
+            The name of a layer that learns.
 
         Returns
         -------
         Axes
+
+        Raises
+        ------
+        NotBuiltError
+            Before any ``fit``.
+        UnknownNameError
+            If no layer that learns has this name.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
         """
         return self._plot("weights", self.layers, ax, layer)
 
     def plot_gradients(self, ax: Any = None, layer: str | None = None) -> Any:
-        """Draw the size of each layer's gradient by step; or with ``layer`` how it is spread."""
+        """Draw the size of each layer's gradient by step; or with ``layer`` how it is spread.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; one of a new figure by itself.
+        layer : str, optional
+            The name of a layer that learns.
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        NotBuiltError
+            Before any ``fit``.
+        UnknownNameError
+            If no layer that learns has this name.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+        """
         return self._plot("gradients", self.layers, ax, layer)
 
     def plot_activations(self, ax: Any = None, layer: str | None = None) -> Any:
-        """Draw the size of each layer's output by step; or with ``layer`` how it is spread."""
+        """Draw the size of each layer's output by step; or with ``layer`` how it is spread.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; one of a new figure by itself.
+        layer : str, optional
+            The name of a layer.
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        NotBuiltError
+            Before any ``fit``.
+        UnknownNameError
+            If no layer has this name.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+        """
         return self._plot("activations", self.outputs, ax, layer)
 
     def plot_updates(self, ax: Any = None) -> Any:
-        """Draw by step how much an update changes the weights of each layer, |dW| / |W|."""
+        """Draw by step how much an update changes the weights of each layer, |dW| / |W|.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            Where to draw; one of a new figure by itself.
+
+        Returns
+        -------
+        Axes
+
+        Raises
+        ------
+        NotBuiltError
+            Before any ``fit``.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+        """
         self._check("plot_updates")
         from annlib.plots.vitals import plot_layers
 

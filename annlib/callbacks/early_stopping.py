@@ -21,25 +21,50 @@ class EarlyStopping(MonitorCallback):
     ----------
     monitor : str
         A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
-    min_delta : float
-    patience : int
+    min_delta : float, any number
+        Its size counts, not its sign.
+    patience : int, at least 0
         0 stops at the first epoch that does not improve.
-    verbose : int
-        1 prints a line when it stops or restores.
+    verbose : {0, 1, 2, "auto"}
+        Anything but 0 prints a line when it stops or restores.
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction; a name without one is an error.
-    baseline : float, optional
+    baseline : float, any number, optional
         The value to beat: epochs count as waiting until one is better than it.
     restore_best_weights : bool
         At the end of training take the weights of the best epoch, whether it stopped early or not
         (Keras 3's meaning).
-    start_from_epoch : int
+    start_from_epoch : int, at least 0
         The first epoch that counts.
 
     Attributes
     ----------
-    stopped_epoch, best_epoch : int
+    stopped_epoch : int
+        The epoch after which it stopped, 0 if it did not.
+    best_epoch : int
+        The epoch of the best value.
     best : float
+        The best value of ``monitor``.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these; and when training begins, if the logs will never have
+        ``monitor`` or nothing says which way it is better.
+
+    Examples
+    --------
+    At a rate of 0 nothing ever improves on the first epoch:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers, optimizers
+    >>> x = np.arange(8.0).reshape(8, 1)
+    >>> model = Sequential([layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.SGD(0.0), "mse")
+    >>> stopping = callbacks.EarlyStopping(monitor="loss", patience=3)
+    >>> history = model.fit(x, x, epochs=100, verbose=0, shuffle=False, callbacks=[stopping])
+    >>> history.epoch, stopping.best_epoch, stopping.best
+    ([0, 1, 2, 3], 0, 17.5)
     """
 
     adds_logs = ()

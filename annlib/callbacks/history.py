@@ -15,6 +15,7 @@ from annlib.callbacks.monitor import directions
 from annlib.callbacks.progress import format_value
 from annlib.core.checks import is_number
 from annlib.core.config import Configurable
+from annlib.core.packages import needed
 from annlib.core.states import check_keys, check_rising, refuse
 from annlib.core.table import html_table, text_table
 from annlib.core.tracebacks import with_short_tracebacks
@@ -22,7 +23,7 @@ from annlib.core.tracebacks import with_short_tracebacks
 
 @register("history")
 class History(Callback):
-    """The logs of every epoch.
+    """The logs of every epoch; ``fit`` returns it.
 
     Attributes
     ----------
@@ -45,6 +46,17 @@ class History(Callback):
         The epoch, from 0, whose weights ``EarlyStopping(restore_best_weights=True)`` has restored.
     settings : dict of str to str or number
         What the run was made of: layers, loss and optimizer with their arguments, batch size, ...
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse", metrics=["mae"])
+    >>> history = model.fit(x, x, epochs=3, verbose=0, validation_split=0.5)
+    >>> history.epoch, sorted(history.history), history.history["loss"]
+    ([0, 1, 2], ['loss', 'mae', 'val_loss', 'val_mae'], [0.0, 0.0, 0.0])
     """
 
     adds_logs = ()
@@ -144,12 +156,28 @@ class History(Callback):
         metrics : str or list of str, optional
             The quantities, by their names without ``val_``. Without it all, on a single ``ax``
             the loss.
-        ax : Axes or array of Axes, optional
+        ax : Axes or array of Axes, (quantities,), optional
 
         Returns
         -------
-        Axes, or ndarray of Axes
-            One for each quantity.
+        Axes, or ndarray of Axes, (quantities,)
+
+        Raises
+        ------
+        UnknownNameError
+            If a quantity was not measured; the message names those that were.
+        ConfigurationError
+            If there is no epoch yet, or ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[1.0], [2.0]], [1.0, 2.0], epochs=3, verbose=0)
+        >>> [ax.get_ylabel() for ax in history.plot(["loss", "mae"], ax=Figure().subplots(1, 2))]
+        ['loss', 'mae']
         """
         from annlib.plots.curves import plot_history
 
@@ -159,14 +187,29 @@ class History(Callback):
         """The logs as a pandas ``DataFrame``: a row an epoch, a column a name.
 
         NaN is where an epoch has no value. Needs pandas.
+
+        Returns
+        -------
+        DataFrame, (epochs, names)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[0.0]], [2.0], epochs=1, verbose=0)
+        >>> history.to_frame()
+               loss  mae
+        epoch
+        0       4.0  2.0
         """
-        try:
+        with needed("History.to_frame", "pandas", "pandas"):
             from pandas import DataFrame, Index, Series
-        except ImportError:
-            raise ImportError(
-                "History.to_frame: expected the package pandas, got none installed. "
-                "pip install pandas."
-            ) from None
         columns = {
             name: Series(values, self.epochs_of.get(name, self.epoch[: len(values)]))
             for name, values in self.history.items()

@@ -18,13 +18,43 @@ class LambdaCallback(Callback):
 
     Parameters
     ----------
-    on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, ... : callable, optional
-        Any hook of ``Callback``.
+    on_epoch_begin, on_epoch_end : callable, optional
+        ``f(epoch, logs)``.
+    on_train_begin, on_train_end : callable, optional
+        ``f(logs)``.
+    on_train_batch_begin, on_train_batch_end : callable, optional
+        ``f(batch, logs)``.
+    on_batch_begin, on_batch_end : callable, optional
+        The same by their short names.
+    on_test_begin, on_test_end : callable, optional
+        ``f(logs)``.
+    on_test_batch_begin, on_test_batch_end : callable, optional
+        ``f(batch, logs)``.
+    on_predict_begin, on_predict_end : callable, optional
+        ``f(logs)``.
+    on_predict_batch_begin, on_predict_batch_end : callable, optional
+        ``f(batch, logs)``.
+    on_gradients : callable, optional
+        ``f(batch, logs)``, before the weights change.
+    on_exception : callable, optional
+        ``f(error)``.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is no function, or no hook has the name.
 
     Examples
     --------
-    >>> LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs["loss"]))
-    LambdaCallback(on_epoch_end=<function <lambda> at ...>)
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> speak = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
+    >>> history = model.fit(x, x, epochs=2, verbose=0, callbacks=[speak])
+    0 {'loss': 0.0}
+    1 {'loss': 0.0}
     """
 
     def __init__(

@@ -34,7 +34,13 @@ class _RateCallback(Callback):
         return float(self.model.optimizer.learning_rate)
 
     def report(self, logs: Logs | None) -> None:
-        """Add the rate to the logs, so that History has it."""
+        """Add the rate to the logs, so that History has it.
+
+        Parameters
+        ----------
+        logs : dict, or None
+            Of an epoch.
+        """
         if logs is not None:
             logs["learning_rate"] = self.rate
 
@@ -48,13 +54,27 @@ class LearningRateScheduler(_RateCallback):
     schedule : callable
         Of the epoch (from 0) and the present rate, or of the epoch alone; returns the new rate.
         A schedule of ``annlib.schedules`` counts epochs here.
-    verbose : int
-        1 prints a line an epoch.
+    verbose : {0, 1, 2, "auto"}
+        Anything but 0 prints a line an epoch.
 
     Raises
     ------
     ConfigurationError
-        If the schedule returns no number of at least 0.
+        If ``schedule`` is no callable, or returns no number of at least 0.
+    TypeError
+        If the optimizer was made with a schedule, which sets the rate itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers, optimizers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile(optimizers.SGD(0.8), "mse")
+    >>> halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate if epoch < 2 else rate / 2)
+    >>> history = model.fit(x, x, epochs=4, verbose=0, callbacks=[halve])
+    >>> history.history["learning_rate"]
+    [0.8, 0.8, 0.4, 0.2]
     """
 
     adds_logs = ("learning_rate",)
@@ -101,20 +121,44 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
     monitor : str
         A key of the logs.
     factor : float, in [0, 1)
-    patience : int
-    verbose : int
-        1 prints a line when it acts.
+    patience : int, at least 0
+        The epochs without improvement after which it acts.
+    verbose : {0, 1, 2, "auto"}
+        Anything but 0 prints a line when it acts.
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction.
-    min_delta : float
-        Better means better than the best so far by more than this.
-    cooldown : int
+    min_delta : float, any number
+        Better means better than the best so far by more than this; its sign does not count.
+    cooldown : int, at least 0
         After a reduction so many epochs do not count.
     min_lr : float, at least 0
 
     Attributes
     ----------
     best : float
+        The best value of ``monitor``.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these; and when training begins, if the logs will never have
+        ``monitor`` or nothing says which way it is better.
+    TypeError
+        When it is to act, if the optimizer was made with a schedule, which sets the rate itself.
+
+    Examples
+    --------
+    A loss that is 0 does not improve any more:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers, optimizers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile(optimizers.SGD(0.8), "mse")
+    >>> reduce = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2)
+    >>> history = model.fit(x, x, epochs=6, verbose=0, callbacks=[reduce])
+    >>> history.history["learning_rate"]
+    [0.8, 0.8, 0.8, 0.4, 0.4, 0.2]
     """
 
     adds_logs = ("learning_rate",)

@@ -42,8 +42,14 @@ class LivePlot(Callback):
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``. Without it all, or as many as ``ax`` has
         axes, the loss first.
-    ax : Axes or array of Axes, optional
+    ax : Axes or array of Axes, (quantities,), optional
         Copies of the callback are without.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``metrics`` is neither a name nor a list of names; and when training begins, if ``ax`` is
+        no Axes of Matplotlib.
 
     Examples
     --------

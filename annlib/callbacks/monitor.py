@@ -25,13 +25,35 @@ class MonitorCallback(Callback):
         A key of the logs: ``"val_loss"``, ``"accuracy"``, ...
     mode : {"auto", "min", "max"}
         ``auto`` takes the metric's own direction; a name without one is an error.
-    min_delta : float
+    min_delta : float, any number
         Its size counts, not its sign.
 
     Raises
     ------
     ConfigurationError
-        When training begins, if nothing says which way is better.
+        If an argument is none of these; and when training begins, if the logs will never have
+        ``monitor`` or nothing says which way it is better.
+
+    Examples
+    --------
+    >>> class Best(MonitorCallback):
+    ...     def on_train_begin(self, logs=None):
+    ...         super().on_train_begin(logs)
+    ...         self.best = float("nan")
+    ...
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         value = self.monitored(logs)
+    ...         if value is not None and self.better(value, self.best):
+    ...             self.best = value
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers
+    >>> x = np.arange(8.0).reshape(8, 1)
+    >>> model = Sequential([layers.Dense(1)], seed=0)
+    >>> model.compile("adam", "mse")
+    >>> best = Best("loss")
+    >>> history = model.fit(x, x, epochs=5, verbose=0, callbacks=[best])
+    >>> best.best == min(history.history["loss"])
+    True
     """
 
     def __init__(
@@ -53,7 +75,19 @@ class MonitorCallback(Callback):
         self.check_monitor(run)
 
     def check_monitor(self, run: Run, *, of_batches: bool = False) -> None:
-        """Raise ``ConfigurationError`` if the logs can never have what is watched."""
+        """Refuse a run whose logs can never have what is watched.
+
+        Parameters
+        ----------
+        run : Run
+        of_batches : bool
+            The logs of batches instead of those of epochs.
+
+        Raises
+        ------
+        ConfigurationError
+            If they cannot.
+        """
         if not run.lacks(self.monitor, of_batches=of_batches):
             return
         known = list(run.metrics) if of_batches else run.names
@@ -71,7 +105,21 @@ class MonitorCallback(Callback):
         self._warned = False
 
     def monitored(self, logs: Logs | None) -> float | None:
-        """The value in these logs; None if they do not have it, with a warning the first time."""
+        """The value in these logs; None if they do not have it, with a warning the first time.
+
+        Parameters
+        ----------
+        logs : dict of str to float, or None
+
+        Returns
+        -------
+        float or None
+
+        Raises
+        ------
+        ConfigurationError
+            If the value is not one number.
+        """
         logs = logs or {}
         where = type(self).__name__
         if self.monitor not in logs:
@@ -91,7 +139,16 @@ class MonitorCallback(Callback):
         return float(value)
 
     def better(self, value: float, than: float) -> bool:
-        """Whether it is an improvement; any number improves on NaN, which means none so far."""
+        """Whether it is an improvement; any number improves on NaN, which means none so far.
+
+        Parameters
+        ----------
+        value, than : float
+
+        Returns
+        -------
+        bool
+        """
         if math.isnan(than):
             return not math.isnan(value)
         # In this order, which decides where the difference is min_delta but for rounding.

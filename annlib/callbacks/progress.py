@@ -113,6 +113,24 @@ class ProgressBar(_Progress):
     verbose : {1, 2}
         1 is a bar an epoch where stdout is a terminal or a notebook, and a plain line elsewhere;
         2 is one plain line an epoch.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``verbose`` is none of these.
+
+    Examples
+    --------
+    What ``fit`` makes of its own ``verbose``:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(x, x, epochs=2, verbose=0, callbacks=[callbacks.ProgressBar(verbose=2)])
+    Epoch 1/2 ... loss: 0.0000
+    Epoch 2/2 ... loss: 0.0000
     """
 
     adds_logs = ()
@@ -132,7 +150,30 @@ class ProgressBar(_Progress):
 
 @register("evaluation_bar")
 class EvaluationBar(_Progress):
-    """Live loss and metrics of one ``evaluate`` or ``predict``, redrawn as those of ``fit`` are."""
+    """Live loss and metrics of one ``evaluate`` or ``predict``, redrawn as those of ``fit`` are.
+
+    Parameters
+    ----------
+    verbose : {1, 2}
+        1 is a bar where stdout is a terminal or a notebook, and a plain line elsewhere; 2 is one
+        plain line.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``verbose`` is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers
+    >>> x = np.zeros((4, 1))
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> model.evaluate(x, x, verbose=0, callbacks=[callbacks.EvaluationBar(verbose=2)])
+    Evaluate ... loss: 0.0000
+    0.0
+    """
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         self._begin("Evaluate")

@@ -29,7 +29,24 @@ class SwapEMAWeights(Callback):
     Raises
     ------
     ConfigurationError
-        When training or a test begins, if the optimizer keeps no averages.
+        If the argument is no truth value; and when training or a test begins, if the optimizer
+        keeps no averages.
+
+    Examples
+    --------
+    With a momentum of 1 the averages stay the weights after the first step, whatever is learnt:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers, optimizers
+    >>> x = np.arange(8.0).reshape(8, 1)
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.SGD(0.01, use_ema=True, ema_momentum=1.0), "mse")
+    >>> swap = callbacks.SwapEMAWeights()
+    >>> history = model.fit(x, x, validation_data=(x, x), epochs=3, verbose=0, callbacks=[swap])
+    >>> [round(loss, 2) for loss in history.history["loss"]]
+    [17.5, 7.39, 3.12]
+    >>> [round(loss, 2) for loss in history.history["val_loss"]]
+    [7.39, 7.39, 7.39]
     """
 
     adds_logs = ()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from annlib.callbacks.base import Callback, Logs, register
 from annlib.core.checks import check_count, check_count_or, check_flag, check_path, is_number
 from annlib.core.errors import ConfigurationError
+from annlib.core.packages import install_command
 from annlib.core.states import check_wholes
 
 
@@ -22,13 +23,25 @@ class TensorBoard(Callback):
     Parameters
     ----------
     log_dir : path
-    histogram_freq : int
+        Made if it does not exist.
+    histogram_freq : int, at least 0
         Every so many epochs a histogram of every weight; 0 is never.
     write_graph : bool
         Write the model's summary, as text.
     write_steps_per_second : bool
-    update_freq : "epoch", "batch" or int
+        Write how fast the steps of each epoch were.
+    update_freq : "epoch", "batch" or int, at least 1
         After every epoch, or every so many batches as well.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these; and when training begins, if tensorboardX is not installed.
+
+    Examples
+    --------
+    >>> TensorBoard("runs/first", update_freq=100)
+    TensorBoard(log_dir='runs/first', update_freq=100)
     """
 
     adds_logs = ()
@@ -124,7 +137,7 @@ class TensorBoard(Callback):
             except ImportError:
                 raise ConfigurationError(
                     "TensorBoard: expected the package tensorboardX, got none installed. "
-                    'Install the extra: pip install "annlib[tensorboard]".'
+                    f"Install it: {install_command('annlib[tensorboard]')}."
                 ) from None
             # Two writers of the same second would write the same file without a suffix.
             suffix = f".{time.time_ns()}"

@@ -19,6 +19,23 @@ class TerminateOnNaN(Callback):
     ----------
     raise_error : bool
         Leave ``fit`` to raise.
+
+    Raises
+    ------
+    ConfigurationError
+        If the argument is no truth value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, callbacks, layers, optimizers
+    >>> x = np.ones((4, 1))
+    >>> model = Sequential([layers.Dense(1)], seed=0)
+    >>> model.compile(optimizers.SGD(1e30), "mse")
+    >>> history = model.fit(x, x, epochs=9, verbose=0, callbacks=[callbacks.TerminateOnNaN()])
+    Batch 1: the loss is nan, training ends
+    >>> bool(np.isfinite(model.get_weights()[0]).all())
+    True
     """
 
     _fixed = ("raise_error",)

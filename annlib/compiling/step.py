@@ -142,6 +142,9 @@ class CompiledStep:
         self._check_memory()
         return loss
 
+    def where_not_finite(self, X: Any) -> None:
+        """All rows are here, to look for it."""
+
     def commit(self) -> None:
         """Let the layers take over the statistics of the last step."""
         passes = self._objective.passes

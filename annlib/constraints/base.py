@@ -7,7 +7,7 @@ cases. For a try, a plain function will do: ``Dense(8, kernel_constraint=lambda 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
@@ -15,15 +15,66 @@ from annlib.core.registry import Registry
 
 
 class Constraint(Configurable):
-    """Called with a parameter, it changes the values in place so that they satisfy it, and returns
+    """A projection of a parameter, after each update.
+
+    Called with a parameter, it changes the values in place so that they satisfy it, and returns
     the parameter. One that returns new values, as Keras' do, is heeded as well.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Bounded(Constraint):
+    ...     def __call__(self, W):
+    ...         return np.clip(W, -1, 1, out=W)
+    >>> Bounded()(np.array([-3.0, 0.5]))
+    array([-1. ,  0.5])
     """
 
     def __call__(self, W: Array) -> Array | None:
+        """Make a parameter satisfy the constraint; written by a subclass.
+
+        Parameters
+        ----------
+        W : ndarray, of any shape
+            A parameter, such as (features, units), which may be changed in place.
+
+        Returns
+        -------
+        ndarray or None, of W's shape
+            The new values, or None if they are in W.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def check_shape(self, shape: Shape, name: str) -> None:
-        """Raise ``ShapeError`` if it is not for a parameter of this shape."""
+        """Raise an error if it is not for a parameter of this shape; none is refused unless
+        overridden.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            That of the parameter, such as (features, units).
+        name : str
+            How a message calls the parameter.
+
+        Raises
+        ------
+        ShapeError
+            If it is not.
+
+        Examples
+        --------
+        >>> from annlib.constraints import MaxNorm
+        >>> MaxNorm(axis=1).check_shape((3,), "dense/bias")
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ShapeError: MaxNorm: expected a parameter that has axis 1, got dense/bias
+        of shape (3,).
+        """
 
 
 class ConstraintFunction(Constraint):
@@ -56,8 +107,40 @@ registry: Registry[Constraint] = Registry("constraint", Constraint)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Constraint: ...
 def get(identifier: Any, where: str = "constraints.get") -> Constraint | None:
-    """The constraint of that name, the object itself or a function's; None is none."""
+    """The constraint that an argument stands for.
+
+    Parameters
+    ----------
+    identifier : str, Constraint, type, dict, callable or None
+        A registered name, an object or what ``get_config`` gave, or a function of the parameter.
+        None is none.
+    where : str
+        What a message begins with.
+
+    Returns
+    -------
+    Constraint or None
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
+    ConfigurationError
+        For anything else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> get("non_neg")
+    NonNeg()
+    >>> get(lambda W: W.clip(-1, 1))(np.array([-3.0, 0.5]))
+    array([-1. ,  0.5])
+    """
     if identifier is None:
         return None
     if callable(identifier) and not isinstance(identifier, type | Configurable):

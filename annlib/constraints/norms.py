@@ -15,7 +15,13 @@ from annlib.core.numerics import EPSILON
 
 @register("non_neg")
 class NonNeg(Constraint):
-    """w <- max(w, 0)."""
+    """w <- max(w, 0).
+
+    Examples
+    --------
+    >>> NonNeg()(np.array([-3.0, 0.5]))
+    array([0. , 0.5])
+    """
 
     def __call__(self, W: Array) -> Array:
         return np.maximum(W, 0, out=W)
@@ -31,6 +37,7 @@ class NormConstraint(Constraint):
         self.axis = check_axis(axis, type(self).__name__)
 
     def goal(self, norms: Array) -> Array | float:
+        """The norms that units should have, for those that they have, of ``norms``'s shape."""
         raise NotImplementedError
 
     def __call__(self, W: Array) -> Array:
@@ -65,8 +72,22 @@ class MaxNorm(NormConstraint):
     Parameters
     ----------
     max_value : float, positive
-    axis : int or list of int
+        The largest norm.
+    axis : int or list of int, an index of the parameter's axes
         The axes along which norms are taken; 0 is per unit for a Dense kernel (in, units).
+
+    Raises
+    ------
+    ConfigurationError
+        For a limit that is not positive, or an axis that is none.
+    ShapeError
+        When a layer is built whose parameter has no such axis.
+
+    Examples
+    --------
+    >>> MaxNorm(2)(np.array([[3.0, 0.3], [4.0, 0.4]])).round(4)
+    array([[1.2, 0.3],
+           [1.6, 0.4]])
     """
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0) -> None:
@@ -86,11 +107,26 @@ class MinMaxNorm(NormConstraint):
     Parameters
     ----------
     min_value : float, at least 0
+        The smallest norm.
     max_value : float, at least ``min_value`` and positive
-    rate : float in [0, 1]
+        The largest norm.
+    rate : float, in [0, 1]
         1 enforces the limits at once; with less, the norm moves towards them at each update.
-    axis : int or list of int
+    axis : int or list of int, an index of the parameter's axes
         The axes along which norms are taken; 0 is per unit for a Dense kernel (in, units).
+
+    Raises
+    ------
+    ConfigurationError
+        For limits or a rate out of their ranges, or an axis that is none.
+    ShapeError
+        When a layer is built whose parameter has no such axis.
+
+    Examples
+    --------
+    >>> MinMaxNorm(1, 2)(np.array([[3.0, 0.3], [4.0, 0.4]])).round(4)
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
     """
 
     def __init__(
@@ -121,8 +157,21 @@ class UnitNorm(NormConstraint):
 
     Parameters
     ----------
-    axis : int or list of int
+    axis : int or list of int, an index of the parameter's axes
         The axes along which norms are taken; 0 is per unit for a Dense kernel (in, units).
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is none.
+    ShapeError
+        When a layer is built whose parameter has no such axis.
+
+    Examples
+    --------
+    >>> UnitNorm()(np.array([[3.0, 0.3], [4.0, 0.4]])).round(4)
+    array([[0.6, 0.6],
+           [0.8, 0.8]])
     """
 
     def __init__(self, axis: int | Sequence[int] = 0) -> None:

@@ -8,7 +8,6 @@ by hand, so none can forget an argument.
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ import numpy as np
 
 from annlib.core.arguments import check_call, without_attribute
 from annlib.core.arrays import DTYPES
+from annlib.core.constructors import Documentation, Signature, constructor_arguments
 from annlib.core.errors import (
     ArgumentError,
     ConfigurationError,
@@ -30,30 +30,6 @@ from annlib.core.errors import (
 )
 from annlib.core.suggestion import suggest
 from annlib.core.tracebacks import shorten
-
-
-def constructor_arguments(cls: type) -> Mapping[str, inspect.Parameter]:
-    """The constructor's arguments by name; ``**keywords`` stand for those of the next base, and
-    ``**unknown`` for those that are refused.
-    """
-    if cls in _ARGUMENTS:
-        return _ARGUMENTS[cls]
-    arguments: dict[str, inspect.Parameter] = {}
-    for base in cls.__mro__:
-        if "__init__" not in vars(base) or base is object:
-            continue
-        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
-        for parameter in parameters:
-            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                arguments.setdefault(parameter.name, parameter)
-        if not any(p.kind is p.VAR_KEYWORD and p.name != "unknown" for p in parameters):
-            break
-    _ARGUMENTS[cls] = arguments
-    return arguments
-
-
-# Read once a class: inspect is slow.
-_ARGUMENTS: dict[type, Mapping[str, inspect.Parameter]] = {}
 
 
 def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
@@ -102,6 +78,8 @@ class Configurable:
     annlib.core.errors.ConfigurationError: Dropout: expected rate as a number in [0, 1], got 2.
     """
 
+    __signature__ = Signature()
+
     #: The names of the class; automatic names and ``repr`` use the first.
     _names: ClassVar[tuple[str, ...]] = ()
     #: Whether these names are registered, so that a string can stand for a default object.
@@ -149,6 +127,9 @@ class Configurable:
         cls._watched = cls._watched and is_own(cls)
         if "_names" not in vars(cls):
             cls._names = (snake_case(cls.__name__),)
+        doc = vars(cls)["__doc__"]  # none under python -OO
+        if doc and (is_own(cls) or "**keywords" in doc):
+            type.__setattr__(cls, "__doc__", Documentation(doc))
         if "__init__" in vars(cls):
             type.__setattr__(cls, "__init__", _completing(vars(cls)["__init__"]))
 
@@ -224,7 +205,24 @@ class Configurable:
         return {n: getattr(self, stored.get(n, n)) for n in constructor_arguments(type(self))}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments as values that JSON can hold; nested objects as class name and config."""
+        """The constructor's arguments, as values that JSON can hold.
+
+        Returns
+        -------
+        dict of str to object
+            By the argument's name; objects among them as ``{"class_name": ..., "config": ...}``.
+
+        Raises
+        ------
+        ConfigurationError
+            If an argument is a function, or something else that JSON cannot hold.
+
+        Examples
+        --------
+        >>> from annlib import regularizers
+        >>> regularizers.L2(0.1).get_config()
+        {'l2': 0.1}
+        """
         where = type(self).__name__
         return {
             name: serialize(value, f"{where}.{name}") for name, value in self._arguments().items()
@@ -236,7 +234,31 @@ class Configurable:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new object from what ``get_config`` gave."""
+        """A new object from what ``get_config`` gave.
+
+        Parameters
+        ----------
+        config : dict of str to object
+            The constructor's arguments by name; those with a default may be left out.
+
+        Returns
+        -------
+        object
+            Of this class, without run state.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no dict, or lacks an argument.
+        ArgumentError
+            For an argument that the constructor does not have.
+
+        Examples
+        --------
+        >>> from annlib import regularizers
+        >>> regularizers.L2.from_config({"l2": 0.1})
+        L2(l2=0.1)
+        """
         where = f"{cls.__name__}.from_config"
         if not isinstance(config, Mapping):
             raise ConfigurationError(f"{where}: expected config as a dict, got {show(config)}.")
@@ -251,7 +273,20 @@ class Configurable:
         return cls(**config)
 
     def clone(self) -> Self:
-        """A new object with the same configuration and no run state."""
+        """A new object with the same configuration and no run state.
+
+        Returns
+        -------
+        object
+            Of this class; objects among the arguments are cloned too.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(3, name="first")
+        >>> layer.clone(), layer.clone() is layer
+        (Dense(3, name='first'), False)
+        """
         return type(self)(**{name: cloned(value) for name, value in self._arguments().items()})
 
     def _replace(self, **changes: Any) -> Self:
@@ -376,7 +411,7 @@ def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
     """The name of a type that a model may have, or None."""
     try:
         name = None if dtype is None else np.dtype(dtype).name
-    except (TypeError, ValueError):
+    except Exception:  # also what an object's own methods raise
         name = ""
     if name not in (None, *DTYPES):
         raise ConfigurationError(

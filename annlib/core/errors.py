@@ -43,6 +43,15 @@ class AnnlibError(Exception):
 
     A message may have names of the user's or of a file in it: control characters, which play tricks
     on a terminal, are shown as what Python writes for them.
+
+    Examples
+    --------
+    >>> from annlib import AnnlibError, layers
+    >>> try:
+    ...     layers.Dense(-1)
+    ... except AnnlibError as error:
+    ...     print(error)
+    Dense: expected units as an integer >= 1, got -1.
     """
 
     def __str__(self) -> str:
@@ -64,7 +73,16 @@ def printable(text: str) -> str:
 
 
 class ConfigurationError(AnnlibError, ValueError):
-    """An invalid argument of a constructor or of compile."""
+    """An invalid argument of a constructor or a method; also a ``ValueError``.
+
+    Examples
+    --------
+    >>> from annlib import layers
+    >>> layers.Dropout(20)
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ConfigurationError: Dropout: expected rate as a number in [0, 1], got 20. ...
+    """
 
 
 class ArgumentError(ConfigurationError, TypeError):
@@ -87,32 +105,106 @@ class MissingAttributeError(AnnlibError, AttributeError):
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that no registered class has; the message lists similar names."""
+    """A name that no registered class, layer or argument has; the message lists similar names.
+
+    Examples
+    --------
+    >>> from annlib import optimizers
+    >>> optimizers.get("adm")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.UnknownNameError: optimizers.get: expected a known optimizer, got "adm". Did
+    you mean "adam"? ...
+    """
 
 
 class ReadOnlyError(ConfigurationError, AttributeError):
-    """An attribute was set that follows from the constructor, or is a view of other memory."""
+    """An attribute was set that follows from the constructor, or is a view of other memory; also an
+    ``AttributeError``.
+
+    Examples
+    --------
+    >>> from annlib import layers
+    >>> layers.Dense(3).units = 4
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ReadOnlyError: ...
+    """
 
 
 class ShapeError(AnnlibError, ValueError):
-    """Arrays whose shapes do not fit together."""
+    """Arrays whose shapes do not fit together; also a ``ValueError``.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Input((3,)), layers.Dense(1)])
+    >>> model.predict([[1.0, 2.0]])
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ShapeError: Sequential.predict: expected x of shape (n, 3), which layer
+    "dense" was built for, got (1, 2). ...
+    """
 
 
 class DataError(AnnlibError, ValueError):
-    """Data that cannot be trained on: empty, not finite, labels out of range."""
+    """Data that cannot be learned from: empty, not finite, labels out of range; also a
+    ``ValueError``.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.predict([[1.0, float("nan")]])
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.DataError: Sequential.predict: expected finite numbers in x, got 1 NaN or
+    infinite, first at row 0, column 1. ...
+    """
 
 
 class NotBuiltError(AnnlibError, RuntimeError, ValueError, AttributeError):
-    """A model whose weights do not exist yet; to ``hasattr`` what follows from them is missing."""
+    """A model whose weights do not exist yet; to ``hasattr`` what follows from them is missing.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(1)])
+    >>> model.count_params()
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.NotBuiltError: Sequential.count_params: expected a built model, ...
+    >>> hasattr(model, "output_shape")
+    False
+    """
 
 
 class NotCompiledError(AnnlibError, RuntimeError, ValueError):
-    """``fit`` or ``evaluate`` before ``compile``."""
+    """``fit`` or ``evaluate`` before ``compile``.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> Sequential([layers.Dense(1)]).fit([[1.0]], [2.0])
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.NotCompiledError: Sequential.fit: expected a compiled model, ...
+    """
 
 
 class OwnershipError(AnnlibError, RuntimeError):
     """A layer that belongs to another model's parameter vector, or stands twice in one model; or a
     model that is trained at this moment.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> layer = layers.Dense(3)
+    >>> Sequential([layer, layer])
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.OwnershipError: Sequential.add: expected a layer that is not in the model
+    yet, ...
     """
 
 
@@ -120,8 +212,28 @@ class DivergenceError(AnnlibError, FloatingPointError):
     """The loss or a gradient became NaN or infinite while training.
 
     The weights and statistics are those after the last good step.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1)], seed=0)
+    >>> model.compile(optimizers.SGD(1e30), "mse")
+    >>> history = model.fit([[1.0]], [1.0], epochs=9, verbose=0)
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.DivergenceError: Sequential.fit, epoch 2, batch 1: expected a finite loss ...
     """
 
 
 class ModelFormatError(AnnlibError, ValueError):
-    """A file that is not a complete, undamaged annlib file of a version that this one reads."""
+    """A file that is not a complete, undamaged annlib file of a version that this one reads.
+
+    Examples
+    --------
+    >>> import io
+    >>> from annlib import load_model
+    >>> load_model(io.BytesIO(b"no model"))
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.ModelFormatError: ...
+    """

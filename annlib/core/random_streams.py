@@ -36,7 +36,21 @@ def set_random_seed(seed: int) -> None:
 
     Parameters
     ----------
-    seed : int
+    seed : int, at least 0
+
+    Raises
+    ------
+    ConfigurationError
+        If it is none.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, utils
+    >>> utils.set_random_seed(7)
+    >>> one, two = Sequential(), Sequential()
+    >>> utils.set_random_seed(7)
+    >>> Sequential().seed == one.seed, one.seed == two.seed
+    (True, False)
     """
     _process[:] = [RandomStreams(seed).seed, 0]
 

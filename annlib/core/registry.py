@@ -131,15 +131,40 @@ class Registry(Generic[T]):
             FAMILIES[family] = self
 
     def register(self, *names: str) -> Callable[[C], C]:
-        """A decorator of classes; the default name is the class' own in snake case.
+        """Register a class, so that its name stands for it in ``get``, in models and in files.
 
-        Of ``layers`` and ``metrics`` also of functions, whose default name is their own: those of
-        a ``Lambda``, and metrics that are functions. Files that have their names then find them.
+        Of ``layers`` and ``metrics`` also functions: those of a ``Lambda``, and metrics that are
+        functions. Files that have their names then find them.
+
+        Parameters
+        ----------
+        *names : str
+            One or several; case and underscores do not matter. By default the name of the class in
+            snake case, or of the function.
+
+        Returns
+        -------
+        callable
+            A decorator, which gives the class or function back as it is.
 
         Raises
         ------
         ConfigurationError
-            If a name is taken by another class or function.
+            If a name is no text, or is taken by another class or function.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import activations
+        >>> @activations.register("cube")
+        ... class Cube(activations.Activation):
+        ...     needs_input = True
+        ...     def forward(self, Z, A, work):
+        ...         np.power(Z, 3, out=A)
+        ...     def backward(self, dA, Z, A, work):
+        ...         dA *= 3 * Z**2
+        >>> activations.get("cube")([2.0, -1.0])
+        array([ 8., -1.])
         """
         for name in names:
             if not isinstance(name, str) or not name:
@@ -234,16 +259,36 @@ class Registry(Generic[T]):
 
     @with_short_tracebacks
     def get(self, identifier: Any, where: str = "") -> T:
-        """The object that ``identifier`` stands for: an object, name, class or configuration.
+        """The object that an argument stands for: a name, a configuration, a class or an object.
 
-        ``where`` names the argument in messages: ``"Dense.activation"``.
+        Parameters
+        ----------
+        identifier : str, dict, type or object
+            A registered name, without regard to case and underscores; what ``get_config`` gave, as
+            ``{"class_name": ..., "config": ...}``; a class, made with its defaults; or an object of
+            the family, which is given back as it is.
+        where : str, optional
+            What a message begins with.
+
+        Returns
+        -------
+        object
+            Of the family whose package this is.
 
         Raises
         ------
         UnknownNameError
-            For a name that is not registered.
+            For a name that is not registered; the message has the nearest.
         ConfigurationError
-            For anything else that is no such identifier.
+            For anything else that is none of these, and for arguments that the class refuses.
+
+        Examples
+        --------
+        >>> from annlib import constraints
+        >>> constraints.get("non_neg")
+        NonNeg()
+        >>> constraints.get({"class_name": "MaxNorm", "config": {"max_value": 3}})
+        MaxNorm(max_value=3)
         """
         where = where or f"{self.plural}.get"
         if isinstance(identifier, self.base):

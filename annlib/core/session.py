@@ -10,6 +10,19 @@ def clear_session(free_memory: bool = True) -> None:
 
     Automatic names are numbered in each model, a seed belongs to a model, and a model's memory is
     free with the model. What ``set_random_seed`` has set stays.
+
+    Parameters
+    ----------
+    free_memory : bool
+        As in Keras.
+
+    Examples
+    --------
+    >>> from annlib import backend, layers
+    >>> layer = layers.Dense(2)
+    >>> backend.clear_session()
+    >>> layer([[1.0]]).shape
+    (1, 2)
     """
 
 
@@ -17,6 +30,10 @@ def floatx() -> str:
     """The type of numbers of a model that is not told another: ``"float32"``.
 
     There is no ``set_floatx``: each model has its own, ``Sequential(..., dtype="float64")``.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

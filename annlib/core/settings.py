@@ -10,7 +10,18 @@ _process: dict[str, bool | str] = {"jit_compile": "auto"}
 
 
 def jit_compile() -> bool | str:
-    """What ``compile(jit_compile="auto")`` means in this process: True, False or "auto"."""
+    """What ``compile(jit_compile="auto")`` means in this process: True, False or "auto".
+
+    Returns
+    -------
+    bool or "auto"
+
+    Examples
+    --------
+    >>> from annlib import config
+    >>> config.jit_compile()
+    'auto'
+    """
     return _process["jit_compile"]
 
 

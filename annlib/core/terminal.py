@@ -18,6 +18,10 @@ _SIGNS = str.maketrans(
         **dict.fromkeys("×⊗", "x"),
         **dict.fromkeys("−—⊖¯", "-"),
         "⊕": "+",
+        "⁻": "-",
+        "\u0302": "_hat",
+        "\u0303": "_tilde",
+        "\u0304": "_bar",
         "⊘": "/",
         "⋱": "\\",
         "…": "...",
@@ -48,6 +52,9 @@ _SIGNS = str.maketrans(
         "”": '"',
     }
 )
+#: Where a power would run into what it is of: 0.9² is no 0.92.
+_POWER = re.compile("(?<=[0-9)\\]}₀₁₂₃₄₅₆₇₈₉ᵢⱼᵣₜ])(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵗ])")
+_ROOT = re.compile(r"√(?![(\s]|$)")
 _LETTER = re.compile(r"(LATIN|GREEK) (SMALL|CAPITAL) LETTER (\w+)")
 
 
@@ -57,6 +64,7 @@ def to_ascii(text: str) -> str:
     >>> to_ascii("σ(zᵢ) ≤ x² · θ, Jørgensen"), to_ascii("日")
     ('sigma(zi) <= x2 * theta, Jorgensen', '\\u65e5')
     """
+    text = _POWER.sub("^", _ROOT.sub("√ ", text))
     return "".join(c if c.isascii() else _ascii(c) for c in text.translate(_SIGNS))
 
 

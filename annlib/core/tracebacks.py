@@ -54,6 +54,10 @@ def enable_traceback_filtering() -> None:
 def is_traceback_filtering_enabled() -> bool:
     """Whether errors leave out the frames of annlib.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> is_traceback_filtering_enabled() in (True, False)

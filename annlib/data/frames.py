@@ -28,10 +28,36 @@ def check_names(
 ) -> tuple[str, ...] | None:
     """The names of a frame's columns, which count if all are texts, as in scikit-learn.
 
+    Parameters
+    ----------
+    x : frame or array_like, (n, features)
+    known : tuple of str, or None
+        The names that it must have.
+    where, name : str
+        What error messages begin with, and call it.
+
+    Returns
+    -------
+    tuple of str, or None
+        None of what has no names.
+
     Raises
     ------
     DataError
         If other names are known, or these in another order. What has no names is taken.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from annlib import data
+    >>> frame = pandas.DataFrame({"size": [1.0], "rooms": [2.0]})
+    >>> data.check_names(frame, None, "fit", "x")
+    ('size', 'rooms')
+    >>> data.check_names(frame, ("rooms", "size"), "predict", "x")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.DataError: predict: expected x with the columns that the model has learned
+    ...
     """
     found = x.columns if isinstance(x, Shards) else names(x)
     if not found or not all(isinstance(title, str) for title in found):

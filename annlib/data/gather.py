@@ -35,6 +35,15 @@ class Gatherer:
         Of any layout and number type; never copied whole and never written to.
     dtype : dtype
         The type of the batches.
+
+    Examples
+    --------
+    >>> gatherer = Gatherer(np.arange(10.0).reshape(5, 2), "float32")
+    >>> gatherer.rows(np.array([4, 0]))
+    array([[8., 9.],
+           [0., 1.]], dtype=float32)
+    >>> gatherer.slice(1, 2)
+    array([[2., 3.]], dtype=float32)
     """
 
     def __init__(self, source: Array, dtype: npt.DTypeLike) -> None:
@@ -52,7 +61,16 @@ class Gatherer:
         return len(self.source)
 
     def rows(self, index: Array) -> Array:
-        """The rows ``index`` (integers), in a buffer that the next call overwrites."""
+        """The rows of these numbers, in a buffer that the next call overwrites.
+
+        Parameters
+        ----------
+        index : array of int, (m,)
+
+        Returns
+        -------
+        array, (m, ...)
+        """
         if not self._contiguous:
             return self._index(index)
         raw = self._raw
@@ -65,14 +83,28 @@ class Gatherer:
         return raw if self._same_type else cast(raw, self._work)
 
     def slice(self, start: int, stop: int) -> Array:
-        """The rows start..stop-1: a view where type and layout allow it, else the buffer."""
+        """The rows start..stop-1: a view where type and layout allow it, else the buffer.
+
+        Parameters
+        ----------
+        start, stop : int, in [0, n]
+
+        Returns
+        -------
+        array, (stop - start, ...)
+        """
         rows = self.source[start:stop]
         if self._same_type and rows.flags.c_contiguous:
             return rows
         return cast(rows, self._work)
 
     def fingerprint(self) -> list[Any]:
-        """Shape, type, and a digest of the rows, or of some."""
+        """Shape, type, and a digest of the rows, or of some.
+
+        Returns
+        -------
+        list
+        """
         return [[*self.source.shape], self.source.dtype.str, digest(self.source)]
 
     def _index(self, index: Array) -> Array:
@@ -83,6 +115,19 @@ class Gatherer:
                 part = slice(start, start + step)
                 np.copyto(batch[part], source[index[part]], casting="unsafe")
         return batch
+
+
+class RowNumbers(Gatherer):
+    """Reads the numbers of so many rows in place of them."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__(np.broadcast_to(np.intp(0), rows), np.intp)
+
+    def rows(self, index: Array) -> Array:
+        return index
+
+    def slice(self, start: int, stop: int) -> Array:
+        return np.arange(start, min(stop, len(self)))
 
 
 def cast(rows: Array, work: Workspace) -> Array:

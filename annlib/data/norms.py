@@ -16,10 +16,21 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
 
     Parameters
     ----------
-    x : array_like
-    axis : int
-    order : float
+    x : array_like, of any shape
+    axis : int, in [-d, d) for d dimensions
+    order : float, any number
         Of the norm: 1 is the sum of absolute values, 2 the Euclidean norm, ``inf`` the largest.
+
+    Returns
+    -------
+    array, of the shape of x
+
+    Raises
+    ------
+    DataError
+        If x holds no numbers.
+    ConfigurationError
+        If x has no such axis, or ``order`` is no number.
 
     Examples
     --------

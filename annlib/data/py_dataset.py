@@ -21,10 +21,15 @@ class PyDataset:
 
     Parameters
     ----------
-    workers : int
+    workers : int, at least 0
     use_multiprocessing : bool
-    max_queue_size : int
-        Accepted, without effect: one thread reads up to two batches ahead.
+    max_queue_size : int, at least 1
+        All three are accepted, without effect: one thread reads up to two batches ahead.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is none of these.
 
     Examples
     --------
@@ -70,7 +75,49 @@ class PyDataset:
         return (self[index] for index in (count() if number is None else range(number)))
 
     def on_epoch_begin(self) -> None:
-        """Called before the first batch of an epoch is read."""
+        """Called before the first batch of an epoch is read.
+
+        Examples
+        --------
+        >>> class Counting(PyDataset):
+        ...     epochs = 0
+        ...
+        ...     def __len__(self):
+        ...         return 1
+        ...
+        ...     def __getitem__(self, index):
+        ...         return [[1.0]], [2.0]
+        ...
+        ...     def on_epoch_begin(self):
+        ...         self.epochs += 1
+        >>> from annlib import Sequential, layers
+        >>> model, data = Sequential([layers.Dense(1)]), Counting()
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(data, epochs=3, verbose=0)
+        >>> data.epochs
+        3
+        """
 
     def on_epoch_end(self) -> None:
-        """Called when an epoch has come to its end."""
+        """Called when an epoch has come to its end.
+
+        Examples
+        --------
+        >>> class Fading(PyDataset):
+        ...     noise = 1.0
+        ...
+        ...     def __len__(self):
+        ...         return 1
+        ...
+        ...     def __getitem__(self, index):
+        ...         return [[1.0 + self.noise]], [2.0]
+        ...
+        ...     def on_epoch_end(self):
+        ...         self.noise /= 2
+        >>> from annlib import Sequential, layers
+        >>> model, data = Sequential([layers.Dense(1)]), Fading()
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(data, epochs=3, verbose=0)
+        >>> data.noise
+        0.125
+        """

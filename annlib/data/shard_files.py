@@ -162,7 +162,7 @@ class ParquetFile(ShardFile):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        with needed(f"Shards of {self.title}", "pyarrow", '"annlib[parquet]"'):
+        with needed(f"Shards of {self.title}", "pyarrow", "annlib[parquet]"):
             from pyarrow import parquet
         try:
             with parquet.ParquetFile(path) as file:

@@ -50,10 +50,10 @@ class Shards:
         the order given. ``.npy`` files are memory maps; ``.parquet`` files are read by groups of
         rows through pyarrow.
     columns : int, str, slice or list, optional
-        Of each row only these: numbers in ``.npy`` files, names in ``.parquet`` files. One alone
-        makes a vector, as targets are.
+        Of each row only these: numbers in ``.npy`` files, from -width to width - 1, names in
+        ``.parquet`` files. One alone makes a vector, as targets are.
     drop : int, str or list, optional
-        Of each row all but these.
+        Of each row all but these, in [-width, width) or by name.
 
     Attributes
     ----------
@@ -69,8 +69,10 @@ class Shards:
     ------
     DataError
         If there is no such file, or one is damaged, holds no numbers or has other columns.
+    ShapeError
+        If the rows of two files have different shapes.
     ConfigurationError
-        For columns that are not there.
+        For columns that are not there, and for both columns and drop.
 
     Examples
     --------
@@ -166,7 +168,21 @@ class Shards:
         )
 
     def by_file(self) -> list[Shards]:
-        """The rows of each file apart."""
+        """The rows of each file apart.
+
+        Returns
+        -------
+        list of Shards
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for k in range(2):
+        ...     np.save(f"{folder}/part-{k}.npy", np.full((k + 1, 3), k))
+        >>> [len(part) for part in Shards(f"{folder}/*.npy").by_file()]
+        [1, 2]
+        """
         found, start = [], 0
         for stop in self._ends.tolist():
             found.append(self[start:stop])
@@ -174,7 +190,22 @@ class Shards:
         return found
 
     def in_memory(self) -> Array:
-        """All rows as an array; of one file that can be mapped, as its map."""
+        """All rows as an array; of one file that can be mapped, as its map.
+
+        Returns
+        -------
+        array, of the shape of the shards
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for k in range(2):
+        ...     np.save(f"{folder}/part-{k}.npy", np.full((1, 3), k))
+        >>> Shards(f"{folder}/*.npy").in_memory()
+        array([[0, 0, 0],
+               [1, 1, 1]])
+        """
         if len(self._parts) == 1:
             file, rows = self._parts[0]
             if (mapped := file.mapped) is not None:
@@ -182,7 +213,31 @@ class Shards:
         return np.asarray(self)
 
     def read_slice(self, start: int, stop: int, out: Array) -> None:
-        """Put the rows start..stop-1 into an array."""
+        """Put the rows start..stop-1 into an array.
+
+        Parameters
+        ----------
+        start, stop : int, in [0, n]
+        out : array, (stop - start, ...)
+            Numbers are cast to its type.
+
+        Raises
+        ------
+        OSError
+            If a file is gone, or cannot be read any more.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for k in range(2):
+        ...     np.save(f"{folder}/part-{k}.npy", np.full((2, 3), k))
+        >>> out = np.empty((2, 3))
+        >>> Shards(f"{folder}/*.npy").read_slice(1, 3, out)
+        >>> out
+        array([[0., 0., 0.],
+               [1., 1., 1.]])
+        """
         first = bisect_right(self._ends, start)
         filled = 0
         with quiet():
@@ -196,7 +251,31 @@ class Shards:
                 first += 1
 
     def read_rows(self, index: Array, out: Array) -> None:
-        """Put the rows of these numbers into an array."""
+        """Put the rows of these numbers into an array.
+
+        Parameters
+        ----------
+        index : array of int, (m,)
+        out : array, (m, ...)
+            Numbers are cast to its type.
+
+        Raises
+        ------
+        OSError
+            If a file is gone, or cannot be read any more.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for k in range(2):
+        ...     np.save(f"{folder}/part-{k}.npy", np.full((2, 3), k))
+        >>> out = np.empty((2, 3))
+        >>> Shards(f"{folder}/*.npy").read_rows(np.array([3, 0]), out)
+        >>> out
+        array([[1., 1., 1.],
+               [0., 0., 0.]])
+        """
         which = np.searchsorted(self._ends, index, side="right")
         order = np.argsort(which, kind="stable")
         bounds = np.flatnonzero(np.diff(which[order])) + 1
@@ -212,6 +291,26 @@ class Shards:
 
         What is drawn from ``rng`` is drawn at once; the rest when it is needed, so that the order
         takes no memory.
+
+        Parameters
+        ----------
+        rng : Generator
+        size : int, at least 1
+
+        Yields
+        ------
+        array of int, (size,)
+            The last may be shorter.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> for k in range(2):
+        ...     np.save(f"{folder}/part-{k}.npy", np.full((3, 2), k))
+        >>> order = Shards(f"{folder}/*.npy").shuffled(np.random.default_rng(0), 4)
+        >>> [batch.tolist() for batch in order]
+        [[5, 0, 3, 4], [1, 2]]
         """
         blocks = self._blocks()
         order = rng.permutation(len(blocks))

@@ -25,13 +25,35 @@ READ_LATE = (np.memmap, Shards)
 
 
 def as_source(x: Any, where: str, name: str, *, missing: bool = False, hint: str = "") -> Source:
-    """``x`` as something that batches can be read from; with ``missing`` NaN is fine, and ``hint``
-    is what can be done about it otherwise.
+    """``x`` as something that batches can be read from.
+
+    Parameters
+    ----------
+    x : array_like, frame, sparse matrix or Shards, (n, ...)
+    where : str
+        What error messages begin with.
+    name : str
+        What they call x.
+    missing : bool
+        Whether NaN is fine.
+    hint : str
+        What can be done about NaN otherwise.
+
+    Returns
+    -------
+    array, Table, Sparse or Shards, (n, ...)
 
     Raises
     ------
     DataError
         If it is empty, holds no numbers, or a NaN or infinity.
+
+    Examples
+    --------
+    >>> from annlib import data
+    >>> data.as_source([[1, 2], [3, 4]], "fit", "x")
+    array([[1, 2],
+           [3, 4]])
     """
     plain = type(x) is np.ndarray and x.ndim > 0
     source = x if plain else _read(x, where, name)
@@ -59,6 +81,31 @@ def raw_columns(x: Any, where: str, name: str = "x") -> list[tuple[Array, Any]]:
     """The columns of ``x``, numbers or not, with their names; of an array that is no table, it.
 
     Texts beside numbers stay what they are: nothing is checked, and nothing cast.
+
+    Parameters
+    ----------
+    x : array_like or frame, (n, features)
+    where : str
+        What error messages begin with.
+    name : str
+        What they call x.
+
+    Returns
+    -------
+    list of (array, name), each (n,)
+
+    Raises
+    ------
+    DataError
+        If it is sparse or in files, where nothing can be looked up.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> from annlib import data
+    >>> frame = pandas.DataFrame({"city": ["Oslo", "Rome"], "year": [1, 2]})
+    >>> [(name, column.tolist()) for column, name in data.raw_columns(frame, "adapt")]
+    [('city', ['Oslo', 'Rome']), ('year', [1, 2])]
     """
     if isinstance(x, Shards):
         raise DataError(
@@ -86,9 +133,33 @@ def raw_columns(x: Any, where: str, name: str = "x") -> list[tuple[Array, Any]]:
 def check_type(
     source: Source, dtype: npt.DTypeLike, where: str, name: str, columns: list[Any] | None = None
 ) -> None:
-    """Raise ``DataError`` unless a source is finite as ``dtype``, too; it was checked as it is.
+    """Refuse a source that is not finite as ``dtype``, too; it was checked as it is.
 
     What is read late is checked batch by batch.
+
+    Parameters
+    ----------
+    source : array, Table, Sparse or Shards, (n, ...)
+    dtype : dtype
+    where, name : str
+        What error messages begin with, and call it.
+    columns : list, optional
+        The names of its columns.
+
+    Raises
+    ------
+    DataError
+        If a number is infinite as this type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> data.check_type(np.array([[1e300]]), "float64", "fit", "x")
+    >>> data.check_type(np.array([[1e300]]), "float32", "fit", "x")
+    Traceback (most recent call last):
+        ...
+    annlib.core.errors.DataError: fit: expected numbers in x that are finite as float32, ...
     """
     if isinstance(source, Table | Sparse):
         source.check_range(dtype, where, name)
@@ -112,8 +183,25 @@ def gatherer(
 
 
 def materialize(source: Source, dtype: npt.DTypeLike, sparse: bool = False) -> Any:
-    """All rows as one contiguous array of this type, which shares no memory with ``source``; with
-    ``sparse`` those of a sparse one in CSR format.
+    """All rows as one contiguous array of a type, which shares no memory with ``source``.
+
+    Parameters
+    ----------
+    source : array, Table, Sparse or Shards, (n, ...)
+    dtype : dtype
+    sparse : bool
+        Whether the rows of a sparse one stay in CSR format.
+
+    Returns
+    -------
+    array, (n, ...), or CSR matrix, (n, features)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> data.materialize(np.arange(4)[::2], "float32")
+    array([0., 2.], dtype=float32)
     """
     if isinstance(source, Table | Sparse):
         whole = gatherer(source, dtype, sparse).slice(0, len(source))

@@ -23,7 +23,24 @@ def is_sparse(x: Any) -> bool:
 
 
 def dense(rows: Any) -> Array:
-    """The rows of a batch as an array, those of a sparse one written out."""
+    """The rows of a batch as an array, those of a sparse one written out.
+
+    Parameters
+    ----------
+    rows : array or CSR matrix, (n, features)
+
+    Returns
+    -------
+    array, (n, features)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse
+    >>> from annlib import data
+    >>> data.dense(scipy.sparse.csr_matrix([[0.0, 2.0]]))
+    array([[0., 2.]])
+    """
     array: Array = rows.toarray() if is_sparse(rows) else rows
     return array
 
@@ -33,9 +50,16 @@ class Sparse:
 
     Parameters
     ----------
-    matrix : CSR matrix or array
+    matrix : CSR matrix or array, (n, features)
     rows : range, optional
         Which of its rows these are.
+
+    Examples
+    --------
+    >>> import scipy.sparse
+    >>> source = Sparse.read(scipy.sparse.coo_array([[0.0, 2.0], [3.0, 0.0]]), "fit", "x")
+    >>> source.shape, [numbers.tolist() for numbers, title in source.parts("x")]
+    ((2, 2), [[2.0, 3.0]])
     """
 
     def __init__(self, matrix: Any, rows: range | None = None) -> None:
@@ -45,6 +69,16 @@ class Sparse:
     @classmethod
     def read(cls, x: Any, where: str, name: str) -> Sparse:
         """From any format; one that is not CSR is converted, which takes its size once more.
+
+        Parameters
+        ----------
+        x : sparse matrix or array, (n, features)
+        where, name : str
+            What error messages begin with, and call it.
+
+        Returns
+        -------
+        Sparse
 
         Raises
         ------
@@ -69,11 +103,31 @@ class Sparse:
         return Sparse(self.matrix, self.range[rows])
 
     def parts(self, name: str) -> Iterator[tuple[Array, str]]:
-        """The numbers that are stored; all others are 0."""
+        """The numbers that are stored; all others are 0.
+
+        Parameters
+        ----------
+        name : str
+            What messages call the matrix.
+
+        Yields
+        ------
+        array, (stored,), and its title
+        """
         yield self.matrix.data, f"what {name} stores"
 
     def check(self, where: str, name: str) -> None:
-        """Raise ``DataError`` unless it holds finite numbers."""
+        """Refuse numbers that are not finite, and what is no number.
+
+        Parameters
+        ----------
+        where, name : str
+            What error messages begin with, and call it.
+
+        Raises
+        ------
+        DataError
+        """
         data = self.matrix.data
         check_numeric(data, where, name)
         if not all_finite(data):
@@ -81,7 +135,18 @@ class Sparse:
             check_finite(numbers, where, f"{name}, counted from row {row}")
 
     def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
-        """Raise ``DataError`` if it holds a number that is infinite as this type."""
+        """Refuse a number that is infinite as this type.
+
+        Parameters
+        ----------
+        dtype : dtype
+        where, name : str
+            What error messages begin with, and call it.
+
+        Raises
+        ------
+        DataError
+        """
         data = self.matrix.data
         if data.dtype.kind == "f" and np.dtype(dtype).itemsize >= data.itemsize:
             return  # as it is, it was checked

@@ -27,7 +27,24 @@ Convert = Callable[[Any, str], Batch]
 
 
 def is_stream(x: Any) -> bool:
-    """Whether x gives batches, and is not rows itself."""
+    """Whether x gives batches, and is not rows itself.
+
+    Parameters
+    ----------
+    x : object, of any shape
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> x, y = np.zeros((2, 3)), np.zeros(2)
+    >>> data.is_stream([(x, y)]), data.is_stream(iter([x])), data.is_stream(x)
+    (True, True, False)
+    """
     if isinstance(x, str | bytes | tuple | Mapping | Set | np.dtype):  # a type is a sequence, too
         return False
     if isinstance(x, Sequence):  # of batches, or of rows
@@ -38,12 +55,48 @@ def is_stream(x: Any) -> bool:
 
 
 def holds_arrays(item: Any) -> bool:
-    """Whether a tuple or list is of arrays, and no row or list of rows."""
+    """Whether a tuple or list is of arrays, and no row or list of rows.
+
+    Parameters
+    ----------
+    item : tuple or list
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> data.holds_arrays((np.zeros((2, 3)), np.zeros(2))), data.holds_arrays([1.0, 2.0])
+    (True, False)
+    """
     return bool(item) and len(getattr(item[0], "shape", ())) > 0
 
 
 def as_stream_loader(x: Any, convert: Convert) -> StreamLoader:
-    """The stream of an object of which ``is_stream`` is true."""
+    """The stream of an object of which ``is_stream`` is true.
+
+    Parameters
+    ----------
+    x : object that ``is_stream``, its batches (n, ...)
+    convert : callable
+        From what it gives, and what error messages call that, to a ``Batch``.
+
+    Returns
+    -------
+    StreamLoader
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> stream = [(np.ones((2, 3)), np.zeros(2)), (np.ones((1, 3)), np.zeros(1))]
+    >>> loader = data.as_stream_loader(stream, lambda item, what: data.Batch(*item, None))
+    >>> loader.count, [batch.x.shape for batch in loader.sequential("fit")]
+    (2, [(2, 3), (1, 3)])
+    """
     if hasattr(x, "__next__"):
         return GeneratorLoader(x, convert)
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__") and not isinstance(x, Sequence)
@@ -51,7 +104,30 @@ def as_stream_loader(x: Any, convert: Convert) -> StreamLoader:
 
 
 def check_steps(data: Any, steps: Any, where: str) -> int | None:
-    """How many batches to read of data; raises ``ConfigurationError`` where they are no batches."""
+    """How many batches to read of data.
+
+    Parameters
+    ----------
+    data : object
+    steps : int, at least 1, or None
+    where : str
+        What error messages begin with.
+
+    Returns
+    -------
+    int or None
+
+    Raises
+    ------
+    ConfigurationError
+        If they are no batches, or ``steps`` no count.
+
+    Examples
+    --------
+    >>> from annlib import data
+    >>> data.check_steps(iter([]), 3, "fit")
+    3
+    """
     if steps is not None and not is_stream(data):
         raise ConfigurationError(
             f"{where}: expected steps only with data that give batches, got {show(steps)} and a "
@@ -67,8 +143,20 @@ class StreamLoader(DataLoader):
 
     Parameters
     ----------
-    x : object
+    x : object that ``is_stream``, its batches (n, ...)
     convert : callable
+        From what it gives, and what error messages call that, to a ``Batch``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import data
+    >>> stream = (np.full((2, 1), k) for k in range(9))
+    >>> loader = data.as_stream_loader(stream, lambda item, what: data.Batch(item, None, None))
+    >>> loader.repeats, loader.count
+    (False, None)
+    >>> [batch.x[0, 0].item() for batch in loader.sequential("fit", steps=3)]
+    [0, 1, 2]
     """
 
     #: What to do about too few batches.
@@ -85,7 +173,22 @@ class StreamLoader(DataLoader):
             self.count = None
 
     def first(self, where: str) -> Any:
-        """The first item of the object; the first pass begins with it."""
+        """The first item of the object; the first pass begins with it.
+
+        Parameters
+        ----------
+        where : str
+            What error messages begin with.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        DataError
+            If it has none.
+        """
         raise NotImplementedError
 
     def part(
@@ -111,7 +214,19 @@ class StreamLoader(DataLoader):
         self.check_length(got, None if self.repeats else steps, where)
 
     def check_length(self, got: int, wanted: int | None, where: str) -> None:
-        """Raise ``DataError`` for an epoch without a batch, or with fewer than were asked for."""
+        """Refuse an epoch without a batch, or with fewer than were asked for.
+
+        Parameters
+        ----------
+        got : int, at least 0
+        wanted : int, at least 1, or None
+        where : str
+            What error messages begin with.
+
+        Raises
+        ------
+        DataError
+        """
         if got < (wanted or 1):
             raise self._too_few(got, wanted, where, self._hint)
 

@@ -22,6 +22,13 @@ class Table:
     columns : sequence of arrays, each (n,)
     names : sequence
         What error messages call the columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = Table([np.array([1.5, 2.5]), np.array([3, 4])], ["size", "rooms"])
+    >>> table.shape, [title for column, title in table.parts("x")]
+    ((2, 2), ['x["size"]', 'x["rooms"]'])
     """
 
     def __init__(self, columns: Sequence[Array], names: Sequence[Any]) -> None:
@@ -39,18 +46,52 @@ class Table:
         return Table([column[rows] for column in self.columns], self.names)
 
     def parts(self, name: str) -> Iterator[tuple[Array, str]]:
-        """The columns with their titles, in a table of this name."""
+        """The columns with their titles, in a table of this name.
+
+        Parameters
+        ----------
+        name : str
+
+        Yields
+        ------
+        array, (n,), and its title
+        """
         for column, title in zip(self.columns, self.names, strict=True):
             yield column, f'{name}["{title}"]'
 
     def check(self, where: str, name: str, *, missing: bool = False, hint: str = "") -> None:
-        """Raise ``DataError`` unless all columns hold finite numbers, or such as are missing."""
+        """Refuse columns that do not hold finite numbers.
+
+        Parameters
+        ----------
+        where, name : str
+            What error messages begin with, and call the table.
+        missing : bool
+            Whether NaN is fine.
+        hint : str
+            What can be done about NaN otherwise.
+
+        Raises
+        ------
+        DataError
+        """
         for column, title in self.parts(name):
             check_numeric(column, where, title)
             check_finite(column, where, title, missing=missing, hint=hint)
 
     def check_range(self, dtype: npt.DTypeLike, where: str, name: str) -> None:
-        """Raise ``DataError`` if a column holds a number that is infinite as this type."""
+        """Refuse a column with a number that is infinite as this type.
+
+        Parameters
+        ----------
+        dtype : dtype
+        where, name : str
+            What error messages begin with, and call the table.
+
+        Raises
+        ------
+        DataError
+        """
         for column, title in self.parts(name):
             check_range(column, dtype, where, title)
 

@@ -34,15 +34,15 @@ def load_data(
     ----------
     path : str
         The name of the file.
-    test_split : float
-        Fraction of the rows for the test set, in [0, 1).
-    seed : int
+    test_split : float, in [0, 1)
+        Fraction of the rows for the test set.
+    seed : int, in [0, 2**32)
         Seed of the shuffling. NumPy's global generator is not touched.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuple of two pairs of arrays
-        x : float64, shape (n, 13); y : float64, shape (n,), the median price in 1,000 dollars.
+        x : float64, (n, 13); y : float64, (n,), the median price in 1,000 dollars.
 
     Raises
     ------
@@ -52,6 +52,13 @@ def load_data(
         If there is no file and it cannot be downloaded.
     DataError
         If the file is another one.
+
+    Examples
+    --------
+    >>> from annlib.datasets import boston_housing
+    >>> (x_train, y_train), (x_test, y_test) = boston_housing.load_data()  # doctest: +SKIP
+    >>> x_train.shape, x_test.shape  # doctest: +SKIP
+    ((404, 13), (102, 13))
     """
     if not 0 <= test_split < 1:
         raise ConfigurationError(
@@ -74,5 +81,10 @@ def load_data(
 
 
 def is_available() -> bool:
-    """Whether ``boston_housing.npz`` is on disk, so that `load_data` needs no download."""
+    """Whether ``boston_housing.npz`` is on disk, so that `load_data` needs no download.
+
+    Returns
+    -------
+    bool
+    """
     return is_there("boston_housing.npz")

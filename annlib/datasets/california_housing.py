@@ -57,10 +57,10 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
 
     Parameters
     ----------
-    test_split : float
-        Fraction of the rows for the test set, between 0 and 1 (both exclusive).
-    seed : int
-        Seed of the shuffling, 0 to 2**32 - 1. NumPy's global generator is not touched.
+    test_split : float, in (0, 1)
+        Fraction of the rows for the test set.
+    seed : int, in [0, 2**32)
+        Seed of the shuffling. NumPy's global generator is not touched.
 
     Returns
     -------
@@ -121,6 +121,10 @@ def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
 
 def is_available() -> bool:
     """Whether ``california_housing.npz`` is on disk, so that `load_data` needs no download.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------

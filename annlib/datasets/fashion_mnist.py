@@ -62,6 +62,10 @@ def load_data() -> ImageSplits:
 def is_available() -> bool:
     """Whether ``fashion_mnist.npz`` is on disk, so that `load_data` needs no download.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> from annlib.datasets import fashion_mnist

@@ -42,23 +42,23 @@ def load_data(
     ----------
     path : str
         The name of the file.
-    num_words : int, optional
-        Codes from this one on, of rarer words, become ``oov_char``.
-    skip_top : int
+    num_words : int, at least 0, optional
+        Codes from this one on, of rarer words, become ``oov_char``; 0 is as None.
+    skip_top : int, at least 0
         So do codes below this one, of the most frequent words.
-    maxlen : int, optional
+    maxlen : int, at least 1, optional
         Reviews of so many words or more are left out.
-    seed : int
+    seed : int, in [0, 2**32)
         Seed of the shuffling. NumPy's global generator is not touched.
-    start_char, oov_char : int, optional
+    start_char, oov_char : int, at least 0, optional
         The codes of the beginning of a review, and of words that are left out; None for none.
-    index_from : int
+    index_from : int, at least 0
         What is added to the codes of words.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuple of two pairs of arrays
-        x : a list of codes in each place; y : int64, 1 for a favourable review.
+        x : (n,), a list of codes in each place; y : int64, (n,), 1 for a favourable review.
 
     Raises
     ------
@@ -68,6 +68,13 @@ def load_data(
         If there is no file and it cannot be downloaded.
     DataError
         If the file is another one.
+
+    Examples
+    --------
+    >>> from annlib.datasets import imdb
+    >>> (x_train, y_train), (x_test, y_test) = imdb.load_data(num_words=1000)  # doctest: +SKIP
+    >>> x_train[0][:3]  # doctest: +SKIP
+    [1, 14, 22]
     """
     codes = WordCodes.checked(
         _WHERE,
@@ -91,11 +98,40 @@ def load_data(
 
 
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
-    """The codes of words, before ``index_from`` is added to them."""
+    """The codes of words, before ``index_from`` is added to them.
+
+    Parameters
+    ----------
+    path : str
+        The name of the file.
+
+    Returns
+    -------
+    dict of str to int
+        1 for the most frequent word.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If there is no file and it cannot be downloaded.
+    DataError
+        If the file is another one.
+
+    Examples
+    --------
+    >>> from annlib.datasets import imdb
+    >>> imdb.get_word_index()["the"]  # doctest: +SKIP
+    1
+    """
     where = "annlib.datasets.imdb.get_word_index"
     return word_index(path, f"{_FOLDER}imdb_word_index.json", _WORDS_PUBLISHED, where)
 
 
 def is_available() -> bool:
-    """Whether ``imdb.npz`` is on disk, so that `load_data` needs no download."""
+    """Whether ``imdb.npz`` is on disk, so that `load_data` needs no download.
+
+    Returns
+    -------
+    bool
+    """
     return is_there("imdb.npz")

@@ -47,6 +47,10 @@ def load_data() -> ImageSplits:
 def is_available() -> bool:
     """Whether ``mnist.npz`` is on disk, so that `load_data` needs no download.
 
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> from annlib.datasets import mnist

@@ -48,15 +48,26 @@ def load_data(
     ----------
     path : str
         The name of the file.
-    num_words, skip_top, maxlen, seed, start_char, oov_char, index_from
-        As of ``imdb.load_data``.
-    test_split : float
-        Fraction of the newswires for the test set, in [0, 1).
+    num_words : int, at least 0, optional
+        Codes from this one on, of rarer words, become ``oov_char``; 0 is as None.
+    skip_top : int, at least 0
+        So do codes below this one, of the most frequent words.
+    maxlen : int, at least 1, optional
+        Newswires of so many words or more are left out.
+    test_split : float, in [0, 1)
+        Fraction of the newswires for the test set.
+    seed : int, in [0, 2**32)
+        Seed of the shuffling. NumPy's global generator is not touched.
+    start_char, oov_char : int, at least 0, optional
+        The codes of the beginning of a newswire, and of words that are left out; None for none.
+    index_from : int, at least 0
+        What is added to the codes of words.
 
     Returns
     -------
     (x_train, y_train), (x_test, y_test) : tuple of two pairs of arrays
-        x : a list of codes in each place; y : int64, the topic, whose name ``get_label_names`` has.
+        x : (n,), a list of codes in each place; y : int64, (n,), the topic, in [0, 46), whose name
+        ``get_label_names`` has.
 
     Raises
     ------
@@ -66,6 +77,13 @@ def load_data(
         If there is no file and it cannot be downloaded.
     DataError
         If the file is another one.
+
+    Examples
+    --------
+    >>> from annlib.datasets import reuters
+    >>> (x_train, y_train), (x_test, y_test) = reuters.load_data()  # doctest: +SKIP
+    >>> reuters.get_label_names()[y_train[0]]  # doctest: +SKIP
+    'earn'
     """
     test_split = check_number(test_split, _WHERE, "test_split", "[0, 1)")
     codes = WordCodes.checked(
@@ -87,16 +105,51 @@ def load_data(
 
 
 def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
-    """The codes of words, before ``index_from`` is added to them."""
+    """The codes of words, before ``index_from`` is added to them.
+
+    Parameters
+    ----------
+    path : str
+        The name of the file.
+
+    Returns
+    -------
+    dict of str to int
+        1 for the most frequent word.
+
+    Raises
+    ------
+    DatasetNotFoundError
+        If there is no file and it cannot be downloaded.
+    DataError
+        If the file is another one.
+    """
     where = "annlib.datasets.reuters.get_word_index"
     return word_index(path, f"{_FOLDER}reuters_word_index.json", _WORDS_PUBLISHED, where)
 
 
 def get_label_names() -> tuple[str, ...]:
-    """The names of the topics, in the order of the labels."""
+    """The names of the topics, in the order of the labels.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from annlib.datasets import reuters
+    >>> names = reuters.get_label_names()
+    >>> len(names), names[3]
+    (46, 'earn')
+    """
     return tuple(_TOPICS.split())
 
 
 def is_available() -> bool:
-    """Whether ``reuters.npz`` is on disk, so that `load_data` needs no download."""
+    """Whether ``reuters.npz`` is on disk, so that `load_data` needs no download.
+
+    Returns
+    -------
+    bool
+    """
     return is_there("reuters.npz")

@@ -35,7 +35,16 @@ ImageSplits: TypeAlias = tuple[tuple[Images, Images], tuple[Images, Images]]
 
 
 class DatasetNotFoundError(DataError, FileNotFoundError):
-    """A data set that lies in neither folder and could not be downloaded."""
+    """A data set that lies in neither folder and could not be downloaded.
+
+    Examples
+    --------
+    >>> from annlib.utils import get_file
+    >>> get_file("nobody-has-this.csv")
+    Traceback (most recent call last):
+        ...
+    annlib.datasets.store.DatasetNotFoundError: ...
+    """
 
 
 class Layout(NamedTuple):

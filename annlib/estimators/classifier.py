@@ -57,14 +57,37 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
-        classes : array-like, default=None
-            All classes that will come, at the first call; a list of them for several columns.
-        X_val, y_val, sample_weight_val : array-like, default=None
+        classes : array-like of shape (n_classes,), or list of them, default=None
+            All classes that will come, at the first call; a list for several columns.
+        X_val : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
             Data to validate on after the epoch.
+        y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Their weights.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If the first call has no classes, or a later one others; if X, y and weights do not fit
+            together, or X holds NaN, infinite values or texts.
+        DataError
+            If y holds a class that was not named.
+        InvalidParameterError
+            For a parameter that cannot be meant.
+
+        Examples
+        --------
+        >>> from annlib import SequentialClassifier
+        >>> net = SequentialClassifier(random_state=0)
+        >>> for X, y in [([[0.0], [1.0]], ["no", "no"]), ([[2.0], [3.0]], ["yes", "yes"])]:
+        ...     net = net.partial_fit(X, y, classes=["no", "yes"])
+        >>> net.n_iter_, net.classes_.tolist()
+        (2, ['no', 'yes'])
         """
         factors = self.class_weight
         each = factors if isinstance(factors, list) else [factors]
@@ -100,6 +123,18 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         ------
         AttributeError
             If the network gives no probabilities, as with a hinge.
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> net.predict_proba([[1.5]]).round(1)
+        array([[0.5, 0.5]])
         """
         X = self._check_inputs(X)
         A = self._outputs.probabilities(self.model_, X)
@@ -122,6 +157,23 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or list of them
+
+        Raises
+        ------
+        AttributeError
+            If the network gives no probabilities, as with a hinge.
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> net.predict_log_proba([[1.5]]).round(1)
+        array([[-0.7, -0.7]])
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):  # of a probability that is 0 to the type's precision
@@ -143,6 +195,21 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes), or list of them
             Of two classes one number, for the second of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> net.decision_function([[0.0], [3.0]]) > 0
+        array([False,  True])
         """
         Z = self._read(self._check_inputs(X))
         return self._targets.decisions(Z)
@@ -158,7 +225,22 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
 
         Returns
         -------
-        float
+        float, in [0, 1]
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X, y and weights do not fit together or the data of ``fit``.
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> net.score(X, ["no", "no", "yes", "no"])
+        0.75
         """
         found = self._own_score(X, y, sample_weight)
         if found is not None:

@@ -86,12 +86,35 @@ class NetworkEstimator(
             NaN are missing targets where the loss says ``mask_nan=True``: of numbers, or of labels.
         sample_weight : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             One an output where the loss has a term for each: of several numbers, or of labels.
-        X_val, y_val, sample_weight_val : array-like, default=None
+        X_val : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
             Data of one's own to validate on after each epoch, instead of a part of X.
+        y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Their weights.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidParameterError
+            For a parameter that cannot be meant; also a ``ConfigurationError``.
+        ValueError
+            If X, y and weights do not fit together, or X holds NaN, infinite values or texts.
+        DivergenceError
+            If the loss becomes NaN or infinite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import MLPRegressor
+        >>> X = np.linspace(-1, 1, 40).reshape(-1, 1)
+        >>> net = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+        >>> net = net.fit(X, X[:, 0] ** 2)
+        >>> net.predict([[0.5]]).round(1)
+        array([0.2])
         """
         return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
@@ -339,6 +362,21 @@ class NetworkEstimator(
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> net.predict([[0.5], [2.5]]).tolist()
+        ['no', 'yes']
         """
         A = self._read(self._check_inputs(X))
         return self._targets.decode(A)

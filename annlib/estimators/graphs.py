@@ -21,7 +21,8 @@ class Exportable:
     """What all estimators share that another program may run.
 
     skl2onnx asks a model that it does not know for the three methods ``onnx_...``: so it converts
-    pipelines with these estimators as it does scikit-learn's own.
+    pipelines with these estimators as it does scikit-learn's own. A search looks its best estimator
+    up among those that it knows, once this one has named its outputs, which therefore tells it.
     """
 
     def _outputs_of(self, where: str) -> tuple[dict[str, Symbol], dict[str, Symbol]]:
@@ -41,7 +42,19 @@ class Exportable:
         return Graph(inputs, outputs, {id(array): name for name, array in named}, named)
 
     def onnx_parser(self) -> Callable[..., Any]:
-        """What names the outputs for skl2onnx."""
+        """What names the outputs for skl2onnx; that calls it, when it converts a pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_parser())
+        True
+        """
+        _tell_skl2onnx(type(self))
 
         def parser(scope: Any = None, inputs: Any = None) -> list[Any]:
             del scope, inputs  # which do not change them
@@ -51,7 +64,19 @@ class Exportable:
         return parser
 
     def onnx_shape_calculator(self) -> Callable[..., Any]:
-        """What tells skl2onnx types and shapes of the outputs."""
+        """What tells skl2onnx types and shapes of the outputs; that calls it, when it converts a
+        pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_shape_calculator())
+        True
+        """
 
         def calculator(operator: Any) -> None:
             outputs = self._graph("to_onnx").outputs.values()
@@ -61,14 +86,59 @@ class Exportable:
         return calculator
 
     def onnx_converter(self) -> Callable[..., Any]:
-        """What writes its nodes into a model of skl2onnx."""
+        """What writes its nodes into a model of skl2onnx; that calls it, when it converts a
+        pipeline.
+
+        Returns
+        -------
+        callable
+
+        Examples
+        --------
+        >>> from annlib import MLPClassifier
+        >>> callable(MLPClassifier().onnx_converter())
+        True
+        """
 
         def converter(scope: Any, operator: Any, container: Any) -> None:
             from annlib.graph.onnx_model import insert
 
+            if scope.get_options(self, {"raw_scores": False})["raw_scores"]:
+                raise ConfigurationError(
+                    f"to_onnx: expected labels and probabilities to be asked of "
+                    f"{type(self).__name__}, got raw_scores=True, its decision_function, which is "
+                    "not converted. What is made of an estimator's decision_function "
+                    "(CalibratedClassifierCV, OneVsOneClassifier) does not leave."
+                )
             insert(self._graph("to_onnx"), scope, operator, container)
 
         return converter
+
+
+def _tell_skl2onnx(cls: type) -> None:
+    """Enter a class among those that skl2onnx knows, whose own three methods do the work."""
+    from skl2onnx import update_registered_converter
+
+    def parser(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:
+        del custom_parsers
+        operator = scope.declare_local_operator(alias, model)
+        operator.inputs = inputs
+        for name, kind in model.onnx_parser()(scope, inputs):
+            operator.outputs.append(scope.declare_local_variable(name, kind))
+        return operator.outputs
+
+    def calculator(operator: Any) -> None:
+        operator.raw_operator.onnx_shape_calculator()(operator)
+
+    def converter(scope: Any, operator: Any, container: Any) -> None:
+        operator.raw_operator.onnx_converter()(scope, operator, container)
+
+    alias = f"Annlib{cls.__name__}"
+    either = [True, False]
+    options = {"zipmap": [*either, "columns"], "nocl": either, "raw_scores": either}
+    update_registered_converter(
+        cls, alias, calculator, converter, parser=parser, options=options, overwrite=True
+    )
 
 
 def _variable_type(symbol: Symbol) -> Any:

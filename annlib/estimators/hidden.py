@@ -70,17 +70,22 @@ class HiddenLayerTransformer(
         copied and fitted, unless it is ``prefit``. None is a ``SequentialClassifier`` where y holds
         classes, and a ``SequentialRegressor`` where it holds numbers; a ``Sequential`` is the
         model of one.
-    layer : int or str, default=-2
+    layer : int in [-n, n) of n layers, or str, default=-2
         Which layer of the network, by its place or name; -2 is the one before the last.
     prefit : bool, default=False
         Whether ``estimator`` is fitted already and stays as it is.
-    random_state : int, RandomState or None, default=None
+    random_state : int in [0, 4294967295], RandomState or None, default=None
         Given to the estimator that is fitted, unless None.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted one.
+
+    Raises
+    ------
+    ConfigurationError
+        In ``fit``, if the network has no such layer, or ``estimator`` ends in none of annlib's.
 
     See Also
     --------
@@ -126,6 +131,24 @@ class HiddenLayerTransformer(
         Returns
         -------
         self
+
+        Raises
+        ------
+        NotFittedError
+            If ``estimator`` is ``prefit`` and is not fitted.
+        ConfigurationError
+            If the network has no such layer, or ``estimator`` ends in none of annlib's.
+        ValueError
+            If X and y do not fit together, or X holds NaN, infinite values or texts.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import HiddenLayerTransformer, SequentialRegressor
+        >>> X = np.random.default_rng(0).normal(size=(50, 6))
+        >>> coder = SequentialRegressor(epochs=2, random_state=0, model__units=3, model__depth=1)
+        >>> HiddenLayerTransformer(coder).fit(X).transform(X).shape
+        (50, 3)
         """
         self._check_parameters()
         if self.estimator is not None and (
@@ -182,6 +205,11 @@ class HiddenLayerTransformer(
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the estimator as ``estimator__epochs=20``.
 
+        Parameters
+        ----------
+        **params
+            By name; those of the estimator as ``estimator__epochs=20``.
+
         Returns
         -------
         self
@@ -190,6 +218,14 @@ class HiddenLayerTransformer(
         ------
         ValueError
             For a name that is none.
+        ConfigurationError
+            For parameters of an estimator that is not given.
+
+        Examples
+        --------
+        >>> from annlib import HiddenLayerTransformer, SequentialClassifier
+        >>> HiddenLayerTransformer(SequentialClassifier()).set_params(layer=0, estimator__epochs=20)
+        HiddenLayerTransformer(estimator=SequentialClassifier(epochs=20), layer=0)
         """
         nested = [name for name in params if name.startswith("estimator__")]
         if nested and params.get("estimator", self.estimator) is None:
@@ -210,6 +246,13 @@ class HiddenLayerTransformer(
         Returns
         -------
         ndarray of shape (n_samples, n_units)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
         """
         check_is_fitted(self)
         fitted = self._fitted()
@@ -346,6 +389,13 @@ class HiddenLayerTransformer(
         Returns
         -------
         MetadataRouter
+
+        Examples
+        --------
+        >>> from annlib import HiddenLayerTransformer, SequentialClassifier
+        >>> routing = HiddenLayerTransformer(SequentialClassifier()).get_metadata_routing()
+        >>> routing.consumes("fit", ["sample_weight"])
+        set()
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         known = not (self.estimator is None or isinstance(self.estimator, Sequential))

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, NamedTuple
 from annlib import callbacks
 from annlib.callbacks import Callback
 from annlib.core.checks import check_flag
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import AnnlibError, ArgumentError, ConfigurationError, quote, show
 from annlib.core.registry import FAMILIES
 from annlib.core.suggestion import suggest
@@ -116,6 +117,20 @@ class NestedParameters:
         Returns
         -------
         dict
+
+        Raises
+        ------
+        ConfigurationError
+            If ``deep`` is no truth value.
+
+        Examples
+        --------
+        >>> from annlib import SequentialRegressor, optimizers
+        >>> net = SequentialRegressor(optimizer=optimizers.Adam(0.01))
+        >>> net.get_params()["optimizer__learning_rate"]
+        0.01
+        >>> "optimizer__learning_rate" in net.get_params(deep=False)
+        False
         """
         deep = check_flag(deep, f"{type(self).__name__}.get_params", "deep")
         params: dict[str, Any] = super().get_params(deep=False)  # type: ignore[misc]  # BaseEstimator's
@@ -137,6 +152,11 @@ class NestedParameters:
     def set_params(self, **params: Any) -> Any:
         """Set parameters, those of parts with the part's name and two underscores before theirs.
 
+        Parameters
+        ----------
+        **params
+            By name; what is to be changed in a part as ``optimizer__learning_rate=0.01``.
+
         Returns
         -------
         self
@@ -146,6 +166,12 @@ class NestedParameters:
         ValueError
             For a name that is none, or none of a part that is known before ``fit``; nothing is
             changed then.
+
+        Examples
+        --------
+        >>> from annlib import SequentialRegressor
+        >>> SequentialRegressor().set_params(epochs=20, optimizer__learning_rate=0.01)
+        SequentialRegressor(epochs=20, optimizer__learning_rate=0.01)
         """
         own = set(type(self)._get_param_names())  # type: ignore[attr-defined]  # of BaseEstimator
         for name in params:

@@ -12,7 +12,7 @@ from annlib.callbacks.layer_statistics import bounds_of
 from annlib.core import numerics
 from annlib.core.arrays import Array
 from annlib.core.checks import items_of, to_array
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.expression import express
 from annlib.core.workspace import Workspace

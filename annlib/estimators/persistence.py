@@ -21,9 +21,23 @@ from annlib.models import Sequential
 class InconsistentVersionWarning(UserWarning):
     """An estimator was unpickled by another version of annlib than the one that pickled it.
 
+    Parameters
+    ----------
+    estimator_name : str
+    current : str
+        The version that runs.
+    original : str
+        The one that pickled it.
+
     Attributes
     ----------
     estimator_name, current_annlib_version, original_annlib_version : str
+        The same.
+
+    Examples
+    --------
+    >>> print(InconsistentVersionWarning("MLPClassifier", "0.2.0", "0.1.0"))
+    MLPClassifier: expected a pickle of annlib 0.2.0, got one of 0.1.0, which may give wrong ...
     """
 
     def __init__(self, estimator_name: str, current: str, original: str) -> None:
@@ -58,6 +72,7 @@ class Persistent:
         Parameters
         ----------
         path : path
+            In annlib's format, safetensors, whatever the name ends in: ``.onnx`` is refused.
         overwrite : bool, default=True
             Whether a file that is there may be replaced.
 
@@ -70,6 +85,19 @@ class Persistent:
             and boolean.
         FileExistsError
             If the file exists and ``overwrite`` is false.
+        OSError
+            If the system cannot write it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import annlib
+        >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+        >>> net = annlib.MLPClassifier((), solver="lbfgs", random_state=0).fit(X, y)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net.save(f"{folder}/net.safetensors")
+        ...     annlib.load_estimator(f"{folder}/net.safetensors")
+        MLPClassifier(hidden_layer_sizes=(), random_state=0, solver='lbfgs')
         """
         check_is_fitted(self)
         save_estimator(self, path, overwrite=overwrite)

@@ -47,12 +47,33 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
-        X_val, y_val, sample_weight_val : array-like, default=None
+        X_val : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
             Data to validate on after the epoch.
+        y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_rows,), default=None
+            Their weights.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            If X, y and weights do not fit together, or X holds NaN, infinite values or texts.
+        InvalidParameterError
+            For a parameter that cannot be meant.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import SequentialRegressor
+        >>> net = SequentialRegressor(random_state=0)
+        >>> for part in np.linspace(-1, 1, 40).reshape(2, 20, 1):
+        ...     net = net.partial_fit(part, part[:, 0])
+        >>> net.n_iter_
+        2
         """
         return self._train(X, y, sample_weight, (X_val, y_val, sample_weight_val), partial=True)
 
@@ -72,8 +93,23 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
 
         Raises
         ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X has other columns than that of ``fit``, or holds NaN, infinite values or texts.
         ConfigurationError
             For ``return_std`` without a layer that is random while training.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import MLPRegressor
+        >>> X = np.linspace(-1, 1, 40).reshape(-1, 1)
+        >>> net = MLPRegressor(hidden_layer_sizes=(8,), dropout=0.1, solver="sgd", random_state=0)
+        >>> net = net.fit(X, X[:, 0])
+        >>> mean, std = net.predict([[0.5], [5.0]], return_std=True)
+        >>> mean.shape, bool(std[0] < std[1])
+        ((2,), True)
         """
         if not check_flag(return_std, f"{type(self).__name__}.predict", "return_std"):
             return super().predict(X)
@@ -131,7 +167,24 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc] 
 
         Returns
         -------
-        float
+        float, at most 1
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X, y and weights do not fit together or the data of ``fit``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import MLPRegressor
+        >>> X = np.linspace(-1, 1, 40).reshape(-1, 1)
+        >>> net = MLPRegressor(hidden_layer_sizes=(8,), solver="lbfgs", random_state=0)
+        >>> net = net.fit(X, X[:, 0] ** 2)
+        >>> net.score(X, X[:, 0] ** 2) > 0.99
+        True
         """
         found = self._own_score(X, y, sample_weight)
         if found is not None:

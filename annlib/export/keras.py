@@ -7,7 +7,6 @@ configured for.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -16,10 +15,10 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES
 from annlib.core.checks import check_flag, check_instance, check_path
-from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
+from annlib.core.errors import ConfigurationError, quote, show
 from annlib.core.packages import missing
 from annlib.core.tracebacks import warn_user
-from annlib.export.keras_description import COMPILED, described
+from annlib.export.keras_description import COMPILED, described, model_in_file, state_variables
 from annlib.export.keras_parts import (
     from_keras_config,
     making,
@@ -81,7 +80,7 @@ def from_keras(model: Any, *, compile: bool = True) -> Sequential:
         raise _no_model(model, where)
     keras = _keras(where)
     if path is not None:
-        model = _read(keras, path, compile)
+        model = model_in_file(keras, path, compile)
     elif not isinstance(model, keras.Model):
         raise _no_model(model, where)
     return from_description(described(keras, model, where, compile))
@@ -101,24 +100,6 @@ def _keras(where: str) -> Any:
             where, "Keras and a backend", "keras torch (or jax, or tensorflow)", error
         ) from None
     return keras
-
-
-def _read(keras: Any, path: str, compile: bool) -> Any:
-    """The model in a file, read by Keras, which runs nothing of it."""
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f"from_keras: expected a file, got none at {path}.")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what Keras cannot restore is spoken below
-            return keras.saving.load_model(path, compile=compile, safe_mode=True)
-    except Exception as error:  # whatever Keras makes of a file
-        said = str(error).strip().partition("\n")[0]
-        raise ModelFormatError(
-            f"from_keras: expected a whole model that Keras reads with safe_mode=True, got {path}, "
-            f"of which {type(error).__name__} says: {said[:300]} Weights alone (.weights.h5) are "
-            "read by model.load_weights(path); for classes of your own load the model with Keras, "
-            "custom_objects and all, and pass that."
-        ) from error
 
 
 # -- annlib's model of a description ---------------------------------------------------------------
@@ -286,7 +267,9 @@ def to_keras(model: Sequential, *, compile: bool = True) -> Any:
             values = [*layer._values().values()]
             values += [variable.numpy() for variable in other.weights[len(values) :]]
             # And not by set_weights, after which Keras' Normalization has the old numbers.
-            other.load_own_variables({str(i): value for i, value in enumerate(values)})
+            numbered = {str(i): value for i, value in enumerate(values)}
+            place = f"{where}, layer {quote(layer.name)}"
+            making(place, partial(other.load_own_variables, numbered))
     if compile and (compiled := model._compiled) is not None:
         place = f"{where}, compile"
         given = dict(compiled.given)
@@ -343,8 +326,7 @@ def _hand_over(model: Sequential, theirs: Any, where: str) -> None:
     if not optimizer.steps or not optimizer.matches_layout(model.vector):
         return
     other.build(theirs.trainable_variables)
-    prefix = f"{other.name}/"
-    state = {variable.path.removeprefix(prefix): variable for variable in other.variables}
+    state = state_variables(other)
     named = {path: variable.path for path, variable in variables.items()}
     pairs = [*_places(optimizer, model, named)]
     lost = sorted(name for name, _, _ in pairs if name not in state)

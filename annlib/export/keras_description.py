@@ -4,18 +4,53 @@ and what its optimizer remembers. Nothing behind it needs Keras.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from annlib.core.errors import ConfigurationError, quote, show
+from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
+from annlib.core.foreign import HEAD, recognized
 from annlib.export.keras_parts import defaults_of, keras_defaults, making
 
 _CHAIN = "annlib has chains of layers only, each of which gets the output of the one before."
 #: The arguments of ``compile`` that both have.
 COMPILED = ("optimizer", "loss", "metrics", "weighted_metrics")
+
+
+def model_in_file(keras: Any, path: str, compile: bool) -> Any:
+    """The model in a file, read by Keras, which runs nothing of it."""
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"from_keras: expected a file, got none at {path}.")
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+    form = recognized(head)
+    if head[8:9] == b"{" or (form is not None and not form.of_keras):
+        got, into = (
+            (
+                "safetensors",
+                "annlib.load_model(path) reads what annlib wrote, whatever it is called",
+            )
+            if form is None
+            else (form.name, form.into)
+        )
+        raise ModelFormatError(
+            f"from_keras: expected a file of Keras', got {got} in {path}. {into}."
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what Keras cannot restore is spoken below
+            return keras.saving.load_model(path, compile=compile, safe_mode=True)
+    except Exception as error:  # whatever Keras makes of a file
+        said = str(error).strip().partition("\n")[0]
+        raise ModelFormatError(
+            f"from_keras: expected a whole model that Keras reads with safe_mode=True, got {path}, "
+            f"of which {type(error).__name__} says: {said[:300]} Weights alone (.weights.h5) are "
+            "read by model.load_weights(path); for classes of your own load the model with Keras, "
+            "custom_objects and all, and pass that."
+        ) from error
 
 
 def described(keras: Any, model: Any, where: str, compile: bool) -> dict[str, Any]:
@@ -204,13 +239,22 @@ def _optimizer_state(optimizer: Any, chain: list[Any]) -> dict[str, Any] | None:
     """What it remembers by the names of Keras' variables; None before its first step."""
     if optimizer is None or not optimizer.built:
         return None
-    prefix = f"{optimizer.name}/"
-    state = {
-        variable.path.removeprefix(prefix): np.array(variable.numpy())
-        for variable in optimizer.variables
-    }
+    state = {name: np.array(one.numpy()) for name, one in state_variables(optimizer).items()}
     undecayed = []
     if getattr(optimizer, "weight_decay", None):
         excluded = [v for layer in chain for v in layer.weights]
         undecayed = [v.path for v in excluded if not optimizer._use_weight_decay(v)]
     return {"state": state, "undecayed": undecayed}
+
+
+def state_variables(optimizer: Any) -> dict[str, Any]:
+    """The variables of an optimizer of Keras' that is built, by their names."""
+    prefix = f"{optimizer.name}/"
+    named = {variable.path.removeprefix(prefix): variable for variable in optimizer.variables}
+    # Adafactor's means over columns and rows have the parameter's last name alone, all layers' one.
+    for kind in ("r", "c"):
+        means = getattr(optimizer, f"_{kind}", ())
+        for parameter, mean in zip(optimizer._trainable_variables, means, strict=False):
+            if mean is not None:
+                named[f"{parameter.path.replace('/', '_')}_{kind}"] = mean
+    return named

@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from annlib.core.config import Configurable, constructor_arguments, is_own
+from annlib.core.config import Configurable, is_own
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import AnnlibError, ConfigurationError, quote, show
 from annlib.core.registry import FAMILIES, Registry
 
@@ -193,7 +194,7 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
             "with it there."
         )
     plain = family == "activation" and part._is_default()
-    if plain and hasattr(keras.activations, part._names[0]):
+    if plain and _takes_x_alone(getattr(keras.activations, part._names[0], None)):
         return part._names[0]
     family_there = "layer" if family == "activation" else family
     cls = keras_class(keras, family_there, type(part).__name__)
@@ -220,6 +221,14 @@ def to_keras_config(part: Any, family: str, where: str, keras: Any) -> Any:
         "config": config,
         "registered_name": None,
     }
+
+
+def _takes_x_alone(function: Any) -> bool:
+    """Whether Keras has this function, and calls it by its name."""
+    if function is None:
+        return False
+    _, *others = inspect.signature(function).parameters.values()
+    return all(one.default is not one.empty for one in others)
 
 
 #: Arguments of layers that a model says in another way.

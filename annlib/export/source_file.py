@@ -83,6 +83,13 @@ def source_size(model: Any, language: str = "c") -> SourceSize:
         Bytes of ``constants``, of the ``memory`` that a prediction writes to, and of the text of
         the ``file``; in Python without what its objects take besides.
 
+    Raises
+    ------
+    ConfigurationError
+        If it is no model, or a layer does not say what it computes, or the language is another.
+    NotBuiltError
+        If the model has no weights yet.
+
     Examples
     --------
     >>> from annlib import Sequential, layers

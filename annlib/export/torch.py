@@ -129,7 +129,10 @@ def from_torch(module: Any, input_shape: Any = None) -> Sequential:
     children = [*_children(torch, module, where)]
     for place, child in children:
         check_known(child, f"{where}, module {quote(place)}")
-    first = shape or _row_shape(torch, [child for _, child in children], where)
+    found = [child for _, child in children]
+    if not found:
+        raise ConfigurationError(f"{where}: expected an nn.Sequential of modules, got none in it.")
+    first = _row_shape(torch, found, where) if shape is None else shape
     types = {str(p.dtype).removeprefix("torch.") for p in module.parameters()} or {"float32"}
     if len(types) > 1 or not types <= {*DTYPES}:
         raise ConfigurationError(
@@ -140,7 +143,7 @@ def from_torch(module: Any, input_shape: Any = None) -> Sequential:
     weights: list[Array] = []
     for place, child in children:
         after: BatchShape = model.compute_output_shape((None, *first))
-        made, arrays = layer_of(child, after, f"{where}, module {quote(place)}")
+        made, arrays = layer_of(child, after, model.dtype, f"{where}, module {quote(place)}")
         last = place.rpartition(".")[2]
         name = last if last.isidentifier() and last == place else None
         if isinstance(made, Activation):

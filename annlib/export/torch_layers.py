@@ -10,24 +10,25 @@ import numpy as np
 from annlib import activations, layers
 from annlib.activations import Activation
 from annlib.core.arrays import Array, BatchShape
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, show
 from annlib.export.torch_modules import ARGUMENTS, NAMES
 
 
 class _In(NamedTuple):
-    """A module that comes in, with the shape of its input."""
+    """A module that comes in, with the shape and the type of its input."""
 
     module: Any
     shape: BatchShape
+    dtype: str
     where: str
 
 
-def layer_of(child: Any, shape: BatchShape, where: str) -> tuple[Any, list[Array]]:
+def layer_of(child: Any, shape: BatchShape, dtype: str, where: str) -> tuple[Any, list[Array]]:
     """The layer or the activation that computes what a module does, and its weights."""
     read = _IN.get(type(child).__name__)
     if read is not None:
-        return read(_In(child, shape, where))
+        return read(_In(child, shape, dtype, where))
     return _from_activation(child, shape, where), []
 
 
@@ -59,15 +60,16 @@ def _from_linear(at: _In) -> tuple[Any, list[Array]]:
 def _from_batch_norm(at: _In) -> tuple[Any, list[Array]]:
     _require(at.module.track_running_stats, at.where, "track_running_stats=True", at.module)
     _require(at.module.momentum is not None, at.where, "momentum as a number", at.module)
+    arrays = [at.module.weight, at.module.bias]
     layer = layers.BatchNormalization(
         axis=1 if len(at.shape) > 2 else -1,
         momentum=1 - at.module.momentum,
         epsilon=at.module.eps,
-        center=at.module.affine,
-        scale=at.module.affine,
+        scale=arrays[0] is not None,
+        center=arrays[1] is not None,
     )
-    affine = [_array(at.module.weight), _array(at.module.bias)] if at.module.affine else []
-    return layer, [*affine, _array(at.module.running_mean), _array(at.module.running_var)]
+    arrays += [at.module.running_mean, at.module.running_var]
+    return layer, [_array(one) for one in arrays if one is not None]
 
 
 def _last_axes(at: _In) -> Any:
@@ -88,12 +90,7 @@ def _from_layer_norm(at: _In) -> tuple[Any, list[Array]]:
 
 
 def _from_rms_norm(at: _In) -> tuple[Any, list[Array]]:
-    kind = (
-        "float64"
-        if at.module.weight is None
-        else str(at.module.weight.dtype).removeprefix("torch.")
-    )
-    epsilon = float(np.finfo(kind).eps) if at.module.eps is None else at.module.eps
+    epsilon = float(np.finfo(at.dtype).eps) if at.module.eps is None else at.module.eps
     layer = layers.RMSNormalization(_last_axes(at), epsilon)
     ones = np.ones(tuple(at.module.normalized_shape))
     return layer, [ones if at.module.weight is None else _array(at.module.weight)]
@@ -152,7 +149,8 @@ def _from_activation(child: Any, shape: BatchShape, where: str) -> Activation:
     if theirs == "Hardtanh":
         _require((child.min_val, child.max_val) == (-1, 1), where, "limits -1 and 1", child)
     elif theirs == "Softplus":
-        _require(child.beta == 1, where, "beta=1", child)
+        # Beyond it PyTorch has the identity, which at 20 is 2e-9 away.
+        _require(child.beta == 1 and child.threshold >= 20, where, "beta=1, threshold=20", child)
     elif theirs == "GELU":
         return cls(approximate=child.approximate == "tanh")  # type: ignore[call-arg]  # GELU has it
     names = ARGUMENTS.get(cls.__name__, {})

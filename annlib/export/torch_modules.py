@@ -151,7 +151,7 @@ def _prelu(at: _Out) -> Iterator[Any]:
 
 
 def _of_activation(at: _Out) -> Iterator[Any]:
-    yield from _activation(at.torch, at.layer.activation, at.where)
+    yield from [*_activation(at.torch, at.layer.activation, at.where)] or _nothing(at)
 
 
 def _nothing(at: _Out) -> Iterator[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.checks import check_known
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.registry import FAMILIES
 from annlib.core.suggestion import suggest
@@ -27,6 +28,10 @@ def of(obj: Any, kind: str | None = None) -> Formula:
         initializer, constraint or callback words say what it is.
     kind : str, optional
         The family of a name that several share: ``of("softmax", kind="layer")``.
+
+    Returns
+    -------
+    Formula
 
     Raises
     ------

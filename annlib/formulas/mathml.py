@@ -14,9 +14,30 @@ from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, R
 
 
 def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
-    """A formula in LaTeX as a ``<math>`` element, on a line of its own or within one.
+    """A formula in LaTeX as a ``<math>`` element.
 
-    Within a line ``large`` makes fractions and sums as large as on a line of their own.
+    Parameters
+    ----------
+    latex : str
+        Without the dollars.
+    display : bool
+        Whether it stands on a line of its own, and not within one.
+    large : bool
+        Whether within a line fractions and sums are as large as on a line of their own.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigurationError
+        For LaTeX beyond the small part that formulas use, or if another argument is no bool.
+
+    Examples
+    --------
+    >>> as_mathml("a^2", display=False)
+    '<math><msup><mi>a</mi><mn>2</mn></msup></math>'
     """
     check_flag(display, "as_mathml", "display")
     check_flag(large, "as_mathml", "large")
@@ -52,13 +73,47 @@ def _element(node: Node) -> str:
 
 
 def _row(items: tuple[Node, ...]) -> str:
-    """One after the other, with a thin space behind a function that has no parenthesis."""
-    parts = []
-    for item, after in zip(items, (*items[1:], None), strict=False):
-        parts.append(_element(item))
+    """One after the other, with a thin space behind a function that has no parenthesis.
+
+    What stands in parentheses is a row of its own, so that both become as high as it is.
+    """
+    parts, pairs = [], _pairs(items)
+    flat = {k for pair in pairs.items() if not _is_tall(items[pair[0] : pair[1]]) for k in pair}
+    for index, item in enumerate(items):
+        after = items[index + 1] if index + 1 < len(items) else None
+        parts.append("<mrow>" * (index in pairs))
+        element = _element(item)
+        if index in flat:
+            element = element.replace("<mo form=", '<mo stretchy="false" form=', 1)
+        parts.append(element)
+        parts.append("</mrow>" * (index in pairs.values()))
         if _is(item, "function") and after is not None and not _is(after, "open"):
             parts.append('<mspace width="0.17em"/>')
     return "".join(parts)
+
+
+def _pairs(items: tuple[Node, ...]) -> dict[int, int]:
+    """Where parentheses open, and where each of these closes."""
+    pairs: dict[int, int] = {}
+    opened: list[int] = []
+    for index, item in enumerate(items):
+        closing = item.base if isinstance(item, Scripts) else item
+        if _is(item, "open"):
+            opened.append(index)
+        elif _is(closing, "close") and opened:
+            pairs[opened.pop()] = index
+    return pairs
+
+
+def _is_tall(items: tuple[Node, ...]) -> bool:
+    """Whether there is anything in it that is higher than a line."""
+    flat = (Atom, Scripts, Accent)
+    return not all(isinstance(item, flat) and not _is_large(item) for item in items)
+
+
+def _is_large(node: Node) -> bool:
+    base = node.base if isinstance(node, Scripts) else node
+    return isinstance(base, Fraction | Root) or _is(base, "prefix") or isinstance(base, Row)
 
 
 def _is(node: Node, kind: str) -> bool:
@@ -71,6 +126,8 @@ def _atom(atom: Atom) -> str:
         return f"<mn>{text}</mn>"
     if atom.kind == "letter":
         return f"<mi>{text}</mi>"
+    if atom.text == "√":  # which stands too low in fonts for mathematics
+        return '<mi style="font-family:system-ui,sans-serif">√</mi>'
     if atom.kind == "function":
         return f"<mi>{text}</mi>"
     if atom.kind == "text":

@@ -28,6 +28,7 @@ LETTERS = {
 FUNCTIONS = {name: name for name in ("max", "min", "log", "exp", "tanh", "cosh", "cos", "sin")} | {
     "Phi": "Φ",
     "phi": "φ",
+    "surd": "√",
 }
 
 #: Operators with a space on both sides.

@@ -11,8 +11,33 @@ from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, R
 
 
 def as_text(latex: str) -> str:
-    """A formula in LaTeX as one line of Unicode."""
-    return _text(parse(latex))
+    r"""A formula in LaTeX as one line of Unicode.
+
+    Parameters
+    ----------
+    latex : str
+        Without the dollars.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigurationError
+        For LaTeX beyond the small part that formulas use.
+
+    Examples
+    --------
+    >>> as_text(r"\frac{\partial a_i}{\partial z_j} = a_i (\delta_{ij} - a_j)")
+    '∂aᵢ/∂zⱼ = aᵢ (δᵢⱼ − aⱼ)'
+    """
+    return as_text_of(parse(latex))
+
+
+def as_text_of(node: Node) -> str:
+    """The same of a formula's tree, or of a part of it."""
+    return _text(node)
 
 
 def _text(node: Node) -> str:

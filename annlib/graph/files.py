@@ -17,11 +17,14 @@ _LANGUAGES = {"c": (c_source, (".c", ".h")), "python": (python_source, (".py",))
 
 
 def graph_from(model: Any, where: str) -> Graph:
-    """The graph of a model or an estimator."""
-    find = getattr(model, "_graph", None)
-    if find is None or isinstance(model, type):
+    """The graph of a model, of an estimator, or of the best one that a search has found."""
+    found = getattr(model, "best_estimator_", model)
+    find = getattr(found, "_graph", None)
+    if find is None or isinstance(found, type):
+        pipeline = "A pipeline is converted by skl2onnx.to_onnx(pipeline, X[:1])."
         raise ConfigurationError(
-            f"{where}: expected a model or a fitted estimator of annlib, got {show(model)}."
+            f"{where}: expected a model or a fitted estimator of annlib, got {show(found)}."
+            f"{f' {pipeline}' if hasattr(found, 'fit') else ''}"
         )
     graph: Graph = find(where)
     return graph

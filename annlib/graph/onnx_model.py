@@ -6,6 +6,7 @@ from typing import Any
 
 from annlib._version import __version__
 from annlib.core.errors import ConfigurationError
+from annlib.core.packages import install_command
 from annlib.graph.network_graph import Graph
 from annlib.graph.onnx_nodes import ML, NodeWriter
 
@@ -100,7 +101,8 @@ def load_onnx(where: str) -> Any:
         import onnx.helper
         import onnx.numpy_helper
     except ImportError:
+        command = install_command("annlib[onnx]")
         raise ConfigurationError(
-            f'{where}: expected onnx, which is not installed. Run pip install "annlib[onnx]".'
+            f"{where}: expected onnx, which is not installed. Run {command}."
         ) from None
     return onnx

@@ -32,12 +32,19 @@ class SourceSize(NamedTuple):
 
     Parameters
     ----------
-    constants : int
-        Its numbers, which may lie in read-only memory.
-    memory : int
-        What a prediction writes to, besides input and output.
-    file : int
-        The text.
+    constants : int, at least 0
+        Bytes of its numbers, which may lie in read-only memory.
+    memory : int, at least 0
+        Bytes that a prediction writes to, besides input and output.
+    file : int, at least 0
+        Bytes of the text.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, export, layers
+    >>> size = export.source_size(Sequential([layers.Input((3,)), layers.Dense(2)]))
+    >>> size.constants  # 8 numbers of 4 bytes
+    32
     """
 
     constants: int

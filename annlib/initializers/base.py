@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -28,10 +28,20 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 
 
 class Initializer(Configurable):
-    """Called with a shape, a type and a random generator, it returns an array.
+    """First values of a parameter, from its shape; called, it returns a new array.
 
     A subclass writes ``draw(shape, rng)``; the model passes each parameter's own stream. One that
     has a seed of its own gives the same values at every call, as in Keras.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Alternating(Initializer):
+    ...     def draw(self, shape, rng):
+    ...         return (-1.0) ** np.arange(np.prod(shape)).reshape(shape)
+    >>> Alternating()((2, 3))
+    array([[ 1., -1.,  1.],
+           [-1.,  1., -1.]], dtype=float32)
     """
 
     seed: int | None = None
@@ -39,11 +49,65 @@ class Initializer(Configurable):
     _rng: Generator | None = None
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
+        """The values, written by a subclass.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            That of the parameter, such as (features, units).
+        rng : numpy.random.Generator
+            What to draw from: it follows from the model's seed.
+
+        Returns
+        -------
+        ndarray, of this shape
+            Of any type; it becomes the model's.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.initializers import Ones
+        >>> Ones().draw((3,), np.random.default_rng(0))
+        array([1., 1., 1.])
+        """
         raise NotImplementedError
 
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
+        """New values of a parameter.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Such as (features, units).
+        dtype : {"float32", "float64"}
+        rng : numpy.random.Generator, optional
+            What to draw from; without it, and without a seed, each call gives other values.
+
+        Returns
+        -------
+        ndarray, of this shape
+
+        Raises
+        ------
+        ConfigurationError
+            For what is no shape, type or generator.
+        ShapeError
+            If the initializer is not for parameters of this shape.
+
+        Examples
+        --------
+        >>> from annlib.initializers import Constant
+        >>> Constant(0.5)((2, 2))
+        array([[0.5, 0.5],
+               [0.5, 0.5]], dtype=float32)
+        """
         rng = self._rng if rng is None else rng
         where = type(self).__name__
         shape = check_shape(shape, where, "shape", 0)
@@ -58,12 +122,33 @@ class Initializer(Configurable):
         return np.asarray(self.draw(shape, rng), dtype)
 
     def values(self, shape: Shape, dtype: npt.DTypeLike, rng: Generator) -> Array:
-        """The values that a model takes: of ``__call__``, which may be Keras', of shape and type.
+        """The values that a model takes: those of ``__call__``, which may be Keras', of shape and
+        type.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            That of the parameter, such as (features, units).
+        dtype : {"float32", "float64"}
+            The model's.
+        rng : numpy.random.Generator
+            The parameter's own.
+
+        Returns
+        -------
+        ndarray, of this shape
 
         Raises
         ------
         ShapeError
             If a call of Keras' kind returns values of another shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.initializers import RandomUniform
+        >>> RandomUniform(0, 1).values((2,), "float64", np.random.default_rng(0)).round(2)
+        array([0.64, 0.27])
         """
         own = type(self).__call__ in (Initializer.__call__, InitializerFunction.__call__)
         if own or positional_arguments(self.__call__)[1] > 2:
@@ -75,8 +160,40 @@ class Initializer(Configurable):
     def values_of_each(
         self, axes: int, shape: Shape, dtype: npt.DTypeLike, rng: Generator
     ) -> Array:
-        """Values of the parameters along so many first axes, each drawn as if it were alone, one
-        after the other from one stream; of one that is called as Keras calls it, all at once.
+        """Values of the parameters along the first axes of one, each drawn as if it were alone.
+
+        They come one after the other from one stream; of an initializer that is called as Keras
+        calls it, all at once.
+
+        Parameters
+        ----------
+        axes : int, at least 1
+            How many axes count the parameters.
+        shape : tuple of int
+            That of all, such as (members, features, units).
+        dtype : {"float32", "float64"}
+            The model's.
+        rng : numpy.random.Generator
+            What to draw from.
+
+        Returns
+        -------
+        ndarray, of this shape
+
+        Raises
+        ------
+        ShapeError
+            If the initializer is not for parameters of the rest of the shape.
+
+        Examples
+        --------
+        Two kernels of one input and one unit, of which none knows of the other:
+
+        >>> import numpy as np
+        >>> from annlib.initializers import GlorotUniform
+        >>> both = GlorotUniform().values_of_each(1, (2, 1, 1), "float64", np.random.default_rng(0))
+        >>> bool((abs(both) <= 3**0.5).all())
+        True
         """
         if type(self).__call__ is not Initializer.__call__:
             return self.values(shape, dtype, rng)
@@ -145,11 +262,37 @@ registry: Registry[Initializer] = Registry("initializer", Initializer)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Initializer: ...
 def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
-    """The initializer of that name, the object itself, a function's, or that of an array's values.
+    """The initializer that an argument stands for.
 
-    None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
+    Parameters
+    ----------
+    identifier : str, Initializer, type, dict, callable, ndarray or None
+        A registered name, an object or what ``get_config`` gave; a function of the shape, as the
+        head of this module says; an array of the parameter's shape, such as (features, units).
+        None is none, as in Keras: a layer then takes that of ``add_weight``, ``"glorot_uniform"``.
+    where : str
+        What a message begins with.
 
+    Returns
+    -------
+    Initializer or None
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
+    ConfigurationError
+        For an array that does not hold finite numbers, and anything else.
+
+    Examples
+    --------
+    >>> get("he_normal")
+    HeNormal()
     >>> get(np.array([0.5, -0.5]))
     Constant(value=[0.5, -0.5])
     """

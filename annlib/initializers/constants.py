@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 @register("zeros", "zero")
 class Zeros(Initializer):
-    """All 0: the usual start of a bias."""
+    """All 0: the usual start of a bias.
+
+    Examples
+    --------
+    >>> Zeros()((2,))
+    array([0., 0.], dtype=float32)
+    """
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         return np.zeros(shape)
@@ -26,7 +32,13 @@ class Zeros(Initializer):
 
 @register("ones", "one")
 class Ones(Initializer):
-    """All 1: the usual start of a scale."""
+    """All 1: the usual start of a scale.
+
+    Examples
+    --------
+    >>> Ones()((2,))
+    array([1., 1.], dtype=float32)
+    """
 
     def draw(self, shape: Shape, rng: Generator) -> Array:
         return np.ones(shape)
@@ -38,10 +50,13 @@ class Constant(Initializer):
 
     Parameters
     ----------
-    value : float or array_like
+    value : float or array_like, any number, or of the parameter's shape
+        What each element starts as.
 
     Raises
     ------
+    ConfigurationError
+        For what is not finite, or no number.
     ShapeError
         If an array has another shape than the parameter: nothing is broadcast but a number.
 
@@ -83,10 +98,13 @@ class Identity(Initializer):
 
     Parameters
     ----------
-    gain : float
+    gain : float, any number
+        What stands on the diagonal.
 
     Raises
     ------
+    ConfigurationError
+        For a gain that is no number.
     ShapeError
         If the parameter is no matrix; it need not be square.
 

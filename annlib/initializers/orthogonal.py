@@ -21,14 +21,20 @@ class Orthogonal(Initializer):
     """W^T W = gain^2 I, or W W^T = gain^2 I if there are more columns than rows.
 
     Drawn uniformly from all such matrices. A parameter of higher rank is one matrix (..., last).
+    Saxe et al., 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    networks".
 
     Parameters
     ----------
-    gain : float
-    seed : int, optional
+    gain : float, any number
+        The length of each column, or row.
+    seed : int, at least 0, optional
+        With one, the same values at every call.
 
     Raises
     ------
+    ConfigurationError
+        For a gain that is no number.
     ShapeError
         If the parameter has less than two axes.
 

@@ -20,6 +20,7 @@ class ActivationLayer(Layer):
     A subclass sets ``activation`` in its constructor.
     """
 
+    group = "activation"
     activation: activations.Activation
 
     _derived = ("activation",)
@@ -58,17 +59,27 @@ class ActivationLayer(Layer):
 
 @register("activation")
 class Activation(ActivationLayer):
-    """A = f(Z), with the same f as in ``Dense(..., activation=f)``.
+    """A = f(Z) of (n, ...), with the same f as in ``Dense(..., activation=f)``.
 
     Parameters
     ----------
     activation : str, Activation or (function, derivative)
         A layer is put behind this one by the model; ``ReLU()`` and the like are what they compute.
 
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not registered.
+    ConfigurationError
+        For what is no activation, such as a function without its derivative.
+
     Examples
     --------
-    >>> Activation("tanh")
-    Activation('tanh')
+    >>> Activation("tanh")([[0.0, 1.0, 20.0]]).round(4)
+    array([[0.    , 0.7616, 1.    ]], dtype=float32)
+    >>> import numpy as np
+    >>> Activation((np.sin, np.cos))([[0.0, 1.5]]).round(4)
+    array([[0.    , 0.9975]], dtype=float32)
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"activation": "relu"}

@@ -14,22 +14,35 @@ from annlib.layers.identity import Identity
 
 @register("activity_regularization")
 class ActivityRegularization(Identity):
-    """y = x, with the penalty (l1 sum |x| + l2 sum x^2) / n, which is added to the loss.
+    """y = x, (n, ...), with the penalty (l1 sum |x| + l2 sum x^2) / n, which is added to the loss.
 
     Parameters
     ----------
     l1, l2 : float, at least 0
+        The factors of the absolute values and of the squares.
 
     Raises
     ------
     ConfigurationError
-        For an ``activity_regularizer``: this layer makes its own.
+        For a negative factor, and for an ``activity_regularizer``: this layer makes its own.
 
     Notes
     -----
     ``Dense(..., activity_regularizer=annlib.regularizers.L1L2(l1, l2))`` is the same without a
     layer of its own.
+
+    Examples
+    --------
+    The penalty of the row (3, 4) alone, since the loss is 0:
+
+    >>> from annlib import Sequential
+    >>> model = Sequential([ActivityRegularization(l2=0.1)])
+    >>> model.compile(loss="mse")
+    >>> model.evaluate([[3.0, 4.0]], [[3.0, 4.0]], verbose=0)
+    2.5
     """
+
+    group = "regularization"
 
     def __init__(
         self, l1: float = 0.0, l2: float = 0.0, **keywords: Unpack[LayerArguments]

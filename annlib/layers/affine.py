@@ -8,12 +8,16 @@ import numpy as np
 
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Linear
+from annlib.activations.names import ActivationLike
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError, show
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.activation import activation_of
 from annlib.layers.base import Layer, LayerArguments
+from annlib.regularizers.names import RegularizerLike
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -31,14 +35,14 @@ class Affine(Layer):
     def __init__(
         self,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike | Layer | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike | None = "glorot_uniform",
+        bias_initializer: InitializerLike | None = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
@@ -97,10 +101,11 @@ class Affine(Layer):
         return A
 
     def start_from_rows(self, x: Any, rng: Generator, points: int) -> None:
-        """Scale the kernel so that each unit's Z has the deviation 1 over these rows of input, and
-        move its bias to where Z is 0 at a random convex combination of so many of them.
+        """Make each unit's Z vary by 1 over rows of input, and be 0 somewhere among them.
 
-        A unit whose Z does not vary keeps its kernel.
+        The kernel is scaled so that each unit's Z has the deviation 1 over the rows of x, (n, in),
+        and its bias moved to where Z is 0 at a convex combination of so many ``points`` of them,
+        drawn from the generator ``rng``. A unit whose Z does not vary keeps its kernel.
         """
         kernel, bias = self.arrays["kernel"], self.arrays.get("bias")
         if bias is not None:

@@ -15,7 +15,7 @@ To add a layer: a class in a file of its own, ``@register()`` above it, a row in
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypedDict
 from annlib import constraints, initializers, regularizers
 from annlib.activations import Activation
 from annlib.constraints.base import OfEach as ConstraintOfEach
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import (
     check_count,
@@ -42,8 +43,10 @@ from annlib.core.scheduled import Scheduled
 from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.views import ArrayView, AttributeView, same_memory
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.call import call
 from annlib.regularizers.base import OfEach as RegularizerOfEach
+from annlib.regularizers.names import RegularizerLike
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -54,7 +57,7 @@ class CommonArguments(TypedDict, total=False):
 
     name: str | None
     trainable: bool
-    activity_regularizer: Any
+    activity_regularizer: RegularizerLike | None
     input_shape: Shape | None
     dtype: Any
 
@@ -73,16 +76,26 @@ class Layer(Scheduled):
     Parameters
     ----------
     name : str, optional
-        Without one, the model names the layer by its class: ``dense``, ``dense_1``, ...
+        Unique in its model, without "/". By default the model names the layer by its class:
+        ``dense``, ``dense_1``, ...
     trainable : bool
         False freezes the parameters; takes effect at the next ``compile``.
-    activity_regularizer : Regularizer, optional
+    activity_regularizer : str or Regularizer, optional
         A penalty on the layer's output, divided by the batch size.
     input_shape : tuple of int, optional
-        The shape of one row, for the first layer of a model; ``input_dim=n`` is ``(n,)``. An
-        ``Input`` before the layer says the same.
+        The shape of one row, (features,), for the first layer of a model, which then is built at
+        once. An ``Input`` before the layer says the same.
+    input_dim : int, at least 1, optional
+        The number of features of one row: short for ``input_shape=(input_dim,)``.
     dtype : {"float32", "float64"}, optional
         As in Keras, but it must be the model's, which alone has one.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or a regularizer of no known name.
+    ArgumentError
+        For an argument that the layer does not have; the message names the nearest.
 
     Examples
     --------
@@ -99,6 +112,8 @@ class Layer(Scheduled):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
+    #: Where the reference lists it: with the layers that do the like.
+    group: str = "core"
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
     #: Whether it finds columns of its input by their names.
@@ -159,7 +174,7 @@ class Layer(Scheduled):
         *,
         name: str | None = None,
         trainable: bool = True,
-        activity_regularizer: Any = None,
+        activity_regularizer: RegularizerLike | None = None,
         input_shape: Shape | None = None,
         input_dim: int | None = None,
         **unknown: Any,
@@ -243,7 +258,20 @@ class Layer(Scheduled):
         return not self.takes_codes
 
     def no_derivative(self) -> ConfigurationError:
-        """The error of one that is not ``differentiable``, above a layer that learns."""
+        """The error of a layer that is not ``differentiable``, above one that learns.
+
+        Returns
+        -------
+        ConfigurationError
+            To be raised by who builds a model.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> print(layers.Embedding(3, 2, name="words").no_derivative())
+        layer "words": expected no layer that learns below an Embedding, got one: codes have no
+        derivative to learn by. Put the Embedding first, or freeze what is below it.
+        """
         kind = type(self).__name__
         return ConfigurationError(
             f'layer "{self.name}": expected no layer that learns below an {kind}, got one: codes '
@@ -251,17 +279,84 @@ class Layer(Scheduled):
         )
 
     def code_columns(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, int]:
-        """The columns of its input that are codes, each with the number of these; raises if its
-        input has other columns than it takes.
+        """The columns of the input that are codes, each with the number of these.
+
+        Parameters
+        ----------
+        features : int, at least 1
+            How many columns the input has.
+        names : tuple of str, optional
+            The columns' names, if the model has learned from a frame.
+
+        Returns
+        -------
+        dict of int to int
+            The number of categories by position; empty for a layer of plain numbers.
+
+        Raises
+        ------
+        ShapeError
+            If the input has other columns than the layer takes.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.Embedding(5, 2).code_columns(3)
+        {0: 5, 1: 5, 2: 5}
         """
         return {} if self.codes is None else dict.fromkeys(range(features), self.codes)
 
     def encoders(self, features: int, names: tuple[str, ...] | None = None) -> dict[int, Layer]:
-        """The columns of its input that become codes, each with the layer that knows them."""
+        """The columns of the input that become codes, each with the layer that knows them.
+
+        Parameters
+        ----------
+        features : int, at least 1
+            How many columns the input has.
+        names : tuple of str, optional
+            The columns' names, if the model has learned from a frame.
+
+        Returns
+        -------
+        dict of int to Layer
+            By position; empty unless the layer ``encodes``.
+
+        Raises
+        ------
+        ShapeError
+            If the input has other columns than the layer takes.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.Dense(3).encoders(2), len(layers.StringLookup(vocabulary=["a"]).encoders(2))
+        ({}, 2)
+        """
         return dict.fromkeys(range(features), self) if self.encodes else {}
 
     def adapt(self, data: Any) -> None:
-        """Learn from data before training, of a layer that is ``adaptable``."""
+        """Learn from data before training, of a layer that is ``adaptable``.
+
+        Parameters
+        ----------
+        data : array_like, frame or batches, (n, features)
+            The rows to learn from: means and variances, boundaries or a vocabulary.
+
+        Raises
+        ------
+        ConfigurationError
+            If the layer learns nothing from data.
+        DataError, ShapeError
+            For data that the layer cannot learn from.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Normalization()
+        >>> layer.adapt([[0.0], [2.0]])
+        >>> layer([[4.0]])
+        array([[3.]], dtype=float32)
+        """
         raise ConfigurationError(
             f"{type(self).__name__}.adapt: expected a layer that learns from data before training, "
             f"got {self!r}. Adapt a Normalization, RobustScaling, Discretization, "
@@ -269,15 +364,61 @@ class Layer(Scheduled):
         )
 
     def encode(self, x: Array, where: str, name: str) -> Array:
-        """Values of any kind as codes, of a layer that ``encodes``."""
+        """Values of any kind as codes, of a layer that ``encodes``.
+
+        Parameters
+        ----------
+        x : ndarray, of any shape
+            Texts, whole numbers or numbers, as the layer takes them.
+        where : str
+            What a message begins with.
+        name : str
+            How a message calls x.
+
+        Returns
+        -------
+        ndarray of intp, of x's shape
+
+        Raises
+        ------
+        DataError
+            For a value that has no code.
+        NotImplementedError
+            Of a layer that does not encode.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import layers
+        >>> layers.StringLookup(vocabulary=["a", "b"]).encode(np.array([["b"], ["?"]]), "here", "x")
+        array([[2],
+               [0]])
+        """
         raise NotImplementedError
 
     def expression(self, x: Any) -> Any:
-        """What ``forward`` computes at rest, as NumPy computes it from new arrays, without ``out``
-        and ``work``: what ``annlib.export`` writes for other programs.
+        """What ``forward`` computes at rest, written for new arrays, without ``out`` and ``work``.
 
-        The axis of the rows is -1 to ``reshape``; x may be a symbol that notes what is done.
+        ``annlib.export`` calls it with a symbol that notes what is done, and writes that for other
+        programs: Python, C and ONNX.
 
+        Parameters
+        ----------
+        x : ndarray or symbol, (n, ...)
+            The input. The axis of the rows is -1 to ``reshape``.
+
+        Returns
+        -------
+        ndarray or symbol, (n, ...)
+            The output.
+
+        Raises
+        ------
+        ConfigurationError
+            Of a layer that has none, and so cannot be exported.
+
+        Examples
+        --------
         >>> class Scale(Layer):
         ...     def build(self, input_shape):
         ...         self.add_weight("factor", (input_shape[-1],), initializer="ones")
@@ -289,28 +430,169 @@ class Layer(Scheduled):
         raise no_expression(self)
 
     def build(self, input_shape: BatchShape) -> None:
-        """Declare the parameters with ``add_weight``; allocates nothing."""
+        """Declare the parameters with ``add_weight``; allocates nothing.
+
+        Parameters
+        ----------
+        input_shape : tuple, (None, ...)
+            The shape of the input, with None for the batch.
+
+        Raises
+        ------
+        ShapeError
+            If the layer takes no input of this shape.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(3)
+        >>> layer.build((None, 2))
+        >>> layer.count_params()
+        9
+        """
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        """The shape of the output, with the batch dimension; the input's unless overridden."""
+        """The shape of the output: the input's unless overridden.
+
+        Parameters
+        ----------
+        input_shape : tuple, (None, ...)
+            The shape of the input, with None for the batch.
+
+        Returns
+        -------
+        tuple, (None, ...)
+
+        Raises
+        ------
+        ShapeError
+            If the layer takes no input of this shape.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.Flatten().compute_output_shape((None, 28, 28))
+        (None, 784)
+        """
         return input_shape
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
-        """The layer's output for a batch, (n, in) -> (n, out)."""
+        """The layer's output for a batch. It must not write to x.
+
+        Parameters
+        ----------
+        x : ndarray, (n, ...)
+            The batch, which may be the output of the layer below.
+        work : Workspace
+            The memory of the pass: scratch as ``work.array("y", *shape)``, and under names of the
+            layer's own (``work["x"]``) what ``backward`` will need.
+        training : bool
+            Whether it is a training pass: dropout draws, statistics are those of the batch.
+
+        Returns
+        -------
+        ndarray, (n, ...)
+            Borrowed: valid until the next forward pass.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.core.workspace import Workspace
+        >>> from annlib.layers import ReLU
+        >>> ReLU().forward(np.array([[-1.0, 2.0]]), Workspace("float64"))
+        array([[0., 2.]])
+        """
         raise NotImplementedError
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
-        """dE/dx from dE/dy, (n, out) -> (n, in); writes each parameter's ``gradients[name]``.
+        """The derivative by the input; writes that by each parameter into ``gradients[name]``.
 
-        With ``input_gradient=False`` nobody needs dE/dx and the result is not used.
+        It runs after ``forward`` with the same ``work``. It owns ``dy``: it may overwrite and
+        return it. The gradients are overwritten, never added to.
+
+        Parameters
+        ----------
+        dy : ndarray, (n, ...)
+            dE/dy, of the output's shape.
+        work : Workspace
+            The memory of the pass.
+        input_gradient : bool
+            False if nobody needs dE/dx; the result is not used then.
+
+        Returns
+        -------
+        ndarray or None, (n, ...)
+            dE/dx, of the input's shape.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.core.workspace import Workspace
+        >>> from annlib.layers import ReLU
+        >>> layer, work = ReLU(), Workspace("float64")
+        >>> y = layer.forward(np.array([[-1.0, 2.0]]), work)
+        >>> layer.backward(np.array([[5.0, 7.0]]), work)
+        array([[0., 7.]])
         """
         raise NotImplementedError
 
     def commit(self, work: Workspace) -> None:
-        """Take over what a training pass has learned on the way; called after its update."""
+        """Take over what a training pass has learned on the way; called after its update.
+
+        Parameters
+        ----------
+        work : Workspace
+            The memory of the pass, with what ``forward`` left there: a batch's mean, for one.
+
+        Examples
+        --------
+        A layer that counts its training passes:
+
+        >>> class Counting(Layer):
+        ...     passes = 0
+        ...     def forward(self, x, work, *, training=False):
+        ...         return x
+        ...     def backward(self, dy, work, *, input_gradient=True):
+        ...         return dy
+        ...     def commit(self, work):
+        ...         self.passes += 1
+        """
+
+    #: What the formula calls parameters, in LaTeX by their names, where that is another letter.
+    _parameter_letters: ClassVar[Mapping[str, str]] = {}
+
+    def _letters(self, work: Workspace) -> Mapping[str, Any] | None:
+        """What the letters of the formula stood for in the last pass, for a trace that puts numbers
+        into its equations; None of a layer whose equations are not those of rows along ``axis``.
+
+        By the letters in LaTeX; x, y and what a line of the formula defines are known without it.
+        """
+        return None
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+            Equations and derivatives as text, LaTeX and MathML.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layers.Dense(3).formula().equations
+        ('\\{Z\\} = [W^T] \\{X\\} + \\{B\\}',)
+        """
         back = r"\{D_{E,X}\} = [D_{Y,X}]^T \{D_{E,Y}\}"
         return self._formula(
             r"\{Y\} = \operatorname{f}(\{X\})", back=(back,), shapes="a batch: (n, ...)"
@@ -337,12 +619,18 @@ class Layer(Scheduled):
 
         It is a call of a model of this one layer: the layer is built for x if it was not, and
         nothing else changes. In a model it computes with the weights that are trained there.
-        With ``training=True`` it computes as in a training pass, without what that would learn; a
-        layer that draws takes other numbers at each call, from a stream of its own.
+
+        Parameters
+        ----------
+        x : array_like or frame, (n, ...)
+            The rows.
+        training : bool, optional
+            True computes as in a training pass, without what that would learn; a layer that draws
+            takes other numbers at each call, from a stream of its own.
 
         Returns
         -------
-        array, (n, ...)
+        ndarray, (n, ...)
             It has ``numpy()``, as Keras' tensors have.
 
         Raises
@@ -365,18 +653,34 @@ class Layer(Scheduled):
         self,
         name: str,
         shape: Shape,
-        initializer: Any = "glorot_uniform",
-        regularizer: Any = None,
-        constraint: Any = None,
+        initializer: InitializerLike | None = "glorot_uniform",
+        regularizer: RegularizerLike | None = None,
+        constraint: ConstraintLike | None = None,
         trainable: bool = True,
         *,
         stacked: int = 0,
     ) -> Parameter:
-        """Declare a parameter; after binding it is ``self.<name>``, its gradient
-        ``self.gradients[name]``, both views into the model's vectors.
+        """Declare a parameter, in ``build``.
 
-        With ``stacked`` leading axes it is so many parameters of the rest of the shape, one behind
-        the other, each of which is initialized, penalized and constrained as if it were alone.
+        Once the model is built it is ``self.<name>`` and its gradient ``self.gradients[name]``:
+        views into the model's vectors.
+
+        Parameters
+        ----------
+        name : str
+            That of an attribute which the layer does not have yet.
+        shape : tuple of int
+            Such as (features,) or (features, units).
+        initializer : str or Initializer
+        regularizer : str or Regularizer, optional
+            A penalty on it.
+        constraint : str or Constraint, optional
+            What every update is followed by.
+        trainable : bool
+            False for what training does not change by its gradient, such as moving averages.
+        stacked : int, at least 0
+            With so many leading axes it is as many parameters of the rest of the shape, one behind
+            the other, each of which is initialized, penalized and constrained as if it were alone.
 
         Returns
         -------
@@ -386,7 +690,14 @@ class Layer(Scheduled):
         Raises
         ------
         ConfigurationError
-            If the name is taken: by another weight, an argument or a method.
+            If the name is taken, by another weight, an argument or a method; or for a shape that is
+            none.
+
+        Examples
+        --------
+        >>> layer = Layer()
+        >>> layer.add_weight("factor", (3,), initializer="ones").shape
+        (3,)
         """
         where = f"{type(self).__name__}.add_weight"
         if not isinstance(name, str) or not name.isidentifier():
@@ -575,7 +886,27 @@ class Layer(Scheduled):
     non_trainable_variables = non_trainable_weights
 
     def get_weights(self) -> list[Array]:
-        """Copies of the parameters, in the order of their declaration."""
+        """Copies of the parameters, in the order of their declaration.
+
+        Returns
+        -------
+        list of ndarray
+            Each of its parameter's shape: of a ``Dense`` (features, units) and (units,).
+
+        Raises
+        ------
+        NotBuiltError
+            If there are none yet.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(1, kernel_initializer="ones")
+        >>> y = layer([[1.0, 2.0]])
+        >>> layer.get_weights()
+        [array([[1.],
+               [1.]], dtype=float32), array([0.], dtype=float32)]
+        """
         if not self.built:
             raise NotBuiltError(
                 f'get_weights: expected a built layer, got "{self.name}" without weights. '
@@ -584,7 +915,30 @@ class Layer(Scheduled):
         return [value.copy() for value in self._values().values()]
 
     def set_weights(self, weights: list[Array]) -> None:
-        """Replace the parameters; checks all shapes before it touches any."""
+        """Replace the parameters, all or none: every shape is checked before any is touched.
+
+        Parameters
+        ----------
+        weights : list of array_like
+            What ``get_weights`` gave, or arrays of the same shapes, such as (features, units) and
+            (units,).
+
+        Raises
+        ------
+        ShapeError
+            If they are not as many, or of other shapes.
+        DataError
+            For what is no number.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(1)
+        >>> y = layer([[1.0, 2.0]])
+        >>> layer.set_weights([[[3.0], [4.0]], [5.0]])
+        >>> layer([[1.0, 2.0]])
+        array([[16.]], dtype=float32)
+        """
         own = self._values()
         expected = [value.shape for value in own.values()]
         arrays = as_arrays(weights, "set_weights")
@@ -599,13 +953,39 @@ class Layer(Scheduled):
             value[...] = array
 
     def count_params(self) -> int:
-        """How many numbers the parameters hold."""
+        """How many numbers the parameters hold, those that do not train too.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.BatchNormalization()
+        >>> y = layer([[1.0, 2.0, 3.0]])
+        >>> layer.count_params()
+        12
+        """
         return sum(math.prod(parameter.shape) for parameter in self._parameters)
 
     def count_multiplications(self) -> int | None:
         """How many products of numbers with weights or constants a row takes at rest.
 
-        Of a layer with parameters the subclass says it: None where it does not.
+        Of a layer with parameters the subclass says it.
+
+        Returns
+        -------
+        int or None, at least 0
+            None where the subclass does not say it.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(3)
+        >>> y = layer([[1.0, 2.0]])
+        >>> layer.count_multiplications()
+        6
         """
         return None if self._parameters else 0
 

@@ -4,55 +4,83 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_flag, check_number, is_whole
 from annlib.core.errors import ConfigurationError, show
-from annlib.core.formula import DX, DY, Formula
+from annlib.core.formula import DX, DY, Formula, number
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments, register
 from annlib.layers.row_normalization import scaled
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("batch_normalization")
 class BatchNormalization(Layer):
     """y = gamma d / s + beta,  d = x - mean,  s = sqrt(variance + epsilon), by features.
 
-    While training, mean and (biased) variance are the batch's, and
+    x is (n, features), or has more axes; mean, variance, gamma and beta are (features,). While
+    training, mean and (biased) variance are the batch's, and
 
         dx = gamma / s * (dy - mean(dy) - d mean(dy d) / s^2)
+        dgamma = sum(dy d / s),  dbeta = sum(dy)
+
+    Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
+    batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
 
     With ``renorm`` (Ioffe, 2017) y = gamma (r d / s + t) + beta, where r = s / s' and
     t = (mean - mean') / s' are taken for constants, and mean' and s' are moving averages of the
     batches before: so training sees about what is seen at rest, however small the batches.
 
-    Otherwise they are moving averages of the batches seen: new = momentum old + (1 - momentum)
-    batch. A frozen layer (``trainable=False``) uses them while training too, as in Keras.
+    Ioffe and Szegedy, 2015, "Batch Normalization".
 
     Parameters
     ----------
-    axis : int
-        The axis of the features, -1 or one from 1; the statistics are over all others.
+    axis : int, -1 or at least 1
+        The axis of the features; the statistics are over all others.
     momentum : float, in [0, 1)
+        How much of the moving averages a batch leaves.
     epsilon : float, above 0
-    center, scale : bool
-        Whether there is a beta, a gamma.
+        Added to the variance.
+    center : bool
+        Whether there is a beta.
     renorm : bool
+        Whether batches are normalized about as at rest.
     renorm_clipping : dict, optional
         Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
     renorm_momentum : float, in [0, 1)
         Of mean' and s'. What is used at rest has ``momentum``.
-    **keywords
-        Initializers, regularizers and constraints of gamma and beta, initializers of
-        ``moving_mean`` and ``moving_variance``, and what every ``Layer`` takes.
+    scale : bool
+        Whether there is a gamma.
+    beta_initializer, gamma_initializer : str or Initializer
+    moving_mean_initializer, moving_variance_initializer : str or Initializer
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+
+    Raises
+    ------
+    ConfigurationError
+        For the axis 0, which is the batch, a number out of its range, or an unknown name.
+    ShapeError
+        When a model is built whose input has no such axis.
+
+    Examples
+    --------
+    >>> layer = BatchNormalization()
+    >>> layer([[0.0, 10.0], [2.0, 30.0]], training=True).round(3)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
     """
 
+    group = "normalization"
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
     _one_value = {"synchronized": (False, "There is one process.")}  # noqa: RUF012  # never changed
 
@@ -71,14 +99,14 @@ class BatchNormalization(Layer):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
+        beta_initializer: InitializerLike | None = "zeros",
+        gamma_initializer: InitializerLike | None = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         renorm: bool = False,
         renorm_clipping: Mapping[str, float] | None = None,
         renorm_momentum: float = 0.99,
@@ -175,7 +203,7 @@ class BatchNormalization(Layer):
             self._correct(work, epsilon)
         np.multiply(D, factor, out=Y)
         if renormed:
-            np.add(Y, np.multiply(work["t"], gamma, out=variance), out=Y)
+            np.add(Y, np.multiply(work["t"], gamma, out=work.array("shift", features)), out=Y)
         if self.center:
             np.add(Y, self.arrays["beta"], out=Y)
         return axes.as_before(self.axis, Y, x.shape, work, "y")
@@ -195,7 +223,7 @@ class BatchNormalization(Layer):
         )
         np.divide(t, before, out=t)
         limits = self.renorm_clipping or {}
-        np.clip(r, limits.get("rmin"), limits.get("rmax"), out=r)
+        np.clip(r, limits.get("rmin", -np.inf), limits.get("rmax", np.inf), out=r)
         most = limits.get("dmax", np.inf)
         np.clip(t, -most, most, out=t)
         factor = work.array("factor", *features)
@@ -254,15 +282,62 @@ class BatchNormalization(Layer):
         np.subtract(self.arrays["moving_variance"], epsilon, out=self.arrays["moving_variance"])
         np.maximum(self.arrays["moving_variance"], 0, out=self.arrays["moving_variance"])
 
-    def formula(self) -> Formula:
-        of_what = (
-            "of the batch; at rest the moving average" if self.trainable else "the moving average"
+    _parameter_letters: ClassVar[Mapping[str, str]] = {
+        "moving_mean": r"\bar{\mu}",
+        "moving_variance": r"\bar{\sigma}^2",
+        "moving_stddev": r"\bar{s}",
+        "renorm_mean": r"\hat{\mu}",
+        "renorm_stddev": r"\hat{s}",
+    }
+
+    def _letters(self, work: Workspace) -> Mapping[str, Any] | None:
+        mean, variance = self.arrays["moving_mean"], self.arrays["moving_variance"]
+        if work["of_batch"]:
+            mean, variance = (work.array(name, *mean.shape) for name in ("mean", "variance"))
+        own = {rf"\{name}": self.arrays[name] for name in ("gamma", "beta") if name in self.arrays}
+        return {r"\mu": mean, r"\sigma^2": variance, **own}
+
+    def _lines_of_batch(self) -> tuple[str, ...]:
+        """What a training pass takes from its batch, and what is kept of that."""
+        lines = [
+            r"\mu_i = \frac{1}{n} \sum_r x_i",
+            r"\sigma_i^2 = \frac{1}{n} \sum_r (x_i - \mu_i)^2",
+        ]
+        pairs = [(r"\bar{\mu}_i", r"\mu_i", self.momentum)]
+        if not self.renorm:
+            pairs.append((r"\bar{\sigma}_i^2", r"\sigma_i^2", self.momentum))
+            return (*lines, *(_average(*pair) for pair in pairs))
+        limits = self.renorm_clipping or {}
+        r, t = r"\frac{s_i}{\hat{s}_i}", r"\frac{\mu_i - \hat{\mu}_i}{\hat{s}_i}"
+        if "rmin" in limits:
+            r = rf"\max({number(limits['rmin'])}, {r})"
+        if "rmax" in limits:
+            r = rf"\min({number(limits['rmax'])}, {r})"
+        if "dmax" in limits:
+            most = number(limits["dmax"])
+            t = rf"\max(-{most}, \min({most}, {t}))"
+        pairs += [
+            (r"\bar{s}_i", "s_i", self.momentum),
+            (r"\hat{\mu}_i", r"\mu_i", self.renorm_momentum),
+            (r"\hat{s}_i", "s_i", self.renorm_momentum),
+        ]
+        return (
+            *lines,
+            r"s_i = \sqrt{\sigma_i^2 + \varepsilon}",
+            f"r_i = {r}",
+            f"t_i = {t}",
+            *(_average(*pair) for pair in pairs),
+            r"\bar{\sigma}_i^2 \leftarrow \max(\bar{s}_i^2 - \varepsilon, 0)",
         )
+
+    def formula(self) -> Formula:
+        learns = self._effective_trainable if self.built else self.trainable
+        of_what = "of the batch; at rest the moving average" if learns else "the moving average"
+        renormed = self.renorm and learns
+        h = "(r_i h_i + t_i)" if renormed else "h_i"
         gradients = []
         if self.scale:
-            gradients.append(
-                r"\frac{\partial E}{\partial \gamma_i} = \sum_r h_i \frac{\partial E}{\partial y_i}"
-            )
+            gradients.append(rf"\frac{{\partial E}}{{\partial \gamma_i}} = \sum_r {h} {DY}")
         if self.center:
             gradients.append(
                 r"\frac{\partial E}{\partial \beta_i} = \sum_r \frac{\partial E}{\partial y_i}"
@@ -273,21 +348,25 @@ class BatchNormalization(Layer):
         frozen = rf"\frac{{g_i}}{{{spread}}}"
         return self._formula(
             rf"h_i = \frac{{x_i - \mu_i}}{{{spread}}}",
-            scaled(self.scale, self.center),
+            scaled(self.scale, self.center, h),
             back=(
-                "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
-                f"{DX} = {slope if self.trainable else frozen}",
+                "g_i = " + r"\gamma_i " * self.scale + "r_i " * renormed + DY,
+                f"{DX} = {slope if learns else frozen}",
                 *gradients,
             ),
             shapes="{X}, {Y}, {γ}, {β}, {μ}, {σ²}: [N × 1]; a batch: (n, N), by columns",
             source="Ioffe & Szegedy (2015)",
-            note="While training h is r h + t, with constants r and t." if self.renorm else "",
+            batch=self._lines_of_batch() if learns else (),
+            note="r and t are constants to the derivatives; at rest they are 1 and 0."
+            if renormed
+            else "",
             symbols=(
                 (r"\mu_i", f"the mean of feature i, {of_what}"),
                 (r"\sigma_i^2", "its variance, likewise"),
                 (r"\varepsilon", f"{self.epsilon:g}"),
                 (r"\sum_r", "over the n rows of the batch"),
             ),
+            values=((r"\varepsilon", self.epsilon),),
         )
 
 
@@ -299,6 +378,11 @@ class _Root(initializers.Initializer):
 
     def draw(self, shape: Shape, rng: Any) -> Array:
         return np.sqrt(self.variance.values(shape, np.float64, rng))
+
+
+def _average(moving: str, now: str, momentum: float) -> str:
+    """The line of a moving average."""
+    return rf"{moving} \leftarrow {number(momentum)} {moving} + {number(1 - momentum)} {now}"
 
 
 def _move(moving: Array, name: str, momentum: float, work: Workspace) -> None:

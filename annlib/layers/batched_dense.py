@@ -9,14 +9,18 @@ import numpy as np
 
 from annlib import initializers
 from annlib.activations import Activation
+from annlib.activations.names import ActivationLike
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
 from annlib.core.expression import express
 from annlib.core.formula import Formula, described
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.affine import Affine
 from annlib.layers.base import Layer, LayerArguments, register
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("batched_dense")
@@ -34,13 +38,14 @@ class BatchedDense(Affine):
 
     Parameters
     ----------
-    members : int
+    members : int, at least 1
         How many, k.
-    units : int
+    units : int, at least 1
         The size of each member's output.
     activation : str, Activation or Layer, optional
         Of each member's outputs: ``"softmax"`` makes k rows of probabilities.
     use_bias : bool
+        Whether there is a b.
     kernel_initializer, bias_initializer : str or Initializer
         Each member is drawn as if it were alone, with fans ``in`` and ``units``; an array or a
         function gives the values of all, (k, in, units).
@@ -51,8 +56,7 @@ class BatchedDense(Affine):
     use_scale : bool
         Whether there is a factor for each input.
     scale_initializer : str or Initializer
-    **keywords
-        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+        Of the factors, (k, in).
 
     Raises
     ------
@@ -108,16 +112,16 @@ class BatchedDense(Affine):
         self,
         members: int,
         units: int,
-        activation: Any = None,
+        activation: ActivationLike | Layer | None = None,
         use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
+        kernel_initializer: InitializerLike | None = "glorot_uniform",
+        bias_initializer: InitializerLike | None = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        bias_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
+        bias_constraint: ConstraintLike | None = None,
         use_scale: bool = False,
-        scale_initializer: Any = "ones",
+        scale_initializer: InitializerLike | None = "ones",
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(

@@ -24,6 +24,7 @@ class Categories(Layer):
     tells how often it is.
     """
 
+    group = "preprocessing"
     _modes: ClassVar[tuple[str, ...]] = OUTPUT_MODES
 
     def __init__(
@@ -47,11 +48,13 @@ class Categories(Layer):
         raise NotImplementedError
 
     def codes_of(self, x: Array, work: Workspace) -> Array:
-        """The codes of a batch as indices; those from ``depth`` on are left out of all rows."""
+        """The codes of a batch x as indices, in the memory of ``work``; those from ``depth`` on are
+        left out of all rows.
+        """
         raise NotImplementedError
 
     def codes_expression(self, x: Any) -> Any:
-        """The codes as an expression, of integers."""
+        """The codes of x as an expression, of integers."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:

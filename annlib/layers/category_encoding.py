@@ -24,16 +24,16 @@ class CategoryEncoding(Categories):
 
     Parameters
     ----------
-    num_tokens : int
+    num_tokens : int, at least 1
         How many codes there are.
     output_mode : {"multi_hot", "one_hot", "count"}
     sparse : bool
         Only False: rows are dense.
-    **keywords
-        ``name``, ``input_shape``, ...: see ``Layer``.
 
     Raises
     ------
+    ConfigurationError
+        For an unknown mode, or ``sparse=True``.
     DataError
         In ``fit`` and the others, for what is no code.
 

@@ -57,8 +57,6 @@ class Columns(Container):
     members : int, optional
         Of an ensemble. A chain for all of them ends in (n, units): ``Flatten`` makes that of the
         vectors of an ``Embedding``.
-    **keywords
-        ``name``, ``trainable``, ``input_shape``, ...: see ``Layer``.
 
     Raises
     ------

@@ -27,21 +27,27 @@ class Dense(Affine):
 
     Parameters
     ----------
-    units : int
+    units : int, at least 1
         The size of the output, N in the paper.
     activation : str, Activation or Layer, optional
         None is the identity. A layer such as ``PReLU()`` is put behind this one by the model.
     use_bias : bool
+        Whether there is a b.
     kernel_initializer, bias_initializer : str or Initializer
+        What W and b start as.
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        A penalty on W or b, added to the loss.
     kernel_constraint, bias_constraint : str or Constraint, optional
-    **keywords
-        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
+        What W or b is set to after each update.
 
     Raises
     ------
     ConfigurationError
-        If ``units`` is not a positive integer or a name is unknown.
+        If ``units`` is not a positive integer.
+    UnknownNameError
+        For a name that is not registered.
+    ShapeError
+        When a model is built whose rows have no known length.
 
     Notes
     -----
@@ -53,8 +59,12 @@ class Dense(Affine):
 
     Examples
     --------
-    >>> Dense(10, activation="softmax")
-    Dense(10, activation='softmax')
+    >>> layer = Dense(2, activation="relu", kernel_initializer="ones")
+    >>> layer([[1.0, 2.0], [-3.0, 0.0]])
+    array([[3., 3.],
+           [0., 0.]], dtype=float32)
+    >>> [weight.shape for weight in layer.get_weights()]
+    [(2, 2), (2,)]
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 10}

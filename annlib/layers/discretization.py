@@ -33,17 +33,15 @@ class Discretization(Categories):
     ----------
     bin_boundaries : list of float, optional
         In rising order; n boundaries make n + 1 bins.
-    num_bins : int, optional
+    num_bins : int, at least 1, optional
         How many bins ``adapt`` is to make. Give one of the two; with both, the boundaries are what
         ``adapt`` has found before, and it may find others.
-    epsilon : float
+    epsilon : float, in (0, 1)
         The quantiles' precision, as a share of the rows.
     output_mode : {"int", "one_hot", "multi_hot", "count"}
         The number of the bin, or rows as of ``CategoryEncoding``.
     sparse : bool
         Only False: rows are dense.
-    **keywords
-        ``name``, ``input_shape``, ...: see ``Layer``.
 
     Raises
     ------

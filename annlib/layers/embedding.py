@@ -9,14 +9,17 @@ from typing import Any, ClassVar, NotRequired, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_count, to_array
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.expression import rows_of
 from annlib.core.formula import Formula
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import CommonArguments, Layer, register
 from annlib.layers.categories import as_codes
+from annlib.regularizers.names import RegularizerLike
 
 
 class _Arguments(CommonArguments, total=False):
@@ -33,23 +36,25 @@ class Embedding(Layer):
 
     Parameters
     ----------
-    input_dim : int
+    input_dim : int, at least 1
         How many codes there are (not the length of a row, as in other layers).
-    output_dim : int
+    output_dim : int, at least 1
         The length of a vector.
     embeddings_initializer : str or Initializer
+        What W starts as.
     embeddings_regularizer : str or Regularizer, optional
+        A penalty on W, added to the loss.
     embeddings_constraint : str or Constraint, optional
+        What W is set to after each update.
     weights : array_like, (input_dim, output_dim), optional
         The vectors to begin with, instead of the initializer's: of words, for instance, that others
         have learned. Once they are the layer's parameter, its configuration leaves them out; a
         clone begins with them.
-    **keywords
-        ``name``, ``trainable``, ``activity_regularizer``, ``input_shape``: see ``Layer``.
-        Keras' ``input_length`` of old is taken with a warning, and does nothing.
 
     Raises
     ------
+    ConfigurationError
+        For sizes that are not positive integers, or an unknown name.
     ShapeError
         For ``weights`` of another shape.
     DataError
@@ -61,8 +66,16 @@ class Embedding(Layer):
     As the first layer it gets integers as they are. Behind another layer it gets that one's
     floating-point numbers, of which those of type float32 are exact up to 2^24.
 
+    Keras' ``input_length`` of old is taken with a warning, and does nothing.
+
     Examples
     --------
+    >>> import numpy as np
+    >>> words = Embedding(3, 2, weights=[[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]])
+    >>> words(np.array([[2, 0]]))
+    array([[[2. , 2.5],
+            [0. , 0.5]]], dtype=float32)
+
     Two columns of categories with three codes each, of which the second begins at 3:
 
     >>> from annlib import Sequential, layers
@@ -86,9 +99,9 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Any = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike | None = "uniform",
+        embeddings_regularizer: RegularizerLike | None = None,
+        embeddings_constraint: ConstraintLike | None = None,
         *,
         weights: Any = None,
         **keywords: Unpack[_Arguments],

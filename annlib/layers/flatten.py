@@ -13,8 +13,22 @@ from annlib.layers.base import Layer, register
 
 @register("flatten")
 class Flatten(Layer):
-    """(n, 28, 28) -> (n, 784), without a copy; (n,) -> (n, 1)."""
+    """All numbers of a row in one axis, without a copy: (n, 28, 28) -> (n, 784) and (n,) -> (n, 1).
 
+    Raises
+    ------
+    ConfigurationError
+        For another order of the axes than ``data_format="channels_last"``.
+    ShapeError
+        When a model is built whose rows have no known size.
+
+    Examples
+    --------
+    >>> Flatten()([[[1.0, 2.0], [3.0, 4.0]]])
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    group = "reshaping"
     keeps_values = True
     _one_value = {  # noqa: RUF012  # never changed
         "data_format": ("channels_last", "Reshape or move the axes of x in front."),

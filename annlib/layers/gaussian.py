@@ -23,14 +23,28 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 class GaussianNoise(Noise):
     """y = x + m,  m ~ N(0, stddev^2);  dE/dx = dE/dy.
 
-    Only while training; otherwise y = x. As the first layer it varies the data.
+    x is (n, ...), as is y. Only while training; otherwise y = x. As the first layer it varies the
+    data.
 
     Parameters
     ----------
     stddev : float, at least 0, or callable
-        Keras allows no more than 1. A schedule sets it anew at each training step.
-    seed : int, optional
+        The noise's standard deviation, in the unit of x. A schedule sets it anew at each training
+        step.
+    seed : int, at least 0, optional
         A seed of the layer's own, instead of a stream of the model's.
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = GaussianNoise(2.0, seed=0)(np.zeros((1000, 100)), training=True)
+    >>> f"{abs(y.mean()):.2f} {y.std():.2f}"
+    '0.00 2.01'
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"stddev": 0.1}
@@ -70,15 +84,27 @@ class GaussianNoise(Noise):
 class GaussianDropout(Dropout):
     """y = m x,  m ~ N(1, rate / (1 - rate));  dE/dx = m dE/dy  (Srivastava et al., 2014, 10).
 
-    Only while training; otherwise y = x. Mean and variance of m are those of ``Dropout(rate)``.
+    x is (n, ...), as is y. Only while training; otherwise y = x. Mean and variance of m are those
+    of ``Dropout(rate)``.
 
     Parameters
     ----------
     rate : float, in [0, 1), or callable
-    seed : int, optional
+        That of the ``Dropout`` with the same variance; a schedule sets it anew at each step.
+    seed : int, at least 0, optional
         A seed of the layer's own, instead of a stream of the model's.
-    **keywords
-        ``noise_shape``, as in ``Dropout``, and what every ``Layer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        For a rate out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = GaussianDropout(0.5, seed=0)(np.ones((1000, 100)), training=True)
+    >>> f"{y.mean():.2f} {y.var():.2f}"
+    '1.00 1.01'
     """
 
     _one_value = {  # noqa: RUF012  # never changed

@@ -12,7 +12,18 @@ from annlib.layers.base import Layer, register
 
 @register("identity")
 class Identity(Layer):
-    """y = x, dE/dx = dE/dy."""
+    """y = x, dE/dx = dE/dy: a place in a model, for an activity regularizer or to be replaced.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+
+    Examples
+    --------
+    >>> Identity()([[1.0, 2.0]])
+    array([[1., 2.]], dtype=float32)
+    """
 
     keeps_values = True
 

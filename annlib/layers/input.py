@@ -30,11 +30,25 @@ class Input(Layer):
     shape : tuple of int
         The shape of one row, without the batch dimension: ``(784,)``. Instead of it and
         ``batch_size`` Keras' ``batch_shape=(None, 784)`` will do.
-    batch_size : int, optional
+    batch_size : int, at least 1, optional
+        As in Keras, and no constraint.
     dtype : str, optional
         As in Keras, and no constraint: batches may have any size, and numbers of any type become
         those of the model's, codes of an Embedding excepted.
     name : str, optional
+        As in Keras; nothing is called by it.
+
+    Raises
+    ------
+    ConfigurationError
+        For a shape that is none, or without one.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Input((784,)), layers.Dense(10)])
+    >>> model.count_params(), len(model.layers)
+    (7850, 1)
     """
 
     example_arguments: ClassVar[Mapping[str, Any]] = {"shape": (10,)}

@@ -23,19 +23,21 @@ class IntegerLookup(Lookup):
 
     Parameters
     ----------
-    max_tokens : int, optional
+    max_tokens : int, at least 2, optional
         The most codes there may be, those of the mask and of unknown integers among them.
-    num_oov_indices : int
+    num_oov_indices : int, at least 0
         How many codes unknown integers have; of several an integer x gets number x modulo these,
         and with 0 unknown ones are refused.
-    mask_token : int, optional
+    mask_token : int, of 64 bits, any value, optional
         An integer with code 0; unknown ones and the vocabulary come after it.
-    oov_token : int
+    oov_token : int, of 64 bits, any value
         What ``get_vocabulary`` shows for unknown integers.
     vocabulary : list of int, optional
         Without one, ``adapt`` finds it.
     vocabulary_dtype : {"int64"}
+        As in Keras.
     idf_weights : None
+        Keras' argument; annlib has no such mode.
     invert : bool
         Only False.
     output_mode : {"int", "one_hot", "multi_hot", "count"}
@@ -44,13 +46,13 @@ class IntegerLookup(Lookup):
         Only False.
     pad_to_max_tokens : bool
         Rows of ``max_tokens`` numbers, however many terms there are.
-    **keywords
-        ``name``, ``input_shape``, ...: see ``Layer``.
 
     Raises
     ------
-    ConfigurationError, DataError
-        For arguments, and for values that are no integers.
+    ConfigurationError
+        For arguments that do not fit, and a vocabulary with a term twice.
+    DataError
+        For values that are no integers.
 
     Notes
     -----

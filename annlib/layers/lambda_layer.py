@@ -63,7 +63,10 @@ class Lambda(Layer):
 
     Examples
     --------
+    >>> import numpy as np
     >>> logarithm = Lambda(np.log1p, lambda X: 1 / (1 + X))
+    >>> logarithm([[0.0, 1.0]]).round(4)
+    array([[0.    , 0.6931]], dtype=float32)
     >>> def centred(X):
     ...     return X - X.mean(axis=-1, keepdims=True)
     >>> centre = Lambda(centred, lambda X, dY: centred(dY))

@@ -7,33 +7,55 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_flag, check_number
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
-from annlib.layers.row_normalization import RowNormalization, scaled
+from annlib.layers.row_normalization import RowNormalization, gradients_of_scaling, scaled
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("layer_normalization")
 class LayerNormalization(RowNormalization):
     """y = gamma h + beta,  h = (x - mean) / r,  r = sqrt(variance + epsilon), by rows.
 
-    Mean and (biased) variance are those of the row alone, in training as at rest, and
+    x is (n, features), or has more axes; gamma and beta have the shape of the axes. Mean and
+    (biased) variance are those of the row alone, in training as at rest, and
 
         dx = (g - mean(g) - h mean(g h)) / r,  g = gamma dy
 
+    Ba et al., 2016, "Layer Normalization".
+
     Parameters
     ----------
-    axis : int or list of int
+    axis : int or list of int, -1 or at least 1
         The axes that make a row, and that gamma and beta span; not 0, which is the batch.
     epsilon : float, above 0
-    center, scale : bool
-        Whether there is a beta, a gamma.
-    **keywords
-        Initializers, regularizers and constraints of gamma and beta, and what every ``Layer``
-        takes.
+        Added to the variance.
+    center : bool
+        Whether there is a beta.
+    scale : bool
+        Whether there is a gamma.
+    beta_initializer, gamma_initializer : str or Initializer
+    beta_regularizer, gamma_regularizer : str or Regularizer, optional
+    beta_constraint, gamma_constraint : str or Constraint, optional
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is no integer, a number out of its range, or an unknown name.
+    ShapeError
+        When a model is built for whose input an axis is none, or 0, which is the batch.
+
+    Examples
+    --------
+    >>> LayerNormalization()([[0.0, 2.0], [10.0, 30.0]]).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
 
     _one_value = {  # noqa: RUF012  # never changed
@@ -52,12 +74,12 @@ class LayerNormalization(RowNormalization):
         epsilon: float = 0.001,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
+        beta_initializer: InitializerLike | None = "zeros",
+        gamma_initializer: InitializerLike | None = "ones",
+        beta_regularizer: RegularizerLike | None = None,
+        gamma_regularizer: RegularizerLike | None = None,
+        beta_constraint: ConstraintLike | None = None,
+        gamma_constraint: ConstraintLike | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(axis, **keywords)
@@ -103,9 +125,11 @@ class LayerNormalization(RowNormalization):
             back=(
                 "g_i = " + (r"\gamma_i " if self.scale else "") + DY,
                 f"{DX} = {slope}",
+                *gradients_of_scaling(self.scale, self.center),
             ),
             source="Ba et al. (2016)",
             symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+            values=((r"\varepsilon", self.epsilon),),
         )
 
 

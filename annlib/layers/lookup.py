@@ -91,7 +91,10 @@ class Lookup(Categories):
     # -- what a subclass writes ------------------------------------------------------------------
 
     def read(self, values: Array, where: str) -> Array:
-        """A vector of the user's values as the layer compares them; raises for others."""
+        """A vector of the user's values as the layer compares them.
+
+        Others raise; the message begins with ``where``.
+        """
         raise NotImplementedError
 
     def _unknown(self, values: Array) -> Array:
@@ -130,13 +133,33 @@ class Lookup(Categories):
         return self._first + len(self._vocabulary or ())
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
-        """The terms by their codes; those of the mask and of unknown values in front."""
+        """The terms by their codes.
+
+        Parameters
+        ----------
+        include_special_tokens : bool
+            Whether the mask, and what stands for unknown values, are in front of them.
+
+        Returns
+        -------
+        list of str or int
+
+        Raises
+        ------
+        ConfigurationError
+            If ``include_special_tokens`` is no bool.
+        """
         check_flag(include_special_tokens, "get_vocabulary", "include_special_tokens")
         special = [self.mask_token] * self._has_mask + [self.oov_token] * self.num_oov_indices
         return [*(special if include_special_tokens else ()), *(self._vocabulary or ())]
 
     def set_vocabulary(self, vocabulary: Any) -> None:
         """Take these terms, in their order; mask and unknown token may stand in front of them.
+
+        Parameters
+        ----------
+        vocabulary : list of str or int
+            The terms, each once.
 
         Raises
         ------
@@ -304,7 +327,7 @@ class Lookup(Categories):
         return terms, codes, int(self._has_mask) if self.num_oov_indices else self.codes
 
     def unknown_codes(self, x: Any) -> Any:
-        """Which of several codes for unknown values each gets, as an expression."""
+        """Which of several codes for unknown values each of x gets, as an expression."""
         raise NotImplementedError
 
     def build(self, input_shape: BatchShape) -> None:

@@ -27,6 +27,7 @@ class Noise(Layer):
         A seed of the layer's own, instead of a stream of the model's.
     """
 
+    group = "regularization"
     random = True
     keeps_values = True
 
@@ -44,11 +45,11 @@ class Noise(Layer):
         return shape
 
     def draw(self, M: Array, rng: Generator) -> None:
-        """Fill M with random numbers."""
+        """Fill M with random numbers from the generator rng."""
         raise NotImplementedError
 
     def perturb(self, x: Array, M: Array, y: Array) -> None:
-        """Write x with its noise into y."""
+        """Write x, with its noise M, into y; all three are (n, ...)."""
         np.multiply(x, M, out=y)
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:

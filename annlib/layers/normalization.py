@@ -48,11 +48,11 @@ class Normalization(Layer):
 
     Parameters
     ----------
-    axis : int, list of int or None
+    axis : int, list of int or None, -1 or at least 1
         The axes of the input that have a mean for each of their positions; -1, the features, for
         tables. None is one mean for all numbers.
-    mean, variance : float or array_like, optional
-        Both or neither; for all features, or one for each.
+    mean, variance : float or array_like, (features,), optional
+        Both or neither; any number for all features, or one for each; no variance below 0.
     invert : bool
         From normalized numbers back to those of the data.
 
@@ -72,8 +72,11 @@ class Normalization(Layer):
     >>> layer.adapt([[0.0, 7.0], [2.0, 9.0], [0.0, 7.0], [2.0, 9.0]])
     >>> layer.mean, layer.variance
     (array([1., 8.]), array([1., 1.]))
+    >>> layer([[3.0, 8.0]])
+    array([[2., 0.]], dtype=float32)
     """
 
+    group = "preprocessing"
     adapt_mean: Array
     adapt_variance: Array
 
@@ -86,10 +89,10 @@ class Normalization(Layer):
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
-        self.axis = None if axis is None else check_axis(axis, "Normalization")
-        self._given: tuple[Array, Array] | None = None
-        if mean is not None or variance is not None:
-            self._given = _constants(mean, variance)
+        # () is what Keras keeps of None.
+        empty = isinstance(axis, tuple | list) and not axis
+        self.axis = None if axis is None or empty else check_axis(axis, "Normalization")
+        self._given = None if mean is variance is None else _constants(mean, variance)
         self.invert = check_flag(invert, "Normalization", "invert")
 
     @property

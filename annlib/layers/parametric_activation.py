@@ -8,13 +8,17 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from annlib import activations, constraints, initializers, regularizers
+from annlib.activations.names import ActivationLike
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.errors import ShapeError, show
 from annlib.core.expression import express
 from annlib.core.formula import DX, DY, Formula, described
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("parametric_activation")
@@ -30,14 +34,17 @@ class ParametricActivation(RowParameter):
     activation : str or Activation
         f, of which values and input have one shape.
     alpha_initializer : str or Initializer
+        What alpha starts as.
     alpha_regularizer : str or Regularizer, optional
     alpha_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one alpha; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one alpha; otherwise each number of a row has its
+        own.
 
     Raises
     ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
     ShapeError
         For an activation of another shape than its input, such as ``"glu"``.
 
@@ -50,6 +57,7 @@ class ParametricActivation(RowParameter):
            [ 2.]], dtype=float32)
     """
 
+    group = "activation"
     example_arguments: ClassVar[Mapping[str, Any]] = {"activation": "selu"}
 
     parameter = "alpha"
@@ -58,10 +66,10 @@ class ParametricActivation(RowParameter):
 
     def __init__(
         self,
-        activation: Any,
-        alpha_initializer: Any = "ones",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        activation: ActivationLike,
+        alpha_initializer: InitializerLike | None = "ones",
+        alpha_regularizer: RegularizerLike | None = None,
+        alpha_constraint: ConstraintLike | None = None,
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:

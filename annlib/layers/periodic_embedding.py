@@ -9,12 +9,16 @@ from typing import Any, ClassVar, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_count, check_flag
 from annlib.core.errors import ShapeError
 from annlib.core.formula import Formula
+from annlib.core.numerics import cos
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import Layer, LayerArguments, register
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("periodic_embedding")
@@ -31,11 +35,11 @@ class PeriodicEmbedding(Layer):
 
     Parameters
     ----------
-    units : int
+    units : int, at least 1
         Numbers that a feature becomes, besides itself.
-    num_frequencies : int
+    num_frequencies : int, at least 1
         Cosines of a feature, m.
-    members : int, optional
+    members : int, at least 1, optional
         An embedding of its own for each so many members of an ensemble, as ``BatchedDense`` has:
         (n, F), or (n, members, F), becomes (n, members, F (units + 1)).
     append_input : bool
@@ -52,6 +56,8 @@ class PeriodicEmbedding(Layer):
 
     Raises
     ------
+    ConfigurationError
+        For sizes that are not positive integers, or an unknown name.
     ShapeError
         For input that is not (n, features), or (n, members, features).
 
@@ -63,6 +69,7 @@ class PeriodicEmbedding(Layer):
     (1, 8)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 3}
 
     frequencies: Array
@@ -76,12 +83,12 @@ class PeriodicEmbedding(Layer):
         num_frequencies: int = 16,
         members: int | None = None,
         append_input: bool = True,
-        frequency_initializer: Any = None,
-        phase_initializer: Any = None,
-        kernel_initializer: Any = "lecun_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        kernel_constraint: Any = None,
+        frequency_initializer: InitializerLike | None = None,
+        phase_initializer: InitializerLike | None = None,
+        kernel_initializer: InitializerLike | None = "lecun_uniform",
+        bias_initializer: InitializerLike | None = "zeros",
+        kernel_regularizer: RegularizerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:
         super().__init__(**keywords)
@@ -159,7 +166,7 @@ class PeriodicEmbedding(Layer):
         w = self.arrays["frequencies"].reshape(k, F, m, 1)
         np.multiply(turns.reshape(len(X), F, 1, n), w, out=phase)
         np.add(phase, self.arrays["phases"].reshape(k, F, m, 1), out=phase)
-        np.cos(phase, out=C)
+        cos(phase, C, work)
         Y, y = work.array("Y", k, F, width, n), work.array("y", n, k * F * width)
         V, embedded = self.arrays["kernel"].reshape(k, F, m, units), Y[:, :, :units]
         np.matmul(V.transpose(0, 1, 3, 2), C, out=embedded)

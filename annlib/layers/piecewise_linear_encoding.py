@@ -56,7 +56,7 @@ class PiecewiseLinearEncoding(Layer):
     bin_boundaries : list of list of float, optional
         The edges of each feature, in rising order: what ``adapt`` has found before, which may find
         others, or what you know.
-    num_bins : int, optional
+    num_bins : int, at least 1, optional
         The most bins that ``adapt`` makes of a column; without it n / 400 or 384 / F, whichever is
         less, but 4 at least and 32 at most.
     append_input : bool
@@ -64,7 +64,7 @@ class PiecewiseLinearEncoding(Layer):
     extrapolate : bool
         Whether the first bin goes on below 0, and the last one above 1, as in the paper. Values far
         outside of a narrow bin then become very large.
-    offset : float
+    offset : float, any number
         Added to each e_t: with -.5 they are centered.
 
     Raises
@@ -88,6 +88,7 @@ class PiecewiseLinearEncoding(Layer):
            [1.  , 1.  ]], dtype=float32)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"bin_boundaries": [[0.0, 1.0, 2.0]]}
     _stored_as = {"name": "_name", "bin_boundaries": "_boundaries"}  # noqa: RUF012  # never changed
 

@@ -7,39 +7,57 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core import numerics
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import DX, DY, Formula, cases
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("prelu")
 class PReLU(RowParameter):
     """y = s x,  s = 1 where x > 0, alpha where x < 0 and 0 where x = 0.
 
-    dE/dx = s dE/dy,  dE/dalpha = sum of x dE/dy where x < 0, over the rows and the shared axes.
+    dE/dx = s dE/dy,  dE/dalpha = sum of x dE/dy where x < 0, over the rows and the shared axes. x
+    is (n, ...); alpha has the shape of a row. He et al., 2015, "Delving Deep into Rectifiers".
 
     Parameters
     ----------
     alpha_initializer : str or Initializer
+        What the slopes start as.
     alpha_regularizer : str or Regularizer, optional
     alpha_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one alpha; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one alpha; otherwise each number of a row has its
+        own.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> PReLU(alpha_initializer=np.array([0.1, 0.5]))([[-2.0, -2.0], [2.0, 2.0]])
+    array([[-0.2, -1. ],
+           [ 2. ,  2. ]], dtype=float32)
     """
 
+    group = "activation"
     parameter = "alpha"
 
     alpha: Array
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
-        alpha_regularizer: Any = None,
-        alpha_constraint: Any = None,
+        alpha_initializer: InitializerLike | None = "zeros",
+        alpha_regularizer: RegularizerLike | None = None,
+        alpha_constraint: ConstraintLike | None = None,
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:

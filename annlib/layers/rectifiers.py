@@ -14,6 +14,8 @@ from annlib.layers.base import LayerArguments, register
 class ReLU(ActivationLayer):
     """A = max(X, 0), and more with arguments: see ``annlib.activations.ReLU``.
 
+    X is (n, ...), as is A.
+
     Parameters
     ----------
     max_value : float, in [0, inf), optional
@@ -21,11 +23,17 @@ class ReLU(ActivationLayer):
     negative_slope : float, in [0, inf)
         The slope up to the threshold.
     threshold : float, in [0, inf)
+        Where the output begins to rise with slope 1.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
 
     Examples
     --------
-    >>> ReLU(max_value=6.0)
-    ReLU(max_value=6.0)
+    >>> ReLU()([[-2.0, 3.0, 9.0]]), ReLU(max_value=6.0)([[-2.0, 3.0, 9.0]])
+    (array([[0., 3., 9.]], dtype=float32), array([[0., 3., 6.]], dtype=float32))
     """
 
     def __init__(
@@ -44,12 +52,24 @@ class ReLU(ActivationLayer):
 
 @register("leaky_relu")
 class LeakyReLU(ActivationLayer):
-    """A = X where it is positive, negative_slope X elsewhere.
+    """A = X where it is positive, negative_slope X elsewhere; dE/dX = dE/dA times the same slope.
+
+    X is (n, ...), as is A: a unit that gets negative numbers alone still learns.
 
     Parameters
     ----------
     negative_slope : float, in [0, inf)
         0.3 as in Keras, where the function of the same name has 0.2. ``alpha`` is its old name.
+
+    Raises
+    ------
+    ConfigurationError
+        For a slope that is no such number.
+
+    Examples
+    --------
+    >>> LeakyReLU(0.1)([[-20.0, 0.0, 3.0]])
+    array([[-2.,  0.,  3.]], dtype=float32)
     """
 
     def __init__(self, negative_slope: float = 0.3, **keywords: Any) -> None:
@@ -65,11 +85,25 @@ class LeakyReLU(ActivationLayer):
 
 @register("elu")
 class ELU(ActivationLayer):
-    """A = X where it is positive, alpha (exp(X) - 1) elsewhere.
+    """A = X where it is positive, alpha (exp(X) - 1) elsewhere, with the slopes 1 and A + alpha.
+
+    X is (n, ...), as is A. Clevert et al., 2016, "Fast and Accurate Deep Network Learning by
+    Exponential Linear Units".
 
     Parameters
     ----------
     alpha : float, in [0, inf)
+        The output falls to -alpha, not further.
+
+    Raises
+    ------
+    ConfigurationError
+        For an alpha that is no such number.
+
+    Examples
+    --------
+    >>> ELU()([[-20.0, 0.0, 3.0]])
+    array([[-1.,  0.,  3.]], dtype=float32)
     """
 
     def __init__(self, alpha: float = 1.0, **keywords: Unpack[LayerArguments]) -> None:

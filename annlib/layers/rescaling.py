@@ -21,23 +21,27 @@ class Rescaling(Layer):
 
     Parameters
     ----------
-    scale : float or array_like
-    offset : float or array_like
-        Numbers of each column, or of the last axes of a row.
+    scale : float or array_like, any number or (features,)
+        One for all, or those of each column, or of the last axes of a row.
+    offset : float or array_like, any number or (features,)
+        As scale.
 
     Raises
     ------
+    ConfigurationError
+        For what is no number.
     ShapeError
-        For arrays that do not fit the rows.
+        When a model is built whose rows arrays do not fit.
 
     Examples
     --------
     Columns in percent and in kilometres, as shares and thousands of kilometres:
 
-    >>> Rescaling([0.01, 0.001])
-    Rescaling([0.01, 0.001])
+    >>> Rescaling([0.01, 0.001])([[50.0, 300.0]])
+    array([[0.5, 0.3]], dtype=float32)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"scale": 1 / 255}
 
     def __init__(self, scale: Any, offset: Any = 0.0, **keywords: Unpack[LayerArguments]) -> None:

@@ -25,15 +25,19 @@ class Reshape(Layer):
 
     Raises
     ------
+    ConfigurationError
+        For sizes that are no integers, or -1 twice.
     ShapeError
         When a model is built in which the sizes do not fit.
 
     Examples
     --------
-    >>> Reshape((3, -1)).compute_output_shape((None, 12))
-    (None, 3, 4)
+    >>> Reshape((2, -1))([[1.0, 2.0, 3.0, 4.0]])
+    array([[[1., 2.],
+            [3., 4.]]], dtype=float32)
     """
 
+    group = "reshaping"
     example_arguments: ClassVar[Mapping[str, Any]] = {"target_shape": (-1,)}
 
     keeps_values = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from collections.abc import Mapping
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from annlib.core.numerics import TINY
 from annlib.core.workspace import Workspace
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.layer_normalization import inverse_root
-from annlib.layers.row_normalization import RowNormalization
+from annlib.layers.row_normalization import RowNormalization, gradients_of_scaling
 
 
 @register("rms_normalization")
@@ -22,18 +23,34 @@ class RMSNormalization(RowNormalization):
 
         dx = (g - h mean(g h)) / r,  g = scale dy
 
-    LayerNormalization without mean and beta; ``scale`` is a parameter, one number for each of a
-    row, which starts as 1.
+    x is (n, features), or has more axes. LayerNormalization without mean and beta; ``scale`` is a
+    parameter, one number for each of a row, which starts as 1. Zhang and Sennrich, 2019, "Root Mean
+    Square Layer Normalization".
 
     Parameters
     ----------
-    axis : int or list of int
+    axis : int or list of int, -1 or at least 1
         The axes that make a row, and that ``scale`` spans; not 0, which is the batch.
     epsilon : float, above 0
+        Added to the mean of the squares.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is no integer, or an epsilon that is not positive.
+    ShapeError
+        When a model is built for whose input an axis is none, or 0, which is the batch.
+
+    Examples
+    --------
+    >>> RMSNormalization()([[3.0, 3.0], [0.0, 2.0]]).round(3)
+    array([[1.   , 1.   ],
+           [0.   , 1.414]], dtype=float32)
     """
 
     scale: Array
     gain = "scale"
+    _parameter_letters: ClassVar[Mapping[str, str]] = {"scale": r"\gamma"}
 
     def __init__(
         self, axis: Any = -1, epsilon: float = 1e-6, **keywords: Unpack[LayerArguments]
@@ -58,7 +75,9 @@ class RMSNormalization(RowNormalization):
             back=(
                 rf"g_i = \gamma_i {DY}",
                 rf"{DX} = \frac{{1}}{{s}} (g_i - \frac{{1}}{{N}} h_i \sum_j g_j h_j)",
+                *gradients_of_scaling(scale=True, center=False),
             ),
             source="Zhang & Sennrich (2019)",
             symbols=((r"\varepsilon", f"{self.epsilon:g}"),),
+            values=((r"\varepsilon", self.epsilon),),
         )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_axis
+from annlib.core.formula import DY
 from annlib.core.workspace import Workspace
 from annlib.layers import axes
 from annlib.layers.base import Layer, LayerArguments
@@ -29,6 +31,8 @@ class RowNormalization(Layer):
     axis : int or list of int
     """
 
+    group = "normalization"
+
     #: Whether the mean is subtracted.
     centers: ClassVar[bool] = False
     #: What the subclass calls gamma and beta, where it has them.
@@ -42,14 +46,15 @@ class RowNormalization(Layer):
     def inverse_length(
         self, s: Array, k: int, unit: Array | float, work: Workspace
     ) -> Array | float:
-        """1 / r in place of the sum of squares in ``s``, for rows of k numbers; returns w.
+        """1 / r in place of the sum of squares in ``s``, for rows of k numbers; returns w. Scratch
+        comes from ``work``.
 
         Where the squares would overflow, they are those of x / unit, and 1 / r is unit / r.
         """
         raise NotImplementedError
 
     def length(self, s: Any, k: int) -> Any:
-        """r, as an expression of the sum of squares of rows of k numbers."""
+        """r, as an expression of s, the sum of squares of rows of k numbers."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
@@ -61,7 +66,7 @@ class RowNormalization(Layer):
         return self._each_number() if has_gain else 0
 
     def sizes(self, input_shape: BatchShape) -> Shape:
-        """The shape of a row along the axes, and of gamma and beta."""
+        """The shape of a row of ``input_shape`` along the axes, and of gamma and beta."""
         return axes.sizes(self.axis, input_shape, type(self).__name__)
 
     def _row(self, parameter: str) -> Array | None:
@@ -107,6 +112,10 @@ class RowNormalization(Layer):
         np.divide(np.dot(X, shares, out=mean), k * share, out=mean)
         return np.subtract(X, mean.reshape(n, 1), out=work.array("H", n, k))
 
+    def _letters(self, work: Workspace) -> Mapping[str, Any] | None:
+        both = {r"\gamma": self._row(self.gain), r"\beta": self._row(self.offset)}
+        return {letter: numbers for letter, numbers in both.items() if numbers is not None}
+
     def expression(self, x: Any) -> Any:
         along = axes.positions(self.axis, x.ndim)
         if self.centers:
@@ -151,6 +160,12 @@ def _power_of_two(X: Array) -> Array:
     return powers
 
 
-def scaled(scale: bool, center: bool) -> str:
+def scaled(scale: bool, center: bool, h: str = "h_i") -> str:
     """The line of a formula that scales and shifts what is normalized."""
-    return ("y_i = " + r"\gamma_i " * scale + "h_i") + r" + \beta_i" * center
+    return ("y_i = " + r"\gamma_i " * scale + h) + r" + \beta_i" * center
+
+
+def gradients_of_scaling(scale: bool, center: bool) -> tuple[str, ...]:
+    """The lines of a row's part of the gradients of gamma and beta."""
+    of_gamma, of_beta = (rf"\frac{{\partial E}}{{\partial \{one}_i}}" for one in ("gamma", "beta"))
+    return (f"{of_gamma} = h_i {DY}",) * scale + (f"{of_beta} = {DY}",) * center

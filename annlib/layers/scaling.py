@@ -7,11 +7,14 @@ from typing import Any, Unpack
 import numpy as np
 
 from annlib import constraints, initializers, regularizers
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.formula import DX, DY, Formula
 from annlib.core.workspace import Workspace
+from annlib.initializers.names import InitializerLike
 from annlib.layers.base import LayerArguments, register
 from annlib.layers.row_parameter import RowParameter
+from annlib.regularizers.names import RegularizerLike
 
 
 @register("scaling")
@@ -24,12 +27,18 @@ class Scaling(RowParameter):
     Parameters
     ----------
     scale_initializer : str or Initializer
+        What the factors start as.
     scale_regularizer : str or Regularizer, optional
         ``"l1"`` drives the factors of inputs that help little to 0.
     scale_constraint : str or Constraint, optional
-    shared_axes : int or sequence of int, optional
-        Axes of the input, from 1, along which there is one factor; otherwise each number of a row
-        has its own.
+    shared_axes : int or sequence of int, at least 1, optional
+        Axes of the input along which there is one factor; otherwise each number of a row has its
+        own.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is none of a row's, or an unknown name.
 
     Examples
     --------
@@ -44,9 +53,9 @@ class Scaling(RowParameter):
 
     def __init__(
         self,
-        scale_initializer: Any = "ones",
-        scale_regularizer: Any = None,
-        scale_constraint: Any = None,
+        scale_initializer: InitializerLike | None = "ones",
+        scale_regularizer: RegularizerLike | None = None,
+        scale_constraint: ConstraintLike | None = None,
         shared_axes: Any = None,
         **keywords: Unpack[LayerArguments],
     ) -> None:

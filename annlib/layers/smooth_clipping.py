@@ -27,6 +27,12 @@ class SmoothClipping(Layer):
     Parameters
     ----------
     limit : float, positive
+        The size that no output reaches, in the unit of x.
+
+    Raises
+    ------
+    ConfigurationError
+        For a limit that is not positive.
 
     Examples
     --------
@@ -34,6 +40,8 @@ class SmoothClipping(Layer):
     >>> Sequential([SmoothClipping()]).predict([[0.1, 3.0, -4.0, 1e30]]).round(4)
     array([[ 0.0999,  2.1213, -2.4   ,  3.    ]], dtype=float32)
     """
+
+    group = "preprocessing"
 
     def __init__(self, limit: float = 3.0, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)

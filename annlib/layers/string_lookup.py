@@ -23,7 +23,7 @@ class StringLookup(Lookup):
 
     Parameters
     ----------
-    max_tokens : int, optional
+    max_tokens : int, at least 2, optional
         The most codes there may be, those of the mask and of unknown texts among them.
     num_oov_indices : {1, 0}
         How many codes unknown texts have; with 0 these are refused.
@@ -34,6 +34,7 @@ class StringLookup(Lookup):
     vocabulary : list of str, optional
         Without one, ``adapt`` finds it.
     idf_weights : None
+        Keras' argument; annlib has no such mode.
     invert : bool
         Only False.
     output_mode : {"int", "one_hot", "multi_hot", "count"}
@@ -44,13 +45,13 @@ class StringLookup(Lookup):
         Only False.
     encoding : str
         Of texts that are given as bytes.
-    **keywords
-        ``name``, ``input_shape``, ...: see ``Layer``.
 
     Raises
     ------
-    ConfigurationError, DataError
-        For arguments and texts that are none.
+    ConfigurationError
+        For arguments that do not fit, and a vocabulary with a term twice.
+    DataError
+        For values that are no texts.
 
     Notes
     -----

@@ -24,8 +24,21 @@ class UnitNormalization(RowNormalization):
 
     Parameters
     ----------
-    axis : int or list of int
+    axis : int or list of int, -1 or at least 1
         The axes that make a row; not 0, which is the batch.
+
+    Raises
+    ------
+    ConfigurationError
+        For an axis that is no integer.
+    ShapeError
+        When a model is built for whose input an axis is none, or 0, which is the batch.
+
+    Examples
+    --------
+    >>> UnitNormalization()([[3.0, 4.0], [0.0, 2.0]])
+    array([[0.6, 0.8],
+           [0. , 1. ]], dtype=float32)
     """
 
     def inverse_length(self, s: Array, k: int, unit: Array | float, work: Workspace) -> Array:
@@ -41,7 +54,7 @@ class UnitNormalization(RowNormalization):
     def formula(self) -> Formula:
         sums = r"\sum_j y_j \frac{\partial E}{\partial y_j}"
         return self._formula(
-            r"s = \sqrt{\sum_i x_i^2}",
+            r"s = \max(\sqrt{\sum_i x_i^2}, 10^{-12})",
             r"y_i = \frac{x_i}{s}",
             back=(rf"{DX} = \frac{{1}}{{s}} ({DY} - y_i {sums})",),
         )

@@ -64,6 +64,32 @@ class Loss(Configurable):
         ``sum`` is the paper's accumulation (5.2); ``none`` keeps one number a row and cannot be
         trained on.
     name : str, optional
+        How messages and summaries call it; the registered name by default.
+    dtype : {"float32", "float64"}, optional
+        As in Keras, but it must be the model's.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    ArgumentError
+        For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or in ``fit``, for shapes that do not agree, and for what is no number or
+        no target of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Largest(Loss):
+    ...     def forward(self, Y, A, E, work):
+    ...         np.max(np.abs(A - Y), axis=1, out=E)
+    ...     def backward(self, Y, A, dA, work):
+    ...         D = A - Y
+    ...         largest = np.abs(D) == np.max(np.abs(D), axis=1, keepdims=True)
+    ...         dA[...] = np.sign(D) * largest
+    >>> Largest()([[0.0, 0.0]], [[1.0, -3.0]])
+    3.0
     """
 
     #: Targets are "values" of the prediction's shape, or integer "labels", one a row.
@@ -129,20 +155,91 @@ class Loss(Configurable):
     # -- what a subclass writes ------------------------------------------------------------------
 
     def forward(self, Y: Array, A: Array, E: Array, work: Workspace) -> None:
+        """Write the loss E_r of each row into E.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets, or labels if ``target_kind`` says so.
+        A : ndarray, (n, units)
+            Predictions.
+        E : ndarray, (n,)
+            The result.
+        work : Workspace
+            Scratch: ``work.array("name", *shape)``, kept until ``backward``.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def backward(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        """Write dE_r/dA of each row into dA; runs after ``forward`` with the same ``work``.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets, or labels if ``target_kind`` says so.
+        A : ndarray, (n, units)
+            Predictions.
+        dA : ndarray, (n, units)
+            The result.
+        work : Workspace
+            Scratch, with what ``forward`` left there.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def effective_targets(self, Y: Array, work: Workspace) -> Array:
         """The targets that predictions are compared with: Y, or what ``forward`` makes of it.
 
         A loss that smooths or re-codes its targets does it here, for itself and for a trace.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets.
+        work : Workspace
+            Scratch.
+
+        Returns
+        -------
+        ndarray, of Y's shape
         """
         return Y
 
     def missing(self, Y: Array, out: Array | None = None) -> Array:
-        """Which targets are missing, of a loss that ``masks`` them."""
+        """Which targets are missing, of a loss that ``masks`` them.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets.
+        out : ndarray of bool, of Y's shape, optional
+            Where to write it.
+
+        Returns
+        -------
+        ndarray of bool, of Y's shape
+
+        Raises
+        ------
+        NotImplementedError
+            Of a loss that masks none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import MeanSquaredError
+        >>> MeanSquaredError(mask_nan=True).missing(np.array([[1.0, np.nan]]))
+        array([[False,  True]])
+        """
         raise NotImplementedError
 
     @property
@@ -151,7 +248,21 @@ class Loss(Configurable):
         return False
 
     def target_rows(self, Y: Array, units: int, work: Workspace) -> Array:
-        """The effective targets in rows of so many outputs: a label as zeros and a one."""
+        """The effective targets in rows of outputs: a label as zeros and a one.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets.
+        units : int, at least 1
+            How many outputs there are.
+        work : Workspace
+            Scratch.
+
+        Returns
+        -------
+        ndarray, (n, units)
+        """
         Y = self.effective_targets(Y, work)
         return np.eye(units, dtype=work.dtype)[Y] if self.target_kind == "labels" else Y
 
@@ -161,7 +272,19 @@ class Loss(Configurable):
         return self.from_logits and self.task != "regression"
 
     def inverse_link(self, Z: Array, work: Workspace) -> Array:
-        """What the activation makes of logits: probabilities, in a buffer of ``work``."""
+        """What the activation makes of logits: probabilities.
+
+        Parameters
+        ----------
+        Z : ndarray, (n, units)
+            Logits.
+        work : Workspace
+            Whose buffer ``PROBABILITIES`` holds the result.
+
+        Returns
+        -------
+        ndarray, (n, units)
+        """
         P = work.array(self.PROBABILITIES, *Z.shape)
         if self.task == "binary":
             return numerics.sigmoid(Z, P)
@@ -171,7 +294,28 @@ class Loss(Configurable):
     def unclipped_gradient(self, Y: Array, A: Array) -> Array:
         """dE_r/dA of each row; where there is a plain equation, by that and without clipping.
 
-        Y has A's shape: effective targets, or zeros and a one for each label.
+        Parameters
+        ----------
+        Y : ndarray, (n, units)
+            Effective targets, or zeros and a one for each label.
+        A : ndarray, (n, units)
+            Predictions.
+
+        Returns
+        -------
+        ndarray, (n, units)
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass without ``forward`` and ``backward``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import MeanSquaredError
+        >>> MeanSquaredError().unclipped_gradient(np.array([[0.0, 0.0]]), np.array([[1.0, -3.0]]))
+        array([[ 1., -3.]])
         """
         work, dA = Workspace(A.dtype), np.empty_like(A)
         if self.target_kind == "labels":
@@ -181,7 +325,19 @@ class Loss(Configurable):
         return dA
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+            Equations and derivatives as text, LaTeX and MathML.
+
+        Examples
+        --------
+        >>> from annlib.losses import HalfSumSquaredError
+        >>> HalfSumSquaredError().formula().equations
+        ('E = \\frac{1}{2} \\sum_i (a_i - y_i)^2',)
+        """
         return self._function("L")
 
     def _function(self, name: str) -> Formula:
@@ -208,22 +364,77 @@ class Loss(Configurable):
     # -- what the model calls --------------------------------------------------------------------
 
     def terms_shape(self, targets: Shape) -> Shape:
-        """The shape of the losses that are computed from targets of this one: one a row."""
+        """The shape of the losses that are computed from targets of this one: one a row.
+
+        Parameters
+        ----------
+        targets : tuple of int, (n, ...)
+            The targets' shape.
+
+        Returns
+        -------
+        tuple of int, (n,)
+            Of a loss of vectors (n, ...), without their axis.
+
+        Examples
+        --------
+        >>> from annlib.losses import CategoricalCrossentropy, MeanSquaredError
+        >>> MeanSquaredError().terms_shape((8, 5, 3))
+        (8,)
+        >>> CategoricalCrossentropy().terms_shape((8, 5, 3))
+        (8, 5)
+        """
         return targets[:1]
 
     def vectors(
         self, Y: Array, A: Array, weights: Array | None, work: Workspace
     ) -> tuple[Array, Array, Array | None]:
-        """Targets, predictions and weights with a row for each term."""
+        """Targets, predictions and weights with a row for each term.
+
+        Parameters
+        ----------
+        Y, A : ndarray, (n, ...)
+            Targets and predictions.
+        weights : ndarray, (n, ...), optional
+            Sample weights.
+        work : Workspace
+            Scratch.
+
+        Returns
+        -------
+        tuple of ndarray
+            Y, A and weights, with rows for what has a loss of its own: of (n, k, units), (n k,
+            units).
+        """
         return Y, A, weights
 
     def as_weights(self, given: Array, targets: Shape, outputs: Shape, expected: str) -> Array:
         """Sample weights as ``value`` takes them: one a row, or one for each term that has one.
 
+        Parameters
+        ----------
+        given : ndarray, (n,) or (n, units)
+            What the user gave.
+        targets, outputs : tuple of int, (n, ...)
+            The shapes of the targets and of the predictions.
+        expected : str
+            What a message begins with.
+
+        Returns
+        -------
+        ndarray, (n,) or (n, units)
+
         Raises
         ------
         ShapeError
-            Which begins with ``expected``.
+            If they are neither; its message begins with ``expected``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import MeanSquaredError
+        >>> MeanSquaredError().as_weights(np.array([[1.0], [3.0]]), (2, 4), (2, 4), "expected")
+        array([1., 3.])
         """
         terms = self.terms_shape(targets)
         if len(terms) > 1:
@@ -231,7 +442,24 @@ class Loss(Configurable):
         return as_sample_weights(given, outputs, each=self.weighs_outputs, expected=expected)
 
     def value(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> float:
-        """The reduced loss of a batch, and in ``work`` what ``gradient`` needs."""
+        """The reduced loss of a batch, and in ``work`` what ``gradient`` needs.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets as ``check_targets`` gives them.
+        A : ndarray, (n, units)
+            Predictions.
+        weights : ndarray, (n,) or (n, units), optional
+            Sample weights.
+        work : Workspace
+            The memory of the pass.
+
+        Returns
+        -------
+        float
+            Of ``reduction="none"`` the sum over the rows.
+        """
         if A.ndim > 2:
             Y, A, weights = self.vectors(Y, A, weights, work)
         n: float = len(A)
@@ -247,7 +475,24 @@ class Loss(Configurable):
         return float(E.dot(self._shares(n, weights, work))) + 0.0
 
     def gradient(self, Y: Array, A: Array, weights: Array | None, work: Workspace) -> Array:
-        """dE/dA of the reduced loss, in a buffer of ``work``; runs after ``value``."""
+        """dE/dA of the reduced loss; runs after ``value`` with the same arguments.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets as ``check_targets`` gives them.
+        A : ndarray, (n, units)
+            Predictions.
+        weights : ndarray, (n,) or (n, units), optional
+            Sample weights.
+        work : Workspace
+            The memory of the pass.
+
+        Returns
+        -------
+        ndarray, (n, units)
+            In a buffer of ``work``.
+        """
         shape = A.shape
         if A.ndim > 2:
             Y, A, weights = self.vectors(Y, A, weights, work)
@@ -282,8 +527,20 @@ class Loss(Configurable):
         raise NotImplementedError
 
     def present(self, Y: Array, work: Workspace) -> tuple[Array, Array]:
-        """Targets with a number that is fine where they are missing, and 1 for each that is there
-        and 0 for the others; both in buffers.
+        """Targets without gaps, and which were there.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets, some of them missing.
+        work : Workspace
+            Scratch.
+
+        Returns
+        -------
+        tuple of ndarray, of Y's shape
+            Y with a number that is fine where it is missing; and 1 for each that is there, 0 for
+            the others. Both are in buffers.
         """
         missing = self.missing(Y, work.array("missing", *Y.shape, dtype=bool))
         filled = work.array("filled", *Y.shape, dtype=Y.dtype)
@@ -299,8 +556,22 @@ class Loss(Configurable):
     def counted(
         self, Y: Array, weights: Array | None, work: Workspace
     ) -> tuple[Array, Array | None, float]:
-        """Targets and weights in which what is missing weighs 0, and how many rows there are left:
-        what is there of several outputs by their number.
+        """Targets and weights in which what is missing weighs 0, and how many rows there are left.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets, some of them missing.
+        weights : ndarray, (n,) or (n, units), optional
+            Sample weights.
+        work : Workspace
+            Scratch.
+
+        Returns
+        -------
+        tuple of ndarray, ndarray and float
+            Targets and weights, (n, units) or (n,), and the number of rows: what is there of
+            several outputs by their number.
         """
         if not self.masks:
             return Y, weights, len(Y)
@@ -333,7 +604,29 @@ class Loss(Configurable):
         return 1.0 / share if share else 0.0
 
     def denominator(self, n: float, weights: Array | None) -> float:
-        """The share of a batch in a mean over batches: its n rows, or what they weigh."""
+        """The share of a batch in a mean over batches: its rows, or what they weigh.
+
+        Parameters
+        ----------
+        n : float, at least 0
+            How many rows there are.
+        weights : ndarray, (n,) or (n, units), optional
+            Sample weights.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import MeanSquaredError
+        >>> weights = np.array([0.5, 1.0])
+        >>> MeanSquaredError().denominator(2, weights)
+        2.0
+        >>> MeanSquaredError("mean_with_sample_weight").denominator(2, weights)
+        1.5
+        """
         if self.reduction == "mean_with_sample_weight" and weights is not None:
             total = float(weights.sum())
             return total if weights.ndim == 1 else total * len(weights) / weights.size
@@ -346,15 +639,16 @@ class Loss(Configurable):
 
         Parameters
         ----------
-        y_true : array_like
+        y_true : array_like, (n, units) or (n,)
             Targets of the prediction's shape, or labels (n,) for a sparse loss.
         y_pred : array_like, (n, units)
+            Predictions, or logits if the loss says so.
         sample_weight : float or array_like, (n,), optional
             Also (n, units), where the outputs are alike: each term then counts times its weight.
 
         Returns
         -------
-        float, or an array (n,) with ``reduction="none"``
+        float, or ndarray (n,) with ``reduction="none"``
 
         Raises
         ------
@@ -362,6 +656,12 @@ class Loss(Configurable):
             If the shapes do not agree; nothing is broadcast.
         DataError
             For what is no number, or no target of this loss.
+
+        Examples
+        --------
+        >>> from annlib.losses import MeanSquaredError
+        >>> MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]], sample_weight=[1.0, 0.0])
+        0.5
         """
         where = type(self).__name__
         Y, A = to_array(y_true, where, "y_true"), to_array(y_pred, where, "y_pred")
@@ -389,7 +689,36 @@ class Loss(Configurable):
         return value
 
     def checked_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
-        """What ``check_targets`` gives, which sees none of the targets that are missing."""
+        """What ``check_targets`` gives, which sees none of the targets that are missing.
+
+        Parameters
+        ----------
+        y : ndarray, (n, units) or (n,)
+            Targets as the user gave them.
+        output_shape : tuple, (n, units)
+            The predictions' shape; n may be None.
+        where : str
+            What a message begins with.
+
+        Returns
+        -------
+        ndarray, (n, units) or (n,)
+
+        Raises
+        ------
+        ShapeError
+            If the targets' shape does not agree with the prediction's.
+        DataError
+            For what is no target of this loss.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import Poisson
+        >>> Poisson(mask_nan=True).checked_targets(np.array([3.0, np.nan]), (2, 1), "fit")
+        array([[ 3.],
+               [nan]])
+        """
         if not self.masks or not (missing := self.missing(y)).any():
             return self.check_targets(y, output_shape, where)
         there = self.check_targets(np.where(missing, self._filler, y), output_shape, where)
@@ -400,10 +729,33 @@ class Loss(Configurable):
     def check_targets(self, y: Array, output_shape: BatchShape, where: str) -> Array:
         """Targets in the layout that ``forward`` takes; (n,) becomes (n, 1) on purpose, here alone.
 
+        Parameters
+        ----------
+        y : ndarray, (n, units) or (n,)
+            Targets as the user gave them.
+        output_shape : tuple, (n, units)
+            The predictions' shape; n may be None.
+        where : str
+            What a message begins with.
+
+        Returns
+        -------
+        ndarray, (n, units) or (n,)
+
         Raises
         ------
         ShapeError
             If the targets' shape does not agree with the prediction's.
+        DataError
+            For what is no target of this loss.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.losses import MeanSquaredError
+        >>> MeanSquaredError().check_targets(np.array([1.0, 2.0]), (2, 1), "fit")
+        array([[1.],
+               [2.]])
         """
         return matching_targets(y, output_shape, where, self._layout_hint(y, output_shape))
 
@@ -426,6 +778,15 @@ class LossOfVectors(Loss):
     """A loss of vectors: of outputs (n, N) each row is one, of (n, k, N) each has k of them.
 
     A subclass sees matrices alone: all vectors are rows to it. Each can have a weight, (n, k).
+
+    Examples
+    --------
+    >>> from annlib.losses import CategoricalCrossentropy
+    >>> loss = CategoricalCrossentropy(reduction="none")
+    >>> isinstance(loss, LossOfVectors)
+    True
+    >>> loss([[[1.0, 0.0], [0.0, 1.0]]], [[[0.5, 0.5], [0.25, 0.75]]]).round(4)
+    array([[0.6931, 0.2877]])
     """
 
     def terms_shape(self, targets: Shape) -> Shape:

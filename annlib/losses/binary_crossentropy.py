@@ -62,11 +62,21 @@ class BinaryCrossentropy(Binary):
         p, how much a target of 1 counts, of all outputs or one an output, as that of PyTorch's
         ``BCEWithLogitsLoss``; with rare ones the number of zeros for each of them balances both.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for targets that are not between 0 and 1.
+
     Examples
     --------
+    >>> loss = BinaryCrossentropy()
+    >>> round(loss([[1.0, 0.0]], [[0.5, 0.5]]), 4)  # log 2
+    0.6931
     >>> loss = BinaryCrossentropy(pos_weight=3.0)
-    >>> round(loss([[1.0, 0.0]], [[0.5, 0.5]]), 6)  # 2 log 2
-    1.386294
+    >>> round(loss([[1.0, 0.0]], [[0.5, 0.5]]), 4)  # 2 log 2
+    1.3863
     """
 
     canonical = True

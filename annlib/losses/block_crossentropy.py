@@ -42,6 +42,15 @@ class BlockCrossentropy(LossOfVectors):
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / N in a block of N classes. It may be set anew while training.
 
+    Raises
+    ------
+    ConfigurationError
+        For sizes that are no list of numbers, or another argument out of its range.
+    ShapeError
+        When it is called, or in ``fit``, for fewer outputs than the blocks have.
+    DataError
+        For targets that are not between 0 and 1.
+
     Examples
     --------
     >>> round(BlockCrossentropy([2, 2])([[1, 0, 0, 1]], [[0.0, 0.0, 0.0, 0.0]]), 3)  # 2 log 2
@@ -80,7 +89,7 @@ class BlockCrossentropy(LossOfVectors):
         return targets_between(y, 0, 1, where, "Pass one-hot rows, a block beside the other.")
 
     def blocks(self, units: int) -> Iterator[slice]:
-        """The columns of each block of so many outputs."""
+        """The columns of each block of so many outputs, ``units``."""
         rest = units - sum(self.sizes)
         return blocks((*self.sizes, rest) if rest else self.sizes)
 

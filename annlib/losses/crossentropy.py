@@ -80,11 +80,20 @@ class CategoricalCrossentropy(Smoothed, Categorical):
     axis : -1
         Along the outputs of a row; there is no other.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for targets that are not between 0 and 1.
+
     Examples
     --------
     >>> loss = CategoricalCrossentropy()
-    >>> round(loss([[0, 1]], [[0.5, 0.5]]), 6)
-    0.693147
+    >>> round(loss([[0, 1]], [[0.5, 0.5]]), 4)  # log 2
+    0.6931
+    >>> round(CategoricalCrossentropy(from_logits=True)([[0, 1]], [[7.0, 7.0]]), 4)
+    0.6931
     """
 
     reference_name = "categorical_crossentropy"
@@ -128,23 +137,33 @@ class CategoricalCrossentropy(Smoothed, Categorical):
 class SparseCategoricalCrossentropy(Categorical):
     """E_r = -log a_y for an integer label y, 0..N-1: the same without the row of zeros and a one.
 
-    From logits, dE_r/dz = a, less 1 at the label.
+    From logits, dE_r/dz = a, less 1 at the label. Labels are (n,), predictions (n, N).
 
     Parameters
     ----------
     from_logits : bool
         Whether predictions are z and not probabilities.
-    ignore_class : int, optional
-        A label of rows that count in neither sum nor denominator: any integer, often -1 or 255.
+    ignore_class : int, any value, optional
+        A label of rows that count in neither sum nor denominator: often -1 or 255.
     axis : -1
         Along the outputs of a row; there is no other.
     label_smoothing : float, in [0, 1]
         Labels count as rows y (1 - s) + s / N of zeros and a one. May be set anew while training.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for what is no label of that many outputs.
+
     Examples
     --------
-    >>> round(SparseCategoricalCrossentropy(from_logits=True)([1], [[0.0, 0.0]]), 6)
-    0.693147
+    >>> round(SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [0.5, 0.5]]), 4)  # log 2
+    0.6931
+    >>> loss = SparseCategoricalCrossentropy(ignore_class=-1, reduction="none")
+    >>> loss([1, -1], [[0.5, 0.5], [0.5, 0.5]]).round(4)
+    array([0.6931, 0.    ])
     """
 
     task = "classes"
@@ -257,7 +276,32 @@ class SparseCategoricalCrossentropy(Categorical):
 
 
 def resolve_crossentropy(target_shape: BatchShape, output_shape: BatchShape) -> Loss:
-    """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras)."""
+    """What ``loss="crossentropy"`` means for targets and outputs of these shapes (as Keras).
+
+    Parameters
+    ----------
+    target_shape : tuple, (n,) or (n, ...)
+        The targets' shape; n may be None.
+    output_shape : tuple, (n, units)
+        The predictions' shape.
+
+    Returns
+    -------
+    Loss
+        ``BinaryCrossentropy``, ``SparseCategoricalCrossentropy`` or ``CategoricalCrossentropy``.
+
+    Raises
+    ------
+    ShapeError
+        For what is no shape of a batch.
+
+    Examples
+    --------
+    >>> resolve_crossentropy((None,), (None, 3))
+    SparseCategoricalCrossentropy()
+    >>> resolve_crossentropy((None, 1), (None, 1))
+    BinaryCrossentropy()
+    """
     where = "resolve_crossentropy"
     targets = check_batch_shape(target_shape, where, "target_shape", 1)
     outputs = check_batch_shape(output_shape, where, "output_shape")

@@ -123,6 +123,13 @@ class Gamma(Deviance):
     from_logits : bool
         Whether predictions are z = log a and not a, which otherwise counts as at least 1e-7.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for targets that are not above 0.
+
     Examples
     --------
     >>> round(Gamma()([[1.0]], [[2.0]]), 5)
@@ -147,6 +154,13 @@ class Tweedie(Deviance):
         p. From 2 on targets must be above 0.
     from_logits : bool
         Whether predictions are z = log a and not a, which otherwise counts as at least 1e-7.
+
+    Raises
+    ------
+    ConfigurationError
+        For a power below 1, or another argument out of its range.
+    DataError
+        When it is called, or in ``fit``, for negative targets, and from the power 2 on for 0.
 
     Examples
     --------

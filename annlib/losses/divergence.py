@@ -20,6 +20,13 @@ class KLDivergence(LossOfVectors):
     Both are clipped to [1e-7, 1] first, as in Keras; a prediction beyond has no gradient.
     Kullback and Leibler, On Information and Sufficiency, 1951.
 
+    Raises
+    ------
+    ConfigurationError
+        For an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for targets that are not between 0 and 1.
+
     Examples
     --------
     >>> round(KLDivergence()([[0.0, 1.0]], [[0.5, 0.5]]), 5)
@@ -60,6 +67,13 @@ class Poisson(MeanOverOutputs):
     The negative log-likelihood of a Poisson distribution of expectation a, without log(y!). a
     counts as a + 1e-7, as in Keras. It must not be negative: give the output layer
     ``activation="softplus"`` or ``"exponential"``.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for negative targets.
 
     Examples
     --------

@@ -30,6 +30,13 @@ class LossFunctionWrapper(Loss):
         From the same to the derivative of each row's number by its predictions, (n, units).
         ``annlib.testing.check_loss`` compares it with differences of ``fn``.
 
+    Raises
+    ------
+    ConfigurationError
+        If one of the two cannot be called.
+    ShapeError, DataError
+        When it is called, or in ``fit``, if a function returns another shape, or no numbers.
+
     Examples
     --------
     >>> def absolute(y_true, y_pred):
@@ -106,14 +113,34 @@ def _read_only(array: Array) -> Array:
 
 
 def get(identifier: Any, where: str = "losses.get") -> Loss | None:
-    """The loss of that name, or the object itself; ``(fn, gradient)`` is one of plain functions.
+    """The loss that an argument stands for.
 
-    None is none, as in Keras.
+    Parameters
+    ----------
+    identifier : str, Loss, type, dict, (fn, gradient) or None
+        A registered name or the name of a function of ``losses``, an object or what ``get_config``
+        gave; or two plain functions, as of ``LossFunctionWrapper``. None is none, as in Keras.
+    where : str
+        What a message begins with.
+
+    Returns
+    -------
+    Loss or None
 
     Raises
     ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
     ConfigurationError
         For a function alone, and for anything else that cannot be meant.
+
+    Examples
+    --------
+    >>> get("mse")
+    MeanSquaredError()
+    >>> from annlib import losses
+    >>> get(losses.huber)
+    Huber()
     """
     return None if identifier is None else loss_of(identifier, where)
 

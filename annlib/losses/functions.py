@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.arrays import Array
+from annlib.core.constructors import OfFunction
+from annlib.core.errors import ConfigurationError, show
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -27,20 +29,36 @@ from annlib.losses.hinge import CategoricalHinge, Hinge, SquaredHinge
 from annlib.losses.squared_error import MeanSquaredError, MeanSquaredLogarithmicError
 
 
+@OfFunction("reduction", "name", "dtype")
 class LossFunction:
     """The loss of each row, as Keras' functions give it; in ``compile`` the class of that name.
 
     Parameters
     ----------
     cls : type of Loss
+        The class, whose arguments the function takes behind y_true and y_pred.
     name : str, optional
         Keras' name of the function, where it is not that of the class.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``cls`` is no class of losses.
+
+    Examples
+    --------
+    >>> huber = LossFunction(Huber)
+    >>> huber([[0.0], [0.0]], [[1.0], [-3.0]], delta=2.0)
+    array([0.5, 4. ])
     """
 
     def __init__(self, cls: type[Loss], name: str | None = None) -> None:
+        if not isinstance(cls, type) or not issubclass(cls, Loss):
+            raise ConfigurationError(
+                f"LossFunction: expected cls as a class of losses, got {show(cls)}."
+            )
         self.cls = cls
         self.__name__ = name or cls._names[0]
-        self.__doc__ = cls.__doc__
 
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The loss of each row, (n,).
@@ -52,6 +70,11 @@ class LossFunction:
         y_pred : array_like, (n, units)
         *arguments, **keywords
             Those of the class: ``binary_crossentropy(y, z, from_logits=True)``.
+
+        Returns
+        -------
+        ndarray, (n,)
+            The loss of each row: that of the class with ``reduction="none"``.
 
         Raises
         ------

@@ -26,6 +26,14 @@ class CategoricalGeneralizedCrossEntropy(LossOfVectors):
     Parameters
     ----------
     q : float, in (0, 1)
+        From the cross-entropy, near 0, to the absolute error, near 1.
+
+    Raises
+    ------
+    ConfigurationError
+        For a q out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for what is no label of that many outputs.
 
     Examples
     --------

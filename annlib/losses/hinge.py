@@ -41,6 +41,13 @@ class Hinge(_Hinge):
 
     Labels y are -1 and 1, or 0 and 1, where 0 counts as -1; a is any number, its sign the class.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for other labels than -1 and 1, or 0 and 1.
+
     Examples
     --------
     >>> Hinge()([[0, 1]], [[-2.0, 0.5]])
@@ -68,6 +75,13 @@ class SquaredHinge(_Hinge):
     """E_r = 1/N sum_i max(1 - y_i a_i, 0)^2,  dE_r/da_i = -2/N y_i max(1 - y_i a_i, 0).
 
     Labels y are -1 and 1, or 0 and 1, where 0 counts as -1; a is any number, its sign the class.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for other labels than -1 and 1, or 0 and 1.
 
     Examples
     --------
@@ -97,6 +111,13 @@ class CategoricalHinge(LossOfVectors):
 
     The right class is to be ahead of the best other one, and of 0, by a margin of 1. Within it
     dE_r/da_i = (1 - y_i) [i is that other one] - y_i, shared where several are as good.
+
+    Raises
+    ------
+    ConfigurationError
+        For an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for targets that are not between 0 and 1.
 
     Examples
     --------

@@ -22,11 +22,6 @@ class SumBinaryCrossentropy(BinaryCrossentropy):
     """E_r = -sum_i (y_i log a_i + (1 - y_i) log(1 - a_i)): the sum where ``BinaryCrossentropy``
     has the mean over the outputs. It is scikit-learn's log loss of several labels.
 
-    Parameters
-    ----------
-    from_logits, label_smoothing, axis, pos_weight
-        As for ``BinaryCrossentropy``.
-
     Examples
     --------
     >>> round(SumBinaryCrossentropy()([[0, 1]], [[0.5, 0.5]]), 6)
@@ -53,6 +48,13 @@ class HalfPoissonDeviance(LossOfOutputs):
     ----------
     from_logits : bool
         Whether predictions are z and not a, which otherwise counts as at least 1e-7.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for negative targets.
 
     Examples
     --------

@@ -35,6 +35,31 @@ class LossOfOutputs(Loss):
         Whether targets that are NaN are missing: they count in neither sum nor denominator. The
         mean is over the outputs that are there, whichever rows they are in; with the reductions
         ``sum`` and ``none`` each row is a mean over its own.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    ArgumentError
+        For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or in ``fit``, for shapes that do not agree, and for what is no number or
+        no target of it.
+
+    Notes
+    -----
+    ``mask_nan`` is refused of a subclass with a ``forward`` or ``backward`` of its own, which knows
+    nothing of it.
+
+    Examples
+    --------
+    >>> class Cubes(LossOfOutputs):
+    ...     def terms(self, Y, A, T, work):
+    ...         np.power(np.abs(A - Y), 3, out=T)
+    ...     def slopes(self, Y, A, dA, work):
+    ...         np.multiply(3 * (A - Y), np.abs(A - Y), out=dA)
+    >>> Cubes()([[0.0, 0.0]], [[1.0, -2.0]])
+    9.0
     """
 
     mask_nan: bool = False
@@ -58,9 +83,41 @@ class LossOfOutputs(Loss):
             )
 
     def terms(self, Y: Array, A: Array, T: Array, work: Workspace) -> None:
+        """Write the loss e of each output into T.
+
+        Parameters
+        ----------
+        Y, A : ndarray, (n, units)
+            Targets and predictions.
+        T : ndarray, (n, units)
+            The result.
+        work : Workspace
+            Scratch, kept until ``slopes``.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def slopes(self, Y: Array, A: Array, dA: Array, work: Workspace) -> None:
+        """Write de/da of each output into dA; runs after ``terms`` with the same ``work``.
+
+        Parameters
+        ----------
+        Y, A : ndarray, (n, units)
+            Targets and predictions.
+        dA : ndarray, (n, units)
+            The result.
+        work : Workspace
+            Scratch, with what ``terms`` left there.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def missing(self, Y: Array, out: Array | None = None) -> Array:
@@ -126,6 +183,16 @@ class MeanOverOutputs(LossOfOutputs):
     """A loss that is the mean over a row's outputs: E_r = 1/N sum_i e(y_i, a_i).
 
     A subclass writes ``terms`` and ``slopes``, as of ``LossOfOutputs``.
+
+    Examples
+    --------
+    >>> class Cubes(MeanOverOutputs):
+    ...     def terms(self, Y, A, T, work):
+    ...         np.power(np.abs(A - Y), 3, out=T)
+    ...     def slopes(self, Y, A, dA, work):
+    ...         np.multiply(3 * (A - Y), np.abs(A - Y), out=dA)
+    >>> Cubes()([[0.0, 0.0]], [[1.0, -2.0]])
+    4.5
     """
 
     averages_outputs = True

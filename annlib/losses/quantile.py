@@ -29,6 +29,12 @@ class Quantile(MeanOverOutputs):
     quantile : float, or list of float, in (0, 1)
         Of every output; or one an output.
 
+    Raises
+    ------
+    ConfigurationError
+        For quantiles that are not in (0, 1); when it is called, or in ``fit``, for another number
+        of outputs than there are quantiles.
+
     Examples
     --------
     >>> Quantile(0.75)([[0.0, 0.0]], [[1.0, -3.0]])

@@ -73,6 +73,13 @@ class MeanSquaredLogarithmicError(MeanOverOutputs):
     dE_r/da_i = 2/N (log(1 + a_i) - log(1 + y_i)) / (1 + a_i). Both count as at least 1e-7, as in
     Keras, so that a prediction below it has no gradient.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or an unknown reduction.
+    DataError
+        When it is called, or in ``fit``, for negative targets.
+
     Examples
     --------
     >>> import math

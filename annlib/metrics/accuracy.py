@@ -40,7 +40,8 @@ class _OutputAccuracy(_Accuracy):
 class Accuracy(_OutputAccuracy):
     """Mean of a == y over outputs and rows: for predictions that are classes themselves.
 
-    In ``compile`` the name ``"accuracy"`` means what loss and shapes say, one of those below.
+    y and a are (n,) or (n, outputs). In ``compile`` the name ``"accuracy"`` means what loss and
+    shapes say, one of those below.
 
     Examples
     --------
@@ -60,10 +61,26 @@ class BinaryAccuracy(_OutputAccuracy):
     Parameters
     ----------
     name : str, optional
-    threshold : float
+        How logs and History call it; the registered name without one.
+    threshold : float, any number
         A prediction above it (strictly) counts as 1. Between 0 and 1 it is one of probabilities;
         any other is one of scores of any size, such as logits or those of a hinge loss, and then
         y may be -1 and 1.
+
+    Raises
+    ------
+    ConfigurationError
+        For a threshold that is no number.
+    DataError
+        When it is called, for targets that are not 0 or 1, or predictions that are no
+        probabilities.
+
+    Examples
+    --------
+    >>> BinaryAccuracy()([0, 1, 1, 1], [0.1, 0.8, 0.3, 0.7])
+    0.75
+    >>> BinaryAccuracy(threshold=0)([-1, 1], [-2.5, 0.1])
+    1.0
     """
 
     for_scores = ", or cut scores of any size: metrics.BinaryAccuracy(threshold=0.0)"
@@ -92,7 +109,13 @@ class BinaryAccuracy(_OutputAccuracy):
 
 @register("categorical_accuracy")
 class CategoricalAccuracy(_Accuracy):
-    """Share of rows whose largest output is at the largest target (one-hot rows)."""
+    """Share of rows whose largest output is at the largest target (one-hot rows).
+
+    Examples
+    --------
+    >>> CategoricalAccuracy()([[0, 1], [0, 1]], [[0.3, 0.7], [0.6, 0.4]])
+    0.5
+    """
 
     of_classes = True
 
@@ -104,14 +127,25 @@ class CategoricalAccuracy(_Accuracy):
 
 @register("sparse_categorical_accuracy")
 class SparseCategoricalAccuracy(_Accuracy):
-    """Share of rows whose largest output is at the label, 0..N-1.
+    """Share of rows whose largest output is at the label, 0..N-1: labels (n,), predictions (n, N).
 
     Parameters
     ----------
     name : str, optional
-    ignore_class : int, optional
+        How logs and History call it; the registered name without one.
+    ignore_class : int, any value, optional
         A label of rows that do not count. Those which the loss ignores do not count in ``fit`` and
         ``evaluate`` anyway.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``ignore_class`` is no integer.
+
+    Examples
+    --------
+    >>> SparseCategoricalAccuracy()([1, 1], [[0.3, 0.7], [0.6, 0.4]])
+    0.5
     """
 
     def __init__(self, name: str | None = None, *, ignore_class: int | None = None) -> None:
@@ -151,8 +185,31 @@ def _at_label(labels: Array, A: Array, work: Workspace, where: str) -> Array:
 
 
 def resolve_accuracy(target_shape: BatchShape, output_shape: BatchShape, name: str) -> Metric:
-    """What the shapes of targets and outputs say of ``metrics=["accuracy"]``, as in Keras; in a
-    model the loss says more.
+    """What shapes say of ``metrics=["accuracy"]``, as in Keras; in a model the loss says more.
+
+    Parameters
+    ----------
+    target_shape : tuple, (n,) or (n, ...)
+        The targets' shape; n may be None.
+    output_shape : tuple, (n, units)
+        The predictions' shape.
+    name : str
+        How logs and History call the metric.
+
+    Returns
+    -------
+    Metric
+        ``BinaryAccuracy``, ``SparseCategoricalAccuracy`` or ``CategoricalAccuracy``.
+
+    Raises
+    ------
+    ShapeError
+        For what is no shape of a batch.
+
+    Examples
+    --------
+    >>> resolve_accuracy((None,), (None, 3), "accuracy")
+    SparseCategoricalAccuracy(name='accuracy')
     """
     where = "resolve_accuracy"
     targets = check_batch_shape(target_shape, where, "target_shape", 1)

@@ -49,7 +49,7 @@ class AUC(ThresholdMetric):
     multi_label : bool
         Whether each column has an area of its own, of which the result is the mean; without, all
         columns are one long one.
-    num_labels : int, optional
+    num_labels : int, at least 1, optional
         The number of columns with ``multi_label``; without it that of the first batch.
     label_weights : sequence of float, at least 0, optional
         With ``multi_label`` the columns' shares of the mean, without it what their predictions
@@ -61,6 +61,15 @@ class AUC(ThresholdMetric):
         true, None an array of them; ``micro`` takes all columns as one long one. ``auto`` is
         ``macro`` with ``multi_label`` and else ``micro``, as in Keras.
 
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or two that do not go together.
+    ShapeError
+        When it is called, for another number of columns than labels, or than before.
+    DataError
+        For targets that are not 0 or 1; in bins for predictions that are no probabilities.
+
     Notes
     -----
     Integer labels (n,) of several classes count as their one-hot rows, so that each class stands
@@ -70,6 +79,8 @@ class AUC(ThresholdMetric):
     Examples
     --------
     >>> AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9])
+    0.75
+    >>> AUC(num_thresholds=None)([0, 0, 1, 1], [-4.0, 0.5, 0.3, 7.0])
     0.75
     """
 

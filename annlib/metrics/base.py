@@ -31,14 +31,47 @@ _ROUNDING = 1e-5
 
 
 class Metric(Configurable):
-    """``reset_state``, ``update_state`` for each batch, ``result``.
+    """A number over batches: ``reset_state``, ``update_state`` for each batch, ``result``.
 
-    It adds up in float64 whatever the batches' type, so Keras' argument ``dtype`` is left out.
+    It adds up in float64 whatever the batches' type. Called, it does both of the last: the result
+    over everything since the last reset.
 
     Parameters
     ----------
     name : str, optional
         How logs and History call it; the registered name without one.
+    dtype : {"float32", "float64"}, optional
+        As in Keras, and without effect on the result.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    ArgumentError
+        For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or takes in a batch, for shapes that do not agree, and for what is no
+        number or no target of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Largest(Metric):
+    ...     def reset_state(self):
+    ...         self.largest = 0.0
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         errors = np.abs(np.asarray(y_pred) - y_true)
+    ...         self.largest = max(self.largest, float(errors.max()))
+    ...     def result(self):
+    ...         return self.largest
+    >>> metric = Largest()
+    >>> metric.update_state([1.0, 2.0], [1.5, 2.0])
+    >>> metric.update_state([3.0], [1.0])
+    >>> metric.result()
+    2.0
+    >>> metric.reset_state()
+    >>> metric.result()
+    0.0
     """
 
     #: Which way is better; callbacks with ``mode="auto"`` read it.
@@ -81,27 +114,116 @@ class Metric(Configurable):
         return self._name or self._names[0]
 
     def reads(self, units: int) -> Reads:
-        """What it takes the predictions for, of so many columns; a model gives them accordingly.
+        """What it takes the predictions for; a model gives them accordingly.
 
         ``outputs`` are those of the network, whatever they are; ``scores`` and ``probabilities``
         have been through the activation of a loss that takes logits, and the latter must lie in
         [0, 1]; ``logits`` have not been. A subclass that takes them in by a method of its own gets
         outputs, unless it says otherwise.
+
+        Parameters
+        ----------
+        units : int, at least 1
+            How many columns the predictions have.
+
+        Returns
+        -------
+        {"outputs", "scores", "probabilities", "logits"}
+
+        Examples
+        --------
+        >>> from annlib.metrics import AUC, MeanSquaredError
+        >>> AUC().reads(1), MeanSquaredError().reads(1)
+        ('probabilities', 'outputs')
         """
         return "outputs"
 
     def check_targets(self, Y: Array, where: str) -> None:
-        """Raise ``DataError`` if these, which the loss has taken, are no targets of the metric."""
+        """Raise an error if these, which the loss has taken, are no targets of the metric.
+
+        Parameters
+        ----------
+        Y : ndarray, (n, units) or (n,)
+            Targets of a data set, before any of it is used.
+        where : str
+            What a message begins with.
+
+        Raises
+        ------
+        DataError
+            If they are not.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.metrics import AUC
+        >>> AUC().check_targets(np.array([0, 2]), "fit")
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.DataError: fit: expected targets that are 0 or 1, got 2. Re-code them;
+        classes as one-hot rows.
+        """
 
     def settle(self, *, of_labels: bool) -> None:
-        """Learn from a model whether a row has each class or not, or (as far as known) one."""
+        """Learn from a model whether a row has each class or not, or (as far as known) one.
+
+        Parameters
+        ----------
+        of_labels : bool
+            Whether it has each or not.
+
+        Examples
+        --------
+        Predictions of a row are then compared with 0.5 each, and not with each other:
+
+        >>> from annlib.metrics import F1Score
+        >>> metric = F1Score(average="micro")
+        >>> metric.settle(of_labels=True)
+        >>> metric([[1, 1]], [[0.9, 0.8]])
+        1.0
+        """
 
     def rename(self, name: str) -> None:
-        """Report under this name."""
+        """Report under this name.
+
+        Parameters
+        ----------
+        name : str
+            How logs and History call it.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> metric = Mean()
+        >>> metric.rename("cost")
+        >>> metric.name
+        'cost'
+        """
         self._name = name
 
     def add_weight(self, *arguments: Any, **keywords: Any) -> None:
-        """Raise ``ConfigurationError``: Keras makes the state so, here ``reset_state`` does."""
+        """Always an error: Keras makes the state so, here ``reset_state`` does.
+
+        Parameters
+        ----------
+        *arguments, **keywords
+            Keras'.
+
+        Raises
+        ------
+        ConfigurationError
+            Which says what to write instead.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> try:
+        ...     Mean().add_weight("total")
+        ... except ValueError as error:
+        ...     print(str(error).rpartition("In place of")[2])
+         self.total = self.add_weight(...) write self.total = 0.0 in reset_state, and self.total +=
+         ... in update_state.
+        """
         raise self._stateless("a call of add_weight")
 
     def _stateless(self, got: str) -> ConfigurationError:
@@ -112,24 +234,94 @@ class Metric(Configurable):
         )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in a batch of targets and predictions, each row with its weight (1 without)."""
+        """Take in a batch.
+
+        Parameters
+        ----------
+        y_true : array_like, (n, units) or (n,)
+            Targets of the predictions' shape, or labels (n,) for a sparse metric.
+        y_pred : array_like, (n, units) or (n,)
+            Predictions.
+        sample_weight : float or array_like, (n,), optional
+            What each row counts, 1 without; also (n, units), where the outputs are alike.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not agree; nothing is broadcast.
+        DataError
+            For what is no number, or no target of the metric.
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def result(self) -> float | Array:
-        """The metric over everything since the last ``reset_state``: a number, or an array."""
+        """The metric over everything since the last ``reset_state``.
+
+        Returns
+        -------
+        float or ndarray, (columns,)
+            An array where the metric has a number for each column or threshold.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def reset_state(self) -> None:
-        """Forget everything."""
+        """Forget everything; the constructor calls it first, so that it makes the state.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def get_state(self) -> dict[str, Any]:
-        """What it has taken in: the attributes that ``reset_state`` makes."""
+        """What it has taken in: the attributes that ``reset_state`` makes.
+
+        Returns
+        -------
+        dict of str to object
+            By the attribute's name.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> metric = Mean()
+        >>> metric.update_state([1.0, 3.0])
+        >>> metric.get_state()
+        {'count': 2.0, 'total': 4.0}
+        """
         return {name: getattr(self, name) for name in self._remembers}
 
     @np.errstate(all="ignore")
     def check_state(self, state: Any) -> None:
-        """Raise unless ``get_state`` could have given this: tried on a copy that was reset."""
+        """Raise an error unless ``get_state`` could have given this: tried on a copy.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            As a file holds it.
+
+        Raises
+        ------
+        ModelFormatError
+            If it could not.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> Mean().check_state({"total": 4.0})
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ModelFormatError: state of mean: expected a state of count, total, got
+        ['total'].
+        """
         place, trial = f"state of {self.name}", copy.deepcopy(self)
         trial.reset_state()
         own = trial.get_state()
@@ -148,12 +340,46 @@ class Metric(Configurable):
             trial.result()
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what ``get_state`` gave."""
+        """Continue from what ``get_state`` gave.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            By the attribute's name.
+
+        Raises
+        ------
+        KeyError
+            If an attribute is not in it; ``check_state`` says more.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> metric = Mean()
+        >>> metric.set_state({"total": 4.0, "count": 2.0})
+        >>> metric([6.0])
+        3.3333333333333335
+        """
         for name in self._remembers:
             setattr(self, name, state[name])
 
     def __call__(self, *batch: Any, **keywords: Any) -> Any:
-        """``update_state``, then ``result``."""
+        """``update_state``, then ``result``: over this batch and all since the last reset.
+
+        Parameters
+        ----------
+        *batch, **keywords
+            As ``update_state`` takes them.
+
+        Returns
+        -------
+        float or ndarray, (columns,)
+
+        Raises
+        ------
+        ShapeError, DataError
+            As ``update_state``.
+        """
         self.update_state(*batch, **keywords)
         return self.result()
 
@@ -163,8 +389,33 @@ class Metric(Configurable):
         return False
 
     def weights_of(self, rows: int, sample_weight: Any, outputs: Shape = ()) -> Array | None:
-        """The weights of so many rows, (n,) in a buffer, or None where there are none; where the
-        shape of the outputs is given, also one for each of them, in that shape.
+        """Sample weights as an array, in a buffer.
+
+        Parameters
+        ----------
+        rows : int, at least 0
+            How many rows the batch has.
+        sample_weight : float or array_like, (n,) or (n, units), or None
+            As the user gave them.
+        outputs : tuple of int
+            The predictions' shape, where each output may have a weight.
+
+        Returns
+        -------
+        ndarray or None, (n,) or (n, units)
+
+        Raises
+        ------
+        ShapeError
+            If there is not one for each row, or each output.
+        DataError
+            For what is no number.
+
+        Examples
+        --------
+        >>> from annlib.metrics import Mean
+        >>> Mean().weights_of(2, [0.5, 1.0])
+        array([0.5, 1. ])
         """
         if sample_weight is None:
             return None
@@ -195,7 +446,7 @@ class RunningMean(Metric):
         self.count = 0.0
 
     def add(self, values: Array, weights: Array | None) -> None:
-        """Take in numbers, (n,); their weights are written over."""
+        """Take in numbers ``values``, (n,); their weights are written over."""
         if weights is None:
             self.total += float(np.add.reduce(values, dtype=np.float64))
             self.count += len(values)
@@ -211,16 +462,31 @@ class MeanOverRows(RunningMean):
     """A metric that is the (weighted) mean of one number a row.
 
     A subclass writes ``rows(Y, A, work)``, which returns these numbers, (n,). 0 over no rows.
+
+    Examples
+    --------
+    >>> class WithinTenPercent(MeanOverRows):
+    ...     def rows(self, Y, A, work):
+    ...         return np.all(np.abs(A - Y.reshape(A.shape)) <= 0.1 * A, axis=1).astype(float)
+    >>> WithinTenPercent()([1.0, 2.0], [1.05, 3.0])
+    0.5
     """
 
     #: A label of rows that do not count, of a metric of one label a row.
     ignore_class: int | None = None
 
     def rows(self, Y: Array, A: Array, work: Workspace) -> Array:
+        """One number for each row of targets Y and predictions A, (n,).
+
+        Scratch comes from ``work``.
+        """
         raise NotImplementedError
 
     def outputs(self, Y: Array, A: Array, work: Workspace) -> Array:
-        """One number an output, of A's shape, where those of ``rows`` are means of such."""
+        """One number an output, of A's shape, where those of ``rows`` are means of such.
+
+        Y are the targets, A the predictions; scratch comes from ``work``.
+        """
         raise NotImplementedError
 
     @property
@@ -270,9 +536,24 @@ class MeanMetricWrapper(MeanOverRows):
     Parameters
     ----------
     fn : callable or Loss
-        Of two arrays, returning an array of one number a row (or one number for the batch).
+        Of targets and predictions, (n, units), returning one number a row, (n,), or one number for
+        the batch.
     name : str, optional
         The function's own name without one.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``fn`` cannot be called.
+    ShapeError
+        When outputs have weights of their own, if ``fn`` gives no number for each.
+
+    Examples
+    --------
+    >>> def within(y_true, y_pred):
+    ...     return abs(y_pred - y_true) <= 0.1
+    >>> MeanMetricWrapper(within)([[1.0], [2.0]], [[1.05], [3.0]])
+    0.5
     """
 
     def __init__(

@@ -41,11 +41,33 @@ class ConfusionMetric(ThresholdMetric):
         return float(values[0]) if len(values) == 1 else values
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
-        """The results from the confusion matrix at each threshold."""
+        """The results from the confusion matrix at each threshold, (thresholds,).
+
+        Parameters
+        ----------
+        tp, fp : ndarray, (thresholds,)
+            What is predicted to be 1, rightly and falsely.
+        fn, tn : ndarray, (thresholds,)
+            What is predicted to be 0, falsely and rightly.
+
+        Returns
+        -------
+        ndarray, (thresholds,)
+        """
         raise NotImplementedError
 
 
 class _Count(ConfusionMetric):
+    """A count of the confusion matrix.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, in [0, 1], optional
+        A prediction above it (strictly) counts as 1; 0.5 without one. The result of several is an
+        array, (thresholds,). Predictions are probabilities, unless no threshold lies between 0 and
+        1: 0 cuts scores of any size.
+    """
+
     def __init__(
         self, thresholds: float | Sequence[float] | None = None, name: str | None = None
     ) -> None:
@@ -60,9 +82,22 @@ class TruePositives(_Count):
     ----------
     thresholds : float or sequence of float, in [0, 1], optional
         A prediction above it (strictly) counts as 1; 0.5 without one. The result of several is an
-        array. Predictions are probabilities, unless no threshold lies between 0 and 1: 0 cuts
-        scores of any size.
+        array, (thresholds,). Predictions are probabilities, unless no threshold lies between 0 and
+        1: 0 cuts scores of any size.
     name : str, optional
+
+    Raises
+    ------
+    ConfigurationError
+        For thresholds out of their range.
+    DataError
+        When it is called, for targets that are not 0 or 1, or predictions that are no
+        probabilities.
+
+    Examples
+    --------
+    >>> TruePositives()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
+    2.0
     """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
@@ -71,7 +106,13 @@ class TruePositives(_Count):
 
 @register("true_negatives")
 class TrueNegatives(_Count):
-    """TN: the weight of zeros that are predicted to be 0; arguments as ``TruePositives``."""
+    """TN: the weight of zeros that are predicted to be 0.
+
+    Examples
+    --------
+    >>> TrueNegatives()([0, 0, 1, 1], [0.9, 0.2, 0.1, 0.7])
+    1.0
+    """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return tn
@@ -79,7 +120,13 @@ class TrueNegatives(_Count):
 
 @register("false_positives")
 class FalsePositives(_Count):
-    """FP: the weight of zeros that are predicted to be 1; arguments as ``TruePositives``."""
+    """FP: the weight of zeros that are predicted to be 1.
+
+    Examples
+    --------
+    >>> FalsePositives(thresholds=[0.1, 0.5])([0, 0, 1, 1], [0.9, 0.2, 0.1, 0.7])
+    array([2., 1.])
+    """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return fp
@@ -87,7 +134,13 @@ class FalsePositives(_Count):
 
 @register("false_negatives")
 class FalseNegatives(_Count):
-    """FN: the weight of ones that are predicted to be 0; arguments as ``TruePositives``."""
+    """FN: the weight of ones that are predicted to be 0.
+
+    Examples
+    --------
+    >>> FalseNegatives()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
+    1.0
+    """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
         return fn

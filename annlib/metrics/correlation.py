@@ -22,7 +22,24 @@ from annlib.metrics.base import (
 
 
 class _Correlation(MeanOverRows):
-    """A coefficient of means, variances and the covariance of targets and predictions."""
+    """A correlation.
+
+    Parameters
+    ----------
+    name : str, optional
+        How logs and History call it; the registered name without one.
+    axis : -1 or 0
+        Along the outputs of a row; or along the rows, as statistics has it: the mean over the
+        columns of the correlation of all rows, whatever the batches. (Keras' is the mean of the
+        batches' own.)
+
+    Raises
+    ------
+    ConfigurationError
+        For another axis.
+    ShapeError
+        With ``axis=-1`` for rows of one output.
+    """
 
     direction: ClassVar[Direction | None] = "up"
     undefined_for = "a row or column of equal numbers"
@@ -145,6 +162,7 @@ class PearsonCorrelation(_Correlation):
     Parameters
     ----------
     name : str, optional
+        How logs and History call it; the registered name without one.
     axis : -1 or 0
         Along the outputs of a row; or along the rows, as statistics has it: the mean over the
         columns of the correlation of all rows, whatever the batches. (Keras' is the mean of the
@@ -177,14 +195,14 @@ class ConcordanceCorrelation(_Correlation):
     """Mean over rows of 2 cov(y, a) / (var(y) + var(a) + (mean(y) - mean(a))^2) of a row's outputs.
 
     It is 1 only where predictions are equal to targets, while Pearson's is where they lie on any
-    rising line. 1e-7 is added to the denominator, as in Keras; arguments as
-    ``PearsonCorrelation``.
+    rising line. 1e-7 is added to the denominator, as in Keras. Lin, A Concordance Correlation
+    Coefficient to Evaluate Reproducibility, 1989.
 
     Examples
     --------
     >>> metric = ConcordanceCorrelation()
-    >>> round(metric([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]]), 6)
-    0.981632
+    >>> round(metric([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]]), 4)
+    0.9816
     """
 
     undefined_for = ""

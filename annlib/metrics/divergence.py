@@ -17,17 +17,25 @@ class BinaryCrossentropy(MeanLoss):
     Parameters
     ----------
     name : str, optional
+        How logs and History call it; the registered name without one.
     from_logits : bool
         Whether predictions are logits of a sigmoid.
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / 2.
-    pos_weight : float, or list of float, optional
+    pos_weight : float, or list of float, at least 0, optional
         How much a target of 1 counts, as in the loss.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    DataError
+        When it is called, for targets or predictions that are not between 0 and 1.
 
     Examples
     --------
-    >>> round(BinaryCrossentropy()([1, 0], [0.5, 0.5]), 6)
-    0.693147
+    >>> round(BinaryCrossentropy()([1, 0], [0.5, 0.5]), 4)  # log 2
+    0.6931
     """
 
     loss = "binary_crossentropy"
@@ -55,12 +63,25 @@ class CategoricalCrossentropy(MeanLoss):
     Parameters
     ----------
     name : str, optional
+        How logs and History call it; the registered name without one.
     from_logits : bool
         Whether predictions are logits of a softmax.
     label_smoothing : float, in [0, 1]
         Targets become y (1 - s) + s / N.
     axis : -1
         Along the outputs of a row; there is no other.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    DataError
+        When it is called, for targets that are not between 0 and 1, or negative predictions.
+
+    Examples
+    --------
+    >>> round(CategoricalCrossentropy()([[0, 1]], [[0.5, 0.5]]), 4)  # log 2
+    0.6931
     """
 
     loss = "categorical_crossentropy"
@@ -83,19 +104,32 @@ class CategoricalCrossentropy(MeanLoss):
 
 @register("sparse_categorical_crossentropy")
 class SparseCategoricalCrossentropy(MeanLoss):
-    """Mean over rows of -log a_y for labels y, 0..N-1.
+    """Mean over rows of -log a_y for labels y, 0..N-1: labels (n,), predictions (n, N).
 
     Parameters
     ----------
     name : str, optional
+        How logs and History call it; the registered name without one.
     from_logits : bool
         Whether predictions are logits of a softmax.
-    ignore_class : int, optional
+    ignore_class : int, any value, optional
         A label of rows that do not count.
     axis : -1
         Along the outputs of a row; there is no other.
     label_smoothing : float, in [0, 1]
         Labels count as rows y (1 - s) + s / N of zeros and a one.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    DataError
+        When it is called, for what is no label, or predictions that are no probabilities.
+
+    Examples
+    --------
+    >>> round(SparseCategoricalCrossentropy()([1], [[0.5, 0.5]]), 4)  # log 2
+    0.6931
     """
 
     loss = "sparse_categorical_crossentropy"
@@ -120,7 +154,13 @@ class SparseCategoricalCrossentropy(MeanLoss):
 
 @register("kl_divergence")
 class KLDivergence(MeanLoss):
-    """Mean over rows of sum_i y_i log(y_i / a_i), both clipped to [1e-7, 1]."""
+    """Mean over rows of sum_i y_i log(y_i / a_i), both clipped to [1e-7, 1].
+
+    Examples
+    --------
+    >>> round(KLDivergence()([[0.0, 1.0]], [[0.5, 0.5]]), 4)  # log 2
+    0.6931
+    """
 
     loss = "kl_divergence"
     largest = 1.0
@@ -128,7 +168,13 @@ class KLDivergence(MeanLoss):
 
 @register("poisson")
 class Poisson(MeanLoss):
-    """Mean of a - y log(a + 1e-7) over outputs and rows, for counts y."""
+    """Mean of a - y log(a + 1e-7) over outputs and rows, for counts y.
+
+    Examples
+    --------
+    >>> round(Poisson()([2.0, 3.0], [1.0, 1.0]), 4)
+    1.0
+    """
 
     loss = "poisson"
 

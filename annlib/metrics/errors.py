@@ -32,8 +32,8 @@ class RootMeanSquaredError(MeanSquaredError):
 
     Examples
     --------
-    >>> RootMeanSquaredError()([[1.0, 2.0]], [[4.0, 6.0]])
-    3.5355339059327378
+    >>> RootMeanSquaredError()([[1.0, 2.0]], [[2.0, 9.0]])
+    5.0
     """
 
     def result(self) -> float:
@@ -55,21 +55,39 @@ class MeanAbsoluteError(MeanLoss):
 
 @register("mean_absolute_percentage_error", "mape")
 class MeanAbsolutePercentageError(MeanLoss):
-    """Mean of 100 abs(a - y) / abs(y), where abs(y) counts as at least 1e-7."""
+    """Mean of 100 abs(a - y) / abs(y), where abs(y) counts as at least 1e-7.
+
+    Examples
+    --------
+    >>> MeanAbsolutePercentageError()([2.0, -4.0], [1.0, -4.0])
+    25.0
+    """
 
     loss = "mean_absolute_percentage_error"
 
 
 @register("mean_squared_logarithmic_error", "msle")
 class MeanSquaredLogarithmicError(MeanLoss):
-    """Mean of (log(1 + a) - log(1 + y))^2, where a and y count as at least 1e-7."""
+    """Mean of (log(1 + a) - log(1 + y))^2, where a and y count as at least 1e-7.
+
+    Examples
+    --------
+    >>> round(MeanSquaredLogarithmicError()([0.0, 1.0], [1.0, 1.0]), 4)
+    0.2402
+    """
 
     loss = "mean_squared_logarithmic_error"
 
 
 @register("logcosh")
 class LogCoshError(MeanLoss):
-    """Mean of log(cosh(a - y)): about (a - y)^2 / 2 for small errors, abs(a - y) for large ones."""
+    """Mean of log(cosh(a - y)): about (a - y)^2 / 2 for small errors, abs(a - y) for large ones.
+
+    Examples
+    --------
+    >>> round(LogCoshError()([0.0, 1.0], [0.0, 11.0]), 4)
+    4.6534
+    """
 
     loss = "log_cosh"
 
@@ -83,13 +101,19 @@ class CosineSimilarity(MeanLoss):
     Parameters
     ----------
     name : str, optional
+        How logs and History call it; the registered name without one.
     axis : -1
         Along the outputs of a row; there is no other.
 
+    Raises
+    ------
+    ConfigurationError
+        For another axis.
+
     Examples
     --------
-    >>> CosineSimilarity()([[0.0, 2.0]], [[0.0, 5.0]])
-    1.0
+    >>> CosineSimilarity()([[0.0, 2.0], [0.0, 2.0]], [[0.0, 5.0], [1.0, 0.0]])
+    0.5
     """
 
     direction: ClassVar[Direction | None] = "up"

@@ -53,16 +53,27 @@ class FBetaScore(Metric):
         None gives an array, one score a column; ``micro`` counts all columns as one; ``macro`` is
         the columns' mean, ``weighted`` their mean by how often they are true.
     beta : float, above 0
+        How much recall counts.
     threshold : float, in (0, 1], optional
         A prediction above it (strictly) counts as 1; below 1 it is one of probabilities. Without it
         that is a row's largest (all of them if there are several, none if it is 0 to 1e-9), and
         where a row has one column, or in a model each class or not, 0.5.
     name : str, optional
+        How logs and History call it; the registered name without one.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    ShapeError
+        When it is called, for another number of columns than before.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
 
     Examples
     --------
-    >>> FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [0, 1]], [[0.6, 0.2], [0.9, 0.7]])
-    array([0.83333333, 0.55555556])
+    >>> FBetaScore(beta=2.0, threshold=0.5)([[1, 1], [0, 1]], [[0.6, 0.2], [0.9, 0.7]]).round(4)
+    array([0.8333, 0.5556])
     """
 
     direction: ClassVar[Direction | None] = "up"
@@ -163,8 +174,9 @@ class F1Score(FBetaScore):
 
     Examples
     --------
-    >>> F1Score(average="macro")([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-    0.6666666666666666
+    >>> score = F1Score(average="macro")
+    >>> round(score([[1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), 4)
+    0.6667
     """
 
     def __init__(

@@ -15,8 +15,9 @@ import numpy as np
 
 import annlib.metrics.hinge  # noqa: F401  # first: the function takes the module's place
 from annlib.core.arrays import Array
-from annlib.core.config import constructor_arguments, refuse_unknown
-from annlib.core.errors import ConfigurationError, ShapeError
+from annlib.core.config import refuse_unknown
+from annlib.core.constructors import OfFunction, constructor_arguments
+from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.losses.functions import (
     KLD,
     MAE,
@@ -92,18 +93,35 @@ __all__ = [
 ]
 
 
+@OfFunction("name", "dtype")
 class MetricFunction:
     """The metric of each row, as Keras' functions give it; in ``compile`` the class of that name.
 
     Parameters
     ----------
     cls : type of MeanOverRows
+        The class, whose arguments but for its name the function takes behind y_true and y_pred.
+
+    Raises
+    ------
+    ConfigurationError
+        If ``cls`` is no such class.
+
+    Examples
+    --------
+    >>> accuracy = MetricFunction(BinaryAccuracy)
+    >>> accuracy([[1, 0], [0, 0]], [[0.4, 0.8], [0.1, 0.2]], threshold=0.3)
+    array([0.5, 1. ])
     """
 
     def __init__(self, cls: type[MeanOverRows]) -> None:
+        if not isinstance(cls, type) or not issubclass(cls, MeanOverRows):
+            raise ConfigurationError(
+                f"MetricFunction: expected cls as a class of metrics that are means over rows, got "
+                f"{show(cls)}."
+            )
         self.cls = cls
         self.__name__ = cls._names[0]
-        self.__doc__ = cls.__doc__
 
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The metric of each row, (n,).
@@ -115,6 +133,11 @@ class MetricFunction:
         y_pred : array_like, (n, units)
         *arguments, **keywords
             Those of the class but for its name: ``binary_accuracy(y, p, threshold=0.3)``.
+
+        Returns
+        -------
+        ndarray, (n,)
+            The metric of each row, not averaged.
 
         Raises
         ------

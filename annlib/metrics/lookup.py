@@ -12,10 +12,35 @@ from annlib.metrics.mean_loss import MeanLoss
 
 
 def get(identifier: Any, where: str = "metrics.get") -> Metric | None:
-    """The metric of that name, or the object itself; a plain function is averaged over rows.
+    """The metric that an argument stands for.
 
-    None is none, as in Keras. A function of ``annlib.metrics`` or ``annlib.losses`` is the metric
-    of which it gives one number a row.
+    Parameters
+    ----------
+    identifier : str, Metric, Loss, type, dict, callable or None
+        A registered name, an object or what ``get_config`` gave. A plain function of targets and
+        predictions is averaged over rows; one of ``annlib.metrics`` or ``annlib.losses`` is the
+        metric of which it gives one number a row. None is none, as in Keras.
+    where : str
+        What a message begins with.
+
+    Returns
+    -------
+    Metric or None
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
+    ConfigurationError
+        For anything else.
+
+    Examples
+    --------
+    >>> get("auc")([0, 1], [0.2, 0.7])
+    1.0
+    >>> from annlib import losses
+    >>> get(losses.mse)
+    MeanSquaredError()
     """
     return None if identifier is None else metric_of(identifier, where)
 

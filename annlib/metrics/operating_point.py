@@ -22,7 +22,24 @@ from annlib.metrics.thresholds import (
 
 
 class _BestAt(ThresholdMetric):
-    """The largest rate at those thresholds where the other one is at least ``least``."""
+    """The largest rate at those thresholds where the other one is at least ``least``.
+
+    Parameters
+    ----------
+    num_thresholds : int, at least 1
+        Evenly spaced from 0 to 1, both among them; one alone is 0.5.
+    class_id : int, at least 0, optional
+        The one column that counts; all without.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    ShapeError
+        When it is called, for fewer columns than ``class_id`` wants.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
+    """
 
     direction: ClassVar[Direction | None] = "up"
     takes_labels = True
@@ -85,14 +102,19 @@ class PrecisionAtRecall(_BestAt):
         The recall that is asked for, at least.
     num_thresholds : int, at least 1
         Evenly spaced from 0 to 1, both among them; one alone is 0.5.
-    class_id : int, optional
+    class_id : int, at least 0, optional
         The one column that counts; all without.
     name : str, optional
+        How logs and History call it; the registered name without one.
 
     Raises
     ------
     ConfigurationError
-        For numbers outside of these.
+        For an argument out of its range.
+    ShapeError
+        When it is called, for fewer columns than ``class_id`` wants.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
 
     Examples
     --------
@@ -120,18 +142,21 @@ class PrecisionAtRecall(_BestAt):
 class RecallAtPrecision(_BestAt):
     """The best recall, TP / (TP + FN), where the precision, TP / (TP + FP), is large enough.
 
+    0 where no threshold has such a precision; integer labels count as their one-hot rows.
+
     Parameters
     ----------
     precision : float, in [0, 1]
-        The precision that is asked for, at least; other arguments as ``PrecisionAtRecall``.
-    num_thresholds : int, at least 1
-    class_id : int, optional
-    name : str, optional
+        The precision that is asked for, at least.
 
     Raises
     ------
     ConfigurationError
-        For numbers outside of these.
+        For an argument out of its range.
+    ShapeError
+        When it is called, for fewer columns than ``class_id`` wants.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
 
     Examples
     --------
@@ -160,18 +185,21 @@ class RecallAtPrecision(_BestAt):
 class SensitivityAtSpecificity(_BestAt):
     """The best sensitivity, TP / (TP + FN), where the specificity, TN / (TN + FP), is large enough.
 
+    0 where no threshold has such a specificity; integer labels count as their one-hot rows.
+
     Parameters
     ----------
     specificity : float, in [0, 1]
-        The specificity that is asked for, at least; other arguments as ``PrecisionAtRecall``.
-    num_thresholds : int, at least 1
-    class_id : int, optional
-    name : str, optional
+        The specificity that is asked for, at least.
 
     Raises
     ------
     ConfigurationError
-        For numbers outside of these.
+        For an argument out of its range.
+    ShapeError
+        When it is called, for fewer columns than ``class_id`` wants.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
 
     Examples
     --------
@@ -200,23 +228,27 @@ class SensitivityAtSpecificity(_BestAt):
 class SpecificityAtSensitivity(_BestAt):
     """The best specificity, TN / (TN + FP), where the sensitivity, TP / (TP + FN), is large enough.
 
+    0 where no threshold has such a sensitivity; integer labels count as their one-hot rows.
+
     Parameters
     ----------
     sensitivity : float, in [0, 1]
-        The sensitivity that is asked for, at least; other arguments as ``PrecisionAtRecall``.
-    num_thresholds : int, at least 1
-    class_id : int, optional
-    name : str, optional
+        The sensitivity that is asked for, at least.
 
     Raises
     ------
     ConfigurationError
-        For numbers outside of these.
+        For an argument out of its range.
+    ShapeError
+        When it is called, for fewer columns than ``class_id`` wants.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
 
     Examples
     --------
-    >>> SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8])
-    0.6666666666666666
+    >>> metric = SpecificityAtSensitivity(0.5)
+    >>> round(metric([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]), 4)
+    0.6667
     """
 
     example_arguments = {"sensitivity": 0.8}  # noqa: RUF012  # never changed

@@ -24,7 +24,32 @@ from annlib.metrics.thresholds import (
 
 
 class _Share(ConfusionMetric):
-    """Precision and recall: of all columns, of the largest predictions of a row, of one class."""
+    """Precision and recall: of all columns, of the largest predictions of a row, of one class.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, in [0, 1], optional
+        A prediction above it (strictly) counts as 1; 0.5 without one, none with ``top_k``. The
+        result of several is an array, (thresholds,). Predictions are probabilities, unless no
+        threshold lies between 0 and 1: 0 cuts scores of any size, and so does ``top_k`` alone.
+    top_k : int, at least 1, optional
+        Only the k largest predictions of a row can count as 1; of those that tie the first.
+    class_id : int, at least 0, optional
+        The one column that counts; all without.
+    average : {"micro", "macro", "weighted", None}
+        How the columns become one: ``micro`` counts all of them as one, as Keras does; ``macro`` is
+        the columns' mean, ``weighted`` their mean by how often they are true; None gives an array,
+        one result a column.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range, or a ``class_id`` with another average than ``micro``.
+    ShapeError
+        When it is called, for fewer columns than ``top_k`` and ``class_id`` want.
+    DataError
+        For targets that are not 0 or 1, or predictions that are no probabilities.
+    """
 
     direction: ClassVar[Direction | None] = "up"
     takes_labels = True
@@ -137,11 +162,12 @@ class Precision(_Share):
         A prediction above it (strictly) counts as 1; 0.5 without one, none with ``top_k``. The
         result of several is an array. Predictions are probabilities, unless no threshold lies
         between 0 and 1: 0 cuts scores of any size, and so does ``top_k`` alone.
-    top_k : int, optional
+    top_k : int, at least 1, optional
         Only the k largest predictions of a row can count as 1; of those that tie the first.
-    class_id : int, optional
+    class_id : int, at least 0, optional
         The one column that counts; all without.
     name : str, optional
+        How logs and History call it; the registered name without one.
     average : {"micro", "macro", "weighted", None}
         How the columns become one: ``micro`` counts all of them as one, as Keras does; ``macro`` is
         the columns' mean, ``weighted`` their mean by how often they are true; None gives an array,
@@ -155,12 +181,12 @@ class Precision(_Share):
 
     Examples
     --------
-    >>> Precision()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
-    0.6666666666666666
+    >>> round(Precision()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7]), 4)
+    0.6667
     >>> Precision(average="macro")([0, 1, 1], [[0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
     0.75
-    >>> Precision(thresholds=[0.5, 0.85])([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
-    array([0.66666667, 0.        ])
+    >>> Precision(thresholds=[0.5, 0.85])([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7]).round(4)
+    array([0.6667, 0.    ])
     """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:
@@ -171,12 +197,12 @@ class Precision(_Share):
 class Recall(_Share):
     """TP / (TP + FN): how much of what is 1 is predicted to be; 0 where nothing is 1.
 
-    Arguments as ``Precision``.
+    Integer labels (n,) of several classes count as their one-hot rows, as in ``Precision``.
 
     Examples
     --------
-    >>> Recall()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7])
-    0.6666666666666666
+    >>> round(Recall()([0, 1, 1, 1], [0.9, 0.8, 0.1, 0.7]), 4)
+    0.6667
     """
 
     def at(self, tp: Array, fp: Array, fn: Array, tn: Array) -> Array:

@@ -37,11 +37,19 @@ class R2Score(Metric):
         With p of them and n rows the adjusted 1 - (1 - R^2) (n - 1) / (n - p - 1), if n allows.
         (Keras' n is that of rows times columns.)
     name : str, optional
+        How logs and History call it; the registered name without one.
+
+    Raises
+    ------
+    ConfigurationError
+        For an argument out of its range.
+    ShapeError
+        When it is called, for another number of columns than before.
 
     Examples
     --------
-    >>> round(R2Score()([1, 4, 3], [2, 4, 4]), 6)
-    0.571429
+    >>> round(R2Score()([1, 4, 3], [2, 4, 4]), 4)
+    0.5714
     """
 
     direction: ClassVar[Direction | None] = "up"

@@ -16,11 +16,7 @@ from annlib.metrics.base import Metric, RunningMean, register
 class Mean(RunningMean):
     """The (weighted) mean of the values it is given; of a row of values their mean counts.
 
-    Weights are one a row, or one a value.
-
-    Parameters
-    ----------
-    name : str, optional
+    Values are (n,) or (n, ...); weights are one a row, (n,), or one a value.
 
     Examples
     --------
@@ -33,17 +29,16 @@ class Mean(RunningMean):
     def update_state(  # type: ignore[override]  # values, not targets and predictions
         self, values: Any, sample_weight: Any = None
     ) -> None:
+        """Take in numbers ``values``, (n,) or (n, ...)."""
         rows, weights = _rows(values, sample_weight, "Mean")
         self.add(rows.mean(axis=1), self.weights_of(len(rows), weights))
 
 
 @register("sum")
 class Sum(Metric):
-    """The (weighted) sum of the values it is given; weights are one a row, or one a value.
+    """The (weighted) sum of the values it is given.
 
-    Parameters
-    ----------
-    name : str, optional
+    Values are (n,) or (n, ...); weights are one a row, (n,), or one a value.
 
     Examples
     --------
@@ -57,6 +52,7 @@ class Sum(Metric):
     def update_state(  # type: ignore[override]  # values, not targets and predictions
         self, values: Any, sample_weight: Any = None
     ) -> None:
+        """Take in numbers ``values``, (n,) or (n, ...)."""
         rows, given = _rows(values, sample_weight, "Sum")
         sums, weights = rows.sum(axis=1), self.weights_of(len(rows), given)
         self.total += float(np.sum(sums if weights is None else sums * weights))

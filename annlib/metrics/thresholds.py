@@ -30,9 +30,10 @@ class ThresholdMetric(Metric):
 
     Parameters
     ----------
-    cuts : array
+    cuts : ndarray, (thresholds,)
         The thresholds in ascending order.
-    name : str or None
+    name : str, optional
+        How logs and History call it; the registered name without one.
     """
 
     def __init__(self, cuts: Array, name: str | None) -> None:
@@ -56,7 +57,9 @@ class ThresholdMetric(Metric):
         self._count(Y, A, weights)
 
     def bits_and_predictions(self, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
-        """Targets as truth values and predictions as floating numbers, of one shape."""
+        """Targets ``y_true`` as truth values and predictions ``y_pred`` as floating numbers, of one
+        shape.
+        """
         where = type(self).__name__
         Y, A = arrays_of(y_true, y_pred, where)
         A = A if A.dtype.char in "fd" else A.astype(np.float64)
@@ -79,7 +82,7 @@ class ThresholdMetric(Metric):
         check_bits(Y, self.work, where)
 
     def element_weights(self, A: Array, weights: Array | None) -> Array | None:
-        """One weight a prediction, flat, from one a row or one a prediction."""
+        """One weight a prediction of A, flat, from ``weights``: one a row or one a prediction."""
         if weights is None or weights.ndim > 1 or A.size == len(A):
             return weights if weights is None else weights.reshape(-1)
         spread = self.work.array("spread", len(A), A.size // len(A))
@@ -99,7 +102,7 @@ class ThresholdMetric(Metric):
             self.counts.fill(np.nan)
 
     def intervals(self, A: Array) -> Array:
-        """How many thresholds lie below each prediction, in the predictions' own precision."""
+        """How many thresholds lie below each prediction of A, in the predictions' own precision."""
         places = self.work.array("places", *A.shape, dtype=np.intp)
         cuts = self._cuts.astype(A.dtype)
         if len(cuts) == 1:

@@ -16,6 +16,16 @@ from annlib.metrics.base import Direction, MeanOverRows, columns_of, register, s
 
 
 class _TopK(MeanOverRows):
+    """The share of rows that are among the k best.
+
+    Parameters
+    ----------
+    k : int, at least 1
+        How many of the largest outputs count.
+    name : str, optional
+        How logs and History call it; the registered name without one.
+    """
+
     direction: ClassVar[Direction | None] = "up"
 
     def __init__(self, k: int = 5, name: str | None = None) -> None:
@@ -23,7 +33,10 @@ class _TopK(MeanOverRows):
         super().__init__(name)
 
     def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
-        """The class of each row, (n,)."""
+        """The class of each row, (n,).
+
+        Y are the targets, A the predictions; scratch comes from ``work``.
+        """
         raise NotImplementedError
 
     def _check_classes(self, A: Array) -> int:
@@ -63,17 +76,14 @@ class _TopK(MeanOverRows):
 class TopKCategoricalAccuracy(_TopK):
     """Share of rows where fewer than k outputs are larger than the one at the largest target.
 
-    Outputs that tie share their place, as in Keras.
-
-    Parameters
-    ----------
-    k : int, at least 1
-    name : str, optional
+    Outputs that tie share their place, as in Keras. Targets and predictions are (n, N).
 
     Examples
     --------
     >>> TopKCategoricalAccuracy(k=2)([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]])
     1.0
+    >>> TopKCategoricalAccuracy(k=1)([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]])
+    0.5
     """
 
     of_classes = True
@@ -90,7 +100,9 @@ class SparseTopKCategoricalAccuracy(_TopK):
     Parameters
     ----------
     k : int, at least 1
+        How many of the largest outputs count.
     name : str, optional
+        How logs and History call it; the registered name without one.
     from_sorted_ids : bool
         Whether predictions are no scores but the best classes themselves, (n, N) with N at least
         k, the best one first; a class may then have any number for its name.

@@ -30,7 +30,37 @@ def save_model(
     *,
     include_optimizer: bool = True,
 ) -> None:
-    """``model.save(filepath, overwrite, include_optimizer=include_optimizer)``."""
+    """Write a model to a safetensors file: ``model.save`` as a function.
+
+    Parameters
+    ----------
+    model : Sequential
+    filepath : path or binary file object
+        An open file object (``io.BytesIO()``) is written from where it stands.
+    overwrite : bool
+        Whether to replace a file that exists.
+    include_optimizer : bool
+        Whether to write what ``compile`` was given and the optimizer's state.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no model, or a part of it can be no part of a file.
+    FileExistsError
+        If the file exists and ``overwrite`` is false.
+    OSError
+        If the system cannot write it.
+
+    Examples
+    --------
+    >>> import io
+    >>> from annlib import Sequential, layers, models
+    >>> file = io.BytesIO()
+    >>> models.save_model(Sequential([layers.Input((3,)), layers.Dense(1)]), file)
+    >>> _ = file.seek(0)
+    >>> models.load_model(file).layers
+    [Dense(1)]
+    """
     check_instance(model, Sequential, "save_model", "model").save(
         filepath, overwrite, include_optimizer=include_optimizer
     )
@@ -66,8 +96,26 @@ def load_model(
     ------
     ModelFormatError
         If the file is damaged, foreign, of another kind, or names what is not known.
+    ConfigurationError
+        If ``path`` is none, or ``custom_objects`` no dict of classes and functions.
     OSError
         If the system cannot open or read it.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, load_model
+    >>> x = np.array([[0.0, 1.0], [2.0, 3.0]])
+    >>> model = Sequential([layers.Dense(4, "tanh"), layers.Dense(1)])
+    >>> model.compile("adam", "mse")
+    >>> history = model.fit(x, [1.0, 2.0], verbose=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     model.save(path)
+    ...     again = load_model(path)
+    >>> np.array_equal(again.predict(x), model.predict(x)), again.optimizer.iterations
+    (True, 1)
     """
     file = check_file(path, "load_model", "path")
     check_flag(compile, "load_model", "compile")
@@ -117,6 +165,15 @@ def clone_model(
         Gives for each layer, but for the ``Input``, the one that takes its place: a clone, another
         layer, or the layer itself, whose weights are then in both models.
 
+    Returns
+    -------
+    Sequential
+
+    Raises
+    ------
+    ConfigurationError
+        If ``model`` is none, ``clone_function`` no function, or what it gives no layer.
+
     Examples
     --------
     >>> from annlib import Sequential, clone_model, layers
@@ -163,13 +220,26 @@ def model_from_json(text: str, custom_objects: Mapping[str, Any] | None = None) 
     Parameters
     ----------
     text : str
+        What ``to_json`` gave.
     custom_objects : dict of str to class, optional
         Classes of your own that are not registered.
+
+    Returns
+    -------
+    Sequential
+        Of the same seed, not compiled.
 
     Raises
     ------
     ConfigurationError
         If it is another text, or names what is not known.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, models
+    >>> text = Sequential([layers.Dense(4, "tanh"), layers.Dense(1)], seed=0).to_json()
+    >>> models.model_from_json(text)
+    Sequential(layers=[Dense(4, activation='tanh'), Dense(1)], seed=0)
     """
     import json
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from annlib.core.arguments import naming_arguments
 from annlib.core.arrays import Array, BatchShape
 from annlib.core.checks import check_choice, check_count, check_flag, check_optional_count, is_whole
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.parameters import ParameterVector
 from annlib.core.registry import Registry, custom_object_scope
@@ -38,12 +38,13 @@ class Sequential(Trainer):
     layers : sequence of Layer, optional
         May begin with an ``Input``; without one the weights are made when the first data come.
         A ``Sequential`` among them stands for its layers.
-    seed : int, optional
+    seed : int, at least 0, optional
         Everything random in the model follows from it: initial weights, shuffling, dropout.
         Without one a seed is drawn and kept in ``seed``.
     dtype : {"float32", "float64"}
         The arithmetic.
     name : str, optional
+        ``sequential`` by itself.
 
     Attributes
     ----------
@@ -53,6 +54,16 @@ class Sequential(Trainer):
         Of the last ``fit``.
     stop_training, stop_evaluating, stop_predicting : bool
         Set by a callback to end ``fit``, ``evaluate`` or ``predict`` after the batch.
+
+    Raises
+    ------
+    ConfigurationError
+        If something in the list is no layer, two layers have one name, or another argument is none
+        of these.
+    OwnershipError
+        If a layer stands twice in it.
+    ShapeError
+        If it begins with an ``Input`` and a layer cannot take what the one before it gives.
 
     Examples
     --------
@@ -108,7 +119,32 @@ class Sequential(Trainer):
 
     @naming_arguments("Sequential.get_layer")
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of that name or at that index."""
+        """The layer of that name or at that index; exactly one of the two is given.
+
+        Parameters
+        ----------
+        name : str, optional
+        index : int, optional
+            From 0; negative ones count from the end.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        UnknownNameError
+            If no layer has this name; the message names the nearest.
+        ConfigurationError
+            If both are given, or none, or there is no layer at this index.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(8, "relu"), layers.Dense(1)])
+        >>> model.get_layer("dense"), model.get_layer(index=-1)
+        (Dense(8, activation='relu'), Dense(1))
+        """
         layers = self._network.layers
         if (name is None) == (index is None):
             raise ConfigurationError(
@@ -134,12 +170,27 @@ class Sequential(Trainer):
     def add(self, layer: Any) -> None:
         """Append a layer; the layers of a model that is added are appended one by one.
 
+        Parameters
+        ----------
+        layer : Layer or Sequential
+
         Raises
         ------
         ConfigurationError
             If it is no layer, or its name is taken.
         OwnershipError
             If the layer already stands in this model.
+        ShapeError
+            If the model is built, and the layer cannot take what the last one gives.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential()
+        >>> model.add(layers.Dense(8, "relu"))
+        >>> model.add(layers.Dense(1))
+        >>> model.layers
+        [Dense(8, activation='relu'), Dense(1)]
         """
         self._reset_functions()
         self._network.add(_network_of(layer))
@@ -147,7 +198,24 @@ class Sequential(Trainer):
 
     @alone("Sequential.pop", inside=True)
     def pop(self) -> Layer:
-        """Remove the last layer and return it."""
+        """Remove the last layer and return it.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(8), layers.Dense(1)])
+        >>> model.pop(), len(model.layers)
+        (Dense(1), 1)
+        """
         if not self._network.layers:
             raise ConfigurationError("Sequential.pop: expected a model with layers, got none.")
         self._reset_functions()
@@ -169,7 +237,12 @@ class Sequential(Trainer):
 
     @naming_arguments("Sequential.build")
     def build(self, input_shape: BatchShape | None = None) -> None:
-        """Make the weights for input of this shape, ``(None, n_features)``.
+        """Make the weights for input of this shape.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None, optional
+            ``(None, n_features)``; not needed where the model begins with an ``Input``.
 
         Raises
         ------
@@ -177,6 +250,14 @@ class Sequential(Trainer):
             If the shape is neither given nor known.
         ShapeError
             If it contradicts what the model was built for, or a layer cannot take it.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(4)])
+        >>> model.build((None, 3))
+        >>> [array.shape for array in model.weights]
+        [(3, 4), (4,)]
         """
         self._network.build(input_shape)
 
@@ -213,7 +294,28 @@ class Sequential(Trainer):
         return self.compute_output_shape(self.input_shape)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        """The shape of the output for this input; builds nothing."""
+        """The shape of the output for this input; builds nothing.
+
+        Parameters
+        ----------
+        input_shape : tuple of int or None
+            ``(None, n_features)``.
+
+        Returns
+        -------
+        tuple of int or None
+
+        Raises
+        ------
+        ShapeError
+            If it is no shape, or a layer cannot take it.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> Sequential([layers.Dense(4), layers.Dense(2)]).compute_output_shape((None, 3))
+        (None, 2)
+        """
         return self._network.compute_output_shape(input_shape)
 
     @property
@@ -256,13 +358,55 @@ class Sequential(Trainer):
             layer.trainable = trainable
 
     def get_weights(self) -> list[Array]:
-        """Copies of all parameters, layer after layer."""
+        """Copies of all parameters, layer after layer.
+
+        Returns
+        -------
+        list of array
+            Kernels (inputs, units), biases (units,), and what else layers have.
+
+        Raises
+        ------
+        NotBuiltError
+            Before the weights are made.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+        >>> [array.shape for array in model.get_weights()]
+        [(3, 2), (2,)]
+        """
         self._network.require_weights("get_weights")
         return [value.copy() for value in self._network.weights]
 
     @naming_arguments("Sequential.set_weights")
     def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all parameters; all shapes are checked before any is touched."""
+        """Replace all parameters; all shapes are checked before any is touched.
+
+        Parameters
+        ----------
+        weights : sequence of array_like, (inputs, units), (units,), ...
+            In the order and the shapes of ``get_weights``.
+
+        Raises
+        ------
+        NotBuiltError
+            Before the weights are made.
+        ShapeError
+            If their number or a shape is another.
+        DataError
+            If they are no numbers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((2,)), layers.Dense(1)])
+        >>> model.set_weights([[[2.0], [3.0]], [1.0]])
+        >>> model.predict(np.array([[10.0, 100.0]]))
+        array([[321.]], dtype=float32)
+        """
         self._network.set_weights(weights)
 
     @alone("Sequential.initialize_from_data")
@@ -279,18 +423,18 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        x : array_like, frame, or what gives batches of it
+        x : array_like, frame, or what gives batches of it, (n, features)
             As ``predict`` takes it; the model is built for it, if it is not yet.
-        rows : int
+        rows : int, at least 1
             How many rows to look at: drawn from x, or the first ones of batches.
-        points : int
+        points : int, at least 1
             How many of them a bias is made of.
         output : bool
             Whether the last of these layers is fitted, too.
 
         Raises
         ------
-        DataError, ShapeError
+        DataError, ShapeError, ConfigurationError
             Before anything is changed.
 
         Notes
@@ -321,7 +465,23 @@ class Sequential(Trainer):
         )
 
     def count_params(self) -> int:
-        """How many numbers the parameters hold."""
+        """How many numbers the parameters hold.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        NotBuiltError
+            Before the weights are made.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(1)]).count_params()
+        21
+        """
         self._network.require_weights("count_params")
         return sum(layer.count_params() for layer in self._network.layers)
 
@@ -344,7 +504,7 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        line_length : int, optional
+        line_length : int, at least 1, optional
             78 by default; what is longer is wrapped.
         positions : sequence of float, optional
             Where columns end, in parts of the line or in characters: of all columns, or of the
@@ -355,6 +515,7 @@ class Sequential(Trainer):
             Whether the layers inside of ``Columns`` are shown. Models among the layers are their
             layers, whatever it is.
         show_trainable : bool
+            Whether to say of each layer if it trains.
         layer_range : sequence of str, optional
             The first and the last layer to show, by names or patterns of them. Totals are those of
             the model.
@@ -363,6 +524,15 @@ class Sequential(Trainer):
         ------
         ConfigurationError
             For other positions or names.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(4), layers.Dense(1)])
+        >>> lines = []
+        >>> model.summary(print_fn=lines.append)
+        >>> [line for text in lines for line in text.splitlines() if line.startswith("Total")]
+        ['Total params: 21 (84 B)']
         """
         from annlib.models.summary import summary
 
@@ -398,11 +568,11 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        x : array_like
+        x : array_like, (features,) or (n, features)
             One row, ``x[0]``, or a few, ``x[:3]``.
-        y : array_like
+        y : array_like, of the output's shape, or labels (n,)
             Its target, or theirs.
-        sample_weight : float or array_like, (n,), optional
+        sample_weight : float, at least 0, or array_like, (n,), optional
             Also of the outputs, as in ``fit``.
 
         Returns
@@ -410,6 +580,13 @@ class Sequential(Trainer):
         Trace
             Prints as text and shows itself as a page in a notebook; ``verify`` holds it against
             the paper's own equations and finite differences.
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+        ShapeError, DataError
+            If the rows or targets are none of this model.
 
         Examples
         --------
@@ -429,7 +606,31 @@ class Sequential(Trainer):
     # -- files -----------------------------------------------------------------------------------
 
     def to_json(self, **arguments: Any) -> str:
-        """The architecture, without weights, as text; arguments are those of ``json.dumps``."""
+        """The architecture, without weights, as text; arguments are those of ``json.dumps``.
+
+        Parameters
+        ----------
+        **arguments
+            Those of ``json.dumps``: ``indent=2``.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        ConfigurationError
+            If a part can be no part of a file: a layer of a function without a name.
+        TypeError
+            For arguments that ``json.dumps`` does not have.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, models
+        >>> text = Sequential([layers.Dense(1)], seed=0).to_json()
+        >>> models.model_from_json(text).layers
+        [Dense(1)]
+        """
         import json
 
         config = {"class_name": type(self).__name__, "config": self.get_config()}
@@ -476,8 +677,10 @@ class Sequential(Trainer):
         Parameters
         ----------
         filepath : path or binary file object
-            An open file object (``io.BytesIO()``) is written from where it stands.
+            An open file object (``io.BytesIO()``) is written from where it stands. The format is
+            safetensors, whatever the name ends in: ``.onnx`` is refused.
         overwrite : bool
+            Whether to replace a file that exists.
         include_optimizer : bool
             Whether to write what ``compile`` was given and the optimizer's state. Without them the
             file is a third of its size with Adam, the model that is loaded is not compiled, and
@@ -490,6 +693,25 @@ class Sequential(Trainer):
             configuration does not make again.
         FileExistsError
             If the file exists and ``overwrite`` is false.
+        OSError
+            If the system cannot write it.
+
+        Warns
+        -----
+        UserWarning
+            If the name promises Keras' format, ``.keras`` or ``.h5``.
+
+        Examples
+        --------
+        >>> import io
+        >>> from annlib import Sequential, layers, load_model
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> model.compile("adam", "mse")
+        >>> file = io.BytesIO()
+        >>> model.save(file)
+        >>> _ = file.seek(0)
+        >>> load_model(file).optimizer
+        Adam()
         """
         from annlib.saving import model_file
 
@@ -524,6 +746,16 @@ class Sequential(Trainer):
         ------
         ConfigurationError, NotBuiltError, FileExistsError
             As those functions say; before anything is written.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(1, "sigmoid")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.export(os.path.join(folder, "model.c"), format="c")
+        ...     os.listdir(folder)
+        ['model.c']
         """
         from annlib.graph.files import write_onnx, write_source
 
@@ -617,10 +849,33 @@ class Sequential(Trainer):
     ) -> None:
         """Write the weights to a safetensors file, whole or not at all, or to a file object.
 
+        Parameters
+        ----------
+        filepath : path or binary file object
+        overwrite : bool
+            Whether to replace a file that exists.
+
         Raises
         ------
+        NotBuiltError
+            Before the weights are made.
         FileExistsError
             If the file exists and ``overwrite`` is false.
+        OSError
+            If the system cannot write it.
+
+        Examples
+        --------
+        >>> import io
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> file = io.BytesIO()
+        >>> model.save_weights(file)
+        >>> _ = file.seek(0)
+        >>> other = Sequential([layers.Input((3,)), layers.Dense(1)])
+        >>> other.load_weights(file)
+        >>> (other.get_weights()[0] == model.get_weights()[0]).all()
+        np.True_
         """
         from annlib.saving.weights_file import save_weights
 
@@ -646,8 +901,25 @@ class Sequential(Trainer):
 
         Raises
         ------
+        NotBuiltError
+            Before the weights are made.
         ModelFormatError
             If the file is damaged, or is of another network.
+        OSError
+            If the system cannot open or read it.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((3,)), layers.Dense(1)], seed=0)
+        >>> other = Sequential([layers.Input((3,)), layers.Dense(1)], seed=1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "model.weights.safetensors")
+        ...     model.save_weights(path)
+        ...     other.load_weights(path)
+        >>> bool((other.get_weights()[0] == model.get_weights()[0]).all())
+        True
         """
         from annlib.saving.weights_file import load_weights
 

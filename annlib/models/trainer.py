@@ -25,6 +25,7 @@ from annlib.core.checks import (
 )
 from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
+from annlib.core.packages import install_command
 from annlib.core.threads import blas_threads
 from annlib.core.tracebacks import ShortTracebacks, warn_user
 from annlib.core.views import ArrayView
@@ -32,11 +33,14 @@ from annlib.data import Batch, DataLoader, is_stream
 from annlib.layers.call import refuse_symbols
 from annlib.layers.passes import Pass
 from annlib.losses import Loss
+from annlib.losses.names import LossLike
 from annlib.metrics import Metric
+from annlib.metrics.names import MetricsLike
 from annlib.network.network import Network
 from annlib.network.prediction import INFERENCE_BATCH, Predictor, predict
 from annlib.optimizers import Optimizer
 from annlib.optimizers.loops import can_compile
+from annlib.optimizers.names import OptimizerLike
 from annlib.training import processes
 from annlib.training.compiled import Compiled, check_keras_arguments, require
 from annlib.training.dataset import Dataset, array_dataset, input_dataset, is_share
@@ -116,10 +120,10 @@ class Trainer(ShortTracebacks, Configurable):
     @naming_arguments("Sequential.compile")
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossLike | Sequence[LossLike] | Mapping[str, LossLike] | None = None,
+        metrics: MetricsLike | None = None,
+        weighted_metrics: MetricsLike | None = None,
         *,
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
@@ -165,6 +169,18 @@ class Trainer(ShortTracebacks, Configurable):
             For unknown names and arguments that cannot be meant; nothing is changed then.
         OwnershipError
             If the optimizer trains another model.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> model = Sequential([layers.Dense(10, activation="softmax")])
+        >>> model.compile(
+        ...     optimizer=optimizers.Adam(0.01),
+        ...     loss="sparse_categorical_crossentropy",
+        ...     metrics=["accuracy"],
+        ... )
+        >>> model.loss, model.metrics_names
+        (SparseCategoricalCrossentropy(), ['loss', 'accuracy'])
         """
         check_keras_arguments(run_eagerly, steps_per_execution, loss_weights, auto_scale_loss)
         layers = self._network.layers
@@ -175,7 +191,8 @@ class Trainer(ShortTracebacks, Configurable):
         if compiled.jit_compile is True and not can_compile():
             raise ConfigurationError(
                 "Sequential.compile: expected Numba for jit_compile=True, which is not installed. "
-                'Run pip install "annlib[jit]", or leave it out: results differ by rounding.'
+                f"Run {install_command('annlib[jit]')}, or leave it out: results differ by "
+                "rounding."
             )
         compiled.check_dtype(self._network.dtype)
         self._set_compiled(compiled)
@@ -255,22 +272,94 @@ class Trainer(ShortTracebacks, Configurable):
         return ["loss", *(self._compiled.names if self._compiled else [])]
 
     def reset_metrics(self) -> None:
-        """Reset the running loss and metrics of training."""
+        """Reset the running loss and metrics of training.
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.train_on_batch([[1.0]], [5.0])
+        >>> model.reset_metrics()
+        >>> model.get_metrics_result()
+        {'loss': 0.0}
+        """
         self._functions.step.metrics.reset()
 
     def get_metrics_result(self) -> dict[str, float]:
-        """Loss and metrics since they were last reset, as the progress bar shows them."""
+        """Loss and metrics since they were last reset, as the progress bar shows them.
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> loss = model.train_on_batch([[1.0]], [5.0])
+        >>> model.get_metrics_result()
+        {'loss': 25.0, 'mae': 5.0}
+        """
         return self._functions.results()
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """What ``compile`` was given, as values that JSON can hold; None before it."""
+        """What ``compile`` was given, as values that JSON can hold; None before it.
+
+        Returns
+        -------
+        dict of str to object, or None
+
+        Raises
+        ------
+        ConfigurationError
+            If a part is a function of your own.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.get_compile_config()["loss"]["class_name"]
+        'MeanSquaredError'
+        """
         if self._compiled is None:
             return None
         given = self._compiled.given
         return {key: serialize(value, f"compile.{key}") for key, value in given.items()}
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
-        """``compile`` with what ``get_compile_config`` gave."""
+        """``compile`` with what ``get_compile_config`` gave.
+
+        Parameters
+        ----------
+        config : dict of str to object
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no such dict, or has a name that is not known.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model, other = Sequential([layers.Dense(1)]), Sequential([layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> other.compile_from_config(model.get_compile_config())
+        >>> other.optimizer
+        SGD()
+        """
         known = inspect.signature(self.compile).parameters
         if not isinstance(config, Mapping) or not config.keys() <= known.keys():
             raise ConfigurationError(
@@ -315,37 +404,40 @@ class Trainer(ShortTracebacks, Configurable):
             a generator, an iterable, or an object with ``__getitem__`` and ``__len__``: see below.
         y : array_like
             Targets of the output's shape, or labels (n,) for a sparse loss.
-        batch_size : int, optional
+        batch_size : int, at least 1, optional
             32 without one. 1 is stochastic, n is batch gradient descent (paper 5.3). An optimizer
             that takes all rows at once (``LBFGS``) does not heed it.
-        epochs : int
+        epochs : int, at least 0
             The number of the last epoch; training starts after ``initial_epoch``.
         verbose : {"auto", 0, 1, 2}
             0 is silent, 1 (and auto) a bar an epoch, 2 a line an epoch.
         callbacks : list of Callback, optional
         validation_split : float, in [0, 1)
             The share of the rows, the last ones before any shuffling, to validate on.
-        validation_data : tuple (x, y) or (x, y, sample_weight), optional
+        validation_data : tuple (x, y) or (x, y, sample_weight), or what gives batches, optional
         shuffle : bool or "batch"
             Whether rows are drawn in a new order every epoch. "batch" shuffles those within each
             batch alone, so that a file is read from its beginning to its end.
-        class_weight : dict of int to float, optional
+        class_weight : dict of int to float, at least 0, optional
             Multiplied with the sample weights; classes not named have 1. For training only, and
             for targets that are one class a row.
-        sample_weight : array_like, (n,), optional
+        sample_weight : array_like, (n,), at least 0, optional
             Where the loss is one of outputs that are alike, also of the outputs' shape: each term
             of the loss then counts times its weight. Targets that are missing may be NaN, if the
             loss says ``mask_nan=True``.
-        steps_per_epoch, validation_steps : int, optional
+        initial_epoch : int, at least 0
+            The number of epochs that count as done.
+        steps_per_epoch, validation_steps : int, at least 1, optional
             So many batches an epoch. The next epoch of ``fit`` continues in the data where the
             last one ended, and a new pass begins where they end; a validation is at most one pass.
-        validation_batch_size : int, optional
-        validation_freq : int or collection of int
+        validation_batch_size : int, at least 1, optional
+            ``batch_size`` without one.
+        validation_freq : int, at least 1, or collection of int
             Validate after every so many epochs, or after these (counted from 1).
         drop_last : bool
             Whether to leave out the last batch of an epoch if it is shorter than the others
             (PyTorch's name; with ``shuffle`` other rows in each epoch). A validation has all rows.
-        threads : int, optional
+        threads : int, at least 1, optional
             Of NumPy's matrix products while it trains. Without it small products get one, unless
             the process was told a number (``OMP_NUM_THREADS`` and the like), and large ones all.
         strategy : annlib.parallel.MPI, optional
@@ -383,6 +475,20 @@ class Trainer(ShortTracebacks, Configurable):
         A thread reads up to two batches ahead within an epoch, unless the object has an attribute
         ``prefetch = False``. What is wrong with a batch is raised when its turn comes, and leaves
         the weights as the last good step has made them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> x = np.linspace(-1, 1, 50).reshape(-1, 1)
+        >>> y = 3 * x + 1
+        >>> model = Sequential([layers.Dense(1)], seed=0)
+        >>> model.compile(optimizers.SGD(0.3), "mse")
+        >>> history = model.fit(x, y, epochs=40, validation_split=0.2, verbose=0)
+        >>> model.predict([[2.0]]).round(2)
+        array([[7.]], dtype=float32)
+        >>> len(history.history["val_loss"])
+        40
         """
         where = "Sequential.fit"
         first = check_count(initial_epoch, where, "initial_epoch", 0)
@@ -652,12 +758,45 @@ class Trainer(ShortTracebacks, Configurable):
     ) -> Any:
         """Loss and metrics on data, with dropout and batch statistics at rest.
 
-        x may give batches, as in ``fit``; of those without an end ``steps`` are read.
+        Parameters
+        ----------
+        x : array_like, frame or sparse matrix, (n, features); or what gives batches
+            As in ``fit``; of batches without an end ``steps`` are read.
+        y : array_like
+            Targets of the output's shape, or labels (n,) for a sparse loss.
+        batch_size : int, at least 1, optional
+            The rows of one pass; 512 without one.
+        verbose : {"auto", 0, 1, 2}
+            0 is silent, 1 (and auto) a bar, 2 a line.
+        sample_weight : array_like, (n,), optional
+            As in ``fit``.
+        steps : int, at least 1, optional
+            So many batches.
+        callbacks : list of Callback, optional
+        return_dict : bool
+            Whether to return a dict by name.
 
         Returns
         -------
         float, or list of float, or dict
             The loss alone without metrics, [loss, *metrics] with them, by name on request.
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+        DataError, ShapeError, ConfigurationError
+            If the data do not fit the model or each other, or an argument is none of these.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> model.evaluate([[1.0], [2.0]], [3.0, 5.0])
+        [17.0, 4.0]
+        >>> model.evaluate([[1.0], [2.0]], [3.0, 5.0], return_dict=True)
+        {'loss': 17.0, 'mae': 4.0}
         """
         where = "Sequential.evaluate"
         check_flag(return_dict, where, "return_dict")
@@ -684,11 +823,42 @@ class Trainer(ShortTracebacks, Configurable):
         steps: int | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> Array:
-        """The output for every row, (n, units), in an array of its own.
+        """The output for every row, in an array of its own.
 
-        x may give batches, as in ``fit``: of x alone, or tuples, whose first is x. Of those without
-        an end ``steps`` are read.
         Any number of threads may predict with one model at a time.
+
+        Parameters
+        ----------
+        x : array_like, frame or sparse matrix, (n, features); or what gives batches
+            As in ``fit``: batches of x alone, or tuples, whose first is x; of those without an end
+            ``steps`` are read.
+        batch_size : int, at least 1, optional
+            The rows of one pass; 512 without one.
+        verbose : {"auto", 0, 1, 2}
+            0 is silent, 1 (and auto) a bar, 2 a line.
+        steps : int, at least 1, optional
+            So many batches.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        array, (n, units)
+
+        Raises
+        ------
+        NotBuiltError
+            If the model has no layers.
+        DataError, ShapeError, ConfigurationError
+            If the data do not fit the model, or an argument is none of these.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(2, kernel_initializer="ones")])
+        >>> model.predict([[1.0], [2.0], [3.0]])
+        array([[1., 1.],
+               [2., 2.],
+               [3., 3.]], dtype=float32)
         """
         network = self._network
         simple = batch_size is None and steps is None and callbacks is None
@@ -741,7 +911,45 @@ class Trainer(ShortTracebacks, Configurable):
         class_weight: Mapping[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One update on these rows; returns loss and metrics of this batch as ``evaluate`` does."""
+        """One update on these rows.
+
+        Parameters
+        ----------
+        x : array_like, (n, features)
+        y : array_like
+            Targets of the output's shape, or labels (n,) for a sparse loss.
+        sample_weight : array_like, (n,), optional
+        class_weight : dict of int to float, optional
+            Multiplied with the sample weights; classes not named have 1.
+        return_dict : bool
+            Whether to return a dict by name.
+
+        Returns
+        -------
+        float, or list of float, or dict
+            Loss and metrics of this batch, before the update, as ``evaluate`` returns them.
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+        DataError, ShapeError, ConfigurationError
+            If the data do not fit the model or each other; nothing is changed then.
+        OwnershipError
+            If another thread trains the model.
+        DivergenceError
+            If loss or gradient become NaN or infinite; the weights are the last good ones.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+        >>> model.compile(optimizers.SGD(0.1), "mse")
+        >>> model.train_on_batch([[1.0]], [10.0])
+        100.0
+        >>> model.train_on_batch([[1.0]], [10.0])
+        64.0
+        """
         where = "Sequential.train_on_batch"
         check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, class_weight, where, training=True)
@@ -761,7 +969,37 @@ class Trainer(ShortTracebacks, Configurable):
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Loss and metrics on these rows, without an update."""
+        """Loss and metrics on these rows, without an update.
+
+        Parameters
+        ----------
+        x : array_like, (n, features)
+        y : array_like
+            Targets of the output's shape, or labels (n,) for a sparse loss.
+        sample_weight : array_like, (n,), optional
+        return_dict : bool
+            Whether to return a dict by name.
+
+        Returns
+        -------
+        float, or list of float, or dict
+            As ``evaluate`` returns them.
+
+        Raises
+        ------
+        NotCompiledError
+            Before ``compile``.
+        DataError, ShapeError
+            If the data do not fit the model or each other.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> model.test_on_batch([[1.0]], [10.0])
+        100.0
+        """
         where = "Sequential.test_on_batch"
         check_flag(return_dict, where, "return_dict")
         data = self._batch_data(x, y, sample_weight, None, where)
@@ -793,7 +1031,31 @@ class Trainer(ShortTracebacks, Configurable):
 
     @naming_arguments("Sequential.predict_on_batch")
     def predict_on_batch(self, x: Any) -> Array:
-        """The output for these rows in one pass."""
+        """The output for these rows in one pass.
+
+        Parameters
+        ----------
+        x : array_like, (n, features)
+
+        Returns
+        -------
+        array, (n, units)
+
+        Raises
+        ------
+        NotBuiltError
+            If the model has no layers.
+        DataError, ShapeError
+            If the data do not fit the model.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Input((1,)), layers.Dense(1, kernel_initializer="ones")])
+        >>> model.predict_on_batch([[1.0], [2.0]])
+        array([[1.],
+               [2.]], dtype=float32)
+        """
         return self._in_one_pass(x, "Sequential.predict_on_batch")
 
     def __call__(self, x: Any, training: bool = False) -> Array:
@@ -802,6 +1064,31 @@ class Trainer(ShortTracebacks, Configurable):
         The pass is thrown away: no weight and no statistic changes. A training pass draws from
         the model's random streams, so that every call drops other units. The output is an array
         that has ``numpy()``, as Keras' tensors have.
+
+        Parameters
+        ----------
+        x : array_like, (n, features)
+        training : bool
+
+        Returns
+        -------
+        array, (n, units)
+
+        Raises
+        ------
+        NotBuiltError
+            If the model has no layers.
+        DataError, ShapeError
+            If the data do not fit the model.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dropout(0.5)], seed=0)
+        >>> model([[1.0, 1.0, 1.0, 1.0]])
+        array([[1., 1., 1., 1.]], dtype=float32)
+        >>> model([[1.0, 1.0, 1.0, 1.0]], training=True)
+        array([[0., 0., 0., 2.]], dtype=float32)
         """
         check_flag(training, "Sequential.__call__", "training")
         refuse_symbols(x, "Sequential.__call__")
@@ -842,8 +1129,8 @@ def _compiler() -> Any:
     if not can_compile():
         warn_user(
             "Sequential: expected Numba for a model compiled with jit_compile=True, which is not "
-            "installed: its steps run as they stand, and differ by rounding. Run pip install "
-            '"annlib[jit]", or compile anew.'
+            "installed: its steps run as they stand, and differ by rounding. Run "
+            f"{install_command('annlib[jit]')}, or compile anew."
         )
         return None
     from annlib import compiling  # loaded when first used, not with annlib

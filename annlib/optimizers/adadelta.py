@@ -27,12 +27,38 @@ class Adadelta(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
         The paper's steps are of rate 1.
     rho : float, in [0, 1)
+        What both means keep of themselves in a step.
     epsilon : float, at least 0
+        It sets the length of the first steps, about sqrt(epsilon / (1 - rho)).
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Zeiler (2012), "ADADELTA: an adaptive learning rate method".
+
+    Examples
+    --------
+    Steps begin small and grow with those made before:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.Adadelta(1.0), "mse")
+    >>> x, y, weights = np.ones((1, 1)), np.full((1, 1), 100.0), []
+    >>> for _ in range(3):
+    ...     loss = model.train_on_batch(x, y)
+    ...     weights.append(round(float(model.get_weights()[0][0, 0]), 4))
+    >>> weights
+    [0.0014, 0.0028, 0.0043]
     """
 
     state_names = ("v", "s")

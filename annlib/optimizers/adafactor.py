@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -31,21 +31,47 @@ class Adafactor(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        The most that alpha may be, over the size of the parameters.
     beta_2_decay : float, in [-1, 0]
+        The power by which v forgets less and less.
     epsilon_1 : float, at least 0
         Added to the squares.
     epsilon_2 : float, at least 0
         The least size that parameters count as.
     clip_threshold : float, above 0
+        The root mean square that u may have.
     relative_step : bool
         Keras' argument; the rate is at most 1 / sqrt(t) with it and without it.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Shazeer & Stern (2018), "Adafactor: adaptive learning rates with sublinear memory cost".
+
+    Examples
+    --------
+    It remembers 128 + 32 numbers of a kernel of 128 x 32, where Adam remembers 8192:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Input((128,)), layers.Dense(32, use_bias=False)])
+    >>> model.compile(optimizers.Adafactor(0.01), "mse")
+    >>> loss = model.train_on_batch(np.zeros((1, 128)), np.zeros((1, 32)))
+    >>> [(name, array.shape) for name, array in model.optimizer.state_arrays().items()]
+    [('dense/kernel/r', (128,)), ('dense/kernel/c', (32,))]
     """
 
     per_parameter = True
+    letters: ClassVar[Mapping[str, str]] = {"r": "r_i", "c": "c_j"}
     bounded = True
+    keras_state: ClassVar[Mapping[str, str]] = {"v": "velocity"}
 
     def __init__(
         self,
@@ -105,10 +131,22 @@ class Adafactor(Optimizer):
         return {**super().__getstate__(), "_means": {}}
 
     def formula(self) -> Formula:
+        return self._formula(r"v \leftarrow \beta v + (1 - \beta) (g^2 + \varepsilon)")
+
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
+        if len(shape) < 2:
+            return self.formula()
+        return self._formula(
+            r"r_i \leftarrow \beta r_i + (1 - \beta) \frac{1}{m} \sum_j (g_{ij}^2 + \varepsilon)",
+            r"c_j \leftarrow \beta c_j + (1 - \beta) \frac{1}{n} \sum_i (g_{ij}^2 + \varepsilon)",
+            r"v_{ij} = \frac{r_i c_j}{\frac{1}{n} \sum_i r_i}",
+        )
+
+    def _formula(self, *lines: str) -> Formula:
         return update_formula(
             self,
             rf"\beta = 1 - t^{{{number(self.beta_2_decay)}}}",
-            r"v \leftarrow \beta v + (1 - \beta) (g^2 + \varepsilon)",
+            *lines,
             r"u = \frac{g}{\sqrt{v}}",
             rf"\alpha = \max({number(self.epsilon_2)}, \frac{{\lVert \theta \rVert}}{{\sqrt{{P}}}})"
             r" \min(\eta, \frac{1}{\sqrt{t}})",

@@ -23,17 +23,44 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
         The paper's steps are of rate 1.
     initial_accumulator_value : float, at least 0
         The n that each parameter starts with.
     epsilon : float, at least 0
+        Added under the root.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Duchi, Hazan & Singer (2011), "Adaptive subgradient methods for online learning and stochastic
+    optimization".
+
+    Examples
+    --------
+    Steps shrink as gradients add up, here to rate / sqrt(t):
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.Adagrad(1.0), "mse")
+    >>> x, y, weights = np.ones((1, 1)), np.full((1, 1), 1e6), []
+    >>> for _ in range(3):
+    ...     loss = model.train_on_batch(x, y)
+    ...     weights.append(round(float(model.get_weights()[0][0, 0]), 2))
+    >>> weights
+    [1.0, 1.71, 2.28]
     """
 
     state_names = ("n",)
     keras_state: ClassVar[Mapping[str, str]] = {"n": "accumulator"}
+    letters: ClassVar[Mapping[str, str]] = {"n": "v"}
     bounded = True
 
     def __init__(

@@ -29,14 +29,40 @@ class Adam(Moments):
 
     Parameters
     ----------
-    learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1), or callable
+    learning_rate : float, at least 0, or callable
+        About the length of a step in each parameter.
+    beta_1 : float, in [0, 1), or callable
+        What m keeps of itself in a step: it is a mean over about 1 / (1 - beta_1) gradients.
+    beta_2 : float, in [0, 1), or callable
+        The same of v.
     epsilon : float, at least 0
         Added to the root of the uncorrected v, as in Keras.
     amsgrad : bool
         Divide by the root of the largest v so far (Reddi et al., 2018).
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Kingma & Ba (2015), "Adam: a method for stochastic optimization".
+
+    Examples
+    --------
+    However large the gradient, the first step is as long as the rate:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.Adam(0.1, clipnorm=1.0), "mse")
+    >>> model.train_on_batch(np.ones((1, 1)), np.full((1, 1), 100.0))
+    10000.0
+    >>> model.get_weights()[0].round(3)
+    array([[0.1]], dtype=float32)
     """
 
     _source = "Kingma & Ba (2015), with Keras' epsilon"
@@ -123,10 +149,40 @@ class AdamW(Adam):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        About the length of a step in each parameter.
     weight_decay : float, at least 0, or callable
-    beta_1, beta_2, epsilon, amsgrad, **keywords
-        As for ``Adam``.
+        The part of each weight that goes, over the rate.
+    beta_1, beta_2 : float, in [0, 1), or callable
+        What m and v keep of themselves in a step.
+    epsilon : float, at least 0
+        Added to the root of the uncorrected v, as in Keras.
+    amsgrad : bool
+        Divide by the root of the largest v so far.
+    **keywords
+        The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Loshchilov & Hutter (2019), "Decoupled weight decay regularization".
+
+    Examples
+    --------
+    A weight whose gradient is 0 shrinks by rate times decay:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> model.compile(optimizers.AdamW(0.1, weight_decay=0.5), "mse")
+    >>> model.train_on_batch(np.zeros((1, 1)), np.zeros((1, 1)))
+    0.0
+    >>> model.get_weights()[0]
+    array([[0.95]], dtype=float32)
     """
 
     _source = "Loshchilov & Hutter (2019)"

@@ -24,11 +24,36 @@ class Adamax(Moments):
 
     Parameters
     ----------
-    learning_rate : float or callable
-    beta_1, beta_2 : float, in [0, 1), or callable
+    learning_rate : float, at least 0, or callable
+        About the length of a step in each parameter.
+    beta_1 : float, in [0, 1), or callable
+        What m keeps of itself in a step.
+    beta_2 : float, in [0, 1), or callable
+        What the largest gradient so far keeps of itself in a step.
     epsilon : float, at least 0
+        Added to u.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Kingma & Ba (2015), "Adam: a method for stochastic optimization", section 7.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.Adamax(0.1), "mse")
+    >>> model.train_on_batch(np.ones((1, 1)), np.full((1, 1), 100.0))
+    10000.0
+    >>> model.get_weights()[0].round(3)
+    array([[0.1]], dtype=float32)
     """
 
     state_names = ("m", "u")

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from annlib.core.arguments import CalledOtherwise
-from annlib.core.arrays import Array
+from annlib.core.arrays import Array, Shape
 from annlib.core.checks import (
     all_finite,
     check_count,
@@ -66,32 +66,33 @@ class Optimizer(Rule, Scheduled):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
         A number, a schedule (any callable from the number of steps done to a rate), or a callable
         of nothing. A callable is asked before each step; of these a model's file can hold the
         schedules of ``annlib.schedules`` and registered classes derived from theirs.
-    weight_decay : float or callable, optional
+    weight_decay : float, at least 0, or callable, optional
         Before each update, w <- w - rate * weight_decay * w, for every trainable parameter that
         ``exclude_from_weight_decay`` does not name. As the rate it may follow a schedule, and so
         may momentum and betas of the rules: any callable of the number of steps done. The
         attributes are numbers, those of the last update.
-    clipnorm : float, optional
+    clipnorm : float, above 0, optional
         Scale each parameter's gradient down to at most this Euclidean norm.
-    clipvalue : float, optional
+    clipvalue : float, above 0, optional
         Cut each element of the gradient to [-clipvalue, clipvalue].
-    global_clipnorm : float, optional
+    global_clipnorm : float, above 0, optional
         Scale the whole gradient down to at most this norm. Only one of the three may be given.
     use_ema : bool
         Average the parameters over the steps, and end ``fit`` with the averages in the model.
     ema_momentum : float, in [0, 1]
         After each step, average <- ema_momentum * average + (1 - ema_momentum) * parameters.
-    ema_overwrite_frequency : int, optional
+    ema_overwrite_frequency : int, at least 1, optional
         Write the averages into the model after every so many updates, too.
     gradient_accumulation_steps : int, at least 2, optional
         Update at every so many steps only, by the mean of their gradients. As in Keras, averages
         and constraints come at each step, and a schedule counts them all.
     name : str, optional
-    learning_rate_factors, weight_decay_factors : dict of str to float, optional
+        That of the class in small letters by itself.
+    learning_rate_factors, weight_decay_factors : dict of str to float, at least 0, optional
         Factors of the rate and of the decay for some parameters: by the name of a layer
         (``"dense"``), the path of a parameter (``"dense/bias"``) or a pattern of these
         (``"*/bias"``). Where several match they are multiplied. The weight decay goes by the rate
@@ -106,6 +107,12 @@ class Optimizer(Rule, Scheduled):
     state : array, (vectors, n)
         The vectors that it remembers: those of ``state_names``, then the policy's.
 
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range, or two contradict each
+        other: two limits of the gradient, ``ema_overwrite_frequency`` without ``use_ema``.
+
     Examples
     --------
     >>> class Momentum(Optimizer):
@@ -115,6 +122,14 @@ class Optimizer(Rule, Scheduled):
     ...         state.velocity *= 0.9
     ...         state.velocity -= np.multiply(gradient, rate, out=scratch)
     ...         theta += state.velocity
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(Momentum(0.1), "mse")
+    >>> x, y = np.array([[1.0], [2.0]]), np.array([[3.0], [6.0]])
+    >>> history = model.fit(x, y, epochs=100, verbose=0)
+    >>> model.predict(x, verbose=0).round(1)
+    array([[3.],
+           [6.]], dtype=float32)
     """
 
     _memory: Memory | None
@@ -327,6 +342,20 @@ class Optimizer(Rule, Scheduled):
             Paths of parameters: ``"dense/bias"``.
         var_names : sequence of str, optional
             Regular expressions searched for in the paths: ``["bias", "gamma"]``.
+
+        Raises
+        ------
+        ConfigurationError
+            After ``compile``, and if one of them is no list of texts. ``compile`` raises it if a
+            path or an expression is found in no parameter's path.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> adam = optimizers.AdamW(weight_decay=0.01)
+        >>> adam.exclude_from_weight_decay(var_names=["bias", "gamma"])
+        >>> model = Sequential([layers.Input((4,)), layers.Dense(3), layers.BatchNormalization()])
+        >>> model.compile(adam, "mse")
         """
         if self._buffers is not None:
             raise ConfigurationError(
@@ -371,8 +400,29 @@ class Optimizer(Rule, Scheduled):
         return self.policy.decays(path)
 
     def check_parameters(self, entries: Sequence[Entry]) -> None:
-        """Raise ``ConfigurationError`` if something is said of parameters that are none of these,
-        which a model has, or of what there is none of.
+        """Raise if something is said of parameters that a model does not have, or of what there is
+        none of.
+
+        Parameters
+        ----------
+        entries : sequence of Entry
+            The model's parameters.
+
+        Raises
+        ------
+        ConfigurationError
+            If a factor or an exclusion fits no path, or goes with no weight decay or rate.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> entries = Sequential([layers.Input((2,)), layers.Dense(1)]).vector.entries
+        >>> optimizers.SGD(learning_rate_factors={"dense": 0.1}).check_parameters(entries)
+        >>> optimizers.SGD(learning_rate_factors={"desne": 0.1}).check_parameters(entries)
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.UnknownNameError: SGD.learning_rate_factors: expected a layer ("dense"),
+        ...
         """
         where = type(self).__name__
         self.policy.check_paths([entry.path for entry in entries], where)
@@ -393,7 +443,28 @@ class Optimizer(Rule, Scheduled):
         return self.weight_decay is not None
 
     def check_run(self, steps: int | None) -> None:
-        """Raise ``ConfigurationError`` if a training of so many steps would make no update."""
+        """Raise if a training of so many steps would make no update.
+
+        Parameters
+        ----------
+        steps : int, at least 1, or None
+            None where nobody knows.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``gradient_accumulation_steps`` are more than these.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.SGD(gradient_accumulation_steps=4).check_run(4)
+        >>> optimizers.SGD(gradient_accumulation_steps=4).check_run(3)
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: SGD: expected gradient_accumulation_steps of at most
+        3, ...
+        """
         every = self.policy.gradient_accumulation_steps or 1
         if steps and self.steps % every + steps < every:
             raise ConfigurationError(
@@ -425,6 +496,18 @@ class Optimizer(Rule, Scheduled):
         compiler : callable, optional
             What makes machine code of the ``update`` of any rule, or None of one that it cannot
             do, from the rule and the type of the vector: instead of loops.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> adam.state_arrays()
+        {'m': array([0., 0.], dtype=float32), 'v': array([0., 0.], dtype=float32)}
         """
         if not self.matches_layout(vector):
             self.reset()
@@ -467,13 +550,59 @@ class Optimizer(Rule, Scheduled):
         for theta, state in parts:
             self.initialize(theta, state)
 
+    def _initialize_all(self) -> None:
+        """Give the state its first values, if it has none yet, as the first step would."""
+        for part in self._parts():
+            if not part._begun and part._buffers is not None:
+                part._initialize((own.theta, own.state) for own in part._buffers.parts)
+
     def matches_layout(self, vector: ParameterVector) -> bool:
-        """Whether its state is of a vector with this layout."""
+        """Whether its state is of a vector with this layout.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> adam.matches_layout(vector)
+        True
+        >>> adam.matches_layout(Sequential([layers.Input((3,)), layers.Dense(1)]).vector)
+        False
+        """
         memory = self._memory
         return memory is not None and memory.matches(self, vector, self.policy.state_names)
 
     def reset(self) -> None:
-        """Forget the state and the steps done."""
+        """Forget the state and the steps done.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD()
+        >>> sgd.build(vector)
+        >>> sgd.step(vector.gradients)
+        >>> sgd.steps
+        1
+        >>> sgd.reset()
+        >>> sgd.steps
+        0
+        """
         self.steps = 0
         self._memory = self._buffers = self._gradient = None
         # Whether the state has its first values, and whether all is ready for a step.
@@ -488,12 +617,52 @@ class Optimizer(Rule, Scheduled):
         return np.zeros((0, 0)) if self._memory is None else self._memory.vectors
 
     def state_arrays(self) -> dict[str, Array]:
-        """Return all that it remembers by name, in the order in which files hold it."""
+        """Return all that it remembers by name, in the order in which files hold it.
+
+        Returns
+        -------
+        dict of str to array
+            ``"m"``, ``"v"``, ..., each (n,), the size of the trainable parameters, or in the shape
+            that ``state_shapes`` names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> adam = optimizers.Adam()
+        >>> adam.build(vector)
+        >>> list(adam.state_arrays())
+        ['m', 'v']
+        """
         return {} if self._memory is None else self._memory.arrays()
 
     def get_state(self) -> dict[str, Any]:
         """Return what it has been through, arrays aside: the steps, a rate that was set, and
         whether the model holds the weights to be trained where others are to evaluate with.
+
+        Returns
+        -------
+        dict of str to object
+            Of numbers and truth values, as JSON can hold them.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, optimizers
+        >>> model = Sequential([layers.Dense(1)])
+        >>> model.compile(optimizers.SGD(0.1), "mse")
+        >>> loss = model.train_on_batch([[1.0]], [2.0])
+        >>> model.optimizer.learning_rate = 0.05
+        >>> state = model.optimizer.get_state()
+        >>> state
+        {'calls': 1, 'learning_rate': 0.05}
+        >>> other = optimizers.SGD(0.1)
+        >>> other.check_state(state)
+        >>> other.set_state(state)
+        >>> other.steps, other.learning_rate
+        (1, 0.05)
         """
         own = self._rate is not self._configured_rate
         rate = serialize(self._rate, f"{type(self).__name__}.learning_rate") if own else None
@@ -501,7 +670,25 @@ class Optimizer(Rule, Scheduled):
         return {"calls": self.steps, "learning_rate": rate, **training}
 
     def check_state(self, state: Mapping[str, Any]) -> None:
-        """Raise ``ConfigurationError`` unless ``get_state`` of it could have given this."""
+        """Raise unless ``get_state`` of it could have given this.
+
+        Parameters
+        ----------
+        state : dict of str to object
+
+        Raises
+        ------
+        ConfigurationError
+            If the steps are no count, or the rate is none.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> optimizers.SGD().check_state({"calls": -1, "learning_rate": None})
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ConfigurationError: ...
+        """
         where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
         known = not training or (state["training"] is True and self._keeps_two)
@@ -515,7 +702,26 @@ class Optimizer(Rule, Scheduled):
             self._checked_rate(rate)
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Take over what ``get_state`` gave; after ``build``, which may reset it."""
+        """Take over what ``get_state`` gave; after ``build``, which may reset it.
+
+        Parameters
+        ----------
+        state : dict of str to object
+            From ``get_state``.
+
+        Raises
+        ------
+        ConfigurationError
+            If ``get_state`` could not have given this.
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> sgd = optimizers.SGD()
+        >>> sgd.set_state({"calls": 7, "learning_rate": 0.5})
+        >>> sgd.steps, sgd.learning_rate
+        (7, 0.5)
+        """
         self.check_state(state)
         rate, training = state["learning_rate"], "training" in state
         self._set_rate(self._configured_rate if rate is None else self._checked_rate(rate))
@@ -543,6 +749,26 @@ class Optimizer(Rule, Scheduled):
         gradient : array, (n,)
             Of all trainable parameters: that of the vector, which may be overwritten, or another
             of the same layout.
+
+        Raises
+        ------
+        ConfigurationError
+            If a schedule returns no number of at least 0, or is called where all data are needed at
+            once.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, -2.0]
+        >>> sgd.step(vector.gradients)
+        >>> vector.values
+        array([-0.4,  0.2], dtype=float32)
         """
         if gradient is not self._gradient:
             gradient = self._own(gradient)
@@ -555,7 +781,7 @@ class Optimizer(Rule, Scheduled):
         ----------
         vector : ParameterVector
             That it was built for.
-        squares : float
+        squares : float, at least 0
             The sum of the gradient's squares. Where it and the rate are moderate nothing can
             overflow; else parameters and state are copied, and copied back if it does.
 
@@ -563,6 +789,26 @@ class Optimizer(Rule, Scheduled):
         -------
         int or None
             The first place in the vector that would not be finite; nothing has changed then.
+
+        Raises
+        ------
+        ConfigurationError
+            As ``step``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, np.inf]
+        >>> sgd.checked_step(vector, np.inf)
+        1
+        >>> vector.values
+        array([0., 0.], dtype=float32)
         """
         gradient = self._gradient
         assert gradient is not None, "build comes first"
@@ -663,6 +909,29 @@ class Optimizer(Rule, Scheduled):
     def to_training(self, vector: ParameterVector) -> None:
         """Put the weights to be trained into the vector, where they are apart from those to
         evaluate with: before each step, and before its gradient. ``build`` comes first.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     free.to_training(vector)
+        ...     vector.gradients[:] = gradient
+        ...     free.step(vector.gradients)
+        >>> vector.values.round(3)
+        array([-0.119,  0.065], dtype=float32)
+        >>> free.to_evaluation(vector)
+        >>> vector.values.round(3)
+        array([-0.117,  0.068], dtype=float32)
         """
         if not self._keeps_two:
             return
@@ -677,7 +946,29 @@ class Optimizer(Rule, Scheduled):
         self._training = True
 
     def to_evaluation(self, vector: ParameterVector) -> None:
-        """Put the weights to evaluate with into the vector: at the end of an epoch, a training."""
+        """Put the weights to evaluate with into the vector: at the end of an epoch, a training.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Examples
+        --------
+        Most optimizers evaluate with the weights that they train:
+
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1)
+        >>> sgd.build(vector)
+        >>> vector.gradients[:] = [4.0, -2.0]
+        >>> sgd.step(vector.gradients)
+        >>> sgd.to_evaluation(vector)
+        >>> vector.values
+        array([-0.4,  0.2], dtype=float32)
+        """
         if not self._training:
             return
         for theta, state in self._built.parts(vector):
@@ -686,7 +977,32 @@ class Optimizer(Rule, Scheduled):
         self._training = self._ready = False
 
     def training(self, vector: ParameterVector) -> AbstractContextManager[None]:
-        """A context in which the vector has the weights to be trained."""
+        """A context in which the vector has the weights to be trained.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        context manager
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     with free.training(vector):
+        ...         vector.gradients[:] = gradient
+        ...         free.step(vector.gradients)
+        >>> vector.values.round(3)
+        array([-0.117,  0.068], dtype=float32)
+        """
         if self._training or not self._keeps_two:
             return _NOTHING
         return _turned(partial(self.to_training, vector), partial(self.to_evaluation, vector))
@@ -694,6 +1010,31 @@ class Optimizer(Rule, Scheduled):
     def evaluating(self, vector: ParameterVector) -> AbstractContextManager[None]:
         """A context in which the vector has the weights to evaluate with, if the thread that trains
         enters it; afterwards those to be trained are as they were, to the bit.
+
+        Parameters
+        ----------
+        vector : ParameterVector
+
+        Returns
+        -------
+        context manager
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> free = optimizers.ScheduleFreeAdamW(0.1)
+        >>> free.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     free.to_training(vector)
+        ...     vector.gradients[:] = gradient
+        ...     free.step(vector.gradients)
+        >>> with free.evaluating(vector):
+        ...     print(vector.values.round(3))
+        [-0.117  0.068]
         """
         if not self._training or self._thread not in (0, threading.get_ident()):
             return _NOTHING
@@ -712,7 +1053,26 @@ class Optimizer(Rule, Scheduled):
         return self.state[-1] if self.use_ema and self.steps and len(self.state) else None
 
     def finalize(self) -> None:
-        """End a training: with ``use_ema``, write the averages into the model."""
+        """End a training: with ``use_ema``, write the averages into the model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib import Sequential, layers, optimizers
+        >>> dense = layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+        >>> vector = Sequential([layers.Input((2,)), dense]).vector
+        >>> vector.allocate_gradients()
+        >>> sgd = optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+        >>> sgd.build(vector)
+        >>> for gradient in ([4.0, -2.0], [1.0, 1.0]):
+        ...     vector.gradients[:] = gradient
+        ...     sgd.step(vector.gradients)
+        >>> vector.values
+        array([-0.5,  0.1], dtype=float32)
+        >>> sgd.finalize()
+        >>> vector.values
+        array([-0.45,  0.15], dtype=float32)
+        """
         if self._buffers is not None and self.steps:
             self.policy.overwrite()
 
@@ -720,8 +1080,23 @@ class Optimizer(Rule, Scheduled):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
+        """The formula of the parameter with this path, of a rule that is another for some."""
+        return self.formula()
+
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+
+        Examples
+        --------
+        >>> from annlib import optimizers
+        >>> print(optimizers.SGD(0.1).formula().equations[0])
+        \theta \leftarrow \theta - \eta g
+        """
         return update_formula(self, r"\theta \leftarrow \operatorname{f}(\theta, g)")
 
 
@@ -742,5 +1117,31 @@ def get(identifier: Any, where: str = "") -> Optimizer | None:
     """The optimizer of that name, class or configuration, or the object itself.
 
     None is none, as in Keras.
+
+    Parameters
+    ----------
+    identifier : str, type, dict, Optimizer or None
+        ``"adam"``, ``Adam``, ``{"class_name": "Adam", "config": {...}}``.
+    where : str, optional
+        What error messages begin with; ``optimizers.get`` by itself.
+
+    Returns
+    -------
+    Optimizer or None
+
+    Raises
+    ------
+    UnknownNameError
+        If no optimizer has this name; the message names the nearest.
+    ConfigurationError
+        If it is none of these, or the configuration is of no optimizer.
+
+    Examples
+    --------
+    >>> from annlib import optimizers
+    >>> optimizers.get("RMSprop")
+    RMSprop()
+    >>> optimizers.get({"class_name": "SGD", "config": {"learning_rate": 0.1}})
+    SGD(learning_rate=0.1)
     """
     return None if identifier is None else registry.get(identifier, where)

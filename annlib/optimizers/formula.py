@@ -13,14 +13,23 @@ SECOND_MOMENT = r"v \leftarrow \beta_2 v + (1 - \beta_2) g^2"
 
 
 def update_formula(
-    f: Any, *lines: str, section: str = "", source: str = "", note: str = "", **letters: float
+    f: Any,
+    *lines: str,
+    section: str = "",
+    source: str = "",
+    note: str = "",
+    decay: str = "weight_decay",
+    **letters: float,
 ) -> Formula:
     """The formula of an update, with what the policy of every optimizer does around it.
 
-    ``letters`` are the symbols of the rule and the arguments that they stand for.
+    ``letters`` are the symbols of the rule and the arguments that they stand for; ``decay`` is the
+    argument that is the weight decay.
     """
-    before, policy = _policy(f)
+    before, policy = _policy(f, decay)
     values = [(_LETTERS[key], f"{value:.12g}{_by(f, key)}") for key, value in letters.items()]
+    exact = [(_LETTERS[key], float(value)) for key, value in letters.items()]
+    exact.append((_decay_letter(f), float(getattr(f, decay) or 0.0)))
     if f.learning_rate_factors:
         before.insert(0, r"\eta = \kappa_1 \eta_0")
         policy.append((r"\kappa_1", _factors(f.learning_rate_factors)))
@@ -38,9 +47,16 @@ def update_formula(
         every = f.ema_overwrite_frequency
         when = f"after every {every} updates and " if every else ""
         note = f"{note} θ takes the value of its average {when}at the end of fit.".strip()
-    lines = (*before, *lines, *_averages(f))
     return Formula(
-        f._names[0], "optimizer", lines, (), SHAPES, (), section, source, (*values, *policy), note
+        f._names[0],
+        "optimizer",
+        (*before, *lines, *average_lines(f)),
+        shapes=SHAPES,
+        section=section,
+        source=source,
+        symbols=(*values, *policy),
+        note=note,
+        values=tuple(exact),
     )
 
 
@@ -70,27 +86,42 @@ def _name(schedule: Any) -> str:
     )  # of a plain function its own
 
 
-def _policy(f: Any) -> tuple[list[str], list[tuple[str, str]]]:
-    """The lines of clipping and weight decay that come before the rule, and their symbols."""
-    lines, values = [], []
+def limit_lines(f: Any) -> list[str]:
+    """The lines of the limits of the gradient, which come first."""
     if f.clipvalue is not None:
         c = number(f.clipvalue)
-        lines.append(rf"g \leftarrow \max(-{c}, \min(g, {c}))")
+        return [rf"g \leftarrow \max(-{c}, \min(g, {c}))"]
+    limit = f.clipnorm or f.global_clipnorm
+    if limit is None:
+        return []
+    return [rf"g \leftarrow g \min(1, \frac{{{number(limit)}}}{{\lVert g \rVert}})"]
+
+
+#: The line by which parameters decay.
+DECAY = r"\theta \leftarrow (1 - \eta \lambda) \theta"
+
+
+def _decay_letter(f: Any) -> str:
+    return r"\lambda_0" if f.weight_decay_factors else r"\lambda"
+
+
+def _policy(f: Any, argument: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """The lines of clipping and weight decay that come before the rule, and their symbols."""
+    lines, values = limit_lines(f), []
     for limit, what in (
         (f.clipnorm, "of each parameter"),
         (f.global_clipnorm, "of the whole gradient"),
     ):
         if limit is not None:
-            lines.append(rf"g \leftarrow g \min(1, \frac{{{number(limit)}}}{{\lVert g \rVert}})")
             values.append((r"\lVert g \rVert", f"the norm {what}"))
-    if f.weight_decay or "weight_decay" in f._schedules:
-        decay = r"\lambda"
+    value = getattr(f, argument)
+    if value or argument in f._schedules:
+        decay = _decay_letter(f)
         if f.weight_decay_factors:
-            decay = r"\lambda_0"
             lines.append(r"\lambda = \kappa_2 \lambda_0")
             values.append((r"\kappa_2", _factors(f.weight_decay_factors)))
-        lines.append(r"\theta \leftarrow (1 - \eta \lambda) \theta")
-        values.append((decay, f"{f.weight_decay:.12g}, the weight decay{_by(f, 'weight_decay')}"))
+        lines.append(DECAY)
+        values.append((decay, f"{value:.12g}, the weight decay{_by(f, argument)}"))
     return lines, values
 
 
@@ -105,7 +136,8 @@ def _factors(factors: Mapping[str, float]) -> str:
     return f"{'; '.join(every)}; of others 1, of several their product"
 
 
-def _averages(f: Any) -> tuple[str, ...]:
+def average_lines(f: Any) -> tuple[str, ...]:
+    """The line of the averages, which comes last."""
     if not f.use_ema:
         return ()
     m, rest = number(f.ema_momentum), number(1 - f.ema_momentum)

@@ -33,22 +33,42 @@ class LBFGS(Optimizer):
 
     Parameters
     ----------
-    maxcor : int
+    maxcor : int, at least 1
         How many of the last steps H is made from.
     ftol : float, at least 0
-        End when (f - f_new) / max(|f|, |f_new|, 1) is no larger.
+        End when ``(f - f_new) / max(|f|, |f_new|, 1)`` is no larger.
     gtol : float, at least 0
         End when no component of the gradient is larger.
-    maxls : int
+    maxls : int, at least 1
         The most evaluations of one line search.
-    maxfun : int, optional
+    maxfun : int, at least 1, optional
         The most evaluations in all; a run may continue to the end of its line search.
     name : str, optional
+        ``lbfgs`` by itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range: none of the policy of other
+        optimizers goes with a line search.
+
+    References
+    ----------
+    Liu & Nocedal (1989), "On the limited memory BFGS method for large scale optimization"; the
+    routine is that of ``scipy.optimize.minimize``.
 
     Examples
     --------
-    >>> LBFGS(gtol=1e-8)
-    LBFGS(gtol=1e-08)
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> x = np.array([[1.0], [2.0], [3.0]])
+    >>> model = Sequential([layers.Dense(1)], dtype="float64")
+    >>> model.compile(optimizers.LBFGS(gtol=1e-8), "mse")
+    >>> history = model.fit(x, 2 * x - 1, epochs=100, verbose=0)
+    >>> len(history.epoch) < 20
+    True
+    >>> [weights.round(4) for weights in model.get_weights()]
+    [array([[2.]]), array([-1.])]
     """
 
     full_batch = True
@@ -88,10 +108,17 @@ class LBFGS(Optimizer):
         function : callable
             The value and the gradient at a vector; both in double precision.
         theta : array, (n,)
-        iterations : int
+            Where it begins.
+        iterations : int, at least 1
+            The most of them.
         each : callable
             Called with the vector after each iteration, the last that ``function`` has seen; it
             may raise ``StopIteration`` to end the run.
+
+        Returns
+        -------
+        array, (n,)
+            The last vector.
         """
         with needed("LBFGS", "SciPy", "scipy"):
             from scipy.optimize import minimize

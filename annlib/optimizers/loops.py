@@ -52,7 +52,16 @@ def adam(
     epsilon: float,
     alpha: float,
 ) -> None:
-    """Adam's: m and v take in the gradient, theta <- theta - alpha m / (sqrt(v) + epsilon)."""
+    """Adam's: m and v take in the gradient, theta <- theta - alpha m / (sqrt(v) + epsilon).
+
+    Parameters
+    ----------
+    theta, gradient, m, v : array, (n,)
+        All but the gradient are changed.
+    beta_1, beta_2 : float, in [0, 1)
+    epsilon : float, at least 0
+    alpha : float
+    """
     for i in range(theta.size):
         g = gradient[i]
         m[i] = m[i] * beta_1 + g

@@ -116,7 +116,11 @@ class Memory:
         """Return the rule's state of a part."""
         named = zip(self._names[: self._count], self.vectors, strict=False)
         own = {name: place.of_memory(vector) for name, vector in named}
-        return State(own | self._shaped.get(place.path, {}), place.path)
+        return State(own | self.shaped(place.path), place.path)
+
+    def shaped(self, path: str) -> dict[str, Array]:
+        """Return the further state of the parameter with this path."""
+        return self._shaped.get(path, {})
 
     def parts(self, vector: ParameterVector) -> list[tuple[Array, State]]:
         """Return parameters and state of each part."""

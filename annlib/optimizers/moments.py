@@ -36,6 +36,7 @@ class Moments(Optimizer):
         "v": "velocity",
         "v_max": "velocity_hat",
     }
+    letters: ClassVar[Mapping[str, str]] = {"v_max": "u"}
     held_over: ClassVar[Mapping[str, str]] = {"m": "beta_1", "v": "beta_2", "v_max": "beta_2"}
 
     def __init__(
@@ -53,7 +54,15 @@ class Moments(Optimizer):
         self.epsilon = check_number(epsilon, where, "epsilon", "[0, inf)")
 
     def update_moments(self, gradient: Array, m: Array, v: Array, scratch: Array) -> None:
-        """Take a gradient into both."""
+        """Take a gradient into both.
+
+        Parameters
+        ----------
+        gradient : array, (n,)
+        m, v : array, (n,)
+            Changed in place.
+        scratch : array, (n,)
+        """
         kind = m.dtype.char
         np.multiply(m, constant(self.beta_1, kind), out=m)
         np.add(m, gradient, out=m)

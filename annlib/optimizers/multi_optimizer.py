@@ -33,9 +33,15 @@ class OptimizerMap(dict[str, Any]):
 
     Parameters
     ----------
-    default_optimizer : Optimizer
+    default_optimizer : Optimizer or str
+        For the parameters that no key fits.
     optimizer_map : dict of str to Optimizer, optional
         What else is said of the keys: see ``MultiOptimizer``.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is no optimizer, or a key no text.
 
     Examples
     --------
@@ -71,18 +77,39 @@ class MultiOptimizer(Optimizer):
         only.
     default : Optimizer, optional
         For all other parameters; without it there may be none. An ``OptimizerMap`` has its own.
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
         A factor of the rates of all rules, which callbacks and schedules may change: 1 leaves them
         as they are.
-    clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, \
-gradient_accumulation_steps, name
-        As for every ``Optimizer``, for all parameters.
+    clipnorm, clipvalue, global_clipnorm : float, above 0, optional
+        At most one limit of the gradient, for all parameters: see ``Optimizer``.
+    use_ema : bool
+        Average all parameters over the steps.
+    ema_momentum : float, in [0, 1]
+        What the averages keep of themselves in a step.
+    ema_overwrite_frequency : int, at least 1, optional
+        Write the averages into the model after every so many updates, too.
+    gradient_accumulation_steps : int, at least 2, optional
+        Update at every so many steps only, by the mean of their gradients.
+    name : str, optional
+        ``multi_optimizer`` by itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no rule, one object is given twice, a rule has what counts for all parameters,
+        or updates none without the others (``LBFGS``). ``compile`` raises it if a key fits no
+        parameter, two fit one, or one is left without a rule.
 
     Examples
     --------
-    >>> from annlib import optimizers
-    >>> MultiOptimizer({"embedding": optimizers.SGD(0.1)}, default="adam")
+    >>> from annlib import Sequential, layers, optimizers
+    >>> rules = MultiOptimizer({"embedding": optimizers.SGD(0.1)}, default="adam")
+    >>> rules
     MultiOptimizer({'embedding': SGD(learning_rate=0.1)}, default='adam')
+    >>> model = Sequential([layers.Embedding(10, 4), layers.Flatten(), layers.Dense(1)])
+    >>> model.compile(rules, "mse")
+    >>> [(rule.name, rule.learning_rate) for rule in rules.optimizers]
+    [('sgd', 0.1), ('adam', 0.001)]
     """
 
     whole = True
@@ -188,7 +215,20 @@ gradient_accumulation_steps, name
     def exclude_from_weight_decay(
         self, var_list: Sequence[str] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Leave parameters out of the weight decay of all rules; see ``Optimizer``."""
+        """Leave parameters out of the weight decay of all rules; see ``Optimizer``.
+
+        Parameters
+        ----------
+        var_list : sequence of str, optional
+            Paths of parameters: ``"dense/bias"``.
+        var_names : sequence of str, optional
+            Regular expressions searched for in the paths: ``["bias", "gamma"]``.
+
+        Raises
+        ------
+        ConfigurationError
+            After ``compile``, and if one of them is no list of texts.
+        """
         super().exclude_from_weight_decay(var_list, var_names)
         for rule in self._rules:
             rule.exclude_from_weight_decay(var_list, var_names)

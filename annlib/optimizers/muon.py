@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -35,8 +35,10 @@ class Muon(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        The root mean square of a kernel's step is about ``rms_rate`` times this.
     adam_beta_1, adam_beta_2 : float, in [0, 1)
+        What AdamW's moments keep of themselves in a step.
     adam_weight_decay : float, at least 0, or callable, optional
         That of the parameters that AdamW trains.
     epsilon : float, at least 0
@@ -46,18 +48,43 @@ class Muon(Optimizer):
     exclude_layers : sequence of str, optional
         Regular expressions, searched for in the paths of parameters: ``["head"]``.
     exclude_embeddings : bool
-    muon_a, muon_b, muon_c : float
+        Whether AdamW trains the tables of embeddings, too.
+    muon_a, muon_b, muon_c : float, any number
+        a, b and c.
     adam_lr_ratio : float, at least 0
+        AdamW's rate over that of the kernels.
     momentum : float, in [0, 1), or callable
+        What M keeps of itself in a step.
     ns_steps : int, at least 0
+        How often O is iterated.
     nesterov : bool
+        Look ahead by another momentum M.
     rms_rate : float, above 0, or None for no factor rms_rate sqrt(max(n, m))
+        The root mean square of a step, over the rate.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    Examples
+    --------
+    It remembers one number of each weight of the kernel, and two of the biases, which AdamW trains:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Input((3,)), layers.Dense(2)])
+    >>> model.compile(optimizers.Muon(0.01), "mse")
+    >>> loss = model.train_on_batch(np.zeros((1, 3)), np.zeros((1, 2)))
+    >>> [(name, array.shape) for name, array in model.optimizer.state_arrays().items()]
+    [('momentum', (8,)), ('dense/bias/velocity', (2,))]
     """
 
     per_parameter = True
     state_names = ("momentum",)
+    letters: ClassVar[Mapping[str, str]] = {"momentum": "M", "velocity": "v"}
     bounded = True
     weight_decay: float | None = None
 
@@ -108,9 +135,13 @@ class Muon(Optimizer):
 
     def state_shapes(self, shape: Shape, path: str = "") -> Mapping[str, Shape]:
         """AdamW's second moment, for the parameters that it trains."""
+        return {"velocity": shape} if self._by_adam(path, shape) else {}
+
+    def _by_adam(self, path: str, shape: Shape) -> bool:
+        """Whether AdamW trains the parameter."""
         embedding = self.exclude_embeddings and "embedding" in path.lower()
         excluded = any(re.search(pattern, path) for pattern in self.exclude_layers)
-        return {"velocity": shape} if len(shape) != 2 or embedding or excluded else {}
+        return len(shape) != 2 or embedding or excluded
 
     def update(
         self, theta: Array, gradient: Array, rate: float, state: State, scratch: Array
@@ -165,22 +196,43 @@ class Muon(Optimizer):
         return {**super().__getstate__(), "_squares": {}}
 
     def formula(self) -> Formula:
-        a, b, c, mu = (number(x) for x in (self.muon_a, self.muon_b, self.muon_c, self.momentum))
+        a, b, c = (number(x) for x in (self.muon_a, self.muon_b, self.muon_c))
+        return self._formula(rf"O \leftarrow {a} O + ({b} O O^T + {c} O O^T O O^T) O")
+
+    def _formula_of(self, path: str, shape: Shape) -> Formula:
+        if self._by_adam(path, shape):
+            return self._formula_of_adam()
+        a, b, c = (number(x) for x in (self.muon_a, self.muon_b, self.muon_c))
+        once = rf"O \leftarrow {a} O + ({b} S + {c} S S) O"
+        return self._formula(*("S = O O^T", once) * self.ns_steps)
+
+    def _formula_of_adam(self) -> Formula:
+        b1, b2, ratio = (
+            number(x) for x in (self.adam_beta_1, self.adam_beta_2, self.adam_lr_ratio)
+        )
+        kept = rf"\frac{{\sqrt{{1 - {b2}^t}}}}{{1 - {b1}^t}}"
+        return update_formula(
+            self,
+            rf"M \leftarrow {b1} M + {number(1 - self.adam_beta_1)} g",
+            rf"v \leftarrow {b2} v + {number(1 - self.adam_beta_2)} g^2",
+            rf"\alpha = \eta {ratio} {kept}",
+            r"\theta \leftarrow \theta - \alpha \frac{M}{\sqrt{v} + \varepsilon}",
+            source="Loshchilov & Hutter (2019)",
+            decay="adam_weight_decay",
+            epsilon=self.epsilon,
+        )
+
+    def _formula(self, *iteration: str) -> Formula:
+        mu = number(self.momentum)
         start = rf"g + {mu} M" if self.nesterov else "M"
         scale = r"\eta"
         if self.rms_rate is not None:
             scale += rf" {number(self.rms_rate)} \sqrt{{\max(n, m)}}"
-        decay = (
-            (rf"\theta \leftarrow (1 - \eta {number(self.weight_decay)}) \theta",)
-            if self.weight_decay
-            else ()
-        )
         return update_formula(
             self,
-            *decay,
             rf"M \leftarrow {mu} M + g",
-            rf"O = \frac{{{start}}}{{\lVert {start} \rVert}}",
-            rf"O \leftarrow {a} O + ({b} O O^T + {c} O O^T O O^T) O",
+            rf"O = \frac{{{start}}}{{\lVert {start} \rVert + 10^{{-7}}}}",
+            *iteration,
             rf"\theta \leftarrow \theta - {scale} O",
             source="Jordan et al. (2024); Liu et al. (2025)",
             note=f"For each kernel, [n × m]; the line of O {self.ns_steps} times. Biases, "

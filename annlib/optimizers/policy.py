@@ -61,6 +61,11 @@ class Policy:
 
     #: What Keras calls the vectors that it remembers, where that is no part of the name.
     keras_state: ClassVar[Mapping[str, str]] = {"policy/gradient_sum": "gradient_accumulator"}
+    #: What formulas call them.
+    letters: ClassVar[Mapping[str, str]] = {
+        "policy/gradient_sum": "G",
+        "policy/average": r"\bar{\theta}",
+    }
 
     def __init__(
         self,

@@ -23,15 +23,41 @@ class RMSprop(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        About the length of a step in each parameter.
     rho : float, in [0, 1)
+        What v keeps of itself in a step.
     momentum : float, in [0, 1], or callable
         With it the step is a velocity: u <- momentum u + rate g / sqrt(v + epsilon).
     epsilon : float, at least 0
+        Added under the root.
     centered : bool
         Divide by the variance of the gradient instead: v less the square of its mean.
     **keywords
         The policy that every ``Optimizer`` takes.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Tieleman & Hinton (2012), "Lecture 6.5: RMSprop". Centered: Graves (2013), "Generating sequences
+    with recurrent neural networks".
+
+    Examples
+    --------
+    The first step is of length rate / sqrt(1 - rho), however large the gradient:
+
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    >>> model.compile(optimizers.RMSprop(0.1, rho=0.75), "mse")
+    >>> model.train_on_batch(np.ones((1, 1)), np.full((1, 1), 100.0))
+    10000.0
+    >>> model.get_weights()[0].round(3)
+    array([[0.2]], dtype=float32)
     """
 
     _settable = (*Optimizer._settable, "momentum")
@@ -41,6 +67,7 @@ class RMSprop(Optimizer):
         "mean": "average_gradient",
         "velocity": "momentum",
     }
+    letters: ClassVar[Mapping[str, str]] = {"mean": "m", "velocity": "u"}
 
     def __init__(
         self,

@@ -32,14 +32,38 @@ class ScheduleFreeAdamW(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float or callable
+    learning_rate : float, at least 0, or callable
+        About the length of a step of z in each parameter.
     beta_1 : float, in (0, 1)
+        How near to x the point y lies.
     beta_2 : float, in [0, 1), or callable
+        What v keeps of itself in a step.
     epsilon : float, at least 0
+        Added to the root of the corrected v.
     warmup_steps : int, at least 0
         In that many updates the rate grows to the one given.
     **keywords
         The policy that every ``Optimizer`` takes; the weights that decay are y.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is unknown, of another type or out of its range.
+
+    References
+    ----------
+    Defazio et al. (2024), "The road less scheduled".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from annlib import Sequential, layers, optimizers
+    >>> x = np.array([[1.0], [2.0], [3.0]])
+    >>> model = Sequential([layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    >>> model.compile(optimizers.ScheduleFreeAdamW(0.1), "mse")
+    >>> history = model.fit(x, 2 * x, epochs=100, verbose=0)
+    >>> model.get_weights()[0].round(1)
+    array([[2.]], dtype=float32)
     """
 
     state_names = ("z", "v")

@@ -18,12 +18,19 @@ LOST = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 
 class ClusterError(AnnlibError, RuntimeError):
-    """A cluster that cannot do what it was asked for: its workers end, or there are none."""
+    """A cluster that cannot do what it was asked for: its workers end, or there are none.
+
+    Examples
+    --------
+    >>> from annlib import AnnlibError
+    >>> issubclass(ClusterError, AnnlibError), issubclass(ClusterError, RuntimeError)
+    (True, True)
+    """
 
 
 def distributed(where: str) -> Any:
     """The package of that name; raises ``ImportError`` that says what to install."""
-    with needed(where, "Dask", '"annlib[dask]"'):
+    with needed(where, "Dask", "annlib[dask]"):
         import distributed as package
     return package
 
@@ -67,8 +74,9 @@ class Watch:
         self.client, self.worker_timeout, self.where = client, worker_timeout, where
         self._seen = time.monotonic()
 
-    def result(self, future: Any, task: str) -> Any:
-        """The result of a future; raises what its task has raised.
+    def result(self, future: Any, task: str, address: str = "") -> Any:
+        """The result of a future; raises what its task has raised. With an address only the worker
+        that is there can compute it.
 
         Raises
         ------
@@ -84,13 +92,31 @@ class Watch:
             except TimeoutError:
                 if future.status == "error":  # the task's own
                     raise
-                self.look()
+                self.look(address)
             except killed as error:
                 raise ClusterError(
                     f"{self.where}: expected workers that live through {task}, got several that "
                     f"ended in it ({show(str(error))}). It, or what ran beside it, may need "
                     "more memory than they have: run it in a process of its own to see."
                 ) from None
+
+    def call(self, address: str, actor: Any, *arguments: Any) -> tuple[str, Any]:
+        """Let an actor, by its address, do its ``part``; what ``answer`` takes."""
+        try:
+            return address, actor.part(*arguments)
+        except RuntimeError as error:  # it is known already that the worker ended
+            raise LOST[0] from error
+
+    def answer(self, address: str, future: Any) -> Any:
+        """What an actor at this address has given; raises what it has raised, or ``LOST``."""
+        while True:
+            try:
+                return future.result(timeout=_LOOK)
+            except TimeoutError:
+                # Of one that ended Dask may say nothing.
+                self.look(address)
+            except OSError as error:
+                raise LOST[0] from error
 
     def computed(self, values: Any, what: str) -> Any:
         """A collection of Dask as it is in memory, and anything else as it stands."""
@@ -104,13 +130,15 @@ class Watch:
                 "that ended. Read them again, and fit once more."
             ) from None
 
-    def look(self) -> bool:
-        """Whether there is a worker; raises ``ClusterError`` after too long without one."""
+    def look(self, address: str = "") -> bool:
+        """Whether there is a worker; raises ``ClusterError`` after too long without one, and
+        ``LOST`` if there is none at this address.
+        """
         client = self.client
         try:
-            there = len(client.nthreads()) if client.status == "running" else 0
+            there = client.nthreads() if client.status == "running" else {}
         except (OSError, RuntimeError):
-            there = 0
+            there = {}
         if there:
             self._seen = time.monotonic()
         elif client.status == "closed":
@@ -123,7 +151,9 @@ class Watch:
                 f"{self.worker_timeout:g} s (worker_timeout). See the workers' logs for why they "
                 "ended, or start some."
             )
-        return there > 0
+        if there and address and address not in there:
+            raise LOST[0]
+        return bool(there)
 
     def scatter(self, data: list[Any]) -> Any:
         """Futures of data, which are with all workers."""

@@ -62,7 +62,7 @@ def predict(model: Any, x: Any, method: str = "predict") -> Any:
         raise ConfigurationError(
             f"{where}: expected a model or a fitted estimator, got the class {show(model)}."
         )
-    with needed(where, "Dask", '"annlib[dask]"'):
+    with needed(where, "Dask", "annlib[dask]"):
         from dask import array, delayed
     x = check_blocks(x, array, where, "x")
     if x.ndim > 1:

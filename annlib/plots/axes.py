@@ -5,12 +5,14 @@ Nothing here shows or closes a figure or changes a default: that is the user's.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from annlib.core.checks import to_array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.packages import missing
 
 #: The palette of Okabe and Ito (2008), from which no common colour blindness takes the contrasts;
 #: without its yellow, which is lost on white.
@@ -60,13 +62,8 @@ def legend_beside(ax: Any, **how: Any) -> None:
 
 def require_matplotlib(where: str) -> None:
     """Raise ``ImportError`` with what to install, if Matplotlib is not there."""
-    from importlib.util import find_spec
-
     if find_spec("matplotlib") is None:
-        raise ImportError(
-            f"{where}: expected the package matplotlib, got none installed. Install the extra: "
-            'pip install "annlib[plot]".'
-        )
+        raise missing(where, "Matplotlib", "annlib[plot]", ImportError("there is none"))
 
 
 def _subplots(where: str, *grid: int, **figure: Any) -> Any:

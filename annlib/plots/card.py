@@ -43,6 +43,20 @@ _STYLE = (
 def model_html(model: Any) -> str:
     """The page of a model; what is not known before it is built shows as ``?``.
 
+    Parameters
+    ----------
+    model : Sequential
+
+    Returns
+    -------
+    str
+        HTML that needs nothing beside it.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no ``Sequential``.
+
     Examples
     --------
     >>> from annlib import Sequential, layers

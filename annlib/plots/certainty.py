@@ -24,18 +24,28 @@ def calibration(model: Any, X: Any, y: Any, ax: Any = None, bins: int = 10) -> A
     ----------
     model : Sequential or estimator
         Fitted, with probabilities.
-    X : array_like or frame
+    X : array_like or frame, (n, features)
         Rows that the model has not learned from.
     y : array_like, (n,)
         Their classes: labels or one-hot.
     ax : Axes, optional
-    bins : int, default=10
+    bins : int, at least 1, default=10
         Of equal width.
 
     Returns
     -------
     Axes
         Its title has the expected calibration error: the mean distance from the diagonal.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model gives no probabilities of one column of classes, or another argument is none of
+        these.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    DataError
+        If y has no label for each row, or one that the model does not know.
 
     Examples
     --------
@@ -111,18 +121,38 @@ def prediction_intervals(
     ----------
     model : TabularRegressor
         Fitted.
-    X : array_like or frame
+    X : array_like or frame, (n, features)
     y : array_like, (n,) or (n, outputs), optional
         What was to be predicted: points in the intervals, and those outside in another colour. The
         title then says how many are inside.
-    ax : Axes or array of Axes, optional
+    ax : Axes or array of Axes, (outputs,), optional
     coverage : float in (0, 1), default=0.9
         How many of the intervals are to hold their y.
 
     Returns
     -------
-    Axes, or ndarray of Axes
+    Axes, or ndarray of Axes, (outputs,)
         One for each column of y.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no ``predict_interval``, or another argument is none of these.
+    DataError
+        If y has not a number for each prediction.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> class Fitted:
+    ...     def predict(self, X):
+    ...         return np.ravel(X)
+    ...
+    ...     def predict_interval(self, X, coverage):
+    ...         return np.column_stack([np.ravel(X) - 1.0, np.ravel(X) + 1.0])
+    >>> ax = prediction_intervals(Fitted(), [[0.0], [5.0]], [0.5, 9.0], ax=Figure().subplots())
+    >>> ax.get_title()
+    '50.0% of 2 are inside'
     """
     where = "plots.prediction_intervals"
     if isinstance(model, type) or not hasattr(model, "predict_interval"):

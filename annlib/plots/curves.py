@@ -96,16 +96,23 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     Parameters
     ----------
     history : History, or dict of str to list, or estimator
-        Of a fitted estimator its ``history_``, with a line at the epoch whose weights it has.
+        Of a fitted estimator its ``history_``, with a line at the best epoch where that was kept.
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``; of a History also ``"learning_rate"`` and
         ``"seconds"``. Without it all that were measured, on a single ``ax`` the loss.
-    ax : Axes or array of Axes, optional
+    ax : Axes or array of Axes, (quantities,), optional
 
     Returns
     -------
-    Axes, or ndarray of Axes
+    Axes, or ndarray of Axes, (quantities,)
         One for each quantity.
+
+    Raises
+    ------
+    UnknownNameError
+        If a quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no History or has no epoch yet, or ``ax`` is no Axes of Matplotlib.
 
     Examples
     --------
@@ -132,7 +139,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     for name, one in zip(drawn, axes, strict=True):
         draw_quantity(one, {**more, **curves}, name)
         _mark_best(one, history, curves, name)
-        if (restored := _kept_epoch(history, name)) is not None:
+        if (restored := _kept_epoch(history)) is not None:
             label = "restored" if hasattr(history, "restored_epoch") else "kept"
             one.axvline(restored + 1, color="#666666", linewidth=1, linestyle=":", label=label)
             one.legend(frameon=False)
@@ -208,16 +215,10 @@ def _mark_best(ax: Any, record: Any, curves: Mapping[str, Curve], name: str) -> 
         ax.set_title(f"best {value:.4g}, epoch {epoch + 1}", fontsize="small", loc="right")
 
 
-def _kept_epoch(record: Any, name: str) -> int | None:
-    """The epoch whose weights were restored: by a callback, or by an estimator, as a whole or of
-    the part that a curve is of.
-    """
-    if (restored := getattr(record, "restored_epoch", None)) is not None:
-        return int(restored)
-    by_part = getattr(record, "best_epochs_", None)
-    if by_part is None:
-        return getattr(record, "best_epoch_", None)
-    return next((int(best) for part, best in by_part.items() if name.startswith(f"{part}_")), None)
+def _kept_epoch(record: Any) -> int | None:
+    """The epoch whose weights were restored, by a callback or by an estimator."""
+    kept = getattr(record, "restored_epoch", getattr(record, "best_epoch_", None))
+    return None if kept is None else int(kept)
 
 
 def draw_quantity(ax: Any, curves: Mapping[str, Curve], name: str) -> None:
@@ -275,6 +276,13 @@ def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: An
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    UnknownNameError
+        If the quantity was not measured; the message names those that were.
+    ConfigurationError
+        If it is no dict of histories, or ``ax`` is no Axes of Matplotlib.
 
     Examples
     --------

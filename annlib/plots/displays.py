@@ -36,7 +36,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     model : Sequential or estimator
         Fitted, with two features.
     X : array_like or frame, (n, 2)
-    y : array_like, optional
+    y : array_like, (n,) or (n, classes), optional
         The rows' classes: labels or one-hot.
     ax : Axes, optional
     **keywords
@@ -127,8 +127,8 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     ----------
     model : Sequential or estimator
         Fitted.
-    X : array_like
-    y : array_like
+    X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, classes)
         The true classes: labels or one-hot.
     ax : Axes, optional
     **keywords
@@ -138,6 +138,15 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no classes, or ``ax`` is no Axes of Matplotlib.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    DataError
+        If X has no rows, or y no label for each.
 
     Examples
     --------
@@ -236,7 +245,7 @@ def learning_curve(
     ----------
     model : Sequential or estimator
         A bare model is trained from its configuration for every point, and left as it is.
-    X, y : array_like
+    X : array_like or frame, (n, features)
     ax : Axes, optional
     fit : dict, optional
         Arguments of a bare model's ``fit``. Without ``epochs`` they are those of its last
@@ -244,10 +253,32 @@ def learning_curve(
     **keywords
         For ``sklearn.model_selection.LearningCurveDisplay.from_estimator``: ``cv=3``,
         ``train_sizes=[0.1, 0.5, 1.0]``, ...
+    y : array_like, (n,) or (n, outputs)
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no model, or ``fit`` is no dict of arguments of a bare one.
+    DataError
+        If X has no rows, or y no target for each.
+    ValueError
+        If every fit failed: a model that is not compiled.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from annlib import Sequential, layers
+    >>> model = Sequential([layers.Dense(2, "softmax")], seed=0)
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> X, y = np.random.default_rng(0).normal(size=(30, 2)), [0, 1, 1] * 10
+    >>> fit = {"epochs": 1, "verbose": 0}
+    >>> ax = learning_curve(model, X, y, ax=Figure().subplots(), fit=fit, cv=2, train_sizes=[5, 15])
+    >>> [line.get_xdata().tolist() for line in ax.lines]
+    [[5, 15], [5, 15]]
     """
     where = "plots.learning_curve"
     ax = one_axes(ax, where, figsize=(5.6, 3.8))

@@ -39,22 +39,26 @@ def first_layer(
     model : Sequential or estimator
     shape : tuple of int, optional
         Height and width of an image. Without it they are square.
-    count : int
+    count : int, at least 1
         At most so many units, the first ones.
-    ax : Axes or array of Axes, optional
+    ax : Axes or array of Axes, (units,), optional
         One a unit, or one for a picture of all.
     names : sequence of str, optional
         The features' names. Without it those of the frame that the model has learned from.
 
     Returns
     -------
-    ndarray of Axes
+    ndarray of Axes, (units,)
 
     Raises
     ------
     ShapeError
         If the layer has other inputs than an image of that shape has pixels, or than there are
         names.
+    NotBuiltError
+        If the model has no weights yet.
+    ConfigurationError
+        If it has no Dense layer, or another argument is none of these.
 
     Examples
     --------
@@ -180,20 +184,31 @@ def mistakes(
         Fitted.
     images : array_like, (n, height, width), (n, height, width, channels) or (n, pixels)
         As the model takes them; an estimator gets them as rows of pixels.
-    y : array_like
+    y : array_like, (n,) or (n, classes)
         The true classes: labels or one-hot.
-    count : int
+    count : int, at least 1
         At most so many.
     shape : tuple of int, optional
         Height and width, if the images are rows of pixels; without it they are square.
     names : sequence of str, optional
         The classes' names.
-    ax : array of Axes, optional
+    ax : array of Axes, (count,), optional
 
     Returns
     -------
-    ndarray of Axes
+    ndarray of Axes, (at most count,)
         One a mistake; empty if there is none.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has no classes, or not as many as there are names.
+    NotBuiltError
+        If it is a ``Sequential`` without weights.
+    ShapeError
+        If rows of pixels make no image of that shape, or no square.
+    DataError
+        If y has no label for each image.
 
     Examples
     --------

@@ -23,12 +23,19 @@ def feature_importances(model: Any, ax: Any = None, most: int = 20) -> Any:
         Fitted, with ``feature_importances_``: ``TabularClassifier``, ``TabularRegressor``, or one
         of scikit-learn.
     ax : Axes, optional
-    most : int, default=20
+    most : int, at least 1, default=20
         The columns that are shown.
 
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no estimator with ``feature_importances_``, or another argument is none of these.
+    NotFittedError
+        If it is not fitted.
 
     Examples
     --------
@@ -69,20 +76,37 @@ def contributions(
     ----------
     model : TabularClassifier or TabularRegressor
         Fitted.
-    X : array_like or frame
+    X : array_like or frame, (n, features)
         One row or several.
-    ax : Axes or array of Axes, optional
-    target : label or int, optional
+    ax : Axes or array of Axes, (classes,), optional
+    target : label or int, in [0, outputs), optional
         Of several classes the one to explain; of several columns of y the place. By default the
         most probable class of one row, and else all, an Axes each.
-    most : int, default=10
+    most : int, at least 1, default=10
         The columns that are shown by themselves.
-    orders : int, default=4
+    orders : int, at least 1, default=4
         As in ``model.contributions``.
 
     Returns
     -------
-    Axes, or ndarray of Axes
+    Axes, or ndarray of Axes, (classes,)
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no estimator with ``contributions``, or another argument is none of these.
+    NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from annlib import TabularRegressor
+    >>> X = np.random.default_rng(0).normal(size=(40, 2))
+    >>> model = TabularRegressor("fast", random_state=0).fit(X, 3 * X[:, 0])
+    >>> ax = contributions(model, X[:1], ax=Figure().subplots())
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['column 0 = 0.1257', 'column 1 = -0.1321']
     """
     where = "plots.contributions"
     most = check_count(most, where, "most")

@@ -40,7 +40,15 @@ _STYLE = (
 
 
 class Drawing(str):
-    """The text of an SVG; a notebook shows the picture."""
+    """The text of an SVG; a notebook shows the picture.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, plots
+    >>> drawing = plots.plot_model(Sequential([layers.Dense(3)]), to_file=None)
+    >>> isinstance(drawing, Drawing), drawing.startswith("<svg")
+    (True, True)
+    """
 
     def _repr_html_(self) -> str:
         return str(self)

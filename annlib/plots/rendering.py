@@ -19,6 +19,7 @@ _PROGRAMS = {
     "inkscape": ["--pipe", "--export-type=png", f"--export-dpi={96 * _SCALE}", "-o", "-"],
     "resvg": [f"--zoom={_SCALE}", "-", "-c"],
 }
+_PACKAGE = "cairosvg"
 _SECONDS = 60.0
 
 
@@ -33,7 +34,7 @@ def png_of(svg: str, where: str, path: str | os.PathLike[str]) -> bytes:
     failed = ""
     for program, arguments in _PROGRAMS.items():
         found = shutil.which(program)
-        if found is None and find_spec(program) is None:
+        if found is None and (program != _PACKAGE or find_spec(program) is None):
             continue
         # A package's program need not be where the shell looks.
         command = [sys.executable, "-m", program] if found is None else [found]

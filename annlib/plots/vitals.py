@@ -39,6 +39,13 @@ def plot_layers(
     -------
     Axes
 
+    Raises
+    ------
+    ConfigurationError
+        If ``ax`` is no Axes of Matplotlib.
+    ValueError
+        If there are not as many rows of values as steps.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -93,6 +100,21 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    ConfigurationError
+        If ``ax`` is no Axes of Matplotlib.
+    ValueError
+        If there are not 7 quantiles a step.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> quantiles = np.array([[-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0], [-6, -4, -2, 0, 2, 4, 6]])
+    >>> ax = plot_spread([0, 10], quantiles, "weights", ax=Figure().subplots())
+    >>> ax.lines[0].get_ydata().tolist()
+    [0.0, 0.0]
     """
     ax = one_axes(ax, "plots.plot_spread", figsize=(6.8, 3.8))
     low, p5, p25, middle, p75, p95, high = np.transpose(quantiles)

@@ -8,7 +8,7 @@ gradient: ``Dense(8, kernel_regularizer=(lambda W: (W**4).sum(), lambda W: 4 * W
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
@@ -23,8 +23,18 @@ from annlib.core.workspace import Workspace
 class Regularizer(Configurable):
     """R(W), a number, and dR/dW, which is added to the loss' gradient.
 
-    A subclass writes ``__call__(W)`` and ``add_gradient(W, dW, work, scale)``, which adds
-    scale * dR/dW to dW in place.
+    A subclass writes ``__call__(W)`` and ``add_gradient(W, dW, work, scale)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Quartic(Regularizer):
+    ...     def __call__(self, W):
+    ...         return float((W**4).sum())
+    ...     def add_gradient(self, W, dW, work, scale=1.0):
+    ...         dW += scale * 4 * W**3
+    >>> Quartic()(np.array([1.0, -2.0]))
+    17.0
     """
 
     #: Whether a model divides the penalty by the rows of the batch, or by what they weigh.
@@ -40,16 +50,99 @@ class Regularizer(Configurable):
     )
 
     def __call__(self, W: Array) -> float:
+        """The penalty R(W), written by a subclass.
+
+        Parameters
+        ----------
+        W : ndarray, of any shape
+            A parameter, such as (features, units).
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+        """
         raise NotImplementedError
 
     def add_gradient(self, W: Array, dW: Array, work: Workspace, scale: float = 1.0) -> None:
+        """Add scale * dR/dW to dW, in place; written by a subclass.
+
+        Parameters
+        ----------
+        W : ndarray, of any shape
+            A parameter.
+        dW : ndarray, of W's shape
+            The loss' gradient.
+        work : Workspace
+            Scratch: ``work.array("name", *shape)``.
+        scale : float, at least 0
+            What the penalty counts.
+
+        Raises
+        ------
+        NotImplementedError
+            Of a subclass that does not write it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from annlib.core.workspace import Workspace
+        >>> from annlib.regularizers import L2
+        >>> dW = np.zeros(2)
+        >>> L2(0.5).add_gradient(np.array([1.0, -3.0]), dW, Workspace("float64"))
+        >>> dW
+        array([ 1., -3.])
+        """
         raise NotImplementedError
 
     def check_shape(self, shape: Shape, name: str) -> None:
-        """Raise ``ShapeError`` if it cannot penalize arrays of this shape."""
+        """Raise an error if it cannot penalize arrays of this shape; none is refused unless
+        overridden.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            That of the parameter, such as (features, units).
+        name : str
+            How a message calls the parameter.
+
+        Raises
+        ------
+        ShapeError
+            If it cannot.
+
+        Examples
+        --------
+        >>> from annlib.regularizers import OrthogonalRegularizer
+        >>> OrthogonalRegularizer().check_shape((3,), "dense/bias")
+        Traceback (most recent call last):
+            ...
+        annlib.core.errors.ShapeError: OrthogonalRegularizer: expected a matrix, got dense/bias of
+        shape (3,). Give that another regularizer.
+        """
 
     def share(self, rows: float) -> float:
-        """What a model multiplies it by, for a batch of so many rows, or of that weight."""
+        """What a model multiplies it by: 1, or 1 / rows if it is ``divided``.
+
+        Parameters
+        ----------
+        rows : float, at least 0
+            The rows of the batch, or what they weigh.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> from annlib.regularizers import L2, Ridge
+        >>> L2().share(32), Ridge().share(32)
+        (1.0, 0.03125)
+        """
         if not self.divided:
             return 1.0
         return 1.0 / rows if rows else 0.0
@@ -63,7 +156,19 @@ class Regularizer(Configurable):
         return super()._is_default() and not self.is_zero
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+            Equations and derivatives as text, LaTeX and MathML.
+
+        Examples
+        --------
+        >>> from annlib.regularizers import L2
+        >>> L2(0.5).formula().equations
+        ('R = 0.5 \\sum w^2',)
+        """
         return self._formula(r"\operatorname{r}(w)", slope=r"\operatorname{r}'(w)")
 
     def _formula(self, value: str, slope: str, **more: Any) -> Formula:
@@ -132,15 +237,39 @@ registry: Registry[Regularizer] = Registry("regularizer", Regularizer)
 register = registry.register
 
 
+@overload
+def get(identifier: None, where: str = ...) -> None: ...
+@overload
+def get(identifier: Any, where: str = ...) -> Regularizer: ...
 def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
-    """The regularizer of that name, the object itself or that of a pair of functions.
+    """The regularizer that an argument stands for.
 
-    None is none.
+    Parameters
+    ----------
+    identifier : str, Regularizer, type, dict, (penalty, gradient) or None
+        A registered name, an object or what ``get_config`` gave; or two functions of the
+        parameter, the penalty and its gradient. None is none.
+    where : str
+        What a message begins with.
+
+    Returns
+    -------
+    Regularizer or None
 
     Raises
     ------
+    UnknownNameError
+        For a name that is not registered; the message has the nearest.
     ConfigurationError
-        For the name alone of one that penalizes nothing by default: ``"l1_l2"``.
+        For a penalty without its gradient, for the name alone of one that penalizes nothing by
+        default (``"l1_l2"``), and anything else.
+
+    Examples
+    --------
+    >>> get("l2")
+    L2()
+    >>> get((lambda W: (W**4).sum(), lambda W: 4 * W**3))(np.array([1.0, 2.0]))
+    17.0
     """
     if identifier is None:
         return None

@@ -20,6 +20,12 @@ class L1L2(Regularizer):
     Parameters
     ----------
     l1, l2 : float, at least 0
+        The factors of the absolute values and of the squares.
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative factor.
 
     Examples
     --------
@@ -63,7 +69,22 @@ class L1L2(Regularizer):
 
 @register("l1")
 class L1(L1L2):
-    """R = l1 sum |w|."""
+    """R = l1 sum |w|;  dR/dw = l1 sign(w): it drives weights that help little to 0.
+
+    Parameters
+    ----------
+    l1 : float, at least 0
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative factor.
+
+    Examples
+    --------
+    >>> L1(0.5)(np.array([3.0, -4.0]))
+    3.5
+    """
 
     def __init__(self, l1: float = 0.01) -> None:
         super().__init__(l1=l1)
@@ -71,7 +92,22 @@ class L1(L1L2):
 
 @register("l2")
 class L2(L1L2):
-    """R = l2 sum w^2, without the half (as Keras)."""
+    """R = l2 sum w^2, without the half (as Keras);  dR/dw = 2 l2 w.
+
+    Parameters
+    ----------
+    l2 : float, at least 0
+
+    Raises
+    ------
+    ConfigurationError
+        For a negative factor.
+
+    Examples
+    --------
+    >>> L2(0.25)(np.array([3.0, -4.0]))
+    6.25
+    """
 
     def __init__(self, l2: float = 0.01) -> None:
         super().__init__(l2=l2)

@@ -29,6 +29,8 @@ class OrthogonalRegularizer(Regularizer):
 
     Raises
     ------
+    ConfigurationError
+        For a negative factor, or an unknown mode.
     ShapeError
         For a parameter that is no matrix.
 

@@ -22,6 +22,11 @@ class Ridge(Regularizer):
     ----------
     alpha : float, at least 0
 
+    Raises
+    ------
+    ConfigurationError
+        For a negative alpha.
+
     Examples
     --------
     >>> Ridge(0.5)(np.array([3.0, -4.0]))

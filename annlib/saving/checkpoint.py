@@ -17,7 +17,8 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ModelFormatError, UnknownNameError
 from annlib.core.registry import FAMILIES
 from annlib.core.settings import check_jit_compile

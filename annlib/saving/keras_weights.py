@@ -78,9 +78,7 @@ def read(network: Network, data: bytes, file: str | BinaryIO) -> dict[str, Array
     try:
         import h5py
     except ImportError as error:
-        raise missing(
-            f"{_WHERE}, {shown(file)} of Keras", "h5py", '"annlib[keras]"', error
-        ) from None
+        raise missing(f"{_WHERE}, {shown(file)} of Keras", "h5py", "annlib[keras]", error) from None
     with _refusing(file):
         if data.startswith(_ZIP):
             data = _unpacked(data, file)

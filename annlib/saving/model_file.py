@@ -22,7 +22,8 @@ import numpy as np
 
 from annlib.core.arrays import DTYPES, Array
 from annlib.core.checks import check_shape
-from annlib.core.config import constructor_arguments, refuse_unknown
+from annlib.core.config import refuse_unknown
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, ModelFormatError
 from annlib.core.files import check_file
 from annlib.core.foreign import check_suffix

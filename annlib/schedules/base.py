@@ -21,13 +21,52 @@ class LearningRateSchedule(Configurable):
     """A callable from the number of updates done, 0 at the first, to the rate of the next one.
 
     Weight decay, momentum and betas of optimizers and the rate of a ``Dropout`` can have one, too.
+    A class of your own writes ``__call__``; registered, a model's file can hold it.
+
+    Examples
+    --------
+    >>> class Halving(LearningRateSchedule):
+    ...     def __init__(self, initial, every):
+    ...         self.initial, self.every = initial, every
+    ...
+    ...     def __call__(self, step):
+    ...         return self.initial * 0.5 ** (step // self.every)
+    >>> schedule = Halving(0.1, every=100)
+    >>> schedule(99), schedule(100)
+    (0.1, 0.05)
+    >>> from annlib import optimizers
+    >>> optimizers.SGD(schedule).learning_rate
+    0.1
     """
 
     def __call__(self, step: int) -> float:
+        """The rate of the next update.
+
+        Parameters
+        ----------
+        step : int, at least 0
+            The number of updates done.
+
+        Returns
+        -------
+        float, at least 0
+        """
         raise NotImplementedError
 
     def formula(self) -> Formula:
-        """The formula that ``explain`` shows; of a class without one, that it is a function."""
+        r"""The formula that ``explain`` shows; of a class without one, that it is a function.
+
+        Returns
+        -------
+        Formula
+
+        Examples
+        --------
+        >>> from annlib import schedules
+        >>> decay = schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+        >>> print(decay.formula().equations[0])
+        \eta = 0.1 \cdot 0.5^{t / 100}
+        """
         return self._formula(r"\eta = \operatorname{r}(t)")
 
     def _formula(self, *lines: str, source: str = "", symbols: Any = (STEP,)) -> Formula:
@@ -60,5 +99,31 @@ register = registry.register
 
 
 def get(identifier: Any, where: str = "schedules.get") -> LearningRateSchedule:
-    """The schedule that a configuration describes, or the object itself."""
+    """The schedule that a configuration describes, or the object itself.
+
+    Parameters
+    ----------
+    identifier : dict or LearningRateSchedule
+        ``{"class_name": "CosineDecay", "config": {...}}``.
+    where : str
+        What error messages begin with.
+
+    Returns
+    -------
+    LearningRateSchedule
+
+    Raises
+    ------
+    UnknownNameError
+        If no schedule has this name; the message names the nearest.
+    ConfigurationError
+        If it is none of these, a name alone, or arguments that the schedule refuses.
+
+    Examples
+    --------
+    >>> from annlib import schedules
+    >>> cosine = schedules.CosineDecay(0.1, decay_steps=100)
+    >>> schedules.get({"class_name": "CosineDecay", "config": cosine.get_config()}) == cosine
+    True
+    """
     return registry.get(identifier, where)

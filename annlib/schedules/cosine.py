@@ -33,13 +33,25 @@ class CosineDecay(LearningRateSchedule):
     Parameters
     ----------
     initial_learning_rate : float, at least 0
-    decay_steps : float, positive
+    decay_steps : float, above 0
         Steps of the decay, counted from the end of the warm-up.
-    alpha : float in [0, 1]
+    alpha : float, in [0, 1]
         The last rate, as a share of the rate that the decay starts from.
+    name : str
+        As in Keras; nothing depends on it.
     warmup_target : float, at least 0, optional
+        The rate at the end of the warm-up.
     warmup_steps : float, at least 0
         Only with a ``warmup_target``.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range, or there are ``warmup_steps`` without a ``warmup_target``.
+
+    References
+    ----------
+    Loshchilov & Hutter (2017), "SGDR: stochastic gradient descent with warm restarts".
 
     Examples
     --------
@@ -126,13 +138,25 @@ class CosineDecayRestarts(LearningRateSchedule):
     Parameters
     ----------
     initial_learning_rate : float, at least 0
-    first_decay_steps : float, positive
+    first_decay_steps : float, above 0
+        Steps of the first period.
     t_mul : float, at least 1
         How many times longer each period is than the one before.
     m_mul : float, at least 0
         The height of each period as a share of the one before.
-    alpha : float in [0, 1]
+    alpha : float, in [0, 1]
         The lowest rate, as a share of ``initial_learning_rate``.
+    name : str
+        As in Keras; nothing depends on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range.
+
+    References
+    ----------
+    Loshchilov & Hutter (2017), "SGDR: stochastic gradient descent with warm restarts".
 
     Examples
     --------

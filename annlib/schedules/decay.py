@@ -38,7 +38,17 @@ class PeriodicDecay(LearningRateSchedule):
         self.name = check_name(name, where)
 
     def periods(self, step: int) -> float:
-        """How many times ``decay_steps`` fits into ``step``."""
+        """How many times ``decay_steps`` fits into ``step``.
+
+        Parameters
+        ----------
+        step : int, at least 0
+
+        Returns
+        -------
+        float, at least 0
+            With ``staircase`` the whole part of it.
+        """
         periods = step / self.decay_steps
         return math.floor(periods) if self.staircase else periods
 
@@ -55,15 +65,25 @@ class ExponentialDecay(PeriodicDecay):
     Parameters
     ----------
     initial_learning_rate : float, at least 0
-    decay_steps : float, positive
+    decay_steps : float, above 0
+        The steps in which the rate is multiplied by ``decay_rate`` once.
     decay_rate : float, at least 0
     staircase : bool
         Take the whole part of step / decay_steps, so that the rate falls in steps.
+    name : str
+        As in Keras; nothing depends on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range.
 
     Examples
     --------
     >>> ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)(200)
     0.025
+    >>> ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5, staircase=True)(199)
+    0.05
     """
 
     def __init__(
@@ -94,10 +114,18 @@ class InverseTimeDecay(PeriodicDecay):
     Parameters
     ----------
     initial_learning_rate : float, at least 0
-    decay_steps : float, positive
+    decay_steps : float, above 0
+        The steps in which the divisor grows by ``decay_rate``.
     decay_rate : float, at least 0
     staircase : bool
         Take the whole part of step / decay_steps, so that the rate falls in steps.
+    name : str
+        As in Keras; nothing depends on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range.
 
     Examples
     --------

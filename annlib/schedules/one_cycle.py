@@ -21,17 +21,30 @@ class OneCycle(LearningRateSchedule):
     Parameters
     ----------
     max_learning_rate : float, at least 0
+        The rate at the top.
     total_steps : int, at least 1
         The updates of the whole training: epochs * batches of an epoch.
-    pct_start : float in [0, 1]
+    pct_start : float, in [0, 1]
         The share of the steps in which the rate rises; with ``three_phase`` in [0, 0.5].
-    div_factor : float, positive
-    final_div_factor : float, positive
+    div_factor : float, above 0
+        The top over the first rate.
+    final_div_factor : float, above 0
+        The first rate over the last one.
     anneal_strategy : {"cos", "linear"}
         Whether the rate moves along half a cosine or a straight line.
     three_phase : bool
         Fall to the first rate in as many steps as the rise took, and then to the last: the paper's
         form.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range, or the strategy none of the two.
+
+    References
+    ----------
+    Smith & Topin (2019), "Super-convergence: very fast training of neural networks using large
+    learning rates".
 
     Examples
     --------

@@ -20,10 +20,18 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     Parameters
     ----------
-    boundaries : sequence of float, ascending
+    boundaries : sequence of float, at least 0, ascending
         Steps after which the rate changes.
     values : sequence of float, at least 0
         The rates: one more than there are boundaries.
+    name : str
+        As in Keras; nothing depends on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If the boundaries do not ascend, their number does not fit that of the values, or one of
+        them is no number of at least 0.
 
     Examples
     --------

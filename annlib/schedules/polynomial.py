@@ -18,13 +18,21 @@ class PolynomialDecay(LearningRateSchedule):
     Parameters
     ----------
     initial_learning_rate : float, at least 0
-    decay_steps : float, positive
+    decay_steps : float, above 0
+        The steps to the last rate.
     end_learning_rate : float, at least 0
     power : float, at least 0
         1 is a straight line.
     cycle : bool
         After ``decay_steps`` continue with its next multiple in its place: the rate jumps up
         and falls again, from a lower peak each time.
+    name : str
+        As in Keras; nothing depends on it.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range.
 
     Examples
     --------

@@ -20,11 +20,18 @@ class LinearWarmup(LearningRateSchedule):
 
     Parameters
     ----------
-    schedule : float or callable
+    schedule : float, at least 0, or callable
         The rate to rise to and stay at, or a schedule: any callable of the step.
     warmup_steps : int, at least 0
+        The updates of the rise.
     initial_learning_rate : float, at least 0
         The rate of the first update.
+
+    Raises
+    ------
+    ConfigurationError
+        If a number is out of its range, or ``schedule`` neither a number nor a callable of the
+        step.
 
     Examples
     --------

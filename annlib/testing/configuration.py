@@ -11,7 +11,8 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from annlib.core.checks import check_instance
-from annlib.core.config import Configurable, constructor_arguments
+from annlib.core.config import Configurable
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES, custom_object_scope
 from annlib.saving.serializable import functions_of

@@ -54,12 +54,13 @@ def check_layer(
     Parameters
     ----------
     layer : Layer
+        The one to try; copies of it are.
     input_shape : tuple of int, optional
         The shape of one row; not needed if the layer or ``x`` says it.
     x : array_like, (n, *input_shape), optional
         Input to try it on, where normally distributed numbers, or any of the layer's codes, will
         not do. Integers have no derivative: the gradient by the input is not asked for.
-    seed : int
+    seed : int, at least 0
         Another seed draws other numbers, should a kink be in the way of a difference.
     may_allocate : bool
         Leave out the one rule about cost: that no batch after the first allocates arrays.
@@ -68,6 +69,8 @@ def check_layer(
     ------
     AssertionError
         With the first rule that is broken, and how.
+    ConfigurationError
+        For what is no layer, or without a shape to try it on.
 
     Examples
     --------

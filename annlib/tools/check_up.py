@@ -56,17 +56,27 @@ def checkup(
     ----------
     model : Sequential or estimator
         Compiled; or an estimator of annlib's, whose ``fit`` is looked at before it is done.
-    x, y, sample_weight
-        The data, as ``fit`` takes them.
-    rows : int
+    x : array_like, frame or sparse matrix, (n, features)
+    rows : int, at least 1
         At most so many rows, drawn from them, are checked. NaN is looked for in all.
-    seed : int
+    seed : int, at least 0
         Draws the rows.
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        The data, as ``fit`` takes them.
 
     Returns
     -------
     CheckReport
         ``ok``, ``findings``; prints a line for each thing found, with what to do.
+
+    Raises
+    ------
+    NotCompiledError
+        If the model is not compiled.
+    ConfigurationError
+        If it is no model, or another argument is none of these. What is wrong with the data is a
+        finding.
 
     Examples
     --------

@@ -12,6 +12,7 @@ import numpy as np
 
 from annlib.core.checks import check_choice, check_known
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.packages import needed
 from annlib.core.registry import FAMILIES
 from annlib.core.table import html_table, text_table
 from annlib.core.terminal import Printed
@@ -28,6 +29,19 @@ Direction = Literal["up", "down"]
 class Best(NamedTuple):
     """The best value of a quantity in a run, its epoch, and the last value; of a quantity of which
     nobody knows which way is better, the last value twice.
+
+    Parameters
+    ----------
+    value : float, any number
+    epoch : int, at least 0
+        Counted from 0, as in a History.
+    last : float, any number
+
+    Examples
+    --------
+    >>> from annlib import compare
+    >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}}).best["adam"]["loss"]
+    Best(value=0.4, epoch=1, last=0.5)
     """
 
     value: float
@@ -43,6 +57,12 @@ class Best(NamedTuple):
 class Comparison(Printed):
     """What ``compare`` returns; prints as a table, a row a run.
 
+    Parameters
+    ----------
+    histories : dict of str to History
+    directions : dict of str to {"up", "down"}, optional
+        As for ``compare``.
+
     Attributes
     ----------
     best : dict of str to dict of str to Best
@@ -55,6 +75,18 @@ class Comparison(Printed):
         which nobody knows which way is better.
     settings : dict of str to dict of str to object
         By run, what it was made of where the runs differ: ``comparison.settings["adam"]``.
+
+    Raises
+    ------
+    ConfigurationError
+        As for ``compare``.
+
+    Examples
+    --------
+    >>> from annlib import compare
+    >>> runs = compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+    >>> runs.quantities, runs.best["sgd"]["loss"].value
+    (['loss'], 0.8)
     """
 
     def __init__(
@@ -158,14 +190,27 @@ class Comparison(Printed):
         """A pandas ``DataFrame``: a row a run; its epochs and seconds, for each quantity its best
         value, the epoch of that and the last value, and its settings that are not those of all.
         Needs pandas.
+
+        Returns
+        -------
+        DataFrame, (runs, columns)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import compare
+        >>> compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}}).to_frame()
+              epochs  seconds  loss  loss epoch  loss last
+        run
+        adam       3      NaN   0.4           1        0.5
+        sgd        2      NaN   0.8           1        0.8
         """
-        try:
+        with needed("Comparison.to_frame", "pandas", "pandas"):
             from pandas import DataFrame, Index
-        except ImportError:
-            raise ImportError(
-                "Comparison.to_frame: expected the package pandas, got none installed. "
-                "pip install pandas."
-            ) from None
         rows = []
         for run, best in self.best.items():
             row: dict[str, Any] = {"epochs": self._epochs[run], "seconds": self.seconds[run]}
@@ -191,6 +236,22 @@ class Comparison(Printed):
         Returns
         -------
         Axes
+
+        Raises
+        ------
+        UnknownNameError
+            If the quantity was not measured; the message names those that were.
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> from annlib import compare
+        >>> runs = compare({"adam": {"loss": [0.9, 0.4, 0.5]}, "sgd": {"loss": [1.0, 0.8]}})
+        >>> ax = runs.plot("loss", ax=Figure().subplots())
+        >>> [text.get_text() for text in ax.get_legend().get_texts()]
+        ['adam', 'sgd']
         """
         known = [name.removeprefix("val_") for name in self.quantities]
         check_known(metric, _WHERE, "a metric that was measured", known)
@@ -225,6 +286,11 @@ def compare(
     -------
     Comparison
         Prints as a table; ``best``, ``to_frame`` and ``plot``.
+
+    Raises
+    ------
+    ConfigurationError
+        If something in the dict is no History, or a direction neither up nor down.
 
     Examples
     --------

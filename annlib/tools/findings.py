@@ -21,7 +21,7 @@ _COLOURS = {"error": "#d64545", "warning": "#c98a1b", "note": "inherit"}
 class Finding:
     """One thing that was found.
 
-    Attributes
+    Parameters
     ----------
     severity : {"error", "warning", "note"}
         What keeps a model from learning, what likely does it harm, what is good to know.
@@ -31,6 +31,16 @@ class Finding:
         What was found, in a sentence.
     advice : str
         What to do about it; empty for some notes.
+
+    Attributes
+    ----------
+    severity, check, message, advice : str
+        The same.
+
+    Examples
+    --------
+    >>> Finding("warning", "input scale", "columns of x are large.", "Scale them.").sentence
+    'Columns of x are large.'
     """
 
     severity: Severity
@@ -50,12 +60,29 @@ class Finding:
 class CheckReport(Printed):
     """What ``checkup`` returns; true if there is neither an error nor a warning.
 
+    Parameters
+    ----------
+    findings : sequence of Finding
+    checks : sequence of str
+        The checks that were made.
+
     Attributes
     ----------
     findings : list of Finding
         The worst first.
     checks : list of str
         The checks that were made.
+
+    Examples
+    --------
+    >>> large = Finding("warning", "input scale", "columns of x are large.", "Scale them.")
+    >>> report = CheckReport([large], ["data", "input scale"])
+    >>> report
+    Check-up: 1 warning in 2 checks
+      ! input scale     Columns of x are large. Scale them.
+      looked at and fine: data
+    >>> report.ok, "input scale" in report, report.alarms == [large]
+    (False, True, True)
     """
 
     def __init__(self, findings: Sequence[Finding], checks: Sequence[str]) -> None:

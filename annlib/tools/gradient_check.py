@@ -27,15 +27,29 @@ _STEPS = (1e-4, 1e-6)
 class GradientError:
     """How far the gradient of one parameter, or of the input, is from differences of the loss.
 
-    Attributes
+    Parameters
     ----------
     name : str
         The path of the parameter, or ``"x"``.
     shape : tuple of int
-    checked, kinks : int
+    checked, kinks : int, at least 0
         The elements compared, and those left out because the loss has no derivative there.
-    error : float
+    error : float, at least 0
         The largest difference, divided by the largest of all derivatives compared.
+
+    Attributes
+    ----------
+    name, shape, checked, kinks, error
+        The same.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, gradcheck, layers
+    >>> model = Sequential([layers.Dense(2, "tanh")], seed=0)
+    >>> model.compile("sgd", "mse")
+    >>> first = gradcheck(model, [[1.0, 2.0, 3.0]], [[0.5, -0.5]]).errors[1]
+    >>> first.name, first.shape, first.checked, first.kinks, first.error < 1e-6
+    ('dense/kernel', (3, 2), 6, 0, True)
     """
 
     name: str
@@ -48,10 +62,22 @@ class GradientError:
 class GradientReport(Printed):
     """What ``gradcheck`` found; true if every gradient is right.
 
+    Parameters
+    ----------
+    errors : list of GradientError
+    tolerance : float, above 0
+
     Attributes
     ----------
     errors : list of GradientError
-    tolerance : float
+    tolerance : float, above 0
+        The largest error that is taken for rounding.
+
+    Examples
+    --------
+    >>> report = GradientReport([GradientError("dense/kernel", (3, 2), 6, 0, 0.3)], 1e-6)
+    >>> report.ok, report.largest, [error.name for error in report.wrong]
+    (False, 0.3, ['dense/kernel'])
     """
 
     def __init__(self, errors: list[GradientError], tolerance: float) -> None:
@@ -125,21 +151,33 @@ def gradcheck(
     ----------
     model : Sequential
         Compiled.
-    x, y, sample_weight
-        Some data, as ``fit`` takes them.
-    rows : int
+    x : array_like, frame or sparse matrix, (n, features)
+    rows : int, at least 1
         How many rows of them to use.
-    elements : int
+    elements : int, at least 1
         How many elements of each parameter to compare; of a larger one they are drawn, and
         all together are compared along two random directions.
-    tolerance : float
+    tolerance : float, above 0
         The largest relative error that is taken for rounding.
-    seed : int
+    seed : int, at least 0
+        Draws elements and directions.
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        Some data, as ``fit`` takes them.
 
     Returns
     -------
     GradientReport
         ``ok``, ``errors``; prints as a table.
+
+    Raises
+    ------
+    NotCompiledError
+        If the model is not compiled.
+    DataError, ShapeError
+        For data that do not fit the model.
+    ConfigurationError
+        If an argument is none of these.
 
     Examples
     --------

@@ -24,6 +24,11 @@ _TOO_MUCH = 4.0
 class LearningRates(Printed):
     """What ``lr_find`` found.
 
+    Parameters
+    ----------
+    learning_rates, losses : array, (k,)
+        Rates that rise, and the loss at each.
+
     Attributes
     ----------
     learning_rates : array, (k,)
@@ -32,6 +37,15 @@ class LearningRates(Printed):
         The loss at each, smoothed: an average that forgets 2 % an update, without its bias.
     suggestion : float
         A rate on the long descent of the losses: two thirds along its valley.
+
+    Examples
+    --------
+    >>> rates = np.geomspace(1e-5, 1.0, 40)
+    >>> losses = np.r_[np.ones(10), np.linspace(1.0, 0.1, 20), np.linspace(0.1, 3.0, 10)]
+    >>> LearningRates(rates, losses)
+    Suggested: learning_rate=0.0066
+      tried  40 rates from 1e-05 to 1
+      loss   1 at first, least 0.1 at 0.052, 3 at the end
     """
 
     def __init__(self, learning_rates: Array, losses: Array) -> None:
@@ -70,6 +84,20 @@ class LearningRates(Printed):
         Returns
         -------
         Axes
+
+        Raises
+        ------
+        ConfigurationError
+            If ``ax`` is no Axes of Matplotlib.
+
+        Examples
+        --------
+        >>> from matplotlib.figure import Figure
+        >>> rates = np.geomspace(1e-5, 1.0, 40)
+        >>> losses = np.r_[np.ones(10), np.linspace(1.0, 0.1, 20), np.linspace(0.1, 3.0, 10)]
+        >>> ax = LearningRates(rates, losses).plot(ax=Figure().subplots())
+        >>> ax.get_xscale()
+        'log'
         """
         ax = one_axes(ax, _WHERE, figsize=(5.2, 3.4))
         ax.plot(self.learning_rates, self.losses, color=COLOURS[0])
@@ -117,12 +145,16 @@ def lr_find(
     model : Sequential or estimator
         Compiled; its optimizer is tried from its initial state. Or an estimator of annlib's, of
         which a network is made as ``fit`` would.
-    x, y, sample_weight
-        The data, as ``fit`` takes them.
-    batch_size : int
+    x : array_like, frame or sparse matrix, (n, features)
+    batch_size : int, at least 1
         The one to train with: the best rate depends on it.
-    start, end : float, positive
+    start, end : float, above 0
+        The first rate and the last.
     steps : int, at least 10
+        How many updates are made, at most.
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        The data, as ``fit`` takes them.
 
     Returns
     -------
@@ -131,10 +163,14 @@ def lr_find(
 
     Raises
     ------
+    NotCompiledError
+        If the model is not compiled.
     ConfigurationError
-        For an optimizer without a rate, LBFGS.
+        For an optimizer without a rate, LBFGS, and if an argument is none of these.
     DataError, ShapeError
         For data that do not fit the model.
+    DivergenceError
+        If the loss is not finite at the first rate.
 
     Examples
     --------

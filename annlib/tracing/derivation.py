@@ -7,6 +7,7 @@ from annlib.core.arrays import Array
 from annlib.layers import Dense
 from annlib.layers.activation import ActivationLayer
 from annlib.tracing import activation, dense, layer, loss, update
+from annlib.tracing.normalization import by_formula
 from annlib.tracing.recording import LayerRecord, Recording, all_records
 from annlib.tracing.sections import Section, rows_of
 
@@ -24,6 +25,7 @@ class Derivation:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
         self.activations: dict[str, tuple[Activation, Array]] = {}
+        self._updates = update.Updates(recording)
         self._output_gradient = loss.output_gradient(recording)
         self.sections: list[Section] = []
         for record in all_records(recording.layers):
@@ -46,12 +48,24 @@ class Derivation:
                 back = record.dy, record.dx
             self._add_activation(section, own.activation, record.x, record.y, back)
         else:
+            self._add_layer(section, record)
+        if not record.inside:  # whose parameters have sections of their own
+            section.update[:0] = self._updates.equations(record)
+        return section
+
+    def _add_layer(self, section: Section, record: LayerRecord) -> None:
+        """Any other layer: by its own formula, if that can be put in numbers."""
+        trainable = {*self.recording.gradients}
+        own = by_formula(self.recording, record)
+        if own is None:
             section.forward.append(layer.forward(record))
             if record.dy is not None:
-                section.backward.extend(layer.backward(record, {*self.recording.gradients}))
-        if not record.inside:  # whose parameters have sections of their own
-            section.update.extend(update.equations(self.recording, record))
-        return section
+                section.backward.extend(layer.backward(record, trainable))
+            return
+        section.forward.extend(own.forward())
+        if record.dy is not None:
+            section.backward.extend(own.backward(trainable))
+        section.update.extend(own.update())
 
     def _add_dense(self, section: Section, record: LayerRecord, own: Dense) -> None:
         """A fully connected layer and its activation, which the loss may have taken over."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from annlib.core.packages import needed
 from annlib.tracing.equation import Equation
 
 
 def frame(steps: Sequence[Equation]) -> Any:
     """A step a row: where it stands, its equation, shapes, value and code."""
-    try:
+    with needed("Trace.to_frame", "pandas", "pandas"):
         import pandas as pd
-    except ImportError:
-        raise ImportError(
-            "Trace.to_frame: expected pandas, which is not installed. Install it: pip install "
-            "pandas."
-        ) from None
     return pd.DataFrame(
         {
             "layer": [step.layer for step in steps],

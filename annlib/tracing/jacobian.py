@@ -18,10 +18,19 @@ def jacobian(activation: Activation, z: Array) -> Array:
     """[D_A,Z] of one row {Z}, of one row for each output: row i is what comes back when only
     dE/da_i is 1.
 
+    Parameters
+    ----------
+    activation : Activation
+    z : array, (N,)
+
+    Returns
+    -------
+    array, (N, N)
+
     Raises
     ------
     ConfigurationError
-        For more than a million numbers.
+        If it is no Activation, and for more than a million numbers.
 
     Examples
     --------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,7 +11,7 @@ from annlib.layers.activation import ActivationLayer
 from annlib.layers.noise import Noise
 from annlib.tracing.equation import Equation, Operand, Token
 from annlib.tracing.recording import LayerRecord
-from annlib.tracing.sections import definition, gradient_symbol, symbol_of
+from annlib.tracing.sections import definition, gradient_symbol, renamed, symbol_of
 
 Rule = Callable[..., Array] | None
 
@@ -43,7 +42,7 @@ def forward(record: LayerRecord) -> Equation:
         tokens,
         "",
         rule,
-        definition=_renamed(formula.equations) if formula else (),
+        definition=renamed(*formula.equations) if formula else (),
         note=" ".join(part for part in (note, "" if formula else first) if part),
     )
 
@@ -83,13 +82,8 @@ def backward(record: LayerRecord, trainable: set[str]) -> Iterator[Equation]:
         tokens,
         "",
         rule,
-        definition=_renamed(formula.derivatives) if formula else (),
+        definition=renamed(*formula.derivatives) if formula else (),
     )
-
-
-def _renamed(equations: tuple[str, ...]) -> tuple[str, ...]:
-    """With a for y, which here is the target."""
-    return tuple(re.sub(r"(?<![A-Za-z\\])y(?![A-Za-z])", "a", line) for line in equations)
 
 
 def penalty(record: LayerRecord, layer: str) -> tuple[Equation, Equation | None]:

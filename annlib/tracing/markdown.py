@@ -1,4 +1,8 @@
-"""A trace in Markdown, with its equations in TeX between dollars."""
+"""A trace in Markdown, with its equations in TeX as GitHub and others show it.
+
+They stand in blocks of code of the kind "math": between dollars Markdown would take backslashes and
+underscores for its own.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,8 @@ def _step(step: Equation, digits: int) -> Iterator[str]:
     line = f"**{escape(step.section or '—')}** {escape(step.title)}{rebuilt}"
     yield line + (f", {code(step.code)}" if step.code else "")
     for equation in formulas(step, digits):
-        yield f"$$ {equation} $$"
+        shown = equation.replace("<", r"\lt ").replace(">", r"\gt ")  # which are none of HTML's
+        yield f"```math\n{shown}\n```"
     if step.note:
         yield escape(step.note)
 

@@ -19,6 +19,7 @@ from annlib.layers.noise import Noise
 from annlib.layers.passes import ActivityPenalty, Pass
 from annlib.network.network import Network
 from annlib.tracing.recording import LayerRecord, PenaltyRecord, Recording, all_records
+from annlib.tracing.slots import slots
 from annlib.tracing.trace import Trace
 from annlib.training.compiled import Compiled
 from annlib.training.dataset import array_dataset
@@ -103,6 +104,10 @@ class RecordedStep(Step):
         weights = None if batch.weights is None else np.array(batch.weights)
         self.optimizer.to_training(self.vector)
         before, optimizer = self._values(self.vector.values), self.optimizer
+        statistics, slots_before = self._values(self.vector.values, trainable=False), {}
+        if not optimizer.full_batch:
+            optimizer._initialize_all()
+            slots_before = slots(optimizer, self.vector)
         total = self.loss_and_gradient(Batch(X, Y, weights))
         fused = network.layers[-1]._split_activation()[1] if self._fused else None
         recording = Recording(
@@ -128,19 +133,27 @@ class RecordedStep(Step):
             optimizer=optimizer,
             rate=optimizer._next_rate,
             trained=not optimizer.full_batch,
+            steps=optimizer.steps,
+            slots_before=slots_before,
+            slots_after=slots_before,
+            statistics_before=statistics,
+            statistics_after=statistics,
             replay=replay,
             penalties=[*self._penalties()],
         )
         if recording.trained:
             optimizer.step(self.gradient)
             recording.after = self._values(self.vector.values)
+            recording.slots_after = slots(optimizer, self.vector)
+            self.commit()
+            recording.statistics_after = self._values(self.vector.values, trainable=False)
         return recording
 
-    def _values(self, vector: Array) -> dict[str, Array]:
+    def _values(self, vector: Array, trainable: bool = True) -> dict[str, Array]:
         return {
             entry.path: vector[entry.where].reshape(entry.parameter.shape).copy()
             for entry in self.vector.entries
-            if entry.trainable
+            if entry.trainable == trainable
         }
 
     def _penalties(self) -> Any:

@@ -10,6 +10,7 @@ from annlib.training.compiled import Compiled
 from annlib.training.dataset import Dataset
 from annlib.training.evaluation import Evaluation
 from annlib.training.fused_loss import check_output
+from annlib.training.processes import Communicator
 from annlib.training.running_metrics import RunningMetrics
 from annlib.training.step import Compiler, Step
 from annlib.training.stream_dataset import StreamDataset
@@ -53,6 +54,7 @@ class Functions:
         self._step: Step | None = None
         self._evaluation: Evaluation | None = None
         self._metrics: RunningMetrics | None = None
+        self._communicator: Communicator | None = None
 
     @property
     def outdated(self) -> bool:
@@ -62,6 +64,11 @@ class Functions:
     def drop(self) -> None:
         """Make it outdated."""
         self._dropped = True
+
+    def divide(self, communicator: Communicator) -> None:
+        """From now on take batches of which other processes have other rows."""
+        self._communicator, self._evaluation = communicator, None
+        self.step.divide(communicator)
 
     @property
     def step(self) -> Step:
@@ -80,7 +87,7 @@ class Functions:
         if (
             self._evaluation is None or not self.network.owns_all
         ):  # others may have moved the weights
-            self._evaluation = Evaluation(self.network, self.compiled)
+            self._evaluation = Evaluation(self.network, self.compiled, self._communicator)
         return self._evaluation
 
     @contextlib.contextmanager

@@ -7,7 +7,9 @@ no clipping, no plateau and no NaN however wrong the prediction is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from annlib.activations import Activation, Linear
 from annlib.core.arrays import Array
@@ -79,6 +81,9 @@ class FusedLoss:
     dtype : dtype
     """
 
+    #: The last prediction, targets and weights.
+    _batch: tuple[Any, Array, Array | None]
+
     def __init__(self, loss: Loss, fused: bool, dtype: npt.DTypeLike) -> None:
         self.fused = fused
         self.loss = loss._replace(from_logits=True) if fused else loss
@@ -99,6 +104,14 @@ class FusedLoss:
         """What the activation of a loss that takes logits would make of the prediction."""
         return self.loss.inverse_link(self._batch[0], self._link)
 
+    def see(self, Y: Array, weights: Array | None, prediction: Array | None = None) -> None:
+        """Take a batch of which others compute the loss for the last one: ``denominator`` is its,
+        and with its prediction so is what metrics take.
+        """
+        self._batch = prediction, Y, weights
+        if self.fused and prediction is not None:
+            np.copyto(self.prediction, prediction)
+
     def clear(self) -> None:
         """Drop references to the last batch."""
         self.__dict__.pop("_batch", None)
@@ -108,11 +121,15 @@ class FusedLoss:
         """What the last value was divided by: the number of rows, or the sum of their weights;
         of those whose targets are there.
         """
-        Z, Y, weights = self._batch
+        _, Y, weights = self._batch
+        return self.denominator_of(Y, weights)
+
+    def denominator_of(self, Y: Array, weights: Array | None) -> float:
+        """What the loss of a batch with these targets and weights is divided by."""
         if self.loss.masks:
             _, weights, n = self.loss.counted(Y, weights, self.work)
             return self.loss.denominator(n, weights)
-        return self.loss.denominator(len(Z), weights)
+        return self.loss.denominator(len(Y), weights)
 
     def targets(self) -> tuple[Array, Array | None]:
         """The targets of the last value as metrics can take them, and their weights: 0 for those

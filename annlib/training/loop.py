@@ -146,7 +146,9 @@ class Training:
         if communicator is not None:
             check_alike(communicator, self._facts(), "Sequential.fit")
             batches.divide(communicator.rank, communicator.size)
-            self.step.divide(communicator)
+            functions.divide(communicator)
+            if validation is not None and validation.batches.divisible:
+                validation.batches.divide(communicator.rank, communicator.size)
             if communicator.rank:
                 callbacks.leave_files_alone()
 
@@ -184,6 +186,8 @@ class Training:
             if self.communicator is not None:
                 check_alike(self.communicator, self._start(), "Sequential.fit")
             while self.epoch < self._last and not interruption.asked:
+                if isinstance(interruption, AgreedInterruption):
+                    callbacks.stop_training = interruption.settle(callbacks.stop_training)
                 if not self.batch:
                     if callbacks.stop_training:
                         break

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from annlib.core.arrays import Array
 from annlib.core.workspace import Workspace
 from annlib.layers.passes import Pass
@@ -79,6 +81,19 @@ class Objective:
         dX = self.passes.backward(self.loss.gradient())
         self.add_penalties()
         return dX
+
+    def of_part(self, X: Array, Y: Array, weights: Array | None, denominator: float) -> float:
+        """What some rows add to the loss of a batch, which is divided by this denominator; writes
+        what they add to its gradient, both without the penalties on weights.
+        """
+        loss = self.loss
+        value = loss.value(self.passes.forward(X, training=True), Y, weights)
+        share = 1.0
+        if loss.loss.reduction not in ("sum", "none"):
+            share = loss.denominator / denominator if denominator else 0.0
+        slope = loss.gradient()
+        self.passes.backward(np.multiply(slope, slope.dtype.type(share), out=slope))
+        return value * share + self.passes.penalty()
 
     def add_penalties(self) -> None:
         """Add the gradient of the penalties on weights to that of the loss."""

@@ -1,17 +1,18 @@
 """One model trained by many processes: each takes some rows of every batch.
 
-A process runs its rows through the layers; the outputs of all rows are put together, so that loss
-and metrics are those of the whole batch in every process, and the gradients of all rows are added
-up. What comes after (penalties, clipping, schedules, the update) is the same in all of them.
+A process runs its rows through layers and loss. In one message a step gradients and losses are
+added up, and predictions put together: so metrics, whatever they are, are those of the whole batch
+in every process. What comes after (penalties, clipping, schedules, the update) is the same in all.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from annlib.data.loader import share
 from annlib.training.compiled import Compiled
 from annlib.training.interruption import Interruption
 from annlib.training.objective import Objective
+
+if TYPE_CHECKING:  # loaded when first used, not with annlib
+    import numpy.typing as npt
 
 # Where MPI libraries tell a process how many there are: Open MPI, MPICH and those derived from it.
 _NUMBERS_OF_PROCESSES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -66,10 +70,10 @@ class RowsOfBatch:
         The rows of the batch, and where those of this process begin and end.
     """
 
-    def __init__(self, communicator: Communicator) -> None:
+    def __init__(self, communicator: Communicator, dtype: npt.DTypeLike) -> None:
         self.communicator = communicator
         self.whole = self.start = self.stop = 0
-        self._work = Workspace()
+        self._work = Workspace(dtype)
 
     def take(self, rows: int, own: int) -> None:
         """Begin with a batch of so many rows, of which so many are here: a share, or all."""
@@ -89,7 +93,8 @@ class RowsOfBatch:
         if not self.divided:
             return n
         if sums:
-            flat = self._work.array("sums", sum(each.size for each in sums), dtype=sums[0].dtype)
+            name = f"sums {sums[0].dtype}"
+            flat = self._work.array(name, sum(each.size for each in sums), dtype=sums[0].dtype)
             np.concatenate([each.ravel() for each in sums], out=flat)
             self.communicator.allreduce_(flat)
             place = 0
@@ -98,14 +103,22 @@ class RowsOfBatch:
                 place += each.size
         return n * self.whole // (self.stop - self.start)
 
-    def together(self, Z: Array) -> Array:
-        """The rows of all processes, of those that are here."""
-        if not self.divided:
-            return Z
-        whole = self._work.array(f"whole {Z.dtype}", self.whole, *Z.shape[1:], dtype=Z.dtype)
-        whole.fill(0)  # to which the others add
+    def value(self, objective: Objective, X: Any, Y: Array, weights: Array | None) -> float:
+        """The loss of the whole batch for a network at rest, from the x of the rows here."""
+        self.take(len(Y), X.shape[0])
+        Z, penalty = objective.passes.forward(X), objective.passes.penalty()
+        if self.divided:
+            sums = self._work.array("sums", len(Y) * math.prod(Z.shape[1:]) + 1)
+            Z, sums[-1] = self.place(Z, sums[:-1]), penalty
+            self.communicator.allreduce_(sums)
+            penalty = float(sums[-1])
+        return objective.loss.value(Z, Y, weights) + penalty
+
+    def place(self, Z: Array, flat: Array) -> Array:
+        """Put rows where they belong among all, for a sum to which the others add theirs."""
+        whole = flat.reshape(self.whole, *Z.shape[1:])
+        whole[: self.start] = whole[self.stop :] = 0
         whole[self.start : self.stop] = Z
-        self.communicator.allreduce_(whole.reshape(-1))
         return whole
 
     def of(self, rng: Any) -> Any:
@@ -152,12 +165,14 @@ class DividedObjective:
     It takes x with the rows of this process, targets and weights with all.
     """
 
-    def __init__(self, objective: Objective, gradient: Array, communicator: Communicator) -> None:
+    def __init__(
+        self, objective: Objective, gradient: Array, communicator: Communicator, *, predicts: bool
+    ) -> None:
         self.objective = objective
-        self._rows = RowsOfBatch(communicator)
+        self._rows = RowsOfBatch(communicator, gradient.dtype)
         self._communicator = communicator
-        self._sums = Workspace(gradient.dtype).array("sums", gradient.size + 1)
-        self._gradient = gradient
+        self._gradient, self._predicts = gradient, predicts
+        self._work = Workspace(gradient.dtype)
         for _, work in objective.passes.steps:
             work.divide(self._rows)
 
@@ -168,19 +183,25 @@ class DividedObjective:
 
     def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
         """The loss of the whole batch; writes the whole gradient, penalties on weights included."""
-        objective, rows = self.objective, self._rows
+        objective, rows, size = self.objective, self._rows, self._gradient.size
         rows.take(len(Y), X.shape[0])
-        Z = rows.together(objective.passes.forward(X, training=True))
-        loss = objective.loss.value(Z, Y, weights)
-        objective.passes.backward(objective.loss.gradient()[rows.start : rows.stop])
-        penalty = objective.passes.penalty()
-        if rows.divided:
-            sums = self._sums
-            sums[:-1], sums[-1] = self._gradient, penalty
-            self._communicator.allreduce_(sums)
-            self._gradient[...], penalty = sums[:-1], float(sums[-1])
+        if not rows.divided:
+            loss = objective.value(X, Y, weights, training=True)
+            objective.backward()
+            return loss
+        here = slice(rows.start, rows.stop)
+        own = Y[here], None if weights is None else weights[here]
+        loss = objective.of_part(X, *own, objective.loss.denominator_of(Y, weights))
+        # One message: the gradient, the loss, and predictions where metrics take some.
+        P = objective.loss.prediction if self._predicts else np.empty((0, 0))
+        sums = self._work.array("sums", size + 1 + rows.whole * math.prod(P.shape[1:]))
+        sums[:size], sums[size] = self._gradient, loss
+        predictions = rows.place(P, sums[size + 1 :]) if self._predicts else None
+        self._communicator.allreduce_(sums)
+        self._gradient[...] = sums[:size]
+        objective.loss.see(Y, weights, predictions)
         objective.add_penalties()
-        return loss + penalty
+        return float(sums[size])
 
     def where_not_finite(self, X: Any) -> str:
         """What is known of where a number that is not finite arose; all processes ask."""

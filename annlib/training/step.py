@@ -29,6 +29,9 @@ class CompiledObjective(Protocol):
     def value_and_gradient(self, X: Any, Y: Array, weights: Array | None) -> float:
         """The loss of a batch without penalties on weights; writes its gradient."""
 
+    def where_not_finite(self, X: Any) -> str | None:
+        """What is known of where a number that is not finite arose, if not all rows are here."""
+
     def commit(self) -> None:
         """Let the layers take over the statistics of the last batch."""
 
@@ -87,7 +90,9 @@ class Step:
 
     def divide(self, communicator: Communicator) -> None:
         """From now on compute batches of which other processes have other rows."""
-        self._compiled = DividedObjective(self.objective, self.gradient, communicator)
+        self._compiled = DividedObjective(
+            *(self.objective, self.gradient, communicator), predicts=bool(self.metrics.metrics)
+        )
 
     def compute_by(self, objective: CompiledObjective) -> None:
         """From now on let something else compute the objective."""
@@ -186,8 +191,8 @@ class Step:
         if math.isfinite(loss) and np.isfinite(self.gradient).all():
             return  # only the square of the norm overflows
         self.check_weights()
-        if isinstance(self._compiled, DividedObjective):
-            where = self._compiled.where_not_finite(X)
+        if self._compiled is not None and (there := self._compiled.where_not_finite(X)):
+            where = there
         elif not np.isfinite(X if isinstance(X, np.ndarray) else X.data).all():
             where = f"x of the batch, as {X.dtype}, is not finite"
         elif not (np.isfinite(Y) | (self.objective.loss.loss.masks and np.isnan(Y))).all():

@@ -9,7 +9,7 @@ from golden import recorded
 from annlib import Input, Sequential, layers
 from annlib.callbacks import Callback, LambdaCallback
 from annlib.callbacks.base import HOOKS
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError
 
 RECORD = recorded("callbacks")["lambda_callback"]

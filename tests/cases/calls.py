@@ -45,7 +45,7 @@ from annlib import (
     tracing,
     utils,
 )
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from cases import ALL, TABLES, targets_and_predictions
 from cases.row import Row
 

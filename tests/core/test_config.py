@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from annlib.core.config import Configurable, constructor_arguments, serialize
+from annlib.core.config import Configurable, serialize
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.suggestion import suggest
 

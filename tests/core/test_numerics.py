@@ -62,3 +62,27 @@ def test_log1p_exp_of_any_number(dtype):
     with np.errstate(under="ignore"):
         expected = np.log1p(np.exp(wide))
         np.testing.assert_allclose(found, expected.astype(dtype), rtol=8 * info.eps, atol=info.tiny)
+
+
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(max_dims=4), elements=st.floats(-1e6, 1e6)),
+)
+def test_cos(X):
+    """As near as the argument is known: a last bit of it moves the cosine by so much."""
+    before, found = X.copy(), np.empty_like(X)
+    numerics.cos(X, found, Workspace("float64"))
+    np.testing.assert_array_equal(X, before)
+    assert (np.abs(found - np.cos(X)) <= 1e-15 + 3e-16 * np.abs(X)).all()
+    assert (np.abs(found) <= 1 + 1e-15).all()
+    single = X.astype(np.float32)
+    numerics.cos(single, of_single := np.empty_like(single), Workspace("float32"))
+    np.testing.assert_array_equal(of_single, np.cos(single))
+
+
+def test_cos_at_quarter_turns_and_of_nothing():
+    quarters = np.arange(-8, 9) * (np.pi / 2)
+    found = numerics.cos(quarters, np.empty_like(quarters), Workspace("float64"))
+    np.testing.assert_allclose(found, np.cos(quarters), rtol=0, atol=2e-15)
+    odd = np.array([np.nan, np.inf, -np.inf])
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(numerics.cos(odd, np.empty_like(odd), Workspace("float64"))).all()

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from annlib import ConfigurationError, DataError, DivergenceError, Sequential, ShapeError, layers
 from annlib.callbacks import BackupAndRestore, LambdaCallback
-from annlib.data import Shards
+from annlib.data import ArrayLoader, Shards
 from annlib.data import shards as module
 from annlib.optimizers import SGD
 
@@ -228,6 +229,36 @@ def test_neighbours_are_apart(folder, small):
 def test_a_pass_goes_on_over_epochs(folder, small):
     found = orders(folder, epochs=7, steps_per_epoch=1)
     np.testing.assert_array_equal(np.sort(np.concatenate(found)), np.arange(len(X)))
+
+
+@pytest.mark.parametrize("rng", [None, 3])
+def test_batches_come_one_by_one_wherever_an_epoch_cuts_what_is_read(folder, rng):
+    def batches():
+        kinds = {"dtype": np.float32, "target_dtype": np.intp}
+        loader = ArrayLoader(Shards(folder / "x-*.npy"), Y, batch_size=4, **kinds)
+        return loader, loader.start_pass(rng and np.random.default_rng(rng))
+
+    loader, items = batches()
+    whole = [(batch.x.copy(), batch.y.copy()) for batch in items]
+    assert [len(x) for x, _ in whole] == [4] * 50 + [3]
+    loader, items = batches()
+    found = []
+    for count in (1, 7, 30, None):
+        with closing(loader.part(items, count, "")) as part:
+            found += [(batch.x.copy(), batch.y.copy()) for batch in part]
+        assert count is None or len(found) in (1, 8, 38)
+    for (x, y), (there, those) in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(x, there)
+        np.testing.assert_array_equal(y, those)
+
+
+def test_long_rows_are_read_a_few_at_a_time(tmp_path, monkeypatch):
+    np.save(tmp_path / "long.npy", np.zeros((64, 1 << 18), np.float32))  # of 1 MiB
+    shards, read = Shards(tmp_path / "long.npy"), []
+    monkeypatch.setattr(Shards, "read_slice", lambda self, a, b, out: read.append(b - a))
+    kinds = {"dtype": np.float32, "target_dtype": np.float32}
+    assert len([*ArrayLoader(shards, batch_size=2, **kinds).sequential()]) == 32
+    assert read == [8] * 8
 
 
 def test_the_model_in_memory_gets_the_same_rows(folder, small):

@@ -17,7 +17,7 @@ from annlib import (
     layers,
     losses,
 )
-from annlib.core.config import constructor_arguments as arguments_of
+from annlib.core.constructors import constructor_arguments as arguments_of
 from annlib.core.errors import ConfigurationError, DataError, DivergenceError
 
 X, Y = load_iris(return_X_y=True)

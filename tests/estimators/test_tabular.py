@@ -27,10 +27,13 @@ import annlib
 from annlib import (
     ConfigurationError,
     DataError,
+    DivergenceError,
     ModelFormatError,
     TabularClassifier,
     TabularRegressor,
 )
+from annlib.estimators.parameter_codes import encode
+from annlib.estimators.tabular import training
 from annlib.estimators.tabular.progress import Progress
 from annlib.saving import container
 
@@ -286,12 +289,10 @@ def test_history_and_what_was_decided():
         *("periodic_loss", "periodic_val_loss", "piecewise_loss", "piecewise_val_loss")
     }
     assert all(len(values) == 4 for values in net.history_.values())
-    for kind in ("periodic", "piecewise"):
-        assert net.best_epochs_[kind] == int(np.argmin(net.history_[f"{kind}_val_loss"]))
     assert sum(net.shares_.values()) == pytest.approx(1)
     text = net.summary()
     assert "number: 3 (0, 1, 2)" in text
-    assert "periodic pack: 1 network, epoch" in text
+    assert "periodic pack: 1 network, 4 epochs, counts" in text
     assert f"score {net.score_out_of_fold_:.4f}, root mean squared error" in text
 
 
@@ -410,7 +411,68 @@ def test_a_time_limit_that_is_too_short_leaves_the_estimator_as_it_was(kind):
     assert np.array_equal(predictions(net, X), found)
 
 
-def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
+@each_kind
+def test_the_last_epoch_is_kept(kind, monkeypatch):
+    """Whether it was the best or not: the weights, and what judged the rows held out with them."""
+    X, y = data_for(kind)
+    losses = []
+
+    def worse(self, predicted, task):
+        losses.append(float(np.mean(task.losses(predicted, self.targets))))
+        return 1.0 + len(losses)
+
+    usual = kind(**SHORT).fit(X, y)
+    monkeypatch.setattr(training.HeldOut, "loss", worse)
+    monkeypatch.setattr(training.Lessons, "guess", lambda self, held_out: 0.0)
+    net = kind(**SHORT).fit(X, y)
+    assert net.history_["periodic_val_loss"] == [2.0, 3.0, 4.0, 5.0]
+    if kind is TabularRegressor:  # labels are smoothed by these losses
+        for own, other in zip(net._ensemble.packs, usual._ensemble.packs, strict=True):
+            assert all(map(np.array_equal, own.get_weights(), other.get_weights()))
+
+
+@each_kind
+@pytest.mark.parametrize("how", ["step", "held out"])
+def test_the_epoch_before_a_loss_that_is_not_finite_is_kept(kind, how, monkeypatch):
+    X, y = data_for(kind)
+    whole = kind(**SHORT).fit(X, y)
+    loss, told = training.HeldOut.loss, []
+
+    class Broken(training._Judge):
+        def on_epoch_end(self, epoch, logs=None):
+            super().on_epoch_end(epoch, logs)
+            if how == "step" and epoch == 2:
+                weights = self.model.get_weights()
+                self.model.set_weights([np.full_like(w, 1e30) for w in weights])
+
+    def infinite(self, predicted, task):
+        told.append(0)
+        return np.inf if len(told) == 4 else loss(self, predicted, task)
+
+    monkeypatch.setattr(training, "_Judge", Broken)
+    if how == "held out":
+        monkeypatch.setattr(training.Lessons, "guess", lambda self, held_out: 0.0)
+        monkeypatch.setattr(training.HeldOut, "loss", infinite)
+    with pytest.warns(UserWarning, match="not in epoch 4 of periodic"):
+        net = kind(**SHORT).fit(X, y)
+    for name in ("periodic_loss", "periodic_val_loss"):
+        assert len(net.history_[name]) == 3
+        if kind is TabularRegressor:
+            assert net.history_[name] == whole.history_[name][:3]
+    assert np.isfinite(predictions(net, X)).all()
+
+
+def test_a_first_epoch_that_is_not_finite_leaves_the_estimator_as_it_was(monkeypatch):
+    X, y = data_for(TabularRegressor)
+    net = TabularRegressor(**SHORT).fit(X, y)
+    found = predictions(net, X)
+    monkeypatch.setattr(training.HeldOut, "loss", lambda self, predicted, task: np.nan)
+    with pytest.raises(DivergenceError, match="not in the first epoch"):
+        net.fit(X, y)
+    assert np.array_equal(predictions(net, X), found)
+
+
+def test_ctrl_c_keeps_the_last_epoch(monkeypatch):
     told = []
 
     def tell(self, kind, loss):
@@ -523,6 +585,20 @@ def test_files_that_say_what_cannot_be_are_refused(kind, tmp_path):
         container.write(path, "estimator", header, tensors | {name: tensors[name].ravel()[:-1]})
         with pytest.raises(ModelFormatError):
             annlib.load_estimator(path)
+
+
+def test_files_of_packs_that_were_kept_at_their_best_epoch(tmp_path):
+    X, y = data_for(TabularRegressor)
+    path = tmp_path / "net.safetensors"
+    net = TabularRegressor(**SHORT).fit(X, y)
+    net.save(path)
+    header, tensors = container.read(path, "estimator")
+    header = {n: v for n, v in header.items() if n not in ("annlib", "format", "kind", "numpy")}
+    header["learned"]["best_epochs"] = encode({"periodic": 2, "piecewise": 0}, "save")
+    container.write(path, "estimator", header, tensors)
+    again = annlib.load_estimator(path)
+    assert np.array_equal(again.predict(X), net.predict(X))
+    assert repr(again) == repr(net)
 
 
 def test_before_fit(tmp_path):

@@ -11,9 +11,11 @@ import pytest
 from export.exported import assert_equal, run
 from skl2onnx import convert_sklearn, to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -122,6 +124,42 @@ def test_pipelines_of_regressors():
     assert_equal(run(data, X)[0], pipeline.predict(X).reshape(-1, 1), 1e-6)
     double = to_onnx(pipeline, X[:1].astype(np.float64)).SerializeToString()
     assert_equal(run(double, X)[0], pipeline.predict(X).reshape(-1, 1), 1e-6)
+
+
+def test_searches():
+    """Which skl2onnx looks up in a table of its own, alone and as a step."""
+    for estimator in classifiers():
+        grid = {"random_state": [0, 1]}
+        search = GridSearchCV(estimator, grid, cv=2).fit(X, NAMES[CODES])
+        assert_agrees(to_onnx(search, X[:1]).SerializeToString(), search)
+        assert_agrees(exported(search), search)
+        pipeline = make_pipeline(StandardScaler(), GridSearchCV(estimator, grid, cv=2))
+        pipeline.fit(X, CODES)
+        options = {"zipmap": False}
+        assert_agrees(to_onnx(pipeline, X[:1], options=options).SerializeToString(), pipeline)
+        several = GridSearchCV(estimator, grid, cv=2).fit(X, LABELS["several labels"])
+        assert_agrees(to_onnx(several, X[:1]).SerializeToString(), several)
+    regressor = MLPRegressor(hidden_layer_sizes=(8,), max_iter=15)
+    search = RandomizedSearchCV(regressor, grid, n_iter=2, cv=2).fit(X, X[:, 3])
+    assert_equal(run(exported(search), X)[0], search.predict(X).reshape(-1, 1), 1e-6)
+    grid_search = GridSearchCV(regressor, grid, cv=2).fit(X, X[:, 2:])
+    (found,) = run(to_onnx(grid_search, X[:1]).SerializeToString(), X)
+    assert_equal(found, grid_search.predict(X), 1e-6)
+
+
+def test_what_is_made_of_decisions_is_refused():
+    """And not converted with probabilities in their place."""
+    calibrated = CalibratedClassifierCV(MLPClassifier((8,), max_iter=15, random_state=0), cv=2)
+    calibrated.fit(X, CODES)
+    to_onnx(calibrated.estimator.fit(X, CODES), X[:1])  # since when skl2onnx knows the class
+    with pytest.raises(ConfigurationError, match="its decision_function"):
+        to_onnx(calibrated, X[:1])
+
+
+def test_a_pipeline_is_not_annlibs_to_write():
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=15)).fit(X, CODES)
+    with pytest.raises(ConfigurationError, match=r"got Pipeline.*skl2onnx\.to_onnx"):
+        exported(pipeline)
 
 
 def test_a_network_with_batch_normalization():
@@ -240,6 +278,19 @@ def test_tabular_estimators(texts):
         data = exported(regressor)
         (found,) = run(data, given(data, x))
         assert_equal(found, regressor.predict(x).reshape(200, -1), 1e-6)
+
+
+@pytest.mark.parametrize("y", [NAMES[CODES], CODES > 0], ids=["texts", "booleans"])
+def test_tabular_estimators_in_pipelines(y):
+    classifier = TabularClassifier(epochs=1, members=2, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), classifier).fit(X, y)
+    assert_agrees(to_onnx(pipeline, X[:1]).SerializeToString(), pipeline)
+    search = GridSearchCV(classifier, {"members": [1, 2]}, cv=2).fit(X, y)
+    assert_agrees(to_onnx(search, X[:1]).SerializeToString(), search)
+    regressor = TabularRegressor(epochs=1, members=2, random_state=0)
+    scaled = make_pipeline(StandardScaler(), regressor).fit(X, X[:, 3])
+    (found,) = run(to_onnx(scaled, X[:1]).SerializeToString(), X)
+    assert_equal(found, scaled.predict(X).reshape(-1, 1), 1e-6)
 
 
 def test_a_table_of_texts_and_numbers_in_one_column_is_refused():

@@ -17,7 +17,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES
 from annlib.export import keras as keras_models
 from annlib.export import keras_description
-from annlib.export.keras_parts import from_keras_config
+from annlib.export.keras_parts import from_keras_config, to_keras_config
 
 RECORDS = recorded("interchange")
 MODELS = RECORDS["models"]
@@ -196,6 +196,16 @@ def test_an_operation_that_is_no_layer_is_refused():
         keras_description._parts_of_graph(keras, model, "from_keras")
 
 
+def test_files_that_are_not_keras_are_named(tmp_path):
+    model = annlib.Sequential([layers.Input((2,)), layers.Dense(1)])
+    with pytest.warns(UserWarning, match="written in annlib's format"):
+        model.save(tmp_path / "mine.keras")
+    export.onnx(model, tmp_path / "m.onnx")
+    for name, said in (("mine.keras", "got safetensors.*load_model"), ("m.onnx", "got ONNX")):
+        with pytest.raises(annlib.ModelFormatError, match=said):
+            keras_description.model_in_file(None, str(tmp_path / name), compile=True)
+
+
 # -- configurations --------------------------------------------------------------------------------
 
 
@@ -213,6 +223,25 @@ def test_what_keras_writes_of_a_part_is_the_part(family):
             "registered_name": None,
         }
         assert FAMILIES[family].get(from_keras_config(given, family, "here", {})) == part
+
+
+def test_one_mean_for_all_numbers_comes_in():
+    """Whose axis Keras keeps as ()."""
+    given = layer_of("Normalization", axis=[], invert=True)
+    del given["config"]["units"]
+    made = annlib.layers.get(from_keras_config(given, "layer", "here", {}))
+    assert (made.axis, made.invert) == (None, True)
+
+
+def test_a_function_that_needs_more_than_x_has_no_name_in_keras():
+    def threshold(x, threshold, default_value): ...
+    def relu(x, negative_slope=0.0): ...
+
+    functions = SimpleNamespace(threshold=threshold, relu=relu)
+    keras = SimpleNamespace(activations=functions, layers=SimpleNamespace())
+    assert to_keras_config(annlib.activations.ReLU(), "activation", "here", keras) == "relu"
+    with pytest.raises(ConfigurationError, match=r"here: .*got Threshold"):
+        to_keras_config(annlib.activations.Threshold(), "activation", "here", keras)
 
 
 def test_the_weights_of_keras_are_those_of_a_model_that_is_there():

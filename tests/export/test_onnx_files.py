@@ -298,7 +298,7 @@ def test_the_methods_of_keras(tmp_path):
 
 def test_without_onnx_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ConfigurationError, match=r'pip install "annlib\[onnx\]"'):
+    with pytest.raises(ConfigurationError, match=r"pip install .*\[onnx\]"):
         export.onnx(built(layers.Dense(2)), tmp_path / "m.onnx")
     assert not [*tmp_path.iterdir()]
 

@@ -82,6 +82,7 @@ CASES = {
     ),
     "Nadam": (plain_network, lambda: OPTIMIZERS.Nadam(0.01), "mse", list),
     "Adadelta": (plain_network, lambda: OPTIMIZERS.Adadelta(0.5), "mse", list),
+    "Adafactor": (plain_network, lambda: OPTIMIZERS.Adafactor(0.05), "mse", list),
     "Lion": (plain_network, lambda: OPTIMIZERS.Lion(0.01), "mse", list),
     "accumulated": (
         plain_network,

@@ -11,7 +11,7 @@ from golden import recorded
 from sklearn.metrics.pairwise import paired_cosine_distances
 
 from annlib import losses
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 
 rng = np.random.default_rng(0)
 Y, A = rng.normal(size=(2, 50, 4)) * 2

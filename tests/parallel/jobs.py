@@ -89,7 +89,26 @@ def files(dtype: str, folder: Path) -> tuple[Sequential, dict[str, Any]]:
     return model, {"x": x, "y": Y, "batch_size": 50, "epochs": 5, "steps_per_epoch": 5}
 
 
-CASES: list[Callable[..., Any]] = [everything, outputs, few_rows, files]
+def weighted(dtype: str, folder: Path) -> tuple[Sequential, dict[str, Any]]:
+    """Several vectors a row, weights by which some processes have nothing to do, rows in files for
+    validation too, and a penalty on what a layer gives there.
+    """
+    chain = [
+        layers.Dense(6, activation="tanh", activity_regularizer="l2"),
+        layers.Reshape((2, 3)),
+        layers.Softmax(),
+    ]
+    model = Sequential(chain, seed=6, dtype=dtype)
+    loss = losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
+    model.compile("adam", loss, ["accuracy"], weighted_metrics=["sparse_categorical_accuracy"])
+    labels = np.stack([Y, Y[::-1]], 1)
+    weights = WEIGHTS * (np.arange(403) // 16 % 2)
+    given = {"sample_weight": weights, "shuffle": False, "validation_batch_size": 40}
+    given["validation_data"] = Shards(folder / "rows-*.npy"), labels, WEIGHTS
+    return model, {"x": X, "y": labels, "batch_size": 32, "epochs": 3, **given}
+
+
+CASES: list[Callable[..., Any]] = [everything, outputs, few_rows, files, weighted]
 
 
 def save(path: Path, model: Sequential, logs: dict[str, Any]) -> None:
@@ -169,6 +188,15 @@ def writing(folder: Path, strategy: MPI) -> None:
         assert "the same place of the backup in all processes" in str(error)  # noqa: PT017  # a job
     else:
         raise AssertionError("nobody noticed")
+    # A callback of one process that stops the run, after a batch and between epochs, stops all.
+    for hook, epochs in (("on_train_batch_end", 1), ("on_epoch_end", 2)):
+        model, given = few_rows("float64", folder)
+
+        def stop(index: int, logs: Any) -> None:
+            model.stop_training = strategy.rank == strategy.size - 1 and index == 1  # noqa: B023  # at once
+
+        given["callbacks"] = LambdaCallback(**{hook: stop})
+        assert len(model.fit(**given, verbose=0, strategy=strategy).epoch) == epochs
     sys.stdout.write(f"process {rank} has ended\n")
 
 

@@ -245,6 +245,7 @@ def test_a_fit_on_workers_is_a_local_fit(client, regression):
     cls, local, y = both(regression)
     given = {"hidden_layer_sizes": (5,), "max_iter": 4, "batch_size": 40, "random_state": 0}
     given |= {"alpha": 0.1, "momentum": 0.8, "solver": "sgd", "learning_rate_init": 0.1}
+    given["metrics"] = "mae" if regression else "accuracy"
     weights = RNG.uniform(size=90) * (np.arange(90) >= 40)  # none in the first block
     x = da.from_array(X, chunks=(BLOCKS, 2))
     net = cls(**given)
@@ -254,7 +255,9 @@ def test_a_fit_on_workers_is_a_local_fit(client, regression):
         net.coefs_ + net.intercepts_, expected.coefs_ + expected.intercepts_, strict=True
     ):
         np.testing.assert_allclose(here, there, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(net.loss_curve_, expected.loss_curve_, rtol=1e-12)
+    assert list(net.history_) == list(expected.history_)
+    for name, values in expected.history_.items():
+        np.testing.assert_allclose(net.history_[name], values, rtol=1e-12)
     lazy = net.predict(x)
     assert isinstance(lazy, da.Array) and lazy.shape == y.shape
     there = expected.predict(X)
@@ -273,6 +276,27 @@ def test_a_fit_on_workers_is_a_local_fit(client, regression):
     if not regression:
         probabilities = net.predict_proba(x)
         np.testing.assert_allclose(probabilities.compute(), expected.predict_proba(X), rtol=1e-9)
+
+
+def test_threads_of_a_worker_share_its_rows():
+    given = {"hidden_layer_sizes": (5,), "max_iter": 3, "batch_size": 40, "random_state": 0}
+    rows = np.asfortranarray(X, np.float32)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=3, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        net = DaskMLPClassifier(**given)
+        net.client = client
+        net.fit(da.from_array(rows, chunks=(BLOCKS, -1)), Y)
+        diverging = DaskMLPRegressor(solver="sgd", learning_rate_init=1e9)
+        diverging.client = client
+        with pytest.raises(ValueError, match=r"non-finite.*layers' outputs or gradients are not"):
+            diverging.fit(da.from_array(X, chunks=(BLOCKS, -1)), X)
+    expected = MLPClassifier(**given).fit(rows, Y)
+    for here, there in zip(net.coefs_, expected.coefs_, strict=True):
+        np.testing.assert_allclose(here, there, rtol=0, atol=1e-5)
 
 
 def test_a_worker_that_ends_costs_no_accuracy(client):
@@ -319,7 +343,7 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
     for name in ("dask", "dask.array", "distributed"):
         monkeypatch.setitem(sys.modules, name, None)
     for call in (lambda: predict(net(), X), lambda: search(Deadly(), {}, X, Y)):
-        with pytest.raises(ImportError, match=r'pip install "annlib\[dask\]"'):
+        with pytest.raises(ImportError, match=r"pip install .*\[dask\]"):
             call()
 
 

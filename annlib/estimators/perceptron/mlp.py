@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 
+from annlib.activations.names import ActivationLike
+from annlib.constraints.names import ConstraintLike
 from annlib.core.arrays import Array
 from annlib.estimators.classifier import NetworkClassifier
 from annlib.estimators.documentation import documented
@@ -17,6 +20,16 @@ from annlib.estimators.perceptron.training import is_batchwise
 from annlib.estimators.regressor import NetworkRegressor
 from annlib.estimators.targets import IndicatorTargets, Targets
 from annlib.estimators.weights import CLASS_WEIGHT
+from annlib.initializers.names import InitializerLike
+from annlib.losses.names import LossLike
+from annlib.metrics.names import MetricsLike
+from annlib.optimizers.names import OptimizerLike
+from annlib.regularizers.names import RegularizerLike
+
+#: One activation for all hidden layers, or one a layer.
+HiddenActivation: TypeAlias = (
+    ActivationLike | Literal["logistic"] | Sequence[ActivationLike | Literal["logistic"]]
+)
 
 
 @documented(parameters=PARAMETERS, nested=NESTED, attributes=ATTRIBUTES)
@@ -40,6 +53,13 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     classes_ : ndarray or list of ndarray
         The labels, sorted; of several columns a list.
     {attributes}
+
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
 
     See Also
     --------
@@ -67,9 +87,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        activation: HiddenActivation = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: Any = "constant",
@@ -90,17 +110,17 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        loss: Any = "log_loss",
+        loss: LossLike | Literal["log_loss"] = "log_loss",
         class_weight: Any = None,
-        optimizer: Any = None,
-        regularizer: Any = None,
+        optimizer: OptimizerLike | None = None,
+        regularizer: RegularizerLike | None = None,
         dropout: Any = 0.0,
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
-        metrics: Any = None,
-        kernel_initializer: Any = None,
-        kernel_constraint: Any = None,
+        metrics: MetricsLike | None = None,
+        kernel_initializer: InitializerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:
@@ -147,6 +167,13 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     ----------
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
+
     See Also
     --------
     MLPClassifier : Predicts classes.
@@ -166,11 +193,11 @@ class MLPRegressor(Perceptron, NetworkRegressor):
 
     def __init__(
         self,
-        loss: Any = "squared_error",
+        loss: LossLike | Literal["squared_error"] = "squared_error",
         hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
+        activation: HiddenActivation = "relu",
         *,
-        solver: str = "adam",
+        solver: Literal["adam", "sgd", "lbfgs"] = "adam",
         alpha: float = 0.0001,
         batch_size: Any = "auto",
         learning_rate: Any = "constant",
@@ -191,15 +218,15 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         epsilon: float = 1e-8,
         n_iter_no_change: float = 10,
         max_fun: int = 15000,
-        optimizer: Any = None,
-        regularizer: Any = None,
+        optimizer: OptimizerLike | None = None,
+        regularizer: RegularizerLike | None = None,
         dropout: Any = 0.0,
         batch_normalization: bool = False,
         callbacks: Any = None,
         scoring: Any = None,
-        metrics: Any = None,
-        kernel_initializer: Any = None,
-        kernel_constraint: Any = None,
+        metrics: MetricsLike | None = None,
+        kernel_initializer: InitializerLike | None = None,
+        kernel_constraint: ConstraintLike | None = None,
         dtype: Any = None,
         **nested: Any,
     ) -> None:

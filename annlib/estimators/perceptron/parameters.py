@@ -83,35 +83,35 @@ RULES: dict[str, Rule] = {
 }
 
 PARAMETERS = """\
-hidden_layer_sizes : int or array-like of int, default=(100,)
+hidden_layer_sizes : int in [1, inf) or array-like of int, default=(100,)
     The units of each hidden layer; ``()`` is a linear model.
 activation : str, Activation or list of them, default="relu"
     Of the hidden layers: ``"identity"``, ``"logistic"``, ``"tanh"``, ``"relu"`` or any of
     annlib's; a list has one for each of them.
 solver : {"adam", "sgd", "lbfgs"}, default="adam"
     ``"lbfgs"`` takes all rows at once: for small data.
-alpha : float, default=0.0001
+alpha : float in [0, inf), default=0.0001
     Of the penalty alpha/2 |W|^2, divided by the rows of a batch, or by what they weigh.
-batch_size : int, default="auto"
+batch_size : int in [1, inf) or "auto", default="auto"
     ``"auto"`` is 200, or all rows if there are fewer.
 learning_rate : {"constant", "invscaling", "adaptive"} or schedule, default="constant"
     For ``solver="sgd"``: ``learning_rate_init / (t + 1)**power_t`` after t rows; or a fifth each
     time that training does not get on. A schedule of annlib is for every solver but ``"lbfgs"``,
     and leaves ``learning_rate_init`` aside; one by name begins with it: ``"cosine_decay"`` and
     ``learning_rate__decay_steps=1000``.
-learning_rate_init : float, default=0.001
+learning_rate_init : float in (0, inf), default=0.001
     The rate of the first step of ``"sgd"`` and ``"adam"``.
-power_t : float, default=0.5
+power_t : float in [0, inf), default=0.5
     The exponent of ``"invscaling"``.
-max_iter : int, default=200
+max_iter : int in [1, inf), default=200
     The most epochs; of ``"lbfgs"``, iterations.
 shuffle : bool, default=True
     Whether rows are drawn in a new order every epoch.
-random_state : int, RandomState or None, default=None
+random_state : int in [0, 4294967295], RandomState or None, default=None
     For weights, the validation split, shuffling and dropout.
-tol : float, default=1e-4
+tol : float in [0, inf), default=1e-4
     Less progress than this is none.
-verbose : bool, int or "tqdm", default=False
+verbose : bool, int in [0, inf) or "tqdm", default=False
     Whether to print a line an epoch, or to show one bar.
 warm_start : bool, default=False
     Whether ``fit`` continues with the weights as they are, and with the optimizer as it is unless
@@ -131,11 +131,11 @@ beta_1 : float in [0, 1), default=0.9
     For ``solver="adam"``, whose mean of the gradients decays by it.
 beta_2 : float in [0, 1), default=0.999
     For ``solver="adam"``, whose mean of the squared gradients decays by it.
-epsilon : float, default=1e-8
+epsilon : float in (0, inf), default=1e-8
     Added to the root of that mean.
-n_iter_no_change : int or inf, default=10
+n_iter_no_change : int in [1, inf) or inf, default=10
     Training ends after more epochs without progress than this.
-max_fun : int, default=15000
+max_fun : int in [1, inf), default=15000
     The most evaluations of ``solver="lbfgs"``.
 optimizer : str or Optimizer, default=None
     Any of annlib's, in place of ``solver`` and all that belongs to it.

@@ -13,7 +13,7 @@ from annlib.callbacks import Callback
 from annlib.callbacks.base import Logs
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_count, check_number, is_number
-from annlib.core.config import constructor_arguments
+from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import AnnlibError, ConfigurationError, ModelFormatError, show
 from annlib.data import ArrayLoader, Batch, check_type
 from annlib.estimators.parameter_codes import decode, encode

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from annlib.core.errors import AnnlibError
 from annlib.estimators.classifier import NetworkClassifier
@@ -12,7 +12,10 @@ from annlib.estimators.sequential.fitting import FittedSequential, check_trained
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS, RULES
 from annlib.estimators.weights import CLASS_WEIGHT
 from annlib.losses import Loss
+from annlib.losses.names import LossLike
+from annlib.metrics.names import MetricsLike
 from annlib.models import Sequential
+from annlib.optimizers.names import OptimizerLike
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -46,6 +49,13 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
     classes_ : ndarray or list of ndarray
         The labels, sorted; of several columns a list.
     {attributes}
+
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
 
     See Also
     --------
@@ -93,9 +103,9 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         self,
         model: Any = None,
         *,
-        optimizer: Any = "auto",
-        loss: Any = "auto",
-        metrics: Any = None,
+        optimizer: OptimizerLike | Literal["auto"] = "auto",
+        loss: LossLike | Literal["auto"] = "auto",
+        metrics: MetricsLike | None = None,
         scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,
@@ -122,7 +132,7 @@ class SequentialClassifier(FittedSequential, NetworkClassifier):
         ----------
         model : Sequential
             Trained, or from ``annlib.load_model``.
-        classes : array-like, default=None
+        classes : array-like of shape (n_classes,), or list of them, default=None
             What its outputs stand for, sorted: two classes for one sigmoid, or one for each unit;
             for several columns of y a list of them. None are 0, 1, ..., and for several sigmoids
             labels of which a row has any.

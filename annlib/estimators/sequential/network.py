@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from annlib import layers
+from annlib.activations.names import ActivationLike, ActivationName
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.random_streams import seeds_from
 from annlib.core.suggestion import suggest
@@ -19,10 +20,10 @@ from annlib.optimizers import Optimizer
 def default_network(
     n_features_in: int,
     n_outputs: int,
-    output_activation: str,
+    output_activation: ActivationName,
     units: int | None = None,
     depth: int = 2,
-    activation: Any = "relu",
+    activation: ActivationLike | layers.Layer = "relu",
     dropout: float = 0.0,
 ) -> Sequential:
     """Hidden layers of one width, and the output layer that the targets need.

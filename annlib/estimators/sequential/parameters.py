@@ -39,9 +39,9 @@ metrics : list or str, default=None
 scoring : str, callable, list or dict of them, default=None
     scikit-learn's scorers, of the validation data after each epoch: ``val_score`` in ``history_``
     and for callbacks; of several ``val_roc_auc`` and so on. ``"loss"`` is minus the loss.
-batch_size : int, default=32
+batch_size : int in [1, inf), default=32
     The rows of a step.
-epochs : int, default=100
+epochs : int in [1, inf), default=100
     How often ``fit`` goes through the rows.
 validation_split : float in [0, 1), default=0
     The share of the rows to validate on after each epoch: random ones, and of each class as
@@ -57,7 +57,7 @@ warm_start : bool, default=False
     Whether ``fit`` continues with network and optimizer as they are. Other parameters than
     before count, a new optimizer begins anew, and another ``model`` or ``dtype`` is refused; in
     ``partial_fit``, too.
-random_state : int, RandomState or None, default=None
+random_state : int in [0, 4294967295], RandomState or None, default=None
     For new weights, shuffling, dropout and the validation split. None draws a seed; the model's
     own, if it has one, counts then.
 dtype : {"float32", "float64"}, default=None

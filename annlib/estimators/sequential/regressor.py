@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from annlib.estimators.regressor import NetworkRegressor
 from annlib.estimators.sequential.fitting import FittedSequential, check_trained
 from annlib.estimators.sequential.parameters import ATTRIBUTES, PARAMETERS
 from annlib.estimators.targets import NumberTargets
+from annlib.losses.names import LossLike
+from annlib.metrics.names import MetricsLike
 from annlib.models import Sequential
+from annlib.optimizers.names import OptimizerLike
 
 
 @documented(parameters=PARAMETERS, attributes=ATTRIBUTES)
@@ -33,6 +36,13 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
     ----------
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+    ArgumentError
+        For a parameter that there is not.
+
     See Also
     --------
     SequentialClassifier : Predicts classes.
@@ -52,9 +62,9 @@ class SequentialRegressor(FittedSequential, NetworkRegressor):
         self,
         model: Any = None,
         *,
-        optimizer: Any = "auto",
-        loss: Any = "auto",
-        metrics: Any = None,
+        optimizer: OptimizerLike | Literal["auto"] = "auto",
+        loss: LossLike | Literal["auto"] = "auto",
+        metrics: MetricsLike | None = None,
         scoring: Any = None,
         batch_size: int = 32,
         epochs: int = 100,

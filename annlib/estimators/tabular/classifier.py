@@ -28,8 +28,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     """A classifier for tables as they come, good without tuning.
 
     Two packs of small networks, whose numbers go through learned cosines or a piecewise linear
-    code, are trained side by side. Each network leaves out a fold of the rows; these tell which
-    epoch was the best, what each pack counts, and how sure predictions may be.
+    code, are trained side by side. Each network leaves out a fold of the rows; these tell how good
+    it is after each epoch, what each pack counts, and how sure predictions may be. Packs are kept
+    as their last epoch leaves them, that before Ctrl-C if this ends the training.
 
     Parameters
     ----------
@@ -46,10 +47,15 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         By which logarithms of probabilities are divided.
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+
     See Also
     --------
     TabularRegressor : Predicts numbers.
-    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.plot_history : Draws the curves.
     annlib.plots.feature_importances : Draws ``feature_importances_``.
     annlib.plots.contributions : Draws what columns add to predictions.
     annlib.plots.calibration : Draws whether probabilities are right.
@@ -68,8 +74,14 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     >>> net = annlib.TabularClassifier(epochs=20, random_state=0).fit(X, y)
     >>> net.score(X, y) > 0.9
     True
-    >>> net.predict_proba(X[:2]).shape
-    (2, 3)
+    >>> net.predict(X[:2]).tolist(), net.predict_proba(X[:2]).shape
+    ([0, 0], (2, 3))
+    >>> net.decision_function(X[:2]).shape, net.predict_log_proba(X[:2]).shape
+    ((2, 3), (2, 3))
+    >>> net.contributions(X[:2]).shape
+    (2, 4, 3)
+    >>> print(net.summary().splitlines()[0])
+    TabularClassifier on 4 columns
     """
 
     _classifies = True
@@ -179,6 +191,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         predicted = self._predicted(X, "predict")
         if isinstance(self._targets, IndicatorTargets):
@@ -196,6 +215,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         -------
         ndarray of shape (n_samples, n_classes), or list of them
             Of labels, of which a row has any, the probability of each.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         predicted = self._predicted(X, "predict_proba")
         if isinstance(self._targets, IndicatorTargets):
@@ -212,6 +238,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         Returns
         -------
         ndarray of shape (n_samples, n_classes), or list of them
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore"):
@@ -230,6 +263,13 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes), or list of them
             Of two classes one number, for the second of ``classes_``.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         predicted = self._predicted(X, "decision_function")
         if isinstance(self._targets, ColumnsTargets):
@@ -249,7 +289,14 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
 
         Returns
         -------
-        float
+        float, in [0, 1]
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            If X, y and weights do not fit together or the data of ``fit``.
         """
         if isinstance(getattr(self, "_targets", None), ColumnsTargets):
             return accuracy(np.asarray(y), self.predict(X), sample_weight)

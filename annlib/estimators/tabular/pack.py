@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from annlib import initializers, layers
+from annlib.activations.names import ActivationName
 from annlib.core.arrays import Array, Shape
 from annlib.estimators.tabular.features import Prepared
 from annlib.models import Sequential
@@ -22,6 +23,8 @@ KINDS = ("periodic", "piecewise")
 _UNITS, _DEPTH, _DROPOUT = 128, 8, 0.15
 #: How much faster factors of inputs learn than others, and how much slower what is no kernel.
 _FAST, _OF_LABELS, _SLOW = 6.0, 0.3, 0.1
+#: Rows of a batch of predictions, with which what layers make of them is as large as a cache.
+_ROWS = {"float32": 256, "float64": 96}
 _KERNELS = ("first/kernel", "second/kernel", "last/kernel")
 
 
@@ -43,7 +46,7 @@ class Plan(NamedTuple):
     """
 
     kind: str
-    activation: str
+    activation: ActivationName
     numbers: int
     flags: int
     labels: Sequence[int]
@@ -52,7 +55,12 @@ class Plan(NamedTuple):
 
     @classmethod
     def of(
-        cls, kind: str, activation: str, rows: Prepared, labels: Sequence[int], outputs: int
+        cls,
+        kind: str,
+        activation: ActivationName,
+        rows: Prepared,
+        labels: Sequence[int],
+        outputs: int,
     ) -> Plan:
         """For inputs like these rows."""
         numbers, edges = rows.numbers.shape[1], []
@@ -144,13 +152,6 @@ def rate_factors(model: Sequential) -> dict[str, float]:
     }
 
 
-def decay_factors(model: Sequential) -> dict[str, float]:
-    """The same of the decay: of kernels and of shares of the activation alone."""
-    return {
-        path: float(path in _KERNELS or name == "alpha") for path, name, _ in _parameters(model)
-    }
-
-
 def _parameters(model: Sequential) -> list[tuple[str, str, Shape]]:
     """Path, name and shape of each."""
     entries = model.vector.entries
@@ -159,5 +160,5 @@ def _parameters(model: Sequential) -> list[tuple[str, str, Shape]]:
 
 def outputs(model: Sequential, rows: Prepared) -> Array:
     """What each member says of rows, (n, k, outputs)."""
-    found: Array = model.predict(rows.matrix(), batch_size=256, verbose=0)
+    found: Array = model.predict(rows.matrix(), batch_size=_ROWS[model.dtype], verbose=0)
     return found

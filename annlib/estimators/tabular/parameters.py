@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from annlib.activations.names import ActivationName
 from annlib.core.checks import is_whole, items_of
 from annlib.estimators.rules import (
     FLAG,
@@ -24,7 +25,7 @@ from annlib.estimators.tabular.training import Course
 FOLDS = 10
 #: Rows of a fold, which are more than enough to judge by: of many rows there are more folds.
 MOST_IN_FOLD = 5000
-_DROPOUT, _DECAY, _SMOOTHING = 0.15, 0.02, 0.05
+_DROPOUT, _SMOOTHING = 0.15, 0.05
 #: By task and kind of pack.
 _RATES = {
     (True, "periodic"): 0.04,
@@ -32,7 +33,10 @@ _RATES = {
     (False, "periodic"): 0.2,
     (False, "piecewise"): 0.1,
 }
-_ACTIVATIONS = {(False, "periodic"): "mish", (False, "piecewise"): "relu"}
+_ACTIVATIONS: dict[tuple[bool, str], ActivationName] = {
+    (False, "periodic"): "mish",
+    (False, "piecewise"): "relu",
+}
 
 
 class Preset(NamedTuple):
@@ -63,7 +67,7 @@ def batch_size(n: int) -> int:
 
 def course_of(
     preset: Preset, kind: str, n: int, came: int, classifies: bool, epochs: int | None
-) -> tuple[str, Course]:
+) -> tuple[ActivationName, Course]:
     """The activation of a pack, and how it is trained.
 
     Parameters
@@ -80,7 +84,7 @@ def course_of(
     rate = _RATES[classifies, kind]
     activation = _ACTIVATIONS.get((classifies, kind), "selu")
     smoothing = _SMOOTHING if classifies else 0.0
-    return activation, Course(epochs, batch, rate, _DROPOUT, _DECAY, smoothing)
+    return activation, Course(epochs, batch, rate, _DROPOUT, smoothing)
 
 
 def _is_columns(value: object) -> bool:
@@ -108,24 +112,24 @@ preset : {"fast", "default", "best"}, default="default"
     How much is trained, and how good it gets. In the geometric mean over six tables a fit takes
     about 4, 12 and 47 times the seconds of scikit-learn's ``HistGradientBoostingClassifier``;
     ``"fast"`` is about as good as that, the others are ahead of it on most tables.
-members : int, default=None
+members : int in [1, inf), default=None
     The networks of each of the two packs; None is what the preset has.
-epochs : int, default=None
+epochs : int in [1, inf), default=None
     How often each pack goes through the rows; None follows from their number and the preset.
-categorical_features : "from_dtype", None or array-like of {bool, int, str}, default="from_dtype"
+categorical_features : "from_dtype", None or array-like of shape (n,), default="from_dtype"
     Which columns are categories: those of texts and those whose dtype is a category of pandas or
     polars; or, beside texts, those that are named, by a mask, positions or names. None is none, and
     texts are refused."""
 
 PARAMETERS_LAST = """\
-n_jobs : int, default=None
+n_jobs : int other than 0, default=None
     Packs that train at once, in threads; the result is the same for any number.
-time_limit : float, default=None
+time_limit : float in (0, inf), default=None
     Seconds after which a shorter training ends, with a warning. What comes out then depends on the
     speed of the machine.
 verbose : {0, 1, 2} or bool, default=0
     1 is a bar with the loss on rows held out, 2 a line an epoch.
-random_state : int, RandomState or None, default=None
+random_state : int in [0, 4294967295], RandomState or None, default=None
     For first values, folds, batches and dropout."""
 
 ATTRIBUTES = """\
@@ -133,7 +137,7 @@ score_out_of_fold_ : float
     The score of rows that were held out; NaN if there were too few rows to hold some out.
 loss_out_of_fold_ : float
     Their logarithmic loss, or the root of their mean squared error.
-feature_importances_ : ndarray of shape (n_features_in_,)
+feature_importances_ : ndarray of shape (n_features,)
     By how much the loss on rows held out grows if the values of a column are permuted: the
     logarithmic loss, or the squared error in units of the variance of y. On at most 2,000 rows.
 typical_prediction_ : ndarray of shape (n_outputs,)
@@ -141,8 +145,6 @@ typical_prediction_ : ndarray of shape (n_outputs,)
 history_ : dict of str to list
     ``periodic_loss`` and ``piecewise_loss`` by epoch, and ``periodic_val_loss`` and
     ``piecewise_val_loss`` on the rows held out.
-best_epochs_ : dict of str to int
-    The epoch whose weights each pack has, counted from 0.
 shares_ : dict of str to float
     What each pack counts in predictions.
 columns_ : dict of str to list

@@ -35,10 +35,15 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     ----------
     {attributes}
 
+    Raises
+    ------
+    InvalidParameterError
+        In ``fit``, for a parameter that cannot be meant.
+
     See Also
     --------
     TabularClassifier : Predicts classes.
-    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
+    annlib.plots.plot_history : Draws the curves.
     annlib.plots.feature_importances : Draws ``feature_importances_``.
     annlib.plots.contributions : Draws what columns add to predictions.
     annlib.plots.prediction_intervals : Draws ``predict_interval`` beside the truth.
@@ -53,6 +58,11 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     >>> low, high = net.predict_interval(X[:2], coverage=0.9).T
     >>> bool((low < mean).all() and (mean < high).all())
     True
+    >>> added = net.contributions(X[:2]).sum(axis=1)
+    >>> bool(np.allclose(net.typical_prediction_ + added, mean, rtol=1e-3))
+    True
+    >>> print(net.summary().splitlines()[0])
+    TabularRegressor on 10 columns
     """
 
     _classifies = False
@@ -153,6 +163,15 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs), or tuple of two of them
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
+        ConfigurationError
+            If ``return_std`` is no truth value.
         """
         with_std = check_flag(return_std, f"{type(self).__name__}.predict", "return_std")
         predicted = self._clipped(self._predicted(X, "predict"))
@@ -178,6 +197,15 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
         -------
         ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
             The lower and the upper end.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
+        ConfigurationError
+            If ``coverage`` is no number in (0, 1).
         """
         where = f"{type(self).__name__}.predict_interval"
         share = float(check_number(coverage, where, "coverage", "(0, 1)"))

@@ -96,12 +96,23 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
             Numbers, booleans, texts and categories; values may be missing.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
-        X_val, y_val : array-like, default=None
+        X_val : array-like or frame of shape (n_rows, n_features), default=None
             Rows of one's own to judge by after each epoch; then all networks learn from all of X.
+        y_val : array-like of shape (n_rows,) or (n_rows, n_outputs), default=None
+            Their targets.
 
         Returns
         -------
         self
+
+        Raises
+        ------
+        InvalidParameterError
+            For a parameter that cannot be meant; also a ``ConfigurationError``.
+        DataError
+            If X holds infinite values, dates or other objects, or y is missing for a row.
+        ValueError
+            If X, y and weights do not fit together.
         """
         began = time.perf_counter()
         self._require_parameters("fit")
@@ -151,6 +162,12 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
         for name in ("feature_names_in_", "_errors"):  # of an earlier fit
             if not hasattr(new, name):
                 self.__dict__.pop(name, None)
+        if diverged := {kind: pack.curves for kind, pack in packs.items() if pack.diverged}:
+            epochs = " and ".join(f"{len(c.loss) + 1} of {kind}" for kind, c in diverged.items())
+            warn_user(
+                f"{where}: expected finite losses, got some that are not in epoch {epochs}, and "
+                "kept the epochs before. Look at the range of y, and at columns of huge numbers."
+            )
         if cut:
             epochs = ", ".join(f"{len(c.loss)} of {kind}" for kind, c in curves.items())
             warn_user(
@@ -321,7 +338,6 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
             self.history_[f"{kind}_loss"] = curve.loss
             if curve.held_out:
                 self.history_[f"{kind}_val_loss"] = curve.held_out
-        self.best_epochs_ = {kind: curve.best for kind, curve in curves.items()}
         self.shares_ = dict(zip(curves, self._ensemble.shares, strict=True))
         self.columns_ = self._features.by_kind()
 
@@ -360,13 +376,22 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
         Parameters
         ----------
         X : array-like or frame of shape (n_samples, n_features)
-        orders : int, default=4
+        orders : int in [1, inf), default=4
             More are nearer to the mean over all orders.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features) or (n_samples, n_features, n_outputs)
             With ``typical_prediction_`` those of a row add up to its prediction.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ConfigurationError
+            If ``orders`` is no count of at least 1.
+        ValueError, DataError
+            If X has other columns than that of ``fit``, or of other types.
         """
         check_is_fitted(self)
         orders = self._check_orders(orders)

@@ -1,4 +1,4 @@
-"""How a pack is trained: its course, and the epoch that was the best on rows held out."""
+"""How a pack is trained: its course, and what is told of rows held out on the way."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DivergenceError
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
-from annlib.estimators.tabular.pack import Plan, copy_members, decay_factors, rate_factors
+from annlib.estimators.tabular.pack import Plan, copy_members, rate_factors
 from annlib.estimators.tabular.task import Task
 from annlib.models import Sequential
-from annlib.optimizers import AdamW
+from annlib.optimizers import Adam
 from annlib.schedules import CosineDecay
 
 #: The share of the steps in which the rate grows.
@@ -32,7 +32,6 @@ class Course(NamedTuple):
     batch: int
     rate: float
     dropout: float
-    decay: float
     smoothing: float
 
 
@@ -70,7 +69,6 @@ class Curves(NamedTuple):
 
     loss: list[float]
     held_out: list[float]
-    best: int
 
 
 class Lessons(NamedTuple):
@@ -102,7 +100,7 @@ class Lessons(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A pack as it was after its best epoch.
+    """A pack as it was after its last epoch.
 
     Parameters
     ----------
@@ -110,11 +108,14 @@ class Trained(NamedTuple):
         All members, in float64: the predictions of a row hardly depend on the rows beside it.
     judges : list of Sequential
         For each part of the rows held out the members that have not learned from it.
+    diverged : bool
+        Whether it is the last epoch before one with a loss that was not finite.
     """
 
     model: Sequential
     judges: list[Sequential]
     curves: Curves
+    diverged: bool
 
 
 def train(
@@ -137,23 +138,21 @@ def train(
     x, batch = rows.matrix(), min(course.batch, rows.size)
     steps = rows.size // batch * course.epochs
     pace = Pace(course.epochs)
-    decay = pace.of(_constant_first(course.decay, steps))
     dropout = pace.of(_constant_first(course.dropout, steps))
     model = plan.model(len(weights), dropout=dropout, seed=seed)
     model.initialize_from_data(x, output=False)
     model.compile(
-        AdamW(
+        Adam(
             pace.of(_warm(course.rate, steps)),
-            decay,
             beta_2=0.95,
             epsilon=1e-8,
             learning_rate_factors=rate_factors(model),
-            weight_decay_factors=decay_factors(model),
         ),
         task.loss(course.smoothing),
     )
     judges = [plan.model(len(members)) for _, members in held_out.parts]
     judge = _Judge(judges, lessons, held_out, course, clock, pace, tell)
+    diverged = False
     try:
         model.fit(
             x,
@@ -166,14 +165,13 @@ def train(
             drop_last=True,
         )
     except DivergenceError:
-        if judge.best_weights is None:
-            raise _failure(lessons, clock, judged=True) from None
-    if judge.best_weights is None:
-        raise _failure(lessons, clock, judged=bool(judge.judged))
-    model.set_weights(judge.best_weights)
+        diverged = True
+    if judge.weights is None:
+        raise _failure(lessons, clock, diverged=diverged or judge.diverged)
+    model.set_weights(judge.weights)
     judge.teach(model)
-    curves = Curves(judge.losses, judge.judged if held_out.size else [], judge.best_epoch)
-    return Trained(plan.in_double(model), judges, curves)
+    curves = Curves(judge.losses, judge.judged)
+    return Trained(plan.in_double(model), judges, curves, diverged or judge.diverged)
 
 
 class Pace:
@@ -202,7 +200,7 @@ def _warm(rate: float, steps: int) -> CosineDecay:
 
 
 class _Judge(Callback):
-    """After each epoch the loss on rows held out; the weights of the best one, and when to stop."""
+    """After each epoch the loss on rows held out, the weights, and whether to stop."""
 
     reads_batch_logs = False
 
@@ -221,11 +219,11 @@ class _Judge(Callback):
         self.smoothing, self.clock, self.pace, self.tell = course.smoothing, clock, pace, tell
         self.guess = lessons.guess(held_out) if held_out.size and course.smoothing else 0.0
         self.counted = float(lessons.weights.mean(dtype=float))
-        self.broken = False
+        self.broken = self.diverged = False
         self.losses: list[float] = []
         self.judged: list[float] = []
-        self.best, self.best_epoch = np.inf, -1
-        self.best_weights: list[Array] | None = None
+        #: Those after the last whole epoch.
+        self.weights: list[Array] | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.clock.stopped() or (not self.losses and self.clock.expired()):
@@ -234,20 +232,21 @@ class _Judge(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.broken:
             return
-        self.losses.append(logs["loss"] / self.counted)
-        judged = -float(len(self.losses))
+        judged = np.nan
         if self.held_out.size:
             self.teach(self.model)
             judged = self.held_out.loss(self.held_out.predict(self.judges, self.task), self.task)
-        self.judged.append(judged)
-        if judged < self.best:
-            self.best, self.best_epoch = judged, epoch
-            self.best_weights = self.model.get_weights()
+            if not np.isfinite(judged):
+                self.diverged = self.model.stop_training = True
+                return
+            self.judged.append(judged)
+        self.losses.append(logs["loss"] / self.counted)
+        self.weights = self.model.get_weights()
         if self.guess:
             # Noise does what smoothing does, which then is one too much.
             noise = (_NOISY - judged / self.guess) / (_NOISY - _CLEAR)
             self.model.loss.label_smoothing = self.smoothing * min(max(noise, 0.0), 1.0)
-        self.tell(judged if self.held_out.size else np.nan)
+        self.tell(judged)
         self.pace.epochs = self.clock.epochs(len(self.losses), self.pace.epochs)
         self.model.stop_training = len(self.losses) >= self.pace.epochs
 
@@ -257,13 +256,13 @@ class _Judge(Callback):
             copy_members(model, members, judge)
 
 
-def _failure(lessons: Lessons, clock: Clock, *, judged: bool) -> BaseException:
+def _failure(lessons: Lessons, clock: Clock, *, diverged: bool) -> BaseException:
     """Why there is no epoch to keep."""
     if clock.stopped():
         return KeyboardInterrupt()
-    if judged:
+    if diverged:
         return DivergenceError(
-            "fit: expected a finite loss on rows held out, got none in any epoch. Look at the "
+            "fit: expected a finite loss, got one that is not in the first epoch. Look at the "
             "range of y, and at columns of huge numbers."
         )
     return ConfigurationError(
