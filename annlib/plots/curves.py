@@ -259,7 +259,8 @@ def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
     ax.set_xlabel("epoch")
     ax.set_ylabel(plain(name.replace("_", " ")))
     whole_numbers(ax.xaxis)
-    first, last = ax.dataLim.intervalx
+    epochs = np.concatenate([np.asarray(line.get_xdata(), float) for line in ax.lines])
+    first, last = epochs.min(), epochs.max()
     room = min(0.05 * (last - first), 0.9) or 0.5  # there is no epoch 0
     ax.set_xlim(first - room, last + room)
     ax.grid(visible=True, alpha=0.25)
@@ -331,5 +332,5 @@ def _look(index: int, count: int, curve: Curve) -> dict[str, Any]:
         "linewidth": 1.5 + index // len(COLOURS) * 0.3,
         "marker": MARKERS[index % len(MARKERS)],
         "markersize": 4,
-        "markevery": (index % every, every),
+        "markevery": (index // len(MARKERS) % every, every),
     }
