@@ -16,7 +16,6 @@ UNFINISHED: set[str] = set()
 
 #: What takes arguments and raises nothing of its own, alone or a whole package, and why.
 RAISES_NOTHING = {
-    "annlib.tools.Comparison.winner": "of what it does not know it says None",
     **dict.fromkeys(
         (f"annlib.callbacks.Callback.{n}" for n in ("on_exception", "set_model", "set_params")),
         "the loop calls it",
@@ -49,7 +48,7 @@ RAISES_NOTHING = {
             *("annlib.estimators.InconsistentVersionWarning", "annlib.export.SourceSize"),
             *("annlib.tools.Best", "annlib.tools.CheckReport", "annlib.tools.Finding"),
             *("annlib.tools.GradientError", "annlib.tools.GradientReport"),
-            *("annlib.tools.LearningRates", "annlib.tools.Comparison.winner"),
+            "annlib.tools.LearningRates",
             *(
                 f"annlib.tracing.{n}"
                 for n in ("Check", "Equation", "Equation.terms", "LayerRecord")

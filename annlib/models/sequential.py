@@ -538,8 +538,8 @@ class Sequential(Trainer):
 
         where = "Sequential.summary"
         length = check_optional_count(line_length, where, "line_length")
-        check_flag(show_trainable, where, "show_trainable")
-        check_flag(expand_nested, where, "expand_nested")
+        show_trainable = check_flag(show_trainable, where, "show_trainable")
+        expand_nested = check_flag(expand_nested, where, "expand_nested")
         if not (print_fn is None or callable(print_fn)):
             raise ConfigurationError(
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."

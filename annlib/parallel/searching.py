@@ -43,6 +43,8 @@ def search(
     grid : dict of lists, or a list of such
         As ``GridSearchCV`` takes it.
     X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, outputs), optional
+        What ``estimator.fit`` takes.
     cv : int, at least 2, splitter or iterable
     client : distributed.Client, optional
         The current one if none is given.
@@ -51,8 +53,6 @@ def search(
         As in ``GridSearchCV``: whether, and by which of several scores, the best one is fitted.
     worker_timeout : float, above 0
         Seconds without any worker after which the search ends with an error.
-    y : array_like, (n,) or (n, outputs), optional
-        What ``estimator.fit`` takes.
 
     Returns
     -------

@@ -19,7 +19,7 @@ _DARK, _LIGHT = 0.0, 0.85  # viridis up to where its yellow is lost on white
 
 @with_short_tracebacks
 def plot_layers(
-    steps: Sequence[int],
+    steps: Sequence[float],
     values: Array,
     names: Sequence[str],
     label: str,
@@ -101,7 +101,7 @@ def _scale(ax: Any, names: Sequence[str]) -> None:
 
 
 @with_short_tracebacks
-def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = None) -> Any:
+def plot_spread(steps: Sequence[float], quantiles: Array, label: str, ax: Any = None) -> Any:
     """Draw how many numbers are spread, by step: the median, and what half and 90 % lie within.
 
     Parameters
