@@ -306,7 +306,7 @@ MISTAKES: dict[str, Mistake] = {
     "compile of an estimator": Mistake(lambda: MLPClassifier().compile("sgd"), ("constructor",)),
     "an attribute before fit": Mistake(lambda: MLPClassifier().classes_, ("call fit first",)),
     "coef_ of an estimator": Mistake(
-        lambda: MLPRegressor(max_iter=1, tol=1, n_iter_no_change=1).fit(X, VALUES).coef_,
+        lambda: MLPRegressor().partial_fit(X, VALUES).coef_,
         ('"coefs_"?',),
     ),
     "predict_classes": Mistake(lambda: trained().predict_classes(X), ("argmax",)),
@@ -360,10 +360,12 @@ MISTAKES: dict[str, Mistake] = {
         lambda: plots.plot_layers([1], np.zeros((1, 3)), ["a", "b"], "size"), ("(1, 2)", "(1, 3)")
     ),
     "images of two channels": Mistake(
-        lambda: plots.mistakes(sigmoid(), np.zeros((2, 4, 4, 2)), [0, 1]), ("1, 3 or 4 channels",)
+        lambda: plots.mistakes(trained(sigmoid(), TWO), np.zeros((2, 4, 4, 2)), [0, 1]),
+        ("1, 3 or 4 channels",),
     ),
     "labels of some rows": Mistake(
-        lambda: plots.confusion_matrix(trained(sigmoid(), TWO), X, TWO[:3]), ("plots.confusion_matrix",)
+        lambda: plots.confusion_matrix(trained(sigmoid(), TWO), X, TWO[:3]),
+        ("plots.confusion_matrix", "each row of 60", "of 3"),
     ),
     # -- states
     "half a state": Mistake(
