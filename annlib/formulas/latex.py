@@ -26,7 +26,7 @@ _FENCES = {character: name for name, character in (symbols.OPENING | symbols.CLO
 _CALLED = re.compile(r"\\(operatorname\{\w+\}|max|min|log|exp|tanh|cosh|cos|sin)$")
 
 
-def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:
+def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # never changed
     """A tree as LaTeX; ``numbers`` are in LaTeX, by the letters as text."""
     if numbers and (number := numbers.get(as_text_of(node))) is not None:
         return number

@@ -10,10 +10,12 @@ import re
 from html import escape
 
 from annlib.core.checks import check_flag
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas import symbols
 from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
 
 
+@with_short_tracebacks
 def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
     """A formula in LaTeX as a ``<math>`` element.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from annlib.core.checks import check_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.packages import needed
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.parallel.cluster import LOST, ClusterError, Watch, check_client
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _AGAIN = 3
 
 
+@with_short_tracebacks
 def search(
     estimator: Any,
     grid: Any,

@@ -10,6 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_known, is_number, items_of, to_array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import (
     COLOURS,
     MARKERS,
@@ -85,6 +86,7 @@ def quantities(curves: Mapping[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: name != "loss")
 
 
+@with_short_tracebacks
 def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
     """Draw loss and metrics by epoch, a quantity an Axes, training and validation together.
 
@@ -267,6 +269,7 @@ def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
     ax.legend(frameon=False)
 
 
+@with_short_tracebacks
 def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: Any = None) -> Any:
     """Draw one quantity of several runs: a colour a run, training solid and validation dashed.
 
