@@ -29,7 +29,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from annlib import Sequential, TabularClassifier, TabularRegressor
-from annlib.estimators.tabular import pack, parameters, tabular, training
+from annlib.estimators.tabular import pack, parameters, tabular
 from benchmarks.real_data import DATA
 from benchmarks.tabular import table
 
@@ -40,14 +40,6 @@ FREE: Mapping[str, Callable[[Any], Any]] = {
     "mixture weights": lambda e: e._replace(shares=(0.5, 0.5)),
     "temperature": lambda e: e._replace(temperature=1.0),
 }
-
-
-class _Last(training._Judge):
-    """Keeps the last epoch."""
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.best = np.inf
-        super().on_epoch_end(epoch, logs)
 
 
 def _usual_start(self: Sequential, *_: Any, **__: Any) -> None:
@@ -80,9 +72,7 @@ TRAINED: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
         parameters, "_ACTIVATIONS", dict.fromkeys(parameters._RATES, "relu")
     ),
     "dropout": lambda: patch.object(parameters, "_DROPOUT", 0.0),
-    "decay": lambda: patch.object(parameters, "_DECAY", 0.0),
     "label smoothing": lambda: patch.object(parameters, "_SMOOTHING", 0.0),
-    "best epoch": lambda: patch.object(training, "_Judge", _Last),
 }
 
 

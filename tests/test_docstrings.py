@@ -12,30 +12,58 @@ from annlib.core.config import Configurable
 from annlib.core.registry import _FAMILIES, FAMILIES
 
 #: Public packages of which not every docstring is whole yet.
-UNFINISHED = {
-    "annlib.backend",
-    "annlib.callbacks",
-    "annlib.config",
-    "annlib.data",
-    "annlib.datasets",
-    "annlib.estimators",
-    "annlib.export",
-    "annlib.formulas",
-    "annlib.models",
-    "annlib.optimizers",
-    "annlib.parallel",
-    "annlib.plots",
-    "annlib.reference",
-    "annlib.schedules",
-    "annlib.testing",
-    "annlib.tools",
-    "annlib.tracing",
-    "annlib.utils",
-    "annlib",
-}
+UNFINISHED: set[str] = set()
 
-#: What takes arguments and raises nothing of its own, and why.
+#: What takes arguments and raises nothing of its own, alone or a whole package, and why.
 RAISES_NOTHING = {
+    **dict.fromkeys(
+        (f"annlib.callbacks.Callback.{n}" for n in ("on_exception", "set_model", "set_params")),
+        "the loop calls it",
+    ),
+    "annlib.callbacks.Callback.set_state": "check_state comes before",
+    **dict.fromkeys(
+        (
+            f"annlib.optimizers.Optimizer.{n}"
+            for n in (
+                *("build", "matches_layout", "to_evaluation", "to_training", "training"),
+                *("evaluating", "evaluation_weights", "training_weights", "initialize", "numbers"),
+                *("state_shapes", "update"),
+            )
+        ),
+        "the vector of a model fits, and numbers are checked when an optimizer is made",
+    ),
+    **dict.fromkeys(
+        (
+            f"annlib.data.{n}"
+            for n in (
+                *("ArrayLoader", "Batch", "DataLoader.set_state", "DataLoader.start_pass"),
+                *("Gatherer", "Shards.shuffled", "Sparse", "StreamLoader", "Table", "materialize"),
+                *("as_stream_loader", "dense", "holds_arrays", "is_stream"),
+            )
+        ),
+        "what the user gave was checked by as_source, or is when it is read",
+    ),
+    **dict.fromkeys(
+        (
+            *("annlib.estimators.InconsistentVersionWarning", "annlib.export.SourceSize"),
+            *("annlib.tools.Best", "annlib.tools.CheckReport", "annlib.tools.Finding"),
+            *("annlib.tools.GradientError", "annlib.tools.GradientReport"),
+            "annlib.tools.LearningRates",
+            *(
+                f"annlib.tracing.{n}"
+                for n in ("Check", "Equation", "Equation.terms", "LayerRecord")
+            ),
+            *(f"annlib.tracing.{n}" for n in ("Operand", "Operand.of", "Recording", "Report")),
+            *("annlib.tracing.Section", "annlib.tracing.Trace"),
+        ),
+        "a result, which holds what it is given",
+    ),
+    "annlib.backend.clear_session": "Keras' function, which does nothing",
+    "annlib.utils.clear_session": "Keras' function, which does nothing",
+    "annlib.formulas.Explanation": "`explain` makes it",
+    "annlib.formulas.Formula": "a table of texts",
+    "annlib.formulas.formula_of": "the class may be any",
+    "annlib.reference": "the paper's equations, plain and without checks",
     "annlib.losses.Loss.denominator": "any number of rows will do",
     "annlib.losses.Loss.terms_shape": "the targets are checked",
     "annlib.metrics.Metric.reads": "any number of columns will do",
@@ -55,7 +83,6 @@ HELD = {
     "annlib.formulas",
     "annlib.models",
     "annlib.tools",
-    "annlib.tracing",
 }
 
 #: Arguments that are arrays, wherever they are.
@@ -87,7 +114,8 @@ def callables(package):
     module, found = importlib.import_module(package), {}
     for name in module.__all__:
         value = getattr(module, name)
-        if inspect.isclass(value) or inspect.isroutine(value):
+        made = callable(value) and value.__doc__ != type(value).__doc__  # losses.mse
+        if inspect.isclass(value) or inspect.isroutine(value) or made:
             home = ".".join(value.__module__.split(".")[:2])
             if package == home or home not in PACKAGES[1:]:
                 found[f"{package}.{name}"] = value
@@ -98,6 +126,13 @@ def is_held(name, cls):
     """Whether users hold objects of a class, or extend it: its methods are documented in full."""
     bases = {FAMILIES[family].base for family in _FAMILIES}
     return cls in bases or name in HELD or name.rpartition(".")[0] in HELD
+
+
+def is_of_family(cls, method):
+    """Whether a class has a method as the base class of its family has it, which says it all."""
+    bases = [FAMILIES[family].base for family in _FAMILIES]
+    above = next((base for base in bases if cls is not base and issubclass(cls, base)), None)
+    return above is not None and documentation(cls, method) == documentation(above, method)
 
 
 def methods(cls):
@@ -187,9 +222,10 @@ def complaints(name, value, doc=None, examples=""):
             found.append(f"{name}: no Returns")
         elif re.search(r"\b(nd)?array", result) and not SHAPE.search(result):
             found.append(f"{name}: no shape of what it returns")
-    # A pass has the memory ``work``: its arguments are checked before.
-    called_by_a_model = any(parameter.name == "work" for parameter in expected)
-    if expected and "Raises" not in parts and not called_by_a_model and name not in RAISES_NOTHING:
+    # A pass has the memory ``work``, a hook the ``logs``: their arguments are checked before.
+    called_by_a_model = any(parameter.name in ("work", "logs") for parameter in expected)
+    excused = {name, name.rpartition(".")[0]} & set(RAISES_NOTHING) or called_by_a_model
+    if expected and "Raises" not in parts and not excused:
         found.append(f"{name}: no Raises")
     short = name.rpartition(".")[2]
     shown = ">>>" in doc or re.search(rf"\b{short}\b", examples)
@@ -208,7 +244,7 @@ def complaints_of_package(package):
         examples = "\n".join(line for line in lines if line.startswith((">>>", "...")))
         for method, function in methods(value):
             doc = documentation(value, method)
-            if is_held(name, value):
+            if is_held(name, value) and not is_of_family(value, method):
                 found += complaints(f"{name}.{method}", function, "".join(doc[:1]), examples)
             elif not doc:
                 found.append(f"{name}.{method}: no docstring")
@@ -233,8 +269,7 @@ def test_docstrings_are_whole(package):
 
 def test_the_exemptions_are_needed():
     every = {name for package in PACKAGES for name in names_of(package)}
-    assert set(RAISES_NOTHING) <= every
-    assert every | set(PACKAGES) >= HELD
+    assert every | set(PACKAGES) >= set(RAISES_NOTHING) | HELD
     assert set(PACKAGES) >= UNFINISHED
 
 

@@ -13,6 +13,8 @@ import pytest
 
 import annlib
 
+#: Where the reference finds them as they ran (``python .docs``), if it is to be built.
+EXECUTED = os.environ.get("ANNLIB_EXECUTED")
 FOLDER = Path(annlib.__file__).parents[1] / "notebooks"
 HOME = Path(os.environ.get("ANNLIB_DATA_HOME", ""))
 SECONDS = 120
@@ -135,6 +137,15 @@ def test_it_runs_and_shows_what_it_promises(name, kernel, tmp_path):
     html = outputs(notebook, "text/html")
     for text, count in pages.items():
         assert sum(text in page for page in html) >= count, text
+    if EXECUTED:
+        keep(notebook, Path(EXECUTED) / f"{name}.ipynb")
+
+
+def keep(notebook: Any, path: Path) -> None:
+    import nbformat
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
 
 
 def is_drawn(image: str) -> bool:

@@ -13,10 +13,12 @@ import numpy as np
 from annlib.core.arrays import Array, BatchShape, Shape
 from annlib.core.checks import check_numeric, to_array
 from annlib.core.config import Configurable, refuse_unknown
+from annlib.core.constructors import CallSignature
 from annlib.core.errors import ConfigurationError
 from annlib.core.expression import Operator, no_expression
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 
 #: A shape that is known, or one with None for the batch.
@@ -54,6 +56,8 @@ class Activation(Configurable):
     >>> from annlib.testing import check_activation
     >>> check_activation(Square())
     """
+
+    __signature__ = CallSignature()
 
     #: Whether the derivative needs Z, so that A gets memory of its own.
     needs_input: bool = False
@@ -304,6 +308,7 @@ class Activation(Configurable):
         derivatives = (rf"\frac{{\partial a_i}}{{\partial z_{by}}} = {slope}",)
         return Formula(name or self._names[0], "activation", equations, derivatives, shapes, **more)
 
+    @with_short_tracebacks
     def __call__(self, x: Any, *values: Any, **arguments: Any) -> Array:
         """f(x) in a new array, if need be with other arguments than its own.
 

@@ -60,8 +60,9 @@ class ModelCheckpoint(MonitorCallback):
     Raises
     ------
     ConfigurationError
-        If an argument is none of these; and when training begins, if the logs will never have
-        ``monitor`` or a value named in ``filepath``, or the model cannot be saved.
+        If an argument is none of these; and when training begins, if the logs will never have a
+        value named in ``filepath`` or, with ``save_best_only``, ``monitor``, or the model cannot be
+        saved.
 
     Notes
     -----

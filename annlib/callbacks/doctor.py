@@ -106,6 +106,7 @@ class Doctor(Callback):
         self._before: tuple[Array, Array] | None = None
         #: What ``History`` has of the run.
         self._history: dict[str, list[float]] = {}
+        self._first_epoch = 0
 
     # -- while it trains -------------------------------------------------------------------------
 
@@ -203,6 +204,7 @@ class Doctor(Callback):
     def _end(self) -> None:
         self._work, self._before = [], None
         self._history = {k: list(v) for k, v in self.model.history.history.items()}
+        self._first_epoch = next(iter(self.model.history.epoch), 0)
 
     def _take_rows(self, x: Array) -> None:
         """Rows from all over the batch, which may be sorted, as far as the probe lacks them."""
@@ -303,7 +305,7 @@ class Doctor(Callback):
                 rows=len(self._rows),
             )
         )
-        found += sentences_on_losses(self._history)
+        found += sentences_on_losses(self._history, self._first_epoch)
         steps = f"{len(self.steps)} samples, of steps {self.steps[0]} to {self.steps[-1]}"
         return found or [f"Nothing out of the ordinary in {steps}."]
 

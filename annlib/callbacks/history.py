@@ -171,11 +171,12 @@ class History(Callback):
 
         Examples
         --------
+        >>> from matplotlib.figure import Figure
         >>> from annlib import Sequential, layers
         >>> model = Sequential([layers.Dense(1)])
         >>> model.compile("sgd", "mse", metrics=["mae"])
         >>> history = model.fit([[1.0], [2.0]], [1.0, 2.0], epochs=3, verbose=0)
-        >>> [ax.get_ylabel() for ax in history.plot()]
+        >>> [ax.get_ylabel() for ax in history.plot(["loss", "mae"], ax=Figure().subplots(1, 2))]
         ['loss', 'mae']
         """
         from annlib.plots.curves import plot_history

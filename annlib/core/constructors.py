@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 _SECTION = re.compile(r"^(?=[A-Z]\w+(?: \w+)*\n-{3,}$)", re.MULTILINE)
 _ENTRY = re.compile(r"^(?=\S)", re.MULTILINE)
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _TITLE = "Parameters\n----------\n"
 
 
@@ -61,11 +62,8 @@ class Signature:
         passes_on = True  # what is passed by position
         for constructor in _constructors(cls):
             for parameter in constructor:
-                name, variable = (
-                    parameter.name,
-                    parameter.kind in (kind.VAR_POSITIONAL, kind.VAR_KEYWORD),
-                )
-                if variable or name in by_position or name in by_name:
+                name = parameter.name
+                if parameter.kind in _VARIABLE or name in by_position or name in by_name:
                     continue
                 if passes_on and parameter.kind is not kind.KEYWORD_ONLY:
                     by_position[name] = parameter.replace(kind=kind.POSITIONAL_OR_KEYWORD)
@@ -76,6 +74,27 @@ class Signature:
             by_name["dtype"] = kind("dtype", kind.KEYWORD_ONLY, default=None, annotation="Any")
         given = sorted(by_position.values(), key=lambda p: p.default is not p.empty)
         return inspect.Signature([*given, *by_name.values()])
+
+
+class CallSignature(Signature):
+    """The same; and of an object its call, which takes the constructor's arguments, too, and has
+    the object's own where they are left out: ``leaky_relu(x, negative_slope=0.3)``.
+    """
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature:
+        signature = super().__get__(None, cls)
+        if instance is None:
+            return signature
+        present = instance._arguments()
+        theirs = [p.replace(default=present[n]) for n, p in signature.parameters.items()]
+        return _called_with(theirs, cls)
+
+
+def _called_with(arguments: list[inspect.Parameter], cls: type[Any]) -> inspect.Signature:
+    """The signature of an object's call with these arguments for its ``*values, **arguments``."""
+    call = inspect.signature(cls.__call__)
+    own = [p for p in call.parameters.values() if p.kind not in _VARIABLE][1:]
+    return call.replace(parameters=[*own, *arguments])
 
 
 class Documentation:
@@ -91,14 +110,16 @@ class Documentation:
         before, entries, after = _parted(self.text)
         entries.pop("**keywords", None)
         bases = [_parted(text) for base in cls.__mro__[1:] if (text := _text_of(base))]
-        for name in Signature().__get__(None, cls).parameters:
+        names = Signature().__get__(None, cls).parameters
+        for name in names:
             found = (known[name] for _, known, _ in bases if name in known)
             if name not in entries and (entry := next(found, None)):
                 entries[name] = entry
+        entries = {name: entries[name] for name in [*names, *entries] if name in entries}
         if not _section("Raises", after):
             theirs = (_section("Raises", below) for *_, below in bases)
             errors = next(filter(None, theirs), "")
-            after = f"{errors}{after}"
+            after = f"{errors.rstrip()}\n\n{after}" if errors else after
         written = "".join(dict.fromkeys(entries.values()))  # one may be for several names
         text = f"{before}{_TITLE}{written}\n{after}" if written else before + after
         type.__setattr__(cls, "__doc__", text.rstrip() + "\n")
@@ -144,19 +165,15 @@ class OfFunction:
         return made
 
 
-class _FunctionSignature:
+class _FunctionSignature(Signature):
     def __init__(self, without: tuple[str, ...]) -> None:
         self.without = without
 
     def __get__(self, function: Any, made: type) -> inspect.Signature:
         if function is None:
-            raise AttributeError("__signature__")
-        call = inspect.signature(made.__call__)
-        own = [p for p in call.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
-        theirs = inspect.signature(function.cls).parameters
-        return call.replace(
-            parameters=[*own, *(theirs[n] for n in theirs if n not in self.without)]
-        )
+            return super().__get__(None, made)
+        theirs = inspect.signature(function.cls).parameters.items()
+        return _called_with([p for name, p in theirs if name not in self.without], made)
 
 
 class _FunctionDocumentation:
@@ -173,4 +190,5 @@ class _FunctionDocumentation:
         _, own, result = _parted(made.__call__.__doc__ or "")
         entries = {n: e for n, e in (own | theirs).items() if n not in self.without}
         written = "".join(dict.fromkeys(e for n, e in entries.items() if not n.startswith("*")))
-        return f"{before}{_TITLE}{written}\n{_section('Returns', result)}{after}".rstrip() + "\n"
+        returns = _section("Returns", result).rstrip()
+        return f"{before}{_TITLE}{written}\n{returns}\n\n{after}".rstrip() + "\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from annlib.core.arrays import DTYPES
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def clear_session(free_memory: bool = True) -> None:
     """Do nothing: Keras forgets models, names and seeds of the process here, and annlib has none.
 
@@ -14,15 +16,19 @@ def clear_session(free_memory: bool = True) -> None:
     Parameters
     ----------
     free_memory : bool
-        Keras' argument.
+        As in Keras.
 
     Examples
     --------
-    >>> from annlib import utils
-    >>> utils.clear_session()
+    >>> from annlib import backend, layers
+    >>> layer = layers.Dense(2)
+    >>> backend.clear_session()
+    >>> layer([[1.0]]).shape
+    (1, 2)
     """
 
 
+@with_short_tracebacks
 def floatx() -> str:
     """The type of numbers of a model that is not told another: ``"float32"``.
 

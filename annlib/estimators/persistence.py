@@ -72,7 +72,7 @@ class Persistent:
         Parameters
         ----------
         path : path
-            It ends on ``.safetensors``.
+            In annlib's format, safetensors, whatever the name ends in: ``.onnx`` is refused.
         overwrite : bool, default=True
             Whether a file that is there may be replaced.
 

@@ -27,10 +27,23 @@ _CELL = "padding:.25em .8em .25em 0;vertical-align:top;text-align:left;backgroun
 class Explanation(Printed):
     """What ``annlib.explain`` returns; a notebook shows it typeset, a terminal as text.
 
+    Parameters
+    ----------
+    formula : Formula
+        The equations.
+    curve : Curve, optional
+        What ``plot`` draws, of a function of one number.
+
     Attributes
     ----------
     formula : Formula
     curve : Curve or None
+
+    Examples
+    --------
+    >>> import annlib
+    >>> annlib.explain("tanh").formula.section
+    '8.3'
     """
 
     def __init__(self, formula: Formula, curve: Curve | None) -> None:
@@ -105,7 +118,21 @@ class Explanation(Printed):
         )
 
     def to_latex(self) -> str:
-        """Formula and derivative as LaTeX, to paste between ``$$``."""
+        r"""Formula and derivative as LaTeX, to paste between ``$$``.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import annlib
+        >>> print(annlib.explain("linear").to_latex())
+        \begin{aligned}
+        a_i & = z_i \\
+        \frac{\partial a_i}{\partial z_i} & = 1
+        \end{aligned}
+        """
         return block((*self.formula.equations, *self.formula.derivatives))
 
     def _repr_latex_(self) -> str:
@@ -126,6 +153,13 @@ class Explanation(Printed):
         ------
         ValueError
             If it is no function of one number.
+
+        Examples
+        --------
+        >>> import annlib
+        >>> axes = annlib.explain("tanh").plot()
+        >>> axes.get_title()
+        'tanh, an activation'
         """
         if self.curve is None:
             raise ValueError(

@@ -9,12 +9,47 @@ from typing import Any
 from annlib.core import formula
 from annlib.core.config import Configurable
 from annlib.core.registry import FAMILIES
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas.mathml import as_mathml
 from annlib.formulas.text import as_text
 
 
 class Formula(formula.Formula):
-    """The equations of a part of annlib, in LaTeX, from which text and MathML are made."""
+    """The equations of a part of annlib, in LaTeX, from which text and MathML are made.
+
+    Parameters
+    ----------
+    name : str
+        The registered name.
+    kind : str
+        The family: ``"activation"``, ``"loss"``, ...
+    equations : tuple of str
+        What it computes, line by line.
+    derivatives : tuple of str
+        What goes back through it; empty for optimizers and schedules.
+    shapes : str
+        The law of the shapes, N outputs from M inputs, n rows.
+    batch : tuple of str
+        The same for a whole batch, as annlib computes it, where that is written otherwise.
+    section : str
+        Of the paper; empty if it is not in there.
+    source : str
+        Who wrote of it first, or where the form is from.
+    symbols : tuple of (str, str)
+        Letters in LaTeX, and what they are or their value in this object.
+    note : str
+        What else one should know.
+    values : tuple of (str, float)
+        Letters in LaTeX and the numbers that they stand for in this object, in full.
+
+    Examples
+    --------
+    >>> square = Formula("square", "activation", ("a_i = z_i^2",))
+    >>> square.text
+    'aᵢ = zᵢ²'
+    >>> square.mathml[:20]
+    '<math display="block'
+    """
 
     @property
     def latex(self) -> str:
@@ -61,11 +96,24 @@ def block(equations: tuple[str, ...]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
+@with_short_tracebacks
 def formula_of(cls: type[Configurable]) -> Callable[[Writer], Writer]:
     """A decorator: the function writes the formula of objects of this class, one of your own.
 
     The same as a method ``formula`` of the class.
 
+    Parameters
+    ----------
+    cls : type
+        An activation, loss, optimizer, layer, regularizer or schedule.
+
+    Returns
+    -------
+    callable
+        Which gives the function back as it is.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from annlib import activations
     >>> class Square(activations.Activation):

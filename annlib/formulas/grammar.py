@@ -198,7 +198,7 @@ class _Reader:
             ("prefix", symbols.PREFIXES),
             ("open", symbols.OPENING),
             ("close", symbols.CLOSING),
-            ("space", {"quad": "  "}),
+            ("space", {"quad": "  ", "qquad": "    "}),
         ):
             if name in table:
                 return Atom(kind, table[name])

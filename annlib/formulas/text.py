@@ -6,12 +6,34 @@ r"""Formulas as a line of Unicode, for terminals.
 
 from __future__ import annotations
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas import symbols
 from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
 
 
+@with_short_tracebacks
 def as_text(latex: str) -> str:
-    """A formula in LaTeX as one line of Unicode."""
+    r"""A formula in LaTeX as one line of Unicode.
+
+    Parameters
+    ----------
+    latex : str
+        Without the dollars.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ConfigurationError
+        For LaTeX beyond the small part that formulas use.
+
+    Examples
+    --------
+    >>> as_text(r"\frac{\partial a_i}{\partial z_j} = a_i (\delta_{ij} - a_j)")
+    '∂aᵢ/∂zⱼ = aᵢ (δᵢⱼ − aⱼ)'
+    """
     return as_text_of(parse(latex))
 
 

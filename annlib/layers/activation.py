@@ -20,6 +20,7 @@ class ActivationLayer(Layer):
     A subclass sets ``activation`` in its constructor.
     """
 
+    group = "activation"
     activation: activations.Activation
 
     _derived = ("activation",)

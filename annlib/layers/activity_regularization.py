@@ -42,6 +42,8 @@ class ActivityRegularization(Identity):
     2.5
     """
 
+    group = "regularization"
+
     def __init__(
         self, l1: float = 0.0, l2: float = 0.0, **keywords: Unpack[LayerArguments]
     ) -> None:

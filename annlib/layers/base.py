@@ -112,6 +112,8 @@ class Layer(Scheduled):
     ...         return np.multiply(dy, self.factor, out=dy)
     """
 
+    #: Where the reference lists it: with the layers that do the like.
+    group: str = "core"
     #: As the first of a model: the names of the columns of x, if it has learned from a frame.
     feature_names: tuple[str, ...] | None = None
     #: Whether it finds columns of its input by their names.
@@ -970,7 +972,20 @@ class Layer(Scheduled):
     def count_multiplications(self) -> int | None:
         """How many products of numbers with weights or constants a row takes at rest.
 
-        Of a layer with parameters the subclass says it: None where it does not.
+        Of a layer with parameters the subclass says it.
+
+        Returns
+        -------
+        int or None, at least 0
+            None where the subclass does not say it.
+
+        Examples
+        --------
+        >>> from annlib import layers
+        >>> layer = layers.Dense(3)
+        >>> y = layer([[1.0, 2.0]])
+        >>> layer.count_multiplications()
+        6
         """
         return None if self._parameters else 0
 

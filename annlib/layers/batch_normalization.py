@@ -52,18 +52,18 @@ class BatchNormalization(Layer):
         Added to the variance.
     center : bool
         Whether there is a beta.
-    renorm : bool
-        Whether batches are normalized about as at rest.
-    renorm_clipping : dict, optional
-        Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
-    renorm_momentum : float, in [0, 1)
-        Of mean' and s'. What is used at rest has ``momentum``.
     scale : bool
         Whether there is a gamma.
     beta_initializer, gamma_initializer : str or Initializer
     moving_mean_initializer, moving_variance_initializer : str or Initializer
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
     beta_constraint, gamma_constraint : str or Constraint, optional
+    renorm : bool
+        Whether batches are normalized about as at rest.
+    renorm_clipping : dict, optional
+        Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
+    renorm_momentum : float, in [0, 1)
+        Of mean' and s'. What is used at rest has ``momentum``.
 
     Raises
     ------
@@ -80,6 +80,7 @@ class BatchNormalization(Layer):
            [ 1.,  1.]], dtype=float32)
     """
 
+    group = "normalization"
     _settable = ("trainable", "momentum", "epsilon", "renorm_momentum")
     _one_value = {"synchronized": (False, "There is one process.")}  # noqa: RUF012  # never changed
 
@@ -222,7 +223,7 @@ class BatchNormalization(Layer):
         )
         np.divide(t, before, out=t)
         limits = self.renorm_clipping or {}
-        np.clip(r, limits.get("rmin"), limits.get("rmax"), out=r)
+        np.clip(r, limits.get("rmin", -np.inf), limits.get("rmax", np.inf), out=r)
         most = limits.get("dmax", np.inf)
         np.clip(t, -most, most, out=t)
         factor = work.array("factor", *features)

@@ -24,6 +24,7 @@ class Categories(Layer):
     tells how often it is.
     """
 
+    group = "preprocessing"
     _modes: ClassVar[tuple[str, ...]] = OUTPUT_MODES
 
     def __init__(

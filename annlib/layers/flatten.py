@@ -28,6 +28,7 @@ class Flatten(Layer):
     array([[1., 2., 3., 4.]], dtype=float32)
     """
 
+    group = "reshaping"
     keeps_values = True
     _one_value = {  # noqa: RUF012  # never changed
         "data_format": ("channels_last", "Reshape or move the axes of x in front."),

@@ -27,6 +27,7 @@ class Noise(Layer):
         A seed of the layer's own, instead of a stream of the model's.
     """
 
+    group = "regularization"
     random = True
     keeps_values = True
 

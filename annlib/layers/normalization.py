@@ -76,6 +76,7 @@ class Normalization(Layer):
     array([[2., 0.]], dtype=float32)
     """
 
+    group = "preprocessing"
     adapt_mean: Array
     adapt_variance: Array
 

@@ -57,6 +57,7 @@ class ParametricActivation(RowParameter):
            [ 2.]], dtype=float32)
     """
 
+    group = "activation"
     example_arguments: ClassVar[Mapping[str, Any]] = {"activation": "selu"}
 
     parameter = "alpha"

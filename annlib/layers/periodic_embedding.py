@@ -69,6 +69,7 @@ class PeriodicEmbedding(Layer):
     (1, 8)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"units": 3}
 
     frequencies: Array

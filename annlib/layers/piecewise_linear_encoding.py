@@ -88,6 +88,7 @@ class PiecewiseLinearEncoding(Layer):
            [1.  , 1.  ]], dtype=float32)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"bin_boundaries": [[0.0, 1.0, 2.0]]}
     _stored_as = {"name": "_name", "bin_boundaries": "_boundaries"}  # noqa: RUF012  # never changed
 

@@ -48,6 +48,7 @@ class PReLU(RowParameter):
            [ 2. ,  2. ]], dtype=float32)
     """
 
+    group = "activation"
     parameter = "alpha"
 
     alpha: Array

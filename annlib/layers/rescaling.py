@@ -41,6 +41,7 @@ class Rescaling(Layer):
     array([[0.5, 0.3]], dtype=float32)
     """
 
+    group = "preprocessing"
     example_arguments: ClassVar[Mapping[str, Any]] = {"scale": 1 / 255}
 
     def __init__(self, scale: Any, offset: Any = 0.0, **keywords: Unpack[LayerArguments]) -> None:

@@ -37,6 +37,7 @@ class Reshape(Layer):
             [3., 4.]]], dtype=float32)
     """
 
+    group = "reshaping"
     example_arguments: ClassVar[Mapping[str, Any]] = {"target_shape": (-1,)}
 
     keeps_values = True

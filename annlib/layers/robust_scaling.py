@@ -58,6 +58,7 @@ class RobustScaling(Layer):
     (array([3., 0.]), array([2., 8.]))
     """
 
+    group = "preprocessing"
     takes_double = True
     adaptable = True
 

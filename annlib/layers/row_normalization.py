@@ -31,6 +31,8 @@ class RowNormalization(Layer):
     axis : int or list of int
     """
 
+    group = "normalization"
+
     #: Whether the mean is subtracted.
     centers: ClassVar[bool] = False
     #: What the subclass calls gamma and beta, where it has them.

@@ -41,6 +41,8 @@ class SmoothClipping(Layer):
     array([[ 0.0999,  2.1213, -2.4   ,  3.    ]], dtype=float32)
     """
 
+    group = "preprocessing"
+
     def __init__(self, limit: float = 3.0, **keywords: Unpack[LayerArguments]) -> None:
         super().__init__(**keywords)
         self.limit: float = check_number(limit, type(self).__name__, "limit", "(0, inf)")

@@ -39,10 +39,17 @@ class LossOfOutputs(Loss):
     Raises
     ------
     ConfigurationError
-        For an argument out of its range, an unknown reduction, or ``mask_nan`` of a subclass with a
-        forward or backward of its own.
+        For an argument out of its range, or an unknown reduction.
     ArgumentError
         For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or in ``fit``, for shapes that do not agree, and for what is no number or
+        no target of it.
+
+    Notes
+    -----
+    ``mask_nan`` is refused of a subclass with a ``forward`` or ``backward`` of its own, which knows
+    nothing of it.
 
     Examples
     --------

@@ -19,6 +19,7 @@ from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys, refuse
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss
 from annlib.losses.base import registry as losses
@@ -49,6 +50,9 @@ class Metric(Configurable):
         For an argument out of its range.
     ArgumentError
         For an argument that it does not have; the message names the nearest.
+    ShapeError, DataError
+        When it is called, or takes in a batch, for shapes that do not agree, and for what is no
+        number or no target of it.
 
     Examples
     --------
@@ -298,7 +302,7 @@ class Metric(Configurable):
 
     @np.errstate(all="ignore")
     def check_state(self, state: Any) -> None:
-        """Raise an error unless ``get_state`` could have given this: tried on a copy that was reset.
+        """Raise an error unless ``get_state`` could have given this: tried on a copy.
 
         Parameters
         ----------
@@ -360,6 +364,7 @@ class Metric(Configurable):
         for name in self._remembers:
             setattr(self, name, state[name])
 
+    @with_short_tracebacks
     def __call__(self, *batch: Any, **keywords: Any) -> Any:
         """``update_state``, then ``result``: over this batch and all since the last reset.
 

@@ -33,7 +33,10 @@ class _TopK(MeanOverRows):
         super().__init__(name)
 
     def labels(self, Y: Array, A: Array, work: Workspace) -> Array:
-        """The class of each row of targets Y, (n,), for predictions A; scratch comes from ``work``."""
+        """The class of each row, (n,).
+
+        Y are the targets, A the predictions; scratch comes from ``work``.
+        """
         raise NotImplementedError
 
     def _check_classes(self, A: Array) -> int:

@@ -504,7 +504,7 @@ class Sequential(Trainer):
 
         Parameters
         ----------
-        line_length : int, optional
+        line_length : int, at least 1, optional
             78 by default; what is longer is wrapped.
         positions : sequence of float, optional
             Where columns end, in parts of the line or in characters: of all columns, or of the
@@ -515,6 +515,7 @@ class Sequential(Trainer):
             Whether the layers inside of ``Columns`` are shown. Models among the layers are their
             layers, whatever it is.
         show_trainable : bool
+            Whether to say of each layer if it trains.
         layer_range : sequence of str, optional
             The first and the last layer to show, by names or patterns of them. Totals are those of
             the model.
@@ -537,8 +538,8 @@ class Sequential(Trainer):
 
         where = "Sequential.summary"
         length = check_optional_count(line_length, where, "line_length")
-        check_flag(show_trainable, where, "show_trainable")
-        check_flag(expand_nested, where, "expand_nested")
+        show_trainable = check_flag(show_trainable, where, "show_trainable")
+        expand_nested = check_flag(expand_nested, where, "expand_nested")
         if not (print_fn is None or callable(print_fn)):
             raise ConfigurationError(
                 f"{where}: expected print_fn as a function, got {show(print_fn)}."
@@ -676,8 +677,10 @@ class Sequential(Trainer):
         Parameters
         ----------
         filepath : path or binary file object
-            An open file object (``io.BytesIO()``) is written from where it stands.
+            An open file object (``io.BytesIO()``) is written from where it stands. The format is
+            safetensors, whatever the name ends in: ``.onnx`` is refused.
         overwrite : bool
+            Whether to replace a file that exists.
         include_optimizer : bool
             Whether to write what ``compile`` was given and the optimizer's state. Without them the
             file is a third of its size with Adam, the model that is loaded is not compiled, and
@@ -692,6 +695,11 @@ class Sequential(Trainer):
             If the file exists and ``overwrite`` is false.
         OSError
             If the system cannot write it.
+
+        Warns
+        -----
+        UserWarning
+            If the name promises Keras' format, ``.keras`` or ``.h5``.
 
         Examples
         --------

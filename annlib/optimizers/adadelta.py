@@ -32,7 +32,7 @@ class Adadelta(Optimizer):
     rho : float, in [0, 1)
         What both means keep of themselves in a step.
     epsilon : float, at least 0
-        It sets the length of the first steps, sqrt(epsilon).
+        It sets the length of the first steps, about sqrt(epsilon / (1 - rho)).
     **keywords
         The policy that every ``Optimizer`` takes.
 

@@ -45,13 +45,14 @@ def plain(text: Any) -> str:
 
 
 def cut(text: Any, most: int = 28) -> str:
-    """A name as it is, or its beginning and an ellipsis.
+    """A name as it is, or of a longer one the beginning and the end, in which names often differ.
 
-    >>> cut("petal length"), cut("petal length", 7)
-    ('petal length', 'petal …')
+    >>> cut("petal length"), cut("petal length", 8)
+    ('petal length', 'petal…th')
     """
     letters = str(text)
-    return letters if len(letters) <= most else letters[: most - 1] + "…"
+    end = (most - 1) // 3
+    return letters if len(letters) <= most else f"{letters[: most - 1 - end]}…{letters[-end:]}"
 
 
 def legend_beside(ax: Any, **how: Any) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.markup import (
     FONT,
-    THEME,
     Row,
     activation_name,
     colour,
@@ -28,19 +28,20 @@ _STYLE = (
     ".annlib-model .p{overflow-x:auto;margin:6px 0}"
     ".annlib-model details{border-left:4px solid;border-radius:4px;margin:3px 0;"
     "background:rgba(128,128,128,.1)}"
-    ".annlib-model summary{display:flex;gap:1em;padding:3px 10px;cursor:pointer}"
+    ".annlib-model summary{display:flex;flex-wrap:wrap;gap:0 1em;padding:3px 10px;cursor:pointer}"
     ".annlib-model summary::before{content:'▸'}"
     ".annlib-model details[open] summary::before{content:'▾'}"
-    ".annlib-model summary b{min-width:11em;overflow-wrap:anywhere}"
-    ".annlib-model .g{flex:1}"
+    ".annlib-model summary b{min-width:11em;max-width:90%;overflow-wrap:anywhere}"
+    ".annlib-model .g{flex:1 0 auto}.annlib-model summary i{white-space:nowrap}"
     ".annlib-model i{font-style:normal;opacity:.75}"
     ".annlib-model span{min-width:8em}"
     ".annlib-model dl{display:grid;grid-template-columns:max-content 1fr;gap:0 1.2em;"
     "margin:0;padding:2px 10px 6px 24px;overflow-wrap:anywhere}"
     ".annlib-model dt{opacity:.75}.annlib-model dd{margin:0}"
-) + THEME.format(selector=".annlib-model")
+)
 
 
+@with_short_tracebacks
 def model_html(model: Any) -> str:
     """The page of a model; what is not known before it is built shows as ``?``.
 

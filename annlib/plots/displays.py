@@ -12,12 +12,13 @@ import numpy as np
 from annlib.core.checks import items_of, to_array, to_rows
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.packages import needed
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import MARKERS, cut, distinct_colours, legend_beside, one_axes, plain
 
 #: Inches: of a class in a matrix, of a matrix at most, and of a letter of a name.
 _CELL, _MOST, _LETTER = 0.55, 8.0, 0.085
-#: Letters of a class' name, and the points below which numbers cannot be read.
-_LONGEST, _SMALLEST = 32, 5.0
+#: Letters of a class' name, the classes of which numbers are shown, and points one can read.
+_LONGEST, _MANY, _SMALLEST = 32, 32, 5.0
 #: What the colours are, by how the matrix is normalized.
 _SHARES = {
     "true": "share of the true class",
@@ -26,6 +27,7 @@ _SHARES = {
 }
 
 
+@with_short_tracebacks
 def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywords: Any) -> Any:
     """Draw which class a classifier gives where in the plane, and the rows on it.
 
@@ -117,6 +119,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     return ax
 
 
+@with_short_tracebacks
 def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any) -> Any:
     """Draw how many rows of each class were given which class.
 
@@ -180,17 +183,18 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
             f"{show(names)}."
         )
     names = [cut(name, _LONGEST) for name in names or classes]
+    bar, numbers = how.pop("colorbar", None), how.get("include_values")
     side = min(max(_CELL * len(names), 2.6), _MOST)
-    beside = 0.8 + _LETTER * max(map(len, names), default=1)
     if ax is None:
-        ax = one_axes(ax, where, figsize=(side + beside + 0.5, side + beside))
+        beside = 0.8 + _LETTER * max(map(len, names), default=1)
+        room = 1.4 if bar or len(names) > _MANY else 0.5
+        ax = one_axes(ax, where, figsize=(side + beside + room, side + beside))
     else:
         ax = one_axes(ax, where)
         box = ax.get_window_extent()
         side = min(box.width, box.height) / ax.figure.dpi
     cell = side / max(len(names), 1)
-    bar, numbers = how.pop("colorbar", None), how.get("include_values")
-    how["include_values"] = cell * 72 > 2 * _SMALLEST if numbers is None else numbers
+    how["include_values"] = len(names) <= _MANY if numbers is None else numbers
     display = ConfusionMatrixDisplay.from_predictions(own, predicted, ax=ax, colorbar=False, **how)
     readable = display.text_ is not None and _fit_numbers(display.text_.flat, cell, how)
     if not readable and display.text_ is not None and numbers is None:
@@ -235,6 +239,7 @@ def _rows(X: Any, where: str) -> int:
     return int(shape[0]) if shape else len(items or ())
 
 
+@with_short_tracebacks
 def learning_curve(
     model: Any, X: Any, y: Any, ax: Any = None, fit: dict[str, Any] | None = None, **keywords: Any
 ) -> Any:
@@ -245,6 +250,7 @@ def learning_curve(
     model : Sequential or estimator
         A bare model is trained from its configuration for every point, and left as it is.
     X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, outputs)
     ax : Axes, optional
     fit : dict, optional
         Arguments of a bare model's ``fit``. Without ``epochs`` they are those of its last
@@ -252,7 +258,6 @@ def learning_curve(
     **keywords
         For ``sklearn.model_selection.LearningCurveDisplay.from_estimator``: ``cv=3``,
         ``train_sizes=[0.1, 0.5, 1.0]``, ...
-    y : array_like, (n,) or (n, outputs)
 
     Returns
     -------

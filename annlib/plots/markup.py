@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from annlib.core.arrays import BatchShape
 from annlib.core.errors import ConfigurationError, show
 
-#: The text's colour: that of the notebook's theme where there is one, else by the system's.
-_INK = "color:var(--jp-content-font-color1,var(--vscode-editor-foreground,"
-THEME = (
-    "{selector}{{" + _INK + "#1f2328))}}"
-    "@media(prefers-color-scheme:dark){{{selector}{{" + _INK + "#e6edf3))}}}}"
+_DARK_INK, _LIGHT_INK = "#1f2328", "#e6edf3"
+#: On a page the text has the colour of the page's own, whatever theme that or the system has; a
+#: file of its own is the root of its document, and light or dark as its reader's system is.
+_THEME = (
+    ".{kind}:root{{color-scheme:light dark;color:" + _DARK_INK + "}}"
+    "@media(prefers-color-scheme:dark){{.{kind}:root{{color:" + _LIGHT_INK + "}}}}"
 )
 FONT = "system-ui,-apple-system,'Segoe UI',sans-serif"
 
@@ -64,14 +65,22 @@ def escape(text: Any, most: int | None = None) -> str:
 def wrap(kind: str, title: str, size: tuple[float, float], style: str, content: str) -> str:
     """A whole SVG with this class, title, width and height."""
     width, height = size
-    # The page of a file of its own is dark where its reader is; in others it has no say.
-    style = f".{kind}{{color-scheme:light dark}}{style}" + THEME.format(selector=f".{kind}")
+    style += _THEME.format(kind=kind)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" role="img" '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
         f"<title>{escape(title)}</title>"
         f"<style>{style}</style>{content}</svg>"
     )
+
+
+def on_white(svg: str) -> str:
+    """The SVG on a white page of its own, whatever theme its reader has."""
+    start, end, rest = svg.partition("</style>")
+    page = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    # Programs that know no classes of the root read its attributes.
+    start = start.replace("<svg ", f'<svg color="{_DARK_INK}" ', 1).replace(_LIGHT_INK, _DARK_INK)
+    return f"{start}{end}{page}{rest}"
 
 
 def shape_text(shape: BatchShape | None) -> str:

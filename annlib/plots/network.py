@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -17,14 +18,17 @@ from annlib.plots.markup import (
     colour,
     count_text,
     escape,
+    on_white,
     require_model,
     rows_of,
     shape_text,
     wrap,
 )
+from annlib.plots.rendering import png_of
 from annlib.plots.units import units_svg
 
 _LETTER, _LINE, _GAP, _PAD = 7.0, 17, 26, 12
+_MANY = 16  # boxes below each other, before there is a second column
 _STYLE = (
     f".annlib-net text{{fill:currentColor;font:12px {FONT}}}"
     ".annlib-net .t{font-weight:600}"
@@ -68,13 +72,15 @@ def plot_model(
     """Draw a model as SVG, which annlib writes itself: neither Graphviz nor Matplotlib is needed.
 
     The arguments are Keras', ``show_units`` excepted. Colours follow the reader's light or dark
-    theme. Shapes and numbers that are not known before the model is built show as ``?``.
+    theme, in a PNG they are those of a light one. Many layers are put in several columns, or rows.
+    Shapes and numbers that are not known before the model is built show as ``?``.
 
     Parameters
     ----------
     model : Sequential
     to_file : path, optional
-        A file ending in ``.svg``; None writes none.
+        A file ending in ``.svg``, or in ``.png`` where CairoSVG, rsvg-convert, Inkscape or resvg
+        is installed; None writes none.
     show_shapes : bool
         Output shapes and numbers of parameters.
     show_dtype : bool
@@ -95,7 +101,7 @@ def plot_model(
     Raises
     ------
     ConfigurationError
-        If the file has another ending.
+        If the file has another ending, or there is nothing that makes PNG.
 
     Examples
     --------
@@ -117,10 +123,10 @@ def plot_model(
     ):
         check_flag(flag, "plot_model", name)
     path = None if to_file is None else Path(check_path(to_file, "plot_model", "to_file"))
-    if path is not None and path.suffix.lower() != ".svg":
+    if path is not None and path.suffix.lower() not in (".svg", ".png"):
         raise ConfigurationError(
-            f"plot_model: expected to_file with the ending .svg, got {show(os.fspath(path))}. "
-            "Other formats can be made of the SVG in any browser."
+            f"plot_model: expected to_file with the ending .svg or .png, got "
+            f"{show(os.fspath(path))}. Other formats can be made of the SVG in any browser."
         )
     if show_units:
         svg = units_svg(model)
@@ -140,7 +146,8 @@ def plot_model(
             texts.append((colour(row.layer), lines))
         svg = _boxes(model, texts, down=rankdir == "TB")
     if path is not None:
-        atomic_write(path, svg.encode())
+        is_png = path.suffix.lower() == ".png"
+        atomic_write(path, png_of(on_white(svg), "plot_model", path) if is_png else svg.encode())
     return Drawing(svg)
 
 
@@ -156,38 +163,56 @@ def _shapes(row: Row) -> list[str]:
 
 
 def _boxes(model: Any, texts: list[tuple[str, list[str]]], *, down: bool) -> str:
-    """Boxes of one size with their lines of text, and an arrow from each to the next."""
+    """Boxes of one size with their lines of text, and an arrow from each to the next; many of them
+    in several columns, or rows.
+    """
     cut = [(shade, [escape(line, 48) for line in lines]) for shade, lines in texts]
     width = round(max(len(line) for _, lines in texts for line in lines[:48]) * _LETTER) + 2 * _PAD
     width = min(width, round(48 * _LETTER) + 2 * _PAD)
     heights = [len(lines) * _LINE + _PAD for _, lines in cut]
-    parts, x, y = [], 1, 1
     tallest = max(heights)
+    length, breadth = (tallest, width) if down else (width, tallest)
+    # As many in one as make the picture square, but one alone until there are many.
+    square = math.sqrt(len(cut) * (breadth + 2 * _GAP) / (length + _GAP))
+    columns = -(-len(cut) // max(_MANY if down else _MANY // 2, math.ceil(square)))
+    each = -(-len(cut) // columns)
+    parts: list[str] = []
+    along, furthest, before = 1, 1, (0, 0)
     for index, ((shade, lines), height) in enumerate(zip(cut, heights, strict=True)):
-        top = y if down else 1 + (tallest - height) // 2
-        if index:
-            parts.append(_arrow(x + width // 2, y - _GAP, 0) if down else "")
-            parts.append("" if down else _arrow(x - _GAP, 1 + tallest // 2, 1))
+        column, place = divmod(index, each)
+        along = along if place else 1
+        across = 1 + column * (breadth + 2 * _GAP)
+        x, y = (across, along) if down else (along, across)
+        middle = x + width // 2, y + (0 if down else tallest // 2)
+        top = y if down else y + (tallest - height) // 2
+        if place:
+            parts.append(_arrow(*before, across=not down))
+        elif index:
+            corner = across - _GAP
+            to = (x, y + height // 2) if down else (middle[0], top)
+            parts.append(_bend(before, corner, to, down=down))
         parts.append(
             f'<rect class="b" x="{x}" y="{top}" width="{width}" height="{height}" rx="6"/>'
             f'<rect x="{x}" y="{top}" width="4" height="{height}" rx="2" fill="{shade}"/>'
         )
-        for place, line in enumerate(lines):
-            kind = "s" if place else "t"
-            baseline = top + _PAD // 2 + 13 + place * _LINE
+        for line_number, line in enumerate(lines):
+            kind = "s" if line_number else "t"
+            baseline = top + _PAD // 2 + 13 + line_number * _LINE
             parts.append(
                 f'<text class="{kind}" x="{x + width // 2}" y="{baseline}" '
                 f'text-anchor="middle">{line}</text>'
             )
-        if down:
-            y += height + _GAP
-        else:
-            x += width + _GAP
-    size = (width + 2, y - _GAP + 1) if down else (x - _GAP + 1, tallest + 2)
+        before = (middle[0], y + height) if down else (x + width, middle[1])
+        furthest = max(furthest, before[1] if down else before[0])
+        along += (height if down else width) + _GAP
+    # The way from the end of a column to the next one leads around it.
+    ends = furthest + 1 + (_GAP // 2 if columns > 1 else 0)
+    sides = ends, columns * (breadth + 2 * _GAP) - 2 * _GAP + 2
+    size = (sides[1], sides[0]) if down else sides
     return wrap("annlib-net", f"The layers of {model.name}", size, _STYLE, "".join(parts))
 
 
-def _arrow(x: int, y: int, across: int) -> str:
+def _arrow(x: int, y: int, *, across: bool) -> str:
     """From here to the next box, downwards or ``across``."""
     turn = f' transform="rotate(-90 {x} {y})"' if across else ""
     tip = y + _GAP - 2
@@ -195,3 +220,15 @@ def _arrow(x: int, y: int, across: int) -> str:
         f'<g{turn}><path class="a" d="M{x} {y + 2}V{tip - 6}"/>'
         f'<path class="h" d="M{x - 4} {tip - 7}h8l-4 7z"/></g>'
     )
+
+
+def _bend(start: tuple[int, int], corner: int, to: tuple[int, int], *, down: bool) -> str:
+    """From the end of a column to the side of the first box of the next one, around a corner."""
+    (x, y), (to_x, to_y), half = start, to, _GAP // 2 - 2
+    if down:
+        line = f"M{x} {y + 2}V{y + half}H{corner}V{to_y}H{to_x - 8}"
+        head = f"M{to_x - 9} {to_y - 4}v8l7-4z"
+    else:
+        line = f"M{x + 2} {y}H{x + half}V{corner}H{to_x}V{to_y - 8}"
+        head = f"M{to_x - 4} {to_y - 9}h8l-4 7z"
+    return f'<g><path class="a" d="{line}"/><path class="h" d="{head}"/></g>'

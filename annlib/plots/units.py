@@ -14,6 +14,7 @@ from annlib.plots.markup import FONT, Row, activation_name, colour, escape, rows
 MOST = 16  # units that are all shown
 _ENDS = 5  # units at each end of a longer column
 _STEP, _RADIUS, _COLUMN = 14, 5, 104
+_WIDE = 16  # columns beside each other
 _STYLE = (
     f".annlib-units text{{fill:currentColor;font:11px {FONT};text-anchor:middle}}"
     ".annlib-units .t{font-weight:600}.annlib-units .s{opacity:.75}"
@@ -35,26 +36,37 @@ def units_svg(model: Any) -> str:
         amount = _amount(count, _what(layer))
         columns.append((count, colour(layer), str(layer.name), amount, layer))
     used: dict[str, str] = {}
-    parts, before = [], None
     middle = 8 + max((places(column[0])[-1] for column in columns if column[0]), default=0)
     bottom = 2 * middle
-    for index, (count, shade, name, amount, layer) in enumerate(columns):
-        x = _COLUMN // 2 + index * _COLUMN
+    parts = []
+
+    def draw(column: tuple[int | None, str, str, str, Any], x: int, top: float) -> None:
+        count, shade, name, amount, _ = column
+        used.setdefault(f"annlib-c{_shown(count)}", _column(f"annlib-c{_shown(count)}", count))
+        parts.append(
+            f'<use class="c" href="#annlib-c{_shown(count)}" x="{x}" y="{top + middle:g}" '
+            f'fill="{shade}"/>'
+            f'<text class="t" x="{x}" y="{top + bottom + 16:g}">{escape(name, 14)}</text>'
+            f'<text class="s" x="{x}" y="{top + bottom + 31:g}">{escape(amount, 17)}</text>'
+        )
+
+    for index, column in enumerate(columns):
+        # Each line but the first begins with the column that the one above ended with.
+        line, place = divmod(max(index - 1, 0), _WIDE - 1)
+        place += index > 0
+        x, top = _COLUMN // 2 + place * _COLUMN, line * (bottom + 56)
+        if line and place == 1:
+            draw(columns[index - 1], x - _COLUMN, top)
+        before, count = columns[index - 1][0], column[0]
         if index and count is not None and before is not None:
-            full = any(len(parameter.shape) > 1 for parameter in layer._parameters)
+            full = any(len(parameter.shape) > 1 for parameter in column[-1]._parameters)
             straight = not full and before == count
             bundle = f"annlib-{'s' if straight else 'e'}{_shown(before)}-{_shown(count)}"
             used.setdefault(bundle, _bundle(bundle, before, count, straight=straight))
-            parts.append(f'<use class="e" href="#{bundle}" x="{x - _COLUMN}" y="{middle:g}"/>')
-        column = f"annlib-c{_shown(count)}"
-        used.setdefault(column, _column(column, count))
-        parts.append(f'<use class="c" href="#{column}" x="{x}" y="{middle:g}" fill="{shade}"/>')
-        parts.append(
-            f'<text class="t" x="{x}" y="{bottom + 16:g}">{escape(name, 14)}</text>'
-            f'<text class="s" x="{x}" y="{bottom + 31:g}">{escape(amount, 17)}</text>'
-        )
-        before = count
-    width, height = len(columns) * _COLUMN, bottom + 38
+            y = top + middle
+            parts.append(f'<use class="e" href="#{bundle}" x="{x - _COLUMN}" y="{y:g}"/>')
+        draw(column, x, top)
+    width, height = min(len(columns), _WIDE) * _COLUMN, top + bottom + 38
     defs = f"<defs>{''.join(used.values())}</defs>"
     title = f"The units of {model.name}"
     return wrap("annlib-units", title, (width, height), _STYLE, defs + "".join(parts))

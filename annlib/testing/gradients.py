@@ -11,8 +11,10 @@ from annlib.core.arrays import Array
 from annlib.core.checks import SEED_BITS, check_count, check_number, to_array
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.finite_differences import central
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def check_gradient(
     f: Callable[[Array], Any],
     gradient: Any,
@@ -32,22 +34,25 @@ def check_gradient(
     ----------
     f : callable
         From an array of the shape of ``at`` to a number.
-    gradient : array_like, or callable from an array to one
+    gradient : array_like, of the shape of ``at``, or callable from an array to one
         What to check.
-    at : array_like
+    at : array_like, of any shape
         The point; choose one where f has no kink.
-    relative : float
+    relative : float, above 0
         The largest error, relative to the derivative's and the gradient's size.
-    step : float
+    step : float, above 0
         The differences are taken 1 and 2 of these to either side.
-    directions : int
-    seed : int
+    directions : int, at least 1
+        How many are tried.
+    seed : int, at least 0
         Another seed draws other directions.
 
     Raises
     ------
     AssertionError
         With the direction, the derivative along it and what ``gradient`` makes of it.
+    ConfigurationError
+        For a number out of its range, or an f that is no function.
 
     Examples
     --------

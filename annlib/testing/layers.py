@@ -18,6 +18,7 @@ from annlib.core.checks import (
 )
 from annlib.core.errors import ConfigurationError
 from annlib.core.expression import express
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.layers import Lambda, Layer
 from annlib.testing.configuration import check_config, copies
@@ -36,6 +37,7 @@ from annlib.testing.rules import (
 rules: Rules[LayerTrial] = Rules()
 
 
+@with_short_tracebacks
 def check_layer(
     layer: Layer,
     input_shape: Shape | None = None,
@@ -54,12 +56,13 @@ def check_layer(
     Parameters
     ----------
     layer : Layer
+        The one to try; copies of it are.
     input_shape : tuple of int, optional
         The shape of one row; not needed if the layer or ``x`` says it.
     x : array_like, (n, *input_shape), optional
         Input to try it on, where normally distributed numbers, or any of the layer's codes, will
         not do. Integers have no derivative: the gradient by the input is not asked for.
-    seed : int
+    seed : int, at least 0
         Another seed draws other numbers, should a kink be in the way of a difference.
     may_allocate : bool
         Leave out the one rule about cost: that no batch after the first allocates arrays.
@@ -68,6 +71,8 @@ def check_layer(
     ------
     AssertionError
         With the first rule that is broken, and how.
+    ConfigurationError
+        For what is no layer, or without a shape to try it on.
 
     Examples
     --------

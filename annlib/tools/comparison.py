@@ -70,6 +70,9 @@ class Comparison(Printed):
     histories : dict of str to History
     seconds : dict of str to float
         How long each run took; NaN where its History does not know.
+    winners : dict of str to str
+        By quantity the run with the best value of all; None of one run alone, and of a quantity of
+        which nobody knows which way is better.
     settings : dict of str to dict of str to object
         By run, what it was made of where the runs differ: ``comparison.settings["adam"]``.
 
@@ -118,6 +121,7 @@ class Comparison(Printed):
             self._epochs[name] = max(len(curve.epochs) for curve in curves.values())
         self.seconds = {name: _seconds(history) for name, history in self.histories.items()}
         self.settings = _differences(self.histories)
+        self.winners = {name: self._winner(name) for name in self.quantities}
 
     @property
     def quantities(self) -> list[str]:
@@ -151,7 +155,7 @@ class Comparison(Printed):
         for name in self.quantities:
             found = [own.get(name) for own in self.best.values()]
             if self._direction(name) is not None:
-                winner = self.winner(name)
+                winner = self.winners[name]
                 columns[f"best {name}"] = [
                     each.text + _MARK * (run == winner) if each else ""
                     for run, each in zip(self.best, found, strict=True)
@@ -161,10 +165,7 @@ class Comparison(Printed):
             columns[name] = [_short(own.get(name, "")) for own in self.settings.values()]
         return list(columns), list(map(list, zip(*columns.values(), strict=True)))
 
-    def winner(self, name: str) -> str | None:
-        """The run with the best value of a quantity; None of one run alone, and of a quantity of
-        which nobody knows which way is better.
-        """
+    def _winner(self, name: str) -> str | None:
         way = self._direction(name)
         found = {run: best[name].value for run, best in self.best.items() if name in best}
         found = {run: value for run, value in found.items() if not np.isnan(value)}
@@ -173,7 +174,7 @@ class Comparison(Printed):
         return (max if way == "up" else min)(found, key=found.__getitem__)
 
     def _notes(self) -> list[str]:
-        marked = any(self.winner(name) is not None for name in self.quantities)
+        marked = any(winner is not None for winner in self.winners.values())
         return [*([f"{_MARK.strip()} the best of all runs"] if marked else []), self._hint]
 
     def __repr__(self) -> str:
@@ -256,7 +257,7 @@ class Comparison(Printed):
         check_known(metric, _WHERE, "a metric that was measured", known)
         ax = compare_histories(self.histories, metric, ax)
         watched = f"val_{metric}" if f"val_{metric}" in self.quantities else metric
-        if (winner := self.winner(watched)) is not None:
+        if (winner := self.winners[watched]) is not None:
             best = self.best[winner][watched]
             mark_point(ax, best.epoch, best.value, "black")
             said = f"best: {cut(winner, 24)}, {best.value:.4g} in epoch {best.epoch + 1}"

@@ -10,7 +10,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_count, check_number
 from annlib.core.errors import ConfigurationError, DivergenceError, show
 from annlib.core.terminal import Printed
-from annlib.core.tracebacks import with_short_tracebacks
+from annlib.core.tracebacks import warn_user, with_short_tracebacks
 from annlib.optimizers import Optimizer
 from annlib.plots.axes import COLOURS, one_axes
 from annlib.tools.model_copy import ModelCopy, trainable
@@ -63,8 +63,19 @@ class LearningRates(Printed):
             f"{self.losses[-1]:.4g} at the end"
         )
 
+    def _range(self) -> tuple[tuple[float, float], int]:
+        """The ends of the losses to show, and the last rate: where they have grown beyond all that
+        there were up to the suggestion, they diverge, and would hide the others.
+        """
+        at = int(np.argmin(np.abs(self.learning_rates - self.suggestion)))
+        low, high = float(self.losses.min()), float(self.losses[: at + 1].max())
+        room = 0.1 * (high - low) or 0.1 * abs(high) or 1.0
+        beyond = np.flatnonzero(self.losses[at:] > high + room)
+        last = at + int(beyond[0]) if len(beyond) else len(self.losses) - 1
+        return (low - room, high + room), last
+
     def plot(self, ax: Any = None) -> Any:
-        """Draw the losses by rate, and the suggestion.
+        """Draw the losses by rate up to where they grow beyond all before, and the suggestion.
 
         Parameters
         ----------
@@ -91,6 +102,7 @@ class LearningRates(Printed):
         ax = one_axes(ax, _WHERE, figsize=(5.2, 3.4))
         ax.plot(self.learning_rates, self.losses, color=COLOURS[0])
         at = float(self.losses[np.argmin(np.abs(self.learning_rates - self.suggestion))])
+        ax.axvline(self.suggestion, color=COLOURS[1], linewidth=1, linestyle=":")
         ax.plot(
             [self.suggestion],
             [at],
@@ -98,6 +110,9 @@ class LearningRates(Printed):
             color=COLOURS[1],
             label=f"suggestion: {self.suggestion:.2g}",
         )
+        (low, high), last = self._range()
+        ax.set_ylim(low, high)
+        ax.set_xlim(self.learning_rates[0] / 1.2, self.learning_rates[last] * 1.2)
         ax.set_xscale("log")
         ax.set_xlabel("learning rate")
         ax.set_ylabel("loss, smoothed")
@@ -122,7 +137,8 @@ def lr_find(
 
     The rate of update i = 0, 1, ... is start (end / start)^(i / (steps - 1)); the test is over
     when the smoothed loss is 4 times its least, or not finite. The model itself, its optimizer and
-    its random streams are not touched.
+    its random streams are not touched. Of a model that was trained before a warning says so: its
+    rate is one for training on.
 
     Parameters
     ----------
@@ -130,15 +146,15 @@ def lr_find(
         Compiled; its optimizer is tried from its initial state. Or an estimator of annlib's, of
         which a network is made as ``fit`` would.
     x : array_like, frame or sparse matrix, (n, features)
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        The data, as ``fit`` takes them.
     batch_size : int, at least 1
         The one to train with: the best rate depends on it.
     start, end : float, above 0
         The first rate and the last.
     steps : int, at least 10
         How many updates are made, at most.
-    y : array_like, (n,) or (n, outputs)
-    sample_weight : array_like, (n,), optional
-        The data, as ``fit`` takes them.
 
     Returns
     -------
@@ -174,6 +190,7 @@ def lr_find(
     end = float(check_number(end, _WHERE, "end", "(0, inf)"))
     if not start < end or end / start == np.inf:
         raise ConfigurationError(f"{_WHERE}: expected start below end, got {start} and {end}.")
+    _warn_of_training(model)
     optimizer = with_rate(model.optimizer, start, _WHERE)
     # No more rows than the updates take.
     rows = batch_size * steps
@@ -197,6 +214,18 @@ def lr_find(
             "none. Run annlib.checkup(model, x, y), which looks for the cause."
         )
     return LearningRates(rates[: len(losses)], np.array(losses))
+
+
+def _warn_of_training(model: Any) -> None:
+    done, history = model.optimizer.steps, model.history
+    if done or (history is not None and history.epoch):
+        count, what = (done, "update") if done else (len(history.epoch), "epoch")
+        times = f"{count:,} {what}{'s' * (count != 1)}"
+        warn_user(
+            f"{_WHERE}: expected a model that is not trained yet, got one after {times}: its loss "
+            "falls little, and the suggestion is a rate for training on. For one to begin with, "
+            "take model.clone(), and compile it."
+        )
 
 
 def with_rate(optimizer: Optimizer | None, rate: float, where: str) -> Optimizer:

@@ -48,7 +48,12 @@ class TraceData:
         return f"{rows}, {self.recording.dtype}, loss {loss}"
 
     def phases(self) -> Iterator[tuple[str, list[tuple[Section, list[Equation]]]]]:
-        """Each phase that has equations: its heading, and by sections what it computes in order."""
+        """Each phase that has equations: its heading, and by sections what it computes in order.
+
+        Yields
+        ------
+        heading, list of (Section, list of Equation)
+        """
         for title, phase in PHASES:
             sections = self.sections[::-1] if phase == "backward" else self.sections
             found = [(section, steps) for section in sections if (steps := getattr(section, phase))]

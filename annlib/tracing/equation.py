@@ -35,7 +35,7 @@ class Operand:
     ----------
     symbol : str
         In TeX, with the paper's braces: ``\{Z\}`` is a column, ``[W^T]`` a matrix (2.1).
-    array : array
+    array : array, (n, ...) or (...)
         With ``by_row`` of rows (n, ...): row r of a batch is the paper's column {V}_r.
     by_row : bool
         Whether each row of the batch has numbers of its own.
@@ -43,6 +43,15 @@ class Operand:
         Whether it is one number that others are multiplied with, which has no shape to speak of.
     written : str
         How a coefficient comes about in numbers, in TeX.
+
+    Examples
+    --------
+    >>> operand = Operand(r"\{Z\}", np.array([[1.0, 2.0]]))
+    >>> operand.text, operand.shape
+    ('{Z}', '[2×1]')
+    >>> operand.of(0)
+    array([[1.],
+           [2.]])
     """
 
     symbol: str
@@ -52,7 +61,16 @@ class Operand:
     written: str = ""
 
     def of(self, row: int) -> Array:
-        """Its numbers for a row, as the paper writes them: a matrix, a column (N, 1), or (1, 1)."""
+        """Its numbers for a row, as the paper writes them: a matrix, a column (N, 1), or (1, 1).
+
+        Parameters
+        ----------
+        row : int, in [0, n)
+
+        Returns
+        -------
+        array, (N, M)
+        """
         array = self.array[row] if self.by_row else self.array
         if array.ndim < 2:
             return array.reshape(-1, 1)
@@ -93,13 +111,30 @@ class Equation(Printed):
     code : str
         The line that the engine runs for the whole batch.
     rule : callable, optional
-        From the arrays of all operands but the first to the first: how the numbers hang together.
-        For one row each, or with ``sums`` for all rows.
+        From the arrays of all operands but the first, of any shape, to the first: how the numbers
+        hang together.
+    sums : bool
+        Whether the rule takes the numbers of all rows, instead of those of one.
     definition : tuple of str
         In TeX, what the function in it is.
     derived : bool
         Whether the result was computed from recorded numbers, since the engine never forms it.
     note : str
+        What else is to be said of it.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, losses, optimizers
+    >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+    >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+    >>> trace = model.trace([2.0, 3.0], [4.0])
+    >>> step = trace["dense"]["Z"]
+    >>> step.title, step.shape_equation
+    ('the fully connected layer', '[1×1] = [1×2][2×1] + [1×1]')
+    >>> step.distance()
+    0.0
+    >>> [term if isinstance(term, str) else term[1].ravel().tolist() for term in step.terms(0)]
+    [[5.0], '←', [1.0, 1.0], [2.0, 3.0], '⊕', [0.0]]
     """
 
     layer: str
@@ -211,7 +246,17 @@ class Equation(Printed):
         return f"{self.lines - ROWS} more rows" if self.lines > ROWS else ""
 
     def terms(self, row: int) -> list[Term]:
-        """The equation in the numbers of a row; where there is nothing to put in, the result."""
+        """The equation in the numbers of a row; where there is nothing to put in, the result.
+
+        Parameters
+        ----------
+        row : int, in [0, n)
+
+        Returns
+        -------
+        list of str or (str, array), (N, M) each
+            Operators as they are, and operands by their symbols.
+        """
         result: list[Term] = [(self.result.symbol, self.result.of(row))]
         if self.sums:
             return result + self._summands()
@@ -239,6 +284,10 @@ class Equation(Printed):
 
         The largest difference, divided by the largest number where that is above 1; 0 without a
         rule, and NaN where a number is not finite.
+
+        Returns
+        -------
+        float, at least 0
         """
         if self.rule is None:
             return 0.0

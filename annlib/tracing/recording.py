@@ -73,6 +73,16 @@ class LayerRecord:
     ----------
     inside : list of LayerRecord
         Those of the layers that it holds.
+
+    Examples
+    --------
+    >>> from annlib import layers
+    >>> from annlib.core.workspace import Workspace
+    >>> record = LayerRecord(layers.Rescaling(2.0), "double")
+    >>> record.forward(np.array([[1.0, 2.0]]), Workspace("float64"))
+    array([[2., 4.]])
+    >>> record.x, record.y
+    (array([[1., 2.]]), array([[2., 4.]]))
     """
 
     x: Array
@@ -97,6 +107,18 @@ class LayerRecord:
             self._called.activation = self.activation  # type: ignore[attr-defined]  # it has one
 
     def forward(self, x: Array, work: Workspace, *, training: bool = False) -> Array:
+        """The layer's ``forward``, kept.
+
+        Parameters
+        ----------
+        x : array, (n, ...)
+        work : Workspace
+        training : bool
+
+        Returns
+        -------
+        array, (n, ...)
+        """
         self.x = x.copy()
         y = self._called.forward(x, work, training=training)
         self.y = y.copy()
@@ -110,6 +132,19 @@ class LayerRecord:
         return y
 
     def backward(self, dy: Array, work: Workspace, *, input_gradient: bool = True) -> Array | None:
+        """The layer's ``backward``, kept.
+
+        Parameters
+        ----------
+        dy : array, (n, ...)
+        work : Workspace
+        input_gradient : bool
+            Whether something below learns.
+
+        Returns
+        -------
+        array, (n, ...), or None
+        """
         self.dy = dy.copy()
         dx = self._called.backward(dy, work, input_gradient=input_gradient)
         self.dx = dx.copy() if dx is not None and input_gradient else None
@@ -151,36 +186,50 @@ class Recording:
     loss : Loss
         As it was compiled.
     fused : Activation or None
-        The output activation that the loss has taken over, and in ``output`` the layer's name.
-    x, y, weights : array
+        The output activation that the loss has taken over.
+    output : str
+        The name of the layer that has the output.
+    x, y : array, (n, ...)
         The rows as the engine got them.
+    weights : array, (n,), or None
+        What they count.
     row_losses : array, (n,)
         E_r of each row.
     shares : array, (n,)
         What each row's loss and gradient count in the batch's.
-    prediction : array
+    prediction : array, (n, outputs)
         The model's output.
-    head_gradient : array
+    head_gradient : array, (n, outputs)
         What the loss sent back: dE by the output, or by the logits if it is fused.
-    data_loss, total_loss : float
+    data_loss, total_loss : float, any number
         The batch's loss without and with penalties.
     penalties : list of PenaltyRecord
-    before, after, gradients : dict of str to array
+    before, after, gradients : dict of str to array, (inputs, units), (units,), ...
         By the paths of the trainable parameters: values, and what the optimizer got.
     optimizer : Optimizer
-    rate : float
+    rate : float, at least 0
         Of this update.
     trained : bool
         Whether the optimizer takes batches at all.
-    steps : int
+    steps : int, at least 0
         How many steps it had done before.
-    slots_before, slots_after : dict of str to dict of str to array
+    slots_before, slots_after : dict of str to dict of str to array, of any shape
         What it remembers of each parameter, by paths and by the letters of its formula.
-    statistics_before, statistics_after : dict of str to array
+    statistics_before, statistics_after : dict of str to array, (units,), ...
         The parameters that no gradient changes, by their paths: moving averages, say.
     replay : callable
         The loss of the same rows and masks, in float64, with one parameter at other values:
-        from its path and an array to a number.
+        from its path and an array, (inputs, units) or (units,), to a number.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, losses, optimizers
+    >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+    >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+    >>> trace = model.trace([2.0, 3.0], [4.0])
+    >>> recording = trace.recording
+    >>> recording.total_loss, recording.prediction, recording.head_gradient
+    (0.5, array([[5.]]), array([[1.]]))
     """
 
     model: str

@@ -28,6 +28,18 @@ class Section(Printed):
         The object's ``repr``.
     forward, backward, update : list of Equation
         In the order in which they are computed; ``update`` for a layer's parameters.
+
+    Examples
+    --------
+    >>> from annlib import Sequential, layers, losses, optimizers
+    >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+    >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+    >>> trace = model.trace([2.0, 3.0], [4.0])
+    >>> section = trace["dense"]
+    >>> section.what, [step.symbol for step in section.forward]
+    ("Dense(1, kernel_initializer='ones')", ['{Z}', '{A}'])
+    >>> section["Z"].code
+    'Z = X @ W + b'
     """
 
     name: str

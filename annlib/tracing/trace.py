@@ -31,6 +31,11 @@ class Trace(Printed, TraceData):
     All numbers are those of the engine's own pass and of the optimizer's own step, except where a
     step says ``rebuilt``: the engine never forms them, and they are derived from recorded ones.
 
+    Parameters
+    ----------
+    recording : Recording
+        One step of the engine; ``Sequential.trace`` makes it.
+
     Attributes
     ----------
     sections : list of Section
@@ -53,6 +58,10 @@ class Trace(Printed, TraceData):
     ('{Z} ← [Wᵀ]{X} ⊕ {B}', array([[5.]]))
     >>> t.gradients["dense/kernel"].ravel()
     array([2., 3.])
+    >>> len(t), t.step(0) is t["dense"]["Z"], t.verify().passed
+    (12, True, True)
+    >>> [heading for heading, sections in t.phases()]
+    ['Forward', 'Backward', 'Update']
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -84,7 +93,21 @@ class Trace(Printed, TraceData):
         return [*self.forward, *self.backward, *self.update]
 
     def step(self, i: int) -> Equation:
-        """The i-th step, from 0."""
+        """The i-th step, from 0.
+
+        Parameters
+        ----------
+        i : int, at least 0, below ``len(trace)``
+
+        Returns
+        -------
+        Equation
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such step.
+        """
         steps = self.steps
         if not is_whole(i) or not -len(steps) <= i < len(steps):
             raise ConfigurationError(
@@ -111,12 +134,28 @@ class Trace(Printed, TraceData):
         ----------
         name : str
             A layer with an activation.
-        row : int
+        row : int, in [0, n)
+            Of the rows that were traced.
+
+        Returns
+        -------
+        array, (N, N)
 
         Raises
         ------
+        UnknownNameError
+            If no layer has this name, or the one that has it no activation.
         ConfigurationError
-            For more than a million numbers.
+            If there is no such row, and for more than a million numbers.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers
+        >>> model = Sequential([layers.Dense(2, "softmax", kernel_initializer="zeros")])
+        >>> model.compile("sgd", "categorical_crossentropy")
+        >>> model.trace([1.0, 2.0], [0.0, 1.0]).jacobian("dense")
+        array([[ 0.25, -0.25],
+               [-0.25,  0.25]], dtype=float32)
         """
         section = self[name]
         if name not in self.activations:
@@ -132,7 +171,22 @@ class Trace(Printed, TraceData):
         return jacobian(f, Z[row])
 
     def verify(self) -> Report:
-        """How far the numbers are from the paper's own equations and from finite differences."""
+        """How far the numbers are from the paper's own equations and from finite differences.
+
+        Returns
+        -------
+        Report
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> report = trace.verify()
+        >>> report.passed, report.worst("equations")
+        (True, 0.0)
+        """
         return verify(self)
 
     # -- how it looks ----------------------------------------------------------------------------
@@ -147,23 +201,110 @@ class Trace(Printed, TraceData):
         return html.fragment(self)
 
     def to_html(self) -> str:
-        """A page of its own, without scripts, that needs no network."""
+        """A page of its own, without scripts, that needs no network.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> trace.to_html()[:15]
+        '<!DOCTYPE html>'
+        """
         return html.page(self)
 
     def to_markdown(self) -> str:
-        """Markdown with the equations in TeX, as GitHub shows it."""
+        """Markdown with the equations in TeX, as GitHub shows it.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> print(trace.to_markdown().splitlines()[0])
+        # Trace of sequential
+        """
         return markdown.markdown(self)
 
     def to_latex(self) -> str:
-        """A LaTeX document's body, in ASCII: it needs the packages amsmath and amssymb."""
+        r"""A LaTeX document's body, in ASCII: it needs the packages amsmath and amssymb.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> print(trace.to_latex().splitlines()[0])
+        \section*{Trace of sequential}
+        """
         return latex.latex(self)
 
     def to_frame(self) -> Any:
-        """A pandas DataFrame of the steps; raises ``ImportError`` without pandas."""
+        """A pandas DataFrame of the steps.
+
+        Returns
+        -------
+        DataFrame, (steps, columns)
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> trace.to_frame()[["layer", "phase", "code"]].head(1)
+           layer    phase           code
+        0  dense  forward  Z = X @ W + b
+        """
         return frame(self.steps)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt)."""
+        """Write the page of ``to_html``, or by the path's ending Markdown, TeX or text (.txt).
+
+        Parameters
+        ----------
+        path : path
+            What ends in ``.md``, ``.tex`` or ``.txt`` is that; anything else the page.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no path.
+        OSError
+            If the system cannot write it.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile
+        >>> from annlib import Sequential, layers, losses, optimizers
+        >>> model = Sequential([layers.Dense(1, kernel_initializer="ones")], dtype="float64")
+        >>> model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+        >>> trace = model.trace([2.0, 3.0], [4.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     trace.save(f"{folder}/step.md")
+        ...     print(pathlib.Path(folder, "step.md").read_text().splitlines()[0])
+        # Trace of sequential
+        """
         writers = {
             ".md": self.to_markdown,
             ".tex": self.to_latex,

@@ -34,7 +34,21 @@ _AGAINST = ("equations", "engine", "reference", "differences")
 
 
 class Check(NamedTuple):
-    """One comparison: what with what, how far apart, and how far it may be."""
+    """One comparison: what with what, how far apart, and how far it may be.
+
+    Parameters
+    ----------
+    what : str
+        ``"dense/kernel: gradient"``.
+    against : {"equations", "engine", "reference", "differences"}
+    distance, tolerance : float, at least 0
+
+    Examples
+    --------
+    >>> check = Check("loss", "engine", 1e-15, 1e-12)
+    >>> check.passed
+    True
+    """
 
     what: str
     against: str
@@ -50,11 +64,23 @@ class Check(NamedTuple):
 class Report(Printed):
     """All comparisons of a trace.
 
+    Parameters
+    ----------
+    checks : list of Check
+    notes : list of str
+        What could not be compared, and why.
+
     Attributes
     ----------
     checks : list of Check
     notes : list of str
         What could not be compared, and why.
+
+    Examples
+    --------
+    >>> report = Report([Check("loss", "engine", 1e-15, 1e-12)], [])
+    >>> report.passed, report.worst("engine"), report.worst("differences")
+    (True, 1e-15, 0.0)
     """
 
     def __init__(self, checks: list[Check], notes: list[str]) -> None:
@@ -66,7 +92,21 @@ class Report(Printed):
         return all(check.passed for check in self.checks)
 
     def worst(self, against: str) -> float:
-        """The largest distance from "equations", "engine", "reference" or "differences", or 0."""
+        """The largest distance from one of them, or 0.
+
+        Parameters
+        ----------
+        against : {"equations", "engine", "reference", "differences"}
+
+        Returns
+        -------
+        float, at least 0
+
+        Raises
+        ------
+        ConfigurationError
+            If it is none of these.
+        """
         check_choice(against, "Report.worst", "against", _AGAINST)
         found = [c.distance for c in self.checks if c.against == against]
         return float(np.max(found)) if found else 0.0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import numpy as np
+import pytest
 from golden import recorded
 
 from annlib import Input, Sequential, layers, metrics, optimizers
-from annlib.callbacks import Callback, LambdaCallback
+from annlib.callbacks import Callback, History, LambdaCallback
+from annlib.core.errors import ModelFormatError
 
 X, Y = (np.array(recorded("training")["training"]["data"][key]) for key in ("x", "y_value"))
 
@@ -60,3 +63,45 @@ def test_all_numbers_are_pythons_and_json_takes_them():
         assert [[type(number) for number in value] for value in history[key]] == [[float] * 3] * 3
     assert history["f1"][0] != history["f1"][2]
     assert json.loads(json.dumps(history)) == history
+
+
+def test_it_knows_what_the_run_was_made_of():
+    history = make_model().fit(X, Y, epochs=1, batch_size=16, verbose=0)
+    settings = history.settings
+    assert settings["optimizer"] == "SGD()"
+    assert settings["optimizer learning_rate"] == 0.01
+    assert settings["loss"] == "MeanSquaredError()"
+    assert settings["layer dense"] == "Dense(1)"
+    assert (settings["batch_size"], settings["seed"], settings["dtype"]) == (16, 0, "float32")
+    json.dumps(settings)
+    assert pickle.loads(pickle.dumps(history)).settings == settings
+
+
+def test_a_function_that_gives_the_rate_is_not_asked_besides():
+    asked = []
+
+    def rate():
+        asked.append(None)
+        return 0.1 / len(asked)
+
+    model = Sequential([Input((6,)), layers.Dense(1)], seed=0)
+    model.compile(optimizers.SGD(rate), "mse")
+    history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[])
+    assert len(asked) <= 1 + 3 * history.params["steps"]
+    assert np.isnan(history.learning_rates).all()
+
+
+def test_rates_come_back_with_a_state_also_from_before_there_were_any():
+    history = make_model().fit(X, Y, epochs=3, verbose=0)
+    state = history.get_state()
+    for given in (state, {k: v for k, v in state.items() if k != "learning_rates"}):
+        again = History()
+        again.check_state(given, range(5))
+        again.set_state(given)
+        assert again.history == history.history
+        assert len(again.learning_rates) == len(again.seconds) == 3
+        assert np.isnan(again.seconds).all()
+    with pytest.raises(ModelFormatError, match="learning_rates"):
+        History().check_state({**state, "learning_rates": [0.1]}, range(5))
+    with pytest.raises(ModelFormatError, match="learning_rates"):
+        History().check_state({**state, "learning_rates": [0.1, "a", 0.2]}, range(5))

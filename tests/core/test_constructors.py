@@ -10,7 +10,7 @@ import sys
 import cloudpickle
 import pytest
 
-from annlib import callbacks, layers, losses, metrics, optimizers
+from annlib import activations, callbacks, layers, losses, metrics, optimizers
 from annlib.core.registry import _FAMILIES, FAMILIES
 
 CLASSES = sorted(
@@ -101,6 +101,14 @@ def test_losses_take_shared_arguments_by_position_as_keras_does():
     assert losses.Huber(2.0, "sum", "mine").name == "mine"
 
 
+def test_an_activation_is_called_with_arguments_of_its_constructor():
+    called = inspect.signature(activations.LeakyReLU(0.4)).parameters
+    assert [*called] == ["x", "negative_slope"]
+    assert called["negative_slope"].default == 0.4
+    assert [*inspect.signature(activations.relu6).parameters] == ["x"]
+    assert [*inspect.signature(activations.LeakyReLU).parameters] == ["negative_slope"]
+
+
 def test_an_objects_signature_is_that_of_its_call():
     assert [*inspect.signature(layers.Dense(2)).parameters] == ["x", "training"]
     assert [*inspect.signature(losses.Huber()).parameters] == ["y_true", "y_pred", "sample_weight"]
@@ -110,7 +118,7 @@ def test_an_objects_signature_is_that_of_its_call():
 @needs_docstrings
 def test_what_a_base_says_stands_where_its_arguments_belong():
     said = inspect.getdoc(Wider)
-    assert said.index("factor : int") < said.index("units : int") < said.index("trainable : ")
+    assert said.index("units : int") < said.index("factor : int") < said.index("trainable : ")
     assert said.index("trainable : ") < said.index("Notes\n-----\nBelow.")
     assert said.count("trainable : ") == said.count("Parameters\n---") == 1
     assert "trainable : bool" in pydoc.render_doc(layers.Dense)

@@ -27,6 +27,7 @@ from annlib import (
     Sequential,
     SequentialClassifier,
     SequentialRegressor,
+    parallel,
 )
 from annlib import layers as L  # short, for a table
 
@@ -128,27 +129,45 @@ def test_bad_parameters(parameters, message):
         HiddenLayerTransformer(**({"estimator": NET} | parameters)).fit(X, Y)
 
 
-@pytest.mark.parametrize("cls", [HiddenLayerTransformer, MLPClassifier])
 @pytest.mark.parametrize(
-    ("urls", "link"),
+    ("variable", "urls", "address"),
     [
-        (None, ""),
-        (["Source, https://a.example"], ""),
+        (None, None, ""),
+        (None, ["Source, https://a.example"], ""),
         (
-            ["Source, https://a.example", "Documentation, https://b.example/api"],
-            "https://b.example/api",
+            None,
+            ["Source, https://a.example", "Documentation, https://b.example/v1"],
+            "https://b.example/v1",
         ),
+        ("https://c.example/", None, "https://c.example"),
+        ("file:///docs", ["Documentation, https://b.example"], "file:///docs"),
     ],
 )
-def test_the_html_links_to_the_projects_own_documentation(cls, urls, link, monkeypatch):
+@pytest.mark.parametrize(
+    ("cls", "page"),
+    [
+        (HiddenLayerTransformer, "api/estimators/HiddenLayerTransformer.html"),
+        (MLPClassifier, "api/estimators/MLPClassifier.html"),
+        (parallel.DaskMLPClassifier, "api/parallel/DaskMLPClassifier.html"),
+        (type("Mine", (MLPClassifier,), {}), None),
+    ],
+)
+def test_the_html_links_to_the_reference_where_its_address_is_known(
+    cls, page, variable, urls, address, monkeypatch
+):
     class Metadata:
         def get_all(self, name):
             return urls
 
     monkeypatch.setattr("annlib.estimators.documentation.metadata", lambda name: Metadata())
+    if variable is None:
+        monkeypatch.delenv("ANNLIB_DOCS_URL", raising=False)
+    else:
+        monkeypatch.setenv("ANNLIB_DOCS_URL", variable)
     html = cls()._repr_mimebundle_()["text/html"]
-    assert cls()._get_doc_link() == (f"{link}#{cls.__name__}" if link else "")
-    assert (f'href="{link}#{cls.__name__}"' in html) == bool(link)
+    link = f"{address}/{page}" if address and page else ""
+    assert cls()._get_doc_link() == link
+    assert (f'href="{link}"' in html) == bool(link)
     assert "https://scikit-learn.org" not in html
 
 

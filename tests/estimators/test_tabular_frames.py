@@ -203,11 +203,16 @@ def numbers(n=240):
     return X, np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2] + X[:, 3]
 
 
-def test_powers_of_two_change_no_bit():
+@pytest.mark.parametrize("kind", [TabularClassifier, TabularRegressor])
+def test_powers_of_two_change_no_bit(kind):
     X, y = numbers()
-    found = TabularRegressor(**SHORT).fit(X, y).predict(X)
-    for scale in (2.0**20, 2.0**-20, 2.0**900):
-        assert np.array_equal(TabularRegressor(**SHORT).fit(X * scale, y).predict(X * scale), found)
+    X[::5, 1] = np.nan
+    y = np.nan_to_num(y) if kind is TabularRegressor else y > 0.3
+    method = "predict" if kind is TabularRegressor else "predict_proba"
+    found = getattr(kind(**SHORT).fit(X, y), method)(X)
+    for scale in (2.0**20, 2.0**-20, 2.0**900, [1.0, 2.0**20, 1.0, 2.0**-30]):
+        again = kind(**SHORT).fit(X * scale, y)
+        assert np.array_equal(getattr(again, method)(X * scale), found)
 
 
 def test_a_copy_and_a_constant_change_no_bit():

@@ -6,7 +6,6 @@ From the folder ``tests``::
 
 import copy
 import inspect
-import json
 
 import numpy as np
 import torch
@@ -144,18 +143,14 @@ def of_module(name, module, shape):
     rng = np.random.default_rng(8)
     fill(rng, module.double())
     x = rows(rng, name, shape or (module[0].in_features if name != "normalized" else 4,))
-    found = {"input_shape": shape, "x": x, "predicted": outputs(module, x)}
-    return plain({**found, **_there_and_back(module, shape)})
-
-
-def _there_and_back(module, shape):
     back = described(to_torch(from_torch(module, shape)))
-    return {"module": described(module), "back": back}
+    found = {"input_shape": shape, "module": described(module), "back": back}
+    return plain({**found, "x": x, "predicted": outputs(module, x)})
 
 
 def of_layers(name, shape, parts):
     rng = np.random.default_rng(9)
-    model = Sequential([layers.Input(shape), *parts], dtype="float64")
+    model = Sequential([layers.Input(shape), *parts], dtype="float64", seed=0)
     drawn = [draw(rng, *one.shape, scale=0.7) for one in model.get_weights()]
     kinds = [p.name for layer in model.layers for p in layer._parameters]
     pairs = zip(drawn, kinds, strict=True)
@@ -166,16 +161,12 @@ def of_layers(name, shape, parts):
     return plain({**found, "back": described(module), "predicted": outputs(module, x)})
 
 
-def signatures():
+def signatures(used):
     """The arguments of each class, with their defaults."""
     found = {}
-    names = [name for name in dir(nn) if isinstance(getattr(nn, name), type)]
-    for name in sorted(names):
-        if not (issubclass(getattr(nn, name), nn.Module) and name in USED):
-            continue
+    for name in sorted(used):
         parameters = inspect.signature(getattr(nn, name)).parameters.values()
-        required = inspect.Parameter.empty
-        found[name] = {p.name: None if p.default is required else p.default for p in parameters}
+        found[name] = {p.name: None if p.default is p.empty else p.default for p in parameters}
     return found
 
 
@@ -188,13 +179,12 @@ def classes(described_module):
 if __name__ == "__main__":
     modules = {name: of_module(name, *case) for name, case in MODULES.items()}
     models = {name: of_layers(name, *case) for name, case in LAYERS.items()}
-    records = [record[key] for record in (*modules.values(), *models.values())
-               for key in ("module", "back") if key in record]  # fmt: skip
-    USED = {name for record in records for name in classes(record)} - {"Sequential"}
+    ways = [one["module"] for one in modules.values()]
+    ways += [one["back"] for one in (*modules.values(), *models.values())]
     write(
         __file__,
         modules=modules,
-        models=json.loads(json.dumps(models)),
-        signatures=signatures(),
-        activations=torch.nn.modules.activation.__all__,
+        models=models,
+        signatures=signatures({name for way in ways for name in classes(way)} - {"Sequential"}),
+        activations=nn.modules.activation.__all__,
     )

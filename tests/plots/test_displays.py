@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from plots.geometry import check_texts, shown_texts
 from sklearn.datasets import make_blobs
 from sklearn.metrics import confusion_matrix as sklearn_matrix
 from sklearn.naive_bayes import GaussianNB
@@ -11,6 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 from annlib import Sequential, layers, losses, plots
 from annlib.core.errors import ConfigurationError, DataError, NotBuiltError, ShapeError
 from annlib.plots.adapter import SequentialAsClassifier, as_estimator, labels
+from annlib.plots.axes import MARKERS
 
 X, Y = make_blobs(120, centers=3, random_state=2, cluster_std=2.0)
 X = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -169,3 +171,104 @@ def test_many_classes_have_colours_of_their_own(classes):
 def test_labels_of_every_form():
     for y in (Y, Y.tolist(), Y[:, None], np.eye(3)[Y], np.eye(3, dtype=bool)[Y]):
         np.testing.assert_array_equal(labels(y), Y)
+
+
+# -- many classes, and long names ------------------------------------------------------------------
+
+
+class Wheel:
+    """A fitted classifier of so many classes that is right in two of three cases."""
+
+    def __init__(self, names):
+        self.classes_ = np.array(names)
+
+    def get_params(self, deep=True):
+        return {}
+
+    def predict(self, X):
+        true = X[:, 0].astype(int)
+        return self.classes_[np.where(X[:, 1] > 1 / 3, true, (true + 1) % len(self.classes_))]
+
+
+def matrix_of(names, **how):
+    classes = np.arange(len(names)).repeat(30)
+    x = np.column_stack([classes, np.random.default_rng(0).uniform(size=len(classes))])
+    wheel = Wheel(names)
+    return plots.confusion_matrix(wheel, x, wheel.classes_[classes], **how), wheel, x, classes
+
+
+def long_names(count):
+    return [f"{k:03} Größe in μm, Überlänge, äöüß"[:30] for k in range(count)]
+
+
+@pytest.mark.parametrize("names", [list("abc"), long_names(2), long_names(8), long_names(15)])
+@pytest.mark.parametrize("how", [{}, {"normalize": "true"}, {"colorbar": True}])
+def test_a_matrix_of_a_few_classes_has_numbers_in_their_cells(names, how):
+    ax, wheel, x, classes = matrix_of(names, **how)
+    check_texts(ax.figure)
+    expected = sklearn_matrix(
+        wheel.classes_[classes], wheel.predict(x), normalize=how.get("normalize")
+    )
+    np.testing.assert_allclose([float(t.get_text()) for t in ax.texts], expected.ravel(), atol=6e-3)
+    cell = np.diff(ax.transData.transform([[0, 0], [1, 1]]), axis=0)[0]
+    for text, box in shown_texts(ax.figure):
+        if text in ax.texts:
+            assert box.width <= abs(cell[0])
+            assert box.height <= abs(cell[1])
+            assert text.get_fontsize() >= 5
+    for axis in (ax.xaxis, ax.yaxis):
+        assert [label.get_text() for label in axis.get_ticklabels()] == names
+
+
+@pytest.mark.parametrize("count", [45, 100, 250])
+@pytest.mark.parametrize("long", [False, True])
+def test_a_matrix_of_many_classes_has_a_bar_in_the_place_of_numbers(count, long):
+    names = long_names(count) if long else list(map(str, range(count)))
+    ax, *_ = matrix_of(names)
+    check_texts(ax.figure)
+    assert not ax.texts
+    (bar,) = (other for other in ax.figure.axes if other is not ax)
+    assert bar.get_ylabel() == "rows"
+    assert max(ax.figure.get_size_inches()) < 13
+    own = sorted(names)  # as scikit-learn orders the classes
+    for axis in (ax.xaxis, ax.yaxis):
+        places = axis.get_majorticklocs().astype(int)
+        assert 10 <= len(places) <= 45
+        assert len(set(np.diff(places))) == 1
+        shown = [label.get_text() for label in axis.get_ticklabels()]
+        assert shown == [own[place] for place in places]
+
+
+def test_what_the_user_asks_for_is_drawn():
+    names = list(map(str, range(45)))
+    ax, *_ = matrix_of(names, include_values=True, colorbar=False, xticks_rotation=30)
+    assert len(ax.texts) == 45**2
+    assert len(ax.figure.axes) == 1
+    assert ax.get_xticklabels()[0].get_rotation() == 30
+    for normalize, said in (("true", "true class"), ("pred", "predicted"), ("all", "all rows")):
+        ax, *_ = matrix_of(list("abc"), normalize=normalize, colorbar=True)
+        assert said in ax.figure.axes[1].get_ylabel()
+
+
+def test_names_are_of_all_classes_some_of_which_may_not_be_there():
+    x = np.array([[0.0, 1.0], [1.0, 1.0]])
+    wheel = Wheel([0, 1, 2])
+    ax = plots.confusion_matrix(wheel, x, [0, 1], display_labels=["no", "yes", "unseen"])
+    assert [text.get_text() for text in ax.texts] == list("100010000")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["no", "yes", "unseen"]
+    with pytest.raises(ConfigurationError, match="display_labels as 2 names, of "):
+        plots.confusion_matrix(wheel, x, [0, 1], display_labels=["no"])
+
+
+@pytest.mark.parametrize("classes", [2, 5, 24])
+def test_classes_differ_in_their_shapes_too(classes):
+    y = np.arange(120) % classes
+    model = binary() if classes == 2 else fitted(classes, y=y)
+    ax = plots.decision_boundary(model, X, y)
+    check_texts(ax.figure)
+    dots = [c for c in ax.collections if type(c).__name__ == "PathCollection"]
+    shapes = {c.get_paths()[0].vertices.tobytes() for c in dots}
+    assert len(shapes) == min(classes, len(MARKERS)) > 1
+    assert len(ax.get_legend().get_texts()) == classes
+    bars = [other for other in ax.figure.axes if other is not ax]
+    assert [bar.get_ylabel() for bar in bars] == ["probability of 1"] * (classes == 2)

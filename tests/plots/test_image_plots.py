@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from plots.geometry import check_texts
 from sklearn.naive_bayes import GaussianNB
 
-from annlib import Sequential, layers, plots
+from annlib import MLPClassifier, Sequential, TabularClassifier, layers, plots
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError
 
 rng = np.random.default_rng(0)
@@ -98,3 +100,95 @@ def test_what_cannot_be_drawn_is_refused():
     ):
         with pytest.raises(error, match=said):
             call()
+
+
+# -- long names ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 3, 12, 30])
+@pytest.mark.parametrize("name", ["short", "Größe in μm, eine Überlänge, äöü", "x" * 70])
+def test_titles_of_mistakes_stay_apart(count, name):
+    model = Sequential([layers.Flatten(), layers.Dense(2, "softmax")], seed=0)
+    model.build((None, 4, 4))
+    wrong = 1 - model.predict(IMAGES).argmax(axis=1)
+    axes = plots.mistakes(model, IMAGES, wrong, count=count, names=[f"{name} a", f"{name} b"])
+    assert len(axes) == count
+    check_texts(axes[0].figure)
+    for ax in axes:
+        title = ax.get_title()
+        assert " is " in title.replace("\n", " ")
+        assert "%)" in title
+
+
+# -- tables ----------------------------------------------------------------------------------------
+
+
+def on_frame(units, features=6, net=None):
+    columns = [f"feature {k} in $ and €, with a name" for k in range(features)]
+    frame = pd.DataFrame(rng.normal(size=(80, features)), columns=columns)
+    if net is not None:
+        return net.fit(frame, Y), columns
+    model = Sequential([layers.Dense(units, "relu"), layers.Dense(2, "softmax")], seed=0)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(frame, Y, epochs=2, verbose=0)
+    return model, columns
+
+
+def rows_of(ax):
+    return [label.get_text().replace("\\$", "$") for label in ax.get_yticklabels()]
+
+
+def by_size(W):
+    return sorted(range(len(W)), key=lambda k: -np.linalg.norm(W[k]))
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_a_few_units_of_a_table_have_bars_by_name(units):
+    model, columns = on_frame(units)
+    axes = plots.first_layer(model)
+    W = model.layers[0].kernel
+    order = by_size(W)
+    assert len(axes) == units
+    for unit, ax in enumerate(axes):
+        assert [bar.get_width() for bar in ax.patches] == W[order, unit].tolist()
+    shown = rows_of(axes[0])
+    assert [name[:18] for name in shown] == [columns[k][:18] for k in order]
+    check_texts(axes[0].figure)
+    assert axes[0].yaxis_inverted()  # the first on top
+
+
+def test_many_units_of_a_table_are_one_picture():
+    model, columns = on_frame(12, features=40)
+    (ax,) = plots.first_layer(model, count=9)
+    W = model.layers[0].kernel[:, :9]
+    order = by_size(W)[:30]
+    np.testing.assert_array_equal(ax.images[0].get_array(), W[order])
+    assert [name[:10] for name in rows_of(ax)] == [columns[k][:10] for k in order]
+    assert "without 10 smaller ones" in ax.get_title("left")
+    (bar,) = (other for other in ax.figure.axes if other is not ax)
+    assert bar.get_ylabel() == "weight"
+    low, high = ax.images[0].get_clim()
+    assert -low == high == pytest.approx(np.abs(W).max())
+    check_texts(ax.figure)
+
+
+def test_names_are_taken_from_where_they_are():
+    plain = fitted()
+    names = [f"n{k}" for k in range(16)]
+    (ax,) = plots.first_layer(plain, names=names)
+    assert sorted(rows_of(ax)) == sorted(names)
+    assert len(plots.first_layer(plain, shape=(4, 4), names=names)) == 7  # images all the same
+    with pytest.raises(ShapeError, match="names as those of the 16 inputs"):
+        plots.first_layer(plain, names=["a"])
+    net, columns = on_frame(0, net=MLPClassifier((2,), max_iter=300, tol=1.0, random_state=0))
+    assert len(rows_of(plots.first_layer(net)[0])) == len(columns)
+    # Behind layers that make other numbers of the columns these have no names.
+    frame = pd.DataFrame({"a": rng.normal(size=80), "b": rng.normal(size=80)})
+    model = Sequential([layers.PeriodicEmbedding(3), layers.Dense(4), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(frame, Y, verbose=0)
+    width = len(model.layers[1].kernel)
+    assert len(plots.first_layer(model, shape=(1, width))) == 4
+    tabular, _ = on_frame(0, net=TabularClassifier("fast", epochs=1, random_state=0))
+    with pytest.raises(ConfigurationError, match=r"plots\.feature_importances"):
+        plots.first_layer(tabular)

@@ -102,8 +102,8 @@ def test_names_come_out_as_text():
 
 def test_colours_follow_the_theme():
     style = re.search("<style>(.*?)</style>", Sequential([layers.Dense(1)])._repr_html_()).group(1)
-    assert "@media(prefers-color-scheme:dark)" in style
-    assert "--jp-content-font-color1" in style
+    # The page's own colour, whatever the system's theme is, which the page's may not be.
+    assert not re.search(r"[;{]color:|prefers-color-scheme|color-scheme", style)
     assert style.count("{") == style.count("}")
     # Backgrounds let the page's own shine through.
     assert set(re.findall(r"background:([^;}]+)", style)) == {"rgba(128,128,128,.1)"}

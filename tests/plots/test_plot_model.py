@@ -162,6 +162,9 @@ def test_names_that_are_hostile_come_out_as_text():
 def test_colours_follow_the_theme():
     for how in ({}, {"show_units": True}):
         style = "".join(parsed(plot_model(mixed(), None, **how)).find(f"{SVG}style").itertext())
+        # Its own theme as a file; within a page the page's.
+        colours = re.findall(r"([^{}]*)\{[^{}]*color:#[^{}]*\}", style)
+        assert [selector.split(".")[-1][-5:] for selector in colours] == [":root", ":root"]
         assert "@media(prefers-color-scheme:dark)" in style
         assert style.count("{") == style.count("}")
         # What is not of a fixed colour has that of the text.
@@ -175,8 +178,8 @@ def test_a_file_is_written_as_svg(tmp_path, monkeypatch):
     utils.plot_model(mixed(), tmp_path / "other.SVG", show_units=True)
     parsed((tmp_path / "other.SVG").read_bytes())
     assert re.fullmatch(r"<SVG of [\d,]+ characters>", repr(drawing))
-    with pytest.raises(ConfigurationError, match=r"\.svg, got 'model\.png'"):
-        plot_model(mixed(), "model.png")
+    with pytest.raises(ConfigurationError, match=r"\.svg or \.png, got 'model\.pdf'"):
+        plot_model(mixed(), "model.pdf")
     with pytest.raises(ConfigurationError, match="rankdir one of TB, LR"):
         plot_model(mixed(), None, rankdir="RL")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.svg", "other.SVG"]
@@ -200,3 +203,125 @@ def test_the_model_stays_as_it_is():
     model._repr_html_()
     assert ([w.tobytes() for w in model.weights], model._network.streams.state()) == before
     assert np.isfinite(model.predict(np.ones((1, 784)))).all()
+
+
+# -- many layers -----------------------------------------------------------------------------------
+
+
+def boxes_of(root):
+    return [
+        tuple(float(r.get(key)) for key in ("x", "y", "width", "height"))
+        for r in root.iter(f"{SVG}rect")
+        if r.get("class") == "b"
+    ]
+
+
+@pytest.mark.parametrize("rankdir", ["TB", "LR"])
+@pytest.mark.parametrize("depth", [5, 20, 50, 300])
+def test_many_layers_are_put_beside_each_other(rankdir, depth):
+    root = parsed(plot_model(deep(depth), None, show_shapes=True, rankdir=rankdir))
+    size = float(root.get("width")), float(root.get("height"))
+    boxes = boxes_of(root)
+    assert len(boxes) == depth + 1
+    for x, y, w, h in boxes:
+        assert 0 <= x <= size[0] - w
+        assert 0 <= y <= size[1] - h
+    for (x, y, w, h), (other_x, other_y, *_) in itertools.combinations(boxes, 2):
+        assert other_x >= x + w or other_y >= y + h or other_x + w <= x or other_y + h <= y
+    # In reading order: column by column, or row by row.
+    along, across = (1, 0) if rankdir == "TB" else (0, 1)
+    places = [(box[across] // (box[across + 2] / 2), box[along]) for box in boxes]
+    assert places == sorted(places)
+    if depth >= 50:
+        assert 1 / 3 < size[0] / size[1] < 3
+    arrows = list(root.iter(f"{SVG}g"))
+    assert len(arrows) == depth
+    for path in (part for arrow in arrows for part in arrow if not arrow.get("transform")):
+        pairs = re.findall(r"([MHV])([\d. ]+)", path.get("d"))
+        numbers = {kind: list(map(float, text.split())) for kind, text in pairs}
+        assert all(0 <= x <= size[0] for x in numbers["M"][:1] + numbers.get("H", []))
+        assert all(0 <= y <= size[1] for y in numbers["M"][1:] + numbers.get("V", []))
+
+
+@pytest.mark.parametrize("depth", [15, 16, 31, 50])
+def test_many_columns_of_units_are_put_below_each_other(depth):
+    root = parsed(plot_model(deep(depth), None, show_units=True))
+    width, height = float(root.get("width")), float(root.get("height"))
+    uses = [u for u in root.iter(f"{SVG}use") if u.get("class") == "c"]
+    drawn = [(float(u.get("x")), float(u.get("y"))) for u in uses]
+    assert len(set(drawn)) == len(drawn)
+    lines = {y for _, y in drawn}
+    assert len(lines) == -(-depth // 15)
+    assert len(drawn) == depth + len(lines)  # each line begins with the end of the one above
+    assert width <= 16 * 104
+    assert all(0 < x < width and 0 < y < height for x, y in drawn)
+    assert len([u for u in root.iter(f"{SVG}use") if u.get("class") == "e"]) == depth
+    names = [text for text in texts(root) if text.startswith("dense")]
+    assert len(set(names)) == depth
+
+
+# -- other formats ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """A folder that alone is searched for programs."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr("annlib.plots.rendering.find_spec", lambda name: None)
+    return folder
+
+
+def write_program(folder, name, code):
+    path = folder / name
+    path.write_text(f"#!{sys.executable}\nimport sys\n{code}\n")
+    path.chmod(0o755)
+
+
+def test_png_says_what_to_install(programs, tmp_path):
+    for name in ("m.png", "m.PNG"):
+        with pytest.raises(ConfigurationError, match="pip install cairosvg, or install rsvg-conv"):
+            plot_model(mixed(), tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["programs"]
+
+
+@pytest.mark.parametrize("program", ["cairosvg", "rsvg-convert", "inkscape", "resvg"])
+def test_png_is_what_the_program_makes_of_the_svg(program, programs, tmp_path):
+    echo = "sys.stdout.buffer.write(b'\\x89PNG' + sys.stdin.buffer.read())"
+    write_program(programs, program, echo)
+    drawing = plot_model(mixed(), tmp_path / "m.png", show_units=True)
+    written = (tmp_path / "m.png").read_bytes()
+    root = parsed(written[4:])
+    assert texts(root) == texts(parsed(drawing))
+    # Dark on a page of its own, in every theme.
+    page = root.find(f"{SVG}rect")
+    assert (page.get("width"), page.get("fill"), root.get("color")) == (
+        "100%",
+        "#ffffff",
+        "#1f2328",
+    )
+    assert set(re.findall(rb"[;{]color:(#\w+)", written)) == {b"#1f2328"}
+
+
+def test_png_of_a_program_that_fails(programs, tmp_path):
+    write_program(programs, "rsvg-convert", "sys.exit('no such option')")
+    with pytest.raises(ConfigurationError, match="rsvg-convert failed: no such option"):
+        plot_model(mixed(), tmp_path / "m.png")
+    write_program(programs, "inkscape", "sys.stdout.buffer.write(b'\\x89PNG')")
+    plot_model(mixed(), tmp_path / "m.png")
+    assert (tmp_path / "m.png").read_bytes() == b"\x89PNG"
+
+
+@pytest.mark.parametrize("how", [{"show_shapes": True}, {"show_units": True}])
+def test_png_of_what_is_installed(how, tmp_path):
+    try:
+        plot_model(mixed(), tmp_path / "m.png", **how)
+    except ConfigurationError:
+        pytest.skip("nothing that makes PNG is installed")
+    image = pytest.importorskip("matplotlib.image").imread(tmp_path / "m.png")
+    root = parsed(plot_model(mixed(), None, **how))
+    expected = [2 * float(root.get("height")), 2 * float(root.get("width"))]
+    np.testing.assert_allclose(image.shape[:2], expected, atol=2)
+    assert (image[0, -1, :3] == 1).all()  # white
+    assert (image[..., :3].max(axis=2) < 0.3).sum() > 500  # text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
 from tools.setups import data, model
 
-from annlib import compare, layers, metrics
+from annlib import compare, layers, metrics, optimizers
 from annlib.core.errors import ConfigurationError
 from annlib.tools.comparison import known_direction
 
@@ -48,11 +49,74 @@ def test_frame(histories):
 def test_table():
     runs = {"<i>": {"loss": [3.0, 1.0, 2.0], "accuracy": [0.1, 0.9, 0.9]}, "b": {"loss": [5.0]}}
     lines = repr(compare(runs)).splitlines()
-    assert lines[0].split("  ")[-1].strip() == "best accuracy"
-    assert lines[1].split() == ["<i>", "3", "1", "(epoch", "2)", "0.9", "(epoch", "2)"]
-    assert lines[2].split() == ["b", "1", "5", "(epoch", "1)"]
+    head = ["run", "epochs", "best loss", "last loss", "best accuracy", "last accuracy"]
+    assert re.split(r"\s{2,}", lines[0].strip()) == head
+    marked = ["1", "(epoch", "2)", "*", "2", "0.9", "(epoch", "2)", "*", "0.9"]
+    assert lines[1].split() == ["<i>", "3", *marked]
+    assert lines[2].split() == ["b", "1", "5", "(epoch", "1)", "5"]
+    assert lines[3] == "  * the best of all runs"
     html = compare(runs)._repr_html_()
     assert "&lt;i&gt;" in html and "<i>" not in html
+    bold = re.findall(r'<td style="[^"]*font-weight:bold">(.*?)</td>', html)
+    assert bold == ["1 (epoch 2) *", "0.9 (epoch 2) *"]
+
+
+def test_the_best_of_all_is_marked_where_there_are_others():
+    runs = {"a": {"loss": [2.0], "accuracy": [0.5]}, "b": {"loss": [1.0], "accuracy": [0.25]}}
+    assert compare(runs).winners == {"loss": "b", "accuracy": "a"}
+    assert compare({"a": runs["a"]}).winners == {"loss": None, "accuracy": None}
+    assert "*" not in repr(compare({"a": runs["a"]}))
+    assert compare({**runs, "c": {"loss": [np.nan], "roc": [1.0]}}).winners["loss"] == "b"
+    assert compare({**runs, "c": {"loss": [np.nan], "roc": [1.0]}}).winners["roc"] is None
+
+
+def run(optimizer="adam", units=8, **how):
+    x, y = data("iris")
+    net = model(layers.Dense(units, "relu"), layers.Dense(3, "softmax"))
+    net.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return net.fit(x, y, **{"epochs": 2, "verbose": 0} | how)
+
+
+def test_what_differs_between_the_runs_is_shown():
+    compared = compare({"a": run(), "b": run(batch_size=16), "dict": {"loss": [1.0]}})
+    assert compared.settings == {"a": {"batch_size": 32}, "b": {"batch_size": 16}, "dict": {}}
+    rates = compare({"a": run(optimizers.Adam(0.01)), "b": run(optimizers.Adam(0.1, beta_1=0.8))})
+    assert rates.settings["b"] == {"optimizer learning_rate": 0.1, "optimizer beta_1": 0.8}
+    # Arguments of other classes say nothing about each other.
+    rules = compare({"a": run(), "b": run(optimizers.SGD(0.1, momentum=0.9), units=16)})
+    assert rules.settings["b"] == {
+        "optimizer": "SGD(learning_rate=0.1, momentum=0.9)",
+        "layer dense": "Dense(16, activation='relu')",
+    }
+    assert "SGD(learning_rate=0.1, momentum=0.9)" in repr(rules)
+    assert "Dense(16, activation=&#x27;relu&#x27;)" in rules._repr_html_()
+    assert compare({"a": run(), "b": run()}).settings == {"a": {}, "b": {}}
+
+
+def test_seconds_are_those_of_the_history():
+    one, other = run(), run()
+    one.seconds, other.seconds = [1.5, 0.75], [float("nan"), 2.0]
+    compared = compare({"one": one, "other": other, "dict": {"loss": [1.0]}})
+    assert compared.seconds["one"] == 2.25
+    assert compared.seconds["other"] == 2.0
+    assert np.isnan(compared.seconds["dict"])
+    columns = [line.split()[:3] for line in repr(compared).splitlines()[:3]]
+    assert columns == [["run", "epochs", "seconds"], ["one", "2", "2.25"], ["other", "2", "2"]]
+    assert "seconds" not in repr(compare({"dict": {"loss": [1.0]}}))
+
+
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_the_table_fits_eighty_columns(count):
+    runs = {f"{k} is a run with a name that is long": run(units=k + 4) for k in range(count)}
+    text = repr(compare(runs))
+    assert max(map(len, text.splitlines())) < 80
+    blocks = text.split("\n\n")
+    assert all(block.splitlines()[0].split()[0] == "run" for block in blocks)
+    shown = [title for b in blocks for title in re.split(r"\s{2,}", b.splitlines()[0].strip())[1:]]
+    assert shown[:6] == [
+        *("epochs", "seconds", "best loss", "last loss", "best accuracy", "last accuracy")
+    ]
+    assert shown[6:] == ["layer dense"] * (count > 1)
 
 
 def test_epochs_without_a_value_and_nan():
@@ -68,6 +132,12 @@ def test_plot(histories):
     assert compare(histories).plot("accuracy", ax) is ax
     drawn = [line.get_ydata().tolist() for line in ax.lines]
     assert histories["sgd"].history["accuracy"] in drawn
+    # The best of all, by the validation, has a ring.
+    best = compare(histories).best
+    winner = max(best, key=lambda run: best[run]["val_accuracy"].value)
+    value, epoch, _ = best[winner]["val_accuracy"]
+    assert [c.get_offsets().tolist() for c in ax.collections] == [[[epoch + 1, value]]]
+    assert ax.get_title("left") == f"best: {winner}, {value:.4g} in epoch {epoch + 1}"
     with pytest.raises(ConfigurationError, match='Did you mean "accuracy"'):
         compare(histories).plot("acuracy", ax)
 

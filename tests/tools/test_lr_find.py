@@ -54,7 +54,8 @@ def test_everything_is_as_before():
 
     tried, other = trained(), trained()
     before = [w.tobytes() for w in tried.get_weights()], tried.optimizer.state.tobytes()
-    lr_find(tried, x, y)
+    with pytest.warns(UserWarning, match="not trained yet, got one after 12 updates"):
+        lr_find(tried, x, y)
     after = [w.tobytes() for w in tried.get_weights()], tried.optimizer.state.tobytes()
     assert before == after
     assert tried.optimizer.learning_rate == other.optimizer.learning_rate
@@ -137,3 +138,52 @@ def test_plot_and_text():
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), found.losses)
     assert ax.get_xscale() == "log"
     assert repr(found).startswith(f"Suggested: learning_rate={found.suggestion:.2g}\n")
+
+
+def test_a_model_that_was_trained_is_spoken_of():
+    x, y = data("iris")
+    net = classifier(3)
+    lr_find(net, x, y)  # no warning: it would be an error
+    net.fit(x, y, epochs=1, verbose=0)
+    with pytest.warns(UserWarning, match=r"after 5 updates.*training on.*model\.clone\(\)"):
+        lr_find(net, x, y)
+    net.compile("sgd", net.loss)  # the weights stay
+    with pytest.warns(UserWarning, match="after 1 epoch:"):
+        lr_find(net, x, y)
+    fresh = net.clone()
+    fresh.compile("sgd", net.loss)
+    lr_find(fresh, x, y)
+
+
+def drawn(losses, rates=None):
+    rates = np.geomspace(1e-6, 1e3, len(losses)) if rates is None else rates
+    found = LearningRates(rates, np.array(losses, float))
+    ax = found.plot(pytest.importorskip("matplotlib.figure").Figure().subplots())
+    return found, ax
+
+
+def test_the_picture_ends_where_the_loss_diverges():
+    descent = [2.0] * 20 + np.linspace(2, 0.5, 20).tolist()
+    found, ax = drawn([*descent, 1.0, 2.0, 50.0, 1e9])
+    low, high = ax.get_ylim()
+    assert low < 0.5
+    assert 2.0 < high < 3.0
+    left, right = ax.get_xlim()
+    assert left < found.learning_rates[0] < found.suggestion < found.learning_rates[41] < right
+    assert right < found.learning_rates[43]
+    line, dot = ax.lines[1], ax.lines[2]
+    assert set(line.get_xdata()) == set(dot.get_xdata()) == {found.suggestion}
+    assert dot.get_ydata()[0] in descent
+    assert f"{found.suggestion:.2g}" in ax.get_legend().get_texts()[0].get_text()
+
+
+@pytest.mark.parametrize(
+    "losses", [[1.0] * 12, [0.0] * 12, list(range(1, 13)), [5.0, 1, 6, 6, 5, 4, 3, 2, 9, 99, 999]]
+)
+def test_whatever_the_losses_the_suggestion_is_in_the_picture(losses):
+    found, ax = drawn(losses)
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    x, y = ax.lines[2].get_xydata()[0]
+    assert left < x < right
+    assert low < y < high
+    assert x == found.suggestion

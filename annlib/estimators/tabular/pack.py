@@ -152,13 +152,6 @@ def rate_factors(model: Sequential) -> dict[str, float]:
     }
 
 
-def decay_factors(model: Sequential) -> dict[str, float]:
-    """The same of the decay: of kernels and of shares of the activation alone."""
-    return {
-        path: float(path in _KERNELS or name == "alpha") for path, name, _ in _parameters(model)
-    }
-
-
 def _parameters(model: Sequential) -> list[tuple[str, str, Shape]]:
     """Path, name and shape of each."""
     entries = model.vector.entries

@@ -25,7 +25,7 @@ from annlib.estimators.tabular.training import Course
 FOLDS = 10
 #: Rows of a fold, which are more than enough to judge by: of many rows there are more folds.
 MOST_IN_FOLD = 5000
-_DROPOUT, _DECAY, _SMOOTHING = 0.15, 0.02, 0.05
+_DROPOUT, _SMOOTHING = 0.15, 0.05
 #: By task and kind of pack.
 _RATES = {
     (True, "periodic"): 0.04,
@@ -84,7 +84,7 @@ def course_of(
     rate = _RATES[classifies, kind]
     activation = _ACTIVATIONS.get((classifies, kind), "selu")
     smoothing = _SMOOTHING if classifies else 0.0
-    return activation, Course(epochs, batch, rate, _DROPOUT, _DECAY, smoothing)
+    return activation, Course(epochs, batch, rate, _DROPOUT, smoothing)
 
 
 def _is_columns(value: object) -> bool:
@@ -137,7 +137,7 @@ score_out_of_fold_ : float
     The score of rows that were held out; NaN if there were too few rows to hold some out.
 loss_out_of_fold_ : float
     Their logarithmic loss, or the root of their mean squared error.
-feature_importances_ : ndarray of shape (n_features_in_,)
+feature_importances_ : ndarray of shape (n_features,)
     By how much the loss on rows held out grows if the values of a column are permuted: the
     logarithmic loss, or the squared error in units of the variance of y. On at most 2,000 rows.
 typical_prediction_ : ndarray of shape (n_outputs,)
@@ -145,6 +145,9 @@ typical_prediction_ : ndarray of shape (n_outputs,)
 history_ : dict of str to list
     ``periodic_loss`` and ``piecewise_loss`` by epoch, and ``periodic_val_loss`` and
     ``piecewise_val_loss`` on the rows held out.
+best_epochs_ : dict of str to int
+    The epoch whose weights each pack has, counted from 0: the last, or the best on rows held out if
+    that is better by more than one standard error.
 shares_ : dict of str to float
     What each pack counts in predictions.
 columns_ : dict of str to list
