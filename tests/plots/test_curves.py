@@ -153,6 +153,7 @@ def test_an_estimator_of_packs_has_its_curves():
         training, validation = ax.lines
         assert training.get_ydata().tolist() == net.history_[f"{kind}_loss"]
         assert validation.get_ydata().tolist() == net.history_[f"{kind}_val_loss"]
+        assert [value for _, value in rings(ax)] == [min(net.history_[f"{kind}_val_loss"])]
     assert len(plot_history(net.history_)[0].lines) == 2
     assert plot_history(net, "piecewise_loss").get_ylabel() == "piecewise loss"
 
