@@ -36,6 +36,7 @@ extensions = [
 ]
 exclude_patterns = ["**.ipynb_checkpoints"]
 
+default_role = "code"
 smartquotes = False  # primes are derivatives
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = False

@@ -249,19 +249,17 @@ def _members(entry: Entry, public: dict[int, Entry]) -> list[str]:
     for member in own:
         if _is_method(member.value):
             methods.setdefault(member.owner.__module__, []).append(member)
-    lines = []
+    lines = [_heading("Methods")] if methods else []
+    for module, members in methods.items():
+        if len(members) > 8 and module != cls.__module__:
+            lines.append(_heading(_subject(module), "~"))
+        for member in members:
+            lines += [f".. automethod:: {entry.full_name}.{member.name}", ""]
     if attributes:
         lines.append(_heading("Attributes"))
     for member in attributes:
         kind = "property" if _is_property(member.value) else "attribute"
         lines += [f".. auto{kind}:: {entry.full_name}.{member.name}", ""]
-    if methods:
-        lines.append(_heading("Methods"))
-    for module, members in methods.items():
-        if len(members) > 1 and module != cls.__module__:
-            lines += [_heading(_first_sentence(import_module(module)).rstrip("."), "~")]
-        for member in members:
-            lines += [f".. automethod:: {entry.full_name}.{member.name}", ""]
     inherited = []
     listed = {member.name for member in own}
     for base in _public_bases(cls, public):
@@ -405,6 +403,11 @@ def _about(package: str) -> str:
     return _first_sentence(import_module(f"annlib.{package}"))
 
 
+def _subject(module: str) -> str:
+    """What a module is about, in the words with which its docstring begins."""
+    return re.split("[:,.]", _first_sentence(import_module(module)))[0]
+
+
 def _said(entry: Entry) -> str:
     """One sentence about an object: its own, its class', or the comment ``#:`` above it."""
     if isinstance(entry.value, type) or inspect.isroutine(entry.value):
@@ -427,9 +430,9 @@ def _groups(package: str, here: list[Entry]) -> list[tuple[str, list[Entry]]]:
     modules = {entry.value.__module__ for entry in classes}
     for entry in classes:
         if attribute is not None:
-            title = str(getattr(entry.value, attribute, "")).capitalize()
+            title = str(getattr(entry.value, attribute, "functions")).capitalize()
         elif len(classes) > 12 and len(modules) <= len(classes) * 2 / 3:
-            title = re.split("[:,.]", _first_sentence(import_module(entry.value.__module__)))[0]
+            title = _subject(entry.value.__module__)
         else:
             title = ""
         groups.setdefault(title, []).append(entry)

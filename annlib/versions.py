@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from annlib._version import __version__
+from annlib.core.tracebacks import with_short_tracebacks
 
 _PACKAGES = (
     *("numpy", "scipy", "scikit-learn", "tqdm", "safetensors"),
@@ -14,6 +15,7 @@ _PACKAGES = (
 )
 
 
+@with_short_tracebacks
 def show_versions() -> None:
     """Print versions, processor, BLAS and its threads, for a report of an error.
 

@@ -74,6 +74,7 @@ LOOKED_AT: dict[str, str] = {
     "network/network.py": "one class",
     "optimizers/base.py": "one class",
     "saving/container.py": "one format: its bytes, and what is refused of them",
+    "tracing/reader.py": "one class: the right side of a line, a rule of its grammar a method",
     "training/compiled.py": "one class: what compile made of its arguments",
     "training/loop.py": "one loop: an epoch, its validation, and what ends it",
 }  # and what holds a longer file together

@@ -74,6 +74,16 @@ def test_members_are_described_with_the_class_that_has_them_first(docs):
     assert "<math" in page
 
 
+def test_estimators_link_to_their_pages(docs, monkeypatch):
+    pages, _ = docs
+    monkeypatch.setenv("ANNLIB_DOCS_URL", "https://docs.example")
+    found = [entry for entry in pages.entries() if hasattr(entry.value, "_get_doc_link")]
+    assert len(found) > 8
+    for entry in found:
+        page = f"https://docs.example/api/{entry.package}/{entry.name}.html"
+        assert entry.value()._get_doc_link() == page
+
+
 @pytest.mark.parametrize(
     ("link", "wrong"),
     [

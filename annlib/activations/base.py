@@ -18,6 +18,7 @@ from annlib.core.errors import ConfigurationError
 from annlib.core.expression import Operator, no_expression
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 
 #: A shape that is known, or one with None for the batch.
@@ -307,6 +308,7 @@ class Activation(Configurable):
         derivatives = (rf"\frac{{\partial a_i}}{{\partial z_{by}}} = {slope}",)
         return Formula(name or self._names[0], "activation", equations, derivatives, shapes, **more)
 
+    @with_short_tracebacks
     def __call__(self, x: Any, *values: Any, **arguments: Any) -> Array:
         """f(x) in a new array, if need be with other arguments than its own.
 

@@ -8,8 +8,10 @@ from annlib.activations.base import Activation, registry
 from annlib.activations.elementwise import Elementwise
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.other_names import meant_by
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "activations.get") -> Activation:
     """The activation that an argument stands for.
 

@@ -11,6 +11,7 @@ from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
+from annlib.core.tracebacks import with_short_tracebacks
 
 Logs = dict[str, float]
 
@@ -861,6 +862,7 @@ registry: Registry[Callback] = Registry("callback", Callback)
 register = registry.register
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "") -> Callback:
     """``Registry.get``, which also takes what is a callback of Keras in all but its class.
 

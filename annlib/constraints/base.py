@@ -12,6 +12,7 @@ from typing import Any, overload
 from annlib.core.arrays import Array, Shape
 from annlib.core.config import Configurable
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 
 
 class Constraint(Configurable):
@@ -111,6 +112,7 @@ register = registry.register
 def get(identifier: None, where: str = ...) -> None: ...
 @overload
 def get(identifier: Any, where: str = ...) -> Constraint: ...
+@with_short_tracebacks
 def get(identifier: Any, where: str = "constraints.get") -> Constraint | None:
     """The constraint that an argument stands for.
 

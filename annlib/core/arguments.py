@@ -20,11 +20,13 @@ def check_call(
     arguments: tuple[Any, ...],
     keywords: Mapping[str, Any],
     known: Iterable[str] | None = None,
+    *,
+    method: bool = True,
 ) -> None:
     """Raise ``ArgumentError`` if a function cannot be called so, naming the near argument.
 
-    ``known`` are its arguments by name, if there are more than those of its own signature; the
-    first of the positional arguments is ``self``.
+    ``known`` are its arguments by name, if there are more than those of its own signature; of a
+    ``method`` the first of the positional arguments is ``self``.
 
     >>> def fit(self, x, epochs=1): ...
     >>> check_call(fit, "fit", (None, 1), {"nb_epoch": 3})
@@ -37,30 +39,33 @@ def check_call(
     try:
         signature.bind(*arguments, **keywords)
     except TypeError:
-        said = _misfit(signature, where, len(arguments) - 1, keywords, known)
+        parameters = list(signature.parameters.values())[method:]
+        said = _misfit(parameters, where, len(arguments) - method, keywords, known)
         raise ArgumentError(f"{where}: {said}") from None
 
 
 def _misfit(
-    signature: inspect.Signature,
+    parameters: list[inspect.Parameter],
     where: str,
     given: int,
     keywords: Mapping[str, Any],
     known: Iterable[str] | None,
 ) -> str:
     """What does not fit about a call with so many arguments by position, and others by name."""
-    parameters = list(signature.parameters.values())[1:]
     own = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     names = [p.name for p in own] if known is None else list(known)
-    for name in keywords:
+    others = known is None and any(p.kind is p.VAR_KEYWORD for p in parameters)
+    for name in () if others else keywords:
         if name not in names:
             hint = suggest(name, names, "argument")
             return f"expected known arguments, got {quote(name)}. {hint}"
     by_position = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
     if given > len(by_position):
+        rest = "Pass others by name" if len(names) > len(by_position) else "Leave others out"
+        listed = f" ({', '.join(by_position)})" if by_position else ""
         return (
-            f"expected at most {len(by_position)} arguments by position "
-            f"({', '.join(by_position) or 'none'}), got {given}. Pass others by name."
+            f"expected at most {len(by_position)} arguments by position{listed}, got {given}. "
+            f"{rest}."
         )
     for name in by_position[:given]:
         if name in keywords:

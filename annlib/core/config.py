@@ -29,7 +29,7 @@ from annlib.core.errors import (
     show,
 )
 from annlib.core.suggestion import suggest
-from annlib.core.tracebacks import shorten
+from annlib.core.tracebacks import shorten, with_short_tracebacks
 
 
 def refuse_unknown(where: str, unknown: Iterable[str], cls: type) -> None:
@@ -117,6 +117,10 @@ class Configurable:
     _dtype: str | None = None
     #: Keras' arguments that have one value here: that value, and what to do for another.
     _one_value: ClassVar[Mapping[str, tuple[Any, str]]] = {}
+
+    @with_short_tracebacks
+    def __init__(self) -> None:
+        """Made of nothing, unless a class has a constructor of its own."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -110,10 +110,12 @@ class Documentation:
         before, entries, after = _parted(self.text)
         entries.pop("**keywords", None)
         bases = [_parted(text) for base in cls.__mro__[1:] if (text := _text_of(base))]
-        for name in Signature().__get__(None, cls).parameters:
+        names = Signature().__get__(None, cls).parameters
+        for name in names:
             found = (known[name] for _, known, _ in bases if name in known)
             if name not in entries and (entry := next(found, None)):
                 entries[name] = entry
+        entries = {name: entries[name] for name in [*names, *entries] if name in entries}
         if not _section("Raises", after):
             theirs = (_section("Raises", below) for *_, below in bases)
             errors = next(filter(None, theirs), "")

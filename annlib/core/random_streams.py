@@ -16,6 +16,7 @@ import numpy as np
 
 from annlib.core.checks import SEED_BITS, is_whole
 from annlib.core.errors import ConfigurationError, ModelFormatError, show
+from annlib.core.tracebacks import with_short_tracebacks
 
 if TYPE_CHECKING:  # numpy.random is loaded when it is first used, not with annlib
     from numpy.random import Generator
@@ -28,6 +29,7 @@ _LONGEST = 1000
 _process: list[int] = []
 
 
+@with_short_tracebacks
 def set_random_seed(seed: int) -> None:
     """Derive the seeds of models that are made without one from this seed, in their order.
 

@@ -130,6 +130,7 @@ class Registry(Generic[T]):
         if listed:
             FAMILIES[family] = self
 
+    @with_short_tracebacks
     def register(self, *names: str) -> Callable[[C], C]:
         """Register a class, so that its name stands for it in ``get``, in models and in files.
 

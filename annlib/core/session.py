@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from annlib.core.arrays import DTYPES
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def clear_session(free_memory: bool = True) -> None:
     """Do nothing: Keras forgets models, names and seeds of the process here, and annlib has none.
 
@@ -26,6 +28,7 @@ def clear_session(free_memory: bool = True) -> None:
     """
 
 
+@with_short_tracebacks
 def floatx() -> str:
     """The type of numbers of a model that is not told another: ``"float32"``.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 
 _process: dict[str, bool | str] = {"jit_compile": "auto"}
 
 
+@with_short_tracebacks
 def jit_compile() -> bool | str:
     """What ``compile(jit_compile="auto")`` means in this process: True, False or "auto".
 
@@ -25,6 +27,7 @@ def jit_compile() -> bool | str:
     return _process["jit_compile"]
 
 
+@with_short_tracebacks
 def set_jit_compile(value: bool | str) -> None:
     """Let ``compile(jit_compile="auto")``, the default, mean this from now on in this process.
 

@@ -8,6 +8,7 @@ short, in scripts, notebooks and logs alike.
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import warnings
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from types import FrameType, FunctionType, TracebackType
 from typing import Any, TypeVar, cast
 
-from annlib.core.errors import AnnlibError
+from annlib.core.errors import AnnlibError, ArgumentError, show
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,17 +68,57 @@ def is_traceback_filtering_enabled() -> bool:
 
 
 def with_short_tracebacks(function: F) -> F:
-    """A decorator of what users call: an error that leaves it shows the frames of theirs alone."""
+    """A decorator of what users call: an error that leaves it shows the frames of theirs alone, and
+    a call that does not fit says which argument was meant.
+    """
 
     @functools.wraps(function)
     def short(*arguments: Any, **keywords: Any) -> Any:
         try:
-            return function(*arguments, **keywords)
+            try:
+                return function(*arguments, **keywords)
+            except TypeError as error:
+                if not _has_begun(function, error):
+                    _refuse_call(function, arguments, keywords)
+                raise
         except Exception as error:
             shorten(error)
             raise  # alone: with a name behind it, this frame would be added again
 
     return cast("F", short)
+
+
+def _has_begun(function: Callable[..., Any], error: BaseException) -> bool:
+    """Whether a function, itself or in wrappers, ran when the error was raised."""
+    code = cast("FunctionType", inspect.unwrap(function)).__code__
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code is not code:
+        trace = trace.tb_next
+    return trace is not None
+
+
+def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+    """Raise ``ArgumentError`` about a call that does not fit."""
+    from annlib.core.arguments import check_call  # what only errors need
+
+    name = function.__name__
+    owner, method, _ = function.__qualname__.rpartition(".")
+    if method:
+        if not arguments or not hasattr(type(arguments[0]), name):
+            raise ArgumentError(
+                f"{owner}.{name}: expected an object of whose class it is, got "
+                f"{show(arguments[0]) if arguments else 'none'}. Make one first: "
+                f"it = Class(...), then it.{name}(...)."
+            )
+        cls = type(arguments[0]).__name__
+        owner = getattr(arguments[0], "__name__", cls) if name == "__call__" else cls
+        where = owner if name in ("__init__", "__call__") else f"{owner}.{name}"
+    else:
+        package = ".".join(function.__module__.split(".")[:2])
+        listed = getattr(sys.modules.get(package), "__all__", ())
+        at_top = name in getattr(sys.modules.get(_PACKAGE), "__all__", ())
+        where = f"{package.partition('.')[2]}.{name}" if name in listed and not at_top else name
+    check_call(function, where, arguments, keywords, method=bool(method))
 
 
 class ShortTracebacks:

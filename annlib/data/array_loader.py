@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.checks import check_finite, check_range
+from annlib.core.checks import check_count, check_finite, check_range
 from annlib.data.gather import Gatherer, RowNumbers
 from annlib.data.loader import Batch, DataLoader, share
 from annlib.data.prefetch import AHEAD, Prefetch
@@ -47,6 +47,11 @@ class ArrayLoader(DataLoader):
     drop_last : bool
         Whether to leave out the last rows of a pass, if they are no whole batch.
 
+    Raises
+    ------
+    ConfigurationError
+        If ``batch_size`` is no count.
+
     Examples
     --------
     >>> x, y = np.arange(10.0).reshape(5, 2), np.arange(5.0)
@@ -75,6 +80,7 @@ class ArrayLoader(DataLoader):
         sparse: bool = False,
         drop_last: bool = False,
     ) -> None:
+        batch_size = check_count(batch_size, "ArrayLoader", "batch_size")
         self.rows = len(x)
         self.count = self.rows // batch_size if drop_last else -(-self.rows // batch_size)
         self.batch_size = batch_size

@@ -9,8 +9,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, to_array
 from annlib.core.errors import DataError, show
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     """A row of zeros with a 1 at the label, for each label.
 

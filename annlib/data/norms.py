@@ -9,8 +9,10 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number, check_numeric, is_whole, to_array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     """``x`` divided by its norm along an axis; what is all 0 stays 0.
 

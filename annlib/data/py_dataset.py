@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from annlib.core.checks import check_count, check_flag
+from annlib.core.tracebacks import with_short_tracebacks
 
 
 class PyDataset:
@@ -45,6 +46,7 @@ class PyDataset:
     [[0, 0], [1, 1], [4, 4]]
     """
 
+    @with_short_tracebacks
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
     ) -> None:

@@ -10,10 +10,12 @@ import numpy.typing as npt
 from annlib.core.arrays import Array
 from annlib.core.checks import check_choice, check_optional_count, is_number, to_array
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
+from annlib.core.tracebacks import with_short_tracebacks
 
 _SIDES = ("pre", "post")
 
 
+@with_short_tracebacks
 def pad_sequences(
     sequences: Any,
     maxlen: int | None = None,

@@ -9,6 +9,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DataError
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets.download import get_file, is_there
 
 Split: TypeAlias = tuple[Array, Array]
@@ -19,6 +20,7 @@ _ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/boston_ho
 _PUBLISHED = "f553886a1f8d56431e820c5b82552d9d95cfcb96d1e678153f8839538947dff5"
 
 
+@with_short_tracebacks
 def load_data(
     path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
 ) -> tuple[Split, Split]:

@@ -9,6 +9,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import is_number, is_whole
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets.store import Arrays, Dataset, Layout, sklearn_datasets
 
 Split: TypeAlias = tuple[Array, Array]
@@ -46,6 +47,7 @@ _DATASET = Dataset(
 )
 
 
+@with_short_tracebacks
 def load_data(test_split: float = 0.2, seed: int = 113) -> tuple[Split, Split]:
     """Load 20,640 census block groups of California (1990), shuffled and split.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from annlib.core.checks import check_choice, check_flag, check_path
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.files import atomic_write
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets.store import DatasetNotFoundError, cache_folder, data_home
 
 _WHERE = "get_file"
@@ -20,6 +21,7 @@ _SECONDS = 60
 _LONGEST = 255
 
 
+@with_short_tracebacks
 def get_file(
     fname: str | os.PathLike[str] | None = None,
     origin: str | None = None,

@@ -1,5 +1,6 @@
 """Fashion-MNIST: pieces of clothing in the format of MNIST, and harder to tell apart."""
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets.store import ImageSplits, image_dataset, image_splits
 
 #: What the labels 0 to 9 stand for.
@@ -20,6 +21,7 @@ _PUBLISHED = "37e5852d33933792bfddacf387e185c9c3d87fa20c45417517512181f092a44a"
 _DATASET = image_dataset("fashion_mnist", openml_name="Fashion-MNIST", digest=_PUBLISHED)
 
 
+@with_short_tracebacks
 def load_data() -> ImageSplits:
     """Load 70,000 grey images of clothing, in the published split.
 

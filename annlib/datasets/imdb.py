@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets import sequence_file
 from annlib.datasets.download import get_file, is_there
 from annlib.datasets.sequences import WordCodes, as_vector, word_index
@@ -20,6 +21,7 @@ _PUBLISHED = "69664113be75683a8fe16e3ed0ab59fda8886cb3cd7ada244f7d9544e4676b9f"
 _WORDS_PUBLISHED = "bfafd718b763782e994055a2d397834f"
 
 
+@with_short_tracebacks
 def load_data(
     path: str = "imdb.npz",
     num_words: int | None = None,
@@ -97,6 +99,7 @@ def load_data(
     return (as_vector(rows[:n]), y_train), (as_vector(rows[n:]), y_test)
 
 
+@with_short_tracebacks
 def get_word_index(path: str = "imdb_word_index.json") -> dict[str, int]:
     """The codes of words, before ``index_from`` is added to them.
 

@@ -1,11 +1,13 @@
 """MNIST: handwritten digits, the first data set that most people train on."""
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets.store import ImageSplits, image_dataset, image_splits
 
 _PUBLISHED = "8fc8fc4f0343f34ece1fcfdfb65f0801fac48030ce7c70e62bbb62f64ee2e65b"
 _DATASET = image_dataset("mnist", openml_name="mnist_784", digest=_PUBLISHED)
 
 
+@with_short_tracebacks
 def load_data() -> ImageSplits:
     """Load 70,000 grey images of handwritten digits, in the published split.
 

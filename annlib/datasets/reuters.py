@@ -8,6 +8,7 @@ import numpy as np
 
 from annlib.core.arrays import Array
 from annlib.core.checks import check_number
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.datasets import sequence_file
 from annlib.datasets.download import get_file, is_there
 from annlib.datasets.sequences import WordCodes, as_vector, word_index
@@ -28,6 +29,7 @@ _TOPICS = (
 )
 
 
+@with_short_tracebacks
 def load_data(
     path: str = "reuters.npz",
     num_words: int | None = None,
@@ -104,6 +106,7 @@ def load_data(
     return (as_vector(rows[:n]), y[:n]), (as_vector(rows[n:]), y[n:])
 
 
+@with_short_tracebacks
 def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
     """The codes of words, before ``index_from`` is added to them.
 
@@ -128,6 +131,7 @@ def get_word_index(path: str = "reuters_word_index.json") -> dict[str, int]:
     return word_index(path, f"{_FOLDER}reuters_word_index.json", _WORDS_PUBLISHED, where)
 
 
+@with_short_tracebacks
 def get_label_names() -> tuple[str, ...]:
     """The names of the topics, in the order of the labels.
 

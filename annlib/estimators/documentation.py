@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, metadata
 from textwrap import indent
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from annlib.core.tracebacks import ShortTracebacks
+from annlib.core.tracebacks import ShortTracebacks, with_short_tracebacks
 
 C = TypeVar("C", bound=type)
 
@@ -35,6 +35,11 @@ class Documented(ShortTracebacks):
     "Documentation" in its package metadata; without one there is no link, and none for a class of
     one's own.
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == "annlib":
+            type.__setattr__(cls, "__init__", with_short_tracebacks(vars(cls)["__init__"]))
 
     def _get_doc_link(self) -> str:
         address = os.environ.get("ANNLIB_DOCS_URL") or _published()

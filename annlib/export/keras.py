@@ -17,7 +17,7 @@ from annlib.core.arrays import DTYPES
 from annlib.core.checks import check_flag, check_instance, check_path
 from annlib.core.errors import ConfigurationError, quote, show
 from annlib.core.packages import missing
-from annlib.core.tracebacks import warn_user
+from annlib.core.tracebacks import warn_user, with_short_tracebacks
 from annlib.export.keras_description import COMPILED, described, model_in_file, state_variables
 from annlib.export.keras_parts import (
     from_keras_config,
@@ -33,6 +33,7 @@ _FAMILIES = {"optimizer": "optimizer", "loss": "loss"}
 _NOT_COMPILED = "Or leave all of it out: compile=False."
 
 
+@with_short_tracebacks
 def from_keras(model: Any, *, compile: bool = True) -> Sequential:
     """A model of Keras' as one of annlib's, with its weights; it goes on training with the same
     numbers.
@@ -225,6 +226,7 @@ def _places(
 # -- to Keras --------------------------------------------------------------------------------------
 
 
+@with_short_tracebacks
 def to_keras(model: Sequential, *, compile: bool = True) -> Any:
     """The model as a ``keras.Sequential``, with its weights and what it was compiled with.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.graph.files import write_onnx
 
 
+@with_short_tracebacks
 def onnx(
     model: Any,
     filepath: str | os.PathLike[str] | BinaryIO,

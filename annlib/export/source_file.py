@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any, BinaryIO
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.graph.files import source_text, write_source
 from annlib.graph.source_writer import SourceSize
 
 __all__ = ["SourceSize", "source", "source_size"]
 
 
+@with_short_tracebacks
 def source(
     model: Any,
     filepath: str | os.PathLike[str] | BinaryIO,
@@ -69,6 +71,7 @@ def source(
     )
 
 
+@with_short_tracebacks
 def source_size(model: Any, language: str = "c") -> SourceSize:
     """How many bytes a network takes as a source, before it is written.
 

@@ -15,6 +15,7 @@ from annlib.core.arrays import DTYPES, Array, BatchShape
 from annlib.core.checks import check_instance, check_shape
 from annlib.core.errors import ConfigurationError, quote, show
 from annlib.core.packages import missing
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.export.torch_layers import check_known, layer_of
 from annlib.export.torch_modules import modules_of
 from annlib.models import Sequential
@@ -28,6 +29,7 @@ def _torch(where: str) -> Any:
     return torch
 
 
+@with_short_tracebacks
 def to_torch(model: Sequential) -> Any:
     """The model as an ``nn.Sequential``, with its weights, in the state of evaluation.
 
@@ -85,6 +87,7 @@ def to_torch(model: Sequential) -> Any:
     return torch.nn.Sequential(modules).to(getattr(torch, model.dtype)).eval()
 
 
+@with_short_tracebacks
 def from_torch(module: Any, input_shape: Any = None) -> Sequential:
     """An ``nn.Sequential`` of PyTorch's as a model, with its weights.
 

@@ -9,6 +9,7 @@ from typing import Any
 from annlib.core import formula
 from annlib.core.config import Configurable
 from annlib.core.registry import FAMILIES
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas.mathml import as_mathml
 from annlib.formulas.text import as_text
 
@@ -95,6 +96,7 @@ def block(equations: tuple[str, ...]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
+@with_short_tracebacks
 def formula_of(cls: type[Configurable]) -> Callable[[Writer], Writer]:
     """A decorator: the function writes the formula of objects of this class, one of your own.
 

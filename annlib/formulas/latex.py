@@ -1,4 +1,4 @@
-r"""The LaTeX of a formula's tree or of a part of it, with numbers in the place of letters if wanted.
+r"""The LaTeX of a formula's tree or of a part of it, with numbers for letters if wanted.
 
 >>> from annlib.formulas.grammar import parse
 >>> as_latex(parse(r"\beta_1 m + (1-\beta_1) g"), {"β₁": "0.9"})
@@ -7,6 +7,7 @@ r"""The LaTeX of a formula's tree or of a part of it, with numbers in the place 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from annlib.formulas import symbols
@@ -21,8 +22,11 @@ _COMMANDS = {
 #: Those that have no backslash.
 _FENCES = {character: name for name, character in (symbols.OPENING | symbols.CLOSING).items()}
 
+#: The name of a function at the end of a line.
+_CALLED = re.compile(r"\\(operatorname\{\w+\}|max|min|log|exp|tanh|cosh|cos|sin)$")
 
-def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # noqa: B006  # never changed
+
+def as_latex(node: Node, numbers: Mapping[str, str] = {}) -> str:  # never changed
     """A tree as LaTeX; ``numbers`` are in LaTeX, by the letters as text."""
     if numbers and (number := numbers.get(as_text_of(node))) is not None:
         return number
@@ -72,6 +76,6 @@ def _row(parts: list[str]) -> str:
     line = ""
     for part in parts:
         tight = line.endswith("(") or part.startswith((")", ","))
-        called = part == "(" and line.rpartition(" ")[2].startswith(r"\operatorname")
+        called = part == "(" and _CALLED.search(line)
         line += ("" if not line or tight or called else " ") + part
     return line

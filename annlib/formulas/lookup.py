@@ -10,6 +10,7 @@ from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError, UnknownNameError, quote, show
 from annlib.core.registry import FAMILIES
 from annlib.core.suggestion import suggest
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas.formula import Formula, write
 
 #: The families whose members have formulas, in the order in which a name is looked up.
@@ -18,6 +19,7 @@ WITH_FORMULAS = ("activation", "loss", "optimizer", "layer", "regularizer", "sch
 KINDS = (*WITH_FORMULAS, "metric", "initializer", "constraint", "callback")
 
 
+@with_short_tracebacks
 def of(obj: Any, kind: str | None = None) -> Formula:
     """The formula of a registered name, a class or an object, with the object's own arguments.
 

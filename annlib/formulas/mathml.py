@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from annlib.core.checks import check_flag
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas import symbols
 from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
 
 
+@with_short_tracebacks
 def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
     """A formula in LaTeX as a ``<math>`` element.
 
@@ -45,6 +48,7 @@ def as_mathml(latex: str, display: bool = True, large: bool = False) -> str:
     return f"<math{style}>{_element(parse(latex))}</math>"
 
 
+_FORM = re.compile('<mo form="(prefix|postfix)">')
 _LARGE = {"Σ": "∑", "Π": "∏"}
 #: A border, which is as high as the cases, also where no font has a brace that grows.
 _BRACE = "border-left:1.5px solid;border-radius:.4em;padding-left:.3em;margin:.2em"
@@ -83,8 +87,8 @@ def _row(items: tuple[Node, ...]) -> str:
         after = items[index + 1] if index + 1 < len(items) else None
         parts.append("<mrow>" * (index in pairs))
         element = _element(item)
-        if index in flat:
-            element = element.replace("<mo form=", '<mo stretchy="false" form=', 1)
+        if index in flat:  # first and last of a row, where the form is clear
+            element = _FORM.sub('<mo stretchy="false">', element, count=1)
         parts.append(element)
         parts.append("</mrow>" * (index in pairs.values()))
         if _is(item, "function") and after is not None and not _is(after, "open"):

@@ -6,10 +6,12 @@ r"""Formulas as a line of Unicode, for terminals.
 
 from __future__ import annotations
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.formulas import symbols
 from annlib.formulas.grammar import Accent, Atom, Cases, Fraction, Node, Root, Row, Scripts, parse
 
 
+@with_short_tracebacks
 def as_text(latex: str) -> str:
     r"""A formula in LaTeX as one line of Unicode.
 

@@ -21,6 +21,7 @@ from annlib.core.checks import check_dtype, check_shape, positional_arguments
 from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 
 if TYPE_CHECKING:  # loaded when first used, not with annlib
     import numpy.typing as npt
@@ -77,6 +78,7 @@ class Initializer(Configurable):
         """
         raise NotImplementedError
 
+    @with_short_tracebacks
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
@@ -213,6 +215,7 @@ class InitializerFunction(Initializer):
     def __init__(self, function: Callable[..., Array]) -> None:
         self.function = function
 
+    @with_short_tracebacks
     def __call__(
         self, shape: Shape, dtype: npt.DTypeLike = "float32", rng: Generator | None = None
     ) -> Array:
@@ -266,6 +269,7 @@ register = registry.register
 def get(identifier: None, where: str = ...) -> None: ...
 @overload
 def get(identifier: Any, where: str = ...) -> Initializer: ...
+@with_short_tracebacks
 def get(identifier: Any, where: str = "initializers.get") -> Initializer | None:
     """The initializer that an argument stands for.
 

@@ -52,18 +52,18 @@ class BatchNormalization(Layer):
         Added to the variance.
     center : bool
         Whether there is a beta.
-    renorm : bool
-        Whether batches are normalized about as at rest.
-    renorm_clipping : dict, optional
-        Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
-    renorm_momentum : float, in [0, 1)
-        Of mean' and s'. What is used at rest has ``momentum``.
     scale : bool
         Whether there is a gamma.
     beta_initializer, gamma_initializer : str or Initializer
     moving_mean_initializer, moving_variance_initializer : str or Initializer
     beta_regularizer, gamma_regularizer : str or Regularizer, optional
     beta_constraint, gamma_constraint : str or Constraint, optional
+    renorm : bool
+        Whether batches are normalized about as at rest.
+    renorm_clipping : dict, optional
+        Limits of r, ``"rmin"`` and ``"rmax"``, and of the size of t, ``"dmax"``; none without it.
+    renorm_momentum : float, in [0, 1)
+        Of mean' and s'. What is used at rest has ``momentum``.
 
     Raises
     ------

@@ -27,6 +27,7 @@ from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula, word
 from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights, by_row
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.losses.targets import LABELS, TWO_CLASSES, is_labels, matching_targets
 
@@ -634,6 +635,7 @@ class Loss(Configurable):
 
     # -- the public face -------------------------------------------------------------------------
 
+    @with_short_tracebacks
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of these predictions, as Keras gives it.
 

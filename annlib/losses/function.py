@@ -11,6 +11,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_numeric
 from annlib.core.errors import ConfigurationError, ShapeError, show
 from annlib.core.formula import Formula
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss, LossArguments, registry
 from annlib.losses.functions import LossFunction
@@ -112,6 +113,7 @@ def _read_only(array: Array) -> Array:
     return view
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "losses.get") -> Loss | None:
     """The loss that an argument stands for.
 

@@ -12,6 +12,7 @@ from typing import Any
 from annlib.core.arrays import Array
 from annlib.core.constructors import OfFunction
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.losses.absolute_error import (
     Huber,
     LogCosh,
@@ -60,6 +61,7 @@ class LossFunction:
         self.cls = cls
         self.__name__ = name or cls._names[0]
 
+    @with_short_tracebacks
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The loss of each row, (n,).
 

@@ -19,6 +19,7 @@ from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.registry import Registry
 from annlib.core.sample_weights import as_sample_weights
 from annlib.core.states import check_alike, check_array, check_keys, refuse
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.losses.base import Loss
 from annlib.losses.base import registry as losses
@@ -363,6 +364,7 @@ class Metric(Configurable):
         for name in self._remembers:
             setattr(self, name, state[name])
 
+    @with_short_tracebacks
     def __call__(self, *batch: Any, **keywords: Any) -> Any:
         """``update_state``, then ``result``: over this batch and all since the last reset.
 

@@ -18,6 +18,7 @@ from annlib.core.arrays import Array
 from annlib.core.config import refuse_unknown
 from annlib.core.constructors import OfFunction, constructor_arguments
 from annlib.core.errors import ConfigurationError, ShapeError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.losses.functions import (
     KLD,
     MAE,
@@ -123,6 +124,7 @@ class MetricFunction:
         self.cls = cls
         self.__name__ = cls._names[0]
 
+    @with_short_tracebacks
     def __call__(self, y_true: Any, y_pred: Any, *arguments: Any, **keywords: Any) -> Array:
         """The metric of each row, (n,).
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from annlib.core.config import Configurable
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.losses import Loss, LossFunction
 from annlib.metrics.base import MeanMetricWrapper, Metric, RunningMean, registry
 from annlib.metrics.functions import MetricFunction
 from annlib.metrics.mean_loss import MeanLoss
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "metrics.get") -> Metric | None:
     """The metric that an argument stands for.
 

@@ -31,6 +31,7 @@ from annlib.core.formula import Formula
 from annlib.core.parameters import Entry, ParameterVector
 from annlib.core.registry import FAMILIES, Registry
 from annlib.core.scheduled import Scheduled
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.views import NumberView
 from annlib.optimizers.formula import update_formula
 from annlib.optimizers.loops import Loop, can_compile, compiled, waiting
@@ -689,7 +690,14 @@ class Optimizer(Rule, Scheduled):
             ...
         annlib.core.errors.ConfigurationError: ...
         """
-        where, rate, training = type(self).__name__, state["learning_rate"], "training" in state
+        where = type(self).__name__
+        own = self.get_state().keys() - {"training"}
+        if not isinstance(state, Mapping) or not own <= state.keys() <= own | {"training"}:
+            raise ConfigurationError(
+                f"{where}: expected a state with {', '.join(sorted(own))}, as get_state gives it, "
+                f"got {show(state)}."
+            )
+        rate, training = state["learning_rate"], "training" in state
         steps = check_count(state["calls"], where, "calls", 0)
         known = not training or (state["training"] is True and self._keeps_two)
         settable = rate is None or not callable(self._configured_rate)
@@ -1113,6 +1121,7 @@ registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 register = registry.register
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "") -> Optimizer | None:
     """The optimizer of that name, class or configuration, or the object itself.
 

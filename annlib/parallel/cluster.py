@@ -100,20 +100,17 @@ class Watch:
                     "more memory than they have: run it in a process of its own to see."
                 ) from None
 
-    def call(self, address: str, actor: Any, *arguments: Any) -> tuple[str, Any]:
-        """Let an actor, by its address, do its ``part``; what ``answer`` takes."""
-        try:
-            return address, actor.part(*arguments)
-        except RuntimeError as error:  # it is known already that the worker ended
-            raise LOST[0] from error
-
-    def answer(self, address: str, future: Any) -> Any:
-        """What an actor at this address has given; raises what it has raised, or ``LOST``."""
+    def answer(self, future: Any, actor: Any, address: str) -> Any:
+        """What a call has given of an actor, the future of which is known, at this address; raises
+        what it has raised, or ``LOST``.
+        """
         while True:
             try:
                 return future.result(timeout=_LOOK)
             except TimeoutError:
-                # Of one that ended Dask may say nothing.
+                # Of an actor whose worker ended there may be no answer, and another at its address.
+                if actor.status != "finished":
+                    raise LOST[0] from None
                 self.look(address)
             except OSError as error:
                 raise LOST[0] from error

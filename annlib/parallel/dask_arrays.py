@@ -10,9 +10,11 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.packages import needed
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.models.sequential import Sequential
 
 
+@with_short_tracebacks
 def predict(model: Any, x: Any, method: str = "predict") -> Any:
     """Predict the rows of a Dask array, as a Dask array that is computed when it is asked for.
 

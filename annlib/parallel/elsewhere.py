@@ -115,8 +115,8 @@ class RemoteObjective:
         self._sizes, self._ends = sizes, np.cumsum(sizes)
         self._sent = copy.deepcopy(model)
         self._predicts = bool(step.metrics.metrics)
-        #: Addresses and actors, and which of them has each block.
-        self._workers: list[tuple[str, Any]] = []
+        #: Addresses, actors and the futures that keep them, and which of them has each block.
+        self._workers: list[tuple[str, Any, Any]] = []
         self._owners = np.zeros(len(sizes), np.intp)
 
     @property
@@ -163,13 +163,8 @@ class RemoteObjective:
                     within = np.split(numbers[places] - starts[blocks[places]], first[1:])
                     rows = dict(zip(there.tolist(), within, strict=True))
                     own = None if weights is None else weights[places]
-                    address, actor = self._workers[owner]
-                    calls.append(
-                        watch.call(
-                            *(address, actor, self._step.vector.values, rows, Y[places], own),
-                            *(denominator, self._predicts),
-                        )
-                    )
+                    more = Y[places], own, denominator, self._predicts
+                    calls.append(self._asked(owner, self._step.vector.values, rows, *more))
                 return order, [watch.answer(*call) for call in calls]
             except LOST:
                 self._workers = []
@@ -179,11 +174,21 @@ class RemoteObjective:
             "smaller batch_size."
         )
 
+    def _asked(self, owner: Any, *arguments: Any) -> tuple[Any, Any, str]:
+        """Let a worker compute its part; the call, the future of the actor and its address."""
+        address, actor, future = self._workers[owner]
+        try:
+            return actor.part(*arguments), future, address
+        except RuntimeError as error:  # it is known already that it ended
+            raise LOST[0] from error
+
     def _place(self) -> None:
         """Settle which worker has which blocks: those that are there, as far as that is fair."""
         watch, client = self._watch, self._watch.client
         model = watch.scatter([self._sent])[0]
         threads, holders = client.nthreads(), client.who_has(self._blocks)
+        if not threads:  # any more
+            raise LOST[0]
         loads = dict.fromkeys(threads, 0.0)
         fair = sum(self._sizes) / sum(threads.values())
         blocks: dict[str, dict[int, Any]] = {}
@@ -206,7 +211,7 @@ class RemoteObjective:
         for owner, (address, future) in enumerate(futures.items()):
             self._owners[[*blocks[address]]] = owner
             actor = watch.result(future, "the start of a training", address)
-            self._workers.append((address, actor))
+            self._workers.append((address, actor, future))
 
     def where_not_finite(self, X: Any) -> str:
         """Nothing is known of where a number that is not finite arose."""

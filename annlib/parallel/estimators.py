@@ -110,7 +110,8 @@ class _OnDask:
         own = given["callbacks"]
         many = list(own) if isinstance(own, list | tuple) else [own]
         local = self._local(**{**given, "callbacks": [*many, elsewhere]})
-        local.fit(numbers, y, sample_weight)
+        with client.as_current():  # whose actors ask for the current one
+            local.fit(numbers, y, sample_weight)
         self.__dict__.update(local.set_params(callbacks=own).__dict__)
         return self
 

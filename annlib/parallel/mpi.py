@@ -15,6 +15,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_number
 from annlib.core.packages import missing
 from annlib.core.threads import processors
+from annlib.core.tracebacks import with_short_tracebacks
 
 #: Numbers that are added up at a time: more in one call leave the processor's cache.
 _AT_ONCE = 1 << 20
@@ -59,6 +60,7 @@ class MPI:
     and ``mpiexec -n 4 python train.py``.
     """
 
+    @with_short_tracebacks
     def __init__(self, step_timeout: float = 300.0) -> None:
         self.step_timeout = float(check_number(step_timeout, "MPI", "step_timeout", "(0, inf)"))
         self._library = library = _library()

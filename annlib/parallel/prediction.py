@@ -14,6 +14,7 @@ from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_path
 from annlib.core.errors import ConfigurationError, DataError, quote, show
 from annlib.core.files import atomic_file
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.data import Shards
 from annlib.models.sequential import Sequential
 
@@ -21,6 +22,7 @@ from annlib.models.sequential import Sequential
 _AT_ONCE = 16 << 20
 
 
+@with_short_tracebacks
 def predict_files(
     model: Any,
     paths: Any,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from annlib.core.checks import check_number
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.packages import needed
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.parallel.cluster import LOST, ClusterError, Watch, check_client
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _AGAIN = 3
 
 
+@with_short_tracebacks
 def search(
     estimator: Any,
     grid: Any,
@@ -41,6 +43,8 @@ def search(
     grid : dict of lists, or a list of such
         As ``GridSearchCV`` takes it.
     X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, outputs), optional
+        What ``estimator.fit`` takes.
     cv : int, at least 2, splitter or iterable
     client : distributed.Client, optional
         The current one if none is given.
@@ -49,8 +53,6 @@ def search(
         As in ``GridSearchCV``: whether, and by which of several scores, the best one is fitted.
     worker_timeout : float, above 0
         Seconds without any worker after which the search ends with an error.
-    y : array_like, (n,) or (n, outputs), optional
-        What ``estimator.fit`` takes.
 
     Returns
     -------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.markup import (
     FONT,
     Row,
@@ -40,6 +41,7 @@ _STYLE = (
 )
 
 
+@with_short_tracebacks
 def model_html(model: Any) -> str:
     """The page of a model; what is not known before it is built shows as ``?``.
 

@@ -9,9 +9,11 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, to_array
 from annlib.core.errors import ConfigurationError, DataError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import COLOURS, many_axes, one_axes, plain
 
 
+@with_short_tracebacks
 def calibration(model: Any, X: Any, y: Any, ax: Any = None, bins: int = 10) -> Any:
     """Draw how often a classifier is right beside how sure it is.
 
@@ -112,6 +114,7 @@ def _draw_calibration(ax: Any, sure: Array, right: Array, bins: int) -> None:
     ax.set_title(f"expected calibration error: {distance:.3f}", fontsize="medium")
 
 
+@with_short_tracebacks
 def prediction_intervals(
     model: Any, X: Any, y: Any = None, ax: Any = None, coverage: float = 0.9
 ) -> Any:
@@ -184,7 +187,7 @@ def prediction_intervals(
 def _draw_intervals(ax: Any, middle: Array, ends: Array, truth: Array | None, share: float) -> None:
     order = np.argsort(middle, kind="stable")
     x, (low, high) = middle[order], ends[order].T
-    band = f"interval of {share:.4g}"
+    band = f"{100 * share:.4g} % interval"
     if len(x) == 1:
         ax.vlines(x, low, high, color=COLOURS[5], alpha=0.5, linewidth=6, label=band)
     else:

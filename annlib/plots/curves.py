@@ -10,6 +10,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_known, is_number, items_of, to_array
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import (
     COLOURS,
     MARKERS,
@@ -85,6 +86,7 @@ def quantities(curves: Mapping[str, Any]) -> list[str]:
     return sorted(names, key=lambda name: name != "loss")
 
 
+@with_short_tracebacks
 def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: Any = None) -> Any:
     """Draw loss and metrics by epoch, a quantity an Axes, training and validation together.
 
@@ -96,7 +98,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     Parameters
     ----------
     history : History, or dict of str to list, or estimator
-        Of a fitted estimator its ``history_``, with a line at the best epoch where that was kept.
+        Of a fitted estimator its ``history_``, with a line at the epoch whose weights it has.
     metrics : str or list of str, optional
         The quantities, by their names without ``val_``; of a History also ``"learning_rate"`` and
         ``"seconds"``. Without it all that were measured, on a single ``ax`` the loss.
@@ -139,7 +141,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
     for name, one in zip(drawn, axes, strict=True):
         draw_quantity(one, {**more, **curves}, name)
         _mark_best(one, history, curves, name)
-        if (restored := _kept_epoch(history)) is not None:
+        if (restored := _kept_epoch(history, name)) is not None:
             label = "restored" if hasattr(history, "restored_epoch") else "kept"
             one.axvline(restored + 1, color="#808080", linewidth=1.2, linestyle=":", label=label)
             one.legend(frameon=False)
@@ -215,9 +217,13 @@ def _mark_best(ax: Any, record: Any, curves: Mapping[str, Curve], name: str) -> 
         ax.set_title(f"best {value:.4g}, epoch {epoch + 1}", fontsize="small", loc="right")
 
 
-def _kept_epoch(record: Any) -> int | None:
-    """The epoch whose weights were restored, by a callback or by an estimator."""
+def _kept_epoch(record: Any, name: str) -> int | None:
+    """The epoch whose weights were restored, by a callback or by an estimator: of all of it, or of
+    the part that a curve is of.
+    """
     kept = getattr(record, "restored_epoch", getattr(record, "best_epoch_", None))
+    by_part = getattr(record, "best_epochs_", {})
+    kept = next((best for part, best in by_part.items() if name.startswith(f"{part}_")), kept)
     return None if kept is None else int(kept)
 
 
@@ -263,6 +269,7 @@ def finish(ax: Any, name: str, drawn: Sequence[Array]) -> None:
     ax.legend(frameon=False)
 
 
+@with_short_tracebacks
 def compare_histories(histories: Mapping[str, Any], metric: str = "loss", ax: Any = None) -> Any:
     """Draw one quantity of several runs: a colour a run, training solid and validation dashed.
 

@@ -12,6 +12,7 @@ import numpy as np
 from annlib.core.checks import items_of, to_array, to_rows
 from annlib.core.errors import ConfigurationError, DataError, ShapeError, show
 from annlib.core.packages import needed
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import MARKERS, cut, distinct_colours, legend_beside, one_axes, plain
 
 #: Inches: of a class in a matrix, of a matrix at most, and of a letter of a name.
@@ -26,6 +27,7 @@ _SHARES = {
 }
 
 
+@with_short_tracebacks
 def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywords: Any) -> Any:
     """Draw which class a classifier gives where in the plane, and the rows on it.
 
@@ -117,6 +119,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
     return ax
 
 
+@with_short_tracebacks
 def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any) -> Any:
     """Draw how many rows of each class were given which class.
 
@@ -236,6 +239,7 @@ def _rows(X: Any, where: str) -> int:
     return int(shape[0]) if shape else len(items or ())
 
 
+@with_short_tracebacks
 def learning_curve(
     model: Any, X: Any, y: Any, ax: Any = None, fit: dict[str, Any] | None = None, **keywords: Any
 ) -> Any:
@@ -246,6 +250,7 @@ def learning_curve(
     model : Sequential or estimator
         A bare model is trained from its configuration for every point, and left as it is.
     X : array_like or frame, (n, features)
+    y : array_like, (n,) or (n, outputs)
     ax : Axes, optional
     fit : dict, optional
         Arguments of a bare model's ``fit``. Without ``epochs`` they are those of its last
@@ -253,7 +258,6 @@ def learning_curve(
     **keywords
         For ``sklearn.model_selection.LearningCurveDisplay.from_estimator``: ``cv=3``,
         ``train_sizes=[0.1, 0.5, 1.0]``, ...
-    y : array_like, (n,) or (n, outputs)
 
     Returns
     -------

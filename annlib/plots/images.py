@@ -12,6 +12,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_count, check_shape, items_of, to_rows
 from annlib.core.errors import ConfigurationError, NotBuiltError, ShapeError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import COLOURS, cut, many_axes, plain, whole_numbers
 
 #: Letters of a line above an image at most, and the inches of one.
@@ -20,6 +21,7 @@ _WIDEST, _LETTER = 22, 0.085
 _FEW, _ROWS = 4, 30
 
 
+@with_short_tracebacks
 def first_layer(
     model: Any,
     shape: Shape | None = None,
@@ -165,6 +167,7 @@ def _first_kernel(model: Any, where: str) -> tuple[str, Array]:
     )
 
 
+@with_short_tracebacks
 def mistakes(
     model: Any,
     images: Any,
@@ -206,7 +209,7 @@ def mistakes(
     NotBuiltError
         If it is a ``Sequential`` without weights.
     ShapeError
-        If rows of pixels make no image of that shape, or no square.
+        If the images have another shape than these, or rows of pixels make no image of that shape.
     DataError
         If y has no label for each image.
 
@@ -226,8 +229,14 @@ def mistakes(
 
     estimator = as_classifier(model, where)
     x = to_rows(images, where, "images")
+    if x.ndim not in (2, 3, 4) or (x.ndim == 4 and x.shape[3] not in (1, 3, 4)):
+        raise ShapeError(
+            f"{where}: expected images of shape (n, height, width), (n, height, width, channels) "
+            f"with 1, 3 or 4 channels, or (n, pixels), got {x.shape}."
+        )
     truth = labels(y, len(x))
     pixels = x.reshape(len(x), *_size(x.shape[1], shape, where)) if x.ndim == 2 else x
+    pixels = pixels[..., 0] if pixels.shape[3:] == (1,) else pixels
     rows = x.reshape(len(x), -1) if estimator is model else x
     probabilities = np.asarray(estimator.predict_proba(rows))
     classes = np.asarray(estimator.classes_)
@@ -258,7 +267,7 @@ def mistakes(
     size = _figure(len(wrong), height, side)
     axes = many_axes(ax, len(wrong), where, columns=_columns(len(wrong)), figsize=size)
     for row, title, one in zip(wrong, lines, axes, strict=True):
-        one.imshow(pixels[row].squeeze(), cmap="gray_r")
+        one.imshow(pixels[row], cmap="gray_r")
         _bare(one, "\n".join(title))
     return axes
 

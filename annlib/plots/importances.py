@@ -9,11 +9,13 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_count, is_missing, is_number
 from annlib.core.errors import ConfigurationError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import COLOURS, cut, many_axes, one_axes, plain
 
 _UP, _DOWN = COLOURS[1], COLOURS[0]
 
 
+@with_short_tracebacks
 def feature_importances(model: Any, ax: Any = None, most: int = 20) -> Any:
     """Draw how important each column is to a fitted estimator, the largest on top.
 
@@ -63,6 +65,7 @@ def feature_importances(model: Any, ax: Any = None, most: int = 20) -> Any:
     return ax
 
 
+@with_short_tracebacks
 def contributions(
     model: Any, X: Any, ax: Any = None, target: Any = None, most: int = 10, orders: int = 4
 ) -> Any:

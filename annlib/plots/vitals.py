@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
+from annlib.core.checks import is_number, items_of, to_rows
+from annlib.core.errors import ConfigurationError, ShapeError, show
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.plots.axes import COLOURS, one_axes, plain, spans_decades, whole_numbers
 
 _NAMED = 12  # layers that have a place in the legend
 _DARK, _LIGHT = 0.0, 0.85  # viridis up to where its yellow is lost on white
 
 
+@with_short_tracebacks
 def plot_layers(
-    steps: Sequence[int],
+    steps: Sequence[float],
     values: Array,
     names: Sequence[str],
     label: str,
@@ -42,9 +46,11 @@ def plot_layers(
     Raises
     ------
     ConfigurationError
-        If ``ax`` is no Axes of Matplotlib.
-    ValueError
-        If there are not as many rows of values as steps.
+        If ``ax`` is no Axes of Matplotlib, or another argument is none of these.
+    ShapeError
+        If there is not a value for each step and each of the names.
+    DataError
+        If the values are no numbers.
 
     Examples
     --------
@@ -54,7 +60,15 @@ def plot_layers(
     >>> [line.get_ydata().tolist() for line in ax.lines]
     [[1.0, 3.0], [2.0, 4.0]]
     """
-    ax = one_axes(ax, "plots.plot_layers", figsize=(6.8, 3.8))
+    where = "plots.plot_layers"
+    steps, label = _steps(steps, where), _label(label, where)
+    texts = items_of(names)
+    if texts is None:
+        raise ConfigurationError(f"{where}: expected names as a list, got {show(names)}.")
+    values = _by_step(values, len(steps), len(texts), where, "values", "the layers' names")
+    if usual is not None:
+        usual = _range(usual, where)
+    ax = one_axes(ax, where, figsize=(6.8, 3.8))
     from matplotlib import colormaps
 
     colours = colormaps["viridis"](np.linspace(_DARK, _LIGHT, len(names)))
@@ -86,7 +100,8 @@ def _scale(ax: Any, names: Sequence[str]) -> None:
     bar.ax.invert_yaxis()
 
 
-def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = None) -> Any:
+@with_short_tracebacks
+def plot_spread(steps: Sequence[float], quantiles: Array, label: str, ax: Any = None) -> Any:
     """Draw how many numbers are spread, by step: the median, and what half and 90 % lie within.
 
     Parameters
@@ -104,9 +119,11 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
     Raises
     ------
     ConfigurationError
-        If ``ax`` is no Axes of Matplotlib.
-    ValueError
+        If ``ax`` is no Axes of Matplotlib, or another argument is none of these.
+    ShapeError
         If there are not 7 quantiles a step.
+    DataError
+        If they are no numbers.
 
     Examples
     --------
@@ -116,7 +133,10 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
     >>> ax.lines[0].get_ydata().tolist()
     [0.0, 0.0]
     """
-    ax = one_axes(ax, "plots.plot_spread", figsize=(6.8, 3.8))
+    where = "plots.plot_spread"
+    steps, label = _steps(steps, where), _label(label, where)
+    quantiles = _by_step(quantiles, len(steps), 7, where, "quantiles", "least to largest")
+    ax = one_axes(ax, where, figsize=(6.8, 3.8))
     low, p5, p25, middle, p75, p95, high = np.transpose(quantiles)
     colour = COLOURS[0]
     ax.plot(steps, middle, color=colour, label="median", marker="." if len(steps) == 1 else "")
@@ -128,6 +148,41 @@ def plot_spread(steps: Sequence[int], quantiles: Array, label: str, ax: Any = No
     _finish(ax, label)
     ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     return ax
+
+
+def _steps(steps: Any, where: str) -> list[float]:
+    found = items_of(steps)
+    if not found or not all(map(is_number, found)):
+        raise ConfigurationError(
+            f"{where}: expected steps as a list of at least one number, got {show(steps)}."
+        )
+    return found
+
+
+def _label(label: Any, where: str) -> str:
+    if not isinstance(label, str):
+        raise ConfigurationError(f"{where}: expected label as text, got {show(label)}.")
+    return label
+
+
+def _range(usual: Any, where: str) -> tuple[float, float]:
+    ends = items_of(usual) or ()
+    if len(ends) != 2 or not all(map(is_number, ends)):
+        raise ConfigurationError(
+            f"{where}: expected usual as a tuple (low, high) of numbers, got {show(usual)}."
+        )
+    return ends[0], ends[1]
+
+
+def _by_step(values: Any, steps: int, count: int, where: str, name: str, what: str) -> Array:
+    """The numbers, (steps, count); raises ``ShapeError``."""
+    array = to_rows(values, where, name)
+    if array.shape != (steps, count):
+        raise ShapeError(
+            f"{where}: expected {name} of shape {(steps, count)}, a row for each step with {count} "
+            f"numbers, {what}, got {array.shape}."
+        )
+    return array
 
 
 def _finish(ax: Any, label: str) -> None:

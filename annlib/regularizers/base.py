@@ -17,6 +17,7 @@ from annlib.core.config import Configurable
 from annlib.core.errors import ConfigurationError
 from annlib.core.formula import Formula, described
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 
 
@@ -241,6 +242,7 @@ register = registry.register
 def get(identifier: None, where: str = ...) -> None: ...
 @overload
 def get(identifier: Any, where: str = ...) -> Regularizer: ...
+@with_short_tracebacks
 def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     """The regularizer that an argument stands for.
 

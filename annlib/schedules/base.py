@@ -13,6 +13,7 @@ from annlib.core.checks import check_number
 from annlib.core.config import Configurable
 from annlib.core.formula import Formula
 from annlib.core.registry import Registry
+from annlib.core.tracebacks import with_short_tracebacks
 
 STEP = ("t", "the steps done")
 
@@ -98,6 +99,7 @@ registry: Registry[LearningRateSchedule] = Registry("schedule", LearningRateSche
 register = registry.register
 
 
+@with_short_tracebacks
 def get(identifier: Any, where: str = "schedules.get") -> LearningRateSchedule:
     """The schedule that a configuration describes, or the object itself.
 

@@ -14,6 +14,7 @@ from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_flag, check_instance, check_numbers, items_of
 from annlib.core.errors import ConfigurationError, ShapeError
 from annlib.core.expression import express
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.layers import Activation as ActivationLayer
 from annlib.layers import Dense
@@ -74,6 +75,7 @@ rules: Rules[ActivationTrial] = Rules()
 NAMES = ["A", "dE/dZ"]
 
 
+@with_short_tracebacks
 def check_activation(
     activation: Activation, *, kinks: Sequence[float] = (), may_allocate: bool = False
 ) -> None:

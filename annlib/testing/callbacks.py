@@ -23,6 +23,7 @@ from annlib.callbacks import Callback, CallbackList
 from annlib.callbacks.base import ALIASES, HOOKS
 from annlib.core.arrays import Array
 from annlib.core.checks import check_instance
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.layers import Dense
 from annlib.models import Sequential
 from annlib.saving.packing import pack, unpack
@@ -145,6 +146,7 @@ def train_a_little(callbacks: list[Callback]) -> Sequential:
 rules: Rules[CallbackTrial] = Rules()
 
 
+@with_short_tracebacks
 def check_callback(callback: Callback, *, train: Train = train_a_little) -> None:
     """Check that a callback keeps every rule of a callback.
 

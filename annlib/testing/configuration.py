@@ -15,6 +15,7 @@ from annlib.core.config import Configurable
 from annlib.core.constructors import constructor_arguments
 from annlib.core.errors import ConfigurationError
 from annlib.core.registry import FAMILIES, custom_object_scope
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.saving.serializable import functions_of
 from annlib.testing.rules import Rules, expected_error
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 rules: Rules[Configurable] = Rules()
 
 
+@with_short_tracebacks
 def check_config(thing: Configurable) -> None:
     """Check that an object's configuration is its constructor, through JSON and back.
 

@@ -11,8 +11,10 @@ from annlib.core.arrays import Array
 from annlib.core.checks import SEED_BITS, check_count, check_number, to_array
 from annlib.core.errors import ConfigurationError, show
 from annlib.core.finite_differences import central
+from annlib.core.tracebacks import with_short_tracebacks
 
 
+@with_short_tracebacks
 def check_gradient(
     f: Callable[[Array], Any],
     gradient: Any,

@@ -18,6 +18,7 @@ from annlib.core.checks import (
 )
 from annlib.core.errors import ConfigurationError
 from annlib.core.expression import express
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.layers import Lambda, Layer
 from annlib.testing.configuration import check_config, copies
@@ -36,6 +37,7 @@ from annlib.testing.rules import (
 rules: Rules[LayerTrial] = Rules()
 
 
+@with_short_tracebacks
 def check_layer(
     layer: Layer,
     input_shape: Shape | None = None,

@@ -13,6 +13,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.checks import check_flag, check_instance, to_rows
 from annlib.core.errors import ShapeError
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 from annlib.losses import Loss, LossFunctionWrapper
 from annlib.testing.configuration import check_config
@@ -75,6 +76,7 @@ rules: Rules[LossTrial] = Rules()
 NAMES = ["the value", "the gradient"]
 
 
+@with_short_tracebacks
 def check_loss(
     loss: Loss, y_true: Any = None, y_pred: Any = None, *, may_allocate: bool = False
 ) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from annlib.core.arrays import Array, Shape
 from annlib.core.checks import check_flag, check_instance
 from annlib.core.parameters import ParameterVector
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.layers import Layer
 from annlib.optimizers import Optimizer, memory
 from annlib.testing.configuration import check_config, copies
@@ -76,6 +77,7 @@ class OptimizerTrial:
 rules: Rules[OptimizerTrial] = Rules()
 
 
+@with_short_tracebacks
 def check_optimizer(optimizer: Optimizer, *, may_allocate: bool = False) -> None:
     """Check that an optimizer keeps every rule of an optimizer.
 

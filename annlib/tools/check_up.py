@@ -57,13 +57,13 @@ def checkup(
     model : Sequential or estimator
         Compiled; or an estimator of annlib's, whose ``fit`` is looked at before it is done.
     x : array_like, frame or sparse matrix, (n, features)
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        The data, as ``fit`` takes them.
     rows : int, at least 1
         At most so many rows, drawn from them, are checked. NaN is looked for in all.
     seed : int, at least 0
         Draws the rows.
-    y : array_like, (n,) or (n, outputs)
-    sample_weight : array_like, (n,), optional
-        The data, as ``fit`` takes them.
 
     Returns
     -------

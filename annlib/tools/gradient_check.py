@@ -152,6 +152,9 @@ def gradcheck(
     model : Sequential
         Compiled.
     x : array_like, frame or sparse matrix, (n, features)
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        Some data, as ``fit`` takes them.
     rows : int, at least 1
         How many rows of them to use.
     elements : int, at least 1
@@ -161,9 +164,6 @@ def gradcheck(
         The largest relative error that is taken for rounding.
     seed : int, at least 0
         Draws elements and directions.
-    y : array_like, (n,) or (n, outputs)
-    sample_weight : array_like, (n,), optional
-        Some data, as ``fit`` takes them.
 
     Returns
     -------

@@ -146,15 +146,15 @@ def lr_find(
         Compiled; its optimizer is tried from its initial state. Or an estimator of annlib's, of
         which a network is made as ``fit`` would.
     x : array_like, frame or sparse matrix, (n, features)
+    y : array_like, (n,) or (n, outputs)
+    sample_weight : array_like, (n,), optional
+        The data, as ``fit`` takes them.
     batch_size : int, at least 1
         The one to train with: the best rate depends on it.
     start, end : float, above 0
         The first rate and the last.
     steps : int, at least 10
         How many updates are made, at most.
-    y : array_like, (n,) or (n, outputs)
-    sample_weight : array_like, (n,), optional
-        The data, as ``fit`` takes them.
 
     Returns
     -------

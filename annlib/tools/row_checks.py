@@ -48,11 +48,12 @@ def leak(subject: Subject) -> Iterator[Finding]:
     else:
         return
     if len(found):
-        which = "columns" if len(found) > 1 else "column"
+        several = len(found) > 1
+        which, tells = ("columns", "tell") if several else ("column", "tells")
         yield Finding(
             "warning",
             "leak",
-            f"{which} {subject.some(list(found))} of x tell y exactly.",
+            f"{which} {subject.some(list(found))} of x {tells} y exactly.",
             "If y is among the columns of x, leave it out: of new rows it is not known.",
         )
 

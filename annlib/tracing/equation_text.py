@@ -109,7 +109,8 @@ def _numbers(step: Equation, row: int, label: str, style: Style) -> Iterator[str
     room = style.width - len(_INDENT)
     bands: list[list[Block]] = [[[first]]]
     for group in _groups(step, row, style, room - len(first)):
-        for part in [group] if _length([[first], *group]) <= room else [[b] for b in group]:
+        fits = _length([[first], *group]) <= room
+        for part in [group] if fits else _pieces(group):
             if _length([*bands[-1], *part]) > room:
                 bands.append([[" " * len(first)]])
             bands[-1] += part
@@ -136,6 +137,18 @@ def _groups(step: Equation, row: int, style: Style, room: int) -> Iterator[list[
             block = [word + " " * number]
         group.append(block)
     yield group
+
+
+def _pieces(group: list[Block]) -> Iterator[list[Block]]:
+    """A group that is too wide in pieces, of which an operator or arrow begins one."""
+    held: list[Block] = []
+    for block in group:
+        held.append(block)
+        if len(block) > 1 or not (block[0].startswith(" ") and block[0].endswith(" ")):
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def _length(blocks: list[Block]) -> int:

@@ -172,7 +172,8 @@ def _all_numbers(step: Equation, digits: int, known: set[bytes]) -> Iterator[str
     for operand in step.operands:
         for row in step.shown if operand.by_row else range(1):
             matrix = operand.of(row)
-            keys = {_key(matrix), _key(matrix.T)}
+            alike = matrix[:1] if (matrix == matrix[:1]).all() else matrix  # copies of one row
+            keys = {_key(alike), _key(alike.T)}
             if max(matrix.shape) > _SIDE and known.isdisjoint(keys):
                 known |= keys
                 found.append((operand.symbol, row, matrix))

@@ -8,12 +8,14 @@ from annlib.activations import Activation
 from annlib.core.arrays import Array
 from annlib.core.checks import check_instance, to_rows
 from annlib.core.errors import ConfigurationError
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.core.workspace import Workspace
 
 #: The most numbers of an explicit Jacobian.
 LIMIT = 1_000_000
 
 
+@with_short_tracebacks
 def jacobian(activation: Activation, z: Array) -> Array:
     """[D_A,Z] of one row {Z}, of one row for each output: row i is what comes back when only
     dE/da_i is 1.

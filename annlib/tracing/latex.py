@@ -30,10 +30,8 @@ _SPECIAL = (
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        "-": "-{}",
-        ",": ",{}",
-        "—": "--{}-{}",
-        "–": "--{}",
+        "—": "---",
+        "\N{EN DASH}": "--",
         "…": r"\ldots{}",
     }
 )
@@ -67,7 +65,13 @@ _ACCENTS = dict(
         strict=True,
     )
 )
-_LETTERS = dict(zip("ßæÆœŒøØłŁıÅå", "ss ae AE oe OE o O l L i AA aa".split(), strict=True))
+_LETTERS = dict(
+    zip(
+        "ßæÆœŒøØłŁıÅå",
+        ("ss", "ae", "AE", "oe", "OE", "o", "O", "l", "L", "i", "AA", "aa"),
+        strict=True,
+    )
+)
 _EXPONENT = re.compile(r"e(-?\d+)")
 
 
@@ -158,8 +162,12 @@ def _cell(text: str) -> str:
 
 def escape(text: str) -> str:
     """Any text as LaTeX that prints it, in ASCII."""
-    text = unicodedata.normalize("NFC", printable(text))
-    return "".join(_SPECIAL.get(c) or (c if c.isascii() else _other(c)) for c in text)
+    text, line, before = unicodedata.normalize("NFC", printable(text)), "", ""
+    for c in text:
+        line += "{}" * (c == before and c in "-,")  # two of which would become one
+        line += _SPECIAL.get(c) or (c if c.isascii() else _other(c))
+        before = c
+    return line
 
 
 def _other(character: str) -> str:
@@ -168,7 +176,7 @@ def _other(character: str) -> str:
         return f"${_MATHS[character]}$"
     if character in _LETTERS:
         return rf"\{_LETTERS[character]}{{}}"
-    letter, *marks = unicodedata.normalize("NFD", character)
+    letter, *marks = list(unicodedata.normalize("NFD", character))
     if letter.isascii() and letter.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
         return rf"\{_ACCENTS[marks[0]]}{{{letter}}}"
     plain = to_ascii(character)

@@ -15,9 +15,10 @@ from annlib.formulas.latex import as_latex
 from annlib.formulas.text import as_text_of
 from annlib.layers import axes
 from annlib.tracing.equation import Equation, Operand
-from annlib.tracing.lines import ROWS, Known, Lines, Quantity, key_of
+from annlib.tracing.lines import Lines
 from annlib.tracing.recording import LayerRecord, Recording
 from annlib.tracing.sections import definition, gradient_symbol, letter_of, renamed, symbol_of
+from annlib.tracing.terms import ROWS, Known, Quantity, key_of, without_index
 
 _DX, _DY = "∂E/∂x", "∂E/∂y"
 
@@ -189,7 +190,7 @@ class ByFormula:
             return known[key]
         if not isinstance(left, Scripts):  # one number of a row
             return as_latex(left)
-        bare = as_latex(Scripts(left.base, None, left.above) if left.above else left.base)
+        bare = as_latex(without_index(left))
         return rf"\{{{bare.upper() if len(bare) == 1 else bare}\}}"
 
 

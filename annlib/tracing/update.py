@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from annlib.core.arrays import Array
-from annlib.core.parameters import Parameter
 from annlib.formulas import as_text
-from annlib.formulas.grammar import Scripts, parse
+from annlib.formulas.grammar import Node, Row, parse
 from annlib.formulas.text import as_text_of
-from annlib.layers import Layer
 from annlib.optimizers import SGD, Optimizer
-from annlib.optimizers.formula import DECAY, average_lines, limit_lines
 from annlib.tracing.equation import Equation, Operand
-from annlib.tracing.lines import Known, Lines, Quantity, UnreadableError
+from annlib.tracing.letters import Letters
+from annlib.tracing.lines import Lines
 from annlib.tracing.recording import LayerRecord, Recording
-from annlib.tracing.sections import as_paper, definition, gradient_symbol, indexed, symbol_of
+from annlib.tracing.sections import definition, gradient_symbol, indexed
+from annlib.tracing.terms import Quantity, UnreadableError
 
 _POLICY = (
     *("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema"),
@@ -39,7 +38,8 @@ class Updates:
 
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
-        self._said: set[tuple[int, float]] = set()
+        #: What is one number, as it was shown, by the optimizer's part and the rate.
+        self._said: dict[tuple[int, float], dict[str, float]] = {}
 
     def equations(self, record: LayerRecord) -> Iterator[Equation]:
         """Those of one layer's parameters."""
@@ -50,32 +50,12 @@ class Updates:
                 yield from update.penalties()
                 if self.recording.trained:
                     key = id(update.part), update.rate
-                    yield from update.equations(first=key not in self._said)
-                    self._said.add(key)
+                    first = key not in self._said
+                    yield from update.equations(self._said.setdefault(key, {}), first=first)
 
 
-class _Update:
+class _Update(Letters):
     """That of one parameter."""
-
-    def __init__(self, recording: Recording, record: LayerRecord, parameter: Parameter) -> None:
-        self.recording, self.record, self.parameter = recording, record, parameter
-        self.layer: Layer = record.layer
-        self.name, self.path = parameter.name, f"{record.name}/{parameter.name}"
-        self.symbol = symbol_of(self.layer, parameter.name, parameter.shape)
-        optimizer = recording.optimizer
-        self.part, own = optimizer._trained_by(self.path)
-        self.base_rate = recording.rate * own
-        self.rate = self.base_rate * self.part.policy.rate_factor(self.path)
-
-    def paper(self, array: Array) -> Array:
-        """As the paper has it: the weights of a Dense transposed."""
-        return as_paper(self.layer, self.name, array)
-
-    @property
-    def gradient(self) -> Operand:
-        """What the optimizer got."""
-        array = self.paper(self.recording.gradients[self.path])
-        return Operand(gradient_symbol(self.symbol), array, by_row=False)
 
     def penalties(self) -> Iterator[Equation]:
         """What regularizers add to the gradient."""
@@ -109,16 +89,19 @@ class _Update:
 
     # -- by the optimizer's formula ----------------------------------------------------------------
 
-    def equations(self, first: bool) -> Iterator[Equation]:
-        """The optimizer's step; with what is one number for the ``first`` of its parameters."""
+    def equations(self, said: dict[str, float], *, first: bool) -> Iterator[Equation]:
+        """The optimizer's step; without the numbers that were said with another parameter.
+
+        The formula is beside it for the ``first`` of its parameters.
+        """
         optimizer, constraint = self.recording.optimizer, self.parameter.constraint
         if _is_the_papers(self.part, optimizer) and constraint is None:
             yield self._of_the_paper()
             return
         try:
-            found = [*self._by_formula(first)]
+            found = [*self._by_formula(said, first=first)]
         except UnreadableError:
-            found = [*self._step(first)]
+            found = [*self._step(first=first)]
         yield from found
 
     def _of_the_paper(self) -> Equation:
@@ -139,30 +122,29 @@ class _Update:
         new = Operand(self.symbol, self.paper(after), by_row=False)
         return new, "←", Operand(self.symbol, self.paper(before), by_row=False)
 
-    def _by_formula(self, first: bool) -> Iterator[Equation]:
+    def _by_formula(self, said: dict[str, float], *, first: bool) -> Iterator[Equation]:
         """Each line of the formula with the numbers of this parameter."""
-        lines, final = self._lines()
-        reader = Lines(self._names(), self._axes())
+        lines, final = self.lines()
+        reader = Lines(self.names(), self.axes())
         last = {as_text_of(_left(line)): k for k, line in enumerate(lines)}
-        note = self._words()
         if first and any(map(_T.search, lines)):
-            yield self._count(note)
-            note = ""
+            yield self._count()
         for k, latex in enumerate(lines):
             line = reader.read(latex)
             if line.number:
                 reader.names.setdefault(line.key, 0.0)
                 if not callable(reader.names[line.key]):
                     reader.names[line.key] = float(line.value[0, 0])
-                if not first:
+                if said.get(line.key) == line.value[0, 0]:
                     continue
+                said[line.key] = float(line.value[0, 0])
                 result = Operand(line.left, line.value, by_row=False)
                 title, derived = f"{as_text(line.left)} of the update", False
             else:
                 known = final.get(line.key) if last[as_text_of(_left(latex))] == k else None
                 array = line.value if known is None else known
                 title, derived = self._title(line.key), known is None
-                symbol = self._symbol(line.key, line.left)
+                symbol = self.symbol_for(line.key, line.left)
                 result = Operand(symbol, array, by_row=False)
                 reader.names[line.key] = Quantity(symbol, array)
             yield self._equation(
@@ -171,9 +153,8 @@ class _Update:
                 line.rule,
                 definition=(latex,) if first else (),
                 derived=derived,
-                note=note,
+                note=self._words() if k + 1 == len(lines) else "",
             )
-            note = ""
         yield from self._constrained(reader)
 
     def _title(self, key: str) -> str:
@@ -181,119 +162,21 @@ class _Update:
             return f"the update of {self.name}"
         return f"the gradient of {self.name}" if key == "g" else f"{key} of {self.name}"
 
-    def _count(self, note: str) -> Equation:
+    def _count(self) -> Equation:
         """The number of the update, which rules call t."""
-        t = self._t
+        t = self.t
         new, old = (np.full((1, 1), float(n)) for n in (t, t - 1))
         return self._equation(
             "the number of the update",
-            (Operand("t", new, False), "←", Operand("t", old, False, coefficient=True), "⊕", "1"),
+            (
+                Operand("t", new, by_row=False),
+                "←",
+                Operand("t", old, by_row=False, coefficient=True),
+                "⊕",
+                "1",
+            ),
             lambda old: old.reshape(1, 1) + 1,
-            note=note,
         )
-
-    @property
-    def _every(self) -> int:
-        return self.recording.optimizer.gradient_accumulation_steps or 1
-
-    @property
-    def _t(self) -> int:
-        return self.recording.steps // self._every + 1
-
-    @property
-    def _is_due(self) -> bool:
-        """Whether this step makes an update, and does not only add up gradients."""
-        return (self.recording.steps + 1) % self._every == 0
-
-    def _lines(self) -> tuple[list[str], dict[str, Array]]:
-        """The lines that are computed, and what is known of their last results."""
-        optimizer, part = self.recording.optimizer, self.part
-        lines: list[str] = []
-        if self._every > 1:
-            mean = rf"g \leftarrow \frac{{1}}{{{self._every}}} (G + g)"
-            lines += [mean, "G = 0 G"] if self._is_due else [r"G \leftarrow G + g"]
-        if self._is_due:
-            if part is not optimizer:
-                lines += limit_lines(optimizer)
-            own = part._formula_of(self.path, self.parameter.shape).equations
-            own = own[: len(own) - len(average_lines(part))]
-            decays = self._decay_factor > 0
-            lines += [line for line in own if decays or not _is_of_decay(line)]
-        if optimizer.use_ema:
-            begun = self._t > 1
-            lines += average_lines(optimizer) if begun else [r"\bar{\theta} \leftarrow \theta"]
-            every = optimizer.ema_overwrite_frequency
-            if every is not None and self._t % every == 0:
-                lines.append(r"\theta \leftarrow \bar{\theta}")
-        after = self.recording.slots_after[self.path]
-        final = {letter: array for letter, array, _ in map(self._slot, after, after.values())}
-        if self.parameter.constraint is None:
-            final["θ"] = self.paper(self.recording.after[self.path])
-        return lines, final
-
-    @property
-    def _decay_factor(self) -> float:
-        return self.part.policy.decay_factor(self.path)
-
-    def _slot(self, letter: str, array: Array) -> tuple[str, Array, str]:
-        """The letter as text, the numbers as the paper has them, and the symbol."""
-        node = parse(letter)
-        index = ""
-        if isinstance(node, Scripts) and node.below is not None:
-            index, node = as_text_of(node.below), node.base
-        if index:  # means over the other index
-            array = np.expand_dims(array, -1 if index == "i" else -2)
-        if array.ndim == len(self.parameter.shape):
-            array = self.paper(array)
-        text = as_text_of(node)
-        return text, array, self._symbol(text, letter.split("_")[0] if index else letter)
-
-    def _symbol(self, key: str, left: str) -> str:
-        """That of a letter of the formula, for this parameter."""
-        if key == "θ":
-            return self.symbol
-        if key == "g":
-            return gradient_symbol(self.symbol)
-        return indexed(left, self.symbol)
-
-    def _names(self) -> dict[str, Known]:
-        """What the letters of the formula stand for."""
-        recording, part = self.recording, self.part
-        formula = part._formula_of(self.path, self.parameter.shape)
-        names: dict[str, Known] = {as_text(letter): value for letter, value in formula.values}
-        shape = self.parameter.shape
-        if len(shape) > 1:
-            names |= {"n": float(shape[-2]), "m": float(shape[-1])}
-        for letter, array in recording.slots_before[self.path].items():
-            key, numbers, symbol = self._slot(letter, array)
-            names[key] = Quantity(symbol, numbers)
-        names["θ"] = Quantity(self.symbol, self.paper(recording.before[self.path]))
-        names["g"] = Quantity(self.gradient.symbol, self.gradient.array)
-        factors = bool(part.learning_rate_factors)
-        names["η₀" if factors else "η"] = float(self.base_rate if factors else self.rate)
-        names["κ₁"] = float(part.policy.rate_factor(self.path))
-        names["κ₂"] = float(self._decay_factor)
-        names["t"], names["P"] = float(self._t), float(self.gradient.array.size)
-        if recording.optimizer.global_clipnorm:
-            names["‖g‖"] = self._norm_of_all()
-        return names
-
-    def _norm_of_all(self) -> float:
-        """The norm of the gradient of all parameters."""
-        recording, squares = self.recording, 0.0
-        for path, gradient in recording.gradients.items():
-            total = gradient.astype(np.float64)
-            if self._every > 1:
-                total = (total + recording.slots_before[path]["G"]) / self._every
-            squares += float(np.square(total).sum())
-        return float(np.sqrt(squares))
-
-    def _axes(self) -> dict[str, int]:
-        """Where the indices of a matrix are in the paper's."""
-        shape = self.parameter.shape
-        probe = np.empty((2, 3)) if len(shape) == 2 else None
-        turned = probe is not None and self.paper(probe).shape != probe.shape
-        return {"i": -1, "j": -2} if turned else {"i": -2, "j": -1}
 
     def _constrained(self, reader: Lines) -> Iterator[Equation]:
         """What the parameter's constraint makes of it."""
@@ -310,7 +193,13 @@ class _Update:
         new, arrow, _ = self._moves
         yield self._equation(
             f"the constraint of {self.name}",
-            (new, arrow, r"\operatorname{C}(", Operand(self.symbol, known.array, False), ")"),
+            (
+                new,
+                arrow,
+                r"\operatorname{C}(",
+                Operand(self.symbol, known.array, by_row=False),
+                ")",
+            ),
             rule,
             section="",
             note=f"{constraint!r}.",
@@ -318,7 +207,7 @@ class _Update:
 
     # -- of an optimizer without a formula that can be put in numbers ------------------------------
 
-    def _step(self, first: bool) -> Iterator[Equation]:
+    def _step(self, *, first: bool) -> Iterator[Equation]:
         """What the parameter has changed by, and what is remembered of it."""
         step = indexed(r"\mathrm{step}", self.symbol)
         formula = definition(self.part, "optimizer") if first else None
@@ -334,11 +223,11 @@ class _Update:
             definition=formula.equations if formula else (),
             note=words,
         )
-        before = self.recording.slots_before[self.path]
+        before, shape = self.recording.slots_before[self.path], self.parameter.shape
         for letter, array in self.recording.slots_after[self.path].items():
             symbol = indexed(_as_letter(letter), self.symbol)
             operands = [
-                Operand(symbol, self.paper(a) if a.shape == self.parameter.shape else a, False)
+                Operand(symbol, self.paper(a) if a.shape == shape else a, by_row=False)
                 for a in (array, before[letter])
             ]
             yield self._equation(
@@ -355,19 +244,15 @@ class _Update:
         words = f"{optimizer!r}, at a learning rate of {self.rate:g}{by_factor}."
         for setting in optimizer._schedules:
             words += f" The {setting} is {getattr(optimizer, setting):g}."
-        if not self._is_due:
+        if not self.is_due:
             words += " This step only adds up gradients."
         return words
 
 
-def _left(latex: str) -> Any:
+def _left(latex: str) -> Node:
     """What is left of the arrow."""
-    parts = getattr(parse(latex), "items", ())
-    return parts[0]
-
-
-def _is_of_decay(line: str) -> bool:
-    return line == DECAY
+    row = parse(latex)
+    return row.items[0] if isinstance(row, Row) else row
 
 
 def _as_letter(name: str) -> str:

@@ -118,7 +118,7 @@ def test_an_objects_signature_is_that_of_its_call():
 @needs_docstrings
 def test_what_a_base_says_stands_where_its_arguments_belong():
     said = inspect.getdoc(Wider)
-    assert said.index("factor : int") < said.index("units : int") < said.index("trainable : ")
+    assert said.index("units : int") < said.index("factor : int") < said.index("trainable : ")
     assert said.index("trainable : ") < said.index("Notes\n-----\nBelow.")
     assert said.count("trainable : ") == said.count("Parameters\n---") == 1
     assert "trainable : bool" in pydoc.render_doc(layers.Dense)

@@ -32,9 +32,10 @@ from annlib import (
     TabularClassifier,
     TabularRegressor,
 )
-from annlib.estimators.parameter_codes import encode
 from annlib.estimators.tabular import training
+from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.progress import Progress
+from annlib.estimators.tabular.task import Task
 from annlib.saving import container
 
 SHORT = {"epochs": 4, "members": 1, "random_state": 0}
@@ -292,7 +293,7 @@ def test_history_and_what_was_decided():
     assert sum(net.shares_.values()) == pytest.approx(1)
     text = net.summary()
     assert "number: 3 (0, 1, 2)" in text
-    assert "periodic pack: 1 network, 4 epochs, counts" in text
+    assert "periodic pack: 1 network, epoch" in text
     assert f"score {net.score_out_of_fold_:.4f}, root mean squared error" in text
 
 
@@ -411,32 +412,70 @@ def test_a_time_limit_that_is_too_short_leaves_the_estimator_as_it_was(kind):
     assert np.array_equal(predictions(net, X), found)
 
 
-@each_kind
-def test_the_last_epoch_is_kept(kind, monkeypatch):
-    """Whether it was the best or not: the weights, and what judged the rows held out with them."""
-    X, y = data_for(kind)
-    losses = []
+def test_the_last_epoch_is_kept_unless_one_before_was_better_beyond_doubt(monkeypatch):
+    X, y = table()
+    given = {}
 
-    def worse(self, predicted, task):
-        losses.append(float(np.mean(task.losses(predicted, self.targets))))
-        return 1.0 + len(losses)
+    def losses(self, predicted, task):
+        told.append(0)
+        return given[len(told)]
 
-    usual = kind(**SHORT).fit(X, y)
-    monkeypatch.setattr(training.HeldOut, "loss", worse)
-    monkeypatch.setattr(training.Lessons, "guess", lambda self, held_out: 0.0)
-    net = kind(**SHORT).fit(X, y)
-    assert net.history_["periodic_val_loss"] == [2.0, 3.0, 4.0, 5.0]
-    if kind is TabularRegressor:  # labels are smoothed by these losses
-        for own, other in zip(net._ensemble.packs, usual._ensemble.packs, strict=True):
-            assert all(map(np.array_equal, own.get_weights(), other.get_weights()))
+    rows = np.random.default_rng(0).normal(size=8)
+    for gain, noise, kept in [(0.1, 0.05, 1), (0.1, 2.0, 3), (-0.1, 0.05, 3), (0.0, 0.0, 3)]:
+        told = []
+        doubt = noise * np.arange(-3.5, 4) / 2  # with the mean 0
+        given = dict.fromkeys(range(1, 5), rows + gain + doubt) | {2: rows}
+        given |= {epoch + 4: values for epoch, values in given.items()}
+        with monkeypatch.context() as patched:
+            patched.setattr(HeldOut, "losses", losses)
+            net = TabularRegressor(**SHORT).fit(X, y)
+        size = len(told)
+        assert size == 8
+        assert net.best_epochs_ == {"periodic": kept, "piecewise": kept}
+        assert len(net.history_["periodic_loss"]) == 4
+
+
+def test_what_is_learned_by_heart_is_not_kept():
+    """Few rows with much noise: the best epochs are early ones."""
+    X, y = load_diabetes(return_X_y=True)
+    net = TabularRegressor(random_state=0).fit(X[:300], y[:300])
+    for kind, best in net.best_epochs_.items():
+        assert best < len(net.history_[f"{kind}_loss"]) // 2
+    assert net.score(X[300:], y[300:]) > 0.4
+
+
+def test_epochs_are_compared_at_the_temperature_that_suits_them():
+    """What is too sure is as good as what is not."""
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.02, 0.98, 400)
+    codes = (rng.random(400) < p).astype(int)[:, np.newaxis]
+    task = Task((2,), 0)
+    plain = np.stack([1 - p, p], axis=1)
+    sure = task.tempered(plain, np.exp(-0.4))
+    held_out = HeldOut([], codes, None)
+    losses = [held_out.losses(found, task) for found in (plain, sure)]
+    assert held_out.loss(sure, task) > held_out.loss(plain, task) + 1e-3
+    np.testing.assert_allclose(losses[0].mean(), losses[1].mean(), rtol=0.01)
+    mean, error = held_out.gain(*losses)
+    assert abs(mean) < error
+
+
+def test_gains_of_rows_that_count_more():
+    before, after = np.array([3.0, 1.0, 5.0, 2.0]), np.array([2.0, 1.5, 1.0, 2.5])
+    counts = np.array([1, 3, 2, 1])
+    weighed = HeldOut([], np.zeros((4, 1)), counts.astype(float)).gain(before, after)
+    gains = np.repeat(before - after, counts)
+    assert weighed[0] == pytest.approx(gains.mean())
+    even = HeldOut([], np.zeros((4, 1)), None).gain(before, after)
+    assert even == pytest.approx((1.0, np.std(before - after) / 2))
 
 
 @each_kind
 @pytest.mark.parametrize("how", ["step", "held out"])
-def test_the_epoch_before_a_loss_that_is_not_finite_is_kept(kind, how, monkeypatch):
+def test_the_epochs_before_a_loss_that_is_not_finite_are_kept(kind, how, monkeypatch):
     X, y = data_for(kind)
     whole = kind(**SHORT).fit(X, y)
-    loss, told = training.HeldOut.loss, []
+    loss, told = HeldOut.loss, []
 
     class Broken(training._Judge):
         def on_epoch_end(self, epoch, logs=None):
@@ -452,7 +491,7 @@ def test_the_epoch_before_a_loss_that_is_not_finite_is_kept(kind, how, monkeypat
     monkeypatch.setattr(training, "_Judge", Broken)
     if how == "held out":
         monkeypatch.setattr(training.Lessons, "guess", lambda self, held_out: 0.0)
-        monkeypatch.setattr(training.HeldOut, "loss", infinite)
+        monkeypatch.setattr(HeldOut, "loss", infinite)
     with pytest.warns(UserWarning, match="not in epoch 4 of periodic"):
         net = kind(**SHORT).fit(X, y)
     for name in ("periodic_loss", "periodic_val_loss"):
@@ -466,13 +505,13 @@ def test_a_first_epoch_that_is_not_finite_leaves_the_estimator_as_it_was(monkeyp
     X, y = data_for(TabularRegressor)
     net = TabularRegressor(**SHORT).fit(X, y)
     found = predictions(net, X)
-    monkeypatch.setattr(training.HeldOut, "loss", lambda self, predicted, task: np.nan)
+    monkeypatch.setattr(HeldOut, "loss", lambda self, predicted, task: np.nan)
     with pytest.raises(DivergenceError, match="not in the first epoch"):
         net.fit(X, y)
     assert np.array_equal(predictions(net, X), found)
 
 
-def test_ctrl_c_keeps_the_last_epoch(monkeypatch):
+def test_ctrl_c_keeps_what_was_learned(monkeypatch):
     told = []
 
     def tell(self, kind, loss):
@@ -585,20 +624,6 @@ def test_files_that_say_what_cannot_be_are_refused(kind, tmp_path):
         container.write(path, "estimator", header, tensors | {name: tensors[name].ravel()[:-1]})
         with pytest.raises(ModelFormatError):
             annlib.load_estimator(path)
-
-
-def test_files_of_packs_that_were_kept_at_their_best_epoch(tmp_path):
-    X, y = data_for(TabularRegressor)
-    path = tmp_path / "net.safetensors"
-    net = TabularRegressor(**SHORT).fit(X, y)
-    net.save(path)
-    header, tensors = container.read(path, "estimator")
-    header = {n: v for n, v in header.items() if n not in ("annlib", "format", "kind", "numpy")}
-    header["learned"]["best_epochs"] = encode({"periodic": 2, "piecewise": 0}, "save")
-    container.write(path, "estimator", header, tensors)
-    again = annlib.load_estimator(path)
-    assert np.array_equal(again.predict(X), net.predict(X))
-    assert repr(again) == repr(net)
 
 
 def test_before_fit(tmp_path):

@@ -237,6 +237,8 @@ def test_an_explanation_leaves_the_object_as_it_was():
         (r"\{D_{E,W^T}\}", "{D_E,Wᵀ}"),
         (r"\hat{m}_t", "m\u0302ₜ"),
         (r"\max(a, -b)", "max(a, −b)"),
+        (r"a = b \quad c", "a = b  c"),
+        (r"a = b \qquad c", "a = b    c"),
         (r"\begin{cases} 1 & \text{for~} z > 0 \\ 0 & \text{otherwise} \end{cases}",
          "{ 1 for z > 0; 0 otherwise }"),
     ],

@@ -308,8 +308,9 @@ def test_a_worker_that_ends_costs_no_accuracy(client):
     steps: list[int] = []
     given = {"hidden_layer_sizes": (5,), "max_iter": 4, "batch_size": 30, "random_state": 0}
     net = DaskMLPClassifier(**given, callbacks=LambdaCallback(on_train_batch_end=end))
-    net.client = client
-    net.fit(da.from_array(X, chunks=(BLOCKS, -1)), Y)
+    with distributed.Client(client.cluster, timeout=30, set_as_default=False) as another:
+        net.client = another
+        net.fit(da.from_array(X, chunks=(BLOCKS, -1)), Y)
     expected = MLPClassifier(**given).fit(X, Y)
     assert len(steps) == 12
     for here, there in zip(net.coefs_, expected.coefs_, strict=True):

@@ -110,7 +110,7 @@ def test_intervals_and_how_many_hold(number):
     assert (len(held.get_offsets()), len(outside.get_offsets())) == (inside.sum(), (~inside).sum())
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == [
-        "interval of 0.8",
+        "80 % interval",
         "prediction",
         f"inside: {inside.sum()}",
         f"outside: {(~inside).sum()}",

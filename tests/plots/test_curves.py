@@ -144,16 +144,17 @@ def test_what_cannot_be_drawn_is_refused(canvas, monkeypatch):
             history.to_frame()
 
 
-def test_an_estimator_of_packs_has_its_curves():
+def test_an_estimator_of_packs_has_its_curves_and_the_epoch_that_is_kept():
     X = np.random.default_rng(0).normal(size=(60, 2))
     net = TabularRegressor("fast", epochs=4, random_state=0).fit(X, X[:, 0])
     axes = plot_history(net)
     assert [ax.get_ylabel() for ax in axes] == ["periodic loss", "piecewise loss"]
     for ax, kind in zip(axes, ("periodic", "piecewise"), strict=True):
-        training, validation = ax.lines
+        training, validation, kept = ax.lines
         assert training.get_ydata().tolist() == net.history_[f"{kind}_loss"]
         assert validation.get_ydata().tolist() == net.history_[f"{kind}_val_loss"]
         assert [value for _, value in rings(ax)] == [min(net.history_[f"{kind}_val_loss"])]
+        assert set(kept.get_xdata()) == {net.best_epochs_[kind] + 1}
     assert len(plot_history(net.history_)[0].lines) == 2
     assert plot_history(net, "piecewise_loss").get_ylabel() == "piecewise loss"
 

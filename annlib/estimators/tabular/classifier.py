@@ -29,8 +29,9 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
 
     Two packs of small networks, whose numbers go through learned cosines or a piecewise linear
     code, are trained side by side. Each network leaves out a fold of the rows; these tell how good
-    it is after each epoch, what each pack counts, and how sure predictions may be. Packs are kept
-    as their last epoch leaves them, that before Ctrl-C if this ends the training.
+    it is after each epoch, what each pack counts, and how sure predictions may be. A pack is kept
+    as its last epoch leaves it, or as the best one did where the rows leave no doubt that it was
+    better.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     See Also
     --------
     TabularRegressor : Predicts numbers.
-    annlib.plots.plot_history : Draws the curves.
+    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
     annlib.plots.feature_importances : Draws ``feature_importances_``.
     annlib.plots.contributions : Draws what columns add to predictions.
     annlib.plots.calibration : Draws whether probabilities are right.

@@ -11,7 +11,7 @@ from annlib.core.arrays import Array
 from annlib.estimators.tabular.features import Prepared
 from annlib.estimators.tabular.held_out import HeldOut
 from annlib.estimators.tabular.pack import outputs
-from annlib.estimators.tabular.task import Task, softmax
+from annlib.estimators.tabular.task import Task
 from annlib.models import Sequential
 
 #: Rows for which the weights that were found count as much as equal ones.
@@ -52,7 +52,7 @@ class Ensemble(NamedTuple):
 
     def finish(self, mixed: Array) -> Array:
         """A mixture after the temperature."""
-        return mixed if not self.task.blocks else _tempered(mixed, self.temperature, self.task)
+        return self.task.tempered(mixed, self.temperature) if self.task.blocks else mixed
 
 
 def combine(
@@ -76,17 +76,10 @@ def combine(
     mixed = np.sum([share * each for share, each in zip(shares, found, strict=True)], axis=0)
     temperature = 1.0
     if task.blocks:
-        tempered = [held_out.loss(_tempered(mixed, t, task), task) for t in _TEMPERATURES]
+        tempered = [held_out.loss(task.tempered(mixed, t), task) for t in _TEMPERATURES]
         trust = held_out.size / (held_out.size + _PRIOR / 5)
         temperature = float(_TEMPERATURES[np.argmin(tempered)] ** trust)
     return Ensemble(task, packs, shares, temperature)
-
-
-def _tempered(probabilities: Array, temperature: float, task: Task) -> Array:
-    found = np.log(np.maximum(probabilities, 1e-12)) / temperature
-    for block in task.slices:
-        softmax(found[..., block])
-    return found
 
 
 class Errors(NamedTuple):

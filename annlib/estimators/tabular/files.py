@@ -44,6 +44,7 @@ def describe(estimator: Any, where: str) -> tuple[dict[str, Any], dict[str, Arra
             tensors |= {f"errors{index}/{name}": part for name, part in parts}
     learned = {
         "history": estimator.history_,
+        "best_epochs": estimator.best_epochs_,
         "score": estimator.score_out_of_fold_,
         "loss": estimator.loss_out_of_fold_,
         "shares": list(ensemble.shares),
@@ -103,6 +104,7 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
         "_typical": typical,
         "feature_importances_": importances,
         "history_": _history(learned["history"]),
+        "best_epochs_": learned["best_epochs"],
         "shares_": dict(zip(kinds, shares, strict=True)),
         "columns_": features.by_kind(),
         "score_out_of_fold_": learned["score"],
@@ -110,6 +112,12 @@ def restore(estimator: Any, header: Mapping[str, Any], tensors: Mapping[str, Arr
     }
     for name in ("score_out_of_fold_", "loss_out_of_fold_"):
         _require(is_number(fitted[name]), name, fitted[name])
+    _require(
+        isinstance(fitted["best_epochs_"], dict)
+        and all(type(epoch) is int for epoch in fitted["best_epochs_"].values()),
+        "epochs",
+        fitted["best_epochs_"],
+    )
     if isinstance(targets, LabelTargets):
         fitted["classes_"] = targets.classes
     else:

@@ -12,6 +12,9 @@ from annlib.estimators.tabular.pack import outputs
 from annlib.estimators.tabular.task import Task
 from annlib.models import Sequential
 
+#: At which epochs are compared.
+_TEMPERATURES = np.exp(np.linspace(-0.8, 0.8, 5))
+
 
 class HeldOut(NamedTuple):
     """Rows to judge by, in parts: each with the members that have not learned from it."""
@@ -33,6 +36,21 @@ class HeldOut(NamedTuple):
             for judge, (rows, _) in zip(judges, self.parts, strict=True)
         ]
         return np.concatenate(found)
+
+    def losses(self, predicted: Array, task: Task) -> Array:
+        """Of each row, at the temperature that suits all of them, which is chosen in the end."""
+        if not task.blocks:
+            return task.losses(predicted, self.targets)
+        found = [task.losses(task.tempered(predicted, t), self.targets) for t in _TEMPERATURES]
+        return min(found, key=lambda losses: np.average(losses, weights=self.weights))
+
+    def gain(self, before: Array, after: Array) -> tuple[float, float]:
+        """By how much losses of rows are less, in the mean, and its standard error."""
+        weights = np.ones(self.size) if self.weights is None else self.weights
+        gains = before - after
+        mean = np.average(gains, weights=weights)
+        error = np.sqrt(np.square(weights * (gains - mean)).sum()) / weights.sum()
+        return float(mean), float(error)
 
     def loss(self, predicted: Array, task: Task) -> float:
         return float(np.average(task.losses(predicted, self.targets), weights=self.weights))

@@ -145,6 +145,9 @@ typical_prediction_ : ndarray of shape (n_outputs,)
 history_ : dict of str to list
     ``periodic_loss`` and ``piecewise_loss`` by epoch, and ``periodic_val_loss`` and
     ``piecewise_val_loss`` on the rows held out.
+best_epochs_ : dict of str to int
+    The epoch whose weights each pack has, counted from 0: the last, or the best on rows held out if
+    that is better by more than one standard error.
 shares_ : dict of str to float
     What each pack counts in predictions.
 columns_ : dict of str to list

@@ -43,7 +43,7 @@ class TabularRegressor(RegressorMixin, TabularEstimator):  # type: ignore[misc] 
     See Also
     --------
     TabularClassifier : Predicts classes.
-    annlib.plots.plot_history : Draws the curves.
+    annlib.plots.plot_history : Draws the curves, and which epoch was kept.
     annlib.plots.feature_importances : Draws ``feature_importances_``.
     annlib.plots.contributions : Draws what columns add to predictions.
     annlib.plots.prediction_intervals : Draws ``predict_interval`` beside the truth.

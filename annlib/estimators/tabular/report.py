@@ -41,7 +41,7 @@ def decisions(estimator: Any) -> list[tuple[str, str]]:
         members = pack.output_shape[1] or 0
         epochs = len(estimator.history_[f"{kind}_loss"])
         told = f"{members} network{'s' * (members > 1)}"
-        told += f", {epochs} epoch{'s' * (epochs > 1)}, counts {share:.2f}"
+        told += f", epoch {estimator.best_epochs_[kind] + 1} of {epochs}, counts {share:.2f}"
         lines.append((f"{kind} pack", f"{told}, {pack.count_params():,} weights"))
     if estimator._classifies:
         lines.append(("temperature", f"{estimator.temperature_:.2f}"))

@@ -338,6 +338,7 @@ class TabularEstimator(Documented, Exportable, Persistent, BaseEstimator):  # ty
             self.history_[f"{kind}_loss"] = curve.loss
             if curve.held_out:
                 self.history_[f"{kind}_val_loss"] = curve.held_out
+        self.best_epochs_ = {kind: curve.kept for kind, curve in curves.items()}
         self.shares_ = dict(zip(curves, self._ensemble.shares, strict=True))
         self.columns_ = self._features.by_kind()
 

@@ -42,6 +42,13 @@ class Task(NamedTuple):
             softmax(found[..., block])
         return found
 
+    def tempered(self, probabilities: Array, temperature: float) -> Array:
+        """Probabilities whose logarithms have been divided by a temperature."""
+        found = np.log(np.maximum(probabilities, 1e-12)) / temperature
+        for block in self.slices:
+            softmax(found[..., block])
+        return found
+
     def losses(self, predicted: Array, targets: Array) -> Array:
         """Of each row the logarithmic loss, or the squared error; targets as ``encode`` has them"""
         if not self.blocks:

@@ -69,6 +69,8 @@ class Curves(NamedTuple):
 
     loss: list[float]
     held_out: list[float]
+    #: The epoch that is kept.
+    kept: int
 
 
 class Lessons(NamedTuple):
@@ -100,7 +102,7 @@ class Lessons(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A pack as it was after its last epoch.
+    """A pack as it was after the epoch that is kept.
 
     Parameters
     ----------
@@ -109,7 +111,7 @@ class Trained(NamedTuple):
     judges : list of Sequential
         For each part of the rows held out the members that have not learned from it.
     diverged : bool
-        Whether it is the last epoch before one with a loss that was not finite.
+        Whether the training has ended at a loss that was not finite.
     """
 
     model: Sequential
@@ -166,11 +168,12 @@ def train(
         )
     except DivergenceError:
         diverged = True
-    if judge.weights is None:
+    kept = judge.kept()
+    if kept is None:
         raise _failure(lessons, clock, diverged=diverged or judge.diverged)
-    model.set_weights(judge.weights)
+    model.set_weights(kept.weights)
     judge.teach(model)
-    curves = Curves(judge.losses, judge.judged)
+    curves = Curves(judge.losses, judge.judged, kept.epoch)
     return Trained(plan.in_double(model), judges, curves, diverged or judge.diverged)
 
 
@@ -199,8 +202,16 @@ def _warm(rate: float, steps: int) -> CosineDecay:
     return CosineDecay(rate / rising, steps - rising, warmup_target=rate, warmup_steps=rising)
 
 
+class _Epoch(NamedTuple):
+    """What an epoch has left: weights, and the losses of rows held out."""
+
+    epoch: int
+    weights: list[Array]
+    losses: Array
+
+
 class _Judge(Callback):
-    """After each epoch the loss on rows held out, the weights, and whether to stop."""
+    """After each epoch the loss on rows held out; the best and the last one, and when to stop."""
 
     reads_batch_logs = False
 
@@ -222,8 +233,8 @@ class _Judge(Callback):
         self.broken = self.diverged = False
         self.losses: list[float] = []
         self.judged: list[float] = []
-        #: Those after the last whole epoch.
-        self.weights: list[Array] | None = None
+        self.best: _Epoch | None = None
+        self.last: _Epoch | None = None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.clock.stopped() or (not self.losses and self.clock.expired()):
@@ -232,16 +243,20 @@ class _Judge(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.broken:
             return
-        judged = np.nan
+        judged, losses = np.nan, np.empty(0)
         if self.held_out.size:
             self.teach(self.model)
-            judged = self.held_out.loss(self.held_out.predict(self.judges, self.task), self.task)
+            predicted = self.held_out.predict(self.judges, self.task)
+            judged = self.held_out.loss(predicted, self.task)
             if not np.isfinite(judged):
                 self.diverged = self.model.stop_training = True
                 return
             self.judged.append(judged)
+            losses = self.held_out.losses(predicted, self.task)
         self.losses.append(logs["loss"] / self.counted)
-        self.weights = self.model.get_weights()
+        self.last = _Epoch(epoch, self.model.get_weights(), losses)
+        if not (self.best and self.held_out.size) or self._gain(self.best, self.last)[0] > 0:
+            self.best = self.last
         if self.guess:
             # Noise does what smoothing does, which then is one too much.
             noise = (_NOISY - judged / self.guess) / (_NOISY - _CLEAR)
@@ -249,6 +264,18 @@ class _Judge(Callback):
         self.tell(judged)
         self.pace.epochs = self.clock.epochs(len(self.losses), self.pace.epochs)
         self.model.stop_training = len(self.losses) >= self.pace.epochs
+
+    def _gain(self, before: _Epoch, after: _Epoch) -> tuple[float, float]:
+        return self.held_out.gain(before.losses, after.losses)
+
+    def kept(self) -> _Epoch | None:
+        """The last epoch, as the rate has fallen by then; the best one if it is better by more
+        than one standard error, as of few rows or noisy ones that are learned by heart.
+        """
+        if not (self.last and self.best and self.held_out.size):
+            return self.last
+        gain, error = self._gain(self.last, self.best)
+        return self.best if gain > error else self.last
 
     def teach(self, model: Sequential) -> None:
         """Let those who judge know what the members do that they are."""
