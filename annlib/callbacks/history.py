@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from annlib.callbacks.monitor import directions
 from annlib.callbacks.progress import format_value
 from annlib.core.checks import is_number
 from annlib.core.config import Configurable
+from annlib.core.errors import ArgumentError, show
 from annlib.core.packages import needed
 from annlib.core.states import check_keys, check_rising, refuse
 from annlib.core.table import html_table, text_table
@@ -58,6 +59,13 @@ class History(Callback):
     >>> history.epoch, sorted(history.history), history.history["loss"]
     ([0, 1, 2], ['loss', 'mae', 'val_loss', 'val_mae'], [0.0, 0.0, 0.0])
     """
+
+    @with_short_tracebacks
+    def __getitem__(self, name: Any) -> NoReturn:
+        raise ArgumentError(
+            f"History: expected its dict to be read, got History[{show(name)}]. The dict is "
+            f"history.history: write history.history[{show(name)}]."
+        )
 
     adds_logs = ()
     state_attributes = ("history", "epoch", "epochs_of", "learning_rates")

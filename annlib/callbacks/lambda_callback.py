@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from annlib.callbacks.base import HOOKS, Callback, overrides, register
+from annlib.core.checks import positional_arguments
 from annlib.core.config import refuse_unknown
 from annlib.core.errors import ConfigurationError, show
 
@@ -89,6 +91,13 @@ class LambdaCallback(Callback):
                     f"LambdaCallback: expected a function as {name}, got {show(hook)}."
                 )
             if hook is not None:
+                least, most = positional_arguments(hook)
+                given_to = list(inspect.signature(getattr(Callback, name)).parameters)[1:]
+                if not least <= len(given_to) <= most:
+                    raise ConfigurationError(
+                        f"LambdaCallback: expected a function of ({', '.join(given_to)}) as "
+                        f"{name}, got {show(hook)} of others."
+                    )
                 setattr(self, name, hook)
 
     def _arguments(self) -> dict[str, Any]:

@@ -39,9 +39,24 @@ def check_call(
     try:
         signature.bind(*arguments, **keywords)
     except TypeError:
+        of = type(arguments[0]) if method and "." in where else None  # no constructor
         parameters = list(signature.parameters.values())[method:]
-        said = _misfit(parameters, where, len(arguments) - method, keywords, known)
+        said = _misfit(parameters, where, len(arguments) - method, keywords, known, of)
         raise ArgumentError(f"{where}: {said}") from None
+
+
+def _found_in(cls: type, name: str) -> str:
+    """Where an argument belongs that a method does not have: to the constructor, or to compile."""
+    from annlib.core.other_names import meant_by  # a table that only errors need
+
+    for what, written in ((cls, cls.__name__), (getattr(cls, "compile", None), "compile")):
+        if what is None:
+            continue
+        known = [n for n in inspect.signature(what).parameters if n != "self"]
+        meant = name if name in known else meant_by("argument", name, known).strip('"')
+        if meant:
+            return f"It is an argument of {written}({meant}=...)."
+    return ""
 
 
 def _misfit(
@@ -50,6 +65,7 @@ def _misfit(
     given: int,
     keywords: Mapping[str, Any],
     known: Iterable[str] | None,
+    elsewhere: type | None,
 ) -> str:
     """What does not fit about a call with so many arguments by position, and others by name."""
     own = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
@@ -58,21 +74,22 @@ def _misfit(
     for name in () if others else keywords:
         if name not in names:
             hint = suggest(name, names, "argument")
+            if elsewhere and "Did you" not in hint:
+                hint = _found_in(elsewhere, name) or hint
             return f"expected known arguments, got {quote(name)}. {hint}"
     by_position = [p.name for p in own if p.kind is not p.KEYWORD_ONLY]
     if given > len(by_position):
         rest = "Pass others by name" if len(names) > len(by_position) else "Leave others out"
+        many = f"{len(by_position)} argument{'s' * (len(by_position) != 1)}"
         listed = f" ({', '.join(by_position)})" if by_position else ""
-        return (
-            f"expected at most {len(by_position)} arguments by position{listed}, got {given}. "
-            f"{rest}."
-        )
+        return f"expected at most {many} by position{listed}, got {given}. {rest}."
     for name in by_position[:given]:
         if name in keywords:
             return f"expected {name} once, got it by position and by name. Leave one out."
     lacking = [p.name for p in own if p.default is p.empty and p.name not in keywords]
     lacking = [name for name in lacking if name not in by_position[:given]]
-    example = ", ".join(f"{name}=..." for name in lacking)
+    present = [*by_position[:given], *(f"{name}=..." for name in [*keywords, *lacking])]
+    example = ", ".join(present)
     return f"expected {' and '.join(lacking)}, got no such argument. Write {where}({example})."
 
 

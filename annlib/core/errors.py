@@ -118,6 +118,21 @@ class UnknownNameError(ConfigurationError):
     """
 
 
+class _PathError(AnnlibError, OSError):
+    """Made of what the system says: its number, what to say, and the path."""
+
+    def __str__(self) -> str:
+        return printable(f"{self.filename}: {self.strerror}")
+
+
+class MissingFileError(_PathError, FileNotFoundError):
+    """No file where one was to be read, or no folder where one was to be written."""
+
+
+class FolderError(_PathError, IsADirectoryError):
+    """A folder in the place of a file."""
+
+
 class ReadOnlyError(ConfigurationError, AttributeError):
     """An attribute was set that follows from the constructor, or is a view of other memory; also an
     ``AttributeError``.

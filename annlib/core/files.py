@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from annlib.core.checks import check_path
-from annlib.core.errors import ConfigurationError
+from annlib.core.errors import ConfigurationError, FolderError, MissingFileError
 
 fcntl: Any
 try:
@@ -52,14 +52,41 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO | None:
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket
             return None
-        raise
+        raise _without_file(path) if error.errno == errno.ENOENT else error from None
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        raise _a_folder(os.fspath(path))
     return None
+
+
+def _without_file(path: str | os.PathLike[str]) -> MissingFileError:
+    """What to say where no file is: one that is called much like it, or what folder is missing."""
+    from difflib import get_close_matches
+
+    folder, name = os.path.split(os.fspath(path))
+    try:
+        near = get_close_matches(name, os.listdir(folder or os.curdir), 1)
+    except OSError:
+        return _without_folder(os.fspath(path))
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    said = f"expected a file, got none of this name in {os.path.abspath(folder)}.{hint}"
+    return MissingFileError(errno.ENOENT, said, os.fspath(path))
+
+
+def _without_folder(path: str) -> MissingFileError:
+    folder = os.path.dirname(path)
+    while (above := os.path.dirname(folder)) != folder and not os.path.exists(above):
+        folder = above
+    said = f"expected a folder {folder}, got none. Make it first (os.makedirs), or mend the path."
+    return MissingFileError(errno.ENOENT, said, path)
+
+
+def _a_folder(path: str) -> FolderError:
+    said = f"expected a file, got a folder. Name one in it: {os.path.join(path, 'name')}."
+    return FolderError(errno.EISDIR, said, path)
 
 
 def file_object(file: Any) -> BinaryIO | None:
@@ -193,6 +220,8 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         descriptor, temporary = _create(directory, label, 0o666 if mode is None else mode)
     except OSError as error:
         error.filename = target  # what the user asked for: the directory is missing or closed
+        if error.errno == errno.ENOENT:
+            raise _without_folder(target) from None
         raise
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -221,7 +250,7 @@ def _permissions(target: str) -> int | None:
             raise
         return None
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
+        raise _a_folder(target)
     if not stat.S_ISREG(mode):  # as root, a save to /dev/null would replace the device
         raise OSError(errno.EINVAL, "expected a regular file, got a device or pipe", target)
     return stat.S_IMODE(mode)

@@ -46,6 +46,10 @@ def _suggestion(package: str, name: str, public: list[str]) -> str:
     """
     registry = next((each for each in FAMILIES.values() if each.package == package), None)
     if registry is None:
+        modules = (sys.modules.get(f"{package}.{each}") for each in public)
+        for module in modules:
+            if module is not None and name in getattr(module, "__all__", ()):
+                return f"Did you mean {module.__name__}.{name}?"
         return suggest(name, public)
     return suggest(
         name, public, registry.family, {n: c.__name__ for c in registry for n in c._names}

@@ -256,6 +256,11 @@ class Registry(Generic[T]):
         from annlib.core.other_names import way_without  # a table that only errors need
 
         way = way_without(self.plural, name) if isinstance(name, str) else ""
+        if isinstance(name, str):
+            of = (r.family for r in FAMILIES.values() if r is not self and _key(name) in r._classes)
+            family = next(of, "")
+            article = "an" if family[:1] in "aeiou" else "a"
+            way = f"That is the name of {article} {family}." if family else way
         return f"{way} {suggest(name, known, self.family)}".lstrip()
 
     @with_short_tracebacks

@@ -118,6 +118,8 @@ def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, 
         listed = getattr(sys.modules.get(package), "__all__", ())
         at_top = name in getattr(sys.modules.get(_PACKAGE), "__all__", ())
         where = f"{package.partition('.')[2]}.{name}" if name in listed and not at_top else name
+        last = function.__module__.rpartition(".")[2]
+        where = f"{last}.{name}" if last in listed else where
     check_call(function, where, arguments, keywords, method=bool(method))
 
 

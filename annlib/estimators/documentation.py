@@ -1,14 +1,19 @@
-"""What an estimator's docstring shares with others', and where its HTML links to."""
+"""What an estimator's docstring shares with others', where its HTML links to, and what it says
+of an attribute that it does not have.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import PackageNotFoundError, metadata
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from annlib.core.errors import MissingAttributeError
+from annlib.core.suggestion import suggest
 from annlib.core.tracebacks import ShortTracebacks, with_short_tracebacks
 
 C = TypeVar("C", bound=type)
@@ -41,12 +46,47 @@ class Documented(ShortTracebacks):
         if "__init__" in vars(cls) and cls.__module__.partition(".")[0] == "annlib":
             type.__setattr__(cls, "__init__", with_short_tracebacks(vars(cls)["__init__"]))
 
+    if not TYPE_CHECKING:  # which would else take any attribute for one of the class
+
+        def __getattr__(self, name: str) -> Any:
+            if hasattr(type(self), name):  # one that depends, which has raised, and does again
+                return object.__getattribute__(self, name)
+            raise MissingAttributeError(partial(_without, self, name))
+
     def _get_doc_link(self) -> str:
         address = os.environ.get("ANNLIB_DOCS_URL") or _published()
         root, *package = type(self).__module__.split(".")
         if not address or root != "annlib":
             return ""
         return f"{address.rstrip('/')}/api/{package[0]}/{type(self).__name__}.html"
+
+
+def _without(estimator: Any, name: str) -> str:
+    """What an error says of an attribute that an estimator does not have."""
+    cls = type(estimator).__name__
+    plain = f"'{cls}' object has no attribute '{name}'"
+    if name.startswith("_"):
+        return plain
+    found = name in _ELSEWHERE
+    public = [known for known in dir(estimator) if not known.startswith("_") and known != name]
+    hint = _ELSEWHERE[name] if found else suggest(name, public, "argument")
+    if name.endswith("_") and not any(known.endswith("_") for known in vars(estimator)):
+        hint = "What ends with _ is there after fit: call fit first."
+    return f"{cls}.{name}: expected a known attribute, got none: {plain}. {hint}"
+
+
+_OPTIONS = "They are arguments of the constructor: loss, optimizer, metrics and the like."
+#: What to do without what Keras' models have.
+_ELSEWHERE = {
+    "evaluate": "Write score(X, y).",
+    "compile": _OPTIONS,
+    "history": "After fit it is history_.",
+    "model": "After fit it is model_.",
+    "layers": "After fit they are model_.layers.",
+    "load": "Write annlib.load_estimator(path).",
+    "predict_classes": "Write predict(X).",
+    "get_weights": "After fit write model_.get_weights().",
+}
 
 
 def _published() -> str:

@@ -98,7 +98,7 @@ class NestedParameters:
         except InvalidParameterError:  # of a part of this part
             raise
         except (AnnlibError, TypeError) as error:
-            raise invalid(self, name, part.expected, value) from error
+            raise invalid(self, name, part.expected, value, error) from error
         return None if found is None else self._changed(name, found)
 
     def _changed(self, name: str, part: Any) -> Any:
@@ -368,8 +368,11 @@ def _refuse(names: Any, known: Any, where: str) -> None:
     for name in names:
         if name not in known:
             hint = (
-                suggest(name, known) if known else "There is nothing that has it: pass that, too."
+                suggest(name, known, "argument")
+                if known
+                else "There is nothing that has it: pass that, too."
             )
+            part = where.rpartition(" ")[2]
             raise ConfigurationError(
-                f"{where}: expected a known parameter, got {where}__{name}. {hint}"
+                f"{where}: expected a known parameter, got {part}__{name}. {hint}"
             )

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from annlib._version import __version__
 from annlib.core.arrays import Array
 from annlib.core.errors import ConfigurationError
+from annlib.core.tracebacks import with_short_tracebacks
 from annlib.estimators.files import describe, restore, save_estimator
 from annlib.estimators.parameter_codes import LeftOut
 from annlib.models import Sequential
@@ -62,6 +63,7 @@ class Persistent:
     goes on, by ``partial_fit`` or a warm start, as the original would.
     """
 
+    @with_short_tracebacks
     def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the fitted estimator to a file without pickle, for ``annlib.load_estimator``.
 

@@ -10,6 +10,9 @@ import numpy as np
 from annlib.core.checks import is_number, is_whole, items_of
 from annlib.core.errors import ConfigurationError, show
 
+#: How a hint begins.
+_MEANT = "Did you mean "
+
 
 class InvalidParameterError(ConfigurationError, TypeError):
     """A parameter that cannot be meant; as scikit-learn's, it is both kinds of error."""
@@ -43,11 +46,15 @@ float in the range [0.0, inf). Got -1.0 instead.
             raise invalid(estimator, name, rule.text, value)
 
 
-def invalid(estimator: Any, name: str, expected: str, value: Any) -> InvalidParameterError:
-    """The error for a parameter that is not as expected."""
+def invalid(
+    estimator: Any, name: str, expected: str, value: Any, cause: Exception | None = None
+) -> InvalidParameterError:
+    """The error for a parameter that is not as expected, with the hint that its cause has."""
+    said = str(cause)
+    hint = said[said.index(_MEANT) :] if cause is not None and _MEANT in said else ""
     return InvalidParameterError(
         f"The {name!r} parameter of {type(estimator).__name__} must be {expected}. "
-        f"Got {show(value)} instead."
+        f"Got {show(value)} instead. {hint}".rstrip()
     )
 
 

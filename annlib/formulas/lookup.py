@@ -65,7 +65,8 @@ def resolve(obj: Any, kind: str | None = None) -> tuple[Any, str]:
             of_class = isinstance(obj, type) and family in WITH_FORMULAS
             return (example(cls) if of_class else obj), family
     raise ConfigurationError(
-        f"explain: expected the name, a class or an object of a {_listed(kinds)}, got {show(obj)}."
+        f"explain: expected the name, a class or an object of one of these: {_listed(kinds)}, got "
+        f"{show(obj)}."
     )
 
 

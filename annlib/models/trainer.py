@@ -27,7 +27,7 @@ from annlib.core.config import Configurable, serialize
 from annlib.core.errors import ConfigurationError, DivergenceError, OwnershipError, show
 from annlib.core.packages import install_command
 from annlib.core.threads import blas_threads
-from annlib.core.tracebacks import ShortTracebacks, warn_user
+from annlib.core.tracebacks import ShortTracebacks, warn_user, with_short_tracebacks
 from annlib.core.views import ArrayView
 from annlib.data import Batch, DataLoader, is_stream
 from annlib.layers.call import refuse_symbols
@@ -1058,6 +1058,7 @@ class Trainer(ShortTracebacks, Configurable):
         """
         return self._in_one_pass(x, "Sequential.predict_on_batch")
 
+    @with_short_tracebacks
     def __call__(self, x: Any, training: bool = False) -> Array:
         """The output for one batch; with ``training=True`` as a training pass computes it.
 

@@ -77,7 +77,7 @@ class SequentialAsClassifier(ClassifierMixin, _Adapter):  # type: ignore[misc]  
         return classes
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        return float(super().score(X, labels(y), sample_weight))
+        return float(super().score(X, labels(y, "plots.learning_curve"), sample_weight))
 
 
 class SequentialAsRegressor(RegressorMixin, _Adapter):  # type: ignore[misc]  # as above
@@ -140,7 +140,7 @@ def classifies(model: Any) -> bool:
     return of_classes or (last is not None and last.task is not None)
 
 
-def labels(y: Any, rows: int | None = None) -> Array:
+def labels(y: Any, where: str, rows: int | None = None) -> Array:
     """Labels (n,), also of one-hot rows and of a column, of so many rows.
 
     Raises
@@ -148,13 +148,15 @@ def labels(y: Any, rows: int | None = None) -> Array:
     DataError
         If a row has several classes.
     """
-    y = to_array(y, "annlib.plots", "y")
+    y = to_array(y, where, "y")
     known = y.dtype.kind in "fiubUS"
     if y.dtype.kind == "O":
         known = all(isinstance(v, str | bool) or is_number(v) for v in y.flat)
     if not known or not y.ndim or rows not in (None, len(y)):
         raise DataError(
-            f"annlib.plots: expected a label or a one-hot row in y for each row, got {show(y)}."
+            f"{where}: expected a label or a one-hot row in y for each row"
+            f"{f' of {rows}' if rows is not None else ''}, got {show(y)}"
+            f"{f' of {len(y)}' if y.ndim else ''}."
         )
     own: Array = y
     if y.ndim == 2 and y.shape[1] == 1:
@@ -162,7 +164,7 @@ def labels(y: Any, rows: int | None = None) -> Array:
     elif y.ndim == 2:
         if not ((y == 0) | (y == 1)).all() or not (y.sum(axis=1) == 1).all():
             raise DataError(
-                f"annlib.plots: expected labels (n,) or one-hot rows in y, got an array of shape "
+                f"{where}: expected labels (n,) or one-hot rows in y, got an array of shape "
                 f"{y.shape} with rows of several classes or none."
             )
         own = y.argmax(axis=1)

@@ -74,7 +74,7 @@ def calibration(model: Any, X: Any, y: Any, ax: Any = None, bins: int = 10) -> A
             f"{where}: expected a classifier of one column of classes, got {show(model)} of "
             f"{len(estimator.classes_)}."
         )
-    own, classes = labels(y, len(probabilities)), estimator.classes_
+    own, classes = labels(y, where, len(probabilities)), estimator.classes_
     if not np.isin(own, classes).all():
         raise DataError(
             f"{where}: expected labels in y among {show(classes.tolist())}, got {show(own)}."

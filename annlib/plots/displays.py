@@ -109,7 +109,7 @@ def decision_boundary(model: Any, X: Any, y: Any = None, ax: Any = None, **keywo
             label = f"probability of {plain(cut(classes[1]))}"
             ax.figure.colorbar(display.surface_, ax=ax, label=label, location="left")
     if y is not None:
-        own, marks = labels(y, len(points)), cycle(MARKERS)
+        own, marks = labels(y, where, len(points)), cycle(MARKERS)
         for label, colour in zip(classes, colours, strict=True):
             here = own == label
             look = {"color": colour, "marker": next(marks), "edgecolor": "white", "s": 28}
@@ -168,7 +168,7 @@ def confusion_matrix(model: Any, X: Any, y: Any, ax: Any = None, **keywords: Any
     from annlib.plots.adapter import as_classifier, labels
 
     estimator = as_classifier(model, where)
-    own = labels(y, _rows(X, where))
+    own = labels(y, where, _rows(X, where))
     predicted = estimator.predict(X)
     how = {"cmap": "Blues", **keywords}
     names = items_of(how.get("display_labels")) or []

@@ -234,7 +234,7 @@ def mistakes(
             f"{where}: expected images of shape (n, height, width), (n, height, width, channels) "
             f"with 1, 3 or 4 channels, or (n, pixels), got {x.shape}."
         )
-    truth = labels(y, len(x))
+    truth = labels(y, where, len(x))
     pixels = x.reshape(len(x), *_size(x.shape[1], shape, where)) if x.ndim == 2 else x
     pixels = pixels[..., 0] if pixels.shape[3:] == (1,) else pixels
     rows = x.reshape(len(x), -1) if estimator is model else x

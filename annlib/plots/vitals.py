@@ -150,7 +150,7 @@ def plot_spread(steps: Sequence[float], quantiles: Array, label: str, ax: Any = 
     return ax
 
 
-def _steps(steps: Any, where: str) -> list[float]:
+def _steps(steps: Any, where: str) -> list[Any]:
     found = items_of(steps)
     if not found or not all(map(is_number, found)):
         raise ConfigurationError(

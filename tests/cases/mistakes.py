@@ -7,6 +7,7 @@ refused or, since it may be meant, warned of.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,17 +15,26 @@ import pandas as pd
 
 import annlib
 from annlib import (
+    HiddenLayerTransformer,
     Input,
     MLPClassifier,
     MLPRegressor,
     Sequential,
+    TabularClassifier,
+    TabularRegressor,
     activations,
     callbacks,
+    data,
     explain,
+    export,
     layers,
+    load_model,
     losses,
     metrics,
     optimizers,
+    parallel,
+    plots,
+    utils,
 )
 
 Dense = layers.Dense
@@ -54,9 +64,9 @@ def fit(made: Sequential, x: Any = X, y: Any = VALUES, **more: Any) -> Any:
     return made.fit(x, y, verbose=0, **more)
 
 
-def trained() -> Sequential:
-    made = model()
-    fit(made)
+def trained(made: Sequential | None = None, y: Any = VALUES) -> Sequential:
+    made = model() if made is None else made
+    fit(made, y=y)
     return made
 
 
@@ -202,9 +212,103 @@ MISTAKES: dict[str, Mistake] = {
             ),
             ("lr", "MLPClassifier", "learning_rate_init", lambda: MLPClassifier(lr=0.1)),
             ("epochs", "MLPRegressor", "max_iter", lambda: MLPRegressor(epochs=3)),
+            ("epoch", "TabularRegressor", "epochs", lambda: TabularRegressor(epoch=3)),
+            ("member", "TabularClassifier", "members", lambda: TabularClassifier(member=3)),
+            (
+                "hiden_layer_sizes",
+                "MLPClassifier",
+                "hidden_layer_sizes",
+                lambda: MLPClassifier(hiden_layer_sizes=3),
+            ),
+            ("x", "TabularClassifier.fit", "X", lambda: TabularClassifier().fit(x=X, y=TWO)),
+            (
+                "sample_weights",
+                "MLPClassifier.fit",
+                "sample_weight",
+                lambda: MLPClassifier().fit(X, TWO, sample_weights=X),
+            ),
+            (
+                "coverge",
+                "predict_interval",
+                "coverage",
+                lambda: TabularRegressor().predict_interval(X, coverge=0.9),
+            ),
+            (
+                "esimator",
+                "HiddenLayerTransformer",
+                "estimator",
+                lambda: HiddenLayerTransformer(esimator=3),
+            ),
+            (
+                "custom_object",
+                "load_model",
+                "custom_objects",
+                lambda: load_model("x", custom_object={}),
+            ),
+            ("identifer", "optimizers.get", "identifier", lambda: optimizers.get(identifer="sgd")),
+            ("y_tru", "a loss", "y_true", lambda: losses.MeanSquaredError()(y_tru=1, y_pred=1)),
+            ("filpath", "export.onnx", "filepath", lambda: export.onnx(model(), filpath="x.onnx")),
+            ("worker", "PyDataset", "workers", lambda: utils.PyDataset(worker=2)),
+            (
+                "num_clases",
+                "to_categorical",
+                "num_classes",
+                lambda: utils.to_categorical([0], num_clases=2),
+            ),
+            ("axs", "first_layer", "ax", lambda: plots.first_layer(model(), axs=None)),
+            (
+                "grids",
+                "parallel.search",
+                "grid",
+                lambda: parallel.search(MLPClassifier(), grids={}),
+            ),
+            (
+                "lr",
+                "optimizer__lr",
+                "learning_rate",
+                lambda: MLPClassifier(optimizer__lr=0.1).fit(X, TWO),
+            ),
         )
     },
+    "an argument of a class that has none": Mistake(
+        lambda: activations.SELU(alpha=1), ('got "alpha"', "Known: none")
+    ),
+    "max_iter of fit": Mistake(
+        lambda: MLPClassifier().fit(X, TWO, epochs=3), ("MLPClassifier(max_iter=...)",)
+    ),
+    "metrics of fit": Mistake(
+        lambda: fit(model(), metrics=["mae"]), ("an argument of compile(metrics=...)",)
+    ),
+    "too many by position": Mistake(
+        lambda: TabularRegressor("fast", 3), ("at most 1 argument by position (preset)", "by name")
+    ),
+    "no y for an estimator": Mistake(lambda: TabularRegressor().fit(X), (".fit(X, y=...)",)),
+    "no data for checkup": Mistake(
+        lambda: annlib.checkup(model()), ("checkup(model, x=..., y=...)",)
+    ),
+    "fit of a class": Mistake(lambda: TabularRegressor.fit(X, VALUES), ("Make one first",)),
+    # -- what is the name of another thing
+    "a loss for an optimizer": Mistake(
+        lambda: Sequential([Dense(1)]).compile("mse", "adam"), ("the name of a loss",)
+    ),
+    "an activation for a loss": Mistake(lambda: model(loss="relu"), ("the name of an activation",)),
+    "annlib.Adam": Mistake(lambda: annlib.Adam, ("annlib.optimizers.Adam?",)),
+    "annlib.save_model": Mistake(lambda: annlib.save_model, ("annlib.models.save_model?",)),
+    "a name for a callback": Mistake(
+        lambda: fit(model(), callbacks=["EarlyStoping"]), ("callbacks.get", '"early_stopping"?')
+    ),
+    "a hook of other arguments": Mistake(
+        lambda: callbacks.LambdaCallback(on_epoch_end=lambda: None), ("(epoch, logs)",)
+    ),
     # -- what objects do not have
+    "history[...]": Mistake(lambda: fit(model())["loss"], ("history.history['loss']",)),
+    "evaluate of an estimator": Mistake(lambda: MLPClassifier().evaluate(X, TWO), ("score(X, y)",)),
+    "compile of an estimator": Mistake(lambda: MLPClassifier().compile("sgd"), ("constructor",)),
+    "an attribute before fit": Mistake(lambda: MLPClassifier().classes_, ("call fit first",)),
+    "coef_ of an estimator": Mistake(
+        lambda: MLPRegressor().partial_fit(X, VALUES).coef_,
+        ('"coefs_"?',),
+    ),
     "predict_classes": Mistake(lambda: trained().predict_classes(X), ("argmax",)),
     "predict_proba": Mistake(lambda: trained().predict_proba(X), ("SequentialClassifier",)),
     "score": Mistake(lambda: trained().score(X, VALUES), ("evaluate", "SequentialClassifier")),
@@ -239,6 +343,37 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "a function for a loss": Mistake(
         lambda: model(loss=lambda y, a: np.mean((y - a) ** 2)), ("(fn, gradient)",)
+    ),
+    # -- files
+    "a file that is not there": Mistake(
+        lambda: load_model(Path(__file__).with_name("mistake.py")), ('"mistakes.py"?',)
+    ),
+    "a folder that is not there": Mistake(
+        lambda: trained().save(Path(__file__).parent / "none" / "x.annlib"), ("os.makedirs",)
+    ),
+    "a folder for a file": Mistake(lambda: load_model(Path(__file__).parent), ("a folder",)),
+    # -- pictures
+    "a few quantiles": Mistake(
+        lambda: plots.plot_spread([1, 2], np.zeros((2, 5)), "size"), ("(2, 7)", "(2, 5)")
+    ),
+    "a line too many": Mistake(
+        lambda: plots.plot_layers([1], np.zeros((1, 3)), ["a", "b"], "size"), ("(1, 2)", "(1, 3)")
+    ),
+    "images of two channels": Mistake(
+        lambda: plots.mistakes(trained(sigmoid(), TWO), np.zeros((2, 4, 4, 2)), [0, 1]),
+        ("1, 3 or 4 channels",),
+    ),
+    "labels of some rows": Mistake(
+        lambda: plots.confusion_matrix(trained(sigmoid(), TWO), X, TWO[:3]),
+        ("plots.confusion_matrix", "each row of 60", "of 3"),
+    ),
+    # -- states
+    "half a state": Mistake(
+        lambda: optimizers.SGD().check_state({"calls": 1}), ("calls, learning_rate", "get_state")
+    ),
+    "no state of a metric": Mistake(lambda: metrics.AUC().check_state({}), ("state of auc",)),
+    "loaded batches of no row": Mistake(
+        lambda: data.ArrayLoader(X, batch_size=0, dtype="f4", target_dtype="f4"), (">= 1",)
     ),
     # -- data
     "fit before compile": Mistake(lambda: Sequential([Dense(1)]).fit(X, VALUES), ("compile(",)),
