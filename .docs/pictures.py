@@ -1,5 +1,8 @@
-"""The pictures of the README that Matplotlib draws: ``python .docs/pictures.py``."""
+"""The pictures of the README: ``python .docs/pictures.py``; that of a trace needs Chromium."""
 
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.model_selection import train_test_split
 
-from annlib import Sequential, TabularRegressor, callbacks, layers, plots
+from annlib import Sequential, TabularRegressor, callbacks, layers, losses, optimizers, plots
 
 HERE = Path(__file__).parents[1] / "notebooks"
 
@@ -35,6 +38,25 @@ def certainty() -> None:
     keep(plots.prediction_intervals(net, X_test, y_test), "intervals.png")
 
 
+def equations() -> None:
+    """The upper part of the trace of Mazur's example, from the paper's references."""
+    model = Sequential([layers.Dense(2, "sigmoid"), layers.Dense(2, "sigmoid")], dtype="float64")
+    model.build((None, 2))
+    first, second = [[0.15, 0.25], [0.20, 0.30]], [[0.40, 0.50], [0.45, 0.55]]
+    model.set_weights([first, [0.35, 0.35], second, [0.60, 0.60]])
+    model.compile(optimizers.SGD(0.5), losses.HalfSumSquaredError(reduction="sum"))
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("pictures.py: expected Chromium for the picture of a trace, got none.")
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder, "trace.html")
+        model.trace([[0.05, 0.10]], [[0.01, 0.99]]).save(page)
+        page.write_text(page.read_text().replace("<details", "<details open"))
+        command = [browser, "--headless", "--no-sandbox", "--hide-scrollbars"]
+        command += ["--window-size=1000,1180", f"--screenshot={HERE / 'trace.png'}", page.as_uri()]
+        subprocess.run(command, check=True, capture_output=True)
+
+
 def keep(axes: Any, name: str) -> None:
     figure = np.ravel(axes)[0].figure
     figure.savefig(HERE / name, dpi=110, bbox_inches="tight")
@@ -45,3 +67,4 @@ if __name__ == "__main__":
     plt.switch_backend("agg")
     course()
     certainty()
+    equations()

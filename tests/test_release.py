@@ -169,7 +169,8 @@ def test_the_source_distribution_is_complete(built):
             and ".ipynb_checkpoints" not in path.parts
         }
         assert there <= names
-    assert {"README.md", "PAPER.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"} <= names
+    files = {"README.md", "PAPER.md", "CHANGELOG.md", "SECURITY.md", "LICENSE", "pyproject.toml"}
+    assert files | {"PKG-INFO", ".gitignore"} == {name for name in names if "/" not in name} - {""}
     assert not any(name.endswith(".pyc") for name in names)
 
 

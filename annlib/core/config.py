@@ -413,15 +413,16 @@ def _completing(constructor: Callable[..., None]) -> Callable[..., None]:
 
 def _dtype_of_a_model(dtype: Any, where: str) -> str | None:
     """The name of a type that a model may have, or None."""
+    wrong = ConfigurationError(
+        f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got "
+        f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
+    )
     try:
         name = None if dtype is None else np.dtype(dtype).name
     except Exception:  # also what an object's own methods raise
-        name = ""
+        raise wrong from None
     if name not in (None, *DTYPES):
-        raise ConfigurationError(
-            f"{where}: expected dtype as that of the model, {' or '.join(DTYPES)}, got "
-            f"{show(dtype)}. Leave it out, and say it once: Sequential(..., dtype=...)."
-        )
+        raise wrong
     return name
 
 

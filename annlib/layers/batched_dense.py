@@ -147,10 +147,13 @@ class BatchedDense(Affine):
         if self.use_scale:
             self.add_weight("scale", (k, features), self.scale_initializer, stacked=1)
 
-    def count_multiplications(self) -> int:
-        # Each member has its row, where the input is not of each its own, too.
-        features = self._features(self._built_shape or ())
-        return self.members * features * (self.units + self.use_scale)
+    def count_multiplications(self) -> int | None:
+        # Each member multiplies a row of its own, or the one that all have.
+        numbers = self._each_number()
+        shared = self._built_shape is not None and len(self._built_shape) == 2
+        if numbers is None:
+            return None
+        return (self.members if shared else 1) * numbers * (self.units + self.use_scale)
 
     def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
         self._features(input_shape)

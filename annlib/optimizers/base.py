@@ -692,7 +692,7 @@ class Optimizer(Rule, Scheduled):
         """
         where = type(self).__name__
         own = self.get_state().keys() - {"training"}
-        if not isinstance(state, Mapping) or not own <= state.keys():  # a file has more
+        if not isinstance(state, Mapping) or not own <= state.keys():
             raise ConfigurationError(
                 f"{where}: expected a state with {', '.join(sorted(own))}, as get_state gives it, "
                 f"got {show(state)}."

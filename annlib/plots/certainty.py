@@ -195,12 +195,13 @@ def _draw_intervals(ax: Any, middle: Array, ends: Array, truth: Array | None, sh
     ax.plot(x, x, color=COLOURS[0], marker="." if len(x) == 1 else "", label="prediction")
     if truth is not None:
         inside = (truth >= ends[:, 0]) & (truth <= ends[:, 1])
-        for chosen, colour, label in (
-            (inside, COLOURS[-1], "inside"),
-            (~inside, COLOURS[1], "outside"),
+        for chosen, colour, marker, label in (
+            (inside, COLOURS[-1], "o", "inside"),
+            (~inside, COLOURS[1], "x", "outside"),
         ):
-            count = int(chosen.sum())
-            ax.scatter(middle[chosen], truth[chosen], 8, colour, label=f"{label}: {count:,}")
+            look = {"s": 8 if marker == "o" else 18, "color": colour, "marker": marker}
+            name = f"{label}: {int(chosen.sum()):,}"
+            ax.scatter(middle[chosen], truth[chosen], label=name, **look)
         ax.set_title(f"{inside.mean():.1%} of {len(x):,} are inside", fontsize="medium")
     ax.set_xlabel("prediction")
     ax.set_ylabel("y")

@@ -143,7 +143,7 @@ def plot_history(history: Any, metrics: str | Sequence[str] | None = None, ax: A
         _mark_best(one, history, curves, name)
         if (restored := _kept_epoch(history, name)) is not None:
             label = "restored" if hasattr(history, "restored_epoch") else "kept"
-            one.axvline(restored + 1, color="#666666", linewidth=1, linestyle=":", label=label)
+            one.axvline(restored + 1, color="#808080", linewidth=1.2, linestyle=":", label=label)
             one.legend(frameon=False)
         if name in (_RATE, _SECONDS):
             one.get_legend().remove()
@@ -210,7 +210,7 @@ def mark_point(ax: Any, epoch: int, value: float, colour: Any) -> None:
 
 
 def _mark_best(ax: Any, record: Any, curves: Mapping[str, Curve], name: str) -> None:
-    way = getattr(record, "directions", {}).get(name, "down" if name == "loss" else None)
+    way = getattr(record, "directions", {}).get(name, "down" if name.endswith("loss") else None)
     if (best := best_point(curves, name, way)) is not None:
         epoch, value = best
         mark_point(ax, epoch, value, COLOURS[1 if f"val_{name}" in curves else 0])

@@ -95,7 +95,7 @@ def _scale(ax: Any, names: Sequence[str]) -> None:
 
     shades = ListedColormap(colormaps["viridis"](np.linspace(_DARK, _LIGHT, 256)))
     scale = ScalarMappable(Normalize(0, len(names) - 1), shades)
-    bar = ax.figure.colorbar(scale, ax=ax, ticks=[0, len(names) - 1])
+    bar = ax.figure.colorbar(scale, ax=ax, ticks=[0, len(names) - 1], label="layer")
     bar.ax.set_yticklabels([plain(names[0]), plain(names[-1])], fontsize="small")
     bar.ax.invert_yaxis()
 

@@ -259,7 +259,7 @@ class Comparison(Printed):
         watched = f"val_{metric}" if f"val_{metric}" in self.quantities else metric
         if (winner := self.winners[watched]) is not None:
             best = self.best[winner][watched]
-            mark_point(ax, best.epoch, best.value, "black")
+            mark_point(ax, best.epoch, best.value, ax.xaxis.label.get_color())  # that of texts
             said = f"best: {cut(winner, 24)}, {best.value:.4g} in epoch {best.epoch + 1}"
             ax.set_title(plain(said), fontsize="small", loc="left")
         return ax

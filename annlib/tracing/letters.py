@@ -15,7 +15,7 @@ from annlib.optimizers.formula import DECAY, average_lines, limit_lines
 from annlib.tracing.equation import Operand
 from annlib.tracing.recording import LayerRecord, Recording
 from annlib.tracing.sections import as_paper, gradient_symbol, indexed, symbol_of
-from annlib.tracing.terms import Known, Quantity
+from annlib.tracing.terms import Known, Quantity, UnreadableError
 
 
 class Letters:
@@ -79,6 +79,8 @@ class Letters:
     def lines(self) -> tuple[list[str], dict[str, Array]]:
         """The lines that are computed, and what is known of their last results."""
         optimizer, part = self.recording.optimizer, self.part
+        if not part._holds("formula"):  # of a class derived from that which has it
+            raise UnreadableError(type(part).__name__)
         lines: list[str] = []
         if self.every > 1:
             mean = rf"g \leftarrow \frac{{1}}{{{self.every}}} (G + g)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -100,6 +101,8 @@ class _Update(Letters):
             return
         try:
             found = [*self._by_formula(said, first=first)]
+            if not self.rate and any(math.isnan(step.distance()) for step in found):
+                raise UnreadableError("a rate of 0 that is divided by")
         except UnreadableError:
             found = [*self._step(first=first)]
         yield from found

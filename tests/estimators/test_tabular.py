@@ -412,7 +412,7 @@ def test_a_time_limit_that_is_too_short_leaves_the_estimator_as_it_was(kind):
     assert np.array_equal(predictions(net, X), found)
 
 
-def test_the_last_epoch_is_kept_unless_one_before_was_better_beyond_doubt(monkeypatch):
+def test_the_last_epoch_is_kept_unless_one_before_was_clearly_better(monkeypatch):
     X, y = table()
     given = {}
 

@@ -153,6 +153,7 @@ def test_an_estimator_of_packs_has_its_curves_and_the_epoch_that_is_kept():
         training, validation, kept = ax.lines
         assert training.get_ydata().tolist() == net.history_[f"{kind}_loss"]
         assert validation.get_ydata().tolist() == net.history_[f"{kind}_val_loss"]
+        assert [value for _, value in rings(ax)] == [min(net.history_[f"{kind}_val_loss"])]
         assert set(kept.get_xdata()) == {net.best_epochs_[kind] + 1}
     assert len(plot_history(net.history_)[0].lines) == 2
     assert plot_history(net, "piecewise_loss").get_ylabel() == "piecewise loss"

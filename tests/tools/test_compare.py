@@ -127,6 +127,7 @@ def test_epochs_without_a_value_and_nan():
 
 
 def test_plot(histories):
+    to_rgba = pytest.importorskip("matplotlib.colors").to_rgba
     figure = pytest.importorskip("matplotlib.figure").Figure()
     ax = figure.subplots()
     assert compare(histories).plot("accuracy", ax) is ax
@@ -137,6 +138,8 @@ def test_plot(histories):
     winner = max(best, key=lambda run: best[run]["val_accuracy"].value)
     value, epoch, _ = best[winner]["val_accuracy"]
     assert [c.get_offsets().tolist() for c in ax.collections] == [[[epoch + 1, value]]]
+    text = ax.xaxis.label.get_color()  # seen on a dark page, too
+    assert ax.collections[0].get_edgecolor()[0].tolist() == list(to_rgba(text))
     assert ax.get_title("left") == f"best: {winner}, {value:.4g} in epoch {epoch + 1}"
     with pytest.raises(ConfigurationError, match='Did you mean "accuracy"'):
         compare(histories).plot("acuracy", ax)

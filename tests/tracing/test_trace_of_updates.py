@@ -12,6 +12,7 @@ from annlib import Sequential, constraints, formulas, layers, optimizers, schedu
 from annlib.formulas.grammar import parse
 
 ROWS = [row for row in OPTIMIZERS if row.cls is not optimizers.LBFGS]
+RNG = np.random.default_rng(11)
 X, Y = np.random.default_rng(5).normal(size=(2, 6, 3))
 
 
@@ -217,3 +218,47 @@ def test_an_optimizer_without_a_formula_shows_what_it_remembers():
     after, before = step.operands[0].array, step.operands[1].array
     np.testing.assert_allclose(after - before, trace.gradients["dense/kernel"].T, rtol=1e-12)
     assert "[Wᵀ] ← [Wᵀ] ⊕ [step_Wᵀ]" in [s.text for s in trace["dense"].update]
+
+
+def test_a_rule_derived_from_one_with_a_formula_does_not_show_that():
+    class Other(optimizers.Adam):
+        def update(self, theta, gradient, rate, state, scratch):
+            state.m += gradient
+            theta -= 2 * rate * gradient
+
+    trace = model_of(Other(), 2).trace(X, Y)
+    texts = [step.text for step in trace["dense"].update]
+    assert "[Wᵀ] ← [Wᵀ] ⊕ [step_Wᵀ]" in texts
+    assert not any("β₁" in text for text in texts)
+    assert all(not step.distance() > 1e-12 for step in trace.update)
+
+
+def test_a_rate_of_nothing():
+    for rule in (optimizers.Adam(0.0), optimizers.Ftrl(0.0), optimizers.RMSprop(0.0)):
+        trace = model_of(rule, 1).trace(X, Y)
+        assert np.array_equal(trace.after["dense/kernel"], trace.before["dense/kernel"])
+        assert all(step.distance() <= 1e-12 for step in trace.update)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("row", ROWS, ids=repr)
+def test_odd_shapes(row, dtype):
+    """One unit, no bias, an embedding, branches, weights of rows."""
+    branches = [(layers.Embedding(3, 2), 0), ([layers.Dense(1, use_bias=False)], [1, 2])]
+    stack = [layers.Columns(branches), layers.BatchNormalization(), layers.Dense(1)]
+    model = Sequential(stack, seed=1, dtype=dtype)
+    optimizer = row.make()
+    if any("*[1sw]" in str(argument) for argument in (row.arguments, row.keywords)):
+        return  # patterns that are of the parameters of other models
+    if getattr(optimizer, "exclude_layers", None):
+        optimizer = optimizers.Muon(exclude_layers=["columns"])
+    model.compile(optimizer, "mse")
+    x = np.column_stack([np.arange(6) % 3, RNG.normal(size=(6, 2))])
+    y, weights = RNG.normal(size=6), np.array([1, 0.5, 0, 2, 1, 1])
+    for _ in range(3):
+        model.train_on_batch(x, y, weights)
+    trace = model.trace(x, y, weights)
+    tolerance = 1e-10 if dtype == "float64" else 1e-3
+    assert all(not step.distance() > tolerance for step in trace)
+    assert repr(trace)
+    assert trace.to_html()

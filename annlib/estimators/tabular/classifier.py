@@ -30,8 +30,8 @@ class TabularClassifier(ClassifierMixin, TabularEstimator):  # type: ignore[misc
     Two packs of small networks, whose numbers go through learned cosines or a piecewise linear
     code, are trained side by side. Each network leaves out a fold of the rows; these tell how good
     it is after each epoch, what each pack counts, and how sure predictions may be. A pack is kept
-    as its last epoch leaves it, or as the best one did where the rows leave no doubt that it was
-    better.
+    as its last epoch leaves it, or as the best one did where that was better by more than one
+    standard error.
 
     Parameters
     ----------
