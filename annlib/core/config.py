@@ -237,6 +237,7 @@ class Configurable:
         return {}
 
     @classmethod
+    @with_short_tracebacks
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """A new object from what ``get_config`` gave.
 
@@ -276,6 +277,7 @@ class Configurable:
             )
         return cls(**config)
 
+    @with_short_tracebacks
     def clone(self) -> Self:
         """A new object with the same configuration and no run state.
 

@@ -118,6 +118,13 @@ class UnknownNameError(ConfigurationError):
     """
 
 
+class UnknownSymbolError(UnknownNameError, KeyError):
+    """A symbol that no equation of a section has."""
+
+    def __str__(self) -> str:
+        return printable(str(self.args[0]))  # a KeyError would put it into quotes
+
+
 class _PathError(AnnlibError, OSError):
     """Made of what the system says: its number, what to say, and the path."""
 

@@ -104,14 +104,15 @@ def _refuse_call(function: Any, arguments: tuple[Any, ...], keywords: dict[str, 
     name = function.__name__
     owner, method, _ = function.__qualname__.rpartition(".")
     if method:
-        if not arguments or not hasattr(type(arguments[0]), name):
+        of = arguments[0] if arguments else None
+        cls = of if isinstance(of, type) else type(of)
+        if not hasattr(cls, name):
             raise ArgumentError(
                 f"{owner}.{name}: expected an object of whose class it is, got "
-                f"{show(arguments[0]) if arguments else 'none'}. Make one first: "
+                f"{show(of)}. Make one first: "
                 f"it = Class(...), then it.{name}(...)."
             )
-        cls = type(arguments[0]).__name__
-        owner = getattr(arguments[0], "__name__", cls) if name == "__call__" else cls
+        owner = getattr(of, "__name__", cls.__name__) if name == "__call__" else cls.__name__
         where = owner if name in ("__init__", "__call__") else f"{owner}.{name}"
     else:
         package = ".".join(function.__module__.split(".")[:2])

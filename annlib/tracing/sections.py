@@ -9,7 +9,7 @@ from typing import Any
 
 from annlib import formulas
 from annlib.core.arrays import Array
-from annlib.core.errors import show
+from annlib.core.errors import UnknownSymbolError, show
 from annlib.core.terminal import Printed
 from annlib.layers import Dense, Layer
 from annlib.tracing.equation import Equation
@@ -62,7 +62,9 @@ class Section(Printed):
             if symbol in (step.symbol, step.symbol.strip("{}[]")):
                 return step
         known = ", ".join(dict.fromkeys(step.symbol for step in self.steps))
-        raise KeyError(f'expected a symbol of "{self.name}", got {show(symbol)}. Known: {known}')
+        raise UnknownSymbolError(
+            f'Trace["{self.name}"]: expected a symbol of it, got {show(symbol)}. Known: {known}.'
+        )
 
     def __repr__(self) -> str:
         return self._text(Style())
