@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, ClassVar, NamedTuple, Self
 
 from annlib.core.config import Configurable
-from annlib.core.errors import ConfigurationError, ModelFormatError, quote, show
+from annlib.core.errors import ConfigurationError, ModelFormatError, show
 from annlib.core.registry import Registry
 from annlib.core.states import check_alike, check_keys
 from annlib.core.tracebacks import with_short_tracebacks
@@ -637,16 +637,13 @@ class CallbackList:
         ]
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
-                if isinstance(callback, str):
-                    hint = f"Of a name make one: callbacks.get(name). {registry.suggest(callback)}"
-                    raise ConfigurationError(
-                        f"{where}: expected callbacks as a list of Callback objects, got "
-                        f"{quote(callback)}. {hint}"
-                    )
+                named = isinstance(callback, str)
+                hint = f" Of a name: callbacks.get(name). {registry.suggest(callback)}" * named
                 raise ConfigurationError(
                     f"{where}: expected callbacks as a list of Callback objects, got "
                     f"{show(callback)}. Derive the class from annlib.callbacks.Callback, or give "
                     "it Keras' methods: set_model, set_params and hooks such as on_epoch_end."
+                    f"{hint}"
                 )
         self._model = model
         for callback in self.callbacks:

@@ -170,7 +170,7 @@ def test_many_classes_have_colours_of_their_own(classes):
 
 def test_labels_of_every_form():
     for y in (Y, Y.tolist(), Y[:, None], np.eye(3)[Y], np.eye(3, dtype=bool)[Y]):
-        np.testing.assert_array_equal(labels(y), Y)
+        np.testing.assert_array_equal(labels(y, "plots"), Y)
 
 
 # -- many classes, and long names ------------------------------------------------------------------
