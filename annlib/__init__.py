@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         testing,
         tools,
         tracing,
+        typing,
         utils,
     )
     from annlib.estimators import (
@@ -126,6 +127,7 @@ __all__ = [
     "testing",
     "tools",
     "tracing",
+    "typing",
     "utils",
 ]
 
@@ -174,6 +176,7 @@ _LAZY = {
     "testing": "annlib",
     "tools": "annlib",
     "tracing": "annlib",
+    "typing": "annlib",
     "utils": "annlib",
 }
 

@@ -254,7 +254,7 @@ def _settings(model: Any, batch_size: int | None) -> dict[str, Any]:
             found |= {f"{name} {key}": value for key, value in part._arguments().items()}
     found |= {f"layer {layer.name}": layer for layer in getattr(model, "layers", ())}
     return {
-        name: value if isinstance(value, int | float) else repr(value).strip("'")
+        name: value if isinstance(value, int | float) else show(value).strip("'")
         for name, value in found.items()
         if value is not None
     }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # loaded when first used, not with annlib
 
 #: Rows of files that are read in one go, since of few at a time most would be searching and handing
 #: over; and the bytes that they take at most.
-_AT_ONCE, _MOST = 2048, 8 << 20
+_AT_ONCE, _MOST = 2048, 1 << 20
 
 
 class ArrayLoader(DataLoader):

@@ -253,7 +253,7 @@ def test_batches_come_one_by_one_wherever_an_epoch_cuts_what_is_read(folder, rng
 
 
 def test_long_rows_are_read_a_few_at_a_time(tmp_path, monkeypatch):
-    np.save(tmp_path / "long.npy", np.zeros((64, 1 << 18), np.float32))  # of 1 MiB
+    np.save(tmp_path / "long.npy", np.zeros((64, 1 << 15), np.float32))  # of 128 KiB
     shards, read = Shards(tmp_path / "long.npy"), []
     monkeypatch.setattr(Shards, "read_slice", lambda self, a, b, out: read.append(b - a))
     kinds = {"dtype": np.float32, "target_dtype": np.float32}
