@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import urllib.parse
-import warnings
 from pathlib import Path
 
 from annlib.core.checks import check_choice, check_flag, check_path
 from annlib.core.errors import ConfigurationError, DataError, show
 from annlib.core.files import atomic_write
-from annlib.core.tracebacks import with_short_tracebacks
+from annlib.core.tracebacks import warn_user, with_short_tracebacks
 from annlib.datasets.store import DatasetNotFoundError, cache_folder, data_home
 
 _WHERE = "get_file"
@@ -190,10 +189,9 @@ def _check(data: bytes, algorithm: str, wanted: str | None, place: str) -> None:
 
     found = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
     if wanted is None:
-        warnings.warn(
+        warn_user(
             f"{_WHERE}: expected file_hash, got none, so that nobody knows whether the content is "
-            f'the one that was meant. Pass file_hash="{found}" if it is.',
-            stacklevel=3,
+            f'the one that was meant. Pass file_hash="{found}" if it is.'
         )
     elif found != wanted:
         raise DataError(f"{_WHERE}: expected the {algorithm} {wanted}, got {found} {place}.")

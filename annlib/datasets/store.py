@@ -21,6 +21,7 @@ import numpy as np
 from annlib.core.arrays import Array
 from annlib.core.errors import DataError
 from annlib.core.files import atomic_write, open_file
+from annlib.core.tracebacks import warn_user
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,7 +143,7 @@ class Dataset(NamedTuple):
             write(path, arrays)
         except OSError as error:
             message = f"{self.where}: the download could not be kept in {path}: {error}"
-            warnings.warn(message, stacklevel=3)
+            warn_user(message)
         return arrays
 
     def _read(self, path: Path) -> Arrays:
@@ -159,11 +160,10 @@ class Dataset(NamedTuple):
         if fault is not None:
             raise self._damaged(path, f"{fault}; keys: {', '.join(keys) or 'none'}")
         if self.digest is not None and (found := digest(arrays, self.layouts)) != self.digest:
-            warnings.warn(
+            warn_user(
                 f"{self.where}: expected the published data, of SHA-256 {self.digest}, got others "
                 f"in {path}, of {found}. Remove the file to have the data fetched, unless you mean "
-                "to use it.",
-                stacklevel=4,
+                "to use it."
             )
         return arrays
 
