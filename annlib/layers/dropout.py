@@ -159,7 +159,7 @@ class Dropout(Noise):
 _BITS = (8, 16, 32)
 #: Words of 64 bits that are drawn at a time, which a generator puts into an array of their own; and
 #: the largest one.
-_AT_ONCE = 8192
+_AT_ONCE = 2048
 _LARGEST = 2**64 - 1
 
 

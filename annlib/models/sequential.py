@@ -929,7 +929,7 @@ class Sequential(Trainer):
     def _arguments(self) -> dict[str, Any]:
         own = self._network.arguments()
         found = {name: own.get(name, value) for name, value in super()._arguments().items()}
-        if "layers" not in inspect.signature(type(self)).parameters:
+        if "layers" not in inspect.signature(type(self).__init__).parameters:
             found.pop("layers", None)  # a subclass with **keywords that makes its layers itself
         return found
 

@@ -244,7 +244,7 @@ class _Update(Letters):
         """The optimizer, and the numbers by which this step goes."""
         optimizer, factor = self.part, self.part.policy.rate_factor(self.path)
         by_factor = "" if factor == 1 else f", times {factor:g}"
-        words = f"{optimizer!r}, at a learning rate of {self.rate:g}{by_factor}."
+        words = f"{optimizer!r}, at a learning rate of {self.base_rate:g}{by_factor}."
         for setting in optimizer._schedules:
             words += f" The {setting} is {getattr(optimizer, setting):g}."
         if not self.is_due:
