@@ -110,7 +110,7 @@ RULES: dict[str, Rule] = {
 PARAMETERS = """\
 preset : {"fast", "default", "best"}, default="default"
     How much is trained, and how good it gets. In the geometric mean over six tables a fit takes
-    about 4, 12 and 47 times the seconds of scikit-learn's ``HistGradientBoostingClassifier``;
+    about 4, 12 and 46 times the seconds of scikit-learn's ``HistGradientBoostingClassifier``;
     ``"fast"`` is about as good as that, the others are ahead of it on most tables.
 members : int in [1, inf), default=None
     The networks of each of the two packs; None is what the preset has.
