@@ -89,7 +89,9 @@ LABELS = [
     (lambda: metrics.AUC(None, "PR"), shares(
         lambda y, p, **w: sk.average_precision_score(y, p, **w) if y.any() else np.nan)),
     (lambda: "bce", log_loss),
-    (lambda: metrics.AUC(2000), areas(sk.roc_auc_score)),  # to the width of a bin
+    (lambda: metrics.AUC(2000), areas(  # of one bin alike
+        lambda y, p, **weights: sk.roc_auc_score(y, np.ceil(np.float32(p) * 1999), **weights)
+    )),
 ]  # fmt: skip
 
 
