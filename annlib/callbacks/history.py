@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from html import escape
+from reprlib import Repr
 from typing import Any, NoReturn
 
 import numpy as np
@@ -20,6 +21,10 @@ from annlib.core.packages import needed
 from annlib.core.states import check_keys, check_rising, refuse
 from annlib.core.table import html_table, text_table
 from annlib.core.tracebacks import with_short_tracebacks
+
+#: ``repr`` that is never cut where two runs may differ, and never fails on a part of a user's.
+_WHOLE = Repr()
+_WHOLE.maxother = _WHOLE.maxstring = _WHOLE.maxlist = _WHOLE.maxtuple = _WHOLE.maxdict = 2000
 
 
 @register("history")
@@ -254,7 +259,7 @@ def _settings(model: Any, batch_size: int | None) -> dict[str, Any]:
             found |= {f"{name} {key}": value for key, value in part._arguments().items()}
     found |= {f"layer {layer.name}": layer for layer in getattr(model, "layers", ())}
     return {
-        name: value if isinstance(value, int | float) else show(value).strip("'")
+        name: value if isinstance(value, int | float) else _WHOLE.repr(value).strip("'")
         for name, value in found.items()
         if value is not None
     }

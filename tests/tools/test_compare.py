@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tools.setups import data, model
 
-from annlib import compare, layers, metrics, optimizers
+from annlib import Sequential, compare, layers, metrics, optimizers, regularizers
 from annlib.core.errors import ConfigurationError
 from annlib.tools.comparison import known_direction
 
@@ -202,3 +202,25 @@ def test_what_nobody_knows_is_said():
     assert "best roc" in repr(compared) and "directions" not in repr(compared)
     with pytest.raises(ConfigurationError, match="directions"):
         compare({"run": {"roc": [0.5]}}, directions={"roc": "max"})
+
+
+def test_a_setting_in_the_middle_of_a_long_layer_is_told():
+    def run(strength):
+        long = layers.Dense(
+            64,
+            "relu",
+            kernel_initializer="he_normal",
+            bias_initializer="ones",
+            kernel_regularizer=regularizers.L1L2(1e-5, strength),
+            bias_regularizer="l2",
+            kernel_constraint="max_norm",
+            bias_constraint="non_neg",
+            name="a_layer_of_many_words",
+        )
+        model = Sequential([long, layers.Dense(1)], seed=0)
+        model.compile("sgd", "mse")
+        return model.fit(np.zeros((4, 2)), np.zeros(4), verbose=0)
+
+    found = compare({"weak": run(1e-4), "strong": run(1e-3)}).settings
+    (weak,), (strong,) = found["weak"].values(), found["strong"].values()
+    assert "l2=0.0001" in weak and "l2=0.001)" in strong
